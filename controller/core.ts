@@ -191,7 +191,7 @@ export function openCore(deps: CoreDeps): Core {
     });
   backlogLoop(background);
   const shownSessions = new ShownSessions(view);
-  // First, so that caches are current before anyone learns of the commit.
+  // Before waiters, watchers and the publisher, so that caches are current when they learn of it.
   applier.onCommitted((committed) => {
     rights.committed(committed);
     shownSessions.committed(committed);

@@ -7,7 +7,7 @@ import type { NodeId } from './domain/engine/ids.ts';
 import { accepted, refused } from './domain/engine/outcome.ts';
 import { type CertificateFault, certificateAlarm, certificateFault, renewCertificate } from './domain/nodes/commands/node-certificates.ts';
 import type { Authority } from './grpc/authority.ts';
-import type { RefusedCall } from './grpc/node-server.ts';
+import type { RefusedCall } from './grpc/node-server-options.ts';
 import type { Peer } from './grpc/peer.ts';
 import type { JoinAttempt } from './grpc/stranger-methods.ts';
 import { joinWith, knownToken } from './services/nodes/node-service.ts';

@@ -1,10 +1,11 @@
 import type { StoredAudit } from '../domain/audit/audit.ts';
 
+import type { DeltaNews, StoredEvent } from '../domain/events/events.ts';
+
 /**
  * Subjects of the published news. Programs beside Raworc subscribe to these, so they are part of
  * the public interface.
  */
-import type { DeltaNews, StoredEvent } from '../domain/events/events.ts';
 export const EVENTS = 'raworc.events.>';
 export const DELTAS = 'raworc.deltas.>';
 export const NEWEST = 'raworc.newest';

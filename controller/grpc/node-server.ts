@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import {
   Metadata,
   Server,
@@ -13,123 +12,32 @@ import type { FetchSourceRequest__Output } from '../../proto/generated/raworc/no
 import type { RenewRequest__Output } from '../../proto/generated/raworc/node/v0/RenewRequest.ts';
 import type { RenewResponse } from '../../proto/generated/raworc/node/v0/RenewResponse.ts';
 import type { SourceChunk } from '../../proto/generated/raworc/node/v0/SourceChunk.ts';
-import { type QueueBound, serverLink } from '../../proto/grpc-link.ts';
+import { serverLink } from '../../proto/grpc-link.ts';
 import type { Link } from '../../proto/link.ts';
 import {
   byteStreamMethod,
   connectMethod,
   defaultKeepalive,
   fetchSourceMethod,
-  type Keepalive,
   renewMethod,
   transportOptions,
 } from '../../proto/node-service.ts';
 import type { StreamLink } from '../../proto/streams/stream-frame.ts';
-import type { Clock } from '../../seams/clock.ts';
-import type { Log, LogFields } from '../../seams/log.ts';
-import type { Metrics } from '../../seams/metrics.ts';
-import type { Random } from '../../seams/random.ts';
+import type { LogFields } from '../../seams/log.ts';
 import type { NodeId } from '../domain/engine/ids.ts';
 import { type Outcome, type Refusal, refused } from '../domain/engine/outcome.ts';
 import { Admission, AdmissionOfEach, type AdmissionRate } from './admission.ts';
-import type { Authority } from './authority.ts';
 import { streamLinkOf, widenWindows } from './byte-streams.ts';
 import { grpcStatus, internalStatus } from './errors.ts';
-import { type ConnectionBounds, type Listener, listen } from './listener.ts';
+import { type Listener, listen } from './listener.ts';
 import { nodeCalls } from './node-calls.ts';
-import { type Peer, peerOf } from './peer.ts';
-import { createRenewal, type RenewedCertificate } from './renewal.ts';
+import { JOIN_BYTES, JOIN_PORT, NODE_PORT, type NodeServer, type NodeServerOptions, type RefusedCall } from './node-server-options.ts';
+import { peerOf } from './peer.ts';
+import { createRenewal } from './renewal.ts';
 import { openServerCredentials } from './server-credentials.ts';
 import { sendSource } from './source-stream.ts';
-import { type JoinAttempt, type JoinedNode, strangerMethods } from './stranger-methods.ts';
+import { strangerMethods } from './stranger-methods.ts';
 import { createStrangerServer } from './stranger-server.ts';
-
-export interface LinkInfo {
-  /** `address:port` of the node. */
-  readonly address: string;
-  readonly certificateSerial: string;
-  /** SHA-256 of the key that the node proved to have, in lower-case hex. */
-  readonly keyHash: string;
-}
-
-export interface NodeServerOptions {
-  readonly authority: Authority;
-  readonly host: string;
-  /** 0 selects a free port. */
-  readonly nodePort: number;
-  readonly joinPort: number;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly keepalive?: Keepalive;
-  readonly queueBound?: QueueBound;
-  /** Rate of new node streams. */
-  readonly connectRate?: AdmissionRate;
-  /**
-   * Rate of new streams of one node, so that a node in a dial loop does not use up the others'
-   * share.
-   */
-  readonly connectRateOfNode?: AdmissionRate;
-  /**
-   * Rate of renewals of all nodes, on each of the two ports. Challenges, which anyone can request,
-   * are counted apart.
-   */
-  readonly renewRate?: AdmissionRate;
-  /** Bounds on unauthenticated peers, on the node port and on the join port. */
-  readonly nodeBounds?: Partial<ConnectionBounds>;
-  readonly joinBounds?: Partial<ConnectionBounds>;
-  readonly joinBytes?: number;
-  /** How long a node's call can take to send its only message. */
-  readonly callMs?: number;
-  readonly metrics?: Metrics;
-  readonly maxConnections?: number;
-  /** `peer` is `address:port`. */
-  join(attempt: JoinAttempt, peer: string): Promise<Outcome<JoinedNode>>;
-  /**
-   * Issues a new certificate to a node that proved to have the key of an old one. `expiresAtMs` is
-   * the old certificate's.
-   */
-  renew(node: Peer, csrDer: Uint8Array, peer: string): Promise<Outcome<RenewedCertificate>>;
-  /** Called for each call that was refused because of its peer's identity. */
-  onRefused?(call: RefusedCall): void;
-  /** Whether an authenticated node can be served. */
-  admit(node: Peer): Outcome<unknown>;
-  /**
-   * Called when a node connects. The node id is the certificate's; nothing has been read from the
-   * link.
-   */
-  onLink(nodeId: NodeId, link: Link<ControllerFrame, NodeFrame>, info: LinkInfo): void;
-  /** Undefined disables byte streams. */
-  readonly streams?: StreamCalls;
-  /** Whether the source belongs to something that this node is building. */
-  canFetch(nodeId: NodeId, digest: string): boolean;
-  openSource(digest: string): Readable | undefined;
-}
-
-/** Takes the calls that carry byte streams. */
-export interface StreamCalls {
-  /** Called before anything is read from the link. */
-  accept(nodeId: NodeId, link: StreamLink): void;
-  /** Byte streams that are requested from a node. */
-  openTo(nodeId: NodeId): number;
-}
-
-export interface RefusedCall {
-  readonly method: 'Connect' | 'Renew' | 'ByteStream';
-  readonly peer: string;
-  /** Id of an authenticated node. */
-  readonly node?: string;
-}
-
-export interface NodeServer {
-  readonly nodePort: number;
-  readonly joinPort: number;
-  /**
-   * Ends all links, waits up to a second for the nodes to close, and resolves when both ports are
-   * closed.
-   */
-  close(): Promise<void>;
-}
 
 /** Rate of log lines about refused peers. */
 const REFUSALS_LOGGED: AdmissionRate = { perSecond: 1, burst: 100 };
@@ -139,30 +47,6 @@ const CALLS_OF_A_CONNECTION = 4;
 /** All byte streams of a node share a connection. The number of requested streams bounds them. */
 const STREAMS_OF_A_CONNECTION = 512;
 const CALL_MS = 10_000;
-
-/**
- * Many nodes can share one address, and all connect when their controller starts. An address from
- * which a node has connected before has only its own rate, not the common one.
- */
-export const NODE_PORT: ConnectionBounds = {
-  rates: { perAddress: { perSecond: 32, burst: 256 }, inAll: { perSecond: 64, burst: 512 } },
-  perAddress: 128,
-  inAll: 512,
-  handshakeMs: 10_000,
-  lifeMs: 10_000,
-};
-
-/** A node needs two connections to join and one to renew, each for a moment. */
-export const JOIN_PORT: ConnectionBounds = {
-  rates: { perAddress: { perSecond: 8, burst: 128 }, inAll: { perSecond: 64, burst: 512 } },
-  perAddress: 32,
-  inAll: 64,
-  handshakeMs: 10_000,
-  lifeMs: 30_000,
-};
-
-/** Most bytes from a peer on one join-port connection, TLS overhead included. */
-export const JOIN_BYTES = 128 * 1024;
 
 /**
  * Starts the node protocol on two ports: the node port requires a client certificate of the
@@ -326,14 +210,8 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
   });
   credentials.onRenewed((renewed) => strangers.renew(renewed));
   const injector = server.createConnectionInjector(credentials.forNodes);
-  const common = {
-    host,
-    maxConnections,
-    beforeConnection,
-    clock,
-    log,
-    ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
-  };
+  const metrics = options.metrics === undefined ? {} : { metrics: options.metrics };
+  const common = { host, maxConnections, beforeConnection, clock, log, ...metrics };
   const close = async () => {
     windows.close();
     for (const link of [...links, ...streamLinks]) link.close();
@@ -343,13 +221,17 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
   };
   try {
     listeners.node = await listen({
-      ...{ name: 'node', port: options.nodePort, bounds: { ...NODE_PORT, ...options.nodeBounds } },
       ...common,
+      name: 'node',
+      port: options.nodePort,
+      bounds: { ...NODE_PORT, ...options.nodeBounds },
       inject: (socket) => injector.injectConnection(socket),
     });
     listeners.join = await listen({
-      ...{ name: 'join', port: options.joinPort, bounds: { ...JOIN_PORT, ...options.joinBounds } },
       ...common,
+      name: 'join',
+      port: options.joinPort,
+      bounds: { ...JOIN_PORT, ...options.joinBounds },
       inject: (socket, peer) => strangers.accept(socket, peer),
     });
     return { nodePort: listeners.node.port, joinPort: listeners.join.port, close };

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { NO_RULES, type NodeRules, parseNodeRules } from '../domain/nodes/node-rules.ts';
 import type { ConnectionBounds } from '../grpc/listener.ts';
-import { JOIN_PORT, NODE_PORT } from '../grpc/node-server.ts';
+import { JOIN_PORT, NODE_PORT } from '../grpc/node-server-options.ts';
 import { BUILD_BOUNDS, type BuildBounds } from '../services/builds/dispatch-loop.ts';
 
 export interface NodeBoundSettings {

@@ -1,10 +1,10 @@
 import type { GuestFrame } from '../../proto/frame.ts';
 
-/** Characters of one delta frame, and of one log line. */
 import type { Clock, Timer } from '../../seams/clock.ts';
 import type { KeptLine } from '../logs/line-store.ts';
 import type { RunOutput } from './worker-host.ts';
 
+/** Characters of one delta frame, and of one log line. */
 const DELTA_CHARACTERS = 64 * 1024;
 const LINE_CHARACTERS = 8 * 1024;
 

@@ -1,7 +1,8 @@
 import type { NodeFrame } from '../../proto/frame.ts';
 
-/** Bounds on waiting frames other than state. Past either of them the stream ends. */
 import { type Counter, type Metrics, silentMetrics } from '../../seams/metrics.ts';
+
+/** Bounds on waiting frames other than state. Past either of them the stream ends. */
 export const MAX_WAITING = { frames: 20_000, bytes: 32 * 1024 * 1024 } as const;
 const A_FRAME_BYTES = 256;
 /** From this share of it on, nothing is to be added that can wait where it is. */

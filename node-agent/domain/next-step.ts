@@ -9,7 +9,8 @@ const rest = (phase: Phase | undefined): Step => ({ kind: 'rest', phase });
 /**
  * desired × observed → the next step. Pure and total. Guarantees: a volume is removed only under a
  * tombstone and when no copy of it is awaited; a container only under a tombstone, or because its
- * desired state has none, or because there are two; a container never runs on a volume that is
+ * desired state has none, there are two, or it was created outside the node's bounds (a failed start
+ * and a shutdown remove theirs elsewhere); a container never runs on a volume that is
  * being copied or is not yet a whole copy; nothing at or below a tombstone is started; `removed`
  * comes only when nothing is left and no create is unresolved.
  */

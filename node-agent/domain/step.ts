@@ -37,7 +37,7 @@ export type Step =
   | { readonly kind: 'drain' }
   /** A drain is taken back. */
   | { readonly kind: 'cancel-drain' }
-  /** One, where there are more. */
+  /** Removes one container; repeated while there are more. */
   | { readonly kind: 'remove-container' }
   /** Nothing that the tombstone covers is left. */
   | { readonly kind: 'removed'; readonly upToGeneration: number }

@@ -88,7 +88,7 @@ export class Relay {
     const handshake = new Handshake(sessionId, link, this.#deps);
     link.onMessage((frame) => {
       const fault = guestBeyondBounds(frame);
-      if (fault !== undefined) return link.close(new Error(`${fault} to come of a guest`));
+      if (fault !== undefined) return link.close(new Error(`the guest sent an invalid frame: ${fault}`));
       if (session.link === link) return this.#received(sessionId, session, link, frame);
       const greeting = handshake.greeting(frame);
       if (greeting === undefined) return;

@@ -5,13 +5,13 @@ import { guestFrames, hostFrames } from '../../proto/codec.ts';
 import { framedLink } from '../../proto/framed-link.ts';
 import { MAX_STREAM_FRAME_BYTES, OPEN_TAG, STREAM_FLUSH_MS, type StreamLink, streamFrames } from '../../proto/streams/stream-frame.ts';
 
-/** A longer name of a Unix socket is silently cut, and two sessions could then share one. */
 import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import { MAX_STREAMS } from '../streams/tunnels.ts';
 import { whenTagged } from './first-frame.ts';
 import type { GuestLink, GuestListener } from './listener.ts';
 
+/** The kernel silently cuts a longer name, and two sessions could then share a socket. */
 const PATH_BYTES = 107;
 const NAME = 'guest.sock';
 /** Written to one guest and not read yet: the relay holds the rest, within one bound for all. */

@@ -197,7 +197,7 @@ const spaces = (caller: Caller) => ({
   /**
    * Creates a space.
    *
-   * Settings are free-form. Raworc knows `timeouts` and `resources`, the defaults of new sessions, and `quotas` (`sessions`, `cpu`, `memory_bytes`), the limits of all sessions of the space together.
+   * Settings are free-form. Raworc knows `timeouts` and `resources`, the defaults of new sessions, `quotas` (`sessions`, `cpu`, `memory_bytes`, `storage_bytes`), the limits of the whole space, `maxima`, the most that one session gets, and `retention` (`events_s`).
    *
    * Permission: spaces:create.
    */
@@ -211,7 +211,7 @@ const spaces = (caller: Caller) => ({
   /**
    * Updates a space. Settings are replaced as a whole.
    *
-   * Settings are free-form. Raworc knows `timeouts` and `resources`, the defaults of new sessions, and `quotas` (`sessions`, `cpu`, `memory_bytes`), the limits of all sessions of the space together. An inactive space accepts no new sessions, messages or builds, and resumes no sessions; running sessions continue.
+   * Settings are free-form. Raworc knows `timeouts` and `resources`, the defaults of new sessions, `quotas` (`sessions`, `cpu`, `memory_bytes`, `storage_bytes`), the limits of the whole space, `maxima`, the most that one session gets, and `retention` (`events_s`). An inactive space accepts no new sessions, messages or builds, and resumes no sessions; running sessions continue.
    *
    * Permission: spaces:update.
    */

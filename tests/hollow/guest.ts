@@ -5,10 +5,11 @@ import type { StopAgent__Output as StopAgent } from '../../proto/generated/rawor
 import type { Link } from '../../proto/link.ts';
 import type { StreamLink } from '../../proto/streams/stream-frame.ts';
 
-/** What a pretended guest keeps over restarts, as a real one does in its volume. */
 import type { Clock, Timer } from '../../seams/clock.ts';
 import type { Random } from '../../seams/random.ts';
 import { HollowLogs } from './logs.ts';
+
+/** What a pretended guest keeps over restarts, as a real one does in its volume. */
 export interface HollowJournal {
   acceptedSeq: number;
   /** Accepted, not answered yet. */

@@ -1,10 +1,11 @@
 import type { OpenStream__Output as OpenStream } from '../../proto/generated/raworc/v0/OpenStream.ts';
 
-/** What a pretended guest's agents have printed, and the byte streams that read it. */
 import { ByteStream } from '../../proto/streams/byte-stream.ts';
 import { encodeLogged, LOGS, type LogRequest, logRequest, type StreamedLine } from '../../proto/streams/log-stream.ts';
 import { StreamError } from '../../proto/streams/reasons.ts';
 import type { StreamLink } from '../../proto/streams/stream-frame.ts';
+
+/** What a pretended guest's agents have printed, and the byte streams that read it. */
 export class HollowLogs {
   readonly #lines: { readonly agent: string; readonly line: StreamedLine }[] = [];
   readonly #followers = new Map<ByteStream, LogRequest>();

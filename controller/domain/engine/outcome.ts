@@ -49,9 +49,7 @@ export function refusalFor({ withoutNodes, ...refusal }: Refusal, seesNodes: boo
   return seesNodes || withoutNodes === undefined ? refusal : { code: refusal.code, ...withoutNodes };
 }
 
-/**
- * A refusal of something that returns no outcome: http/errors.ts answers with it as with any other.
- */
+/** A refusal of something that returns no outcome. http/routing/errors.ts answers with it. */
 export class RefusedError extends Error {
   readonly refusal: Refusal;
 

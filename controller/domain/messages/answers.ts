@@ -22,7 +22,7 @@ export interface AnswerContent {
 }
 
 /** The accumulated result of answering several messages; the session's row changes with each. */
-export interface Ledger {
+export interface AnswerChanges {
   readonly session: SessionRow;
   readonly mutations: readonly Mutation[];
   readonly events: readonly NewEvent[];
@@ -31,13 +31,13 @@ export interface Ledger {
 /** Answers a queued message. `newId` is the answer's id. */
 export function answer(
   view: RowView & MessageView,
-  ledger: Ledger,
+  changes: AnswerChanges,
   queued: QueueRow,
   newId: MessageId,
   content: AnswerContent,
   now: number,
-): Ledger {
-  const seq = ledger.session.lastSeq + 1;
+): AnswerChanges {
+  const seq = changes.session.lastSeq + 1;
   const row: MessageRow = {
     id: newId,
     sessionId: queued.sessionId,
@@ -52,18 +52,18 @@ export function answer(
   const run = view.runOf(queued.id);
   return {
     session: {
-      ...ledger.session,
+      ...changes.session,
       lastSeq: seq,
-      outstanding: ledger.session.outstanding - (queued.acceptedAt === null ? 0 : 1),
+      outstanding: changes.session.outstanding - (queued.acceptedAt === null ? 0 : 1),
       lastActivityAt: now,
     },
     mutations: [
-      ...ledger.mutations,
+      ...changes.mutations,
       put('messages', row),
       { kind: 'dequeue', row: queued },
       ...(run === undefined ? [] : [put('runs', { ...run, finishedAt: now })]),
     ],
-    events: [...ledger.events, messageEvent(view, ledger.session, row)],
+    events: [...changes.events, messageEvent(view, changes.session, row)],
   };
 }
 
@@ -77,8 +77,8 @@ export function messageEvent(view: RowView, session: SessionRow, row: MessageRow
  * the front of the queue, by seq. Answers at most {@link ANSWERED_AT_ONCE}; the rest becomes
  * backlog. Ids derive from the messages' own.
  */
-export function answerRefused(view: RowView & MessageView, ledger: Ledger, front: readonly QueueRow[], now: number): Ledger {
-  let result = ledger;
+export function answerRefused(view: RowView & MessageView, changes: AnswerChanges, front: readonly QueueRow[], now: number): AnswerChanges {
+  let result = changes;
   let answered = 0;
   for (const queued of front) {
     if (queued.refusal === null) break;
@@ -98,8 +98,8 @@ export function answerRefused(view: RowView & MessageView, ledger: Ledger, front
 }
 
 /** Records that the session has more work than fits in this commit. */
-export function withBacklog(ledger: Ledger, answer: BacklogRow['answer'], now: number): Ledger {
-  return { ...ledger, mutations: [...ledger.mutations, put('backlog', { id: ledger.session.id, answer, createdAt: now })] };
+export function withBacklog(changes: AnswerChanges, answer: BacklogRow['answer'], now: number): AnswerChanges {
+  return { ...changes, mutations: [...changes.mutations, put('backlog', { id: changes.session.id, answer, createdAt: now })] };
 }
 
 /**

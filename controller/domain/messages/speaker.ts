@@ -3,7 +3,8 @@ import type { SessionRow } from '../sessions/rows.ts';
 
 /**
  * Whether a node can report on a session under a generation. `gone`: the session is deleted.
- * `foreign`: it is on another node. `stale`: it was moved away and back since.
+ * `foreign`: it is on another node. `stale`: it was placed there again since (adopted), and the
+ * report is older.
  */
 export type Speaker = 'yes' | 'gone' | 'foreign' | 'stale';
 

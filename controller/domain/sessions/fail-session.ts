@@ -1,6 +1,6 @@
 import { put } from '../engine/mutation.ts';
 import type { RowView } from '../engine/view.ts';
-import { answer, answerId, type Ledger, withBacklog } from '../messages/answers.ts';
+import { type AnswerChanges, answer, answerId, withBacklog } from '../messages/answers.ts';
 import type { RefusalReason } from '../messages/choose-agent.ts';
 import { ANSWERED_AT_ONCE } from '../messages/queue.ts';
 import type { MessageView } from '../messages/view.ts';
@@ -27,17 +27,17 @@ export function failing(view: RowView & MessageView, before: SessionRow, observe
     reason: failure.reason,
     updatedAt: now,
   };
-  const ledger = answerFailed(view, failed, failure.answer, now);
+  const changes = answerFailed(view, failed, failure.answer, now);
   return {
-    mutations: [...ledger.mutations, put('sessions', ledger.session)],
-    events: [...ledger.events, ...stateEvents(view, before, ledger.session)],
+    mutations: [...changes.mutations, put('sessions', changes.session)],
+    events: [...changes.events, ...stateEvents(view, before, changes.session)],
   };
 }
 
 /** Answers the oldest messages of a failed session, and records when there are more. */
-export function answerFailed(view: RowView & MessageView, failed: SessionRow, reason: Failure['answer'], now: number): Ledger {
+export function answerFailed(view: RowView & MessageView, failed: SessionRow, reason: Failure['answer'], now: number): AnswerChanges {
   const queued = view.queued(failed.id, ANSWERED_AT_ONCE + 1);
-  let ledger: Ledger = { session: failed, mutations: [], events: [] };
+  let changes: AnswerChanges = { session: failed, mutations: [], events: [] };
   for (const row of queued.slice(0, ANSWERED_AT_ONCE)) {
     const content = {
       type: 'error_response',
@@ -45,7 +45,7 @@ export function answerFailed(view: RowView & MessageView, failed: SessionRow, re
       by: 'raworc',
       metadata: { reason },
     } as const;
-    ledger = answer(view, ledger, row, answerId(row.id), content, now);
+    changes = answer(view, changes, row, answerId(row.id), content, now);
   }
-  return queued.length > ANSWERED_AT_ONCE ? withBacklog(ledger, reason, now) : ledger;
+  return queued.length > ANSWERED_AT_ONCE ? withBacklog(changes, reason, now) : changes;
 }

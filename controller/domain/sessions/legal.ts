@@ -12,7 +12,8 @@ export type Verdict = 'yes' | 'wakes' | 'unchanged' | 'conflict';
 
 /**
  * Which requests are legal: this depends on the desired state only, never on the node's progress.
- * Code, tests and documentation read this one table. A deleted session does not exist for anyone.
+ * `remix` and `delete` are legal in each, so their commands do not ask; refusals list them. A
+ * deleted session does not exist for anyone.
  */
 export const LEGAL: Readonly<Record<Exclude<Desired, 'deleted'>, Readonly<Record<SessionRequest, Verdict>>>> = {
   running: {

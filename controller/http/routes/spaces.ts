@@ -3,7 +3,7 @@ import { listRoute, type Route, route } from '../routing/route.ts';
 import type { RouteDeps } from '../routing/route-deps.ts';
 
 const SETTINGS =
-  'Settings are free-form. Raworc knows `timeouts` and `resources`, the defaults of new sessions, and `quotas` (`sessions`, `cpu`, `memory_bytes`), the limits of all sessions of the space together.';
+  'Settings are free-form. Raworc knows `timeouts` and `resources`, the defaults of new sessions, `quotas` (`sessions`, `cpu`, `memory_bytes`, `storage_bytes`), the limits of the whole space, `maxima`, the most that one session gets, and `retention` (`events_s`).';
 
 export function spaceRoutes({ services: { spaces } }: RouteDeps): Route[] {
   return [

@@ -20,8 +20,6 @@ import { agentFor } from './agent-service.ts';
 import type { LogFeeds } from './log-feeds.ts';
 import { holds, isUp, type LogRequest, type LogScope } from './log-scope.ts';
 
-/** Reads and follows the log lines of agents. */
-
 /** For all guests together. */
 const READ_TIMEOUT_MS = 5_000;
 /** How long a read waits for a place. A caller with all its places in use is refused at once. */
@@ -55,6 +53,7 @@ interface Read {
   readonly unread: number;
 }
 
+/** Reads and follows the log lines of agents. */
 export function agentLogService({ view, lists, streams, feeds, clock, log, budgets }: AgentLogDeps) {
   const { process, account = process, space = process } = budgets.limits.atOnce.log_reads;
   // Per account and space, so that neither keeps others from reading.

@@ -9,7 +9,6 @@ import { type Outcome, type Refused, refused } from '../../domain/engine/outcome
 import type { StoredEvent } from '../../domain/events/events.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
 
-/** The changes of a batch, passed on after its COMMIT and before its answers. */
 import { type Attributed, AuditRecords } from '../audit/audit-record.ts';
 import { BatchWatch } from './batch-watch.ts';
 import type { Capacity } from './capacity.ts';
@@ -18,6 +17,7 @@ import { CommandQueue, QUEUE_BOUND, type Waiting } from './command-queue.ts';
 import type { Writer } from './store.ts';
 import { TransactionLost } from './transaction-lost.ts';
 
+/** The changes of a batch, passed on after its COMMIT and before its answers. */
 export interface Committed {
   readonly mutations: readonly Mutation[];
   readonly events: readonly StoredEvent[];

@@ -9,7 +9,7 @@ import type { EventLog } from '../../domain/events/event-log.ts';
 import type { NewEvent, StoredEvent } from '../../domain/events/events.ts';
 import type { Lists } from './lists.ts';
 
-/** Writes one transaction at a time. There is one writer, and only the applier has it. */
+/** Writes rows, one transaction at a time. There is one writer, and only the applier has it. */
 export interface Writer {
   /** The rows as the transaction has left them so far. */
   readonly view: View;

@@ -84,7 +84,7 @@ export class StreamBroker {
     this.#deps = deps;
     const { metrics = silentMetrics } = deps;
     this.#tickets = new Tickets(deps.random);
-    metrics.gauge({ name: 'streams_open', help: 'Open and opening byte streams.', read: () => this.#entries.size });
+    metrics.gauge({ name: 'byte_streams_open', help: 'Open and opening byte streams.', read: () => this.#entries.size });
     this.#ends = metrics.counter({
       name: 'streams_ended_total',
       help: 'Ended byte streams, by kind and outcome: closed, cancelled, refused, or the reason.',

@@ -34,3 +34,20 @@ t.test('the alerts ask for metrics that are there', async (t) => {
     for (const [name, bare = ''] of expression.matchAll(/\braworc_([a-z_]+?)(?:_bucket|_sum|_count)?\b/g)) t.ok(made.has(bare), name);
   }
 });
+
+t.test('no gauge of a program replaces another of the same name', async (t) => {
+  for (const folder of ['controller', 'node-agent']) {
+    const files = readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+    const names = files.flatMap((file) =>
+      [...readFileSync(join(root, folder, file), 'utf8').matchAll(/\bgauge(?:<[^>]*>)?\(\{\s*name:\s*'([a-z_]+)'/g)].map(
+        ([, name = '']) => name,
+      ),
+    );
+    t.ok(names.length > 5);
+    t.same(
+      names.filter((name, at) => names.indexOf(name) !== at),
+      [],
+      folder,
+    );
+  }
+});

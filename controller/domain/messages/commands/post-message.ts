@@ -43,8 +43,8 @@ export function postMessage(input: NewMessage): Command<Outcome<MessageObject>> 
       });
       if (recalled !== undefined) return unchanged(recalled);
       const kept = { sessions: 0, requests: undefined, storageBytes: bytes } as const;
-      const full = refusedBySpace(view, fleet, session.spaceId, kept);
-      if (full !== undefined) return unchanged(full);
+      const bySpace = refusedBySpace(view, fleet, session.spaceId, kept);
+      if (bySpace !== undefined) return unchanged(bySpace);
       const wakes = input.wake && input.role === 'user' && LEGAL[session.desired].message === 'wakes';
       const next = wakes ? atStart(view, fleet, session) : session;
       const refusal = wakes ? refusedWaking(view, fleet, next, ' Send it with wake=false to queue it until then.') : undefined;

@@ -5,7 +5,7 @@ import type { RowView } from '../../engine/view.ts';
 import { answerFailed } from '../../sessions/fail-session.ts';
 import type { SessionRow } from '../../sessions/rows.ts';
 import { stateEvents } from '../../sessions/session-change.ts';
-import { answerRefused, type Ledger } from '../answers.ts';
+import { type AnswerChanges, answerRefused } from '../answers.ts';
 import { ANSWERED_AT_ONCE, forgetSome } from '../queue.ts';
 import type { BacklogRow } from '../rows.ts';
 import type { MessageView } from '../view.ts';
@@ -26,11 +26,15 @@ export function processBacklog(id: SessionId): Command<boolean> {
         const forgotten = forgetSome(view, id, session?.lastSeq ?? Number.MAX_SAFE_INTEGER);
         return { mutations: [...forgotten.mutations, ...(forgotten.done ? [done] : [])], events: [], answer: !forgotten.done };
       }
-      const ledger = answered(view, session, row, now);
-      const more = ledger.mutations.some((mutation) => mutation.kind === 'put' && mutation.table === 'backlog');
+      const changes = answered(view, session, row, now);
+      const more = changes.mutations.some((mutation) => mutation.kind === 'put' && mutation.table === 'backlog');
       return {
-        mutations: [...ledger.mutations, ...(ledger.session === session ? [] : [put('sessions', ledger.session)]), ...(more ? [] : [done])],
-        events: [...ledger.events, ...stateEvents(view, session, ledger.session)],
+        mutations: [
+          ...changes.mutations,
+          ...(changes.session === session ? [] : [put('sessions', changes.session)]),
+          ...(more ? [] : [done]),
+        ],
+        events: [...changes.events, ...stateEvents(view, session, changes.session)],
         answer: more,
       };
     },
@@ -40,7 +44,7 @@ export function processBacklog(id: SessionId): Command<boolean> {
 /**
  * Answers part of the queue, unless the session has been recovered since: then delivery resumes.
  */
-function answered(view: RowView & MessageView, session: SessionRow, { answer }: BacklogRow, now: number): Ledger {
+function answered(view: RowView & MessageView, session: SessionRow, { answer }: BacklogRow, now: number): AnswerChanges {
   if (session.desired === 'failed' && answer !== null) return answerFailed(view, session, answer, now);
   return answerRefused(view, { session, mutations: [], events: [] }, view.queued(session.id, ANSWERED_AT_ONCE + 1), now);
 }

@@ -4,7 +4,7 @@ import { put } from '../../engine/mutation.ts';
 import type { RowView } from '../../engine/view.ts';
 import type { SessionRow } from '../../sessions/rows.ts';
 import { stateEvents } from '../../sessions/session-change.ts';
-import { type AnswerContent, answer, answerId, answerRefused, type Ledger, withAnswerLost } from '../answers.ts';
+import { type AnswerChanges, type AnswerContent, answer, answerId, answerRefused, withAnswerLost } from '../answers.ts';
 import { trimHistory } from '../history.ts';
 import { ANSWERED_AT_ONCE, QUEUE_BOUND } from '../queue.ts';
 import type { QueueRow } from '../rows.ts';
@@ -50,7 +50,7 @@ export function recordAnswer(given: GivenAnswer): Command<Verdict> {
         return unchanged(message?.sessionId === session.id && message.role === 'user' ? 'duplicate' : 'unwanted');
       }
       const begun = answerLost(view, session, queued, now);
-      const answered = answer(view, begun.ledger, queued, answerId(queued.id), contentOf(given), now);
+      const answered = answer(view, begun.changes, queued, answerId(queued.id), contentOf(given), now);
       const all = answerRefused(
         view,
         answered,
@@ -76,21 +76,21 @@ function answerLost(
   session: SessionRow,
   answered: QueueRow,
   now: number,
-): { ledger: Ledger; front: readonly QueueRow[] } {
-  let ledger: Ledger = { session, mutations: [], events: [] };
+): { changes: AnswerChanges; front: readonly QueueRow[] } {
+  let changes: AnswerChanges = { session, mutations: [], events: [] };
   const first = view.queued(session.id, 2);
   const [oldest] = first;
   if (oldest === undefined || oldest.seq >= answered.seq || oldest.seq > session.epochSeq) {
     const next = first.find(({ id }) => id !== answered.id);
-    return { ledger, front: next?.refusal == null ? [] : view.queued(session.id, ANSWERED_AT_ONCE + 2) };
+    return { changes, front: next?.refusal == null ? [] : view.queued(session.id, ANSWERED_AT_ONCE + 2) };
   }
   const queue = view.queued(session.id, QUEUE_BOUND.messages);
   const isLost = ({ seq }: QueueRow) => seq < answered.seq && seq <= session.epochSeq;
   for (const lost of queue.filter(isLost)) {
     const told = lost.refusal === null ? withAnswerLost(lost) : lost;
-    ledger = answerRefused(view, ledger, [told], now);
+    changes = answerRefused(view, changes, [told], now);
   }
-  return { ledger, front: queue.filter((row) => !isLost(row)) };
+  return { changes, front: queue.filter((row) => !isLost(row)) };
 }
 
 function contentOf(given: GivenAnswer): AnswerContent {

@@ -24,14 +24,14 @@ export const UNKNOWN_TOKEN = refused(
 );
 
 /**
- * Redeems a token for a node. The same key can repeat the request and gets the same answer. An
- * absent node of the same name rejoins with a new identity.
- */
-/**
  * Counts time that passed since the token's creation, so that setting the clock expires no token.
  */
 const isExpired = ({ createdAt, expiresAt }: NodeTokenRow, ages: Ages) => ages.ageMs(createdAt) >= expiresAt - createdAt;
 
+/**
+ * Redeems a token for a node. The same key can repeat the request and gets the same answer. An
+ * absent node of the same name rejoins with a new identity.
+ */
 export function joinNode(input: JoiningNode): Command<Outcome<NodeRow>> {
   return {
     name: 'join-node',

@@ -6,7 +6,7 @@ const LOOK_MS = 1000;
  * Limits how often news of a subject is handled. Keeps only the newest, and handles it once the
  * rate allows: the last news is never lost, and a flapping subject costs no more than its rate.
  */
-export class LateNews {
+export class DelayedNews {
   readonly #clock: Clock;
   readonly #allows: (key: string) => boolean;
   readonly #waiting = new Map<string, () => void>();

@@ -2,7 +2,10 @@ import type { Timer } from '../../../../seams/clock.ts';
 import type { Stream } from './deps.ts';
 import { STREAM_MEMORY } from './stream-memory.ts';
 
-/** Bounds of frames whose commands are undecided. Beyond either, the link is not read. */
+/**
+ * Bounds of one node's frames whose commands are undecided; stream-memory.ts bounds all nodes
+ * together. Beyond one, the link is not read. Rates are in node-pace.ts and stream-limits.ts.
+ */
 export const MAX_UNDECIDED = { frames: 1000, bytes: STREAM_MEMORY.undecided.ofNode } as const;
 /** Counted for a frame of unknown length, and for each report of an inventory. */
 export const DEFAULT_FRAME_BYTES = 512;

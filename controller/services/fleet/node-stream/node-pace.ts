@@ -11,7 +11,7 @@ const MAX_PACES = 10_000;
 export const NODE_RATES = {
   /** Frames without effect: repeated, refused, or about unknown subjects. */
   waste: { perSecond: 1000, burst: 5000 },
-  /** Partial output and log lines. */
+  /** Partial output. */
   output: { perSecond: 10_000, burst: 40_000 },
   output_bytes: { perSecond: 16 * MIB, burst: 64 * MIB },
   /** Spontaneous changes of one subject, such as a session. */

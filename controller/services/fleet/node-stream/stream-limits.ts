@@ -1,7 +1,7 @@
 import type { NodeFrame } from '../../../../proto/frame.ts';
 import type { LogFields } from '../../../../seams/log.ts';
 import type { Alarm } from '../../../domain/nodes/commands/node-certificates.ts';
-import { LateNews } from './delayed-news.ts';
+import { DelayedNews } from './delayed-news.ts';
 import type { Stream } from './deps.ts';
 import type { FlowControl } from './flow-control.ts';
 import type { NodePace, NodeRate } from './node-pace.ts';
@@ -16,14 +16,14 @@ export class StreamLimits {
   readonly #stream: Stream;
   readonly #pace: NodePace;
   readonly #flow: FlowControl;
-  readonly #late: LateNews;
+  readonly #delayed: DelayedNews;
   #isClosed = false;
 
   constructor(stream: Stream, pace: NodePace, flow: FlowControl) {
     this.#stream = stream;
     this.#pace = pace;
     this.#flow = flow;
-    this.#late = new LateNews(stream.shared.clock, (key) => pace.allowsNews(key));
+    this.#delayed = new DelayedNews(stream.shared.clock, (key) => pace.allowsNews(key));
   }
 
   allows(rate: NodeRate, key = ''): boolean {
@@ -41,14 +41,14 @@ export class StreamLimits {
 
   /** Handles spontaneous news at its rate; of each subject, the newest is handled later. */
   news(kind: Kind, key: string, hear: () => void): void {
-    if (this.#late.hear(key, () => this.#stream.guarded(hear))) return;
+    if (this.#delayed.hear(key, () => this.#stream.guarded(hear))) return;
     this.#stream.shared.metrics.delayed.add(1, { kind });
     this.waste(kind);
   }
 
   /** Drops late news of this key, since newer news was handled. */
   supersede(key: string): void {
-    this.#late.forget(key);
+    this.#delayed.forget(key);
   }
 
   /** Counts a frame without effect. Too many of them pause reading from the node. */
@@ -66,7 +66,7 @@ export class StreamLimits {
 
   close(): void {
     this.#isClosed = true;
-    this.#late.close();
+    this.#delayed.close();
   }
 }
 

@@ -11,7 +11,7 @@ import { runInNewContext } from 'node:vm';
 import t, { type Test } from 'tap';
 import { networkOf } from '../../../../controller/domain/access/network.ts';
 import { FairAdmission } from '../../../../controller/grpc/fair-admission.ts';
-import { JOIN_BYTES, JOIN_PORT, NODE_PORT } from '../../../../controller/grpc/node-server.ts';
+import { JOIN_BYTES, JOIN_PORT, NODE_PORT } from '../../../../controller/grpc/node-server-options.ts';
 import { grpcDialer } from '../../../../node-agent/control/grpc-dialer.ts';
 import { joinWithToken } from '../../../../node-agent/identity/join.ts';
 import { joinMethod } from '../../../../proto/node-service.ts';
