@@ -68,9 +68,8 @@ export class NodeAgent {
 
   constructor(deps: NodeDeps) {
     this.#deps = deps;
-    this.ended = new Promise((resolve) => {
-      this.#end = resolve;
-    });
+    const { promise, resolve } = Promise.withResolvers<NodeEnd>();
+    [this.ended, this.#end] = [promise, resolve];
     const { clock, log, ledger, driver, dialer, listener, random, metrics = silentMetrics, uids = DEFAULT_UIDS } = deps;
     const host: Host = { driver, listener, ledger, dialer, clock, random, log, metrics };
     const conditions = deps.conditions ?? new Conditions(clock, log);

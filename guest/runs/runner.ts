@@ -120,9 +120,8 @@ export class Runner {
   }
 
   /**
-   * Begins nothing more. The current run can go on for `graceMs`, is interrupted then, and is
-   * answered either way. Resolves when nothing runs and the answer is durable. If called again, the
-   * newest grace counts.
+   * Begins nothing more, and interrupts the current run after `graceMs` (the newest, if called
+   * again). Resolves when nothing runs and the answer is durable.
    */
   drain(graceMs: number): Promise<void> {
     this.#isDraining = true;

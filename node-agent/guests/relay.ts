@@ -154,9 +154,7 @@ export class Relay {
     }
   }
 
-  /**
-   * Asks the session's guest to open a byte stream. Returns false if it is absent or does not read.
-   */
+  /** Asks the guest to open a byte stream. Returns false if it is absent or cannot. */
   openStream(open: OpenStream): boolean {
     const session = this.#sessions.get(open.sessionId);
     return session?.takesStreams === true && session.link?.send({ kind: 'openStream', value: open }) === true;
@@ -277,7 +275,7 @@ export class Relay {
         return this.#limits.report({ ...frame.value, sessionId });
       case 'delta':
         return void outbox.pass({ kind: 'delta', value: { ...frame.value, sessionId } });
-      case 'log':
+      case 'log': // of a guest that started before byte streams existed
         return;
       default:
         frame satisfies never;
@@ -294,11 +292,8 @@ export class Relay {
   }
 
   #session(sessionId: string): RelayedSession {
-    let session = this.#sessions.get(sessionId);
-    if (session === undefined) {
-      session = new RelayedSession(this.#backpressure, this.#deps.clock);
-      this.#sessions.set(sessionId, session);
-    }
+    const session = this.#sessions.get(sessionId) ?? new RelayedSession(this.#backpressure, this.#deps.clock);
+    this.#sessions.set(sessionId, session);
     return session;
   }
 }

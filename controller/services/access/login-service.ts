@@ -8,12 +8,12 @@ import type { Attribution } from '../../domain/audit/audit.ts';
 import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
 import type { View } from '../../domain/engine/view.ts';
 import type { Applier } from '../engine/applier.ts';
-import { Queues } from '../engine/queues.ts';
 import type { Caller } from './caller.ts';
 import type { KeyUse } from './key-use.ts';
 import type { LoginThrottle } from './login-throttle.ts';
 import type { Passwords } from './passwords.ts';
 import type { Proof } from './proof.ts';
+import { Queues } from './queues.ts';
 import type { RightsCache, RightsChange } from './rights.ts';
 import type { TokenHolder } from './tokens.ts';
 
