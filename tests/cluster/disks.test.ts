@@ -89,7 +89,7 @@ t.test('a node whose disk runs low takes no sessions and no builds, says why, an
   await low.process.untilEvent('node.condition');
   const refused = await rest.call('POST', '/sessions', {});
   t.equal(refused.status, 503, JSON.stringify(refused.body));
-  t.match(JSON.stringify(refused.body), /takes no new sessions: The disk of .* Make room/);
+  t.match(JSON.stringify(refused.body), /accepts no new sessions: The disk of .* Make room/);
   t.equal((await rest.say(id, 'still there?')).reply.content, 'still there?', 'what runs goes on');
   t.match(expect(await rest.call('GET', '/nodes/node-1'), 200, 'the node'), { conditions: [{ type: 'DiskKind' }, { type: 'DiskLow' }] });
   await low.kill('SIGTERM');

@@ -41,7 +41,7 @@ export interface Asking {
 type Verdict = 'pass' | 401 | 403 | 404;
 
 function judged(verdict: Verdict, { status, body }: Asked): Judged {
-  const isRefused = [401, 403].includes(status) || (status === 404 && !/no such (agent|secret|build)/.test(JSON.stringify(body)));
+  const isRefused = [401, 403].includes(status) || (status === 404 && !/no such (agent|secret|build)/i.test(JSON.stringify(body)));
   return { expected: String(verdict), isRight: verdict === 'pass' ? !isRefused : status === verdict, isRefusal: verdict !== 'pass' };
 }
 
