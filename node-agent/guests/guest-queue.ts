@@ -46,7 +46,11 @@ export class GuestQueue {
    * controller must send it again.
    */
   deliver(message: Deliver, link: GuestLink | undefined): boolean {
-    if (this.#drain !== undefined) return true;
+    if (this.#drain !== undefined) {
+      // The next guest gets it anyway; this one only if the drain is cancelled.
+      this.#isIncomplete = true;
+      return true;
+    }
     const isNext = this.#messages.length === 0 && this.#stops.size === 0;
     if (isNext && link?.send({ kind: 'deliver', value: message })) return true;
     const size = sizeOf(message);
@@ -74,7 +78,7 @@ export class GuestQueue {
   }
 
   startDrain(untilMs: number): void {
-    this.clear();
+    if (this.#drop(() => true)) this.#isIncomplete = true;
     this.#drain = { untilMs, sent: false };
   }
 
@@ -113,7 +117,7 @@ export class GuestQueue {
    * can send them now.
    */
   takeIncomplete(): boolean {
-    if (!this.#isIncomplete || this.#messages.length > 0) return false;
+    if (!this.#isIncomplete || this.#messages.length > 0 || this.#drain !== undefined) return false;
     this.#isIncomplete = false;
     return true;
   }

@@ -187,8 +187,8 @@ export class Relay {
     session.queue.endDrain();
     const assignment = this.#deps.assignment(sessionId);
     if (session.link === undefined || assignment === undefined) return;
-    if (!session.link.send(welcome(assignment, session.settledSeq, undefined)))
-      session.link.close(new Error('it does not read its welcome'));
+    if (session.link.send(welcome(assignment, session.settledSeq, undefined))) this.#requestDropped(sessionId, session);
+    else session.link.close(new Error('it does not read its welcome'));
   }
 
   /**
