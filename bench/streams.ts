@@ -1,7 +1,8 @@
 /**
- * Bytes of a file on a session's disk to a client, by one byte stream (a reader that only this adds, see tests/streams), beside
- * `docker exec CONTAINER cat` of the same file; then the round trip of messages without and with ten full streams. Taken in turns, since
- * absolute times drift. `npm run bench -- streams [turns] [megabytes]`.
+ * Compares the throughput of one byte stream, for a file on a session's disk, with that of
+ * `docker exec CONTAINER cat` for the same file; then the round trips of messages without and with
+ * ten full streams. The two take turns, since absolute times drift. The guest's file reader exists
+ * only in tests/streams. `npm run bench -- streams [turns] [megabytes]`.
  */
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -18,7 +19,7 @@ import { figures, median, row, timed } from './figures/figures.ts';
 const ECHO = { 'main.py': 'def process_message(message, context):\n    return message\n' };
 const FULL_STREAMS = 10;
 const MESSAGES = 200;
-/** Of docker exec's throughput; below it the exit code is 1. */
+/** Minimum share of docker exec's throughput; below it the exit code is 1. */
 const GOAL = 0.7;
 
 const turns = Number(process.argv[2] ?? 9);
@@ -28,7 +29,7 @@ const endings: (() => Promise<void>)[] = [];
 try {
   const scope = { teardown: (end: () => Promise<void>) => endings.push(end), passing: () => true, comment: () => undefined };
   const cluster = await startCluster(scope, { nodes: [{ name: 'node-1' }], program: 'tests/streams/controller.ts' });
-  // Containers take the guest that lies here when they are made.
+  // New containers use the guest in this directory.
   const installed = join(cluster.node('node-1').dataDirectory, 'guest');
   for (const version of readdirSync(installed)) await buildTestGuest(join(installed, version, 'guest.mjs'));
   await deploy(cluster.rest, 'echo', await writeAgent(join(cluster.directory, 'echo'), ECHO));
@@ -81,7 +82,7 @@ try {
   let lastedMs = 0;
   for (let round = 0; round < 3; round += 1) {
     alone.push(...(await measure()));
-    // Read at a pace, as a client across a network reads: all of them together what one stream carries by itself would leave no processor to anyone.
+    // Paced like clients across a network: ten unpaced readers would use all processor time.
     const paced = Array.from({ length: FULL_STREAMS }, () => pacedReader(Number(port), `/${session.id}/endless`));
     const before = performance.now();
     beside.push(...(await measure()));
@@ -99,7 +100,10 @@ try {
   for (const end of endings) await end();
 }
 
-/** Reads one stream at RAWORC_BENCH_PACE megabytes a second (1 where it is not set; 0: as fast as it comes), so that it is always full. */
+/**
+ * Reads one stream at RAWORC_BENCH_PACE megabytes per second (default 1; 0: unlimited), so that the
+ * stream is always full.
+ */
 function pacedReader(port: number, path: string): { close(): number } {
   const pace = Number(process.env.RAWORC_BENCH_PACE ?? 1) * 1_000_000;
   let bytes = 0;

@@ -26,7 +26,7 @@ export interface GuestDeps extends Omit<RunnerDeps, 'runLimitMs'> {
   readonly mailboxBytes?: number;
   /** Default 300 s. */
   readonly runLimitMs?: number;
-  /** What byte streams can be connected to beside the logs. */
+  /** Kinds of byte streams beside the logs. */
   readonly streams?: StreamKinds;
 }
 
@@ -78,7 +78,7 @@ export class Guest {
       sessionId,
       log,
       kinds,
-      connect: () => dialer.stream?.() ?? Promise.reject(new Error('no further connection can be made here')),
+      connect: () => dialer.stream?.() ?? Promise.reject(new Error('this guest cannot open byte streams')),
       refuse: (value) => this.#host.send({ kind: 'streamRefused', value }),
     });
   }
@@ -119,12 +119,12 @@ export class Guest {
     this.#ending.abort();
   }
 
-  /** Resolves when the link has ended: whether the host welcomed it. */
+  /** Resolves at the end of the link to whether the host welcomed it. */
   #serve(link: HostLink): Promise<boolean> {
     const { clock, log, sessionId, version } = this.#deps;
     return new Promise((resolve) => {
       let welcomed = false;
-      const timer = clock.after(WELCOME_WITHIN_MS, () => link.close(new Error('no welcome')));
+      const timer = clock.after(WELCOME_WITHIN_MS, () => link.close(new Error('the node agent sent no welcome in time')));
       const end = () => link.close();
       const resume = () => this.#intake.isFull || link.resume();
       this.#ending.signal.addEventListener('abort', end);
@@ -133,7 +133,7 @@ export class Guest {
         if (frame.kind === 'welcome') {
           timer.cancel();
           welcomed = this.#welcomed(link, frame.value);
-        } else if (!welcomed) link.close(new Error('spoke before its welcome'));
+        } else if (!welcomed) link.close(new Error('the node agent sent a frame before its welcome'));
         else this.#receive(link, frame);
       });
       link.onDrain(() => this.#host.drained());
@@ -161,11 +161,11 @@ export class Guest {
     const { sessionId, log } = this.#deps;
     const { protocolVersion, generation, agents } = welcome;
     if (welcome.sessionId !== sessionId) {
-      this.#fail(new Error(`the host speaks of session ${welcome.sessionId}`));
+      this.#fail(new Error(`the node agent named session ${welcome.sessionId} in its welcome`));
       return false;
     }
     if (protocolVersion !== GUEST_PROTOCOL_VERSION) {
-      link.close(new Error(`the host speaks version ${protocolVersion}`));
+      link.close(new Error(`the node agent speaks protocol version ${protocolVersion}, which this guest does not`));
       return false;
     }
     log.info('host.connected', { session: sessionId, generation, agents: agents.length });
@@ -193,14 +193,16 @@ export class Guest {
         this.#settled(frame.value);
         break;
       case 'secrets':
-        if (frame.value.sessionId !== this.#deps.sessionId) link.close(new Error(`secrets of session ${frame.value.sessionId}`));
+        if (frame.value.sessionId !== this.#deps.sessionId)
+          link.close(new Error(`the node agent sent secrets of session ${frame.value.sessionId}`));
         else this.#runner.updateSecrets(frame.value);
         break;
       case 'stopAgent':
         this.#runner.stop(frame.value.agent, frame.value.interrupt);
         break;
       case 'openStream':
-        if (frame.value.sessionId !== this.#deps.sessionId) link.close(new Error(`a stream of session ${frame.value.sessionId}`));
+        if (frame.value.sessionId !== this.#deps.sessionId)
+          link.close(new Error(`the node agent requested a stream of session ${frame.value.sessionId}`));
         else this.#streams.start(frame.value);
         break;
       default:
@@ -209,9 +211,10 @@ export class Guest {
   }
 
   #deliver(link: HostLink, message: Deliver): void {
-    if (message.sessionId !== this.#deps.sessionId) return link.close(new Error(`a message of session ${message.sessionId}`));
+    if (message.sessionId !== this.#deps.sessionId)
+      return link.close(new Error(`the node agent sent a message of session ${message.sessionId}`));
     // Both are sent again, in order. If this one were taken now, the one before would later be
-    // taken for known.
+    // treated as a repeated one.
     if (this.#drain !== undefined || this.#mailbox.isEarly(message)) return;
     this.#intake.deliver(link, message);
   }

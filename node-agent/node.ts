@@ -147,7 +147,7 @@ export class NodeAgent {
     listener.onStream((sessionId, link) => tunnels.guest(sessionId, link));
   }
 
-  /** Resolves when everything found is adopted and the controller is dialled; rejects without an engine. */
+  /** Adopts existing sessions and dials the controller. Rejects without an engine. */
   async start(): Promise<void> {
     const { driver, log, ledger, nodeId, capacity, most = {} } = this.#deps;
     await this.#call((signal) => driver.prepare(signal));

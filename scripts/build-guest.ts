@@ -1,4 +1,4 @@
-/** Bundles the guest into one file beside the workers' programs. As a program it prints the directory. */
+/** Bundles the guest into one file beside the workers' programs, and prints the directory. */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

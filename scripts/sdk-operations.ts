@@ -9,7 +9,7 @@ import type * as api from './types.gen.ts';
 const part = encodeURIComponent;
 `;
 
-/** Returns the source of the client's methods, grouped by resource and typed by the API document. */
+/** Returns the source of the client's methods, grouped by resource, with types of the API. */
 export function operationsSource(routes: readonly Route[]): string {
   const things = thingsIn(routes);
   const groups = new Map<string, string[]>();
@@ -65,8 +65,8 @@ function thingsIn(routes: readonly Route[]): readonly Thing[] {
 }
 
 /**
- * createSession becomes sessions.create, updateAgentStatus agents.updateStatus. Operations without a
- * resource belong to the server.
+ * createSession becomes sessions.create, updateAgentStatus agents.updateStatus. Operations without
+ * a resource belong to the server.
  */
 function placeOf({ path, permission }: Route, operation: string, things: readonly Thing[]): { group: string; method: string } {
   for (const { singular, group } of things) {

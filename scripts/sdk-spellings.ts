@@ -1,6 +1,6 @@
 /**
- * Returns the document with one spelling of each field that has several: if a schema requires `a` or
- * `b`, only `a` is left and required, so that the client's types say what is required.
+ * Returns the document with one spelling of each field that has several: if a schema requires `a`
+ * or `b`, only `a` is left and required, so that the client's types say what is required.
  */
 export function withOneSpelling(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withOneSpelling);

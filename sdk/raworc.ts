@@ -4,7 +4,7 @@
  *     const raworc = new Raworc({ url: 'https://raworc.example', apiKey });
  *     const session = await raworc.sessions.create({ space: 'default' }, { wait: '60s' });
  *     const answer = await raworc.send(session.id, 'Hello', { onDelta: (text) => show(text) });
- *     for await (const one of raworc.sessions.all({ space: 'default' })) console.log(one.id, one.state);
+ *     for await (const { id, state } of raworc.sessions.all()) console.log(id, state);
  *
  * Each operation of the API is a method of its group: `raworc.agents.deploy(space, agent)`. It
  * takes the parameters of the path, then the body, then the query parameters together with a

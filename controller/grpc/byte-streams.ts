@@ -23,10 +23,7 @@ export function streamLinkOf(call: ServerDuplexStream<Buffer, Buffer>, cutOff: (
   return serverLink(call, cutOff, { outgoing: streamFrames, incoming: streamFrames, clock, lingerMs: STREAM_FLUSH_MS });
 }
 
-/**
- * Widens the windows of connections with byte streams while it is open: grpc-js has no setting for
- * it.
- */
+/** Widens the windows of byte-stream connections until closed. grpc-js has no setting for it. */
 export function widenWindows(): { close(): void } {
   const widened = new WeakSet<Http2Session>();
   const widen = (message: unknown) => {

@@ -12,7 +12,7 @@ export interface KeptLine {
 export interface LineStore {
   /** Never throws or waits. Lines for which there is no room are lost. */
   keep(line: KeptLine): void;
-  /** Returns at most `limit` of an agent's newest lines, oldest first, of those kept before the call. */
+  /** Returns at most `limit` of an agent's newest lines from before the call, oldest first. */
   newest(agent: string, wanted: (line: KeptLine) => boolean, limit: number): Promise<readonly KeptLine[]>;
   /** Calls with each new line of an agent, whether or not the disk has room for it. */
   follow(agent: string, listener: (line: KeptLine) => void): { close(): void };

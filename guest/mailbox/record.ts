@@ -35,5 +35,5 @@ export function readRecord(record: Uint8Array): GuestFrame | HostFrame {
   const frame = record.subarray(1);
   if (record[0] === FROM_GUEST) return guestFrames.decode(frame);
   if (record[0] === FROM_HOST) return hostFrames.decode(frame);
-  throw new ProtocolError('a record of a kind that this version does not know');
+  throw new ProtocolError('a journal record of an unknown kind: another version of the guest wrote it');
 }

@@ -10,7 +10,7 @@ export class AgentSetup {
   #current: Setup | undefined;
   /** Of the secrets in memory. Each life of the guest begins with none, version 0. */
   #version = 0;
-  /** The newest version that this host was asked for. */
+  /** The newest version that was requested of this host. */
   #askedVersion = 0;
 
   /**
@@ -26,7 +26,7 @@ export class AgentSetup {
     return this.#askedVersion > this.#version;
   }
 
-  /** A host has connected: it was asked for nothing yet. */
+  /** A host has connected, and no secrets were requested of it yet. */
   configure(setup: Omit<Setup, 'environment'>): void {
     this.#askedVersion = 0;
     this.#update({ ...setup, environment: this.#current?.environment ?? {} });
@@ -45,8 +45,8 @@ export class AgentSetup {
   }
 
   /**
-   * Returns whether the host has to be asked for this version. It is asked once, and sends it when
-   * it can.
+   * Returns whether this version must be requested of the host. It is requested once, and the host
+   * sends it when it can.
    */
   askFor(version: number): boolean {
     if (version <= this.#askedVersion) return false;

@@ -45,7 +45,7 @@ export class AgentWorkers {
     return worker;
   }
 
-  /** The worker runs the agent's code from now on. */
+  /** Marks that the worker runs the agent's code from now on. */
   runBegins(agent: string, worker: Worker): void {
     this.#live.begun(agent, worker);
   }

@@ -52,7 +52,7 @@ export class Runner {
   #onFault: (fault: unknown) => void = () => undefined;
   /** Runs begun by this process. Any other run without an answer was cut off. */
   readonly #begun = new Set<string>();
-  /** By stopped agent: messages up to this seq that were not begun are not begun any more. */
+  /** By stopped agent: waiting messages up to this seq never run. */
   readonly #stopped = new Map<string, number>();
 
   constructor(deps: RunnerDeps, mailbox: Mailbox, host: HostSide) {
@@ -88,7 +88,7 @@ export class Runner {
     return this.#setup.awaitsSecrets;
   }
 
-  /** Starts work if there is any. */
+  /** Starts the next run if a message waits. */
   wake(): void {
     if (!this.#setup.current || this.#working || this.#isDraining) return;
     this.#work().catch((fault: unknown) => this.#onFault(fault));

@@ -6,22 +6,25 @@ import type { StreamLink } from '../../proto/streams/stream-frame.ts';
 import type { Log } from '../../seams/log.ts';
 import type { StreamKinds } from './stream-kinds.ts';
 
-/** Open or being opened in one session. */
+/** Maximum number of open and opening streams of one session. */
 export const MAX_GUEST_STREAMS = 64;
 
 export interface GuestStreamDeps {
   readonly sessionId: string;
   readonly log: Log;
   readonly kinds: StreamKinds;
-  /** A second connection to the node agent. */
+  /** Opens another connection to the node agent. */
   connect(): Promise<StreamLink>;
   refuse(refusal: StreamRefused): void;
 }
 
-/** The byte streams of this session: each is a connection of its own, opened only for a ticket that came over the control connection. */
+/**
+ * The byte streams of this session. Each has its own connection, opened only for a ticket from the
+ * control connection.
+ */
 export class GuestStreams {
   readonly #deps: GuestStreamDeps;
-  /** Tickets of those that are open or being opened: one that comes twice is opened once. */
+  /** Open and opening streams by ticket, so that a repeated ticket is ignored. */
   readonly #open = new Map<string, ByteStream | undefined>();
 
   constructor(deps: GuestStreamDeps) {
@@ -32,7 +35,7 @@ export class GuestStreams {
     return this.#open.size;
   }
 
-  /** Connects the stream to what its kind stands for; refuses it where that cannot be. Never throws. */
+  /** Opens the stream and runs the handler of its kind, or refuses the stream. Never throws. */
   start(open: OpenStream): void {
     const { ticket, kind } = open;
     if (this.#open.has(ticket)) return;
@@ -59,7 +62,7 @@ export class GuestStreams {
     const stream = new ByteStream(link, { credit, lost: 'node_lost' });
     this.#open.set(ticket, stream);
     const closed = new Promise<void>((resolve) => stream.once('close', resolve));
-    // Told to the peer where it was this end's; nobody else is to hear of it.
+    // A fault of this end is sent to the peer in the reset. Without a listener it would be thrown.
     stream.on('error', () => undefined);
     try {
       await handler?.(stream, parameters);

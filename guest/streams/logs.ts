@@ -4,18 +4,18 @@ import { encodeLogged, type LogRequest, logRequest, type StreamedLine } from '..
 import type { KeptLine, LineStore } from '../logs/line-store.ts';
 import type { StreamHandler } from './stream-kinds.ts';
 
-/** New lines that wait for a slow reader; what is printed beyond them is lost, and counted in the next line. */
+/** New lines buffered for a slow reader. Further ones are dropped, and counted in the next line. */
 const MAX_WAITING_CHARACTERS = 256 * 1024;
-/** Written at once, so that a line does not cost a frame. */
+/** Existing lines are joined up to this length, so that each does not cost a frame. */
 const PIECE_CHARACTERS = 32 * 1024;
 
-/** The newest lines that an agent printed, and with `follow` those that it prints until the reader ends the stream. */
+/** Sends an agent's newest lines and, with `follow`, new ones until the reader ends the stream. */
 export const logStream =
   (store: LineStore): StreamHandler =>
   async (stream, parameters) => {
     const request = logRequest(parameters);
     const isWanted = wantedBy(request);
-    // In one turn with the reading, so that no line falls between the two or comes twice.
+    // Subscribes and reads in the same turn, so that no line is missed or repeated.
     const fresh = request.follow ? new FreshLines(store, request.agent, isWanted) : undefined;
     const kept = store.newest(request.agent, isWanted, request.limit);
     stream.resume();
@@ -40,7 +40,7 @@ export const logStream =
     }
   };
 
-/** Lines as they are printed, until they are closed. */
+/** Buffers an agent's new lines until it is closed. */
 class FreshLines {
   readonly #following: { close(): void };
   #lines: string[] = [];
@@ -64,7 +64,7 @@ class FreshLines {
     });
   }
 
-  /** All that waits, once something does. Undefined: there will be nothing more. */
+  /** Resolves to the buffered lines once there are any, or to undefined once closed. */
   async next(): Promise<string | undefined> {
     while (this.#lines.length === 0 && !this.#isClosed) await new Promise<void>((resolve) => (this.#wake = resolve));
     if (this.#isClosed) return undefined;

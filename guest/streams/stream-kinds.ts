@@ -1,10 +1,10 @@
 import type { ByteStream } from '../../proto/streams/byte-stream.ts';
 
 /**
- * What the guest connects a stream of one kind to. It is called once the stream is open, and ends both directions, or lets the reader do so.
- * What it throws resets the stream; a StreamError with its reason.
+ * Handles streams of one kind. It is called once the stream is open, and closes both directions or
+ * lets the reader close them. If it throws, the stream is reset, with the reason of a StreamError.
  */
 export type StreamHandler = (stream: ByteStream, parameters: unknown) => Promise<void> | void;
 
-/** By kind, as the controller names it. */
+/** Handlers by the kind that the controller requests. */
 export type StreamKinds = Readonly<Record<string, StreamHandler>>;

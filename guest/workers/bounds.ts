@@ -12,7 +12,7 @@ const LOOK_MS = 1000;
 const LOOK_AFTER_MS = 100;
 const IDLE_LOOK_MS = 10_000;
 /**
- * How long to wait for killed processes to go: before another is started, and before they are
+ * How long to wait until killed processes are gone: before another is started, and before they are
  * counted again.
  */
 const ROOM_WITHIN_MS = 5000;
@@ -57,7 +57,7 @@ export class Bounds {
   readonly memoryLimit: number | undefined;
   #kills: number;
   #working = false;
-  /** When processes were killed last: they take a moment to go. */
+  /** Time of the last kill: processes take a moment to exit. */
   #endedAtMs = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
   #lookAtMs = 0;

@@ -1,8 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 
-/**
- * Reads limits and use of this container from cgroup v1 or v2. Undefined: the kernel does not tell.
- */
+/** Returns limits and use of this container, from cgroup v1 or v2. Undefined: unknown. */
 export class Cgroup {
   readonly #memory: { readonly limit: string; readonly kills: string };
   readonly #pids: { readonly limit: string; readonly current: string };

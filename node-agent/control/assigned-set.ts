@@ -36,14 +36,14 @@ export class AssignedSet {
     if (!this.#whole) for (const id of sessionIds) this.#named.add(id);
   }
 
-  /** Its last part was taken in. */
+  /** Whether the last part has arrived. */
   complete(): void {
     this.#whole = true;
   }
 
-  /** Throws where the controller speaks of another state of the set than this one. */
+  /** Throws if the controller refers to another state of the set. */
   expect({ setId, number }: { readonly setId: string; readonly number: number }): void {
     if (setId !== this.#id || number !== this.#number || !this.#whole)
-      throw new Error(`a digest of change ${number} of set ${setId}, where change ${this.#number} of ${this.#id} was taken last`);
+      throw new Error(`the digest is of change ${number} of set ${setId}, but the last change was ${this.#number} of ${this.#id}`);
   }
 }

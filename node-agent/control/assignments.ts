@@ -31,7 +31,7 @@ export class Assignments {
     this.#deps = deps;
   }
 
-  /** Whether the controller has spoken of the session since this start. */
+  /** Whether the controller has named the session since this node agent started. */
   confirmed(sessionId: string): boolean {
     return this.#isConfirmed || this.#set.named.has(sessionId);
   }

@@ -11,11 +11,11 @@ const DIAL_WITHIN_MS = 10_000;
 const WELCOME_WITHIN_MS = 15_000;
 const BACKOFF_FIRST_MS = 50;
 const BACKOFF_LAST_MS = 5_000;
-/** What may wait for the frame that is being taken in, before the stream is not read from. */
+/** Frames that wait behind the current one before reading from the stream pauses. */
 export const MAX_FRAMES_WAITING = { frames: 500, bytes: 8 * 1024 * 1024 } as const;
 const A_FRAME_BYTES = 512;
 
-/** Kinds of frames that are the link's own. */
+/** Kinds of frames that the link handles itself. */
 type Greeting = 'welcome' | 'heartbeatAck' | 'inventoryTaken';
 
 export interface ControllerLinkDeps extends Pick<Host, 'dialer' | 'clock' | 'random' | 'log'> {
@@ -144,7 +144,7 @@ export class ControllerLink {
       const isBehind = () => waiting.length >= MAX_FRAMES_WAITING.frames || waitingBytes >= MAX_FRAMES_WAITING.bytes;
       const { hello, inventory } = this.#deps.greeting();
       let next: IteratorResult<NodeFrame> | undefined;
-      let watchdog = clock.after(WELCOME_WITHIN_MS, () => link.close(new Error('no welcome')));
+      let watchdog = clock.after(WELCOME_WITHIN_MS, () => link.close(new Error('the controller sent no welcome in time')));
       let heartbeat: Timer | undefined;
       let heartbeatNumber = 0;
       const sentAtMs = new Map<number, number>();
@@ -158,7 +158,7 @@ export class ControllerLink {
       const renew = (fromMs: number, leaseMs: number) => {
         this.#leaseUntilMs = Math.max(this.#leaseUntilMs, fromMs + leaseMs);
         watchdog.cancel();
-        watchdog = clock.after(Math.max(this.leaseLeftMs(), 0), () => link.close(new Error('heartbeats are not answered')));
+        watchdog = clock.after(Math.max(this.leaseLeftMs(), 0), () => link.close(new Error('the controller does not answer heartbeats')));
       };
       const take = (frame: ControllerFrame): Promise<void> | undefined => {
         if (frame.kind === 'heartbeatAck') {
@@ -180,14 +180,14 @@ export class ControllerLink {
           list();
           return connect();
         }
-        if (!welcomed) throw new Error(`${frame.kind} before the welcome`);
+        if (!welcomed) throw new Error(`the controller sent ${frame.kind} before its welcome`);
         return this.#deps.take(frame);
       };
       /** The next part of the inventory. */
       const list = () => {
         next ??= inventory.next();
         if (next.done === true) throw new Error('the controller acknowledged a part of the inventory that was not sent');
-        if (!link.send(next.value)) throw new Error('the controller does not take the inventory');
+        if (!link.send(next.value)) throw new Error('the controller does not read the inventory');
         next = inventory.next();
       };
       const connect = (): Promise<void> | undefined => {

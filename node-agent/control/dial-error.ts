@@ -1,7 +1,7 @@
 import { type ServiceError, status } from '@grpc/grpc-js';
 import { connectionProblem } from './channel.ts';
 
-/** Why a call to the controller did not come about. The message is one sentence for a person. */
+/** Why a call to the controller failed. The message is one sentence for the operator. */
 export class DialError extends Error {
   override readonly name = 'DialError';
   /**
@@ -9,7 +9,7 @@ export class DialError extends Error {
    * refuses.
    */
   readonly code: 'unreachable' | 'handshake' | 'refused' | 'busy' | 'expired';
-  /** The controller's wish, when it is busy. */
+  /** Delay that a busy controller asks for. */
   readonly retryAfterMs: number | undefined;
 
   constructor(code: DialError['code'], message: string, retryAfterMs?: number) {

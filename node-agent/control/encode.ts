@@ -1,8 +1,8 @@
-/** What the node agent thinks in to frames of the node protocol. */
+/** Encodes the node agent's own types as frames of the node protocol. */
 import type { Report__Output as WireReport } from '../../proto/generated/raworc/node/v0/Report.ts';
 import type { Status } from '../session/status.ts';
 
-/** Of a failure, which may quote an engine. The controller takes 8 KiB. */
+/** Maximum length of a failure, which can quote the engine. The controller accepts 8 KiB. */
 const REASON_CHARACTERS = 2_000;
 
 export function encodeReport(

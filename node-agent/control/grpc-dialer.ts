@@ -15,9 +15,9 @@ import { StreamConnection } from './stream-connection.ts';
 const DIAL_TIMEOUT_MS = 10_000;
 
 export interface GrpcDialerOptions {
-  /** As it is now: a certificate that was renewed is used from the next attempt on. */
+  /** The current identity: a renewed certificate is used from the next attempt on. */
   readonly identity: () => Identity;
-  /** Why nothing can be dialled now. */
+  /** Returns why nothing can be dialled now. */
   readonly problem?: () => string | undefined;
   /** TLS ended a connection that had come up. */
   readonly refused?: () => void;
@@ -91,7 +91,7 @@ export function grpcDialer(options: GrpcDialerOptions): Dialer & { close(): void
     });
 
   const streams = new StreamConnection({
-    // To the controller that the newest stream of frames was dialled to, proved as now.
+    // To the controller of the newest control stream, with the current certificate.
     client: () => channel(attempts - 1).client,
     key: () => `${attempts} ${options.identity().certificatePem}`,
     clock,

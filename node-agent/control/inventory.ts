@@ -3,7 +3,7 @@ import type { Report__Output as WireReport } from '../../proto/generated/raworc/
 import type { Tombstone } from '../domain/session.ts';
 import type { Orphan } from '../session/status.ts';
 
-/** Of one part: it stays well below a frame, and below what a stream takes at once. */
+/** Maximum of one part, well below a frame and below a stream's buffer. */
 export const IN_A_PART = 256;
 
 export interface Holdings {
@@ -14,7 +14,7 @@ export interface Holdings {
   readonly orphans: readonly Orphan[];
 }
 
-/** What this node holds, in frames that each hold a part of it. At least one. */
+/** Yields the inventory of this node in parts, at least one. */
 export function* inventoryParts({ reports, images, tombstones, orphans }: Holdings): Generator<Extract<NodeFrame, { kind: 'inventory' }>> {
   let next = reports.next();
   for (let part = 1; ; part += 1) {

@@ -5,14 +5,14 @@ import { type Counter, type Metrics, silentMetrics } from '../../seams/metrics.t
 /** Bounds on waiting frames other than state. Past either of them the stream ends. */
 export const MAX_WAITING = { frames: 20_000, bytes: 32 * 1024 * 1024 } as const;
 const A_FRAME_BYTES = 256;
-/** From this share of it on, nothing is to be added that can wait where it is. */
+/** From this share of it on, frames that can wait elsewhere are not added. */
 const CROWDED_SHARE = 1 / 4;
 
-/** The way to the controller while there is one. */
+/** The current stream to the controller. */
 export interface Wire {
-  /** False: not taken, the wire is full; `drained` is called later. */
+  /** Returns false if the wire is full: the frame is not sent, and `drained` is called later. */
   send(frame: NodeFrame): boolean;
-  /** Ends it: what waits is more than may. */
+  /** Ends the stream because too much waits. */
   end(fault: Error): void;
 }
 
@@ -39,7 +39,7 @@ function bytesOf(frame: NodeFrame): number {
 export class Outbox {
   #wire: Wire | undefined;
   readonly #waiting = new Map<string, NodeFrame>();
-  /** Of what waits, all but state. */
+  /** Bytes of waiting frames other than state. */
   #frames = 0;
   #bytes = 0;
   #keeping = false;
@@ -62,17 +62,17 @@ export class Outbox {
     metrics.gauge({ name: 'outbox_frames', help: 'Frames that wait for the stream to the controller.', read: () => this.#waiting.size });
   }
 
-  /** Passing frames lost so far. */
+  /** Number of passing frames dropped so far. */
   get lost(): number {
     return this.#lost;
   }
 
-  /** Frames that wait. */
+  /** Number of waiting frames. */
   get waiting(): number {
     return this.#waiting.size;
   }
 
-  /** So much waits that more of it is to stay where it is until there is room. */
+  /** Whether frames that can wait elsewhere must not be added now. */
   get isCrowded(): boolean {
     const crowded = this.#frames >= MAX_WAITING.frames * CROWDED_SHARE || this.#bytes >= MAX_WAITING.bytes * CROWDED_SHARE;
     this.#wasCrowded ||= crowded;
@@ -84,7 +84,7 @@ export class Outbox {
     this.#room = room;
   }
 
-  /** A greeting was made: what changes from now on is kept for the stream that it opens. */
+  /** Keeps changes from now on for the stream whose greeting was just built. */
   begin(): void {
     this.disconnect();
     this.#keeping = true;
@@ -111,7 +111,7 @@ export class Outbox {
     this.#judge();
   }
 
-  /** False when it was dropped. */
+  /** Returns false if the frame was dropped. */
   pass(frame: NodeFrame): boolean {
     if (this.#waiting.size === 0 && this.#wire?.send(frame)) return true;
     this.#lost += 1;
@@ -142,7 +142,7 @@ export class Outbox {
     if (wire === undefined || (this.#frames <= MAX_WAITING.frames && this.#bytes <= MAX_WAITING.bytes)) return;
     this.#overflows.add();
     this.disconnect();
-    wire.end(new Error('too much waits for the controller: the stream is closed, and the next one repeats everything'));
+    wire.end(new Error('too many frames wait for the controller: the node agent reconnects and sends everything again'));
   }
 
   #count(frame: NodeFrame | undefined, sign: 1 | -1): void {

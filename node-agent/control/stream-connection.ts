@@ -85,7 +85,7 @@ export class StreamConnection {
     connection.idle = this.#deps.clock.after(IDLE_MS, () => this.#end(connection));
   }
 
-  /** Carries what it carries to its end, and nothing new. */
+  /** Accepts no new streams; open ones continue. */
   #retire(connection: Connection): void {
     if (this.#newest === connection) this.#newest = undefined;
     if (connection.links.size === 0) this.#end(connection);

@@ -11,7 +11,7 @@ interface UnaryMethod<Request, Answer> {
 }
 
 export interface CallLimits {
-  /** For messages. */
+  /** Named in error messages. */
   readonly address: string;
   readonly clock: Clock;
   readonly signal: AbortSignal;

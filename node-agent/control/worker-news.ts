@@ -20,7 +20,7 @@ export class WorkerNews {
     this.#say(workers);
   }
 
-  /** Its guest disconnected, so none of its workers is known to live. */
+  /** The guest disconnected, so its workers are unknown. */
   gone(sessionId: string): void {
     this.told({ sessionId, workers: [] });
   }

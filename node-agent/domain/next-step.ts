@@ -7,12 +7,14 @@ const NO_VOLUME: Step = { kind: 'fail', reason: 'The volume of this session is m
 const rest = (phase: Phase | undefined): Step => ({ kind: 'rest', phase });
 
 /**
- * desired × observed → the next step. Pure and total. Guarantees: a volume is removed only under a
- * tombstone and when no copy of it is awaited; a container only under a tombstone, or because its
- * desired state has none, there are two, or it was created outside the node's bounds (a failed start
- * and a shutdown remove theirs elsewhere); a container never runs on a volume that is
- * being copied or is not yet a whole copy; nothing at or below a tombstone is started; `removed`
- * comes only when nothing is left and no create is unresolved.
+ * Returns the next step from the desired and the observed state. Pure and total. Guarantees:
+ * 1. A volume is removed only under a tombstone, and when no copy of it is awaited.
+ * 2. A container is removed only under a tombstone, or because its desired state has none, there
+ *    are two, or it was created outside the node's bounds. A failed start and a shutdown remove
+ *    theirs elsewhere.
+ * 3. A container never runs on a volume that is being copied or is not yet a whole copy.
+ * 4. Nothing at or below a tombstone is started.
+ * 5. `removed` comes only when nothing is left and no create is unresolved.
  */
 export function nextStep(remembered: Remembered, observed: Observed): Step {
   return removal(remembered, observed) ?? keeping(remembered, observed);

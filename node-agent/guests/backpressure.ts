@@ -39,7 +39,7 @@ export class Backpressure {
     this.#held += characters;
   }
 
-  /** Counts answers. A guest whose answer finds the budget full is paused until half of it is free. */
+  /** Counts answers. Pauses a guest whose answer exceeds the budget until half of it is free. */
   addAnswer(characters: number, gate: ReadGate): void {
     this.#answers += characters;
     if (this.#answers < MAX_RELAYED.answers) return;
@@ -54,7 +54,7 @@ export class Backpressure {
     this.#byAnswers.clear();
   }
 
-  /** Pauses a guest that was just read while the outbox is crowded, so that no guest ends the stream of all. */
+  /** Pauses a guest while the outbox is crowded, so that no guest ends the shared stream. */
   check(gate: ReadGate): void {
     if (!this.#outbox.isCrowded) return;
     this.#byOutbox.add(gate);

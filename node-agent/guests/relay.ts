@@ -188,7 +188,7 @@ export class Relay {
     const assignment = this.#deps.assignment(sessionId);
     if (session.link === undefined || assignment === undefined) return;
     if (session.link.send(welcome(assignment, session.settledSeq, undefined))) this.#requestDropped(sessionId, session);
-    else session.link.close(new Error('it does not read its welcome'));
+    else session.link.close(new Error('the guest does not read its welcome'));
   }
 
   /**
@@ -246,7 +246,7 @@ export class Relay {
     this.#backpressure.check(session.gate);
     switch (frame.kind) {
       case 'hello':
-        return link.close(new Error('a second hello'));
+        return link.close(new Error('the guest sent a second hello'));
       case 'accepted': {
         session.accepted(frame.value.seq);
         const value = { ...frame.value, sessionId, generation };

@@ -4,7 +4,7 @@ import type { Host } from '../host.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Failed } from './reporter.ts';
 
-/** Failures of the engine in a row, of which the last is taken for final. */
+/** Consecutive failures of the engine after which the session fails. */
 const MAX_FAILURES = 5;
 
 export interface AttemptsDeps extends Pick<Host, 'clock' | 'log'> {
@@ -39,7 +39,7 @@ export class Attempts {
     return this.#failed;
   }
 
-  /** Gives the session up at its present generation. */
+  /** Fails the session at its present generation. */
   fail(reason: string): void {
     const generation = this.#deps.ledger.assignment(this.#sessionId)?.generation;
     if (generation === undefined) return;
@@ -47,17 +47,17 @@ export class Attempts {
     this.#deps.log.warn('session.failed', { session: this.#sessionId, generation, reason });
   }
 
-  /** Nothing can bring the image back. */
+  /** The image cannot be built again. */
   imageGone(image: string, reason: string): void {
     this.#goneImage = { image, reason };
   }
 
-  /** Milliseconds until the engine may be asked to create or start something again; 0: now. */
+  /** Returns the milliseconds until the next create or start can be tried; 0: now. */
   waitMs(): number {
     return Math.max(0, Math.ceil(this.#notBeforeMs - this.#deps.clock.monotonic()));
   }
 
-  /** Failures so far count no more. */
+  /** Resets the count of failures. */
   forget(): void {
     this.#failures = 0;
     this.#notBeforeMs = 0;

@@ -39,7 +39,7 @@ export async function create(
   );
   if (created.ok && created.disk !== undefined && (disk === undefined || what === 'volume'))
     await calls.durable(ledger.setDisk(sessionId, created.disk, generation));
-  // A volume that is to become a copy is the session's own only when it is whole.
+  // A volume that becomes a copy is the session's own only when the copy is complete.
   if (created.ok && what === 'volume' && !ledger.copies.isDue(sessionId)) await calls.durable(ledger.volumeCreated(sessionId, generation));
   if (!created.ok && created.why !== 'exists') await calls.durable(ledger.createEnded(sessionId));
   return created.ok || created.why !== 'no-image' ? created : { ...created, image };

@@ -64,7 +64,7 @@ export class Discovery {
     this.#engineWatch.start();
   }
 
-  /** Nothing is learnt any more. */
+  /** Stops discovery. */
   stop(): void {
     this.#isClosed = true;
     this.#events?.close();
@@ -93,7 +93,7 @@ export class Discovery {
     }
   }
 
-  /** While it hangs nothing is asked of it; once it answers, everything is listed. */
+  /** While the engine hangs, it gets no calls. Once it answers, everything is listed. */
   #engineAnswers(answers: boolean): void {
     if (this.#isClosed) return;
     if (!answers) return this.#deps.engine.pause();
@@ -108,7 +108,7 @@ export class Discovery {
     });
   }
 
-  /** A list that fails is made good by the next. */
+  /** The next list makes up for one that fails. */
   #list(what: 'images' | 'everything'): void {
     this.#wanted.add(what);
     this.#listing ??= this.#listWanted().finally(() => {

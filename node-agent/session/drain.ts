@@ -1,9 +1,9 @@
 import type { Clock, Timer } from '../../seams/clock.ts';
 import type { Relay } from '../guests/relay.ts';
 
-/** Beyond its grace: what a guest gets to make an answer durable and to hand it over. */
+/** Time beyond the grace in which a guest makes an answer durable and sends it. */
 const MARGIN_MS = 5_000;
-/** How long a guest that is not connected is waited for. */
+/** How long to wait for a guest that is not connected. */
 const GUEST_AWAITED_MS = 3_000;
 
 export interface DrainDeps {
@@ -46,14 +46,14 @@ export class Drain {
     this.guestChanged();
   }
 
-  /** Its guest came or went. The grace counts from when one was first there. */
+  /** The guest connected or disconnected. The grace counts from its first connection. */
   guestChanged(): void {
     if (this.#containerId === undefined || this.#heard || !this.#deps.guests.isConnected(this.#sessionId)) return;
     this.#heard = true;
     this.#wait(this.#graceMs + MARGIN_MS);
   }
 
-  /** The guest has handed over everything. */
+  /** The guest has sent everything. */
   drained(): void {
     if (this.#containerId === undefined || this.#isOver) return;
     this.#timer?.cancel();
@@ -61,7 +61,7 @@ export class Drain {
     this.#deps.wake();
   }
 
-  /** The container is gone, or is to stay. */
+  /** The container is gone, or stays. */
   end(): void {
     if (this.#containerId === undefined) return;
     this.#timer?.cancel();
@@ -71,13 +71,13 @@ export class Drain {
     this.#deps.guests.endDrain(this.#sessionId);
   }
 
-  /** The container stays: its guest continues, whoever asked it to drain. */
+  /** The container stays, so its guest continues even if it was asked to drain. */
   stay(): void {
     if (this.#containerId === undefined) this.#deps.guests.endDrain(this.#sessionId);
     else this.end();
   }
 
-  /** Nothing is waited for any more; what the guest was asked stays asked. */
+  /** Stops waiting. A drain that was requested of the guest stays in effect. */
   close(): void {
     this.#timer?.cancel();
   }

@@ -3,14 +3,14 @@ import type { Clock, Timer } from '../../seams/clock.ts';
 import type { Outbox } from '../control/outbox.ts';
 import type { Orphan } from './status.ts';
 
-/** How long news of orphans waits for more. */
+/** How long a change waits for others, to be sent together. */
 const GATHER_MS = 50;
-/** Listed. There is more to see once some of them are gone. */
+/** Maximum number listed. Removing some makes room for others. */
 const MAX_LISTED = 10_000;
 
 /**
- * What this node has that no assignment and no tombstone explains. It is updated as each session is
- * looked at, and sent as a whole when it changes.
+ * Containers and volumes on this node without an assignment or tombstone. The list is updated as
+ * each session is observed, and sent as a whole when it changes.
  */
 export class Orphans {
   readonly #outbox: Outbox;
@@ -31,7 +31,7 @@ export class Orphans {
     return [...this.#bySession.values()].slice(0, MAX_LISTED);
   }
 
-  /** What a session was just seen to be; undefined: no orphan. */
+  /** Records what was just observed of a session; undefined: no orphan. */
   update(sessionId: string, orphan: Orphan | undefined): void {
     if (isDeepStrictEqual(this.#bySession.get(sessionId), orphan)) return;
     if (orphan === undefined) this.#bySession.delete(sessionId);

@@ -6,14 +6,14 @@ import type { Host } from '../host.ts';
 import type { Status } from './status.ts';
 import type { Uids } from './uids.ts';
 
-/** What all reconcilers of a node share: the engine, the ledger, and whom they call. */
+/** Dependencies that all reconcilers of a node share. */
 export interface ReconcilerDeps extends Pick<Host, 'driver' | 'listener' | 'ledger' | 'clock' | 'log'> {
   readonly engine: EngineTurns;
   readonly guests: Pick<Relay, 'isConnected' | 'isDraining' | 'startDrain' | 'endDrain'>;
   readonly uids: Uids;
   /** This node's maximum for one session, whatever the controller says. */
   most(): Most;
-  /** Whether the controller has spoken of the session since this start. */
+  /** Whether the controller has named the session since this node agent started. */
   confirmed(sessionId: string): boolean;
   /** Called when the engine lacks the image that the session needs. */
   imageMissing(sessionId: string, image: string): void;
@@ -25,6 +25,6 @@ export interface ReconcilerDeps extends Pick<Host, 'driver' | 'listener' | 'ledg
   removed(sessionId: string, upToGeneration: number): void;
   /** Called when the session has nothing more to do for now. */
   rested(sessionId: string): void;
-  /** Called when the ledger cannot be written: nothing may be done any more. */
+  /** Called when the ledger cannot be written, after which nothing more can be done. */
   fault(error: unknown): void;
 }

@@ -67,7 +67,7 @@ export class Reconciler {
     this.wake();
   }
 
-  /** Nothing can bring the image back that it waits for. */
+  /** Fails the session: the image that it waits for cannot be built again. */
   imageGone(image: string, reason: string): void {
     this.#steps.attempts.imageGone(image, reason);
     this.wake();
@@ -96,13 +96,13 @@ export class Reconciler {
     return phase === undefined ? undefined : this.#reporter.tell(phase, this.#steps.seen, this.#steps.attempts.failed);
   }
 
-  /** Its container runs, or is frozen. */
+  /** Whether its container runs or is frozen. */
   isUp(): boolean {
     const state = this.#steps.seen.container?.state;
     return state === 'running' || state === 'paused';
   }
 
-  /** It cannot go on at this generation, as was found out elsewhere. */
+  /** Fails the session at this generation, for a reason found elsewhere. */
   giveUp(reason: string): void {
     const generation = this.#deps.ledger.assignment(this.sessionId)?.generation;
     if (generation === undefined || this.#steps.attempts.failed?.generation === generation) return;
@@ -110,17 +110,17 @@ export class Reconciler {
     this.wake();
   }
 
-  /** Its container runs, and its guest is still to come (back). */
+  /** Whether its container runs but its guest is not connected. */
   awaitsGuest(): boolean {
     return this.#steps.seen.container?.state === 'running' && !this.#deps.guests.isConnected(this.sessionId);
   }
 
-  /** What has this node's label and is explained by neither an assignment nor a tombstone. */
+  /** Containers and volumes with this node's label, but no assignment or tombstone. */
   orphan(): Orphan | undefined {
     return orphanOf(this.sessionId, this.#deps.ledger.remembered(this.sessionId), this.#steps.seen);
   }
 
-  /** Nothing is there of it, and nothing is to be done or reported. */
+  /** Whether nothing of the session exists, and nothing is left to do or report. */
   isSpent(): boolean {
     const { ledger } = this.#deps;
     const { container, volume } = this.#steps.seen;
@@ -133,7 +133,7 @@ export class Reconciler {
     while (this.#running !== undefined) await this.#running;
   }
 
-  /** The step that is under way is cut off or ends, and no other begins. */
+  /** Aborts the current step, or lets it end, and begins no other. */
   async close(): Promise<void> {
     this.#ending.abort(new Error('the node agent ends'));
     this.#retry?.cancel();
@@ -176,7 +176,7 @@ export class Reconciler {
       stepping(nameOf(step));
       if (!(await this.#steps.take(step))) return;
     }
-    // What goes on for ever is a fault, and is paced like one.
+    // Steps without end are a fault, and are paced like one.
     throw new Error(`the session did not settle within ${STEPS_IN_A_ROW} steps`);
   }
 

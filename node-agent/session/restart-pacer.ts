@@ -7,7 +7,7 @@ import type { Ends } from '../ledger/ledger.ts';
 export type PacerDeps = Pick<Host, 'clock' | 'ledger'>;
 
 /**
- * Counts the unasked ends of one session's container, and decides when it is started again, if at
+ * Counts the unrequested ends of one session's container, and decides when to restart it, if at
  * all. The ledger keeps the ends by the wall clock until the session has failed; a recovered
  * session begins without any. Ends that nobody watched, and those of the engine, do not count.
  */

@@ -30,13 +30,13 @@ export function readSessionSettings(environment: NodeJS.ProcessEnv): SessionSett
   const range = environment.RAWORC_SESSION_UIDS ?? '';
   const uids = range === '' ? DEFAULT_UIDS : parseUidRange(range);
   if (uids === undefined)
-    throw new Error(`RAWORC_SESSION_UIDS is ${range}: give it a range of user ids that nobody else has, such as 2010000000-2139999999`);
+    throw new Error(`RAWORC_SESSION_UIDS is ${range}: give it a range of unused user ids, such as 2010000000-2139999999`);
   const dns = (environment.RAWORC_SESSION_DNS ?? '')
     .split(',')
     .map((address) => address.trim())
     .filter((address) => address !== '');
   const wrong = dns.find((address) => !isCidr(address) || address.includes('/') || address.startsWith('127.'));
-  if (wrong !== undefined) throw new Error(`RAWORC_SESSION_DNS holds ${wrong}: give it IPv4 addresses that sessions can reach`);
+  if (wrong !== undefined) throw new Error(`RAWORC_SESSION_DNS contains ${wrong}: give it IPv4 addresses that sessions can reach`);
   return {
     uids,
     flows: {

@@ -24,7 +24,7 @@ export interface SessionsDeps extends Pick<Host, 'driver' | 'listener' | 'ledger
   fault(error: unknown): void;
 }
 
-/** All sessions of this node: a reconciler for each that is assigned, to be removed, or there. */
+/** All sessions of this node, with a reconciler for each that is assigned, removed or present. */
 export class Sessions {
   readonly orphans: Orphans;
   readonly #deps: SessionsDeps;
@@ -66,7 +66,7 @@ export class Sessions {
     return this.#reconcilers.size;
   }
 
-  /** The session's reconciler, created where there is none. */
+  /** Returns the session's reconciler, created if it has none. */
   of(sessionId: string): Reconciler {
     let reconciler = this.#reconcilers.get(sessionId);
     if (reconciler === undefined) {
@@ -76,7 +76,7 @@ export class Sessions {
     return reconciler;
   }
 
-  /** Undefined where nothing of the session is known. */
+  /** Returns undefined if nothing of the session is known. */
   find(sessionId: string): Reconciler | undefined {
     return this.#reconcilers.get(sessionId);
   }
@@ -85,7 +85,7 @@ export class Sessions {
     return [...this.#reconcilers.values()];
   }
 
-  /** Of all sessions, each as it is when its turn comes. */
+  /** Yields a report of each session, built when it is needed. */
   *reports() {
     for (const reconciler of this.all()) {
       const status = reconciler.status();
@@ -98,12 +98,12 @@ export class Sessions {
     if (status !== undefined) this.#deps.reports.send(status);
   }
 
-  /** Sessions whose containers are there and have not ended. */
+  /** Returns the sessions whose containers exist and have not ended. */
   up(): readonly string[] {
     return this.all().flatMap((reconciler) => (reconciler.isUp() ? [reconciler.sessionId] : []));
   }
 
-  /** It cannot go on: the controller hears why, and has its container removed. */
+  /** Fails the session: the controller gets the reason and has the container removed. */
   giveUp(sessionId: string, reason: string): void {
     this.find(sessionId)?.giveUp(reason);
   }
@@ -119,7 +119,7 @@ export class Sessions {
     for (const sessionId of this.#imageRequests.settle(image)) this.find(sessionId)?.wake();
   }
 
-  /** Nothing can bring the image back. */
+  /** Fails the sessions that wait for this image: it cannot be built again. */
   imageGone(image: string, reason: string): void {
     for (const sessionId of this.#imageRequests.settle(image)) this.find(sessionId)?.imageGone(image, reason);
   }
@@ -128,7 +128,7 @@ export class Sessions {
     this.#imageRequests.resend();
   }
 
-  /** Resolves when none has anything more to do for now. */
+  /** Resolves when no session has anything more to do for now. */
   async idle(): Promise<void> {
     await Promise.all(this.all().map((reconciler) => reconciler.idle()));
   }

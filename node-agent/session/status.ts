@@ -11,9 +11,7 @@ export interface Status {
   readonly reason: string;
 }
 
-/**
- * What has this node's labels and no assignment or tombstone. An empty field is absent or unknown.
- */
+/** Has this node's labels, but no assignment or tombstone. Empty fields are absent or unknown. */
 export interface Orphan {
   readonly sessionId: string;
   /** At which it was made. */
@@ -35,7 +33,7 @@ export function orphanOf(
   if (assignment !== undefined) return undefined;
   const generation = Math.max(container?.generation ?? -1, volume?.generation ?? -1);
   if (generation < 0 || generation <= (tombstone ?? -1)) return undefined;
-  // Half a copy is nobody's work. It can be removed, but is not offered for adoption.
+  // An incomplete copy can be removed, but is not offered for adoption.
   const whole = copying === undefined ? volume?.name : undefined;
   return {
     sessionId,

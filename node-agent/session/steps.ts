@@ -19,7 +19,7 @@ export interface StepsDeps extends ReconcilerDeps {
   wakeAfter(delayMs: number): void;
 }
 
-/** One session as it is seen, and the carrying out of its steps. */
+/** Observes one session and carries out its steps. */
 export class Steps {
   readonly attempts: Attempts;
   readonly drain: Drain;
@@ -29,7 +29,7 @@ export class Steps {
   readonly #pacer: RestartPacer;
   #seen = NOTHING_SEEN;
   #hasLooked = false;
-  /** What a list showed before the first look, which it spares. */
+  /** The session's part of a list, which replaces the first look at it. */
   #listed: Seen | undefined;
   #engineLost = false;
   #removalAsked = false;
@@ -51,7 +51,7 @@ export class Steps {
     return this.#removalAsked;
   }
 
-  /** The controller still waits to hear of the removal. */
+  /** Whether the controller still awaits the removal. */
   askRemoval(): void {
     this.#removalAsked = true;
   }
@@ -93,13 +93,13 @@ export class Steps {
     return phaseOf(this.#remembered(), this.#observed());
   }
 
-  /** What its volume is, while the session rests, to those that are to begin as copies of it. */
+  /** State of its volume for sessions that start as copies of it, while the session rests. */
   sourceState(): SourceState {
     const isWhole = this.#deps.ledger.copies.sourceOf(this.#sessionId) === undefined;
     return sourceState(isWhole, this.#remembered(), this.#observed());
   }
 
-  /** False when the session is to be left alone until it is woken. */
+  /** Returns false if the session has nothing to do until it is woken. */
   async take(step: Exclude<Step, { kind: 'rest' }>): Promise<boolean> {
     const { driver, listener, ledger, log, calls, removed } = this.#deps;
     const id = this.#sessionId;
@@ -167,7 +167,7 @@ export class Steps {
       wakeAfter(verdict);
       return false;
     }
-    // It may have waited long for its turn: a session that must not run any more is not started.
+    // The step can have waited long: a session that must no longer run is not started.
     const outcome = await calls.call(async (signal) => (this.next().kind === 'start' ? driver.start(this.#sessionId, signal) : undefined));
     if (outcome === undefined) return true;
     if (outcome.ok) {

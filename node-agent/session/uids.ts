@@ -10,7 +10,7 @@ export class Uids {
   readonly #ledger: Ledger;
   readonly #range: UidRange;
   readonly #random: Random;
-  /** Given, and not durable yet. */
+  /** Assigned, but not durable yet. */
   readonly #giving = new Map<string, { readonly uid: number; readonly written: Promise<void> }>();
 
   constructor(ledger: Ledger, range: UidRange, random: Random) {
@@ -19,7 +19,7 @@ export class Uids {
     this.#random = random;
   }
 
-  /** Resolves once it is durable; with undefined when every id of the range is in use. */
+  /** Resolves to the id once it is durable; to undefined if every id of the range is in use. */
   async of(sessionId: string): Promise<number | undefined> {
     const known = this.#ledger.uid(sessionId);
     if (known !== undefined) return known;

@@ -2,16 +2,16 @@ import type { StreamReason } from '../../proto/streams/reasons.ts';
 import type { StreamFrame, StreamLink } from '../../proto/streams/stream-frame.ts';
 import { Credit } from '../../proto/streams/stream-state.ts';
 
-/** How a passage ended: `closed` when both directions were closed, else who ended it, or the reason where a link was lost. */
+/** How a passage ended: both directions were closed, one end reset it, or the reason. */
 export type PassageEnd = 'closed' | 'reset' | StreamReason;
 
 interface Side {
   readonly link: StreamLink;
-  /** What this side can still send. */
+  /** Bytes that this side can still send. */
   readonly credit: Credit;
-  /** Told to the other side when this one's link is lost. */
+  /** Sent to the other side when this one's link is lost. */
   readonly lost: StreamReason;
-  /** From this side, not taken by the other's link yet. */
+  /** Frames of this side that the other side's link has not taken yet. */
   readonly held: StreamFrame[];
   isPaused: boolean;
   hasEnded: boolean;
@@ -20,15 +20,16 @@ interface Side {
 export interface PassageOptions {
   readonly guest: StreamLink;
   readonly controller: StreamLink;
-  /** Bytes that the controller granted the guest with the opening. */
+  /** Bytes that the controller granted the guest when it opened the stream. */
   readonly credit: number;
   readonly passed: (from: 'guest' | 'controller', bytes: number) => void;
   readonly ended: (end: PassageEnd) => void;
 }
 
 /**
- * Passes a byte stream on between a guest and the controller, frame by frame. It trusts neither: an end that sends more than it was granted
- * ends the stream, so that what waits here is bounded by the windows of the two ends. Ends once.
+ * Forwards a byte stream between a guest and the controller, frame by frame. It trusts neither: an
+ * end that exceeds its credit ends the stream, so the windows of the two ends bound the memory used
+ * here. `ended` is called once.
  */
 export class Passage {
   readonly #guest: Side;

@@ -9,18 +9,18 @@ import { messageOf } from '../../seams/message-of.ts';
 import { type Counter, type Metrics, silentMetrics } from '../../seams/metrics.ts';
 import { Passage } from './passage.ts';
 
-/** Streams that are open or being opened. */
+/** Maximum number of open and opening streams. */
 export const MAX_STREAMS = { ofSession: 64, ofNode: 512 } as const;
-/** How long the guest may take to come with a ticket, and the controller to take the call. */
+/** Within this time the guest must present the ticket and the controller must accept the call. */
 const OPEN_WITHIN_MS = 10_000;
 
 export interface TunnelDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics?: Metrics | undefined;
-  /** A call of its own to the controller. */
+  /** Opens a separate call to the controller. */
   dial(signal: AbortSignal): Promise<StreamLink>;
-  /** Tells the session's guest. False: it is not there, or does not read. */
+  /** Sends the request to the session's guest. Returns false if it is absent or does not read. */
   announce(open: OpenStream): boolean;
   refuse(refusal: StreamRefused): void;
 }
@@ -35,14 +35,15 @@ interface Tunnel {
 }
 
 /**
- * Byte streams between the sessions of this node and the controller, from the ticket to the end.
+ * Byte streams between the sessions of this node and the controller, from ticket to end.
  *
- * `waiting` for the guest to come with the ticket, then `dialling` the controller, then `open`. Whatever goes wrong before it is open is
- * said once, on the control stream or to the guest; a session or a link that goes ends the stream on both sides.
+ * A stream is `waiting` until the guest presents the ticket, then `dialling` the controller, then
+ * `open`. A failure before that is reported once to the controller, and to a guest that has
+ * connected. If the session ends or a link is lost, the stream ends on both sides.
  */
 export class Tunnels {
   readonly #deps: TunnelDeps;
-  /** By ticket, while the guest is waited for. */
+  /** By ticket, until the guest presents it. */
   readonly #waiting = new Map<string, Tunnel>();
   readonly #tunnels = new Set<Tunnel>();
   readonly #bySession = new Map<string, number>();
@@ -52,24 +53,24 @@ export class Tunnels {
   constructor(deps: TunnelDeps) {
     this.#deps = deps;
     const { metrics = silentMetrics } = deps;
-    metrics.gauge({ name: 'streams_open', help: 'Byte streams that are open or being opened.', read: () => this.#tunnels.size });
+    metrics.gauge({ name: 'streams_open', help: 'Open and opening byte streams.', read: () => this.#tunnels.size });
     this.#ends = metrics.counter({
       name: 'streams_ended_total',
-      help: 'Byte streams that ended, by how: closed by both ends, reset by one, or the reason.',
+      help: 'Ended byte streams, by outcome: closed, reset by one end, refused, or the reason.',
       labels: ['end'],
     });
-    this.#bytes = metrics.counter({ name: 'stream_bytes_total', help: 'Bytes that byte streams carried.', labels: ['from'] });
+    this.#bytes = metrics.counter({ name: 'stream_bytes_total', help: 'Bytes carried by byte streams.', labels: ['from'] });
   }
 
   get open(): number {
     return this.#tunnels.size;
   }
 
-  /** The controller wants a stream to a session of this node. */
+  /** Opens a stream to a session of this node, as the controller requested. */
   start(open: OpenStream): void {
     const { clock } = this.#deps;
     const { sessionId, ticket } = open;
-    if (this.#waiting.has(ticket)) return; // said twice
+    if (this.#waiting.has(ticket)) return; // a repeated request
     const ofSession = this.#bySession.get(sessionId) ?? 0;
     if (ofSession >= MAX_STREAMS.ofSession || this.#tunnels.size >= MAX_STREAMS.ofNode) return this.#refuse(open, 'too_many');
     if (open.credit > MAX_CREDIT_BYTES) return this.#refuse(open, 'protocol');
@@ -83,10 +84,10 @@ export class Tunnels {
     if (!this.#deps.announce(open)) this.#giveUp(tunnel, 'guest_lost');
   }
 
-  /** A connection of a session's guest that carries a byte stream. Its first frame is the ticket. */
+  /** Accepts a guest's connection for a byte stream. Its first frame must be a ticket. */
   guest(sessionId: string, link: StreamLink): void {
     const { clock } = this.#deps;
-    const timer = clock.after(OPEN_WITHIN_MS, () => link.close(new Error('no ticket')));
+    const timer = clock.after(OPEN_WITHIN_MS, () => link.close(new Error('the guest sent no ticket in time')));
     link.onClose(() => timer.cancel());
     link.onMessage((frame) => {
       timer.cancel();
@@ -103,7 +104,7 @@ export class Tunnels {
     });
   }
 
-  /** The guest of that session will not open it. */
+  /** The session's guest refused the stream. */
   refused(sessionId: string, { ticket, reason, message }: StreamRefused): void {
     const tunnel = this.#waiting.get(ticket);
     if (tunnel?.sessionId !== sessionId) return;
@@ -111,7 +112,7 @@ export class Tunnels {
     this.#forget(tunnel, 'refused');
   }
 
-  /** Ends what is open to a session. */
+  /** Ends all streams to a session. */
   endOf(sessionId: string, reason: StreamReason): void {
     if (!this.#bySession.has(sessionId)) return;
     for (const tunnel of [...this.#tunnels]) if (tunnel.sessionId === sessionId) this.#giveUp(tunnel, reason);
@@ -123,11 +124,11 @@ export class Tunnels {
 
   async #connect(tunnel: Tunnel, guest: StreamLink): Promise<void> {
     tunnel.guest = guest;
-    // Nothing of the guest is read before there is somebody to pass it to.
+    // The guest's bytes wait in its connection until the controller can take them.
     guest.pause();
     guest.onClose(() => this.#giveUp(tunnel, 'guest_lost'));
     const controller = await this.#deps.dial(tunnel.dialling.signal);
-    if (!this.#tunnels.has(tunnel)) return controller.close(new Error('not wanted any more'));
+    if (!this.#tunnels.has(tunnel)) return controller.close(new Error('the stream was cancelled'));
     tunnel.timer?.cancel();
     const { ticket, credit } = tunnel.open;
     controller.send({ kind: 'open', ticket });
@@ -155,7 +156,7 @@ export class Tunnels {
   #forget(tunnel: Tunnel, end: string): void {
     if (!this.#tunnels.delete(tunnel)) return;
     tunnel.timer?.cancel();
-    tunnel.dialling.abort(new Error('the stream is not wanted any more'));
+    tunnel.dialling.abort(new Error('the stream has ended'));
     this.#waiting.delete(tunnel.open.ticket);
     const left = (this.#bySession.get(tunnel.sessionId) ?? 1) - 1;
     if (left > 0) this.#bySession.set(tunnel.sessionId, left);

@@ -3,17 +3,17 @@ import { StreamError, type StreamReason } from './reasons.ts';
 import { MAX_DATA_BYTES, type StreamLink } from './stream-frame.ts';
 import { StreamState } from './stream-state.ts';
 
-/** What one end holds in memory of what it received, unless it says otherwise. */
+/** Unread bytes that one end keeps in memory by default. */
 export const DEFAULT_WINDOW_BYTES = 1024 * 1024;
-/** What waits in an end's own writing buffer. */
+/** Bytes in an end's own write buffer. */
 const WRITE_BUFFER_BYTES = 64 * 1024;
 
 export interface ByteStreamOptions {
-  /** Bytes that the peer has granted with the opening. */
+  /** Bytes that the peer granted when it opened the stream. */
   readonly credit?: number;
-  /** Bytes that the peer can have on the way to this end, or unread in it. */
+  /** Maximum bytes from the peer that are in transit to this end or unread in it. */
   readonly window?: number;
-  /** Of that window, what the peer was granted with the opening. */
+  /** The part of the window that the peer was granted when the stream was opened. */
   readonly granted?: number;
   /** Why the stream ends when its link does. */
   readonly lost: StreamReason;
@@ -22,10 +22,13 @@ export interface ByteStreamOptions {
 /**
  * One end of a byte stream, as a Duplex.
  *
- * 1. The peer sends no more than this end's window beyond what was read here, so what is unread in all processes on the way is bounded by it.
- * 2. `end()` closes one direction only. When both are closed, the link is closed.
- * 3. `destroy()` before that resets the stream: the peer's end fails with the reason, `cancelled` unless the error is a {@link StreamError}.
- * 4. A peer that resets, breaks the protocol or is lost makes this end fail with a {@link StreamError}.
+ * 1. The peer sends at most this end's window beyond the bytes that were read here. The window
+ *    therefore bounds the unread bytes in all processes on the way.
+ * 2. `end()` closes one direction only. When both are closed, the link closes.
+ * 3. `destroy()` before that resets the stream. The peer's end fails with the reason of the
+ *    {@link StreamError}; without an error the reason is `cancelled`, with any other `failed`.
+ * 4. This end fails with a {@link StreamError} if the peer resets the stream, violates the protocol
+ *    or is lost.
  */
 export class ByteStream extends Duplex {
   readonly #link: StreamLink;
@@ -73,12 +76,12 @@ export class ByteStream extends Duplex {
     this.#grant(this.#state.credits());
   }
 
-  /** Both ends were said: nothing was cut off. */
+  /** Whether both directions were closed, so that nothing was cut off. */
   get isComplete(): boolean {
     return this.#state.hasSentEnd && this.#state.hasHeardEnd;
   }
 
-  /** Bytes that were received and not read. */
+  /** Number of received bytes that were not read yet. */
   get unreadBytes(): number {
     return this.#unread.reduce((sum, { byteLength }) => sum + byteLength, this.readableLength);
   }
@@ -114,14 +117,14 @@ export class ByteStream extends Duplex {
     this.destroy(error);
   }
 
-  /** Hands out what was received, and grants the peer as much again. */
+  /** Hands received bytes to the reader, and grants the peer the same number again. */
   #give(): void {
     while (this.#isReading) {
       const bytes = this.#unread.shift();
       if (bytes === undefined) break;
       this.#isReading = false;
       this.#grant(this.#state.consume(bytes.byteLength));
-      // Reads on at once where somebody takes it.
+      // Calls `_read` again at once if there is a reader.
       this.push(bytes);
     }
     if (this.#unread.length === 0 && this.#state.hasHeardEnd && !this.readableEnded) this.push(null);
@@ -132,7 +135,7 @@ export class ByteStream extends Duplex {
     if (this.#credits > 0 && this.#link.send({ kind: 'credit', bytes: this.#credits })) this.#credits = 0;
   }
 
-  /** Sends what was written, as far as it was granted and the link takes it. */
+  /** Sends written bytes, as far as the credit and the link allow. */
   #send(): void {
     if (this.destroyed) return;
     if (this.#credits > 0) this.#grant(0);

@@ -1,4 +1,4 @@
-/** What a stream of kind `logs` carries: lines of JSON, oldest first. */
+/** The content of a stream of kind `logs`: lines of JSON, oldest first. */
 import { StringDecoder } from 'node:string_decoder';
 import { isPlainName } from '../../seams/terminal-text.ts';
 import { StreamError } from './reasons.ts';
@@ -8,11 +8,11 @@ export const LOGS = 'logs';
 export interface LogRequest {
   readonly agent: string;
   readonly stream: 'stdout' | 'stderr' | 'all';
-  /** Of the lines that were printed before: the newest so many. */
+  /** Maximum number of existing lines; the newest are sent. */
   readonly limit: number;
-  /** None that were printed before this time, in Unix milliseconds of the session's host. 0: all. */
+  /** Skips lines printed earlier, in Unix milliseconds of the session's host. 0: skips none. */
   readonly sinceMs: number;
-  /** Goes on with what is printed from now on. Between the two there is no gap, and nothing comes twice. */
+  /** Continues with new lines, without a gap or a duplicate after the existing ones. */
   readonly follow: boolean;
 }
 
@@ -22,27 +22,27 @@ export interface StreamedLine {
   readonly line: string;
   /** Unix milliseconds. */
   readonly atMs: number;
-  /** Lines that were lost before this one, because the reader was slow. */
+  /** Number of lines dropped before this one because the reader was slow. */
   readonly dropped: number;
 }
 
-/** In the place of a line: all earlier ones were sent, what follows is new. */
+/** `live` stands between the existing lines and the new ones. */
 export type Logged = StreamedLine | 'live';
 
 const MAX_LIMIT = 10_000;
-/** Of one line, as JSON. */
+/** Maximum length of one line as JSON. */
 const MAX_LINE_CHARACTERS = 64 * 1024;
 const LIVE = '"live"\n';
 
 export const encodeLogged = (logged: Logged): string =>
   logged === 'live' ? LIVE : `${JSON.stringify([logged.runId, logged.stream, logged.atMs, logged.line, logged.dropped])}\n`;
 
-/** Throws a StreamError for parameters that are no request. */
+/** Returns the request in a stream's parameters. Throws {@link StreamError} if it is invalid. */
 export function logRequest(parameters: unknown): LogRequest {
   const { agent, stream, limit, follow, sinceMs }: Readonly<Record<string, unknown>> = { ...(parameters as object) };
   const isKnown = stream === 'stdout' || stream === 'stderr' || stream === 'all';
   if (typeof agent !== 'string' || agent === '' || agent.length > 128 || !isPlainName(agent) || agent.includes('/') || !isKnown)
-    throw new StreamError('failed', 'This is no request for logs.');
+    throw new StreamError('failed', 'The parameters of the log stream are invalid.');
   return {
     agent,
     stream,
@@ -52,7 +52,7 @@ export function logRequest(parameters: unknown): LogRequest {
   };
 }
 
-/** Makes lines of bytes as they come. Throws a StreamError for what is no such line. */
+/** Decodes lines from bytes as they arrive. Throws a {@link StreamError} for an invalid line. */
 export class LogDecoder {
   readonly #decoder = new StringDecoder('utf8');
   #rest = '';
@@ -66,7 +66,7 @@ export class LogDecoder {
 }
 
 function loggedIn(text: string): Logged {
-  const malformed = () => new StreamError('protocol', 'The session sent what is no log line.');
+  const malformed = () => new StreamError('protocol', 'The session sent an invalid log line.');
   if (text.length > MAX_LINE_CHARACTERS) throw malformed();
   let value: unknown;
   try {

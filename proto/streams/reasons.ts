@@ -1,11 +1,11 @@
-/** Why a byte stream was refused or ended early, and what to tell a person where nobody said more. */
+/** Reasons why a byte stream was refused or ended early, each with its default message. */
 export const STREAM_REASONS = {
-  cancelled: 'The other end no longer wants the stream.',
-  failed: 'The other end failed.',
-  protocol: 'The other end broke the protocol of byte streams.',
+  cancelled: 'The other end cancelled the stream.',
+  failed: 'The other end of the stream failed.',
+  protocol: 'The other end violated the byte stream protocol.',
   expired: 'The stream was not opened in time.',
-  unknown_kind: 'The session does not know this kind of stream.',
-  too_many: 'Too many streams are open. Close some, then try again.',
+  unknown_kind: 'The session does not support this kind of stream.',
+  too_many: 'Too many streams are open. Close some, then retry.',
   guest_lost: 'The session stopped answering.',
   node_lost: 'The connection to the node was lost.',
   controller_lost: 'The connection to the controller was lost.',
@@ -15,7 +15,7 @@ export type StreamReason = keyof typeof STREAM_REASONS;
 
 export const isStreamReason = (word: string): word is StreamReason => Object.hasOwn(STREAM_REASONS, word);
 
-/** A byte stream ended before both ends had said all. */
+/** A byte stream ended before both directions were closed. */
 export class StreamError extends Error {
   readonly reason: StreamReason;
 

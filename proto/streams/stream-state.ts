@@ -1,9 +1,12 @@
 import type { StreamFrame } from './stream-frame.ts';
 
-/** No end may have been granted more than this at once: what is granted must fit into the memory of all who pass it on. */
+/** Maximum credit of one end: every process that forwards a stream must have memory for it. */
 export const MAX_CREDIT_BYTES = 4 * 1024 * 1024;
 
-/** Bytes that one side can still send, as whoever sends, receives or passes them on counts them. Never negative. */
+/**
+ * Counts the bytes that one side can still send. Sender, receiver and forwarder each keep a count.
+ * It is never negative.
+ */
 export class Credit {
   #left: number;
 
@@ -15,14 +18,14 @@ export class Credit {
     return this.#left;
   }
 
-  /** False: more than was granted. Nothing is taken then. */
+  /** Takes bytes from the credit. Returns false, and takes none, if they exceed it. */
   take(bytes: number): boolean {
     if (bytes > this.#left) return false;
     this.#left -= bytes;
     return true;
   }
 
-  /** False: more than anyone may be granted. */
+  /** Adds credit. Returns false if the number is invalid or the total exceeds the maximum. */
   grant(bytes: number): boolean {
     if (!Number.isSafeInteger(bytes) || bytes <= 0 || this.#left + bytes > MAX_CREDIT_BYTES) return false;
     this.#left += bytes;
@@ -31,22 +34,24 @@ export class Credit {
 }
 
 export interface StreamStateOptions {
-  /** Bytes that may be sent at once. */
+  /** Bytes that this end can send before the peer grants more. */
   readonly credit: number;
-  /** Bytes that the peer may send beyond what was consumed: it has been granted `granted` of them already. */
+  /** Bytes that the peer can send beyond those consumed. */
   readonly window: number;
+  /** The part of the window that the peer was granted already. */
   readonly granted: number;
 }
 
 /**
- * One end of a byte stream, without its link. Each direction is open until its sender says `end`; a reset from either side, or the loss of
- * the link, ends both at once. Each of these is said once and heard once.
+ * State of one end of a byte stream, without its link. Each direction is open until its sender
+ * sends `end`; a reset from either side, or a lost link, ends both at once. Each is sent and
+ * received at most once.
  */
 export class StreamState {
   readonly #out: Credit;
   readonly #in: Credit;
   readonly #window: number;
-  /** Consumed and not granted again yet. */
+  /** Bytes that are free in the window and not granted yet. */
   #ungranted: number;
   #sentEnd = false;
   #heardEnd = false;
@@ -62,7 +67,7 @@ export class StreamState {
   get credit(): number {
     return this.#out.left;
   }
-  /** What the peer can still send. */
+  /** Bytes that the peer can still send. */
   get granted(): number {
     return this.#in.left;
   }
@@ -72,38 +77,38 @@ export class StreamState {
   get hasHeardEnd(): boolean {
     return this.#heardEnd;
   }
-  /** Both ends were said, or the stream was reset or lost: nothing is sent and nothing is heard any more. */
+  /** Whether both directions are closed, or the stream was reset or lost. */
   get isOver(): boolean {
     return this.#isOver || (this.#sentEnd && this.#heardEnd);
   }
 
-  /** Bytes are about to be sent. Throws where they were not granted, or the end was said. */
+  /** Counts bytes that are about to be sent. Throws without credit, or after `end`. */
   send(bytes: number): void {
-    if (this.isOver || this.#sentEnd) throw new Error('this end of the stream has ended');
+    if (this.isOver || this.#sentEnd) throw new Error('this end of the stream is closed');
     if (!this.#out.take(bytes)) throw new Error(`${bytes} bytes were not granted`);
   }
 
-  /** Whether `end` is to be sent: once. */
+  /** Closes this direction. Returns true the first time, when `end` must be sent. */
   end(): boolean {
     if (this.isOver || this.#sentEnd) return false;
     this.#sentEnd = true;
     return true;
   }
 
-  /** Whether a reset is to be sent: once, and only while something is open. */
+  /** Ends both directions. Returns true if a direction was open, so that a reset must be sent. */
   reset(): boolean {
     if (this.isOver) return false;
     this.#isOver = true;
     return true;
   }
 
-  /** Bytes that were received are out of memory. Returns the credit to grant for them, 0 while it is not worth a frame. */
+  /** Counts received bytes that left memory. Returns the credit to grant, as {@link credits}. */
   consume(bytes: number): number {
     this.#ungranted += bytes;
     return this.credits();
   }
 
-  /** Credit that is due. */
+  /** Returns the credit to grant now; 0 while it is not worth a frame. */
   credits(): number {
     if (this.isOver || this.#heardEnd || this.#ungranted < this.#window / 4) return 0;
     const grant = this.#ungranted;
@@ -112,7 +117,7 @@ export class StreamState {
     return grant;
   }
 
-  /** Takes a frame of the peer. Returns what is wrong with it, or undefined. */
+  /** Applies a frame of the peer. Returns what is wrong with it, or undefined. */
   hear(frame: StreamFrame): string | undefined {
     if (this.isOver) return undefined;
     switch (frame.kind) {

@@ -9,7 +9,7 @@ export interface Belonging {
   remove(): unknown;
 }
 
-/** The disks of each node, most of which are mounted: of sessions, and those prepared for new ones. */
+/** Disks of sessions on each node, most of them mounted, and disks prepared for new ones. */
 export function disks(dataDir: string): readonly Belonging[] {
   return globSync(join(dataDir, 'nodes/*/disks')).flatMap((directory) =>
     readdirSync(directory).map((name) => ({

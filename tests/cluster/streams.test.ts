@@ -1,4 +1,7 @@
-/** A full byte stream from a session's disk to a client, killed at each hop: both ends are told, and nothing is left open. */
+/**
+ * Kills a full byte stream from a session to a client at each hop: both ends learn of it, and
+ * nothing stays open.
+ */
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { get, type IncomingMessage } from 'node:http';
@@ -30,11 +33,11 @@ async function controllerSays(cluster: Cluster): Promise<{ readonly open: number
   return (await response.json()) as { open: number; rss: number };
 }
 
-/** Milliseconds until it holds. */
+/** Resolves to the milliseconds until the condition holds. */
 async function until(holds: () => boolean | Promise<boolean>, limitMs = 10_000): Promise<number> {
   const began = performance.now();
   while (!(await holds())) {
-    if (performance.now() - began > limitMs) throw new Error('it did not come to that');
+    if (performance.now() - began > limitMs) throw new Error(`the condition did not hold within ${limitMs} ms`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   return performance.now() - began;
@@ -45,7 +48,7 @@ const openSockets = (cluster: Cluster, node: string) => {
   return readdirSync(`/proc/${pid}/fd`).length;
 };
 
-t.test('a stream that is killed at any hop ends at both, and leaves nothing open', async (t) => {
+t.test('a stream that is killed at any hop ends at both ends and leaves nothing open', async (t) => {
   const cluster = await startCluster(t, { nodes: [{ name: 'node-1' }], program: 'tests/streams/controller.ts' });
   const node = cluster.node('node-1');
   const installed = join(node.dataDirectory, 'guest');
@@ -57,26 +60,29 @@ t.test('a stream that is killed at any hop ends at both, and leaves nothing open
     return stream;
   };
 
-  // Nobody reads: each process keeps a window, however much there is to send.
+  // The client does not read: each process buffers one window, however much there is to send.
   const idle = await flowing();
   idle.response.pause();
   await new Promise((resolve) => setTimeout(resolve, 500));
   const before = (await controllerSays(cluster)).rss;
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   const after = (await controllerSays(cluster)).rss;
-  t.ok(after - before < 8 * MIB, `the controller grew by ${Math.round((after - before) / 1024)} KiB beside a reader that stands still`);
+  t.ok(after - before < 8 * MIB, `the controller grew by ${Math.round((after - before) / 1024)} KiB while the client did not read`);
   const sockets = openSockets(cluster, 'node-1');
   idle.leave();
-  t.ok((await until(async () => (await controllerSays(cluster)).open === 0)) < TOLD_WITHIN_MS, 'the client went');
+  t.ok(
+    (await until(async () => (await controllerSays(cluster)).open === 0)) < TOLD_WITHIN_MS,
+    'the stream ended when the client disconnected',
+  );
   await until(() => openSockets(cluster, 'node-1') < sockets);
-  t.pass('the node agent has closed the connection of its guest');
+  t.pass('the node agent closed the connection of the guest');
 
   const withoutNode = await flowing();
   withoutNode.response.resume();
   const began = performance.now();
   await node.kill();
   await withoutNode.closed;
-  t.ok(performance.now() - began < TOLD_WITHIN_MS, 'the node agent was killed');
+  t.ok(performance.now() - began < TOLD_WITHIN_MS, 'the stream ended when the node agent was killed');
   t.equal((await controllerSays(cluster)).open, 0);
   await cluster.restartNode('node-1');
   await until(async () => (await cluster.rest.session(session.id)).state === 'idle');
@@ -86,7 +92,7 @@ t.test('a stream that is killed at any hop ends at both, and leaves nothing open
   const killed = performance.now();
   await docker.getContainer((await cluster.rest.session(session.id)).container_id ?? '').kill();
   await withoutGuest.closed;
-  t.ok(performance.now() - killed < TOLD_WITHIN_MS, 'the container was killed');
+  t.ok(performance.now() - killed < TOLD_WITHIN_MS, 'the stream ended when the container was killed');
   t.equal((await controllerSays(cluster)).open, 0);
   await until(async () => (await cluster.rest.session(session.id)).state === 'idle', 30_000);
 
@@ -95,7 +101,10 @@ t.test('a stream that is killed at any hop ends at both, and leaves nothing open
   const open = openSockets(cluster, 'node-1');
   await cluster.controller.end('SIGKILL');
   await withoutController.closed;
-  t.ok((await until(() => openSockets(cluster, 'node-1') < open)) < TOLD_WITHIN_MS, 'the controller was killed, and the guest knows');
+  t.ok(
+    (await until(() => openSockets(cluster, 'node-1') < open)) < TOLD_WITHIN_MS,
+    'the guest closed the stream when the controller was killed',
+  );
   await cluster.startController();
   await until(async () => (await cluster.rest.session(session.id)).state === 'idle', 30_000);
 
@@ -104,6 +113,6 @@ t.test('a stream that is killed at any hop ends at both, and leaves nothing open
   const ended = performance.now();
   await cluster.rest.call('DELETE', `/sessions/${session.id}`);
   await last.closed;
-  t.ok(performance.now() - ended < TOLD_WITHIN_MS, 'the session was deleted');
+  t.ok(performance.now() - ended < TOLD_WITHIN_MS, 'the stream ended when the session was deleted');
   t.equal((await controllerSays(cluster)).open, 0);
 });

@@ -27,7 +27,10 @@ export interface Thing {
 /** Actor, credential and origin of a request. */
 export interface Attribution {
   readonly actor: Actor;
-  /** `token:ID`, `key:ID`, `certificate:SERIAL`, `join-token:ID`, `password`, or `machine`. Never the credential itself. */
+  /**
+   * `token:ID`, `key:ID`, `certificate:SERIAL`, `join-token:ID`, `password`, or `machine`. Never
+   * the credential itself.
+   */
   readonly credential: string | null;
   readonly address: string | null;
   readonly requestId: string | null;

@@ -39,8 +39,9 @@ function whyClosed(space: SpaceRow | undefined): Refused | undefined {
 }
 
 /**
- * Returns undefined if the space accepts the request. Otherwise a 404 (deleted), a 409 (inactive), or
- * a 409 with the used, allowed and requested amounts of a quota. O(1): sums are kept per space and include earlier commands of the batch.
+ * Returns undefined if the space accepts the request; else a 404 (deleted), a 409 (inactive), or a
+ * 409 with the used, allowed and requested amounts of a quota. O(1): sums are kept per space and
+ * include earlier commands of the batch.
  */
 export function refusedBySpace(
   view: RowView & SpaceView,

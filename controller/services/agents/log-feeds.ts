@@ -16,7 +16,7 @@ import { holds, isUp, type LogScope } from './log-scope.ts';
 
 /** Most recently active sessions of one agent that are followed from the start. */
 const MAX_FOLLOWED = 256;
-/** For all agents and sessions. */
+/** Maximum number of feeds of all agents and sessions. */
 const MAX_FEEDS = 1_000;
 const OPENED_AT_ONCE = 16;
 /** Lines that a feed reads again after a disconnect. */
@@ -47,9 +47,9 @@ type FeedKey = `${SessionId} ${string}`;
 interface Feed {
   /** Undefined while the session is not running, or between two attempts. */
   stream: ByteStream | undefined;
-  /** When the stream opens, it sends the lines from this time on; undefined: only new ones. */
+  /** A new stream begins with the lines from this time on; undefined: with new lines only. */
   sinceMs: number | undefined;
-  /** Lines of that millisecond that were received. */
+  /** Received lines of the millisecond `sinceMs`. */
   readonly heard: Set<string>;
 }
 
@@ -91,7 +91,7 @@ export class LogFeeds {
 
   /**
    * Calls the watcher with each new line of the agent, in one session or in all, until closed.
-   * Lines without room are dropped.
+   * Drops the lines for which the watcher has no room.
    */
   watch(scope: LogScope, watcher: LineWatcher): { close(): void } {
     const watch: Watch = { scope, watcher, sinceMs: this.#deps.clock.now() };
@@ -111,7 +111,7 @@ export class LogFeeds {
     };
   }
 
-  /** Resolves when all running sessions are followed, as far as possible. */
+  /** Resolves once a stream to each running session was opened or has failed. */
   async ready(scope: LogScope): Promise<void> {
     const { agent, session } = scope;
     const { ids } =

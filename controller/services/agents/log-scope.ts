@@ -2,7 +2,7 @@ import type { AgentRow } from '../../domain/agents/rows.ts';
 import type { AccountId, SessionId } from '../../domain/engine/ids.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
 
-/** Selects lines: the newest `limit`, of one session or of all sessions in the space. */
+/** Selects the newest `limit` lines of one session, or of all sessions in the space. */
 export interface LogRequest {
   readonly limit: number;
   readonly stream: 'stdout' | 'stderr' | 'all';

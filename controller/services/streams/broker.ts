@@ -20,17 +20,17 @@ const TICKET_MS = 10_000;
  * caller and of the process.
  */
 export const MAX_BYTE_STREAMS = { ofSession: 32, ofNode: 256 } as const;
-/** Parameters of one stream, as JSON. */
+/** Maximum length of the parameters of one stream as JSON. */
 const MAX_PARAMETER_CHARACTERS = 64 * 1024;
 
 export interface StreamRequest {
-  /** What the guest connects the stream to. */
+  /** Selects the guest's handler. */
   readonly kind: string;
   /** Parameters of that kind, sent as JSON. */
   readonly parameters: unknown;
   /** Maximum unread bytes in all processes on the way together. Default 1 MiB. */
   readonly window?: number;
-  /** Undefined for streams that no budget counts. */
+  /** Whose budget counts the stream. Undefined: none. */
   readonly payer?: Payer;
 }
 
@@ -117,7 +117,8 @@ export class StreamBroker {
     if ((this.#ofSession.get(sessionId)?.size ?? 0) >= MAX_BYTE_STREAMS.ofSession) return tooMany('session');
     if (this.openTo(nodeId) >= MAX_BYTE_STREAMS.ofNode) return tooMany('node');
     const parametersJson = JSON.stringify(request.parameters);
-    if (parametersJson.length > MAX_PARAMETER_CHARACTERS) return refused('PAYLOAD_TOO_LARGE', 'The parameters of the stream are too long.');
+    if (parametersJson.length > MAX_PARAMETER_CHARACTERS)
+      return refused('PAYLOAD_TOO_LARGE', 'The parameters of the byte stream are too long. Shorten them, then retry.');
     const place = payer === undefined ? accepted(() => undefined) : this.#deps.budgets.take('byte_streams', payer);
     if (!place.ok) return place;
     return new Promise((resolve) => {
@@ -139,7 +140,7 @@ export class StreamBroker {
 
   /** Accepts a call of an authenticated node. Its first frame must be a ticket. */
   accept(nodeId: NodeId, link: StreamLink): void {
-    const timer = this.#deps.clock.after(TICKET_MS, () => link.close(new Error('no ticket')));
+    const timer = this.#deps.clock.after(TICKET_MS, () => link.close(new Error('the node sent no ticket in time')));
     link.onClose(() => timer.cancel());
     link.onMessage((frame) => {
       timer.cancel();

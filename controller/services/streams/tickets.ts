@@ -1,7 +1,7 @@
 import type { Random } from '../../../seams/random.ts';
 import type { NodeId, SessionId } from '../../domain/engine/ids.ts';
 
-/** What a ticket opens, and for which node. */
+/** The session that a ticket opens a stream to, and the node that can redeem it. */
 export interface Ticketed {
   readonly nodeId: NodeId;
   readonly sessionId: SessionId;
@@ -25,6 +25,7 @@ export class Tickets<Entry extends Ticketed> {
     return this.#entries.size;
   }
 
+  /** Returns a new ticket for the entry. */
   issue(entry: Entry): string {
     const ticket = Buffer.from(this.#random.bytes(TICKET_BYTES)).toString('base64url');
     this.#entries.set(ticket, entry);
@@ -32,8 +33,8 @@ export class Tickets<Entry extends Ticketed> {
   }
 
   /**
-   * Redeems a ticket. Returns undefined if it is unknown, expired, used or another node's; the
-   * latter stays valid for its own node.
+   * Redeems a ticket. Returns undefined if it is unknown, expired, used or another node's;
+   * another node's ticket stays valid for that node.
    */
   redeem(ticket: string, from: NodeId): Entry | undefined {
     const entry = this.#entries.get(ticket);

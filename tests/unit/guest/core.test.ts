@@ -231,7 +231,7 @@ t.test('a host that speaks of another session ends the guest', async (t) => {
   await world.start();
   world.sessionId = 'other';
   await world.clock.advance(50);
-  t.match(world.faults, [/speaks of session other/]);
+  t.match(world.faults, [/named session other/]);
 });
 
 t.test('a worker is replaced when its agent or the secrets change, and not when the host only says the same again', async (t) => {

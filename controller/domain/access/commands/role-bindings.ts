@@ -13,7 +13,10 @@ import type { BindingRow } from '../rows.ts';
 
 export type NewBinding = Omit<BindingRow, 'createdAt' | 'updatedAt'>;
 
-/** Binds a role to an account, in one space or in all. The caller's right to do so was checked against the role's rules. */
+/**
+ * Binds a role to an account, in one space or in all. The caller's right to do so was checked
+ * against the role's rules.
+ */
 export function createBinding(input: NewBinding, request?: KnownRequest): Command<Outcome<BindingObject>> {
   return {
     name: 'create-binding',
@@ -69,6 +72,6 @@ export function removeBinding(id: string): Command<Outcome<undefined>> {
   };
 }
 
-/** An event of no space: the holders of a space's roles are visible to fewer callers than its sessions. */
+/** Belongs to no space: fewer callers can see who holds a space's roles than its sessions. */
 export const bindingRemoved = (view: RowView, row: BindingRow): NewEvent =>
   globalEvent('role-binding.deleted', { role_binding: bindingObject(view, row) });

@@ -9,7 +9,10 @@ import { NO_ROLE } from '../refusals.ts';
 import type { RoleRow } from '../rows.ts';
 import { bindingRemoved } from './role-bindings.ts';
 
-/** Creates a role. Its rules are checked against the caller's rights when it is bound: until then it grants nothing. */
+/**
+ * Creates a role. It grants nothing until it is bound, when its rules are checked against the
+ * rights of the caller.
+ */
 export function createRole(
   role: Pick<RoleRow, 'id' | 'name' | 'description' | 'rules'>,
   request?: KnownRequest,

@@ -17,7 +17,10 @@ export interface NewAgent extends Pick<AgentRow, 'id' | 'name' | 'description' |
   readonly build: NewBuild;
 }
 
-/** Creates an agent. With a repository it is active and built at once; without one, a source must be uploaded and deployed first. */
+/**
+ * Creates an agent. With a repository it is active and built at once; without one, a source must be
+ * uploaded and deployed first.
+ */
 export function createAgent({ by, build, ...input }: NewAgent, request?: KnownRequest): Command<Outcome<AgentObject>> {
   return {
     name: 'create-agent',

@@ -80,8 +80,8 @@ function current(view: BuildView, input: NewBuild, { agents, unfetched }: Conten
 }
 
 /**
- * Builds one image of every active agent in a space. Without `force`, returns an existing or running build with
- * the same content.
+ * Builds one image of every active agent in a space. Without `force`, returns an existing or
+ * running build with the same content.
  */
 export function createBuild(input: NewBuild, force: boolean, request?: KnownRequest): Command<Outcome<BuildObject>> {
   return {

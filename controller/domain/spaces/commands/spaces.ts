@@ -39,7 +39,8 @@ export function createSpace(
 
 /**
  * Changes a space. Settings apply to sessions that are created or resumed later. Refuses a change
- * of the space's bounds with 403 if `canSetLimits` is false: otherwise its own admins could lift them.
+ * of the space's bounds with 403 if `canSetLimits` is false: otherwise its own admins could lift
+ * them.
  */
 export function changeSpace(id: SpaceId, change: Omit<ChangeSpace, 'name'>, canSetLimits: boolean): Command<Outcome<SpaceObject>> {
   return {

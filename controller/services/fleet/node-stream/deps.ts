@@ -37,7 +37,7 @@ export interface StreamDeps {
   readonly clusterId: string;
   readonly epoch: number;
   readonly version: string;
-  /** Long work of all streams, in turn. */
+  /** Runs long work of all streams in turns. */
   readonly slices: TimeSlices;
   readonly metrics: StreamMetrics;
 }
@@ -51,9 +51,9 @@ export interface Stream {
   readonly isLive: boolean;
   /** False once the stream is over. */
   send(frame: ControllerFrame): boolean;
-  /** Does what is owed to this node; a fault in it ends the stream. */
+  /** Runs work for this node. If it throws, the stream ends. */
   guarded(work: () => void): void;
-  /** Ends the stream: the controller failed in handling it. */
+  /** Ends the stream after an internal error of the controller. */
   failed(error: unknown): void;
 }
 

@@ -24,11 +24,13 @@ export interface Expected {
 /** Returns why a hello is rejected, or undefined. */
 export function helloFault(hello: Hello__Output, { row, name, keyHash, clusterId, epoch }: Expected): HelloFault | undefined {
   if (hello.protocolVersion !== NODE_PROTOCOL_VERSION)
-    return { reason: `protocol version ${hello.protocolVersion}, this controller speaks ${NODE_PROTOCOL_VERSION}` };
-  if (hello.clusterId !== clusterId) return { reason: 'it belongs to another cluster' };
-  // The node knows an earlier epoch of this store, and can have joined after the backup was taken.
+    return {
+      reason: `the node agent speaks protocol version ${hello.protocolVersion}, this controller version ${NODE_PROTOCOL_VERSION}: install the same release on both`,
+    };
+  if (hello.clusterId !== clusterId) return { reason: 'the node belongs to another cluster: join it to this one with a new token' };
+  // The node knows an earlier epoch of this store, so it can have joined after the backup.
   const knewMore = hello.epoch > 0 && hello.epoch < epoch;
-  // A node that joined in this epoch is known exactly: an older key of it proves nothing.
+  // The row of a node that joined in this epoch is current, so an older key proves nothing.
   const isOfThisLife = row !== undefined && row.joinedAt >= epoch * 1000;
   const mayBeNewer = knewMore && !isOfThisLife && hello.incarnation > (row?.incarnation ?? -1);
   const fault = keyHash === undefined ? undefined : certificateFault(row, keyHash);
@@ -36,9 +38,9 @@ export function helloFault(hello: Hello__Output, { row, name, keyHash, clusterId
     const alarm = certificateAlarm(fault, name);
     return { reason: alarm.message, alarm };
   }
-  if (row === undefined && !knewMore) return { reason: 'no such node has joined' };
+  if (row === undefined && !knewMore) return { reason: 'no such node has joined this cluster: join it with a new token' };
   if (row !== undefined && (hello.incarnation < row.incarnation || (hello.incarnation > row.incarnation && !knewMore)))
-    return { reason: 'it joined again since: its identity is an older one' };
+    return { reason: 'the node has joined again since, so this identity is outdated: join it with a new token' };
   return undefined;
 }
 

@@ -23,7 +23,7 @@ export interface Inbound extends Stream {
   readonly outbound: Outbound;
   /** From the node's hello. */
   readonly incarnation: number;
-  /** Ends the stream: the node sent what no node agent sends. */
+  /** Ends the stream because the node violated the protocol or a bound. */
   reject(reason: string): void;
 }
 
@@ -37,8 +37,8 @@ export function ownSession({ shared, nodeId }: Inbound, sessionId: string): Sess
 }
 
 /**
- * Handles a frame about a session that is not this node's, or no longer. An up-to-date node that
- * reports another node's session is not an honest node agent.
+ * Handles a frame about a session that does not belong to this node, or no longer does. An honest
+ * node agent with the current set never reports another node's session.
  */
 export function trespass({ shared, nodeId, name, limits, outbound, isLive }: Inbound, session: string, frame: Kind): void {
   limits.waste(frame);

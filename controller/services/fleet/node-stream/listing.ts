@@ -34,12 +34,13 @@ export class Listing {
   take(inventory: Inventory__Output): void {
     const { limits, facts, flow, shared } = this.#stream;
     const { part, more, sessions } = inventory;
-    if (!this.#parts.take(inventory)) return this.#stream.reject(`part ${part} of its inventory does not follow`);
-    if (this.#parts.orphans.length > MAX_ORPHANS) return this.#stream.reject('it holds too many containers and volumes of no session');
-    if (this.#parts.images.size > MAX_IMAGES) return this.#stream.reject('it holds too many images');
-    if (this.#parts.held > MAX_REPORTS) return this.#stream.reject('it holds too many sessions');
+    if (!this.#parts.take(inventory)) return this.#stream.reject(`part ${part} of the inventory does not follow the part before it`);
+    if (this.#parts.orphans.length > MAX_ORPHANS) return this.#stream.reject(`the node has more than ${MAX_ORPHANS} orphans: remove some`);
+    if (this.#parts.images.size > MAX_IMAGES)
+      return this.#stream.reject(`the node has too many images, more than ${MAX_IMAGES}: remove some`);
+    if (this.#parts.held > MAX_REPORTS) return this.#stream.reject(`the node has more than ${MAX_REPORTS} sessions`);
     if (!facts.fits(this.#parts.images, this.#parts.orphans))
-      return this.#stream.reject('the names of its images and orphans are too long');
+      return this.#stream.reject('the image and orphan names of the node are too long in total');
     if (inventory.sessions.length + inventory.images.length + inventory.orphans.length === 0 && more) limits.waste('inventory');
     flow.frameBytes = DEFAULT_FRAME_BYTES;
     for (const one of sessions) report(this.#stream, one);

@@ -48,7 +48,7 @@ export const MESSAGE_FRAMES = {
 function answer(stream: Inbound, value: Answer__Output): void {
   const { shared, nodeId, limits, flow } = stream;
   const answer = decodeAnswer(nodeId, value);
-  if (answer === undefined) return stream.reject('an answer without an outcome');
+  if (answer === undefined) return stream.reject('the node sent an answer without an outcome');
   const { sessionId, messageId } = answer;
   flow.decide(shared.applier.apply(recordAnswer(answer)), (verdict) => {
     if (verdict === 'refused') return trespass(stream, sessionId, 'answer');

@@ -8,8 +8,8 @@ const MAX_ORPHANS_LOGGED = 20;
 
 /** Handlers of frames about the node: lease, images, orphans, conditions, builds, assignments. */
 export const NODE_FRAMES = {
-  hello: (stream) => stream.reject('a second hello'),
-  inventory: (stream) => stream.reject('a second inventory'),
+  hello: (stream) => stream.reject('the node sent a second hello'),
+  inventory: (stream) => stream.reject('the node sent a second inventory'),
 
   heartbeat(stream, { number }) {
     heartbeat(stream, number);
@@ -22,7 +22,7 @@ export const NODE_FRAMES = {
   images(stream, { images }) {
     stream.limits.news('images', 'images', () => {
       const lost = stream.facts.setImages(new Set(images));
-      if (lost === undefined) stream.reject('the names of its images are too long');
+      if (lost === undefined) stream.reject('the image names of the node are too long in total');
       else stream.events.imagesChanged(lost);
     });
   },
@@ -37,9 +37,9 @@ export const NODE_FRAMES = {
   },
 
   build(stream, value) {
-    stream.limits.waste('build'); // an honest node says it seldom, whatever comes of it
+    stream.limits.waste('build'); // an honest node sends few of them, so each counts
     const report = decodeBuild(value);
-    if (report === undefined) stream.reject('a build report without a phase');
+    if (report === undefined) stream.reject('the node sent a build report without a phase');
     else if (report !== 'under way') stream.events.build(report);
   },
 
@@ -48,7 +48,7 @@ export const NODE_FRAMES = {
   },
 
   setPartTaken(stream, { setId, part }) {
-    if (!stream.outbound.taken(setId, part)) stream.reject('it took in a part that was not sent');
+    if (!stream.outbound.taken(setId, part)) stream.reject('the node acknowledged a part of its assignments that was not sent');
   },
 
   setJudged(stream, { agrees, setId }) {
@@ -75,7 +75,7 @@ export function conditions(stream: Inbound, conditions: readonly Condition__Outp
 
 export function setOrphans(stream: Inbound, orphans: readonly Orphan__Output[]): void {
   const fresh = stream.facts.setOrphans(orphans);
-  if (fresh === undefined) return stream.reject('the names of its orphans are too long');
+  if (fresh === undefined) return stream.reject('the orphan names of the node are too long in total');
   for (const { sessionId } of fresh.slice(0, MAX_ORPHANS_LOGGED)) stream.limits.log('warn', 'node.orphan', { session: sessionId });
   if (fresh.length > MAX_ORPHANS_LOGGED) stream.limits.log('warn', 'node.orphans', { more: fresh.length - MAX_ORPHANS_LOGGED });
 }

@@ -102,7 +102,7 @@ export class NodeStream implements Inbound {
     }
   }
 
-  /** A fault in what one node's frames led to ends that node's stream, and nothing else. */
+  /** An error while handling one node's frames ends that node's stream, and nothing else. */
   failed(error: unknown): void {
     const fault = error instanceof Error ? error : new Error(String(error));
     this.shared.log.error('node.stream_failed', { node: this.name, error: fault.message });
@@ -121,11 +121,12 @@ export class NodeStream implements Inbound {
     const fault = beyondBounds(frame);
     if (fault !== undefined) return this.reject(`the node sent an invalid frame: ${fault}`);
     if (this.#phase === 'live') return handle(this, frame);
-    if (this.#phase === 'greeting') return frame.kind === 'hello' ? this.#greet(frame.value) : this.reject(`${frame.kind} before hello`);
+    if (this.#phase === 'greeting')
+      return frame.kind === 'hello' ? this.#greet(frame.value) : this.reject(`the node sent ${frame.kind} before hello`);
     if (frame.kind === 'heartbeat') return heartbeat(this, frame.value.number);
     if (frame.kind === 'conditions') return conditions(this, frame.value.conditions);
     if (this.#listing.isComplete) return this.#listing.later(() => this.#take(frame, bytes));
-    if (frame.kind !== 'inventory') return this.reject(`${frame.kind} before the inventory`);
+    if (frame.kind !== 'inventory') return this.reject(`the node sent ${frame.kind} before the inventory`);
     this.#listing.take(frame.value);
   }
 
@@ -144,7 +145,7 @@ export class NodeStream implements Inbound {
     this.send(welcome(this.nodeId, this.shared));
   }
 
-  /** Everything that the node reported is decided. */
+  /** Records the connection, once everything that the node reported is decided. */
   #connect(): void {
     const { applier, nameByItself } = this.shared;
     const greeting = decodeHello(this.#hello);

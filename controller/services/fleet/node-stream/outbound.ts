@@ -80,7 +80,7 @@ export class Outbound {
     this.#delivery.due(session.id);
   }
 
-  /** The node took a part of a set in. False when it is none that was sent. */
+  /** Records that the node acknowledged a part of a set. Returns false if it was not sent. */
   taken(setId: string, part: number): boolean {
     return this.#set.taken(setId, part);
   }
@@ -115,7 +115,7 @@ export class Outbound {
     );
   }
 
-  /** What was sent, or what the node holds, differs from the rows. */
+  /** Sends a full set, since what was sent or what the node holds differs from the rows. */
   differs(what: 'told' | 'held'): void {
     this.#stream.shared.log.warn('node.set_differs', { node: this.#stream.name, what });
     this.#set.begin();

@@ -83,7 +83,7 @@ function sendSecrets(stream: Inbound, request: SecretsRequest__Output): void {
 export function report(stream: Inbound, value: Report__Output): void {
   const { shared, nodeId, limits, flow, incarnation } = stream;
   const report = decodeReport(nodeId, incarnation, value);
-  if (report === undefined) return stream.reject('a report without a phase');
+  if (report === undefined) return stream.reject('the node sent a report without a phase');
   const session = ownSession(stream, report.sessionId);
   if (session === undefined) return trespass(stream, report.sessionId, 'report');
   const decide = () =>

@@ -62,7 +62,7 @@ t.test('a full set comes in parts, few ahead of what the node took, with changes
     parts().map((_, at) => [at + 1, at + 1 < parts().length]),
   );
 
-  await t.test('a node that takes in what was not sent is cut off', async (t) => {
+  await t.test('a node that acknowledges a part that was not sent is disconnected', async (t) => {
     take(fake, setId, 99);
     t.match(fake.fault?.message, /was not sent/);
   });

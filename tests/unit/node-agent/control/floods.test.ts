@@ -303,7 +303,7 @@ t.test('a frame that would become a hundred times its bytes is refused before it
     [nodeFrames, 41],
     [guestFrames, 41],
   ] as const)
-    t.throws(() => codec.decode(listOf(field, 1, 2_000_000)), /more than 25000 fields|kind that this version/);
+    t.throws(() => codec.decode(listOf(field, 1, 2_000_000)), /more than 25000 fields|unknown kind/);
   t.ok(process.memoryUsage().heapUsed - before < 64 * 2 ** 20);
   const repeated = Buffer.concat(Array.from({ length: 100 }, () => nodeFrames.encode({ kind: 'heartbeat', value: { number: 1 } })));
   t.throws(() => nodeFrames.decode(repeated), /more than one message/);

@@ -157,7 +157,7 @@ t.test(
     for (let at = 0; at < MAX_WAITING.frames; at += 1) many.outbox.keep(`accepted:${at}`, accepted(at));
     t.equal(many.wire.ended, undefined);
     many.outbox.keep('accepted:more', accepted(-1));
-    t.match(many.wire.ended?.message, /too much waits/);
+    t.match(many.wire.ended?.message, /too many frames wait/);
     t.equal(many.outbox.waiting, 0);
 
     const large = opened();
@@ -174,6 +174,6 @@ t.test(
     large.outbox.keep('answer:0', answer(0, content));
     t.equal(large.wire.ended, undefined, 'the same one again takes no more');
     large.outbox.keep('answer:last', answer(-1, content));
-    t.match(large.wire.ended?.message, /too much waits/);
+    t.match(large.wire.ended?.message, /too many frames wait/);
   },
 );
