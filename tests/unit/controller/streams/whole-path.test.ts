@@ -178,7 +178,7 @@ t.test('a ticket is good once, and for its own node alone', async (t) => {
 
 t.test('what cannot be opened is refused, and says why', async (t) => {
   const made = await path(t, { wait: (stream) => void stream.resume() });
-  t.match(await made.open('wood'), { ok: false, refusal: { message: /does not know this kind/, details: { reason: 'unknown_kind' } } });
+  t.match(await made.open('wood'), { ok: false, refusal: { message: /does not support this kind/, details: { reason: 'unknown_kind' } } });
   const aborted = AbortSignal.abort();
   t.match(await made.open('wait', {}, aborted), { ok: false });
   const streams = await Promise.all(Array.from({ length: 32 }, () => opened(made, 'wait')));
