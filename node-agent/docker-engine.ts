@@ -36,7 +36,7 @@ export async function openDocker({ flags, identity, settings, log, conditions, m
     .map((range) => range.trim())
     .filter((range) => range !== '');
   const wrong = allowed.find((range) => !isCidr(range));
-  if (wrong !== undefined) throw new Error(`RAWORC_ALLOW_CIDRS holds ${wrong}, which is no IPv4 range`);
+  if (wrong !== undefined) throw new Error(`RAWORC_ALLOW_CIDRS must be a list of IPv4 ranges such as 10.1.0.0/16, but contains "${wrong}"`);
   const runDirectory = resolve(flags.runDirectory ?? join('/run/raworc', identity.nodeId.slice(0, 8)));
   const listener = new Sockets({ runDirectory, clock: systemClock, log });
   const guestDirectory = await installGuestFiles({
@@ -47,9 +47,9 @@ export async function openDocker({ flags, identity, settings, log, conditions, m
   });
   const subnet = process.env.RAWORC_SESSION_SUBNET || undefined;
   if (subnet !== undefined && (!isCidr(subnet) || roomOf([subnet]) === 0))
-    throw new Error(`RAWORC_SESSION_SUBNET is ${subnet}: give it an IPv4 range with room for sessions, such as 10.77.0.0/20`);
+    throw new Error(`RAWORC_SESSION_SUBNET must be an IPv4 range with room for sessions, such as 10.77.0.0/20, not "${subnet}"`);
   const setting = process.env.RAWORC_DISK_KIND ?? 'auto';
-  if (!isDiskSetting(setting)) throw new Error(`RAWORC_DISK_KIND is ${setting}: give it one of auto, ${DISK_KINDS.join(', ')}`);
+  if (!isDiskSetting(setting)) throw new Error(`RAWORC_DISK_KIND must be one of auto, ${DISK_KINDS.join(', ')}, not "${setting}"`);
   const clients = await dockerClients(flags.dockerSocket);
   const owner = { clusterId: identity.clusterId, nodeId: identity.nodeId };
   const disks = await openDisks(setting, {

@@ -53,7 +53,7 @@ export function parseFlags(
   try {
     const values: Values = parseArgs({ args: [...args], allowPositionals: false, options: OPTIONS }).values;
     const { data } = values;
-    if (data === undefined) return { ok: false, problem: '--data is missing: the directory of this node' };
+    if (data === undefined) return { ok: false, problem: '--data is missing: set it to the data directory of this node' };
     const flags: Flags = {
       dataDirectory: data,
       name: values.name,
@@ -76,7 +76,7 @@ function numbersIn<Key extends string>(values: Values, fields: Readonly<Record<s
   for (const [flag, field] of Object.entries(fields)) {
     const text = values[flag];
     if (text === undefined) continue;
-    if (!/^\d{1,15}$/.test(text)) throw new Error(`--${flag} takes a whole number, not ${text}`);
+    if (!/^\d{1,15}$/.test(text)) throw new Error(`--${flag} must be an integer, not "${text}"`);
     numbers[field] = Number(text);
   }
   return numbers;
@@ -84,6 +84,6 @@ function numbersIn<Key extends string>(values: Values, fields: Readonly<Record<s
 
 function port(text: string | undefined, flag: string): number | undefined {
   if (text === undefined) return undefined;
-  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) throw new Error(`${flag} takes a port, 0 to 65535, not ${text}`);
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) throw new Error(`${flag} must be a port from 0 to 65535, not "${text}"`);
   return Number(text);
 }

@@ -183,7 +183,7 @@ export class NodeAgent {
 
   /** Ends without touching anything that runs. */
   async close(): Promise<void> {
-    this.#ending.abort(new Error('the node agent ends'));
+    this.#ending.abort(new Error('the node agent is shutting down'));
     await this.#discovery.close();
     await this.#link.close();
     await this.#builder.close();

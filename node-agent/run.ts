@@ -72,7 +72,7 @@ const tokenIn = async (file: string) => (file === '-' ? await text(process.stdin
 async function claimData(directory: string): Promise<FileLock> {
   await makePrivateDirectory(directory);
   const lock = await lockFile(join(directory, 'node-agent.lock'));
-  if (lock === undefined) throw new Error(`another node agent uses ${directory}: stop it, or give this one another --data`);
+  if (lock === undefined) throw new Error(`another node agent uses ${directory}. Stop it, or start this one with another --data`);
   return lock;
 }
 
@@ -81,7 +81,7 @@ const DISK_LOW_BYTES = 2 * 2 ** 30;
 function diskLowBytes(): number {
   const text = process.env.RAWORC_DISK_LOW_BYTES;
   if (text === undefined || text === '') return DISK_LOW_BYTES;
-  if (!/^\d{1,15}$/.test(text)) throw new Error(`RAWORC_DISK_LOW_BYTES is ${text}: give it a number of bytes`);
+  if (!/^\d{1,15}$/.test(text)) throw new Error(`RAWORC_DISK_LOW_BYTES must be a number of bytes, not "${text}"`);
   return Number(text);
 }
 

@@ -27,7 +27,7 @@ export async function buildGuest(outDirectory: string = join(root, 'build', 'gue
     define: { 'process.env.RAWORC_VERSION': JSON.stringify(release) },
   });
   const bundle = result.outputFiles[0]?.contents;
-  if (!bundle) throw new Error('esbuild made no file');
+  if (!bundle) throw new Error('esbuild wrote no file');
   const files = new Map([['guest.mjs', Buffer.from(bundle)]]);
   for (const name of WORKERS) files.set(name, readFileSync(join(root, 'guest', 'workers', name)));
   const hash = createHash('sha256');

@@ -70,7 +70,8 @@ function firewall(): readonly Belonging[] {
 }
 
 async function confirmed(): Promise<boolean> {
-  if (!process.stdin.isTTY) throw new Trouble('there is no terminal to ask on, so nothing was removed', 'npm run clean -- --yes');
+  if (!process.stdin.isTTY)
+    throw new Trouble('cannot ask for confirmation without a terminal, so nothing was removed', 'npm run clean -- --yes');
   const lines = createInterface({ input: process.stdin, output: process.stdout });
   try {
     return /^y(es)?$/i.test((await lines.question('Go on? [y/N] ')).trim());

@@ -37,6 +37,6 @@ export function runProgram(main: (args: readonly string[]) => Promise<number>): 
 export function hasFlag(args: readonly string[], flag: string, command: string): boolean {
   const unknown = args.find((arg) => arg !== flag);
   if (unknown !== undefined)
-    throw new Trouble(`${command} does not know ${unknown}`, `npm run ${command}, or npm run ${command} -- ${flag}`);
+    throw new Trouble(`npm run ${command} does not accept ${unknown}`, `npm run ${command}, or npm run ${command} -- ${flag}`);
   return args.includes(flag);
 }

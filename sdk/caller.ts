@@ -95,7 +95,7 @@ export class Caller {
   }
 
   #unexpected(status: number, { path }: Operation): RaworcError {
-    const message = `${this.#transport.url} gave an unexpected response to ${path}. Check that it is Raworc in a version that fits`;
+    const message = `${this.#transport.url} gave an unexpected response to ${path}. Check that it is Raworc, in a version compatible with this client`;
     return new RaworcError({ status, code: 'UNEXPECTED', message });
   }
 }

@@ -58,11 +58,11 @@ async function nextPiece(reader: ReadableStreamDefaultReader<Uint8Array>, after:
     if (signal.aborted) throw signal.reason;
     const piece = await reader.read();
     if (signal.aborted) throw signal.reason;
-    if (isSilent) throw new Unreachable('The stream of events fell silent');
+    if (isSilent) throw new Unreachable('The event stream stopped responding');
     return piece;
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    throw error instanceof Unreachable ? error : new Unreachable('The stream of events broke off', error);
+    throw error instanceof Unreachable ? error : new Unreachable('The event stream was interrupted', error);
   } finally {
     cancel();
     signal.removeEventListener('abort', stop);

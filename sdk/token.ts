@@ -91,7 +91,7 @@ export class RenewingTokens implements TokenSource {
     return this.#transport.send({ method: 'POST', path, headers, body }, undefined, async (response) => {
       const answer: unknown = await response.json().catch(() => undefined);
       if (typeof answer === 'object' && answer !== null && 'token' in answer && typeof answer.token === 'string') return answer.token;
-      const message = `${this.#transport.url} gave an unexpected response to ${path}. Check that it is Raworc in a version that fits`;
+      const message = `${this.#transport.url} gave an unexpected response to ${path}. Check that it is Raworc, in a version compatible with this client`;
       throw new RaworcError({ status: response.status, code: 'UNEXPECTED', message });
     });
   }

@@ -76,7 +76,7 @@ async function readPassword(io: Io, url: string, { user, passwordFile }: LoginOp
     return withoutNewline(content);
   }
   if (io.stdin.isTTY !== true)
-    throw new Trouble('There is no terminal to type the password. Use --password-file FILE, or - for standard input');
+    throw new Trouble('Cannot ask for the password without a terminal. Use --password-file FILE, or --password-file - for standard input');
   return askHidden(io, `Password of ${user} at ${url}: `);
 }
 

@@ -50,7 +50,8 @@ export function readSettings(env: Environment): Outcome<Settings> {
     const httpPort = port(env, 'RAWORC_HTTP_PORT', 9000);
     const certFile = text(env, 'RAWORC_TLS_CERT_FILE');
     const keyFile = text(env, 'RAWORC_TLS_KEY_FILE');
-    if ((certFile === undefined) !== (keyFile === undefined)) throw new Error('RAWORC_TLS_CERT_FILE and RAWORC_TLS_KEY_FILE go together');
+    if ((certFile === undefined) !== (keyFile === undefined))
+      throw new Error('Set both RAWORC_TLS_CERT_FILE and RAWORC_TLS_KEY_FILE, or neither');
     const nodeHost = text(env, 'RAWORC_NODE_HOST') ?? '127.0.0.1';
     return accepted({
       dataDirectory: resolve(text(env, 'RAWORC_DATA_DIR') ?? './data'),

@@ -62,7 +62,7 @@ export function mendDirectories({ directory, user }: Pick<VolumeOptions, 'direct
       if (found !== undefined) attempt(path, 'removed', () => unlinkSync(path));
     } else if ((found.mode & NEEDED) !== NEEDED) closed.push(path);
   }
-  if (isMissing) attempt(ofAgents(directory).join(', '), 'made', () => makeMissing(directory, user));
+  if (isMissing) attempt(ofAgents(directory).join(', '), 'created', () => makeMissing(directory, user));
   for (const path of closed) attempt(path, 'opened', () => open(path, user));
 }
 

@@ -60,7 +60,11 @@ export class NativeWorker implements Worker, Bounded {
     const candidates = [handler, `target/release/${handler}`, `target/release/${name}`, `bin/${name}`, name, 'run'].filter(Boolean);
     const command = candidates.map((one) => join(this.#home, one)).find(isProgram);
     if (command === undefined) {
-      return { outcome: 'error', reason: 'agent_not_started', content: `None of these is a program: ${candidates.join(', ')}.` };
+      return {
+        outcome: 'error',
+        reason: 'agent_not_started',
+        content: `The agent has no program to run: none of these is an executable file: ${candidates.join(', ')}.`,
+      };
     }
     let contextFile = `/tmp/raworc-context-${request.runId}.json`;
     try {

@@ -142,6 +142,6 @@ function cannotStart(fault: unknown): Worker {
   if (fault instanceof DirectoryFault) return unable('agent_not_started', fault.message);
   const code = fault instanceof Error && 'syscall' in fault && 'code' in fault ? String(fault.code) : '';
   if (code === 'E2BIG')
-    return unable('agent_not_started', 'The secrets of the space are too many or too long for the environment of a process.');
+    return unable('agent_not_started', "The space's secrets do not fit into a process's environment. Delete or shorten some.");
   return unable('agent_not_started', `The agent's process cannot be started${code === '' ? '' : `: ${code}`}.`);
 }

@@ -55,7 +55,7 @@ export class Program {
     this.#bounds = options.bounds;
     options.prepare?.();
     this.group = groups?.take();
-    if (groups !== undefined && this.group === undefined) throw new Error('all groups are in use');
+    if (groups !== undefined && this.group === undefined) throw new Error('all group ids for agent processes are in use');
     this.child = spawnFirst(this.#bounds !== undefined, command, args, {
       cwd: directory,
       env: environment,
@@ -158,6 +158,6 @@ export function twoTurns(clock: Clock, run: () => void): void {
 /** Returns the exit code or signal, and the last line on standard error. */
 export function describeEnd(end: ProgramEnd, lastLine: string): string {
   if (end.kind === 'not-started') return end.message;
-  const how = end.signal === null ? `ended with exit code ${end.code}` : `was ended by ${end.signal}`;
+  const how = end.signal === null ? `ended with exit code ${end.code}` : `was killed by ${end.signal}`;
   return `The agent's process ${how}${lastLine === '' ? '.' : `: ${lastLine}`}`;
 }

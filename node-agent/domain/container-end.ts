@@ -15,12 +15,12 @@ const TERMINATED = 143;
 
 /** "with exit code 3"; undefined stands for a container that is not there any more. */
 export function describeExit(exit: Exit | undefined): string {
-  if (exit === undefined) return 'by being removed from outside';
+  if (exit === undefined) return 'because something other than the node agent removed it';
   const { code, outOfMemory } = exit;
   // The engine remembers every kill for memory; a different exit code has another cause.
   if (code === KILLED) return `with exit code ${code} (killed${outOfMemory ? ', perhaps out of memory' : ''})`;
   if (code === DISK_FULL) return `with exit code ${code} (the disk is full)`;
-  return `with exit code ${code}${code === TERMINATED ? ' (told to end)' : ''}`;
+  return `with exit code ${code}${code === TERMINATED ? ' (terminated by SIGTERM)' : ''}`;
 }
 
 /** Why a session is given up, for a person. `last`: how the last end was. */

@@ -31,18 +31,18 @@ export function isAgentName(name: string): boolean {
  */
 export function judgeEntry({ name, type, mode, target = '' }: SourceEntry): SourceVerdict {
   const isKnown = type === 'file' || type === 'contiguous-file' || type === 'directory' || type === 'symlink';
-  if (!isKnown) return { ok: false, reason: `it holds a ${type}` };
+  if (!isKnown) return { ok: false, reason: `it contains a ${type}` };
   const shown = JSON.stringify(name.slice(0, 200));
-  if (name.includes('\0') || name.includes('\\')) return { ok: false, reason: `it holds the strange name ${shown}` };
-  if (name.startsWith('/')) return { ok: false, reason: `it holds the absolute path ${shown}` };
+  if (name.includes('\0') || name.includes('\\')) return { ok: false, reason: `it contains the invalid name ${shown}` };
+  if (name.startsWith('/')) return { ok: false, reason: `it contains the absolute path ${shown}` };
   const parts = name.split('/').filter((part) => part !== '' && part !== '.');
-  if (parts.includes('..')) return { ok: false, reason: `it holds a path with "..", ${shown}` };
-  if (Buffer.byteLength(name) > SOURCE_BOUNDS.pathBytes) return { ok: false, reason: `it holds a path that is too long, ${shown}` };
+  if (parts.includes('..')) return { ok: false, reason: `it contains a path with "..", ${shown}` };
+  if (Buffer.byteLength(name) > SOURCE_BOUNDS.pathBytes) return { ok: false, reason: `it contains a path that is too long, ${shown}` };
   if (parts.length === 0)
-    return type === 'directory' ? { ok: true, kind: 'nothing' } : { ok: false, reason: 'it holds a file without a name' };
+    return type === 'directory' ? { ok: true, kind: 'nothing' } : { ok: false, reason: 'it contains a file without a name' };
   const path = parts.join('/');
   if (type === 'symlink') {
-    if (!staysInside(parts.slice(0, -1), target)) return { ok: false, reason: `it holds a link that leads outside, ${shown}` };
+    if (!staysInside(parts.slice(0, -1), target)) return { ok: false, reason: `it contains a link that leads outside it, ${shown}` };
     return { ok: true, kind: 'link', path, target };
   }
   if (type === 'directory') return { ok: true, kind: 'directory', path, mode: 0o755 };

@@ -43,7 +43,7 @@ export class EngineWatch {
   }
 
   async close(): Promise<void> {
-    this.#ending.abort(new Error('the node agent ends'));
+    this.#ending.abort(new Error('the node agent is shutting down'));
     await this.#running;
   }
 

@@ -12,7 +12,7 @@ export interface CopyPlan {
 
 /**
  * What an engine does with a session's volume; each is idempotent. A copy keeps owners, modes,
- * times and links. It continues when the node agent ends, and is found again.
+ * times and links. It continues when the node agent is shutting down, and is found again.
  */
 export type VolumeWork =
   | { readonly kind: 'create-volume'; readonly plan: SessionPlan }

@@ -76,7 +76,7 @@ async function addSource(pack: tar.Pack, agent: string, digest: string, packed: 
       next(unpackedBytes > SOURCE_BOUNDS.unpackedBytes ? bad('it unpacks to more than 512 MiB') : null, chunk);
     },
   });
-  const bad = (reason: string) => new BadSource(`the source of the agent ${agent} is refused: ${reason}`);
+  const bad = (reason: string) => new BadSource(`the source of the agent ${agent} is invalid: ${reason}`);
   const extract = tar.extract();
   const read = pipeline(Readable.from(packed), hashing, createGunzip(), bounded, extract);
   read.catch(() => undefined);

@@ -135,7 +135,7 @@ export class Reconciler {
 
   /** Aborts the current step, or lets it end, and begins no other. */
   async close(): Promise<void> {
-    this.#ending.abort(new Error('the node agent ends'));
+    this.#ending.abort(new Error('the node agent is shutting down'));
     this.#retry?.cancel();
     await this.idle();
     this.#steps.drain.close();

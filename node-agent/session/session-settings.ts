@@ -24,19 +24,20 @@ export function readSessionSettings(environment: NodeJS.ProcessEnv): SessionSett
   const whole = (name: string, otherwise: number, least: number) => {
     const text = environment[name] ?? '';
     if (text === '') return otherwise;
-    if (!/^\d{1,12}$/.test(text) || Number(text) < least) throw new Error(`${name} is ${text}: give it a whole number, ${least} or more`);
+    if (!/^\d{1,12}$/.test(text) || Number(text) < least) throw new Error(`${name} must be an integer of at least ${least}, not "${text}"`);
     return Number(text);
   };
   const range = environment.RAWORC_SESSION_UIDS ?? '';
   const uids = range === '' ? DEFAULT_UIDS : parseUidRange(range);
   if (uids === undefined)
-    throw new Error(`RAWORC_SESSION_UIDS is ${range}: give it a range of unused user ids, such as 2010000000-2139999999`);
+    throw new Error(`RAWORC_SESSION_UIDS must be a range of unused user ids, such as 2010000000-2139999999, not "${range}"`);
   const dns = (environment.RAWORC_SESSION_DNS ?? '')
     .split(',')
     .map((address) => address.trim())
     .filter((address) => address !== '');
   const wrong = dns.find((address) => !isCidr(address) || address.includes('/') || address.startsWith('127.'));
-  if (wrong !== undefined) throw new Error(`RAWORC_SESSION_DNS contains ${wrong}: give it IPv4 addresses that sessions can reach`);
+  if (wrong !== undefined)
+    throw new Error(`RAWORC_SESSION_DNS must be a list of IPv4 addresses that sessions can reach, but contains "${wrong}"`);
   return {
     uids,
     flows: {

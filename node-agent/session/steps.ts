@@ -181,7 +181,7 @@ export class Steps {
     if (!this.attempts.judge(outcome)) return false;
     await this.look();
     if (!outcome.ok && outcome.why === 'exists' && this.#seen.container === undefined)
-      throw new Error('the name of the container is taken, and no container of this session is visible yet');
+      throw new Error('another container has the name of this session, and no container of the session is visible yet');
     return true;
   }
 

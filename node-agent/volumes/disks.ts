@@ -134,13 +134,13 @@ export class Disks {
     this.#asked.set(sessionId, this.#askedFor(sessionId) + 1);
     return this.#turns.take(sessionId, async () => {
       let disk = await this.find(sessionId);
-      if (disk === undefined) throw new Error('the disk of this session is not there');
+      if (disk === undefined) throw new Error('the disk of this session is missing');
       const directory = this.#places.at(sessionId);
       const path = filesOf(directory, disk);
       if (!(await exists(path)) && disk.kind === 'image' && !(await isMounted(directory)))
         await mountImage(this.#deps.run, imageOf(directory), placeOf(directory));
       if (!(await exists(path)))
-        throw new Error(`the file system at ${placeOf(directory)} is not the disk of this session: it has no ${disk.id}`);
+        throw new Error(`the file system at ${placeOf(directory)} is not the disk of this session: it lacks the directory ${disk.id}`);
       if (uid !== undefined && ownerOf(disk) !== uid) {
         await changeOwner(this.#deps.run, path, ownerOf(disk), uid);
         disk = { ...disk, uid };
@@ -198,7 +198,7 @@ export class Disks {
   /** What the session can still write. Counts every file where nothing else bounds it. */
   async left({ session }: Pick<DiskRecord, 'session'>): Promise<DiskLeft> {
     const disk = await this.find(session);
-    if (disk === undefined) throw new Error('the disk of this session is not there');
+    if (disk === undefined) throw new Error('the disk of this session is missing');
     const directory = this.#places.at(session);
     if (disk.kind === 'measured') {
       const { run } = this.#deps;

@@ -18,7 +18,7 @@ export async function openDisks(
   deps: AttemptDeps & Omit<DisksDeps, 'kind'> & { readonly conditions: Conditions; readonly clock: Clock },
 ): Promise<Disks> {
   const choice = await chooseDisks(setting, (kind) => attemptDisk(kind, deps));
-  if (!choice.ok) throw new Error(`the disks of sessions cannot be kept: ${choice.reason}`);
+  if (!choice.ok) throw new Error(`cannot create disks for sessions: ${choice.reason}`);
   const { kind, because } = choice;
   deps.conditions.raise({ type: 'DiskKind', message: [KINDS[kind], ...because].join(' '), unschedulable: false });
   if (kind !== 'image') return new Disks({ ...deps, kind });

@@ -30,7 +30,7 @@ export async function bootstrapImage({ docker, dataDir, apt, tag, certificates, 
   const sources = machineSources(suite);
   if (sources.size === 0) {
     throw new Trouble(
-      'no image registry answered, and apt’s sources name no Debian or Ubuntu mirror to make the session image from',
+      'no image registry answered, and apt’s sources name no Debian or Ubuntu mirror to build the session image from',
       'set RAWORC_BASE_IMAGE to an image of Debian or Ubuntu that this machine can pull',
     );
   }

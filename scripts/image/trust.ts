@@ -10,7 +10,8 @@ import { Trouble } from '../program.ts';
 export function trustedCertificates(env: NodeJS.ProcessEnv = process.env): readonly string[] {
   const path = env.RAWORC_CA_BUNDLE ?? [env.NODE_EXTRA_CA_CERTS, env.SSL_CERT_FILE].find((candidate) => candidate && existsSync(candidate));
   if (!path) return [];
-  if (!existsSync(path)) throw new Trouble(`there is no ${path}, named by RAWORC_CA_BUNDLE`, 'name a file of PEM certificates');
+  if (!existsSync(path))
+    throw new Trouble(`RAWORC_CA_BUNDLE names ${path}, which does not exist`, 'set it to a file of PEM certificates, or to nothing');
   const known = new Set(globSync('/usr/share/ca-certificates/**/*.crt').flatMap(certificatesIn));
   return [...new Set(certificatesIn(path))].filter((certificate) => !known.has(certificate));
 }

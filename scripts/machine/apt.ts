@@ -50,7 +50,7 @@ export class Apt {
       rmSync(download, { recursive: true, force: true });
     }
     const path = find();
-    if (path === undefined) throw new Trouble(`the package ${name} has no program ${name}`, `install ${name} yourself`);
+    if (path === undefined) throw new Trouble(`the package ${name} does not contain the program ${name}`, `install ${name} yourself`);
     return path;
   }
 
@@ -60,7 +60,8 @@ export class Apt {
 
   async #get(packages: readonly string[], args: readonly string[], progress: Progress, cwd = this.#dataDir): Promise<void> {
     const names = packages.join(' ');
-    if (findProgram('apt-get') === undefined) throw new Trouble(`missing: ${names}, and there is no apt-get`, `install ${names} yourself`);
+    if (findProgram('apt-get') === undefined)
+      throw new Trouble(`${names} is missing, and this machine has no apt-get to install it with`, `install ${names} yourself`);
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_SUSPEND: '1', LC_ALL: 'C' };
     const remedy = `check the network, apt's proxy settings and the free disk space, or try: apt-get update && apt-get install ${names}`;
     for (const step of this.#isUpdated ? [args] : [['update', '-qq'], args]) {

@@ -114,6 +114,6 @@ export function adminPassword(dataDir: string): { readonly password: string; rea
   if (password) return { password, file: undefined };
   const file = process.env.RAWORC_ADMIN_PASSWORD_FILE || join(dataDir, 'controller', 'admin-password');
   if (!existsSync(file))
-    throw new Trouble(`there is no ${file} with the admin’s password`, 'set RAWORC_ADMIN_PASSWORD_FILE to the right file');
+    throw new Trouble(`the file with the admin’s password does not exist: ${file}`, 'set RAWORC_ADMIN_PASSWORD_FILE to the right file');
   return { password: readFileSync(file, 'utf8').trim(), file };
 }

@@ -48,7 +48,7 @@ const FILTERS: readonly Filter[] = [
     refuse(node, { requests }) {
       const free = node.cpuMillis - node.requested.cpuMillis;
       if (requests.cpuMillis <= free) return undefined;
-      return `has ${cpu(Math.max(0, free))} of ${cpu(node.cpuMillis)} left, ${cpu(requests.cpuMillis)} asked for`;
+      return `has ${cpu(Math.max(0, free))} of ${cpu(node.cpuMillis)} left, but the session requests ${cpu(requests.cpuMillis)}`;
     },
   },
   {
@@ -56,13 +56,13 @@ const FILTERS: readonly Filter[] = [
     refuse(node, { requests }) {
       const free = node.memoryBytes - node.requested.memoryBytes;
       if (requests.memoryBytes <= free) return undefined;
-      return `has ${mib(Math.max(0, free))} of ${mib(node.memoryBytes)} left, ${mib(requests.memoryBytes)} asked for`;
+      return `has ${mib(Math.max(0, free))} of ${mib(node.memoryBytes)} left, but the session requests ${mib(requests.memoryBytes)}`;
     },
   },
   {
     name: 'sessions',
     refuse: (node) =>
-      node.maxSessions === 0 || node.sessions < node.maxSessions ? undefined : `holds its ${node.maxSessions} sessions already`,
+      node.maxSessions === 0 || node.sessions < node.maxSessions ? undefined : `already has its maximum of ${node.maxSessions} sessions`,
   },
   {
     name: 'maxima',
@@ -70,11 +70,12 @@ const FILTERS: readonly Filter[] = [
       if (node.bounds === undefined) return undefined;
       const { cpuMillis, ...sizes } = hasDisk ? { ...limits, diskBytes: 0 } : limits;
       const most = unbounded(node.bounds.most);
-      if (cpuMillis > most.cpuMillis) return `allows a session at most ${cpu(most.cpuMillis)}, and its limit is ${cpu(cpuMillis)}`;
+      if (cpuMillis > most.cpuMillis)
+        return `allows at most ${cpu(most.cpuMillis)} per session, but the limit of this session is ${cpu(cpuMillis)}`;
       const [problem] = MOST.filter(([field]) => sizes[field] > most[field]);
       if (problem === undefined) return undefined;
       const [field, name] = problem;
-      return `allows a session at most ${most[field]} ${name}, and its limit is ${sizes[field]}`;
+      return `allows at most ${most[field]} ${name} per session, but the limit of this session is ${sizes[field]}`;
     },
   },
   {
@@ -83,7 +84,7 @@ const FILTERS: readonly Filter[] = [
       const most = bounds?.processes ?? 0;
       const more = limits.processes + GUEST_PROCESSES;
       if (most === 0 || limited.processes + more <= most) return undefined;
-      return `has ${Math.max(0, most - limited.processes)} of ${most} processes left, and its limit is ${more} with its guest`;
+      return `has ${Math.max(0, most - limited.processes)} of ${most} processes left, but the session needs ${more} with its guest`;
     },
   },
   {
@@ -91,7 +92,7 @@ const FILTERS: readonly Filter[] = [
     refuse({ memoryBytes, limited }, { limits }, { memoryOvercommit }) {
       const most = memoryBytes * memoryOvercommit;
       if (most === 0 || limited.memoryBytes + limits.memoryBytes <= most) return undefined;
-      return `has ${mib(Math.max(0, most - limited.memoryBytes))} of ${mib(most)} for memory limits left, and its limit is ${mib(limits.memoryBytes)}`;
+      return `has ${mib(Math.max(0, most - limited.memoryBytes))} of ${mib(most)} for memory limits left, but the limit of this session is ${mib(limits.memoryBytes)}`;
     },
   },
   {
@@ -99,7 +100,7 @@ const FILTERS: readonly Filter[] = [
     refuse({ bounds, limited }, { limits, hasDisk = false }, { diskOvercommit }) {
       const most = (bounds?.diskBytes ?? 0) * diskOvercommit;
       if (hasDisk || most === 0 || limited.diskBytes + limits.diskBytes <= most) return undefined;
-      return `has ${mib(Math.max(0, most - limited.diskBytes))} of ${mib(most)} for disks left, and its limit is ${mib(limits.diskBytes)}`;
+      return `has ${mib(Math.max(0, most - limited.diskBytes))} of ${mib(most)} for disks left, but the limit of this session is ${mib(limits.diskBytes)}`;
     },
   },
 ];

@@ -58,7 +58,7 @@ export class SessionsCgroup implements ParentCgroup {
     } catch (error) {
       this.#isThere = false;
       const why = messageOf(error);
-      const message = `The node agent cannot create the cgroup of its sessions (${why}), so nothing bounds them together: they can use up the processes, memory and CPU of the host. Run the node agent as root with /sys/fs/cgroup writable.`;
+      const message = `The node agent cannot create the cgroup of its sessions (${why}), so nothing limits them as a whole: together they can use up the processes, memory and CPU of the host. Run the node agent as root with /sys/fs/cgroup writable.`;
       conditions?.raise({ type: CONDITION, message, unschedulable: false });
     }
   }

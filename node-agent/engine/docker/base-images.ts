@@ -87,7 +87,7 @@ export class DockerBaseImages {
   }
 
   close(): void {
-    this.#ending.abort(new Error('the node agent ends'));
+    this.#ending.abort(new Error('the node agent is shutting down'));
     this.#settled?.cancel();
   }
 

@@ -91,7 +91,7 @@ export class DockerCopier {
     if (Status === 'running' || Status === 'paused' || Status === 'restarting') return { state: 'alive' };
     if (ExitCode === 0) return { state: 'copied' };
     if (ExitCode > SIGNALLED)
-      return { state: 'broken', passing: true, reason: `The copy of the volume was ended (exit code ${ExitCode}).` };
+      return { state: 'broken', passing: true, reason: `Copying the volume was interrupted (exit code ${ExitCode}).` };
     const container = this.#deps.docker.getContainer(copyName(sessionId));
     const said = await unless([404], abortable(signal, container.logs({ stdout: false, stderr: true, tail: 3 })));
     return { state: 'broken', passing: false, reason: `The volume could not be copied: ${lastLine(said) || `exit code ${ExitCode}`}` };

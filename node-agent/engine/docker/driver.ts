@@ -269,7 +269,7 @@ export class DockerDriver implements Driver {
   }
 
   close(): void {
-    this.#ending.abort(new Error('the node agent ends'));
+    this.#ending.abort(new Error('the node agent is shutting down'));
     this.#deps.guard.close();
     this.#memory.close();
     this.#deps.baseImages?.close();
@@ -288,7 +288,7 @@ export class DockerDriver implements Driver {
       await this.#volumes.mount(sessionId);
       this.#resolvers.forget(sessionId);
       const started = await this.#containers.on(sessionId, (container) => unless([304], container.start()).then(() => true));
-      return started ? { ok: true } : { ok: false, why: 'failed', reason: 'Docker has no container of this session any more.' };
+      return started ? { ok: true } : { ok: false, why: 'failed', reason: 'The container of this session no longer exists in Docker.' };
     });
     if (outcome.ok) await this.#resolvers.close(sessionId, signal);
     if (outcome.ok || outcome.why !== 'exists') return outcome;

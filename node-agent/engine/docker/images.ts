@@ -63,7 +63,7 @@ export class DockerImages {
         if (error !== undefined) return { ok: false, reason: `The image could not be built: ${error}` };
         if (aux !== undefined) imageId = aux.ID;
       }
-      return imageId === '' ? { ok: false, reason: 'The engine ended the build without an image.' } : { ok: true, imageId };
+      return imageId === '' ? { ok: false, reason: 'Docker finished the build without an image.' } : { ok: true, imageId };
     } catch (error) {
       const answer = answerOf(error);
       if (answer === undefined) throw error;

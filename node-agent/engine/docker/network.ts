@@ -50,7 +50,7 @@ async function isThere(docker: Docker, network: SessionNetwork, signal: AbortSig
   const wrong = Object.entries(optionsOf(network)).find(([name, value]) => options[name] !== value);
   if (found.Labels?.['raworc.managed'] !== 'true' || wrong !== undefined || found.EnableIPv6 === true)
     throw new Error(
-      `there is a Docker network ${network.name} that is not as Raworc made it: remove it (docker network rm ${network.name})`,
+      `the Docker network ${network.name} was changed, or was not created by Raworc. Remove it: docker network rm ${network.name}`,
     );
   return true;
 }

@@ -10,7 +10,7 @@ const DISK_NOT_SEEN =
 class DiskFailure extends Error {}
 
 export function asDiskFailure(error: unknown): never {
-  throw new DiskFailure(`The disk of this session is not usable: ${messageOf(error)}`, { cause: error });
+  throw new DiskFailure(`This session's disk cannot be used: ${messageOf(error)}`, { cause: error });
 }
 
 /** Resolves with what the engine refused, too. Throws for faults on the way to it. */

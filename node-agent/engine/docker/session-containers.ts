@@ -124,7 +124,7 @@ export class SessionContainers {
       const found = await this.#inspect(sessionId, first.Id, all.length - 1);
       if (found !== undefined) return found;
     }
-    throw new Error('its containers change too fast to be seen');
+    throw new Error('its containers change too fast to be inspected');
   }
 
   async #ofSession(sessionId: string) {

@@ -59,7 +59,7 @@ export class SessionResolvers {
       log.warn('session.docker_dns_open', { session: sessionId, error: messageOf(error) });
       conditions?.raise({
         type: 'DockerDnsOpen',
-        message: `The name server of Docker could not be closed in a session, where it tells the names of other sessions: ${messageOf(error)}. Install iproute2 and util-linux.`,
+        message: `Docker's name server, which reveals the names of other sessions, could not be blocked in a session: ${messageOf(error)}. Install iproute2 and util-linux.`,
         unschedulable: false,
       });
     }

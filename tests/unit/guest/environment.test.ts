@@ -110,7 +110,7 @@ t.test('more secrets than a process can be given fail the run with the reason, a
   for (const runtime of ['PYTHON', 'NODE'] as const) {
     const worker = processes.start({ name: 'a', runtime, handler: '', idempotent: false }, setup(many));
     const end = await worker.run(request, nothing);
-    t.match(end, { outcome: 'error', reason: 'agent_not_started', content: /too many or too long/ });
+    t.match(end, { outcome: 'error', reason: 'agent_not_started', content: /do not fit into a process's environment/ });
     t.notOk(worker.alive, 'the next message tries anew');
   }
 });

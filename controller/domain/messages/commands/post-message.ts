@@ -51,7 +51,7 @@ export function postMessage(input: NewMessage): Command<Outcome<MessageObject>> 
       if (refusal !== undefined) return unchanged(refusal);
       if (LEGAL[session.desired].message === 'conflict') {
         return unchanged(
-          refused('CONFLICT', `The session is in state error (${session.reason ?? 'no reason kept'}): recover it or create a new one.`),
+          refused('CONFLICT', `The session is in state error (${session.reason ?? 'no reason recorded'}): recover it or create a new one.`),
         );
       }
       const use = input.role === 'user' ? view.queueUse(session.id) : undefined;

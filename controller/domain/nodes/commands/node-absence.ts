@@ -62,7 +62,7 @@ export function loseNode(id: NodeId, isConnected: (id: NodeId) => boolean, by: s
       const row = view.get('nodes', id);
       if (row === undefined) return unchanged(NO_NODE);
       if (isConnected(id)) {
-        const message = `The node ${row.name} is ready: only an unreachable node can be given up. Stop its node agent first.`;
+        const message = `The node ${row.name} is ready: only an unreachable node can be declared lost. Stop its node agent first.`;
         return unchanged(refused('CONFLICT', message));
       }
       if (row.lostAt !== null) return unchanged(accepted(false));

@@ -60,13 +60,15 @@ export function adoptOrphan({ orphan, ...input }: Adoption): Command<Outcome<Ses
       const { sessionId, nodeId } = orphan;
       const known = view.get('sessions', sessionId);
       if (isExplained(view, nodeId, sessionId))
-        return unchanged(refused('CONFLICT', 'This is no longer an orphan: it is a session or is being removed.'));
+        return unchanged(refused('CONFLICT', 'This is no longer an orphan: it has become a session, or it is being removed.'));
       if (known !== undefined) {
         const what = known.desired === 'deleted' ? 'was deleted' : 'is on another node';
-        return unchanged(refused('CONFLICT', `The session with that id ${what}. This orphan can only be removed.`));
+        return unchanged(refused('CONFLICT', `The session with this id ${what}, so this orphan can only be deleted.`));
       }
       if (orphan.volume === null)
-        return unchanged(refused('CONFLICT', 'Its volume is missing or was never completed, so there is nothing to adopt.'));
+        return unchanged(
+          refused('CONFLICT', 'The volume of this orphan is missing or incomplete, so there is nothing to adopt. Delete the orphan.'),
+        );
       const newest = view.newestBuild(input.spaceId, 'completed');
       const image = orphan.image ?? newest?.image ?? input.baseImage;
       const build = view.buildOfImage(input.spaceId, image);
@@ -89,7 +91,12 @@ export function adoptOrphan({ orphan, ...input }: Adoption): Command<Outcome<Ses
       const node = fleet.node(nodeId);
       const obstacle = node === undefined ? 'is unknown' : occupiesRoom(row) ? shortOf(node, row, fleet.sizes) : undefined;
       if (obstacle !== undefined) {
-        return unchanged(refused('UNAVAILABLE', `It is running, but its node has no room for it: ${node?.name ?? nodeId} ${obstacle}.`));
+        return unchanged(
+          refused(
+            'UNAVAILABLE',
+            `This orphan is running, but its node has no room for it as a session: ${node?.name ?? nodeId} ${obstacle}.`,
+          ),
+        );
       }
       const requests = occupiesRoom(row) ? row.requests : undefined;
       const refusal = refusedBySpace(view, fleet, input.spaceId, { sessions: 1, requests, storageBytes: row.limits.diskBytes });
@@ -111,7 +118,7 @@ export function removeOrphan({ sessionId, nodeId, generation }: Orphan): Command
     decide({ view, now }) {
       const tombstone = view.get('tombstones', sessionId);
       if (isExplained(view, nodeId, sessionId) && tombstone === undefined)
-        return unchanged(refused('CONFLICT', 'This is no longer an orphan but a session. Delete the session.'));
+        return unchanged(refused('CONFLICT', 'This orphan has become a session. Delete the session instead.'));
       if (tombstone !== undefined && tombstone.nodeId !== nodeId)
         return unchanged(refused('CONFLICT', 'Another node is removing a session with that id. Retry when it is done.'));
       const upToGeneration = Math.max(generation + 1, tombstone?.upToGeneration ?? 0);

@@ -40,7 +40,7 @@ export function changeDesired(id: SessionId, request: DesiredChange, graceMs: nu
           return unchanged(accepted(sessionObject(view, row)));
         case 'conflict':
           return unchanged(
-            refused('CONFLICT', `A session in state ${restState(row)} cannot ${request}. It can: ${allowedIn(row.desired)}.`),
+            refused('CONFLICT', `Cannot ${request} a session in state ${restState(row)}. This state allows: ${allowedIn(row.desired)}.`),
           );
         case 'yes':
         case 'wakes': {

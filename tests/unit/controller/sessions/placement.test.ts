@@ -28,9 +28,9 @@ t.test('each filter refuses what it is for, and says why', async (t) => {
     ['ready', { ready: false }, /not connected/],
     ['conditions', { unschedulable: 'its disk is low.' }, /accepts no new sessions: its disk is low/],
     ['image', { images: new Set() }, /does not have the image base/],
-    ['cpu', { requested: { cpuMillis: 951, memoryBytes: 0 } }, /0\.049 CPU of 1 CPU left, 0\.05 CPU asked for/],
-    ['memory', { requested: { cpuMillis: 0, memoryBytes: 897 * MIB } }, /127 MiB of 1024 MiB left, 128 MiB asked for/],
-    ['sessions', { maxSessions: 2, sessions: 2 }, /its 2 sessions/],
+    ['cpu', { requested: { cpuMillis: 951, memoryBytes: 0 } }, /0\.049 CPU of 1 CPU left, but the session requests 0\.05 CPU/],
+    ['memory', { requested: { cpuMillis: 0, memoryBytes: 897 * MIB } }, /127 MiB of 1024 MiB left, but the session requests 128 MiB/],
+    ['sessions', { maxSessions: 2, sessions: 2 }, /maximum of 2 sessions/],
   ];
   for (const [filter, more, reason] of table) {
     const placement = place([node('a', more)], need);
@@ -73,7 +73,7 @@ t.test('what a session that is already placed lacks on its node is room alone', 
   t.equal(shortOf(node('a', { ready: false, unschedulable: 'its disk is low.', images: new Set() }), need, DEFAULT_SIZE_RULES), undefined);
   t.match(shortOf(node('a', { requested: { cpuMillis: 951, memoryBytes: 0 } }), need, DEFAULT_SIZE_RULES), /CPU left/);
   t.match(shortOf(node('a', { requested: { cpuMillis: 0, memoryBytes: 897 * MIB } }), need, DEFAULT_SIZE_RULES), /MiB left/);
-  t.match(shortOf(node('a', { maxSessions: 2, sessions: 2 }), need, DEFAULT_SIZE_RULES), /its 2 sessions/);
+  t.match(shortOf(node('a', { maxSessions: 2, sessions: 2 }), need, DEFAULT_SIZE_RULES), /maximum of 2 sessions/);
   t.match(shortOf(node('a', { spaces: new Set(['space-2' as SpaceId]) }), need, DEFAULT_SIZE_RULES), 'accepts no sessions of this space');
   t.equal(shortOf(node('a', { spaces: new Set(['space-1' as SpaceId]) }), need, DEFAULT_SIZE_RULES), undefined);
 });
@@ -86,7 +86,7 @@ t.test('sums of limits are held to what a node has, and its maxima to each sessi
   const limited = { memoryBytes: 512 * MIB, diskBytes: 1024 * MIB, processes: 320 };
   t.ok(place([node('a', { bounds, limited })], need, rules).ok, 'just fits');
   const table: [string, Partial<FleetNode>, RegExp][] = [
-    ['processes', { limited: { ...limited, processes: 321 } }, /319 of 640 processes left, and its limit is 320 with its guest/],
+    ['processes', { limited: { ...limited, processes: 321 } }, /319 of 640 processes left, but the session needs 320 with its guest/],
     ['memory-limits', { limited: { ...limited, memoryBytes: 513 * MIB } }, /511 MiB of 1024 MiB for memory limits left/],
     ['disk-limits', { limited: { ...limited, diskBytes: 1025 * MIB } }, /1023 MiB of 2048 MiB for disks left/],
     ['maxima', { bounds: { ...bounds, most: { ...most, cpuMillis: 499 } } }, /at most 0\.499 CPU/],

@@ -37,7 +37,7 @@ t.test('an end is described for a person', async (t) => {
   t.equal(describeExit({ code: 3, outOfMemory: true }), 'with exit code 3', 'a child was killed for memory, earlier');
   t.equal(describeExit({ code: 3, outOfMemory: false }), 'with exit code 3');
   t.equal(describeExit({ code: DISK_FULL_EXIT, outOfMemory: false }), 'with exit code 28 (the disk is full)', 'as a guest ends then');
-  t.equal(describeExit(undefined), 'by being removed from outside');
+  t.equal(describeExit(undefined), 'because something other than the node agent removed it');
 });
 
 /** A host under a simulated clock and a controller, on which node agents are started one after the other. */
@@ -168,7 +168,7 @@ t.test('removals from outside count, ends that are ten minutes apart or asked fo
   }
   host.lose(S);
   await clock.advance(5000);
-  t.match(phase(), { phase: 'FAILED', reason: /last by being removed from outside/ });
+  t.match(phase(), { phase: 'FAILED', reason: /last because something other than the node agent removed it/ });
   t.equal(controller.heard('report').filter((report) => report.phase === 'FAILED').length, 1);
 });
 
