@@ -21,7 +21,7 @@ export interface GuestDeps extends Omit<RunnerDeps, 'runLimitMs'> {
   readonly disk: Disk;
   readonly dialer: HostDialer;
   readonly version: string;
-  /** Where the mailbox is kept: /session/.raworc. */
+  /** The directory of the mailbox: /session/.raworc. */
   readonly directory: string;
   readonly mailboxBytes?: number;
   /** Default 300 s. */
@@ -33,19 +33,19 @@ export interface GuestDeps extends Omit<RunnerDeps, 'runLimitMs'> {
 /**
  * The guest of one session.
  *
- * 1. `run` connects again and again, sends a hello, and after the welcome sends what is
- *    outstanding.
- * 2. A message is made durable, then acknowledged. A copy is only acknowledged. A message that
- *    overtook another is ignored: it comes again. One that can run at once is begun in the write
- *    that takes it.
- * 3. Messages run whether or not there is a link; their answers wait.
- * 4. While it drains it takes and begins nothing. It sends `drained` once nothing runs and
- *    everything else was sent. A welcome without a drain takes that back.
- * 5. A message whose answer nobody waits for is dropped, if it was not begun, as soon as the host
- *    says so.
- * 6. A message that needs newer secrets than are in memory waits until the host has sent them.
- * 7. It ends when the host names another session, or when the disk fails: `run` then throws.
- *    Whatever ends it, its next start goes on from the journal.
+ * 1. `run` keeps reconnecting. On each connection it sends a hello, and after the welcome everything
+ *    that is outstanding.
+ * 2. A message is made durable, then acknowledged. A repeated message is only acknowledged. A
+ *    message that overtook another is ignored, because the controller sends it again. A message
+ *    that can run at once is stored and started in one write.
+ * 3. Messages run even without a connection; their answers wait.
+ * 4. While it drains, the guest accepts and starts nothing. It sends `drained` once nothing runs
+ *    and everything else was sent. A welcome without a drain cancels the drain.
+ * 5. A message that has not started is dropped as soon as the host says that nobody waits for its
+ *    answer.
+ * 6. A message that needs newer secrets than those in memory waits until the host has sent them.
+ * 7. `run` throws when the host names another session or the disk fails. After any end, the next
+ *    start continues from the journal.
  */
 export class Guest {
   readonly #deps: GuestDeps;
@@ -213,8 +213,8 @@ export class Guest {
   #deliver(link: HostLink, message: Deliver): void {
     if (message.sessionId !== this.#deps.sessionId)
       return link.close(new Error(`the node agent sent a message of session ${message.sessionId}`));
-    // Both are sent again, in order. If this one were taken now, the one before would later be
-    // treated as a repeated one.
+    // The controller sends both again, in order. If this one were accepted now, the earlier one
+    // would later look like a repetition.
     if (this.#drain !== undefined || this.#mailbox.isEarly(message)) return;
     this.#intake.deliver(link, message);
   }
@@ -226,7 +226,7 @@ export class Guest {
     }
     if (upToSeq === 0) return;
     this.#mailbox.settleUpTo(upToSeq, this.#runner.running);
-    // Answers may have waited behind a message that is gone now.
+    // Answers can have waited behind a message that was just dropped.
     this.#host.sendAnswers();
   }
 

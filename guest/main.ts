@@ -9,7 +9,7 @@ import { DISK_FULL_EXIT, isDiskFull } from './volume/disk-full.ts';
 import { prepareVolume } from './volume/volume.ts';
 import { Processes } from './workers/processes.ts';
 
-/** Of both files of the mailbox: for the largest message and answer, and their records. */
+/** Size of both files of the mailbox together: enough for the largest message and answer. */
 const MAILBOX_BYTES = 3 * 1024 * 1024;
 
 const log = jsonLog('guest');
@@ -41,7 +41,7 @@ try {
     log,
   });
   log.info('guest.started', { session: sessionId });
-  // Signals end it at once: all state is in the mailbox.
+  // Signals end the process at once, because all state is in the mailbox.
   await guest.run();
 } catch (fault) {
   log.error('guest.failed', { error: fault instanceof Error ? fault.message : String(fault) });

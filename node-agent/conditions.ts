@@ -2,13 +2,13 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../seams/clock.ts';
 import type { Log } from '../seams/log.ts';
 
-/** Something about this node that an operator should know, for as long as it lasts. */
+/** A problem or property of this node that an operator should know about while it lasts. */
 export interface Condition {
-  /** Of a small fixed set: 'DiskLow', 'EngineHung', … */
+  /** One of a small fixed set: 'DiskLow', 'EngineHung', … */
   readonly type: string;
   /** What is wrong, why, and what to do: a sentence or two for the operator. */
   readonly message: string;
-  /** No session and no build is placed on the node meanwhile. */
+  /** While it lasts, no session or build is placed on the node. */
   readonly unschedulable: boolean;
 }
 
@@ -35,7 +35,7 @@ export class Conditions {
     this.#changed = changed;
   }
 
-  /** Raised again with another message it is the same condition, since when it was raised first. */
+  /** Raising it again with another message keeps the time at which it was first raised. */
   raise(condition: Condition): void {
     const before = this.#raised.get(condition.type);
     if (isDeepStrictEqual(before?.condition, condition)) return;
@@ -51,13 +51,13 @@ export class Conditions {
     this.#changed();
   }
 
-  /** With how long each has lasted. */
+  /** Returns all conditions, each with its age. */
   all(): Since[] {
     const nowMs = this.#clock.monotonic();
     return [...this.#raised.values()].map(({ condition, atMs }) => ({ ...condition, sinceMs: Math.max(0, Math.floor(nowMs - atMs)) }));
   }
 
-  /** Why nothing new should be placed here; undefined where nothing speaks against it. */
+  /** Returns why nothing new should be placed on this node; undefined if something can be. */
   unschedulable(): string | undefined {
     return [...this.#raised.values()].find(({ condition }) => condition.unschedulable)?.condition.message;
   }

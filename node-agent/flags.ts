@@ -5,9 +5,9 @@ import type { Totals } from './engine/cgroup/totals.ts';
 
 export interface Flags {
   readonly dataDirectory: string;
-  /** Of the node; undefined: the host's name. */
+  /** The node's name. Undefined uses the host's name. */
   readonly name: string | undefined;
-  /** "-": standard input. Read only where this machine has not joined yet. */
+  /** "-" is standard input. Read only if this machine has not joined yet. */
   readonly tokenFile: string | undefined;
   readonly capacity: {
     readonly cpuMillis?: number;
@@ -15,13 +15,13 @@ export interface Flags {
     readonly sessions?: number;
     readonly diskBytes?: number;
   };
-  /** What one session gets at most. */
+  /** Maximum of one session. */
   readonly most: Partial<Most>;
   /** Reserved for the host. */
   readonly reserve: Partial<Totals>;
   readonly runDirectory: string | undefined;
   readonly dockerSocket: string;
-  /** On 127.0.0.1; undefined: no metrics are served. */
+  /** Port on 127.0.0.1. Undefined serves no metrics. */
   readonly metricsPort: number | undefined;
 }
 
@@ -32,7 +32,7 @@ export const USAGE = `usage: node node-agent/main.ts --data DIR [--token-file PA
          [--reserve-cpu-millis N] [--reserve-memory-bytes N] [--reserve-processes N]`;
 
 const TEXTS = ['data', 'name', 'token-file', 'run-dir', 'docker-socket', 'metrics-port'];
-/** Flags that take a whole number, and what each sets. */
+/** Flags that take an integer, and what each sets. */
 const CAPACITY = { 'cpu-millis': 'cpuMillis', 'memory-bytes': 'memoryBytes', sessions: 'sessions', 'disk-bytes': 'diskBytes' } as const;
 const MOST = {
   'max-cpu-millis': 'cpuMillis',
@@ -46,7 +46,7 @@ const OPTIONS = Object.fromEntries(ALL.map((name) => [name, { type: 'string' as 
 
 type Values = Readonly<Record<string, string | undefined>>;
 
-/** One sentence where the flags make no sense. */
+/** Parses the flags. `problem` is one sentence. */
 export function parseFlags(
   args: readonly string[],
 ): { readonly ok: true; readonly flags: Flags } | { readonly ok: false; readonly problem: string } {

@@ -7,7 +7,7 @@ import type { Driver } from './engine/driver.ts';
 import type { GuestListener } from './guests/listener.ts';
 import type { Ledger } from './ledger/ledger.ts';
 
-/** What a node agent runs on. Each of its parts takes of it what it needs. */
+/** The environment of a node agent. Each part uses some of it. */
 export interface Host {
   readonly driver: Driver;
   readonly listener: GuestListener;

@@ -15,7 +15,7 @@ if (!parsed.ok) {
 }
 const level = process.env.RAWORC_LOG_LEVEL === 'debug' ? 'debug' : 'info';
 const log = jsonLog('node', level);
-// Exiting at any moment is safe: the next start continues what was begun.
+// Exiting at any moment is safe: the next start continues.
 process.exit(
   await run({ ...parsed.flags, dataDirectory: resolve(parsed.flags.dataDirectory) }, log, openDocker).catch((error: unknown) => {
     log.error('node.fault', { error: messageOf(error) });

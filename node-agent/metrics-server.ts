@@ -7,11 +7,11 @@ export interface MetricsServer {
   close(): Promise<void>;
 }
 
-/** Requests that are answered at once; a scraper needs one. */
+/** Most concurrent requests; a scraper needs one. */
 const MAX_CONNECTIONS = 8;
 const REQUEST_TIMEOUT_MS = 5000;
 
-/** Serves GET /metrics on 127.0.0.1. Rejects when the port is taken. */
+/** Serves GET /metrics on 127.0.0.1. Rejects if the port is in use. */
 export async function serveMetrics(metrics: PrometheusMetrics, port: number): Promise<MetricsServer> {
   const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
     if (request.url !== '/metrics') return void response.writeHead(404).end('The metrics are at /metrics.\n');

@@ -30,24 +30,24 @@ export interface NodeDeps extends Omit<Host, 'metrics'> {
   readonly incarnation: number;
   readonly version: string;
   readonly hostname: string;
-  /** Set by the operator, in place of discovered values. */
+  /** Values that the operator set instead of the discovered ones. */
   readonly capacity: Partial<Omit<Capacity, 'most'>>;
-  /** What the operator lets one session have at most. */
+  /** The operator's maximum for one session. */
   readonly most?: Partial<Most>;
   readonly metrics?: Metrics;
   readonly relistEveryMs?: number;
   readonly conditions?: Conditions;
-  /** {@link DEFAULT_UIDS} where it is not given. */
+  /** Default: {@link DEFAULT_UIDS}. */
   readonly uids?: UidRange;
 }
 
-/** Why the node agent's work is over: the controller shut it down, or it cannot go on. */
+/** Why the node agent ended: the controller shut it down, or it cannot continue. */
 export type NodeEnd = { readonly why: 'shutdown' } | { readonly why: 'fault'; readonly error: unknown };
 
 /**
- * One node. It adopts what it finds, keeps a stream to the controller and brings each session to
- * its desired state. `ended` resolves when its work is over; `close` only stops it and leaves every
- * container running.
+ * A node agent. It adopts what it finds, keeps a stream to the controller, and brings each session
+ * to its desired state. `ended` resolves when its work is over. `close` only stops it and leaves
+ * every container running.
  */
 export class NodeAgent {
   readonly ended: Promise<NodeEnd>;
@@ -167,7 +167,7 @@ export class NodeAgent {
     this.#link.start();
   }
 
-  /** Moves to another stream: the dialer has a newer proof of who this is. */
+  /** Moves to a new stream, because the dialer has a newer certificate. */
   reconnect(): void {
     this.#link.refresh();
   }
@@ -176,12 +176,12 @@ export class NodeAgent {
     return this.#sessions;
   }
 
-  /** Byte streams that are open or being opened. */
+  /** Returns the number of byte streams that are open or being opened. */
   get openStreams(): number {
     return this.#tunnels.open;
   }
 
-  /** Ends without touching anything that runs. */
+  /** Stops without touching anything that runs. */
   async close(): Promise<void> {
     this.#ending.abort(new Error('the node agent is shutting down'));
     await this.#discovery.close();
@@ -250,7 +250,7 @@ export class NodeAgent {
     }
   }
 
-  /** The controller has sent all assignments: repeat what it may have missed. */
+  /** The controller has sent all assignments: repeat what it can have missed. */
   #assigned(assignments: number, unassigned: number): void {
     this.#relay.resend();
     this.#builder.resend();
@@ -288,7 +288,7 @@ export class NodeAgent {
     return within(this.#deps.clock, CALL_LIMIT_MS, this.#ending.signal, work);
   }
 
-  /** A ledger that failed to write accepts nothing until the next start, whatever stream asks. */
+  /** After a failed write, the ledger accepts nothing until the next start, on any stream. */
   async #durable<T>(write: Promise<T>): Promise<T> {
     try {
       return await write;

@@ -41,7 +41,7 @@ export interface EngineDeps {
   readonly metrics: Metrics;
 }
 
-/** What runs sessions, and where their guests come in. `disks`: those that are watched. */
+/** The engine of the sessions and the listener for their guests. `disks` are watched. */
 export interface Engine {
   readonly driver: Driver;
   readonly listener: GuestListener;
@@ -66,8 +66,8 @@ async function identityOf(flags: Flags, log: Log): Promise<Identity> {
 const tokenIn = async (file: string) => (file === '-' ? await text(process.stdin) : await readFile(file, 'utf8')).trim();
 
 /**
- * A second process on the same data would join as the same node and write to the same ledger, in
- * any namespace.
+ * Locks the data directory: a second process with the same data would act as the same node and
+ * write to the same ledger, even in another namespace.
  */
 async function claimData(directory: string): Promise<FileLock> {
   await makePrivateDirectory(directory);
@@ -85,7 +85,7 @@ function diskLowBytes(): number {
   return Number(text);
 }
 
-/** Runs a node agent on the engine that is opened. Resolves with the exit code. */
+/** Runs a node agent on the engine that `open` returns. Resolves with the exit code. */
 export async function run(flags: Flags, log: Log, openEngine: (deps: EngineDeps) => Promise<Engine>): Promise<number> {
   const stopped = new Promise<'stopped'>((done) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => done('stopped'));

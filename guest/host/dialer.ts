@@ -9,10 +9,10 @@ export type HostLink = Link<GuestFrame, HostFrame>;
  * network in tests.
  */
 export interface HostDialer {
-  /** Tries to connect once. Rejects if nobody listens. */
+  /** Makes one attempt to connect. Rejects if nobody listens. */
   connect(): Promise<HostLink>;
-  /** Tries once to open a further connection, which carries one byte stream. */
+  /** Makes one attempt to open another connection, for one byte stream. */
   stream?(): Promise<StreamLink>;
-  /** Resolves when the node agent may have begun to listen, or when `signal` aborts. */
+  /** Resolves when the node agent can have started to listen, or when `signal` aborts. */
   opened(signal: AbortSignal): Promise<void>;
 }

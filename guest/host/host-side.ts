@@ -1,4 +1,4 @@
-/** Of the small frames that wait for a host that is slow to read. */
+/** Bound of small frames that wait for a slow host. */
 
 import type { GuestFrame } from '../../proto/frame.ts';
 import type { Answer__Output as Answer } from '../../proto/generated/raworc/v0/Answer.ts';
@@ -13,12 +13,12 @@ const sizeOf = (frame: GuestFrame): number =>
 /**
  * Sends frames to the node agent over the current link. Without a link, or with a slow one:
  *
- * - `send` (accepted, run started) waits for room, up to a bound in bytes past which the link is
- *   closed. Frames that wait are dropped with the link: the next hello makes up for them.
- * - Answers wait in the mailbox. `sendAnswers` sends those that this link did not take yet: again
- *   after each new welcome, and when their messages are delivered again.
+ * - `send` (accepted, run started) queues frames up to a bound in bytes, beyond which the link is
+ *   closed. Queued frames are dropped with the link: the next hello makes up for them.
+ * - Answers wait in the mailbox. `sendAnswers` sends those that this link has not accepted yet, and
+ *   repeats them after a new welcome or when their messages are delivered again.
  * - `sendLast` (drained) waits for all of these, and is dropped with the link.
- * - `offer` (deltas) drops.
+ * - `offer` (deltas) drops the frame.
  */
 export class HostSide {
   readonly #answers: () => readonly Answer[];
@@ -37,7 +37,7 @@ export class HostSide {
     return this.#generation;
   }
 
-  /** The host has welcomed the link: from now on it carries everything. */
+  /** The host has welcomed the link, so everything can be sent from now on. */
   welcomed(link: HostLink, generation: number): void {
     this.#generation = generation;
     if (this.#link === link) return;
@@ -68,7 +68,7 @@ export class HostSide {
     this.#waitingBytes = 0;
   }
 
-  /** Sends a frame once the link took everything else. Undefined takes it back. */
+  /** Sends this frame once the link has accepted everything else. Undefined cancels it. */
   sendLast(frame: GuestFrame | undefined): void {
     this.#last = frame;
     this.drained();

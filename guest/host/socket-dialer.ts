@@ -6,12 +6,12 @@ import { MAX_STREAM_FRAME_BYTES, STREAM_FLUSH_MS, streamFrames } from '../../pro
 import type { Clock } from '../../seams/clock.ts';
 import type { HostDialer } from './dialer.ts';
 
-/** A longer name is cut off silently, and can then be another session's. */
+/** The kernel silently cuts off a longer name, which could then be another session's. */
 const MAX_PATH_BYTES = 107;
 
 /**
- * How often to look for the socket of a node agent that is away. Not by inotify: guests of all
- * sessions are the host's root, which has 128 instances in all.
+ * How often to look for the socket of an absent node agent. inotify would not do: all guests are
+ * the host's root user, which has 128 instances in total.
  */
 const LOOK_MS = 200;
 

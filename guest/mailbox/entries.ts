@@ -2,19 +2,19 @@ import type { Answer__Output as Answer } from '../../proto/generated/raworc/v0/A
 import type { Deliver__Output as Deliver } from '../../proto/generated/raworc/v0/Deliver.ts';
 
 /**
- * How many ids of settled messages are remembered, beside the watermark, so that a late copy is
- * recognized.
+ * How many ids of settled messages are remembered, to recognize late copies that the watermark does
+ * not cover.
  */
 const SETTLED_KEPT = 1024;
 
 export interface Entry {
   readonly message: Deliver;
-  /** Of its content and context. */
+  /** Size of its content and context. */
   readonly bytes: number;
   /** Resolves once the message is durable. */
   taken: Promise<void>;
   durable: boolean;
-  /** Of the newest run that was begun. */
+  /** The newest run that was started. */
   runId: string | undefined;
   answer: Answer | undefined;
   /** The answer is durable and can be sent. */
@@ -28,7 +28,7 @@ export function newEntry(message: Deliver, durable: boolean): Entry {
 
 /**
  * The messages of a mailbox in memory, from their delivery until their answer is settled, and the
- * ids settled last.
+ * ids of those settled last.
  */
 export class Entries {
   readonly #entries = new Map<string, Entry>();
@@ -79,7 +79,7 @@ export class Entries {
 
   /**
    * Returns the durable answers by seq, up to the first message without one: the refusal of a
-   * message for which there was no room does not overtake the answer of one that still runs.
+   * message that did not fit must not overtake the answer of an earlier one that still runs.
    */
   answers(): Answer[] {
     const answers: Answer[] = [];
@@ -103,8 +103,8 @@ export class Entries {
   }
 
   /**
-   * Restores a message from the journal. What is kept of an answered message, its place, comes
-   * after its answer.
+   * Restores a message from the journal. Of an answered message, the journal keeps only the
+   * position, written after the answer.
    */
   restoreMessage(message: Deliver): void {
     const answered = this.#entries.get(message.messageId);

@@ -7,7 +7,7 @@ import { REASONS } from '../runs/reasons.ts';
 import type { Runner } from '../runs/runner.ts';
 import type { Mailbox } from './mailbox.ts';
 
-/** Of messages that wait to be run. Past these bounds the guest stops reading from the host. */
+/** Bounds of messages that wait to run. Beyond them the guest stops reading from the host. */
 const BACKLOG_COUNT = 256;
 const BACKLOG_BYTES = 16 * 1024 * 1024;
 
@@ -21,7 +21,7 @@ export interface IntakeDeps {
 }
 
 /**
- * Takes the messages that the host delivers: makes them durable, acknowledges them, and has them
+ * Receives the messages from the host: makes them durable, acknowledges them, and passes them on to
  * run.
  */
 export class Intake {
@@ -32,7 +32,7 @@ export class Intake {
     this.#deps = deps;
   }
 
-  /** Resolves once every message that is being taken now is durable or refused. */
+  /** Resolves once every message being received now is durable or refused. */
   async settled(): Promise<void> {
     await Promise.all(this.#taking);
   }
@@ -46,7 +46,7 @@ export class Intake {
 
   get isFull(): boolean {
     const { mailbox, runner } = this.#deps;
-    // The secrets come behind the messages that were sent before them.
+    // The secrets arrive behind messages that were sent before them.
     if (runner.awaitsSecrets) return false;
     const { count, bytes } = mailbox.backlog();
     return count >= BACKLOG_COUNT || bytes >= BACKLOG_BYTES;
@@ -58,7 +58,7 @@ export class Intake {
     const runId = known ? undefined : runner.beginTaking(message);
     if (known) {
       await mailbox.get(message.messageId)?.taken;
-      // The controller may have been restored to a state without the answer.
+      // The controller can have been restored to a state without the answer.
       host.resendAnswer(message.messageId);
     } else {
       const taken = mailbox.take(message, runId);
@@ -70,7 +70,7 @@ export class Intake {
     }
     await barriers.reach('guest.taken');
     const { sessionId, generation, messageId, seq } = message;
-    // It was settled and is sent again: a late copy, or the controller lost the answer in a
+    // It was settled but arrives again: a late copy, or the controller lost the answer in a
     // restore.
     const settled = known && mailbox.get(messageId) === undefined;
     host.send({ kind: 'accepted', value: { sessionId, generation, messageId, seq, settled } });

@@ -6,8 +6,8 @@ import { Entries, type Entry, newEntry } from './entries.ts';
 import { answerRecord, messageRecord, readRecord, runRecord, settledRecord, stampRecord } from './record.ts';
 
 /**
- * Left free in the journal when a message is taken, so that it can be answered at least with an
- * error.
+ * Space that must stay free in the journal when a message is accepted, so that it can at least be
+ * answered with an error.
  */
 const SPARE_BYTES = 64 * 1024;
 
@@ -21,12 +21,12 @@ export interface MailboxOptions {
 /**
  * Inbox and outbox of a session, in one journal in its volume.
  *
- * 1. Each step is durable when its promise resolves: a message taken, a run begun, an answer given.
- *    Each costs one sync; a message that is begun as it is taken costs one for both.
- * 2. A message is kept until its answer is settled. The ids settled last are remembered, and the
- *    highest seq for ever.
- * 3. Settling is written with the next step. If that is lost, the host settles again: when it gets
- *    the answer again, or with the next welcome.
+ * 1. Each step is durable when its promise resolves: storing a message, starting a run, storing an
+ *    answer. Each costs one sync; storing a message and starting it together costs one for both.
+ * 2. A message is kept until its answer is settled. The ids of the last settled messages and the
+ *    highest seq are remembered.
+ * 3. A settlement is written together with the next step. If it is lost, the host repeats it when
+ *    it gets the answer again, or with the next welcome.
  */
 export class Mailbox {
   readonly #journal: Journal;
@@ -36,20 +36,19 @@ export class Mailbox {
   #acceptedSeq = 0;
   #life = 0;
   /**
-   * The highest seq that is durable or about to be. A message that cannot be taken is refused, or
-   * the process ends.
+   * The highest seq that is durable or being written. A message that cannot be accepted is refused,
+   * or the process ends.
    */
   #takenSeq = 0;
   #compactedBytes = 0;
   #compacting = false;
   /**
-   * No message up to this seq waits for an answer. The host sends it to each life of the guest
+   * No message up to this seq waits for an answer. After each start of the guest, the host sends it
    * before anything runs.
    */
   #settledSeq = 0;
   /**
-   * Whether the journal belonged to another session, as after a copy of the volume, and was
-   * emptied.
+   * Whether the journal belonged to another session and was emptied, as after a copy of the volume.
    */
   readonly wiped: boolean;
 
@@ -92,7 +91,9 @@ export class Mailbox {
     }
   }
 
-  /** Counts how often this mailbox was opened, from 1: the life of the session's memory. */
+  /**
+   * Returns how often this mailbox was opened, from 1. Identifies the life of the session's memory.
+   */
   get life(): number {
     return this.#life;
   }
@@ -102,7 +103,7 @@ export class Mailbox {
     return this.#acceptedSeq;
   }
 
-  /** The highest seq that was taken, durable or not yet. */
+  /** Returns the highest seq that was accepted, durable or not yet. */
   get takenSeq(): number {
     return this.#takenSeq;
   }
@@ -116,14 +117,14 @@ export class Mailbox {
   }
 
   /**
-   * Whether an earlier message was lost with a connection: if this one were taken now, it would
-   * overtake that one.
+   * Returns whether an earlier message was lost with a connection. If this one were accepted now,
+   * it would overtake that one.
    */
   isEarly(message: Deliver): boolean {
     return message.afterSeq > Math.max(this.#takenSeq, this.#settledSeq);
   }
 
-  /** Whether the message was taken before, or need not be taken any more. */
+  /** Returns whether the message was accepted before, or is no longer needed. */
   knows({ messageId, seq }: Deliver): boolean {
     return this.#entries.knows(messageId) || seq <= Math.max(this.#acceptedSeq, this.#settledSeq);
   }
@@ -144,8 +145,8 @@ export class Mailbox {
   }
 
   /**
-   * Takes a new message. With the id of a run it is begun in the same write: a crash leaves both,
-   * only the message, or nothing. Rejects with {@link JournalFull} and has then done neither.
+   * Stores a new message. With a run id, the same write also starts the run: a crash leaves both,
+   * only the message, or nothing. Rejects with {@link JournalFull}, having stored neither.
    */
   async take(message: Deliver, runId?: string): Promise<void> {
     this.#takenSeq = Math.max(this.#takenSeq, message.seq);
@@ -163,14 +164,11 @@ export class Mailbox {
     this.#acceptedSeq = Math.max(this.#acceptedSeq, message.seq);
   }
 
-  /**
-   * Takes a message for which there is no room, with the error that answers it and without its
-   * content.
-   */
+  /** Stores a message that does not fit, without its content and with the error that answers it. */
   async refuse(message: Deliver, answer: Answer): Promise<void> {
     const stub = { ...message, content: '', contextJson: '' };
     const entry: Entry = { ...newEntry(stub, false), answer };
-    // The answer first: half of this write must not look like an empty message that waits to be
+    // The answer comes first: half of this write must not look like an empty message that waits to
     // run.
     entry.taken = this.#append(
       [answerRecord(answer), messageRecord(stub)],
@@ -184,7 +182,7 @@ export class Mailbox {
     this.#acceptedSeq = Math.max(this.#acceptedSeq, message.seq);
   }
 
-  /** Records that a run begins. Rejects with {@link JournalFull} and has then not begun it. */
+  /** Records that a run starts. Rejects with {@link JournalFull}, having recorded nothing. */
   async begin(entry: Entry, runId: string): Promise<void> {
     const before = entry.runId;
     await this.#append(
@@ -219,8 +217,7 @@ export class Mailbox {
 
   /**
    * Drops all messages up to this seq without an answer: they were answered elsewhere or cleared,
-   * and never run. The one that runs stays, and its answer is settled by itself, as are existing
-   * answers.
+   * and never run. A running one stays; its answer and existing ones are settled individually.
    */
   settleUpTo(seq: number, running: string | undefined): void {
     this.#settledSeq = Math.max(this.#settledSeq, seq);
@@ -234,7 +231,7 @@ export class Mailbox {
     this.#entries.settle(messageId);
     this.#unwritten.push(messageId);
     const appended = this.#journal.usedBytes - this.#compactedBytes;
-    // One compaction at a time: each writes everything that is left.
+    // One compaction at a time, because each writes everything that remains.
     if (this.#compacting || appended <= this.#journal.allocatedBytes / 4) return;
     this.#compacting = true;
     this.#compact()
@@ -250,8 +247,8 @@ export class Mailbox {
 
   /**
    * Memory changes before the record is written: a compaction requested meanwhile comes after it in
-   * the journal and must include it. If there is no room, the journal is compacted and the write is
-   * tried once more.
+   * the journal and must include it. If there is no room, the journal is compacted and the write
+   * retried once.
    */
   async #append(records: readonly Uint8Array[], spareBytes: number, apply: () => void, revert: () => void): Promise<void> {
     const settled = this.#unwritten;

@@ -8,14 +8,14 @@ import type { Setup } from './worker-host.ts';
  */
 export class AgentSetup {
   #current: Setup | undefined;
-  /** Of the secrets in memory. Each life of the guest begins with none, version 0. */
+  /** Version of the secrets in memory. Each start of the guest begins with none, version 0. */
   #version = 0;
   /** The newest version that was requested of this host. */
   #askedVersion = 0;
 
   /**
-   * Undefined before the first host. The same object for the same content, so that runs need not
-   * compare.
+   * Undefined before the first host connects. Unchanged content keeps the same object, so that runs
+   * need not compare.
    */
   get current(): Setup | undefined {
     return this.#current;

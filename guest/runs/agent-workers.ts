@@ -12,8 +12,8 @@ interface Started {
 }
 
 /**
- * The worker of each agent: started when needed, and replaced once its agent or environment has
- * changed.
+ * The workers of the agents. Each is started when needed, and replaced when its agent or
+ * environment changes.
  */
 export class AgentWorkers {
   readonly #host: WorkerHost;
@@ -21,19 +21,19 @@ export class AgentWorkers {
   readonly #live: LiveWorkers;
   readonly #lives = new Map<string, { readonly worker: Worker; readonly number: number }>();
 
-  /** `onChange` is called whenever another set of workers is alive. */
+  /** Calls `onChange` whenever the set of live workers changes. */
   constructor({ clock, workers }: { readonly clock: Clock; readonly workers: WorkerHost }, onChange: () => void) {
     this.#host = workers;
     this.#live = new LiveWorkers(clock, onChange);
   }
 
-  /** Returns the agent's process if it outlives its runs and would be started the same way now. */
+  /** Returns the agent's process if it outlives its runs and its setup has not changed. */
   kept(spec: AgentSpec, setup: Setup): Worker | undefined {
     const worker = this.#usable(spec, setup);
     return worker?.ended === undefined ? undefined : worker;
   }
 
-  /** Returns a worker for the agent's next run, started if there is none that can be used. */
+  /** Returns a worker for the agent's next run, started if none is usable. */
   ready(spec: AgentSpec, setup: Setup): Worker {
     const usable = this.#usable(spec, setup);
     if (usable) return usable;
@@ -45,12 +45,12 @@ export class AgentWorkers {
     return worker;
   }
 
-  /** Marks that the worker runs the agent's code from now on. */
+  /** Records that the worker is now running the agent's code. */
   runBegins(agent: string, worker: Worker): void {
     this.#live.begun(agent, worker);
   }
 
-  /** A worker whose process is made anew for each run lives no longer than the run. */
+  /** A worker with a new process for each run does not outlive the run. */
   runEnds(agent: string, worker: Worker): void {
     if (worker.ended === undefined) this.#live.over(agent, worker);
   }
@@ -65,8 +65,8 @@ export class AgentWorkers {
   }
 
   /**
-   * Counts the agent's processes in this life of the session, from 1. A process made anew for each
-   * run counts each time.
+   * Returns how many processes the agent has had since the session started. A process per run
+   * counts each time.
    */
   lifeOf(agent: string, worker: Worker): number {
     const last = this.#lives.get(agent);

@@ -3,7 +3,7 @@ import type { Log } from '../../seams/log.ts';
 import type { HostSide } from '../host/host-side.ts';
 import type { LimitReached } from './worker-host.ts';
 
-/** How often a limit that is reached again and again is reported. */
+/** Minimum interval between reports of a limit that is reached repeatedly. */
 const EVERY_MS = 60_000;
 
 interface LimitReportDeps {

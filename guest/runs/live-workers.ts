@@ -2,7 +2,7 @@ import type { LiveWorker__Output as LiveWorker } from '../../proto/generated/raw
 import type { Clock } from '../../seams/clock.ts';
 import type { Worker } from './worker-host.ts';
 
-/** The living worker of each agent, and since when it lives. */
+/** The live worker of each agent, and when it started. */
 export class LiveWorkers {
   readonly #clock: Clock;
   readonly #changed: () => void;

@@ -6,7 +6,7 @@ const MAX_ERROR_CHARACTERS = 16 * 1024;
 
 export const errorEnd = (reason: Reason, content: string = REASONS[reason]): RunEnd => ({ outcome: 'error', reason, content });
 
-/** Returns the answer to a message from the end of its run. */
+/** Returns the answer to a message from the outcome of its run. */
 export function answerOf(
   end: RunEnd,
   run: Pick<Answer, 'sessionId' | 'generation' | 'messageId' | 'runId' | 'agent' | 'durationMs'>,
@@ -17,7 +17,7 @@ export function answerOf(
   return { ...run, outcome: 'ERROR', content: content.slice(0, MAX_ERROR_CHARACTERS), reason: end.reason };
 }
 
-/** Puts fields before those of a JSON object. Text that is not an object is returned as it is. */
+/** Adds fields at the beginning of a JSON object. Returns any other text unchanged. */
 export function withFields(json: string, fields: Readonly<Record<string, number>>): string {
   const opening = /^\s*\{\s*/.exec(json)?.[0];
   if (opening === undefined) return json;

@@ -9,8 +9,8 @@ export interface RunLimit {
 }
 
 /**
- * Interrupts the worker when its time is up. The time is counted in ticks, and ticks that come late
- * count as one, so a session that was frozen loses nothing.
+ * Interrupts the worker when its time is up. Time is counted in ticks, and a late tick counts as
+ * one, so that time in which the session was frozen does not count.
  */
 export function limitRun(worker: Worker, clock: Clock, limitMs: number): RunLimit {
   let ticks = Math.ceil(limitMs / TICK_MS);

@@ -41,7 +41,7 @@ export class FramedOutput implements RunOutput {
     this.#flush ??= this.#clock.soon(() => this.flush());
   }
 
-  /** Sends pending text. A delta that the link does not take is lost together with its number. */
+  /** Sends pending text. A delta that the link does not accept is lost together with its number. */
   flush(): void {
     this.#flush?.cancel();
     this.#flush = undefined;
@@ -49,7 +49,7 @@ export class FramedOutput implements RunOutput {
     this.#text = [];
     for (let at = 0; at < text.length; ) {
       let end = Math.min(text.length, at + DELTA_CHARACTERS);
-      // Never cut a surrogate pair in two.
+      // Do not split a surrogate pair.
       if (end < text.length && (text.charCodeAt(end - 1) & 0xfc00) === 0xd800) end -= 1;
       this.#number += 1;
       this.#offer({ kind: 'delta', value: { ...this.#run, number: this.#number, text: text.slice(at, end) } });

@@ -25,7 +25,7 @@ export interface RunnerDeps {
   readonly barriers: Barriers;
   readonly workers: WorkerHost;
   readonly runLimitMs: number;
-  /** Undefined: what agents print is not kept. */
+  /** Undefined: output of agents is not kept. */
   readonly lines?: LineStore;
 }
 
@@ -37,7 +37,9 @@ interface Working {
   interrupted: boolean;
 }
 
-/** Runs the messages of the mailbox, one at a time in order of seq, and puts the answers there. */
+/**
+ * Runs the messages of the mailbox, one at a time in order of seq, and stores their answers in it.
+ */
 export class Runner {
   readonly #deps: RunnerDeps;
   readonly #mailbox: Mailbox;
@@ -50,7 +52,7 @@ export class Runner {
   #onQuiet: (() => void)[] = [];
   #onRoom: () => void = () => undefined;
   #onFault: (fault: unknown) => void = () => undefined;
-  /** Runs begun by this process. Any other run without an answer was cut off. */
+  /** Runs started by this process. Any other run without an answer was interrupted by a crash. */
   readonly #begun = new Set<string>();
   /** By stopped agent: waiting messages up to this seq never run. */
   readonly #stopped = new Map<string, number>();
@@ -68,7 +70,7 @@ export class Runner {
     this.#onFault = listener;
   }
 
-  /** Calls the listener when there may be room for more messages. */
+  /** Calls the listener when there can be room for more messages. */
   onRoom(listener: () => void): void {
     this.#onRoom = listener;
   }
@@ -79,7 +81,7 @@ export class Runner {
     this.wake();
   }
 
-  /** Takes all secrets of the space. Versions older than the one in memory are ignored. */
+  /** Accepts all secrets of the space. Ignores versions older than the one in memory. */
   updateSecrets(secrets: Pick<Secrets, 'version' | 'values'>): void {
     if (this.#setup.updateSecrets(secrets)) this.wake();
   }
@@ -95,9 +97,9 @@ export class Runner {
   }
 
   /**
-   * Returns the id of the run to write together with this message, which counts as worked on until
-   * `taken` is called. Undefined if the run has to begin later: something else runs or waits, or
-   * the agent's process has to start first.
+   * Returns the run id to store together with this message, which counts as current until `taken`
+   * is called. Undefined if the run must start later, because something else runs or waits, or the
+   * agent's process has to start first.
    */
   beginTaking(message: Entry['message']): string | undefined {
     const setup = this.#setup.current;
@@ -120,8 +122,8 @@ export class Runner {
   }
 
   /**
-   * Begins nothing more, and interrupts the current run after `graceMs` (the newest, if called
-   * again). Resolves when nothing runs and the answer is durable.
+   * Starts no more runs, and interrupts the current one after `graceMs` (the newest value, if
+   * called again). Resolves when nothing runs and the answer is durable.
    */
   drain(graceMs: number): Promise<void> {
     this.#isDraining = true;
@@ -132,31 +134,35 @@ export class Runner {
     return new Promise((resolve) => this.#onQuiet.push(resolve));
   }
 
-  /** Takes back a drain. A run that it interrupted stays interrupted. */
+  /** Cancels a drain. A run that it interrupted stays interrupted. */
   cancelDrain(): void {
     this.#isDraining = false;
     this.#grace?.cancel();
     this.wake();
   }
 
-  /** Answers the agent's waiting messages with an error, and ends its worker after its run. */
+  /**
+   * Answers the agent's waiting messages with an error, and stops its worker after the current run.
+   */
   stop(agent: string, interrupt: boolean): void {
     this.#stopped.set(agent, this.#mailbox.takenSeq);
     if (this.#working?.agent !== agent) this.#workers.end(agent);
     else if (interrupt) this.#interrupt();
   }
 
-  /** Tells a host that has just connected, and assumes none, which workers are alive. */
+  /**
+   * Reports the live workers to a host that has just connected, and so assumes that there are none.
+   */
   reportWorkers(): void {
     if (this.#workers.alive().length > 0) this.#sendWorkers();
   }
 
-  /** The message that an agent's code is working on. */
+  /** Returns the message that an agent's code is working on. */
   get running(): string | undefined {
     return this.#working?.worker && this.#working.messageId;
   }
 
-  /** The current run, for a host that has just connected. */
+  /** Reports the current run to a host that has just connected. */
   current(): { messageId: string; runId: string; agent: string } | undefined {
     const entry = this.#mailbox.next();
     if (!entry?.runId || !this.#begun.has(entry.runId)) return undefined;
@@ -171,7 +177,7 @@ export class Runner {
     return seq <= (this.#stopped.get(agent) ?? 0);
   }
 
-  /** Whether the message needs newer secrets than are in memory. They are requested then. */
+  /** Returns whether the message needs newer secrets than those in memory, and requests them. */
   #lacksSecrets({ message: { secretsVersion: version } }: Entry): boolean {
     if (this.#setup.hasSecrets(version)) return false;
     if (!this.#setup.askFor(version)) return true;
@@ -187,7 +193,7 @@ export class Runner {
     this.#working.worker?.interrupt();
   }
 
-  /** Works on a message that was begun as it was taken, then on all that wait. */
+  /** Runs a message that was started when it was stored, then all waiting ones. */
   async #work(begun?: Entry): Promise<void> {
     if (begun && this.#working) await this.#finish(begun, this.#working);
     for (let entry = this.#mailbox.next(); entry && !this.#isDraining; entry = this.#mailbox.next()) {
@@ -218,7 +224,7 @@ export class Runner {
     const startedAt = clock.monotonic();
     const end = await this.#run(entry, working);
     if (entry.runId !== undefined) this.#begun.delete(entry.runId);
-    // It was settled meanwhile, and perhaps never ran: nobody waits for it.
+    // It was settled meanwhile and perhaps never ran, so nobody waits for it.
     if (this.#mailbox.get(messageId) !== entry) return;
     const answer = answerOf(end, {
       sessionId,
@@ -236,7 +242,7 @@ export class Runner {
     await barriers.reach('guest.answered');
     this.#host.sendAnswers();
     const run = { session: sessionId, message: messageId, run: answer.runId, agent };
-    // Writing to the log takes time: the answer leaves first.
+    // Writing to the log takes time, so send the answer first.
     clock.soon(() => log.info('run.ended', { ...run, reason: answer.reason || undefined, durationMs: answer.durationMs }));
   }
 
@@ -250,13 +256,13 @@ export class Runner {
     if (!setup || !spec) return errorEnd('agent_unknown');
     const room = this.#workers.kept(spec, setup) ? undefined : this.#deps.workers.makeRoom?.();
     if (room !== undefined) await room;
-    // Started while the disk syncs. It sees the message only afterwards.
+    // Starts while the disk syncs, but gets the message only afterwards.
     const worker = this.#workers.ready(spec, setup);
     const runId = await this.#begin(entry);
     return runId === undefined ? errorEnd('disk_full') : this.#runIn(worker, runId, entry, working);
   }
 
-  /** Returns the id of the run, durable by now, or undefined if there is no room for it. */
+  /** Resolves to the run's id once it is durable; to undefined if there is no room for it. */
   async #begin(entry: Entry): Promise<string | undefined> {
     if (entry.runId !== undefined && this.#begun.has(entry.runId)) return entry.runId;
     const runId = this.#deps.random.uuid();

@@ -14,7 +14,7 @@ export interface RunRequest {
 export interface RunOutput {
   /** A piece of the reply. */
   delta(text: string): void;
-  /** A printed line, without its end. It can come shortly after the end of the run. */
+  /** A printed line, without its line break. It can arrive shortly after the end of the run. */
   line(stream: 'STDOUT' | 'STDERR', line: string): void;
 }
 
@@ -43,17 +43,19 @@ export interface Setup {
 
 /** The process of one agent. It stays alive between messages. */
 export interface Worker {
-  /** False after it ended: a new worker has to be started. */
+  /** False once it has ended: a new worker must be started. */
   readonly alive: boolean;
   /**
-   * Always resolves, also if the process dies, cannot be started, or is killed. One run at a time.
+   * Always resolves, even if the process dies, cannot be started, or is killed. One run at a time.
    */
   run(request: RunRequest, output: RunOutput): Promise<RunEnd>;
-  /** Kills it and everything it started, at once. */
+  /** Kills it and everything that it started, at once. */
   kill(): void;
-  /** Asks the current run to end and clean up, and kills the process a moment later in any case. */
+  /**
+   * Asks the current run to end and clean up, and kills the process shortly afterwards in any case.
+   */
   interrupt(): void;
-  /** Resolves once it has ended. Undefined if each run is its own process. */
+  /** Resolves once it has ended. Undefined if each run has its own process. */
   readonly ended?: Promise<unknown>;
 }
 
@@ -62,11 +64,11 @@ export interface WorkerHost {
   /** Returns at once. The first run reports a failure. */
   start(agent: AgentSpec, setup: Setup): Worker;
   /**
-   * Called before each run that starts a process. Returns a promise if other processes have to end
+   * Called before each run that starts a process. Returns a promise if other processes must exit
    * first.
    */
   makeRoom?(): Promise<void> | undefined;
-  /** Called when a run begins and when the last has ended. */
+  /** Called when a run starts and when the last one has ended. */
   working?(isWorking: boolean): void;
   /** Calls the listener when the session reaches a limit of its container. */
   onLimit?(listener: (what: LimitReached) => void): void;

@@ -8,7 +8,7 @@ export const DISK_FULL_EXIT = 28;
 export function isDiskFull(fault: unknown): boolean {
   for (let cause = fault; cause instanceof Error; cause = cause.cause) {
     if ('code' in cause && (cause.code === 'ENOSPC' || cause.code === 'EDQUOT')) return true;
-    // Of a program that creates directories as another user.
+    // Exit code of a program that creates directories as another user.
     if ('status' in cause && cause.status === DISK_FULL_EXIT) return true;
   }
   return false;

@@ -7,7 +7,7 @@ import { DISK_FULL_EXIT, isDiskFull } from './disk-full.ts';
 const OF_AGENTS = ['workspace', 'state', 'cache'];
 const CLOSED = 0o755;
 const OPEN = 0o1777;
-/** The mode bits that each agents' directory needs. */
+/** The mode bits that each of the agents' directories needs. */
 const NEEDED = 0o701;
 
 export interface VolumeOptions {
@@ -33,7 +33,7 @@ export function prepareVolume({ directory, agentsDirectory, user }: VolumeOption
   try {
     makeMissing(directory, user);
   } finally {
-    // An interrupted start may have left it open.
+    // An interrupted start can have left it open.
     if (user && (lstatSync(directory).mode & 0o7777) !== CLOSED) chmodSync(directory, CLOSED);
   }
   mkdirSync(`${directory}/logs`, { recursive: true, mode: 0o755 });
@@ -48,9 +48,8 @@ export function prepareVolume({ directory, agentsDirectory, user }: VolumeOption
 export class DirectoryFault extends Error {}
 
 /**
- * Repairs the agents' directories after what an agent may have done: recreates a missing or
- * replaced one, and opens one that is closed to its owner. Follows no link. Costs three lstat calls
- * if nothing is wrong.
+ * Repairs the agents' directories: recreates a missing or replaced one, and opens one that is
+ * closed to its owner. Follows no links. Costs three lstat calls if nothing is wrong.
  */
 export function mendDirectories({ directory, user }: Pick<VolumeOptions, 'directory' | 'user'>): void {
   const closed: string[] = [];
@@ -78,7 +77,7 @@ function attempt<Result>(path: string, what: string, act: () => Result): Result 
 }
 
 /**
- * While the directory is open others can create files in it, but remove and rename only their own.
+ * While the directory is open, others can create files in it, but only remove and rename their own.
  */
 function makeMissing(directory: string, user: User | undefined): void {
   const missing = ofAgents(directory).filter((path) => lstatSync(path, { throwIfNoEntry: false }) === undefined);
@@ -95,7 +94,7 @@ function makeMissing(directory: string, user: User | undefined): void {
   }
 }
 
-/** Opens a directory for its owner, and for the guest, which is not its owner. */
+/** Makes a directory accessible to its owner, and to the guest, which is not its owner. */
 function open(path: string, user: User | undefined): void {
   const mode = (lstatSync(path).mode & 0o777) | NEEDED;
   if (!user) chmodSync(path, mode);
@@ -107,7 +106,7 @@ function asUser(user: User, [command = '', ...args]: readonly string[], made: st
   try {
     execFileSync(command, args, options);
   } catch {
-    // The image may lack the program; Node.js is always here.
+    // The image can lack the program; Node.js is always available.
     const each = `for (const path of process.argv.slice(1)) require("node:fs").${made}`;
     const program = `try { ${each} } catch ({ code }) { process.exit(code === "ENOSPC" || code === "EDQUOT" ? ${DISK_FULL_EXIT} : 1) }`;
     execFileSync(process.execPath, ['-e', program, ...paths], options);

@@ -5,9 +5,7 @@ import { census, type Family } from './census.ts';
 import type { Cgroup } from './cgroup.ts';
 import type { Groups } from './groups.ts';
 
-/**
- * How often processes are counted while an agent works, soon after it has, and while none works.
- */
+/** How often processes are counted during a run, soon after a run, and otherwise. */
 const LOOK_MS = 1000;
 const LOOK_AFTER_MS = 100;
 const IDLE_LOOK_MS = 10_000;
@@ -22,7 +20,7 @@ const ROOM_LOOK_MS = 20;
 const ROOM = 16;
 const MIB = 1024 * 1024;
 
-/** A worker with a process. */
+/** A worker whose processes are counted. */
 export interface Bounded {
   readonly pid: number;
   /** The group id that only its processes have. */
@@ -49,8 +47,8 @@ export interface BoundsOptions {
  * Enforces the process limit of a session, and reports processes that the kernel killed at its
  * memory limit.
  *
- * Past the limit, the agent with the most processes is killed with everything it started; so are
- * processes of no agent.
+ * Beyond the limit, it kills the agent with the most processes and everything that it started, and
+ * all processes that belong to no agent.
  */
 export class Bounds {
   readonly #options: BoundsOptions;
@@ -69,8 +67,8 @@ export class Bounds {
   }
 
   /**
-   * A run begins or ends. Processes are counted more often during a run, and soon after it.
-   * Consecutive runs delay no count.
+   * A run starts or ends. Processes are counted more often during a run and soon after it.
+   * Consecutive runs do not delay the count.
    */
   working(isWorking: boolean): void {
     this.#working = isWorking;
@@ -104,7 +102,7 @@ export class Bounds {
     return `the session reached its memory limit of ${Math.round((this.memoryLimit ?? 0) / MIB)} MiB (limits.memory_bytes)`;
   }
 
-  /** The reason if the limit prevents starting a process. */
+  /** The reason when the limit prevents starting a process. */
   get processesReached(): string {
     return `the session is at its limit of ${this.#options.processes} processes and threads (limits.processes)`;
   }
@@ -133,7 +131,7 @@ export class Bounds {
     if (clock.monotonic() - this.#endedAtMs < SETTLED_MS) return false;
     const all = cgroup.processes;
     if (all === undefined || all <= processes) return false;
-    // Less this process's threads and the container's first process.
+    // Minus this process's threads and the container's first process.
     const own = readdirSync('/proc/self/task').length + 1;
     if (all - own <= processes) return false;
     const known = new Map([...workers()].map((worker) => [worker.group, worker]));

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
  */
 export interface Family {
   readonly group: number;
-  /** Of living processes. */
+  /** Ids of live processes. */
   readonly pids: readonly number[];
   /** Processes and threads, zombies included. */
   readonly count: number;
@@ -28,8 +28,8 @@ export function census(proc = '/proc', self = process.pid): Family[] {
 }
 
 /**
- * https://man7.org/linux/man-pages/man5/proc_pid_status.5.html; the kernel writes line ends in a
- * name as `\n`. A process whose first thread has ended is shown as a zombie, but lives as long as
+ * See https://man7.org/linux/man-pages/man5/proc_pid_status.5.html; the kernel writes line ends in
+ * a name as `\n`. A process whose first thread has ended is shown as a zombie, but lives as long as
  * it has other threads.
  */
 function processIn(path: string): { readonly group: number; readonly threads: number; readonly lives: boolean } | undefined {

@@ -23,12 +23,12 @@ export class Cgroup {
     return numberIn(this.#memory.kills, /^oom_kill (\d+)$/m);
   }
 
-  /** Of processes and threads. */
+  /** Limit of processes and threads. */
   get processLimit(): number | undefined {
     return numberIn(this.#pids.limit, /^(\d+)$/);
   }
 
-  /** Processes and threads, zombies included. */
+  /** Processes and threads, including zombies. */
   get processes(): number | undefined {
     return numberIn(this.#pids.current, /^(\d+)$/);
   }

@@ -7,20 +7,20 @@ export interface Places {
   readonly sessionDirectory: string;
   /** /opt/raworc/agents */
   readonly agentsDirectory: string;
-  /** The PATH of this process and of agents. */
+  /** The PATH of this process, which agents get too. */
   readonly path: string;
 }
 
-/** The kernel's limit for one string, with its name and terminator. */
+/** The kernel's limit for one variable, including its name and terminator. */
 const MAX_VARIABLE_BYTES = 128 * 1024 - 1;
 
 const fits = (name: string, value: string) =>
   !value.includes('\0') && Buffer.byteLength(name) + 1 + Buffer.byteLength(value) < MAX_VARIABLE_BYTES;
 
 /**
- * Returns the whole environment of an agent's process; nothing of the guest's own is passed on. A
- * secret can replace only the first three variables. Secrets with reserved names, or too long for a
- * process, are left out. Python ignores modules that an agent installed below HOME, which all
+ * Returns the whole environment of an agent's process; nothing of the guest's environment is passed
+ * on. A secret can replace only the first three variables. Secrets with reserved names, or too long
+ * for a process, are left out. Python ignores modules that an agent installed below HOME, which all
  * agents share.
  */
 export function agentEnvironment(places: Places, setup: Setup): Record<string, string> {

@@ -8,15 +8,15 @@ import type { User } from './user.ts';
  */
 const FIRST = 2_140_000_000;
 const COUNT = 4096;
-/** For processes that fork while others are being stopped: each round finds fewer. */
+/** For processes that fork while others are being stopped. Each round finds fewer. */
 const MAX_ROUNDS = 10;
 const ENDING_MS = 10_000;
 
 /**
- * Tells which processes belong to which program of an agent: each program has its own group id.
- * Neither a double fork nor `setsid` nor another environment changes it, since agents have no
- * capability to change groups and set-group-id programs do not work. Only for a container, where
- * all other processes belong to agents.
+ * Identifies the processes of each program of an agent: each program has its own group id. No fork,
+ * `setsid` or changed environment escapes it, because agents lack the capability to change groups
+ * and set-group-id programs do not work. Only for a container, where all other processes belong to
+ * agents.
  */
 export class Groups {
   readonly #user: User;
@@ -27,10 +27,7 @@ export class Groups {
     this.#user = user;
   }
 
-  /**
-   * Returns the group id, unused by any process, that was unused the longest. Undefined if there is
-   * none.
-   */
+  /** Returns the group id that has been unused the longest. Undefined if all are in use. */
   take(): number | undefined {
     const present = new Set(census().map(({ group }) => group));
     for (let tried = 1; tried <= COUNT; tried += 1) {
@@ -43,7 +40,7 @@ export class Groups {
     return undefined;
   }
 
-  /** Kills what its program left behind. */
+  /** Kills the processes that the program left behind. */
   release(group: number): void {
     this.end(group);
     this.#taken.delete(group);
@@ -82,7 +79,7 @@ export class Groups {
     try {
       execFileSync('/bin/sh', ['-c', 'kill -9 -1'], options);
     } catch {
-      // The image may have no shell; Node.js is always here.
+      // The image can lack a shell; Node.js is always available.
       execFileSync(process.execPath, ['-e', 'process.kill(-1, "SIGKILL")'], options);
     }
   }
@@ -94,6 +91,6 @@ function signal(pid: number, name: 'SIGSTOP' | 'SIGKILL'): void {
   try {
     process.kill(pid, name);
   } catch {
-    // Gone already.
+    // Already gone.
   }
 }

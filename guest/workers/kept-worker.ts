@@ -5,7 +5,7 @@ import { MAX_REPLY_BYTES, type RunEnd, type RunOutput, type RunRequest, type Wor
 import type { Bounded } from './bounds.ts';
 import { describeEnd, INTERRUPTION_MS, Program, type ProgramEnd, type ProgramOptions, twoTurns } from './program.ts';
 
-/** Of one line from a worker: the largest reply with every character escaped. */
+/** Longest line from a worker: the largest reply with every character escaped. */
 const MAX_LINE_CHARACTERS = 8 * MAX_REPLY_BYTES;
 
 const TOO_LARGE: RunEnd = { outcome: 'error', reason: 'reply_too_large', content: REASONS.reply_too_large };
@@ -18,7 +18,7 @@ interface Run {
 
 /**
  * A Python or Node.js agent: one process that answers one message after another. Its frames are not
- * trusted, and can come from a child of it: a frame counts only for the run that it names.
+ * trusted and can come from a child process: a frame counts only for the run that it names.
  */
 export class KeptWorker implements Worker, Bounded {
   readonly agent: string;
@@ -34,7 +34,7 @@ export class KeptWorker implements Worker, Bounded {
   #failure: string | undefined;
   /** The reason for its end, if it was killed. */
   #verdict: RunEnd | undefined;
-  /** Of the incomplete line. */
+  /** Bytes of the incomplete line. */
   #pieces: string[] = [];
   #lineCharacters = 0;
   #deltaBytes = 0;
@@ -50,7 +50,7 @@ export class KeptWorker implements Worker, Bounded {
     this.#channel?.setEncoding('utf8');
     this.#channel?.on('data', (text: string) => this.#read(text));
     this.#channel?.on('error', () => undefined);
-    // It has closed the channel and is exiting, which must not take for ever.
+    // It has closed the channel and is exiting. Do not wait for that indefinitely.
     this.#channel?.on('end', () => {
       if (this.#program.alive) this.#interruption ??= this.#clock.after(INTERRUPTION_MS, () => this.kill());
     });
@@ -90,7 +90,7 @@ export class KeptWorker implements Worker, Bounded {
   }
 
   #send({ runId, message, contextJson }: RunRequest): void {
-    // In JSON line ends are white space, but here they would end the frame.
+    // Line breaks are white space in JSON, but would end the frame here.
     const context = contextJson.trim() === '' ? 'null' : contextJson.replace(/[\r\n]/g, ' ');
     const head = JSON.stringify({ type: 'run', run: runId, message });
     this.#channel?.write(`${head.slice(0, -1)},"context":${context}}\n`);
@@ -116,7 +116,7 @@ export class KeptWorker implements Worker, Bounded {
   }
 
   #end(end: RunEnd): void {
-    // An error after an interruption is not its answer: its end is.
+    // After an interruption, the outcome is the end of the run, not an error that it reports.
     if (this.#interruption !== undefined && this.#program.alive) {
       this.kill();
       if (end.outcome === 'error') return;
@@ -127,7 +127,7 @@ export class KeptWorker implements Worker, Bounded {
     this.#run = undefined;
     run.end(end);
     const reading = new Promise<void>((resolve) => twoTurns(this.#clock, resolve)).then(() => {
-      // After the answer, but still in the log of this run.
+      // Printed after the answer, but still in the log of this run.
       this.#program.noteMemoryKills(this.agent);
       if (this.#reading === reading) this.#reading = undefined;
     });

@@ -8,8 +8,8 @@ import type { Bounded } from './bounds.ts';
 import { describeEnd, INTERRUPTION_MS, Program, type ProgramOptions } from './program.ts';
 
 /**
- * Longer strings cannot be an argument or variable of a process. They are on standard input and in
- * the file.
+ * Longer strings cannot be passed as an argument or variable. They are only on standard input and
+ * in the file.
  */
 const MAX_STRING_BYTES = 64 * 1024;
 
@@ -42,7 +42,7 @@ export class NativeWorker implements Worker, Bounded {
     return this.#spec.name;
   }
 
-  /** 0 while none runs. */
+  /** 0 while no program runs. */
   get pid(): number {
     return this.#program?.alive ? (this.#program.child.pid ?? 0) : 0;
   }

@@ -107,8 +107,8 @@ export class Processes implements WorkerHost {
     switch (agent.runtime) {
       case 'PYTHON': {
         const own = `${home}/.venv/bin/python`;
-        // -s: HOME is shared by all agents of the session, and a usercustomize.py of one would run
-        // in all.
+        // -s: all agents of the session share HOME, so one agent's usercustomize.py would run in
+        // all of them.
         return kept(existsSync(own) ? own : 'python3', 'worker.py', agent.handler || 'main.process_message', '-s');
       }
       case 'NODE':
@@ -135,7 +135,7 @@ const unable = (reason: 'unsupported_runtime' | 'agent_not_started', content: st
 const unsupported = unable('unsupported_runtime');
 
 /**
- * A worker that could not be started. Only the kernel's code is shown: messages may quote
+ * A worker that could not be started. Shows only the kernel's error code: messages can quote
  * arguments, and so secrets.
  */
 function cannotStart(fault: unknown): Worker {

@@ -40,7 +40,7 @@ export type ProgramEnd =
  */
 export class Program {
   readonly child: ChildProcess;
-  /** Of its processes. Undefined outside a container. */
+  /** Group id of its processes. Undefined outside a container. */
   readonly group: number | undefined;
   readonly stdout: Printed | undefined;
   readonly stderr: Printed | undefined;
@@ -73,8 +73,8 @@ export class Program {
         if (this.group !== undefined) groups?.release(this.group);
         // From now on another process can get its number.
         this.alive = false;
-        // Its last output is in the pipes already. Other holders of the pipes may keep them open
-        // for ever.
+        // Its last output is already in the pipes. Other processes can keep the pipes open
+        // indefinitely.
         twoTurns(clock, () => {
           for (const stream of this.child.stdio) stream?.destroy();
           this.stdout?.end();
@@ -101,7 +101,7 @@ export class Program {
     return this.#bounds.memoryKills() > 0 ? `The agent's process was killed: ${this.#bounds.memoryReached(agent)}.` : undefined;
   }
 
-  /** Notes in the log that another process of the session was killed for memory. */
+  /** Logs that another process of the session was killed for memory. */
   noteMemoryKills(agent: string): void {
     if (this.#bounds && this.#bounds.memoryKills() > 0)
       this.stderr?.note(`raworc: a process of this session was killed: ${this.#bounds.memoryReached(agent)}`);
@@ -131,7 +131,7 @@ export class Program {
     try {
       process.kill(-this.child.pid, 'SIGKILL');
     } catch {
-      // Gone already.
+      // Already gone.
     }
   }
 }

@@ -56,12 +56,12 @@ class Channel:
             self._read += data
 
     def send(self, **frame):
-        # A fork that Python did not notice goes on streaming.
+        # A fork that Python did not notice continues to stream.
         if not self.is_own:
             end_fork(0)
         if self.run is not None:
             frame["run"] = self.run
-        # A lone surrogate is no character and cannot travel.
+        # A lone surrogate is not a character and cannot be encoded.
         data = memoryview((json.dumps(frame, ensure_ascii=False) + "\n").encode("utf-8", "replace"))
         while data:
             data = data[os.write(self._descriptor, data):]
@@ -75,7 +75,7 @@ class Channel:
 
 
 class Loop:
-    """The event loop of the worker, opened when first needed. Tasks in it go on between messages."""
+    """The event loop of the worker, opened when first needed. Its tasks continue between messages."""
 
     def __init__(self):
         self._loop = None
@@ -147,7 +147,7 @@ def load(directory, handler):
     import importlib
 
     module, _, function = handler.rpartition(".")
-    # The agent's own directory is first, in the place of this program's.
+    # The agent's own directory comes first, instead of this program's.
     sys.path[0] = directory
     loaded = importlib.import_module((module or "main").replace("/", "."))
     found = getattr(loaded, function or "process_message", None)
@@ -278,7 +278,7 @@ def run_and_exit(channel):
         release(error)
         print_exception()
         code = 1
-    # From here on the guest waits only a moment.
+    # From here on the guest waits only briefly.
     channel.close()
     atexit._run_exitfuncs()
     flush()

@@ -19,5 +19,5 @@ export function passwdFor(ofImage: string, uid: number): string {
   return `${[...others, [name, 'x', uid, uid, comment, home || HOME, shell || SHELL].join(':')].join('\n')}\n`;
 }
 
-/** Of an image without the file. */
+/** Used for an image without this file. */
 export const PLAIN_PASSWD = `root:x:0:0:root:/root:${SHELL}\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n`;

@@ -8,22 +8,24 @@ export interface Exit {
   readonly outOfMemory: boolean;
 }
 
-/** As in guest/volume/disk-full.ts. */
+/** Must equal the exit code in guest/volume/disk-full.ts. */
 const DISK_FULL = 28;
 const KILLED = 137;
 const TERMINATED = 143;
 
-/** "with exit code 3"; undefined stands for a container that is not there any more. */
+/**
+ * Returns a phrase such as "with exit code 3". Undefined means that the container no longer exists.
+ */
 export function describeExit(exit: Exit | undefined): string {
   if (exit === undefined) return 'because something other than the node agent removed it';
   const { code, outOfMemory } = exit;
-  // The engine remembers every kill for memory; a different exit code has another cause.
+  // The engine also remembers earlier out-of-memory kills, so only this exit code suggests one.
   if (code === KILLED) return `with exit code ${code} (killed${outOfMemory ? ', perhaps out of memory' : ''})`;
   if (code === DISK_FULL) return `with exit code ${code} (the disk is full)`;
   return `with exit code ${code}${code === TERMINATED ? ' (terminated by SIGTERM)' : ''}`;
 }
 
-/** Why a session is given up, for a person. `last`: how the last end was. */
+/** Returns why a session failed, for its user. `last` describes the last exit. */
 export function tooManyEnds(last: string): string {
   return `Its container ended five times in ten minutes, last ${last}.`;
 }

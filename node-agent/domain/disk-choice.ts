@@ -4,9 +4,9 @@ export type DiskKind = (typeof DISK_KINDS)[number];
 export type DiskSetting = 'auto' | DiskKind;
 
 export type DiskChoice =
-  /** `because`: one sentence for each kind that was tried before and does not work. */
+  /** `because` has one sentence for each kind that was tried first and does not work. */
   | { readonly ok: true; readonly kind: DiskKind; readonly because: readonly string[] }
-  /** The one that the operator demands does not work. */
+  /** The kind that the operator requires does not work. */
   | { readonly ok: false; readonly reason: string };
 
 /**

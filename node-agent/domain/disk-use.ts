@@ -1,6 +1,6 @@
-/** Decides from counted bytes and files what a session's disk has left. Pure. */
+/** Decides whether a session's disk is full, from the bytes and files counted on it. Pure. */
 
-/** Less than this is full: what has this much left takes small files yet, and nothing of use. */
+/** A disk with less than this left is full: small files still fit, but nothing useful does. */
 const FULL_BYTES = 2 ** 20;
 const FULL_FILES = 16;
 /**
@@ -9,7 +9,7 @@ const FULL_FILES = 16;
  */
 const ROOM_BYTES = 4 * FULL_BYTES;
 const ROOM_FILES = 4 * FULL_FILES;
-/** Of files, in a directory that is measured: as many as an image has. */
+/** The maximum number of files in a measured directory, the same as in an image. */
 export const BYTES_PER_FILE = 8192;
 
 export interface DiskLeft {
@@ -22,22 +22,22 @@ export function isFull(left: DiskLeft, was: boolean): boolean {
   return was ? left.bytes < ROOM_BYTES || left.files < ROOM_FILES : left.bytes < FULL_BYTES || left.files < FULL_FILES;
 }
 
-/** Counting is as dear as a disk has files: it may take this share of the time, at most. */
+/** Counting takes longer the more files a disk has. It uses at most this share of the time. */
 const COUNTING_SHARE = 50;
 const COUNT_EVERY_MS = 10_000;
 
 export interface Counted {
   readonly left: DiskLeft;
-  /** By the monotonic clock, when counting began, and how long it took. */
+  /** When counting began, on the monotonic clock, and how long it took. */
   readonly atMs: number;
   readonly tookMs: number;
-  /** On the file system that the disks are in, when counting began. */
+  /** Free bytes of the file system that holds the disks, when counting began. */
   readonly hostFreeBytes: number;
 }
 
 /**
- * Whether a directory must be counted again: after some time, or when the host lost so much room
- * that the session may have filled its limit.
+ * Returns whether a directory must be counted again: after some time, or when the host's free space
+ * has shrunk so much that the session could have reached its limit.
  */
 export function isCountDue(counted: Counted | undefined, nowMs: number, hostFreeBytes: number): boolean {
   if (counted === undefined) return true;

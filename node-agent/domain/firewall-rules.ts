@@ -1,27 +1,27 @@
 import { boundedByIptables, boundedChain, egressRule, type FlowBounds } from './flow-bounds.ts';
 
-/** What sessions may reach, as packet filter rules for everything that comes from their bridge. */
+/** Defines what sessions can reach, as packet filter rules for traffic from their bridge. */
 export interface FirewallPlan {
   readonly bridge: string;
-  /** Where nftables filters. Of this name in the family `inet`, and Raworc's alone. */
+  /** The nftables table, in the family `inet`. Only Raworc uses it. */
   readonly table: string;
-  /** Where only iptables can. */
+  /** The chains, on hosts that have only iptables. */
   readonly chains: Chains;
-  /** Resolvers that this machine uses: reachable on port 53 wherever they are. */
+  /** This machine's resolvers, which sessions can reach on port 53 at any address. */
   readonly resolvers: readonly string[];
-  /** Closed even if a range allows them: the controllers. */
+  /** Blocked even if an allowed range contains them: the controllers. */
   readonly closed: readonly string[];
-  /** Ranges that the operator opens though they are private. */
+  /** Private ranges that the operator allows. */
   readonly allowed: readonly string[];
-  /** For each session. Undefined: none, as where the kernel cannot count. */
+  /** Bounds of each session. Undefined if there are none, because the kernel cannot count. */
   readonly flows?: FlowBounds | undefined;
 }
 
-/** Used by us alone; other rules in them are removed. */
+/** Only Raworc uses these chains; other rules in them are removed. */
 export interface Chains {
-  /** Of packets to this machine itself. */
+  /** For packets to this machine. */
   readonly input: string;
-  /** Of packets that go on through it. */
+  /** For packets that this machine forwards. */
   readonly forward: string;
 }
 
@@ -29,10 +29,10 @@ export const TABLE = 'raworc';
 
 export const CHAINS: Chains = { input: 'RAWORC-INPUT', forward: 'RAWORC-FORWARD' };
 
-/** Never, not even when allowed: among them is the address at which clouds hand out credentials. */
+/** Always blocked, even if allowed: one is the address at which clouds hand out credentials. */
 const LINK_LOCAL = '169.254.0.0/16';
 
-/** Everything that is no public unicast address. */
+/** All addresses that are not public unicast addresses. */
 const NOT_PUBLIC = [
   '0.0.0.0/8',
   '10.0.0.0/8',
@@ -46,7 +46,7 @@ const NOT_PUBLIC = [
   '240.0.0.0/4',
 ];
 
-/** An IPv4 address or range, in the form that the packet filter takes. */
+/** An IPv4 address or range, as the packet filter accepts it. */
 export function isCidr(text: string): boolean {
   const [address = '', length, ...more] = text.split('/');
   const bytes = address.split('.');
@@ -110,7 +110,7 @@ export function nftRules({ bridge, table, resolvers, closed, allowed, flows }: F
   const hook = (name: string) => `type filter hook ${name} priority ${PRIORITY}; policy accept;`;
   const established = ['ct state established accept', 'ip protocol icmp ct state related accept'];
   return [
-    // Added first, so that there is one to delete.
+    // Added first, so that the deletion finds a table.
     `add table inet ${table}`,
     `delete table inet ${table}`,
     `table inet ${table} {`,

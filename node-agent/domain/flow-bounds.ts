@@ -1,21 +1,18 @@
-/**
- * A session's share of the host's network. The kernel's connection table is shared by everything on
- * the host.
- */
+/** Bounds a session's use of the network. All processes of a host share one connection table. */
 export interface FlowBounds {
-  /** Open at once, of every protocol. */
+  /** Concurrent connections, of all protocols together. */
   readonly connections: number;
-  /** Packets that begin a connection, or are not answered yet. */
+  /** Packets per second that open a connection or have had no response yet. */
   readonly newPerS: number;
-  /** Bytes that it sends; 0: no bound. */
+  /** Bytes sent per second; 0 means no bound. */
   readonly egressBytesPerS: number;
 }
 
 export const DEFAULT_FLOWS: FlowBounds = { connections: 1_024, newPerS: 256, egressBytesPerS: 0 };
 
-/** Seconds' worth of a rate that can come at once, after a pause. */
+/** A burst after a pause, as this many seconds of the rate. */
 const BURST_S = 4;
-/** Addresses of sessions on one bridge are fewer. */
+/** Size of the sets: more addresses than one bridge can have. */
 const ADDRESSES = 65_535;
 
 /**
@@ -37,7 +34,7 @@ export function boundedChain({ connections, newPerS, egressBytesPerS }: FlowBoun
   ];
 }
 
-/** In front of everything else, so that it counts all that a session sends. */
+/** Comes first, so that it counts everything that a session sends. */
 export function egressRule({ egressBytesPerS }: FlowBounds): readonly string[] {
   if (egressBytesPerS === 0) return [];
   const burst = Math.max(egressBytesPerS, 64 * 1024);
@@ -56,7 +53,7 @@ export function boundedByIptables(chain: string, { connections, newPerS }: FlowB
   ];
 }
 
-/** Packets that each bound has dropped, as nftables lists its rules. */
+/** Returns the packets that each bound dropped, from nftables' list of rules. */
 export function droppedIn(listed: string): ReadonlyMap<string, number> {
   const rules = listed.matchAll(/counter packets (\d+) bytes \d+ drop comment "(\w+)"/g);
   return new Map([...rules].map(([, packets, bound]) => [bound ?? '', Number(packets)]));

@@ -12,9 +12,9 @@ const rest = (phase: Phase | undefined): Step => ({ kind: 'rest', phase });
  * 2. A container is removed only under a tombstone, or because its desired state has none, there
  *    are two, or it was created outside the node's bounds. A failed start and a shutdown remove
  *    theirs elsewhere.
- * 3. A container never runs on a volume that is being copied or is not yet a whole copy.
+ * 3. A container never runs on a volume that is being copied, or that is an incomplete copy.
  * 4. Nothing at or below a tombstone is started.
- * 5. `removed` comes only when nothing is left and no create is unresolved.
+ * 5. `removed` is reported only when nothing is left and the outcome of every create is known.
  */
 export function nextStep(remembered: Remembered, observed: Observed): Step {
   return removal(remembered, observed) ?? keeping(remembered, observed);
@@ -26,8 +26,8 @@ function removal(remembered: Remembered, { container, volume, listening }: Obser
   const live = assignment !== undefined && assignment.generation > tombstone;
   if (!live && copying !== undefined) return { kind: 'volume', job: { kind: 'end-copy' } };
   if (creating !== undefined && creating <= tombstone) {
-    // A create still under way would leave something behind after the removal. Repeated under the
-    // same name, it finds the container or creates it: then it has ended, and its result is
+    // A create in progress could leave a container behind after the removal. Repeating it finds or
+    // creates the container, which proves that the first call has ended; then the container is
     // removed.
     if (container !== undefined) return { kind: 'settle-create' };
     if (!listening) return { kind: 'listen' };
@@ -77,7 +77,7 @@ function keeping(remembered: Remembered, observed: Observed): Step {
       return rest('PAUSED');
     case 'suspended':
       if (container?.state === 'paused' && held) return rest('PAUSED');
-      // A run that was frozen can finish, or is interrupted.
+      // Resume it first, so that a frozen run can finish or be interrupted.
       if (container?.state === 'paused') return { kind: 'unpause' };
       if (container?.state === 'running' && (drain === 'none' || drain === 'asked')) return { kind: 'drain' };
       if (container?.state === 'running' && drain === 'under-way') return rest(phaseOf(remembered, observed));
@@ -98,7 +98,7 @@ function withoutContainer(remembered: Remembered, observed: Observed): Step {
   return rest(phaseOf(remembered, observed));
 }
 
-/** What to report of a session that is as it should be, or that nothing may be done for yet. */
+/** Returns what to report of a session that is in its desired state or has to wait. */
 export function phaseOf(remembered: Remembered, observed: Observed): Phase | undefined {
   const { assignment, failed, frozen } = remembered;
   const { container, guest } = observed;
@@ -109,6 +109,6 @@ export function phaseOf(remembered: Remembered, observed: Observed): Phase | und
   const running = container?.state === 'running' || (container?.state === 'paused' && frozen && assignment.desired === 'running');
   if (running) return guest ? 'RUNNING' : 'STARTING';
   if (container?.state === 'paused') return 'PAUSED';
-  // An ended container is still to be removed.
+  // An exited container still has to be removed.
   return assignment.desired === 'running' || container !== undefined ? 'STARTING' : 'SUSPENDED';
 }

@@ -1,8 +1,8 @@
-/** How long ends of a container count, in milliseconds. */
+/** How long an exit of a container counts, in milliseconds. */
 export const ENDS_COUNT_FOR_MS = 600_000;
-/** So many of them, and it is not started again. */
+/** After this many exits, the container is not restarted. */
 export const ENDS_BORNE = 5;
-/** An engine that goes away ends its containers up to this long before it is seen to go. */
+/** When the engine dies, its containers end up to this many milliseconds before that shows. */
 const ENGINE_GOES_WITHIN_MS = 3_000;
 /** Ends within this time before the engine went away are blamed on the engine, in milliseconds. */
 export const ENGINE_ENDS_MS = 20_000;

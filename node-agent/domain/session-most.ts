@@ -1,6 +1,6 @@
 import type { Limits } from './session.ts';
 
-/** What one session gets at most. 0 in a field: no bound. */
+/** The maximum of one session. 0 in a field means no bound. */
 export type Most = Limits;
 
 export const NO_BOUND: Most = { cpuMillis: 0, memoryBytes: 0, diskBytes: 0, processes: 0 };
@@ -14,7 +14,7 @@ const each = (value: (field: keyof Limits) => number): Limits => ({
   processes: value('processes'),
 });
 
-/** The lesser of two bounds in each field. */
+/** Returns the smaller bound of each field. */
 export const lesserMost = (one: Most, other: Partial<Most>): Most =>
   each((field) => {
     const least = Math.min(bound(one[field]), bound(other[field]));
@@ -24,7 +24,7 @@ export const lesserMost = (one: Most, other: Partial<Most>): Most =>
 /** Returns the controller's limits, lowered to this node's maximum. */
 export const lowered = (limits: Limits, most: Most): Limits => each((field) => Math.min(limits[field], bound(most[field])));
 
-/** Whether something that was made with these limits has more than the node gives now. */
+/** Returns whether these limits exceed what the node now allows. */
 export const exceeds = (limits: Partial<Limits>, most: Most): boolean => FIELDS.some((field) => (limits[field] ?? 0) > bound(most[field]));
 
 const bound = (value: number | undefined): number => (value === undefined || value === 0 ? Number.POSITIVE_INFINITY : value);

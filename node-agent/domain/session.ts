@@ -24,7 +24,7 @@ export interface SessionSpec {
   readonly image: string;
   readonly agents: readonly AgentSpec[];
   readonly limits: Limits;
-  /** It ran before: a volume that is missing is a failure, never a new empty one. */
+  /** The session ran before, so a missing volume is a failure: no empty one replaces it. */
   readonly volumeExpected: boolean;
 }
 
@@ -34,46 +34,45 @@ export interface Assignment {
   readonly generation: number;
   readonly desired: Desired;
   readonly spec: SessionSpec;
-  /** When it is to be suspended: how long a running message may go on. */
+  /** For a suspend: how long a running message can continue. */
   readonly graceMs: number;
-  /** No message up to this number awaits an answer, as of this assignment. */
+  /** When this was assigned, every message up to this number was answered or cleared. */
   readonly settledSeq: number;
-  /** The session whose volume its own begins as a copy of, for as long as it has not begun. */
+  /** The session whose volume to copy, until the copy is complete. */
   readonly copyFrom?: string | undefined;
 }
 
-/** Container and volume made at this generation or an earlier one are to go. */
+/** Containers and volumes created at this generation or an earlier one must be removed. */
 export interface Tombstone {
   readonly sessionId: string;
   readonly upToGeneration: number;
 }
 
 /**
- * What is remembered of a session. All but `failed`, `confirmed` and a repeated `removalDue` come
- * from the ledger.
+ * What the node agent remembers of a session. Everything but `failed`, `confirmed` and a repeated
+ * `removalDue` comes from the ledger.
  */
 export interface Remembered {
   readonly assignment: Pick<Assignment, 'generation' | 'desired'> | undefined;
-  /** The newest tombstone, whether or not it was carried out already. */
+  /** The newest tombstone, even if its removal is complete. */
   readonly tombstone: number | undefined;
-  /** The controller has not heard yet that the tombstone was carried out. */
+  /** The removal still has to be reported to the controller. */
   readonly removalDue: boolean;
-  /** A create was begun at this generation, and how it ended is not known. */
+  /** A create began at this generation, and its outcome is unknown. */
   readonly creating: number | undefined;
-  /** Its volume was there once. */
+  /** Its volume existed once. */
   readonly volumeCreated: boolean;
-  /** It cannot go on at this generation; tried again at the next one. */
+  /** It failed at this generation. The next generation is a new attempt. */
   readonly failed: number | undefined;
   /**
-   * The controller has spoken since this start. Before that, an old ledger creates, starts and
-   * stops nothing.
+   * The controller has sent assignments since this process started. Until then nothing is created,
+   * started or stopped, because the ledger can be outdated.
    */
   readonly confirmed: boolean;
-  /** Its volume is to begin as a copy of another's, and does not hold it yet. */
+  /** Its volume must become a copy of another one and is not complete yet. */
   readonly copyDue?: boolean;
   /**
-   * A copy into its volume was begun, with unknown outcome. `holding`: its source is kept still for
-   * it.
+   * A copy into its volume began, with unknown outcome. `holding`: its source stays frozen for it.
    */
   readonly copying?: 'begun' | 'holding' | undefined;
   /**
@@ -81,23 +80,20 @@ export interface Remembered {
    * removed.
    */
   readonly copied?: 'due' | 'under-way' | undefined;
-  /** Its container was frozen for a copy, whatever its desired state. */
+  /** Its container was frozen for a copy, regardless of its desired state. */
   readonly frozen?: boolean;
 }
 
 export interface ContainerSeen {
   readonly id: string;
   readonly state: 'created' | 'running' | 'paused' | 'exited';
-  /** At which it was made. */
+  /** The generation at which it was created. */
   readonly generation: number;
-  /**
-   * There is a second container of this session, created by somebody else. Two must not run on one
-   * volume.
-   */
+  /** Somebody else created a second container of this session. Two must not run on one volume. */
   readonly surplus?: true;
-  /** Created outside this node's bounds: it is created again before it starts. */
+  /** It exceeds this node's bounds, so it is recreated before it starts. */
   readonly outside?: true;
-  /** Once it has ended. */
+  /** Set once it has exited. */
   readonly exit?: Exit;
 }
 
@@ -110,14 +106,14 @@ export type SourceState = 'moving' | 'still' | 'gone';
 export interface VolumeSeen {
   readonly name: string;
   readonly generation: number;
-  /** Its id, which no other has. */
+  /** Its unique id. */
   readonly disk?: string;
 }
 
 export interface Observed {
   readonly container: ContainerSeen | undefined;
   readonly volume: VolumeSeen | undefined;
-  /** Its guest has a socket to connect to. */
+  /** The socket that its guest connects to exists. */
   readonly listening: boolean;
   /** Its guest is connected and was welcomed. */
   readonly guest: boolean;
@@ -126,7 +122,7 @@ export interface Observed {
    * it has finished, or its time is up.
    */
   readonly drain: 'none' | 'asked' | 'under-way' | 'over';
-  /** Looked at only where a copy is due or was begun. */
+  /** Observed only if a copy is due or in progress. */
   readonly copy?: CopyState;
   readonly source?: SourceState;
 }

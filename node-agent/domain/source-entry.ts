@@ -1,10 +1,10 @@
-/** Of one agent's packed source. */
+/** Bounds of one agent's packed source. */
 export const SOURCE_BOUNDS = { entries: 50_000, unpackedBytes: 512 * 1024 * 1024, pathBytes: 1024 } as const;
 
 export interface SourceEntry {
   readonly name: string;
   readonly type: string;
-  /** Of a symbolic link: what it points at. */
+  /** The target of a symbolic link. */
   readonly target?: string;
   /** Permission bits. */
   readonly mode: number;
@@ -12,7 +12,7 @@ export interface SourceEntry {
 
 export type SourceVerdict =
   | { readonly ok: true; readonly kind: 'file' | 'directory'; readonly path: string; readonly mode: number }
-  /** A symbolic link, to `target`, which is relative and stays inside. */
+  /** A symbolic link to `target`, a relative path that stays inside the source. */
   | { readonly ok: true; readonly kind: 'link'; readonly path: string; readonly target: string }
   /** Nothing to copy: the root itself. */
   | { readonly ok: true; readonly kind: 'nothing' }
@@ -25,9 +25,10 @@ export function isAgentName(name: string): boolean {
 }
 
 /**
- * Decides what of an archive entry enters an image: plain files and directories at relative paths
- * without `..`, readable by all and writable by root. Symbolic links may point inside; hard links
- * and devices are refused. The controller followed chains of links; this machine follows none.
+ * Decides how an archive entry enters an image: as a plain file or directory at a relative path
+ * without `..`, readable by all and writable by root. Symbolic links can point inside; hard links
+ * and devices are refused. The controller has already checked chains of links; this code follows
+ * none.
  */
 export function judgeEntry({ name, type, mode, target = '' }: SourceEntry): SourceVerdict {
   const isKnown = type === 'file' || type === 'contiguous-file' || type === 'directory' || type === 'symlink';

@@ -9,7 +9,7 @@ export type VolumeJob =
   /** The source is kept still from now on. */
   | { readonly kind: 'hold-source' }
   | { readonly kind: 'start-copy' }
-  /** All of the source was read. */
+  /** The whole source was read. */
   | { readonly kind: 'release-source' }
   /** The copy succeeded: the volume is the session's own. */
   | { readonly kind: 'keep-copy'; readonly generation: number }
@@ -17,29 +17,32 @@ export type VolumeJob =
   | { readonly kind: 'end-copy' }
   | { readonly kind: 'remove-volume' };
 
-/** The one thing to do next for a session. After each, the session is looked at again. */
+/** The next step for a session. After each step, the session is observed again. */
 export type Step =
-  /** As it should be, or as near as possible now. `phase` is what to report; undefined: nothing. */
+  /**
+   * The session is in its desired state, or as near to it as possible now. `phase` is what to
+   * report; undefined reports nothing.
+   */
   | { readonly kind: 'rest'; readonly phase: Phase | undefined }
   | { readonly kind: 'listen' }
   | { readonly kind: 'stop-listening' }
   | { readonly kind: 'volume'; readonly job: VolumeJob }
   /** Journalled before the call; starts nothing. */
   | { readonly kind: 'create-container'; readonly generation: number }
-  /** The create that was begun is known to have ended. */
+  /** The outcome of the pending create is now known. */
   | { readonly kind: 'settle-create' }
   | { readonly kind: 'start' }
   | { readonly kind: 'pause' }
-  /** Pauses the container for a moment, for a copy of its volume. */
+  /** Pauses the container briefly for a copy of its volume. */
   | { readonly kind: 'freeze' }
   | { readonly kind: 'unpause' }
-  /** Its guest takes nothing more, and finishes. */
+  /** Its guest accepts no more messages, and finishes. */
   | { readonly kind: 'drain' }
-  /** A drain is taken back. */
+  /** A drain is cancelled. */
   | { readonly kind: 'cancel-drain' }
-  /** Removes one container; repeated while there are more. */
+  /** Removes one container. Repeated while there are more. */
   | { readonly kind: 'remove-container' }
-  /** Nothing that the tombstone covers is left. */
+  /** Nothing covered by the tombstone is left. */
   | { readonly kind: 'removed'; readonly upToGeneration: number }
   | { readonly kind: 'fail'; readonly reason: string };
 

@@ -4,7 +4,7 @@
  */
 export interface UidRange {
   readonly first: number;
-  /** Included. */
+  /** Inclusive. */
   readonly last: number;
 }
 
@@ -14,15 +14,15 @@ export interface UidRange {
  */
 export const DEFAULT_UIDS: UidRange = { first: 2_010_000_000, last: 2_139_999_999 };
 
-/** Of agents in containers and on disks that were made before sessions had a user id each. */
+/** The agents' user id in containers and on disks from before each session had its own. */
 export const COMMON_UID = 10_001;
 
-/** Ids below are accounts of the host's own. */
+/** Lower ids belong to accounts of the host. */
 const LEAST = 1_000;
-/** Docker takes none above. */
+/** Docker accepts no higher id. */
 const MOST = 2 ** 31 - 1;
 
-/** "FIRST-LAST"; undefined where that is no range for sessions. */
+/** Parses "FIRST-LAST". Returns undefined if sessions cannot use that range. */
 export function parseUidRange(text: string): UidRange | undefined {
   const [, first, last] = /^(\d{1,10})-(\d{1,10})$/.exec(text) ?? [];
   const range = { first: Number(first), last: Number(last) };

@@ -1,12 +1,12 @@
 /**
  * A volume that begins as a copy of another session's, on the same node. The source's container is
- * frozen while it is read, and nothing starts on its volume. Until the copy is known to have
- * succeeded, its content is discarded and copied again.
+ * frozen while it is read, and nothing starts on its volume. A copy whose success is unknown is
+ * discarded and started again.
  */
 import type { Observed, Remembered, SourceState } from './session.ts';
 import type { Step, VolumeJob } from './step.ts';
 
-/** How long a copy may take, in milliseconds: its source is frozen meanwhile. */
+/** The time limit of a copy, in milliseconds: its source is frozen meanwhile. */
 export const COPY_MAY_TAKE_MS = 600_000;
 
 const job = (one: VolumeJob): Step => ({ kind: 'volume', job: one });
@@ -14,15 +14,15 @@ const END = job({ kind: 'end-copy' });
 const WAIT: Step = { kind: 'rest', phase: 'STARTING' };
 const NO_SOURCE: Step = { kind: 'fail', reason: "Cannot copy the parent's volume: it is missing on the node of this session." };
 
-/** Whether the session, as it is desired now, still has to get its copy. */
+/** Returns whether the session's current assignment still requires a copy. */
 export function awaitsCopy({ assignment, copyDue, failed }: Remembered, { container }: Observed): boolean {
   if (copyDue !== true || assignment === undefined || container !== undefined) return false;
   return assignment.desired !== 'failed' && failed !== assignment.generation;
 }
 
 /**
- * What a session at rest is as the source of copies. Copies wait for a source that is itself to
- * become a copy (`isWhole` false); once that was given up, it counts as gone.
+ * Returns the state of a settled session as a source of copies. Copies wait for a source that must
+ * itself become a copy first (`isWhole` false); if that failed, the source counts as gone.
  */
 export function sourceState(isWhole: boolean, remembered: Remembered, observed: Observed): SourceState {
   if (remembered.copied !== 'under-way' || observed.container?.state === 'running') return 'moving';
@@ -31,9 +31,9 @@ export function sourceState(isWhole: boolean, remembered: Remembered, observed: 
 }
 
 /**
- * The next step of the copy; undefined when there is none. The copier starts before the source is
- * frozen, and releases the source when everything was read but not yet flushed, so the source is
- * still only while it is read.
+ * Returns the next step of the copy, if any. The copier starts before the source is frozen, and
+ * releases it once everything was read, before flushing. The source is therefore frozen only while
+ * it is read.
  */
 export function copyStep(remembered: Remembered, observed: Observed): Step | undefined {
   const { assignment, copying, confirmed } = remembered;
@@ -42,8 +42,8 @@ export function copyStep(remembered: Remembered, observed: Observed): Step | und
   const { generation } = assignment;
   if (copying !== undefined && copy === 'copied' && volume !== undefined) return job({ kind: 'keep-copy', generation });
   if (copy === 'broken' || copy === 'copied') return END;
-  // Before the controller has spoken, nothing begins; a copy under way continues, or its source is
-  // released.
+  // Until the controller has sent assignments, no copy begins; one in progress continues, or
+  // releases its source.
   if (!confirmed && copying !== 'holding') return WAIT;
   if (!confirmed && (copy === 'none' || volume === undefined)) return END;
   if (volume === undefined) return job({ kind: 'create-volume', generation });

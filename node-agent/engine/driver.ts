@@ -7,13 +7,13 @@ import type { CopySeen, VolumeWork } from './volume-work.ts';
 export interface Capacity {
   readonly cpuMillis: number;
   readonly memoryBytes: number;
-  /** 0: no bound of its own. */
+  /** 0 means no limit. */
   readonly sessions: number;
-  /** Of all sessions with their guests. 0 or not given: no bound of its own. */
+  /** Total of all sessions, including guests. 0 or omitted means no limit. */
   readonly processes?: number;
-  /** Of the file system that holds the disks of sessions. 0 or not given: no bound of its own. */
+  /** Size of the file system that holds the sessions' disks. 0 or omitted means no limit. */
   readonly diskBytes?: number;
-  /** Of one session. */
+  /** Maximum of one session. */
   readonly most?: Most;
 }
 
@@ -29,9 +29,12 @@ export type BuildOutcome = { readonly ok: true; readonly imageId: string } | { r
 export type DriverChange =
   | { readonly kind: 'session'; readonly sessionId: string }
   | { readonly kind: 'images' }
-  /** The engine went away, perhaps with its containers. `everything` follows once it is back. */
+  /**
+   * The engine stopped responding, perhaps together with its containers. `everything` follows once
+   * it is back.
+   */
   | { readonly kind: 'lost' }
-  /** Changes may have been missed: look at everything again. */
+  /** Changes can have been missed: list everything again. */
   | { readonly kind: 'everything' };
 
 /**
@@ -39,13 +42,13 @@ export type DriverChange =
  *
  * 1. Every call is idempotent: a second start, pause or removal succeeds.
  * 2. Every call throws soon after its signal aborts; whether it took effect is then unknown.
- * 3. What is absent is data (`undefined`, or success for a removal); a final refusal is a value;
- *    anything else throws.
+ * 3. Absence is data: `undefined`, or success for a removal. A final refusal is a value. Anything
+ *    else throws.
  */
 export interface Driver {
   /** Its name, as operators see it. */
   readonly kind: string;
-  /** What sessions share (network, firewall) is there, and is put right where it is not. */
+  /** Creates or repairs what sessions share: network and firewall. */
   prepare(signal: AbortSignal): Promise<void>;
   /** Resolves when the engine answers at all. Cheap. */
   ping(signal: AbortSignal): Promise<void>;
@@ -53,26 +56,26 @@ export interface Driver {
   list(signal: AbortSignal): Promise<ReadonlyMap<string, Seen>>;
   observe(sessionId: string, signal: AbortSignal): Promise<Seen>;
   volume(work: VolumeWork, signal: AbortSignal): Promise<Outcome>;
-  /** How far the copy into that session's volume is. */
+  /** Returns the progress of the copy into that session's volume. */
   copy(sessionId: string, signal: AbortSignal): Promise<CopySeen>;
-  /** Sessions into whose volumes copies were begun and not ended. */
+  /** Returns the sessions with an unfinished copy into their volume. */
   copies(signal: AbortSignal): Promise<readonly string[]>;
   createContainer(plan: SessionPlan, signal: AbortSignal): Promise<Outcome>;
   start(sessionId: string, signal: AbortSignal): Promise<Outcome>;
   pause(sessionId: string, signal: AbortSignal): Promise<void>;
-  /** As pause, for a moment: its memory is not given back. */
+  /** Like `pause`, but brief: the memory is not reclaimed. */
   freeze(sessionId: string, signal: AbortSignal): Promise<void>;
   unpause(sessionId: string, signal: AbortSignal): Promise<void>;
-  /** Where there is more than one of the session, the least wanted one, and the others stay. */
+  /** Removes one container. If the session has several, this is the least useful one. */
   removeContainer(sessionId: string, signal: AbortSignal): Promise<void>;
   /** Calls `listener` with changes until closed, `everything` first and after each break. */
   watch(listener: (change: DriverChange) => void): { close(): void };
-  /** Tags of Raworc's images. */
+  /** Returns the tags of Raworc's images. */
   images(signal: AbortSignal): Promise<readonly string[]>;
-  /** The image's id and labels; undefined when there is none of that tag. */
+  /** Returns the image's id and labels; undefined if there is no image with that tag. */
   inspectImage(tag: string, signal: AbortSignal): Promise<{ id: string; labels: Readonly<Record<string, string>> } | undefined>;
   buildImage(plan: ImagePlan, signal: AbortSignal): Promise<BuildOutcome>;
-  /** Undoes `prepare` where no session of any node needs it any more. */
+  /** Undoes `prepare` if no session of any node needs it any more. */
   dismantle(signal: AbortSignal): Promise<void>;
   close(): void;
 }

@@ -1,14 +1,14 @@
 import type { Clock } from '../../seams/clock.ts';
 import { within } from './deadline.ts';
 
-/** Calls to the engine for sessions that are under way at once. */
+/** Concurrent calls to the engine for sessions. */
 export const MAX_CALLS = 8;
 const CALL_LIMIT_MS = 60_000;
 
 /**
- * Turns at the engine, first come, first served. A burst of sessions meets neither the engine's
- * limits nor the time limit of a call, which begins with its turn. While the engine does not
- * answer, no call begins.
+ * Turns at the engine, first come, first served. They keep a burst of sessions below the engine's
+ * limits. A call's time limit starts with its turn. No call starts while the engine does not
+ * answer.
  */
 export class EngineTurns {
   readonly #clock: Clock;
@@ -37,7 +37,7 @@ export class EngineTurns {
     this.#next();
   }
 
-  /** Rejects when `ending` aborts, whether its turn has come or not. */
+  /** Rejects when `ending` aborts, before or during its turn. */
   async call<T>(ending: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     await this.#turn(ending);
     try {

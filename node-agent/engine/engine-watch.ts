@@ -5,7 +5,7 @@ import { within } from './deadline.ts';
 /** Between two pings. With the two limits below, a hung engine is known within ten seconds. */
 const ASK_EVERY_MS = 2_000;
 const ANSWER_WITHIN_MS = 2_500;
-/** Unanswered in a row, before it counts. */
+/** Unanswered pings in a row until the engine counts as hung. */
 const UNANSWERED = 2;
 
 export const ENGINE_HUNG = 'EngineHung';
@@ -16,7 +16,7 @@ export interface EngineWatchDeps {
   ping(signal: AbortSignal): Promise<void>;
   readonly clock: Clock;
   readonly conditions: Pick<Conditions, 'raise' | 'clear'>;
-  /** Called when it stops answering, and when it answers again. */
+  /** Called when the engine stops answering, and when it answers again. */
   changed(answers: boolean): void;
 }
 

@@ -5,8 +5,8 @@ import type { Driver } from './driver.ts';
 const CALL_SECONDS = [...SECONDS, 30, 60];
 
 /**
- * Returns the driver with its asynchronous calls timed by name and outcome, and counted while under
- * way.
+ * Returns the driver with its asynchronous calls timed by name and outcome, and counted while in
+ * progress.
  */
 export function measuredDriver(driver: Driver, metrics: Metrics, clock: Clock): Driver {
   const seconds = metrics.histogram({
@@ -49,7 +49,7 @@ export function measuredDriver(driver: Driver, metrics: Metrics, clock: Clock): 
   });
 }
 
-/** Work on volumes is of several kinds. */
+/** Work on volumes is counted by its kind. */
 function nameOf(call: string, first: unknown): string {
   const isWork = call === 'volume' && typeof first === 'object' && first !== null && 'kind' in first;
   return isWork ? String(first.kind) : call;

@@ -1,15 +1,18 @@
 /**
- * An engine's answer as data, refusals included. Faults that may pass are thrown instead: an engine
- * that is away, slow or broken.
+ * An engine's answer as data, including refusals. Temporary faults, such as an absent, slow or
+ * broken engine, are thrown instead.
  */
 export type Outcome =
-  /** `disk`: the id of the disk that was created, or on which the container was. */
+  /** `disk` is the id of the created disk, or of the container's disk. */
   | { readonly ok: true; readonly disk?: string }
-  /** It exists already: this node agent's own, or somebody else's if a look does not find it. */
+  /**
+   * It already exists. If the node agent does not find it among its own, it belongs to somebody
+   * else.
+   */
   | { readonly ok: false; readonly why: 'exists' }
-  /** `image`: where it is not the one of the session's assignment. */
+  /** `image` is set if it differs from the image of the session's assignment. */
   | { readonly ok: false; readonly why: 'no-image'; readonly image?: string }
-  /** The engine failed at it, and the next try may succeed. */
+  /** The engine failed; another attempt can succeed. */
   | { readonly ok: false; readonly why: 'failed'; readonly reason: string }
-  /** For good. `reason` is one sentence for a person. */
+  /** Permanent failure. `reason` is one sentence for the user. */
   | { readonly ok: false; readonly why: 'refused'; readonly reason: string };

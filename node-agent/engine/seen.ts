@@ -1,18 +1,18 @@
 import type { ContainerSeen, VolumeSeen } from '../domain/session.ts';
 
-/** What carries this node's labels of one session. */
+/** What the engine has of one session, found by this node's labels. */
 export interface Seen {
   readonly container: ContainerSeen | undefined;
   readonly volume: VolumeSeen | undefined;
-  /** Of their labels; empty when unknown. */
+  /** From the labels; empty if unknown. */
   readonly space: string;
-  /** Of the container; empty when unknown. */
+  /** The container's image; empty if unknown. */
   readonly image: string;
 }
 
 export const NOTHING_SEEN: Seen = { container: undefined, volume: undefined, space: '', image: '' };
 
-/** Whether both show the same container and volume in the same state. */
+/** Returns whether both show the same container and volume in the same state. */
 export function sameSight(a: Seen, b: Seen): boolean {
   const [one, other] = [a.container, b.container];
   return (
@@ -27,8 +27,8 @@ export function sameSight(a: Seen, b: Seen): boolean {
 }
 
 /**
- * Whether a list says as much as a look at the session. It lacks how a container ended, and why one
- * of two is missing.
+ * Returns whether a listing shows as much as an inspection. It does not show how a container
+ * exited, or why only one of container and volume was found.
  */
 export function tellsAll({ container, volume }: Seen): boolean {
   if (container === undefined) return volume === undefined;

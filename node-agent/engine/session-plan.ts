@@ -8,10 +8,10 @@ export interface SessionPlan {
   readonly space: string;
   readonly image: string;
   readonly limits: Limits;
-  /** Of its agents, and the owner of their files. No other session of this host has it. */
+  /** The user id of its agents and their files, unique among the sessions of this host. */
   readonly uid: number;
-  /** On the host; the guest sees it read-only at /run/raworc. */
+  /** A path on the host; the guest sees it read-only at /run/raworc. */
   readonly socketDirectory: string;
-  /** The id of the disk that the session had before: no other is taken for it. */
+  /** The id of the session's existing disk: a disk with another id is not the session's. */
   readonly disk?: string | undefined;
 }

@@ -19,7 +19,7 @@ export class AnswerSender {
     this.#generationOf = generationOf;
   }
 
-  /** A new stream begins: nothing is sent before `resend`. */
+  /** A new stream has started: nothing is sent before `resend`. */
   hold(): void {
     this.#isHeld = true;
     this.#pending.clear();

@@ -2,7 +2,7 @@ import type { Metrics } from '../../seams/metrics.ts';
 import type { Outbox } from '../control/outbox.ts';
 import type { ReadGate } from './read-gate.ts';
 
-/** Of all sessions of a node together, in characters, each way. */
+/** Bound of all sessions of a node together, in characters, in each direction. */
 export const MAX_RELAYED = { held: 64 * 1024 * 1024, answers: 64 * 1024 * 1024 } as const;
 
 /**
@@ -34,7 +34,7 @@ export class Backpressure {
     return this.#held + characters <= MAX_RELAYED.held;
   }
 
-  /** Characters of messages were added; negative: removed. */
+  /** Adds this many characters of messages; a negative number removes them. */
   addHeld(characters: number): void {
     this.#held += characters;
   }

@@ -1,14 +1,14 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../../seams/clock.ts';
 
-/** A connection on which so little came that it cannot be seen what it is for. */
+/** A connection that sent too little to tell what it is for. */
 const SILENT_MS = 60_000;
-/** The length of the first frame, and the tag in it. */
+/** Bytes of the first frame's length and tag. */
 const HEAD_BYTES = 5;
 
 /**
- * Peeks at the first bytes, and leaves them to be read. A guest that was frozen before it sent
- * anything reconnects once it is thawed.
+ * Peeks at the first bytes without consuming them. A guest that was frozen before it sent anything
+ * reconnects when it is resumed.
  */
 export function whenTagged(socket: Socket, clock: Clock, take: (tag: number | undefined) => void): void {
   const timer = clock.after(SILENT_MS, () => socket.destroy());

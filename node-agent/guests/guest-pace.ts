@@ -5,19 +5,23 @@ import type { GuestFrame } from '../../proto/frame.ts';
  * and answers fewer messages.
  */
 export const GUEST_RATES = { output: { perSecond: 2000, burst: 10_000 }, rest: { perSecond: 600, burst: 6000 } } as const;
-/** Not read for less. */
+/** Shortest pause in reading. */
 const SHORTEST_REST_MS = 50;
 
 const isOutput = ({ kind }: GuestFrame): boolean => kind === 'delta';
 
 /**
- * The rate at which one guest is read, so that no guest uses up its node's rate at the controller.
+ * Limits the rate at which one guest is read, so that no guest uses up its node's rate at the
+ * controller.
  */
 export class GuestPace {
-  /** When each rate is unused again, in milliseconds of the clock. */
+  /** When each rate is fully available again, in milliseconds of the clock. */
   readonly #freeAt = { output: 0, rest: 0 };
 
-  /** Charges a frame. Returns how many milliseconds its guest must rest; 0 within its rates. */
+  /**
+   * Charges a frame. Returns for how many milliseconds to pause its guest; 0 if it is within its
+   * rates.
+   */
   heard(frame: GuestFrame, now: number): number {
     const kind = isOutput(frame) ? 'output' : 'rest';
     const { perSecond, burst } = GUEST_RATES[kind];

@@ -11,14 +11,14 @@ const sizeOf = (message: Deliver) => message.content.length + message.contextJso
 
 interface Drain {
   readonly untilMs: number;
-  /** The connected guest knows of it. */
+  /** Whether the connected guest was told about it. */
   sent: boolean;
 }
 
 /**
- * Everything that waits for one session's guest: the order to drain, agents to stop, then messages
- * in order. During a drain messages are dropped, because the controller sends them again to the
- * next guest.
+ * Everything that waits for one session's guest: the request to drain, agents to stop, then
+ * messages in order. During a drain messages are dropped, because the controller sends them again
+ * to the next guest.
  */
 export class GuestQueue {
   readonly #backpressure: Backpressure;
@@ -36,7 +36,7 @@ export class GuestQueue {
     return this.#drain !== undefined;
   }
 
-  /** Of the drain; undefined: the guest is not to drain. `nowMs` is of the monotonic clock. */
+  /** The grace of the drain; undefined without a drain. `nowMs` is of the monotonic clock. */
   graceLeftMs(nowMs: number): number | undefined {
     return this.#drain && Math.max(0, Math.ceil(this.#drain.untilMs - nowMs));
   }
@@ -47,7 +47,7 @@ export class GuestQueue {
    */
   deliver(message: Deliver, link: GuestLink | undefined): boolean {
     if (this.#drain !== undefined) {
-      // The next guest gets it anyway; this one only if the drain is cancelled.
+      // The next guest gets the message anyway; this one gets it only if the drain is cancelled.
       this.#isIncomplete = true;
       return true;
     }
@@ -64,7 +64,7 @@ export class GuestQueue {
     return true;
   }
 
-  /** No message up to this number is to be answered any more. */
+  /** Drops messages up to this number, which no longer need an answer. */
   dropSettled(upToSeq: number): void {
     this.#drop((message) => message.seq <= upToSeq);
   }
@@ -87,12 +87,12 @@ export class GuestQueue {
     this.#drain = undefined;
   }
 
-  /** The guest heard of the drain with its welcome. */
+  /** The guest's welcome contained the drain. */
   drainSent(): void {
     if (this.#drain !== undefined) this.#drain.sent = true;
   }
 
-  /** Sends as much as the link takes. */
+  /** Sends as much as the link accepts. */
   flush(link: GuestLink, nowMs: number): void {
     const drain = this.#drain;
     if (drain?.sent === false) drain.sent = link.send({ kind: 'drain', value: { graceMs: this.graceLeftMs(nowMs) ?? 0 } });

@@ -16,8 +16,8 @@ export interface Greeting {
 }
 
 /**
- * The start of a connection to a session's socket. It is closed unless its first frame is, in time,
- * the hello of that session's guest.
+ * The handshake of a connection to a session's socket. It is closed unless the first frame arrives
+ * in time and is the hello of that session's guest.
  */
 export class Handshake {
   readonly #sessionId: string;
@@ -34,8 +34,7 @@ export class Handshake {
   }
 
   /**
-   * Returns the greeting if this is a valid first frame; undefined for later frames and refused
-   * ones.
+   * Returns the hello if this is a valid first frame; undefined for later frames and refused ones.
    */
   greeting(frame: GuestFrame): Greeting | undefined {
     if (this.#isOver) return undefined;
@@ -57,7 +56,7 @@ export class Handshake {
 
   #awaitHello(): void {
     this.#timer = this.#deps.clock.after(HELLO_WITHIN_MS, () => {
-      // A paused container is silent, which is no fault.
+      // A paused container is silent, which is not a fault.
       if (this.#deps.assignment(this.#sessionId)?.desired === 'paused') this.#awaitHello();
       else this.#link.close(new Error('no hello'));
     });
@@ -71,7 +70,7 @@ function helloRefusal(sessionId: string, assignment: Assignment | undefined, fra
   return assignment === undefined ? 'its session is not assigned to this node' : undefined;
 }
 
-/** `graceMs`: the guest is to drain; undefined takes that back. */
+/** `graceMs` asks the guest to drain; undefined cancels an earlier drain. */
 export function welcome({ sessionId, generation, spec }: Assignment, settledSeq: number, graceMs: number | undefined): HostFrame {
   const agents = spec.agents.map((agent) => ({ ...agent }));
   const drain = graceMs === undefined ? null : { graceMs };

@@ -2,11 +2,11 @@ import type { Answer__Output as Answer } from '../../proto/generated/raworc/v0/A
 import type { Backpressure } from './backpressure.ts';
 import type { ReadGate } from './read-gate.ts';
 
-/** Of one session. Past these its guest is not read until something is settled. */
+/** Bounds of one session. Beyond them its guest is not read until an answer is settled. */
 const MAX_ANSWERS = 64;
 const MAX_CHARACTERS = 8 * 1024 * 1024;
 
-/** One session's answers, each kept until the controller has settled it. */
+/** One session's unsettled answers. Each is kept until the controller settles it. */
 export class KeptAnswers {
   readonly #backpressure: Backpressure;
   readonly #gate: ReadGate;

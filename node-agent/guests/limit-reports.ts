@@ -18,7 +18,7 @@ export interface LimitReportsDeps {
 }
 
 /**
- * Reports that a session met a limit, at most once a minute for each, however often its guest
+ * Reports that a session reached a limit, at most once a minute per limit, even if its guest
  * repeats it or restarts.
  */
 export class LimitReports {

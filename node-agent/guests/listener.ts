@@ -6,17 +6,14 @@ export type GuestLink = Link<HostFrame, GuestFrame>;
 
 /** Listens for guests, one socket per session. Unix sockets in production. */
 export interface GuestListener {
-  /**
-   * Lets the session's guest connect. Resolves to the directory to mount. A second call changes
-   * nothing.
-   */
+  /** Lets the session's guest connect. Resolves to the directory to mount. Idempotent. */
   open(sessionId: string): Promise<string>;
   isOpen(sessionId: string): boolean;
-  /** Lets nobody connect any more and removes the directory. The caller closes open connections. */
+  /** Accepts no more connections and removes the directory. The caller closes open connections. */
   close(sessionId: string): Promise<void>;
-  /** Sessions that have a directory, whether or not guests can connect. */
+  /** Returns the sessions that have a directory, even if guests cannot connect. */
   left(): Promise<readonly string[]>;
-  /** Stops listening for all sessions; directories stay for the next start. */
+  /** Stops listening for all sessions. Directories stay for the next start. */
   closeAll(): Promise<void>;
   /** Set once, before the first session is listened for. */
   onGuest(listener: (sessionId: string, link: GuestLink) => void): void;

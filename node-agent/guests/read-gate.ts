@@ -1,19 +1,20 @@
 import type { GuestLink } from './listener.ts';
 
 /**
- * Why a guest is paused: its rate, its session's or the node's unsettled answers, or a full outbox.
+ * Reasons to pause a guest: its rate, its session's or the node's unsettled answers, or a full
+ * outbox.
  */
 export type PauseReason = 'pace' | 'session-answers' | 'node-answers' | 'outbox';
 
 /**
- * Decides whether one session's guest is read: only while nothing speaks against it, on whichever
- * connection.
+ * Reads one session's guest only while there is no reason to pause it. Reasons outlive its
+ * connections.
  */
 export class ReadGate {
   readonly #reasons = new Set<PauseReason>();
   #link: GuestLink | undefined;
 
-  /** From now on the gate is that connection's; undefined: there is none. */
+  /** Applies the gate to that connection; undefined if the guest disconnected. */
   attach(link: GuestLink | undefined): void {
     this.#link = link;
     if (this.#reasons.size > 0) link?.pause();

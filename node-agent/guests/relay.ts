@@ -25,23 +25,23 @@ export interface RelayDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics?: Metrics | undefined;
-  /** Undefined when this session is not assigned (any more). */
+  /** Undefined if this session is not, or no longer, assigned. */
   assignment(sessionId: string): Assignment | undefined;
   /** Its guest connected or disconnected. */
   guestChanged(sessionId: string): void;
-  /** Its guest has finished, as it was asked to. */
+  /** Its guest has finished draining. */
   drained(sessionId: string): void;
-  /** Messages were dropped that the controller must send again: report the session again. */
+  /** The controller must send dropped messages again: report the session again. */
   messagesLost(sessionId: string): void;
-  /** Its guest will not open a byte stream. */
+  /** Its guest refused to open a byte stream. */
   streamRefused?(sessionId: string, refusal: StreamRefused): void;
 }
 
 /**
  * Relays between guests and the controller. Each guest frame is stamped with its own session and
  * the present generation, so a guest can speak for no other session. Answers are kept until the
- * controller has settled them; the two ends repeat everything else. Secrets pass through and are
- * never stored.
+ * controller has settled them; everything else is repeated by the guest and the controller. Secrets
+ * pass through and are never stored.
  */
 export class Relay {
   readonly #deps: RelayDeps;
@@ -76,7 +76,7 @@ export class Relay {
     return this.#sessions.get(sessionId)?.link !== undefined;
   }
 
-  /** What its guest last reported of itself. */
+  /** What its guest last reported about itself. */
   guestState(sessionId: string): Pick<RelayedSession, 'acceptedSeq' | 'life'> {
     return this.#sessions.get(sessionId) ?? { acceptedSeq: 0, life: 0 };
   }
@@ -124,13 +124,14 @@ export class Relay {
     if (settled.messageId === '') return;
     const session = this.#sessions.get(settled.sessionId);
     session?.answers.settle(settled.messageId);
-    // A guest that does not take it repeats its answer when it reconnects, and is then told again.
+    // If the guest's link is full, the guest repeats its answer when it reconnects, and this is
+    // sent again.
     session?.link?.send({ kind: 'settled', value: settled });
   }
 
   /**
-   * No message up to this number awaits an answer: the guest, now or once it connects, starts none
-   * of them.
+   * No message up to this number awaits an answer, so the guest must start none of them. Applies to
+   * the current guest or the next one.
    */
   settledUpTo(sessionId: string, seq: number): void {
     const assignment = this.#deps.assignment(sessionId);
@@ -139,7 +140,7 @@ export class Relay {
     session.settledSeq = seq;
     session.queue.dropSettled(seq);
     this.#requestDropped(sessionId, session);
-    // A guest that does not take it learns it from its next welcome.
+    // If the guest's link is full, the guest gets it with its next welcome.
     session.link?.send({ kind: 'settled', value: { sessionId, messageId: '', upToSeq: seq } });
   }
 
@@ -154,13 +155,15 @@ export class Relay {
     }
   }
 
-  /** Asks the guest to open a byte stream. Returns false if it is absent or cannot. */
+  /**
+   * Asks the guest to open a byte stream. Returns false if it is absent or does not support them.
+   */
   openStream(open: OpenStream): boolean {
     const session = this.#sessions.get(open.sessionId);
     return session?.takesStreams === true && session.link?.send({ kind: 'openStream', value: open }) === true;
   }
 
-  /** To the guest that has asked for them, and to no other place. */
+  /** Sends secrets to the guest that requested them, and nowhere else. */
   secrets(secrets: Secrets): void {
     const { sessionId, version } = secrets;
     if (!this.#secretRequests.answered(sessionId, version)) return;
@@ -168,12 +171,17 @@ export class Relay {
     if (link?.send({ kind: 'secrets', value: secrets }) === false) this.#secretRequests.missed(sessionId, version);
   }
 
-  /** Whether its guest was asked to drain and not to continue, even by an old ledger. */
+  /**
+   * Returns whether its guest has an uncancelled request to drain, even from an outdated ledger.
+   */
   isDraining(sessionId: string): boolean {
     return this.#sessions.get(sessionId)?.queue.isDraining === true;
   }
 
-  /** The guest, now or once it connects, is to take nothing more and to finish within the grace. */
+  /**
+   * Tells the guest, now or when it connects, to accept no more messages and to finish within the
+   * grace period.
+   */
   startDrain(sessionId: string, graceMs: number): void {
     const session = this.#session(sessionId);
     const nowMs = this.#deps.clock.monotonic();
@@ -192,22 +200,24 @@ export class Relay {
   }
 
   /**
-   * A new stream begins. Nothing is repeated before `resend`, so that no new answer overtakes an
-   * old one.
+   * A new stream has started. Nothing is repeated before `resend`, so that no new answer overtakes
+   * an old one.
    */
   hold(): void {
     this.#answers.hold();
     this.#secretRequests.hold();
   }
 
-  /** Sends again what the new stream may lack, once the controller has sent all assignments. */
+  /**
+   * Sends again what the new stream can lack. Called once the controller has sent all assignments.
+   */
   resend(): void {
     this.#answers.resend([...this.#sessions].map(([sessionId, { answers }]) => [sessionId, answers] as const));
     this.#secretRequests.resend();
     this.#workers.resend();
   }
 
-  /** The session's container is gone for good, or the session is. */
+  /** The session's container, or the session itself, is gone for good. */
   forget(sessionId: string): void {
     const session = this.#sessions.get(sessionId);
     if (session === undefined) return;
@@ -230,8 +240,8 @@ export class Relay {
     session.life = hello.life;
     session.takesStreams = hello.streams;
     session.settledSeq = Math.max(session.settledSeq, assignment.settledSeq);
-    // Before the controller has spoken, the drain may be outdated; the guest still takes no new
-    // work.
+    // Until the controller has sent assignments, the drain can be outdated. The guest still accepts
+    // no new work.
     if (assignment.desired === 'suspended' && !session.queue.isDraining) session.queue.startDrain(nowMs + assignment.graceMs);
     link.send(welcome(assignment, session.settledSeq, session.queue.graceLeftMs(nowMs)));
     session.queue.drainSent();
@@ -275,7 +285,7 @@ export class Relay {
         return this.#limits.report({ ...frame.value, sessionId });
       case 'delta':
         return void outbox.pass({ kind: 'delta', value: { ...frame.value, sessionId } });
-      case 'log': // of a guest that started before byte streams existed
+      case 'log': // from a guest that started before byte streams existed
         return;
       default:
         frame satisfies never;

@@ -7,15 +7,17 @@ import { KeptAnswers } from './kept-answers.ts';
 import type { GuestLink } from './listener.ts';
 import { ReadGate } from './read-gate.ts';
 
-/** What the relay remembers of one session. It outlives its guest's connections. */
+/** The relay's state of one session. It outlives its guest's connections. */
 export class RelayedSession {
   /** The highest seq that its guest has confirmed as durable. */
   acceptedSeq = 0;
-  /** Of the guest's memory, as the guest counts. */
+  /** The life of the guest's memory, as the guest counts it. */
   life = 0;
   /** A guest that started before byte streams existed does not understand a request for one. */
   takesStreams = false;
-  /** No message up to this number is to be answered: its guest knows, or will with its welcome. */
+  /**
+   * No message up to this number needs an answer. The guest knows, or learns it from its welcome.
+   */
   settledSeq = 0;
   readonly gate = new ReadGate();
   readonly queue: GuestQueue;
@@ -33,7 +35,7 @@ export class RelayedSession {
     this.answers = new KeptAnswers(backpressure, this.gate);
   }
 
-  /** To its guest, once that was welcomed. */
+  /** The link to its guest, once welcomed. */
   get link(): GuestLink | undefined {
     return this.#link;
   }
@@ -50,7 +52,7 @@ export class RelayedSession {
     this.queue.disconnected();
   }
 
-  /** Charges a frame to its guest's rate. True if the guest is paused for a while from now on. */
+  /** Charges a frame to its guest's rate. Returns true if this pauses the guest. */
   charge(frame: GuestFrame): boolean {
     const restMs = this.#pace.heard(frame, this.#clock.monotonic());
     if (restMs === 0 || this.#resting !== undefined) return false;

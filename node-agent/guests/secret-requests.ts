@@ -1,8 +1,11 @@
 import type { Clock, Timer } from '../../seams/clock.ts';
 
-/** Answers are large: more of them at once could overflow the controller's stream. */
+/**
+ * Most concurrent requests: answers are large, and more of them could overflow the controller's
+ * stream.
+ */
 const UNDER_WAY = 2;
-/** After a refusal, or an answer that the guest had no room for. */
+/** Delay after a refusal, or after an answer that did not fit into the guest's link. */
 const REST_MS = 5_000;
 
 interface Wanted {
@@ -13,9 +16,9 @@ interface Wanted {
 /**
  * Guests that wait for their space's secrets. No secret is kept here.
  *
- * 1. A few are requested at a time, each until it is answered: again on each new stream, and some
- *    time after a refusal.
- * 2. The controller answers each request, if only with a refusal, or its stream ends.
+ * 1. A few requests are sent at a time. Each is repeated on a new stream, and some time after a
+ *    refusal, until it is answered.
+ * 2. The controller answers each request, even if only with a refusal, unless its stream ends.
  */
 export class SecretRequests {
   readonly #clock: Clock;
@@ -29,7 +32,7 @@ export class SecretRequests {
     this.#ask = ask;
   }
 
-  /** Its guest has a message that names this version. */
+  /** Its guest has a message that needs this version. */
   want(sessionId: string, version: number): void {
     this.forget(sessionId);
     this.#wanted.set(sessionId, { version, rest: undefined });
@@ -37,8 +40,8 @@ export class SecretRequests {
   }
 
   /**
-   * Whether this answers what the guest waits for; 0 is a refusal. It counts as delivered unless
-   * `missed` is called.
+   * Returns whether this is the version that the guest waits for; 0 is a refusal. It counts as
+   * delivered unless `missed` is called.
    */
   answered(sessionId: string, version: number): boolean {
     this.#asked.delete(sessionId);
@@ -50,7 +53,7 @@ export class SecretRequests {
     return isMeant;
   }
 
-  /** To be asked for again in a while. */
+  /** The answer was not delivered: request it again later. */
   missed(sessionId: string, version: number): void {
     this.forget(sessionId);
     const rest = this.#clock.after(REST_MS, () => this.want(sessionId, version));
@@ -63,7 +66,7 @@ export class SecretRequests {
     this.#wanted.delete(sessionId);
   }
 
-  /** A new stream begins: requests on the old one stay unanswered. */
+  /** A new stream has started: requests on the old one stay unanswered. */
   hold(): void {
     this.#holding = true;
     this.#asked.clear();

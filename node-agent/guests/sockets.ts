@@ -14,13 +14,18 @@ import type { GuestLink, GuestListener } from './listener.ts';
 /** The kernel silently cuts a longer name, and two sessions could then share a socket. */
 const PATH_BYTES = 107;
 const NAME = 'guest.sock';
-/** Written to one guest and not read yet: the relay holds the rest, within one bound for all. */
+/** Bytes written to one guest and not read yet. The relay keeps the rest, within a common bound. */
 const GUEST_QUEUE_BYTES = 1024 * 1024;
-/** The guest's control connection, older ones that are just ending, and byte streams. */
+/**
+ * Most connections of a guest: its control connection, older ones that are ending, and byte
+ * streams.
+ */
 const CONNECTIONS_AT_ONCE = 8 + MAX_STREAMS.ofSession;
 
 export interface SocketOptions {
-  /** On the host, of this node agent alone. Short: see {@link PATH_BYTES}. */
+  /**
+   * A directory on the host that only this node agent uses. Must be short, see {@link PATH_BYTES}.
+   */
   readonly runDirectory: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -38,7 +43,7 @@ export class Sockets implements GuestListener {
   #guest: (sessionId: string, link: GuestLink) => void = (_, link) => link.close();
   #stream: (sessionId: string, link: StreamLink) => void = (_, link) => link.close();
 
-  /** Throws when the run directory is too long for a socket's name. */
+  /** Throws if the run directory is too long for a socket's name. */
   constructor(options: SocketOptions) {
     this.#options = options;
     const longest = join(options.runDirectory, '0'.repeat(32), NAME);
@@ -89,7 +94,7 @@ export class Sockets implements GuestListener {
     await mkdir(this.#options.runDirectory, { recursive: true, mode: 0o700 });
     await mkdir(directory, { recursive: true, mode: 0o700 });
     await chmod(directory, 0o700);
-    // Left by a node agent that was killed. Nobody else listens in this node's directory.
+    // A killed node agent left it. Nobody else listens in this node's directory.
     await rm(path, { force: true });
     const { clock } = this.#options;
     const server = createServer((socket) => {

@@ -127,7 +127,7 @@ export class Certificate {
     while (!this.#ending.signal.aborted) {
       if (!this.#isRefused) await this.#pause(this.#renewAtMonotonic - clock.monotonic());
       if (this.#ending.signal.aborted) return;
-      // Woken by a refusal, or because renewal is due.
+      // Runs after a refusal, or when renewal is due.
       if (this.#isRefused || clock.monotonic() >= this.#renewAtMonotonic) await this.#renew();
     }
   }
@@ -167,7 +167,7 @@ export class Certificate {
         const isTimely = clock.monotonic() < this.#renewAtMonotonic;
         if (this.#isRefused && isTimely) {
           this.#isRefused = false;
-          // The dialler is refused again soon, and then triggers the next attempt.
+          // The dialer will soon be refused again, which triggers the next attempt.
           return pause(clock, RETRY_EXPIRED_MS * (0.5 + random.fraction() / 2), this.#ending.signal);
         }
         if (isHandshake(error)) road = road === 'tls' ? 'join' : 'tls';

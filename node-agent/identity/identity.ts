@@ -33,7 +33,7 @@ export const identityFiles = (directory: string) => ({
   pendingKey: join(directory, 'node.key.joining'),
   ca: join(directory, 'ca.crt'),
   description: join(directory, 'identity.json'),
-  /** Written last: the other files count only with it. */
+  /** Written last: the other files are valid only together with it. */
   certificate: join(directory, 'node.crt'),
 });
 

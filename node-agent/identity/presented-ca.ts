@@ -13,8 +13,8 @@ export interface ProbeOptions {
 /**
  * Returns the CA with that hash (SHA-256 of the DER, hex) from the chain that a controller
  * presents, or undefined. Nothing is sent beyond the TLS greeting, and nothing is trusted: TLS
- * checks the rest when the CA is used as a root. Rejects with the system's error when no TLS
- * connection comes about.
+ * checks the rest when the CA is used as a root. Rejects with the system's error if no TLS
+ * connection can be established.
  */
 export function presentedCa(address: string, caHash: string, { clock, signal }: ProbeOptions): Promise<X509Certificate | undefined> {
   const at = address.lastIndexOf(':');

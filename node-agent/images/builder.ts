@@ -62,7 +62,7 @@ export class Builder {
     this.#working.add(working);
   }
 
-  /** Call this on each new stream. */
+  /** Reports the results of recent builds again. Call it on each new stream. */
   resend(): void {
     for (const report of this.#builds.values()) this.#deps.report(report);
   }

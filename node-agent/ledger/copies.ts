@@ -4,20 +4,20 @@ import type { SessionEntry } from './ledger-record.ts';
 
 interface Copy {
   readonly from: string;
-  /** Still to be made, as far as is wanted. */
+  /** The assignment still requires the copy. */
   readonly due: boolean;
-  /** Undefined: not begun, or known to have ended. */
+  /** Undefined if it has not begun, or its outcome is known. */
   readonly state: 'begun' | 'holding' | undefined;
 }
 
 /**
- * Which sessions of this node are to begin as copies of which, and which sources are at rest.
- * Sessions concerned by a change are called. There are few copies at any time, whatever the number
- * of sessions.
+ * Tracks which sessions of this node must become copies of which, and which sources are settled.
+ * Notifies the sessions affected by a change. At any time there are few copies, even with many
+ * sessions.
  */
 export class Copies {
   readonly #copies = new Map<string, Copy>();
-  /** Held sources that are at rest; all others are moving. */
+  /** Sources that are settled, with their state. All others are changing. */
   readonly #atRest = new Map<string, SourceState>();
   #changed: (sessionId: string) => void = () => undefined;
 
@@ -26,14 +26,14 @@ export class Copies {
   }
 
   /**
-   * `changed` is called with a source when its copies change, and with its copies when it comes to
-   * rest.
+   * `changed` is called with a source when its copies change, and with the copies when their source
+   * is settled.
    */
   onChange(changed: (sessionId: string) => void): void {
     this.#changed = changed;
   }
 
-  /** Takes what the ledger now remembers of a session. */
+  /** Updates from the ledger's current state of a session. */
   update(sessionId: string, entry: SessionEntry | undefined): void {
     const before = this.#copies.get(sessionId);
     const after = entry && copyIn(entry);
@@ -47,17 +47,17 @@ export class Copies {
     }
   }
 
-  /** The session whose volume it begins as a copy of, until it has or was given up. */
+  /** Returns the session whose volume it must copy, until the copy is complete or has failed. */
   sourceOf(sessionId: string): string | undefined {
     return this.#copies.get(sessionId)?.from;
   }
 
-  /** How the volume stands that the session begins as a copy of. */
+  /** Returns the state of the volume that the session must copy. */
   sourceState(sessionId: string): SourceState {
     return this.#atRest.get(this.sourceOf(sessionId) ?? '') ?? 'moving';
   }
 
-  /** What a session is as a source, as of now. */
+  /** Records the state of a session as a source. */
   setSource(sessionId: string, state: SourceState): void {
     if (state === (this.#atRest.get(sessionId) ?? 'moving')) return;
     if (state === 'moving') {
@@ -76,7 +76,7 @@ export class Copies {
     return this.#copies.get(sessionId)?.state;
   }
 
-  /** What others still want of its volume. */
+  /** Returns what other sessions still need from its volume. */
   of(sessionId: string): 'due' | 'under-way' | undefined {
     let found: 'due' | undefined;
     for (const { from, due, state } of this.#copies.values()) {
@@ -89,7 +89,7 @@ export class Copies {
 }
 
 function copyIn({ assignment, volumeCreated, hadVolume, copyingFrom, copyHolds }: SessionEntry): Copy | undefined {
-  // A removed copy that a restored backup brings back had its life. A new copy would begin another.
+  // A restored backup can bring back a removed session. Its copy was made once and is not repeated.
   const isOver = hadVolume === true && assignment?.spec.volumeExpected === true;
   const due = assignment?.copyFrom !== undefined && volumeCreated === undefined && !isOver;
   const from = copyingFrom ?? assignment?.copyFrom;

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { open } from 'node:fs/promises';
 
-/** A lock that ends when it is closed or its process ends. */
+/** A lock that is released when it is closed or its process ends. */
 export interface FileLock {
   close(): Promise<void>;
 }

@@ -6,7 +6,7 @@ const whole = z.number().int().nonnegative();
 
 const limits = z.object({ cpuMillis: whole, memoryBytes: whole, diskBytes: whole, processes: whole });
 
-/** A create under way, with everything needed to repeat it. */
+/** A create in progress, with everything needed to repeat it. */
 const create = z.object({ generation: whole, space: z.string(), image: z.string(), limits });
 
 const assignment = z.object({
@@ -29,7 +29,10 @@ const assignment = z.object({
   copyFrom: z.string().optional(),
 });
 
-/** When a container ended unasked, by the wall clock, oldest first, and how it ended last. */
+/**
+ * When a container exited without a request, by the wall clock, oldest first, and how it last
+ * exited.
+ */
 const ends = z.object({ at: z.array(whole).max(100), last: z.string() });
 
 const record = z.discriminatedUnion('kind', [
@@ -37,30 +40,30 @@ const record = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('boot'), boot: whole, incarnation: whole }),
   z.object({ kind: z.literal('epoch'), epoch: whole }),
   z.object({ kind: z.literal('assign'), assignment }),
-  /** No longer assigned; what exists of it stays. */
+  /** No longer assigned. Its container and volume stay. */
   z.object({ kind: z.literal('unassign'), sessionId: z.string() }),
   z.object({ kind: z.literal('tombstone'), sessionId: z.string(), upToGeneration: whole }),
-  /**
-   * The tombstone up to that generation was carried out; `hadVolume`: a whole volume was removed.
-   */
+  /** The removal up to that generation is complete. `hadVolume`: a complete volume was removed. */
   z.object({ kind: z.literal('removed'), sessionId: z.string(), upToGeneration: whole, hadVolume: z.boolean().default(false) }),
   z.object({ kind: z.literal('create-begun'), sessionId: z.string(), create }),
   z.object({ kind: z.literal('create-ended'), sessionId: z.string() }),
   z.object({ kind: z.literal('volume-made'), sessionId: z.string(), generation: whole }),
-  /** The id of its disk, of that generation: no other is taken for it. */
+  /**
+   * The id of its disk, created at that generation. A disk with another id is not the session's.
+   */
   z.object({ kind: z.literal('disk'), sessionId: z.string(), disk: z.string(), generation: whole }),
-  /** The user id of its agents, for as long as anything of it is here. */
+  /** The user id of its agents, as long as anything of the session is on this node. */
   z.object({ kind: z.literal('uid'), sessionId: z.string(), uid: whole }),
-  /** The user id that was given last, to a session that is still here or not. */
+  /** The last assigned user id, even if its session no longer exists. */
   z.object({ kind: z.literal('newest-uid'), uid: whole }),
-  /** Its volume is being made a copy of the other's, */
+  /** Its volume is becoming a copy of `from`'s. */
   z.object({ kind: z.literal('copy-begun'), sessionId: z.string(), from: z.string() }),
-  /** on which nothing may run for as long as this holds. */
+  /** Nothing can run on the volume of `from` while `holds` is true. */
   z.object({ kind: z.literal('copy-holds'), sessionId: z.string(), holds: z.boolean() }),
   z.object({ kind: z.literal('copy-ended'), sessionId: z.string() }),
-  /** Its container is, or is not any more, frozen for a copy of its volume. */
+  /** Whether its container is frozen for a copy of its volume. */
   z.object({ kind: z.literal('frozen'), sessionId: z.string(), frozen: z.boolean() }),
-  /** All that count, until the session is given up. */
+  /** All exits that count, until the session fails. */
   z.object({ kind: z.literal('ends'), sessionId: z.string(), ends }),
 ]);
 
@@ -72,22 +75,22 @@ export interface Ends {
   readonly last: string;
 }
 
-/** Several records that are true together or not at all. */
+/** Several records, applied together or not at all. */
 export function encodeRecords(records: readonly LedgerRecord[]): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(records));
 }
 
-/** Throws for what this version did not write: a ledger is never guessed at. */
+/** Throws for anything that this version did not write: guessing could destroy data. */
 export function decodeRecords(bytes: Uint8Array): LedgerRecord[] {
   return z.array(record).parse(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)));
 }
 
 export interface SessionEntry {
   readonly assignment?: Assignment;
-  /** The newest, carried out or not. */
+  /** The newest tombstone, even if its removal is complete. */
   readonly tombstone?: number;
   readonly removedUpTo?: number;
-  /** A volume of it was made here once, and removed. */
+  /** Its volume was created on this node once, and removed. */
   readonly hadVolume?: true;
   readonly creating?: Create;
   readonly volumeCreated?: number;
@@ -105,13 +108,13 @@ export interface LedgerState {
   incarnation: number;
   epoch: number;
   newestUid?: number;
-  /** Oldest touched first. */
+  /** Least recently changed first. */
   readonly sessions: Map<string, SessionEntry>;
 }
 
 export const emptyLedger = (): LedgerState => ({ boot: 0, incarnation: 0, epoch: 0, sessions: new Map() });
 
-/** Applies one record, when read at the start and when written later. */
+/** Applies one record, both at the start and after each write. */
 export function applyRecord(state: LedgerState, record: LedgerRecord): void {
   switch (record.kind) {
     case 'boot':
@@ -141,7 +144,7 @@ export function applyRecord(state: LedgerState, record: LedgerRecord): void {
     case 'removed':
       change(state, record.sessionId, ({ volumeCreated, disk, uid, frozen: _, ...entry }) => ({
         ...entry,
-        // A session that is assigned again may have a container already.
+        // A session that is assigned again can already have a container.
         ...(uid !== undefined && entry.assignment !== undefined ? { uid } : {}),
         ...(disk !== undefined && disk.generation > record.upToGeneration ? { disk } : {}),
         ...(volumeCreated !== undefined && volumeCreated > record.upToGeneration ? { volumeCreated } : {}),
@@ -189,8 +192,8 @@ export function applyRecord(state: LedgerState, record: LedgerRecord): void {
 }
 
 /**
- * Only a recovery of a failed session resets its ends; a pause or a suspend does not. A node that
- * was away may not have heard of the failure.
+ * Only the recovery of a failed session resets its exits; a pause or suspend does not. A node that
+ * was away can have missed the failure: then running again after too many exits is a recovery.
  */
 function forgetsEnds(before: Assignment | undefined, after: Assignment, { at }: Ends): boolean {
   return after.desired === 'failed' || (before?.desired === 'running' && after.desired === 'running' && at.length >= ENDS_BORNE);

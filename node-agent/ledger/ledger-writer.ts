@@ -11,7 +11,7 @@ export interface LedgerWriterDeps {
   apply(records: readonly LedgerRecord[]): void;
   /** Yields the fewest records equal to all that were applied. */
   snapshot(): Iterable<LedgerRecord>;
-  /** A snapshot costs as much as there are sessions: it is due after as many records. */
+  /** A snapshot's cost grows with the number of sessions, so it is due after as many records. */
   sessions(): number;
 }
 
@@ -21,7 +21,7 @@ interface Write {
   readonly reject: (error: unknown) => void;
 }
 
-/** Appends records to the journal, waiting ones together in one block, and compacts it. */
+/** Appends records to the journal and compacts it. Records that wait share a block. */
 export class LedgerWriter {
   readonly #deps: LedgerWriterDeps;
   readonly #waiting: Write[] = [];
@@ -32,12 +32,12 @@ export class LedgerWriter {
     this.#deps = deps;
   }
 
-  /** Resolves once they are durable and applied; several blocks where there are many. */
+  /** Resolves once the records are durable and applied. Many records take several blocks. */
   async writeAll(records: readonly LedgerRecord[]): Promise<void> {
     for (let at = 0; at < records.length; at += RECORDS_PER_BLOCK) await this.write(...records.slice(at, at + RECORDS_PER_BLOCK));
   }
 
-  /** The same in one block: all of them or none. */
+  /** Like `append`, but in one block: all records or none. */
   write(...records: readonly LedgerRecord[]): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ records, resolve, reject });
@@ -78,7 +78,7 @@ export class LedgerWriter {
       }
       for (const write of writes) write.resolve();
     }
-    // In the turn in which nothing waits: the next write begins a flush of its own.
+    // Reset in the turn in which nothing waits, so that the next write starts its own flush.
     this.#flushing = undefined;
   }
 }

@@ -18,12 +18,12 @@ import { LedgerWriter } from './ledger-writer.ts';
 export type { Ends };
 
 /**
- * Everything the node agent must know after a power cut. A change is visible only once it is
- * durable, and then its method resolves.
+ * Everything that the node agent must remember across a power cut. A change becomes visible once it
+ * is durable; then its method resolves.
  */
 export class Ledger {
   readonly #state: LedgerState;
-  /** Which volumes are to be made copies of which: a fold over the state. */
+  /** Which volumes must become copies of which. Derived from the state. */
   readonly copies: Copies;
   readonly #writer: LedgerWriter;
 
@@ -52,12 +52,12 @@ export class Ledger {
     return ledger;
   }
 
-  /** Grows with each start of this node agent. */
+  /** Increases with each start of this node agent. */
   get boot(): number {
     return this.#state.boot;
   }
 
-  /** The newest epoch heard of; 0 when none. */
+  /** The newest known epoch; 0 if none. */
   get epoch(): number {
     return this.#state.epoch;
   }
@@ -86,7 +86,7 @@ export class Ledger {
     };
   }
 
-  /** Removals still under way. */
+  /** Removals in progress. */
   openTombstones(): Tombstone[] {
     const open: Tombstone[] = [];
     for (const [sessionId, entry] of this.#state.sessions) {
@@ -96,7 +96,7 @@ export class Ledger {
     return open;
   }
 
-  /** Whether anything is still to be done or kept for this session. */
+  /** Returns whether anything remains to be done or remembered for this session. */
   isLive(sessionId: string): boolean {
     const entry = this.#state.sessions.get(sessionId);
     if (entry === undefined) return false;
@@ -133,7 +133,7 @@ export class Ledger {
     return taken;
   }
 
-  /** Ends all assignments but those named. Returns the sessions that lost theirs. */
+  /** Removes all assignments except these. Returns the sessions that lost theirs. */
   async unassignBeyond(named: ReadonlySet<string>): Promise<readonly string[]> {
     const gone: string[] = [];
     for (const [sessionId, entry] of this.#state.sessions)
@@ -149,7 +149,7 @@ export class Ledger {
     return sum;
   }
 
-  /** Of its container, without being asked, since the session was last given up. */
+  /** Returns the unrequested exits of its container since the session last failed. */
   ends(sessionId: string): Ends | undefined {
     return this.#state.sessions.get(sessionId)?.ends;
   }
@@ -158,12 +158,12 @@ export class Ledger {
     await this.#writer.write({ kind: 'ends', sessionId, ends: { ...ends, at: [...ends.at] } });
   }
 
-  /** The create that was begun and whose end is not known. */
+  /** Returns the create with an unknown outcome, if any. */
   creating(sessionId: string): Create | undefined {
     return this.#state.sessions.get(sessionId)?.creating;
   }
 
-  /** Returns what to create at this generation: the begun create, if it is of the same. */
+  /** Returns what to create at this generation: the pending create, if it is of this generation. */
   toCreate(sessionId: string, generation: number): Create | undefined {
     const begun = this.creating(sessionId);
     if (begun?.generation === generation) return begun;
@@ -179,7 +179,10 @@ export class Ledger {
     if (this.#state.sessions.get(sessionId)?.creating !== undefined) await this.#writer.write({ kind: 'create-ended', sessionId });
   }
 
-  /** The id of the session's disk; undefined where none was made, or before this version. */
+  /**
+   * Returns the id of the session's disk; undefined if it has none, or was created by an earlier
+   * version.
+   */
   disk(sessionId: string): string | undefined {
     return this.#state.sessions.get(sessionId)?.disk?.id;
   }
@@ -188,17 +191,17 @@ export class Ledger {
     if (this.disk(sessionId) !== disk) await this.#writer.write({ kind: 'disk', sessionId, disk, generation });
   }
 
-  /** Of the session's agents; undefined where none was given yet. */
+  /** Returns the user id of the session's agents; undefined if none is assigned yet. */
   uid(sessionId: string): number | undefined {
     return this.#state.sessions.get(sessionId)?.uid;
   }
 
-  /** In use. */
+  /** Returns the user ids in use. */
   *uids(): Iterable<number> {
     for (const { uid } of this.#state.sessions.values()) if (uid !== undefined) yield uid;
   }
 
-  /** The last id given; undefined before the first. */
+  /** Returns the last assigned user id; undefined before the first. */
   get newestUid(): number | undefined {
     return this.#state.newestUid;
   }
@@ -220,7 +223,7 @@ export class Ledger {
     if ((this.copies.stateOf(sessionId) === 'holding') !== holds) await this.#writer.write({ kind: 'copy-holds', sessionId, holds });
   }
 
-  /** It counts for nothing. */
+  /** The copy's content is discarded. */
   async copyEnded(sessionId: string): Promise<void> {
     if (this.#state.sessions.get(sessionId)?.copyingFrom !== undefined) await this.#writer.write({ kind: 'copy-ended', sessionId });
   }

@@ -14,8 +14,8 @@ export interface AttemptsDeps extends Pick<Host, 'clock' | 'log'> {
 }
 
 /**
- * Judges the engine's answers to one session's steps: done, to be tried again, to be waited for, or
- * failed at this generation.
+ * Interprets the engine's results of one session's steps: done, retry, wait, or failed at this
+ * generation.
  */
 export class Attempts {
   readonly #sessionId: string;
@@ -24,8 +24,8 @@ export class Attempts {
   #notBeforeMs = 0;
   #failed: Failed | undefined;
   /**
-   * In a row. An arriving image wakes the session; the growing delay is for an arrival that went
-   * unnoticed.
+   * Consecutive checks for a missing image. Its arrival wakes the session; the growing delay covers
+   * an arrival that went unnoticed.
    */
   #imageMisses = 0;
   #goneImage: { readonly image: string; readonly reason: string } | undefined;
@@ -39,7 +39,7 @@ export class Attempts {
     return this.#failed;
   }
 
-  /** Fails the session at its present generation. */
+  /** Fails the session at its current generation. */
   fail(reason: string): void {
     const generation = this.#deps.ledger.assignment(this.#sessionId)?.generation;
     if (generation === undefined) return;
@@ -64,7 +64,7 @@ export class Attempts {
   }
 
   /**
-   * False if the session must be left alone until it is woken. Throws for what is tried again
+   * Returns false if the session has nothing to do until it is woken. Throws for a step to retry
    * later.
    */
   judge(outcome: Outcome): boolean {
@@ -88,8 +88,8 @@ export class Attempts {
   }
 
   /**
-   * Delays the next try, whatever happens, because the failure may be what happened. One too many
-   * is final, and later ones count anew.
+   * Delays the next attempt even if the session is woken, because the failure itself can have
+   * caused the wake-up. After the last allowed failure the session fails, and the count restarts.
    */
   #engineFailed(reason: string): true {
     this.#failures += 1;
@@ -101,8 +101,8 @@ export class Attempts {
   }
 
   /**
-   * An image can be built again, so a session fails for its lack only when the controller reports
-   * that nothing can bring it back.
+   * A missing image can be rebuilt, so the session fails only when the controller reports that it
+   * cannot.
    */
   #awaitImage(image: string): boolean {
     const gone = this.#goneImage;

@@ -11,13 +11,13 @@ const NO_UID =
 export interface CreateDeps extends Pick<Host, 'driver' | 'listener' | 'ledger'> {
   readonly uids: Uids;
   readonly calls: Calls;
-  /** This node's maximum for one session, whatever the controller says. */
+  /** This node's maximum for one session, which lowers the controller's limits. */
   most(): Most;
 }
 
 /**
- * Creates one session's volume or container, journalled before the call. Resolves to undefined when
- * the ledger no longer knows what to create.
+ * Creates one session's volume or container. The ledger records it before the call. Resolves to
+ * undefined if the ledger no longer has anything to create.
  */
 export async function create(
   what: 'volume' | 'container',

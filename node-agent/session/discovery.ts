@@ -10,7 +10,7 @@ import type { Host } from '../host.ts';
 import { endStrayCopies } from '../volumes/jobs.ts';
 import type { Sessions } from './sessions.ts';
 
-/** A regular list finds what no event reported. */
+/** Interval of listings, which find what no event reported. */
 const LIST_EVERY_MS = 60_000;
 
 export interface DiscoveryDeps extends Pick<Host, 'driver' | 'listener' | 'ledger' | 'clock' | 'log'> {
@@ -19,14 +19,14 @@ export interface DiscoveryDeps extends Pick<Host, 'driver' | 'listener' | 'ledge
   readonly outbox: Outbox;
   readonly conditions: Conditions;
   readonly listEveryMs?: number | undefined;
-  /** Calls the engine outside the turns of sessions. */
+  /** Calls the engine without waiting for a session's turn. */
   call<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T>;
 }
 
 /**
- * Learns what the engine has and hands each session its part: from events, and from a list at the
- * start, after each break and from time to time. Lists run one at a time, and each kind waits at
- * most once.
+ * Finds out what the engine has, and passes each session its part. Sources are events, and listings
+ * at the start, after each interruption and from time to time. Listings run one at a time, with at
+ * most one of each kind waiting.
  */
 export class Discovery {
   readonly #deps: DiscoveryDeps;
@@ -52,13 +52,13 @@ export class Discovery {
     return this.#images;
   }
 
-  /** Resolves when each existing session knows what the engine has of it. */
+  /** Resolves when each existing session has received its part of a first listing. */
   async begin(): Promise<void> {
     await this.#listEverything();
     this.#events = this.#deps.driver.watch((change) => this.#changed(change));
   }
 
-  /** Lists everything from time to time from now on, and watches whether the engine answers. */
+  /** Starts the regular listings and the watch on whether the engine answers. */
   start(): void {
     this.#listLater();
     this.#engineWatch.start();
@@ -108,7 +108,7 @@ export class Discovery {
     });
   }
 
-  /** The next list makes up for one that fails. */
+  /** The next listing makes up for one that fails. */
   #list(what: 'images' | 'everything'): void {
     this.#wanted.add(what);
     this.#listing ??= this.#listWanted().finally(() => {

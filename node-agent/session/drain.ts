@@ -9,14 +9,14 @@ const GUEST_AWAITED_MS = 3_000;
 export interface DrainDeps {
   readonly clock: Clock;
   readonly guests: Pick<Relay, 'isConnected' | 'startDrain' | 'endDrain'>;
-  /** The drain is over. */
+  /** Called when the drain is over. */
   wake(): void;
 }
 
 /**
- * Drains one session before its container is removed: its guest takes nothing more, finishes or
- * interrupts its run within the grace, and hands over its answers. It is over when the guest says
- * so or its time is up; each container is asked once.
+ * Drains one session before its container is removed: its guest accepts no more messages, finishes
+ * or interrupts its run within the grace period, and sends its answers. The drain is over when the
+ * guest reports it or its time is up. Each container is drained once.
  */
 export class Drain {
   readonly #sessionId: string;

@@ -31,7 +31,7 @@ export class Orphans {
     return [...this.#bySession.values()].slice(0, MAX_LISTED);
   }
 
-  /** Records what was just observed of a session; undefined: no orphan. */
+  /** Records what was just observed of a session; undefined if it is not an orphan. */
   update(sessionId: string, orphan: Orphan | undefined): void {
     if (isDeepStrictEqual(this.#bySession.get(sessionId), orphan)) return;
     if (orphan === undefined) this.#bySession.delete(sessionId);

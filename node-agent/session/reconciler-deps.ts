@@ -11,7 +11,7 @@ export interface ReconcilerDeps extends Pick<Host, 'driver' | 'listener' | 'ledg
   readonly engine: EngineTurns;
   readonly guests: Pick<Relay, 'isConnected' | 'isDraining' | 'startDrain' | 'endDrain'>;
   readonly uids: Uids;
-  /** This node's maximum for one session, whatever the controller says. */
+  /** This node's maximum for one session, which lowers the controller's limits. */
   most(): Most;
   /** Whether the controller has named the session since this node agent started. */
   confirmed(sessionId: string): boolean;
@@ -21,7 +21,7 @@ export interface ReconcilerDeps extends Pick<Host, 'driver' | 'listener' | 'ledg
   stepping(step: StepName): void;
   /** Called when there is something new to report. */
   changed(status: Status): void;
-  /** Called when nothing that the tombstone covers is left, durably. */
+  /** Called once the removal is complete and durably recorded. */
   removed(sessionId: string, upToGeneration: number): void;
   /** Called when the session has nothing more to do for now. */
   rested(sessionId: string): void;

@@ -9,12 +9,12 @@ import { type Orphan, orphanOf, type Status } from './status.ts';
 import { Steps } from './steps.ts';
 
 const STEPS_IN_A_ROW = 32;
-/** Paced after failures of the engine. */
+/** Steps that are delayed after failures of the engine. */
 const MAKING: ReadonlySet<StepName> = new Set(['create-volume', 'create-container', 'start', 'prepare-copy']);
 
 /**
- * Brings one session to its desired state, one step at a time. Anything that may have changed wakes
- * it; an unneeded wake does nothing. A failed step is retried with back-off.
+ * Brings one session to its desired state, one step at a time. Any possible change wakes it; an
+ * unnecessary wake-up does nothing. A failed step is retried with back-off.
  */
 export class Reconciler {
   readonly sessionId: string;
@@ -52,13 +52,13 @@ export class Reconciler {
     });
   }
 
-  /** Takes the session's part of a list of everything, and wakes the session if it differs. */
+  /** Accepts the session's part of a full listing, and wakes the session if it differs. */
   listed(seen: Seen): void {
     if (this.#steps.listed(seen, this.#running === undefined)) this.wake();
   }
 
   /**
-   * Its guest connected or disconnected. A new guest may lack what was on its way to the old one,
+   * Its guest connected or disconnected. A new guest can lack what was on its way to the old one,
    * so the session is reported again.
    */
   guestChanged(): void {
@@ -73,7 +73,7 @@ export class Reconciler {
     this.wake();
   }
 
-  /** Its guest has finished, as it was asked to. */
+  /** Its guest has finished draining. */
   drained(): void {
     this.#steps.drain.drained();
   }
@@ -84,13 +84,13 @@ export class Reconciler {
     this.wake();
   }
 
-  /** The controller asks again for a removal, which is then confirmed again. */
+  /** The controller requested a removal again, so it is confirmed again. */
   askRemoval(): void {
     this.#steps.askRemoval();
     this.wake();
   }
 
-  /** Returns the present report, which counts as sent; undefined if there is nothing to report. */
+  /** Returns the current report, which counts as sent; undefined if there is nothing to report. */
   status(): Status | undefined {
     const phase = this.#steps.phase();
     return phase === undefined ? undefined : this.#reporter.tell(phase, this.#steps.seen, this.#steps.attempts.failed);
@@ -128,12 +128,12 @@ export class Reconciler {
     return !isThere && !this.#steps.isRemovalAsked && this.#running === undefined && ledger.copies.of(this.sessionId) === undefined;
   }
 
-  /** Resolves when it has nothing more to do for now. */
+  /** Resolves when the session has nothing more to do for now. */
   async idle(): Promise<void> {
     while (this.#running !== undefined) await this.#running;
   }
 
-  /** Aborts the current step, or lets it end, and begins no other. */
+  /** Aborts the current step or waits for it, and starts no other. */
   async close(): Promise<void> {
     this.#ending.abort(new Error('the node agent is shutting down'));
     this.#retry?.cancel();
@@ -176,7 +176,7 @@ export class Reconciler {
       stepping(nameOf(step));
       if (!(await this.#steps.take(step))) return;
     }
-    // Steps without end are a fault, and are paced like one.
+    // An endless sequence of steps is a fault, and delays the session like one.
     throw new Error(`the session did not settle within ${STEPS_IN_A_ROW} steps`);
   }
 

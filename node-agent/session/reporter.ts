@@ -10,7 +10,7 @@ export interface ReporterDeps {
   changed(status: Status): void;
 }
 
-/** Why a session cannot go on at a generation. */
+/** Why a session failed at a generation. */
 export interface Failed {
   readonly generation: number;
   readonly reason: string;
@@ -27,12 +27,15 @@ export class Reporter {
     this.#deps = deps;
   }
 
-  /** The controller may have missed the last report: the next one is sent in any case. */
+  /**
+   * The controller can have missed the last report, so the next one is sent even if nothing
+   * changed.
+   */
   forget(): void {
     this.#reported = undefined;
   }
 
-  /** Returns the present report for an inventory. Later changes from it are reported. */
+  /** Returns the current report for an inventory. Later changes to it are reported. */
   tell(phase: Phase, seen: Seen, failed: Failed | undefined): Status {
     this.#reported = this.#status(phase, seen, failed);
     return this.#reported;
@@ -52,7 +55,7 @@ export class Reporter {
     this.#deps.changed(status);
   }
 
-  /** Reports STARTING once, before the first step that takes time. */
+  /** Reports STARTING once, before the first slow step. */
   begin(seen: Seen, failed: Failed | undefined): void {
     const generation = this.#deps.ledger.assignment(this.#sessionId)?.generation;
     if (this.#reported?.phase === 'STARTING' && this.#reported.generation === generation) return;

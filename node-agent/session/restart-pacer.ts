@@ -9,7 +9,8 @@ export type PacerDeps = Pick<Host, 'clock' | 'ledger'>;
 /**
  * Counts the unrequested ends of one session's container, and decides when to restart it, if at
  * all. The ledger keeps the ends by the wall clock until the session has failed; a recovered
- * session begins without any. Ends that nobody watched, and those of the engine, do not count.
+ * session starts with none. Exits while no node agent was running, and those caused by the engine,
+ * do not count.
  */
 export class RestartPacer {
   readonly #sessionId: string;
@@ -21,19 +22,19 @@ export class RestartPacer {
     this.#deps = deps;
   }
 
-  /** The container was just started, so it lived, whatever is seen next. */
+  /** The container was just started, so if it is found exited next, that is a new exit. */
   started(): void {
     this.#wasAlive = true;
   }
 
-  /** The next end is intended. */
+  /** The next exit is intended. */
   expectEnd(): void {
     this.#wasAlive = false;
   }
 
   /**
-   * Takes what was just seen. Resolves to the number of recent ends, durably, if it has ended since
-   * the last look.
+   * Records what was just observed. If the container has exited since, resolves to the number of
+   * recent exits once that is durable.
    */
   async saw(container: ContainerSeen | undefined): Promise<number | undefined> {
     const alive = container?.state === 'running' || container?.state === 'paused';
@@ -47,7 +48,7 @@ export class RestartPacer {
     return at.length;
   }
 
-  /** The engine went away: what ended a moment before ended with it. */
+  /** The engine went away: containers that ended just before ended because of it. */
   async engineLost(): Promise<void> {
     this.#wasAlive = false;
     const ends = this.#ends();
@@ -56,7 +57,10 @@ export class RestartPacer {
     if (at.length < ends.at.length) await this.#deps.ledger.setEnds(this.#sessionId, { ...ends, at });
   }
 
-  /** Milliseconds until it can be started again, 0 for now; or the last of too many ends. */
+  /**
+   * Returns the milliseconds until the container can be restarted, 0 for now; or, after too many
+   * exits, a description of the last.
+   */
   verdict(): number | { readonly last: string } {
     const { at, last } = this.#ends();
     const after = afterEnds(at, this.#deps.clock.now());

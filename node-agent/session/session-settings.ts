@@ -2,23 +2,23 @@ import { isCidr } from '../domain/firewall-rules.ts';
 import { DEFAULT_FLOWS, type FlowBounds } from '../domain/flow-bounds.ts';
 import { DEFAULT_UIDS, parseUidRange, type UidRange } from '../domain/uid-range.ts';
 
-/** What an operator sets for the sessions of this node. */
+/** An operator's settings for the sessions of this node. */
 export interface SessionSettings {
   readonly uids: UidRange;
   readonly flows: FlowBounds;
-  /** Of one process. */
+  /** Limit of open files for one process. */
   readonly openFiles: number;
-  /** Name servers; empty: the host's. */
+  /** Name servers. Empty uses the host's. */
   readonly dns: readonly string[];
 }
 
-/** Agents seldom need more; an engine without CAP_SYS_RESOURCE cannot raise its own limit. */
+/** Agents rarely need more, and an engine without CAP_SYS_RESOURCE cannot raise its own limit. */
 export const DEFAULT_OPEN_FILES = 16_384;
 
 /**
  * Reads RAWORC_SESSION_UIDS, RAWORC_SESSION_CONNECTIONS, RAWORC_SESSION_NEW_FLOWS_PER_S,
  * RAWORC_SESSION_EGRESS_BYTES_PER_S (0: no bound), RAWORC_SESSION_OPEN_FILES, RAWORC_SESSION_DNS
- * (addresses, separated by commas). Throws a sentence for the operator.
+ * (addresses, separated by commas). Throws an error that names the invalid variable.
  */
 export function readSessionSettings(environment: NodeJS.ProcessEnv): SessionSettings {
   const whole = (name: string, otherwise: number, least: number) => {

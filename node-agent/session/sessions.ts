@@ -20,7 +20,7 @@ export interface SessionsDeps extends Pick<Host, 'driver' | 'listener' | 'ledger
   readonly reports: Reports;
   most(): Most;
   confirmed(sessionId: string): boolean;
-  /** The node agent cannot go on. */
+  /** Called when the node agent cannot continue. */
   fault(error: unknown): void;
 }
 
@@ -108,7 +108,7 @@ export class Sessions {
     this.find(sessionId)?.giveUp(reason);
   }
 
-  /** The session's disk is full, or has room again. */
+  /** The session's disk became full, or has room again. */
   reportDisk(sessionId: string, full: boolean, limitBytes: number): void {
     const generation = this.#deps.ledger.assignment(sessionId)?.generation;
     if (generation === undefined) return;

@@ -4,15 +4,16 @@ import type { Driver } from '../engine/driver.ts';
 import { EngineTurns } from '../engine/engine-turns.ts';
 import type { Host } from '../host.ts';
 
-/** However short the controller's grace is, an engine gets this long. */
+/** The minimum time for the engine, even if the controller's grace period is shorter. */
 const MIN_MS = 5_000;
 
 export type ShutdownDeps = Pick<Host, 'driver' | 'listener' | 'clock' | 'log'>;
 
 /**
  * Removes every container of this node, its socket directories and, if it is the last node agent,
- * what they share. Volumes, images and the ledger stay. Guests are not asked to end, because their
- * journals have what they acknowledged. Never rejects: leftovers are adopted or removed later.
+ * what they share. Volumes, images and the ledger stay. Guests are not drained, because their
+ * journals have everything that they acknowledged. Never rejects: leftovers are adopted or removed
+ * later.
  */
 export async function removeContainers(
   { driver, listener, clock, log }: ShutdownDeps,

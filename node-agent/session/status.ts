@@ -1,7 +1,7 @@
 import type { Phase, Remembered } from '../domain/session.ts';
 import type { Seen } from '../engine/seen.ts';
 
-/** A report of a session, without its place in the order. */
+/** A session's report, without its position in the order of reports. */
 export interface Status {
   readonly sessionId: string;
   readonly generation: number;
@@ -14,7 +14,7 @@ export interface Status {
 /** Has this node's labels, but no assignment or tombstone. Empty fields are absent or unknown. */
 export interface Orphan {
   readonly sessionId: string;
-  /** At which it was made. */
+  /** The generation at which it was created. */
   readonly generation: number;
   readonly containerId: string;
   readonly volume: string;
@@ -24,7 +24,7 @@ export interface Orphan {
   readonly paused: boolean;
 }
 
-/** Undefined: an assignment or a tombstone explains it, or there is nothing. */
+/** Undefined if an assignment or a tombstone covers it, or nothing exists. */
 export function orphanOf(
   sessionId: string,
   { assignment, tombstone, copying }: Pick<Remembered, 'assignment' | 'tombstone' | 'copying'>,

@@ -29,7 +29,7 @@ export class Steps {
   readonly #pacer: RestartPacer;
   #seen = NOTHING_SEEN;
   #hasLooked = false;
-  /** The session's part of a list, which replaces the first look at it. */
+  /** The session's part of a listing, which replaces its first inspection. */
   #listed: Seen | undefined;
   #engineLost = false;
   #removalAsked = false;
@@ -62,8 +62,8 @@ export class Steps {
   }
 
   /**
-   * Takes the session's part of a list; true if it differs. It replaces the first look, so that the
-   * engine is not asked again.
+   * Accepts the session's part of a listing. Returns true if it differs. It replaces the first
+   * inspection, to spare the engine a call.
    */
   listed(seen: Seen, isIdle: boolean): boolean {
     if (!this.#hasLooked && isIdle && tellsAll(seen)) this.#listed = seen;
@@ -93,7 +93,7 @@ export class Steps {
     return phaseOf(this.#remembered(), this.#observed());
   }
 
-  /** State of its volume for sessions that start as copies of it, while the session rests. */
+  /** The state of its volume for sessions that copy it, while this session is settled. */
   sourceState(): SourceState {
     const isWhole = this.#deps.ledger.copies.sourceOf(this.#sessionId) === undefined;
     return sourceState(isWhole, this.#remembered(), this.#observed());
@@ -186,8 +186,8 @@ export class Steps {
   }
 
   /**
-   * A container that fails to start may be damaged, as by an engine that ended meanwhile. The
-   * volume holds everything it had.
+   * A container that fails to start can be damaged, for example by a crash of the engine.
+   * Everything of value is in the volume.
    */
   async #discard(): Promise<void> {
     await this.look();

@@ -3,8 +3,8 @@ import { nextUid, type UidRange } from '../domain/uid-range.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 
 /**
- * Gives each session a user id, which it keeps while anything of it is on this node. The first is
- * random, so that node agents that share a host and a range do not collide.
+ * Assigns each session a user id, which it keeps as long as anything of it is on this node. The
+ * first id is random, so that node agents with the same host and range do not collide.
  */
 export class Uids {
   readonly #ledger: Ledger;

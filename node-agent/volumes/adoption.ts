@@ -8,15 +8,15 @@ const COPY_MS = 3_600_000;
 const PART = '.part';
 
 /**
- * Moves a directory's files into a disk that is being made in `adopting`, and leaves a plain file
- * in their place, so that whatever still expects them fails instead of finding an empty directory.
- * Wherever it is cut off, the files are whole in one of the two places:
+ * Moves a directory's files into the disk that is being created in `adopting`. Leaves a plain file
+ * in their place, so that anything that still expects them fails instead of finding an empty
+ * directory. After a crash, all files are in one of the two places:
  *
- *     1. the record is written and synced         nothing was moved: begin again
- *     2. the files are moved by one rename        they are in the new place: {@link isFilled}
- *        or, between file systems, copied, synced, and the copy renamed to its name; the
- *        original stays until the engine's volume is removed
- *     3. the caller moves `adopting` to its name  the disk is there
+ *     1. The record is written and synced.        Nothing was moved: start again.
+ *     2. The files are moved by one rename.       They are in the new place: {@link isFilled}.
+ *        Between file systems they are copied and synced, and the copy is renamed; the original
+ *        stays until the engine's volume is removed.
+ *     3. The caller renames `adopting`.           The disk exists.
  */
 export async function fillByAdoption(run: Command, adopting: string, disk: DiskRecord, from: string): Promise<void> {
   await makeDirectory(placeOf(adopting));
@@ -29,7 +29,7 @@ export async function fillByAdoption(run: Command, adopting: string, disk: DiskR
     const part = join(placeOf(adopting), PART);
     await run('rm', ['-rf', '--one-file-system', '--', part]);
     await mkdir(part, { mode: 0o700 });
-    // Nothing runs on them, and no link in them is followed.
+    // The files to move. Nothing runs on them, and no link in them is followed.
     await run('cp', ['-a', '--one-file-system', '--reflink=auto', '--sparse=auto', '--', `${from}/.`, `${part}/`], { mayTakeMs: COPY_MS });
     await run('sync', ['-f', part], { mayTakeMs: COPY_MS });
     await rename(part, files);
@@ -40,7 +40,7 @@ export async function fillByAdoption(run: Command, adopting: string, disk: DiskR
   await leaveNotice(from, disk);
 }
 
-/** The disk that was being filled, once it has all of its files; undefined before. */
+/** Returns the disk that is being filled, if it has all of its files. */
 export async function isFilled(adopting: string): Promise<DiskRecord | undefined> {
   const disk = await readRecord(adopting);
   return disk !== undefined && (await exists(filesOf(adopting, disk))) ? disk : undefined;

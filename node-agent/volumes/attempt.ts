@@ -9,24 +9,23 @@ import { makeImage, mountImage, unmountImage } from './image.ts';
 import { attemptQuota } from './quota.ts';
 
 export interface AttemptDeps {
-  /** Of the disks. */
+  /** The directory of the disks. */
   readonly directory: string;
   readonly run: Command;
   readonly random: Random;
-  /** Whether the engine finds this directory. */
+  /** Returns whether the engine sees this directory. */
   readonly sees: (path: string) => Promise<boolean>;
 }
 
 const TRIED_BYTES = 4 * 2 ** 20;
 
 /**
- * Creates a disk of this kind and removes it again. Resolves to why that fails on this host, or
- * undefined.
+ * Creates a disk of this kind and removes it. Resolves to the reason if that fails on this host.
  */
 export async function attemptDisk(kind: DiskKind, deps: AttemptDeps): Promise<string | undefined> {
   const { directory, run, random } = deps;
   await makeDirectory(directory);
-  // Under a name that the next start clears, should this one be cut off.
+  // Under a name that the next start clears if this process is killed.
   const id = random.uuid();
   const tried = join(directory, goneName(`trial-${id}`));
   await mkdir(placeOf(tried), { recursive: true, mode: 0o700 });

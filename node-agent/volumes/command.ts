@@ -3,22 +3,19 @@ import { execFile } from 'node:child_process';
 const MAY_TAKE_MS = 60_000;
 const REASON_CHARACTERS = 300;
 
-/**
- * Runs a program of the host (mount, mkfs, du). It gets a PATH and nothing else of this process's
- * environment.
- */
+/** Runs a program of the host (mount, mkfs, du). The program's environment has only a PATH. */
 export type Command = (program: string, args: readonly string[], options?: CommandOptions) => Promise<string>;
 
 export interface CommandOptions {
   readonly mayTakeMs?: number;
-  /** Run as this user, without capabilities. */
+  /** Runs the program as this user, without capabilities. */
   readonly uid?: number;
   readonly directory?: string;
-  /** An exit status that is no failure. */
+  /** An exit status that is not a failure. */
   readonly mayExitWith?: number;
 }
 
-/** Resolves with what it printed; rejects with the last line of what it complained of. */
+/** Resolves to the program's output. Rejects with the last line of its error output. */
 export const runCommand: Command = (program, args, { mayTakeMs = MAY_TAKE_MS, uid, directory = '/', mayExitWith } = {}) =>
   new Promise((resolve, reject) => {
     const env = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };

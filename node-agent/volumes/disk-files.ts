@@ -3,21 +3,21 @@ import { basename, join } from 'node:path';
 import { type DiskRecord, decodeDiskRecord, encodeDiskRecord } from './disk-record.ts';
 
 /**
- * Where disks are, below the node's data directory:
+ * The layout of disks below the node's data directory:
  *
- *     disks/{session}/record.json    what it is
- *     disks/{session}/passwd         the accounts that it sees
- *     disks/{session}/image          the file system, when it is one in a file
- *     disks/{session}/fs             where that is mounted, or just a directory
+ *     disks/{session}/record.json    the record of the disk
+ *     disks/{session}/passwd         the accounts that the session sees
+ *     disks/{session}/image          the file system, for disks of the kind `image`
+ *     disks/{session}/fs             its mount point, or else a directory
  *     disks/{session}/fs/{id}        what the session sees as /session
- *     disks/.making-{session}        not a disk yet
- *     disks/.ready-{id}              an empty file system that is mounted already, and nobody's yet
- *     disks/.adopting-{session}      not a disk yet, but perhaps the only place of its files:
- *                                    cleared once they are elsewhere
- *     disks/.gone-{id}               a disk no more
+ *     disks/.making-{session}        a disk that is being created
+ *     disks/.ready-{id}              an empty, mounted file system for a future disk
+ *     disks/.adopting-{session}      a disk that is being created, perhaps with the only copy of its
+ *                                    files: cleared once they are elsewhere
+ *     disks/.gone-{id}               a disk that is being removed
  *
- * A session sees only fs/{id}, and `id` is fresh for each disk. An unmounted image, or another one
- * in its place, has no such directory, and an engine that is told to bind it refuses.
+ * A session sees only fs/{id}, and each disk has a new `id`. An unmounted or wrong image has no such
+ * directory, so the engine refuses to mount it.
  */
 export const recordOf = (directory: string) => join(directory, 'record.json');
 export const passwdOf = (directory: string) => join(directory, 'passwd');
@@ -44,7 +44,7 @@ export async function readRecord(directory: string): Promise<DiskRecord | undefi
   return text === undefined ? undefined : decodeDiskRecord(text);
 }
 
-/** Undefined where no disk is: its directory, its record, or what it is made of is missing. */
+/** Returns undefined if there is no disk: its directory, record, or file system is missing. */
 export async function readDisk(directory: string): Promise<DiskRecord | undefined> {
   const disk = await readRecord(directory);
   if (disk === undefined) return undefined;
@@ -52,7 +52,7 @@ export async function readDisk(directory: string): Promise<DiskRecord | undefine
   return (await unlessMissing(lstat(made))) === undefined || disk.session !== basename(directory) ? undefined : disk;
 }
 
-/** Durable once it resolves. */
+/** Resolves once it is durable. */
 export async function writeRecord(directory: string, disk: DiskRecord): Promise<void> {
   const file = await open(`${recordOf(directory)}.new`, 'w', 0o600);
   try {
@@ -65,7 +65,7 @@ export async function writeRecord(directory: string, disk: DiskRecord): Promise<
   await syncDirectory(directory);
 }
 
-/** Replaced as a whole if it differs: a running container keeps the file it was started with. */
+/** Replaces the file if it differs. A running container keeps the file that it was started with. */
 export async function writePasswd(directory: string, content: string): Promise<void> {
   const path = passwdOf(directory);
   if ((await unlessMissing(readFile(path, 'utf8'))) === content) return;
@@ -73,7 +73,7 @@ export async function writePasswd(directory: string, content: string): Promise<v
   await rename(`${path}.new`, path);
 }
 
-/** Durable once it resolves. Mounts below move along. */
+/** Resolves once it is durable. Mounts below it move along. */
 export async function move(from: string, to: string, parent: string): Promise<void> {
   await rename(from, to);
   await syncDirectory(parent);
@@ -88,7 +88,7 @@ export async function syncDirectory(directory: string): Promise<void> {
   }
 }
 
-/** Whether something is mounted at `directory`/fs. */
+/** Returns whether something is mounted at `directory`/fs. */
 export async function isMounted(directory: string): Promise<boolean> {
   const [outer, inner] = await Promise.all([unlessMissing(lstat(directory)), unlessMissing(lstat(placeOf(directory)))]);
   return outer !== undefined && inner !== undefined && outer.dev !== inner.dev;
@@ -104,7 +104,7 @@ export async function exists(path: string): Promise<boolean> {
   return (await unlessMissing(lstat(path))) !== undefined;
 }
 
-/** A look at what may not be there. */
+/** Returns undefined if the file does not exist. */
 export async function unlessMissing<T>(look: Promise<T>): Promise<T | undefined> {
   try {
     return await look;

@@ -21,12 +21,12 @@ import { makeImage, unmountImage } from './image.ts';
 import { boundByProject } from './quota.ts';
 import type { Turns } from './turns.ts';
 
-/** What a disk of many small files can take. */
+/** Enough time for a disk with many small files. */
 const CLEARING_MS = 600_000;
 
 /**
- * Creates and removes disks: each is made beside its place and moved there by one rename, and moved
- * away before it is cleared.
+ * Creates and removes disks. A disk is created under another name and moved into place by one
+ * rename, and is moved away before it is cleared.
  */
 export class DiskPlaces {
   readonly #deps: DisksDeps;
@@ -46,7 +46,7 @@ export class DiskPlaces {
     return disk !== undefined && this.#isOwn(disk) ? disk : undefined;
   }
 
-  /** Its disk, where files were moved for it; what holds none is cleared. */
+  /** Returns an interrupted adoption's disk if it has files; clears one without files. */
   async finishAdoption(sessionId: string): Promise<DiskRecord | undefined> {
     const { directory } = this.#deps;
     const adopting = join(directory, adoptingName(sessionId));
@@ -86,7 +86,7 @@ export class DiskPlaces {
     this.reached('placed');
   }
 
-  /** Moves aside whatever is in a disk's place and is not this node's disk. */
+  /** Moves aside anything in a disk's place that is not this node's disk. */
   async displace(sessionId: string): Promise<void> {
     const { directory, random, log } = this.#deps;
     if (!(await exists(this.at(sessionId)))) return;
@@ -97,8 +97,8 @@ export class DiskPlaces {
   }
 
   /**
-   * Uses programs that follow no link and stay in one file system, however deeply a session has
-   * nested its directories.
+   * Uses programs that follow no links, stay in one file system, and handle any depth of
+   * directories.
    */
   clear(directory: string): Promise<void> {
     const { run } = this.#deps;

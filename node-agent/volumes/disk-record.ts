@@ -24,7 +24,7 @@ const record = z.object({
   stopped: z.literal(true).exactOptional(),
   /** The owner of the agents' files; absent on disks from when all agents had one user. */
   uid: z.number().int().positive().optional(),
-  /** Of a quota. */
+  /** The project number of a quota. */
   project: z.number().int().positive().optional(),
 });
 
@@ -36,5 +36,5 @@ export type DiskRecord = Readonly<z.infer<typeof record>>;
 
 export const encodeDiskRecord = (disk: DiskRecord): string => `${JSON.stringify(disk)}\n`;
 
-/** Throws for what this version did not write: a disk is never guessed at. */
+/** Throws for anything that this version did not write: guessing could destroy data. */
 export const decodeDiskRecord = (text: string): DiskRecord => record.parse(JSON.parse(text));

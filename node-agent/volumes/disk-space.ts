@@ -6,7 +6,9 @@ import { type Metrics, silentMetrics } from '../../seams/metrics.ts';
 import type { Conditions } from '../conditions.ts';
 
 const LOOK_EVERY_MS = 5_000;
-/** It is over only with clearly more room than the mark, so that it does not come and go. */
+/**
+ * The condition clears only with clearly more free space than the mark, so that it does not flap.
+ */
 const OVER_SHARE = 1.25;
 const MIB = 2 ** 20;
 
@@ -18,13 +20,15 @@ export interface DiskSpaceDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics?: Metrics;
-  /** A file whose room is given back to the ledger while the disk is low, and taken again later. */
+  /**
+   * A file whose space is released for the ledger while the disk is low, and reserved again later.
+   */
   readonly reserve: { release(): Promise<void>; take(): Promise<void> };
 }
 
 /**
- * Watches the free space of the disk that holds the ledger and the sessions' disks. Below the mark
- * nothing is placed on this node, and the ledger gets its reserve.
+ * Watches the free space of the disk with the ledger and the sessions' disks. Below the mark
+ * nothing is placed on this node, and the reserve is released for the ledger.
  */
 export class DiskSpace {
   readonly #deps: DiskSpaceDeps;
@@ -40,7 +44,7 @@ export class DiskSpace {
     metrics.gauge({ name: 'node_disk_free_bytes', help: 'Room on the disk of the node’s data directory', read: () => this.#free });
   }
 
-  /** Resolves after the first look. */
+  /** Resolves after the first check. */
   async start(): Promise<void> {
     await this.look();
     if (this.#closed) return;
@@ -74,7 +78,7 @@ export class DiskSpace {
   }
 }
 
-/** In steps, so that the condition does not change with every look. */
+/** Rounded, so that the condition does not change with every check. */
 function messageFor(directory: string, freeBytes: number, lowBytes: number): string {
   const step = 64 * MIB;
   const left = Math.floor(freeBytes / step) * (step / MIB);

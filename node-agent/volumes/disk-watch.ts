@@ -18,31 +18,31 @@ interface Allowed {
   readonly untilMs: number;
 }
 
-/** It was within its limit once: it is never beyond it again. */
+/** It was within its limit once, so it must not exceed it again. */
 const IN_ORDER: Allowed = { left: { bytes: 0, files: 0 }, untilMs: 0 };
 
 export interface WatchedDisk {
   readonly session: string;
-  /** Its limit is the file system's, or a quota's: nothing is written beyond it. */
+  /** The file system or a quota enforces its limit. */
   readonly isBounded: boolean;
   readonly bytes: number;
-  /** It was stopped because it exceeded its limit, and has not been within it since. */
+  /** Its session was stopped for exceeding the limit and still exceeds it. */
   readonly wasStopped: boolean;
 }
 
 export interface DiskWatchDeps {
-  /** Disks of sessions whose containers run. */
+  /** Returns the disks of sessions whose containers run. */
   readonly running: () => Promise<readonly WatchedDisk[]>;
-  /** Returns what a disk has left. Expensive for an unbounded one. */
+  /** Returns what a disk has left. Expensive for a measured one. */
   readonly left: (disk: WatchedDisk) => Promise<DiskLeft>;
-  /** Of the file system that the disks are in. */
+  /** Returns the free bytes of the file system with the disks. */
   readonly directory: string;
   readonly freeSpace: FreeSpace;
-  /** The disk is full, or has room again. */
+  /** The disk became full, or has room again. */
   readonly changed: (disk: WatchedDisk, full: boolean) => void;
-  /** More is written than the limit allows, and nothing but an end of the session stops it. */
+  /** The disk exceeds its limit, and only stopping the session helps. */
   readonly exceeded: (disk: WatchedDisk, usedBytes: number) => void;
-  /** A stopped session is within its limit again. */
+  /** A stopped session's disk is within its limit again. */
   readonly inOrder: (disk: WatchedDisk) => void;
   readonly clock: Clock;
   readonly log: Log;
@@ -59,9 +59,9 @@ export class DiskWatch {
   /** When each full disk was last reported. */
   readonly #fullToldMs = new Map<string, number>();
   readonly #counted = new Map<string, Counted>();
-  /** What those that began beyond their limit are allowed, and until when. */
+  /** For disks that started beyond their limit: how much they can use, and until when. */
   readonly #allowed = new Map<string, Allowed>();
-  /** Disks whose last look failed, each logged once. */
+  /** Disks whose last check failed. Each is logged once. */
   readonly #unseen = new Set<string>();
   #timer: Timer | undefined;
   #looking: Promise<void> | undefined;
@@ -83,7 +83,7 @@ export class DiskWatch {
     });
   }
 
-  /** Sessions whose disks are full now. */
+  /** Returns the sessions whose disks are full now. */
   full(): readonly string[] {
     return [...this.#full];
   }
@@ -109,7 +109,7 @@ export class DiskWatch {
     await this.#looking;
   }
 
-  /** What one session does to its disk keeps no other disk from being watched. */
+  /** A failed check of one disk must not keep the others from being watched. */
   async #tryToLookAt(disk: WatchedDisk): Promise<void> {
     const { session } = disk;
     try {
@@ -142,10 +142,7 @@ export class DiskWatch {
     exceeded(disk, bytes - left.bytes);
   }
 
-  /**
-   * A session that was stopped for it and recovered gets some time to make room, but may not write
-   * more.
-   */
+  /** A recovered session gets some time to delete files, but cannot write more. */
   #isBeyond(disk: WatchedDisk, left: DiskLeft): boolean {
     const { session, wasStopped } = disk;
     const nowMs = this.#deps.clock.monotonic();

@@ -8,14 +8,14 @@ export interface DisksDeps {
   /** Below the node's data directory. */
   readonly directory: string;
   readonly owner: { readonly clusterId: string; readonly nodeId: string };
-  /** What new disks are. */
+  /** The kind of new disks. */
   readonly kind: DiskKind;
   readonly run: Command;
   readonly random: Random;
   readonly log: Log;
-  /** Images made ahead, of which new disks are. */
+  /** Prepared images for new disks. */
   readonly prepared?: PreparedImages;
-  /** Called after each step with an effect on the disk, so that tests can end the process there. */
+  /** Called after each step that changes the disk, so that tests can kill the process there. */
   readonly reached?: (step: DiskStep) => void;
 }
 

@@ -37,20 +37,20 @@ export interface DiskPlan {
   readonly generation: number;
   readonly space: string;
   readonly bytes: number;
-  /** Of the agents that write on it. */
+  /** The user id of the agents that write to it. */
   readonly uid?: number;
 }
 
 /**
- * The disks of this node's sessions: directories and file systems that the node agent owns,
- * whatever an operator does to the engine's volumes.
+ * The disks of this node's sessions: directories and file systems that the node agent owns, so that
+ * they survive a clean-up of the engine's volumes.
  *
- * 1. A disk is whole or absent: it is made beside its place, synced, and moved there by one rename.
- *    One rename removes it.
- * 2. What a crash leaves half created or half removed was never announced, and `sweep` clears it.
- * 3. `ready` returns a path that exists in this disk and nowhere else, or throws: an unmounted disk
- *    is never an empty one.
- * 4. Nothing here looks below the directory that a session sees.
+ * 1. A disk is complete or absent: it is created under another name, synced, and moved into place
+ *    by one rename. Another rename removes it.
+ * 2. What a crash leaves half-created or half-removed was never announced, and `sweep` clears it.
+ * 3. `ready` returns a path that exists only in this disk, or throws: an unmounted disk is never
+ *    taken for an empty one.
+ * 4. This class does not look below the directory that a session sees.
  */
 export class Disks {
   readonly #deps: DisksDeps;
@@ -58,9 +58,9 @@ export class Disks {
   readonly #places: DiskPlaces;
   /** Prepared images that are becoming disks. */
   readonly #placing = new Set<string>();
-  /** How often each disk was asked for. */
+  /** Number of requests for each disk. */
   readonly #asked = new Map<string, number>();
-  /** Numbers of the projects that disks have, once one was asked for. */
+  /** The disks' project numbers, once one was needed. */
   #projects: Set<number> | undefined;
 
   constructor(deps: DisksDeps) {
@@ -84,7 +84,7 @@ export class Disks {
     return this.#places.find(sessionId);
   }
 
-  /** The session's disk, made unless it is there. */
+  /** Returns the session's disk, created if it does not exist. */
   create({ sessionId, generation, space, bytes, uid }: DiskPlan): Promise<DiskRecord> {
     return this.#turns.take(sessionId, async () => {
       const there = await this.find(sessionId);
@@ -104,9 +104,8 @@ export class Disks {
   }
 
   /**
-   * Makes the files in `from`, on which nothing runs, the session's disk. They are copied only
-   * across file systems. Files beyond the limit are kept: the disk is a measured directory,
-   * whatever new disks are.
+   * Moves the files in `from`, on which nothing runs, to the session's disk. They are copied only
+   * across file systems. They can exceed the limit, so the disk is always a measured directory.
    */
   adopt({ sessionId, generation, space, bytes }: DiskPlan, from: string): Promise<DiskRecord> {
     return this.#turns.take(sessionId, async () => {
@@ -126,9 +125,9 @@ export class Disks {
   }
 
   /**
-   * Returns the directory that the session's container binds, mounted where it is an image. `bytes`
-   * raises a measured limit; `uid` becomes the owner of the agents' files, which needs that nothing
-   * runs on them.
+   * Returns the directory that the session's container mounts; mounts an image first. `bytes`
+   * raises a measured limit. `uid` becomes the owner of the agents' files, which requires that
+   * nothing runs on them.
    */
   ready(sessionId: string, bytes = 0, uid?: number): Promise<{ readonly path: string; readonly disk: DiskRecord }> {
     this.#asked.set(sessionId, this.#askedFor(sessionId) + 1);
@@ -154,7 +153,7 @@ export class Disks {
     });
   }
 
-  /** Trims and unmounts it, unless a container has it or it was asked for meanwhile. */
+  /** Trims and unmounts it, unless a container uses it or it was requested meanwhile. */
   release(sessionId: string, hasContainer: () => Promise<boolean>): Promise<void> {
     const asked = this.#askedFor(sessionId);
     return this.#turns.take(sessionId, async () => {
@@ -175,7 +174,7 @@ export class Disks {
     });
   }
 
-  /** Remembers whose files another disk, of which this one becomes a copy, holds. */
+  /** Records the owner of the files in another disk, of which this one becomes a copy. */
   copiedFrom(sessionId: string, from: string): Promise<void> {
     return this.#turns.take(sessionId, async () => {
       const [disk, source] = await Promise.all([this.find(sessionId), this.find(from)]);
@@ -195,7 +194,7 @@ export class Disks {
     });
   }
 
-  /** What the session can still write. Counts every file where nothing else bounds it. */
+  /** Returns what the session can still write. Counts every file of a measured disk. */
   async left({ session }: Pick<DiskRecord, 'session'>): Promise<DiskLeft> {
     const disk = await this.find(session);
     if (disk === undefined) throw new Error('the disk of this session is missing');
@@ -221,13 +220,13 @@ export class Disks {
       this.#asked.delete(sessionId);
       await this.#places.clear(gone);
       if (disk.project === undefined) return;
-      // A limit that a kill leaves behind bounds a project without files.
+      // A limit that a killed process leaves behind applies to a project without files.
       await setProjectLimit(this.#deps.run, this.#deps.directory, disk.project, 0);
       this.#projects?.delete(disk.project);
     });
   }
 
-  /** Clears what a crash left half made or half removed, and ends what it left half adopted. */
+  /** After a crash, clears half-created and half-removed disks and completes adoptions. */
   async sweep(): Promise<void> {
     const { directory } = this.#deps;
     for (const name of await entriesOf(directory)) {
@@ -241,7 +240,7 @@ export class Disks {
     }
   }
 
-  /** Resolves when nothing is under way. */
+  /** Resolves when nothing is in progress. */
   idle(): Promise<void> {
     return this.#turns.idle();
   }
@@ -258,5 +257,5 @@ export class Disks {
   }
 }
 
-/** Room that a disk has when it is adopted with more in it than its limit. */
+/** The limit of an adopted disk whose files exceed its own limit. */
 const SPARE_BYTES = 64 * 2 ** 20;

@@ -4,21 +4,21 @@ import type { Command } from './command.ts';
 
 const MIB = 2 ** 20;
 const JOURNAL_MIB = 4;
-/** A smaller disk has no room for a journal of its own. */
+/** A smaller disk has no room for a journal. */
 const SMALLEST_BYTES = 4 * MIB;
-/** A file for every 8 KiB, as a project with many small modules needs. */
+/** One inode per 8 KiB, enough for projects with many small modules. */
 const BYTES_PER_INODE = 8192;
 const INODE_BYTES = 256;
 const BLOCK_BYTES = 4096;
 /** Bitmaps, group descriptors, copies of the superblock. */
 const OVERHEAD = 0.002;
-/** Kept by the kernel for its own needs, up to a bound. */
+/** Reserved by the kernel, up to a bound. */
 const KERNEL_SHARE = 0.02;
 const KERNEL_BYTES = 16 * MIB;
 
 /**
  * Returns the size of an image in which agents can write `bytes`, with inode tables, journal and
- * the guest's reserve. It takes no room before something is written.
+ * the guest's reserve. It takes up no space until something is written.
  */
 export function imageBytes(bytes: number): number {
   const kernel = Math.min(KERNEL_BYTES, Math.ceil(bytes * KERNEL_SHARE));
@@ -69,7 +69,7 @@ export async function mountImage(run: Command, image: string, place: string): Pr
     await mount();
   } catch (error) {
     if ((await loopDeviceOf(image)) !== undefined) throw error;
-    // 1: errors were corrected.
+    // Exit status 1: errors were corrected.
     await run('e2fsck', ['-p', image]).catch((fault: Error) => {
       if (!(fault.cause instanceof Error && 'code' in fault.cause && fault.cause.code === 1)) throw error;
     });
@@ -77,7 +77,7 @@ export async function mountImage(run: Command, image: string, place: string): Pr
   }
 }
 
-/** Of `/dev`: the loop device that the kernel has on this file; undefined when there is none. */
+/** Returns the name in /dev of this file's loop device, if there is one. */
 async function loopDeviceOf(image: string): Promise<string | undefined> {
   const path = await realpath(image);
   const names = (await readdir('/sys/block')).filter((name) => name.startsWith('loop'));
@@ -86,12 +86,12 @@ async function loopDeviceOf(image: string): Promise<string | undefined> {
   return at < 0 ? undefined : `/dev/${names[at]}`;
 }
 
-/** The loop device goes with its last mount. */
+/** The kernel removes the loop device with its last mount. */
 export async function unmountImage(run: Command, place: string): Promise<void> {
   await run('umount', [place]);
 }
 
-/** Returns deleted blocks to the host, but for those that the journal has not committed. */
+/** Returns deleted blocks to the host, except those that the journal has not committed yet. */
 export async function trimImage(run: Command, place: string): Promise<void> {
   await run('sync', ['-f', place]);
   await run('fstrim', [place]);

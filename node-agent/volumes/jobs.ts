@@ -13,21 +13,21 @@ export interface VolumeJobsDeps extends CreateDeps, Pick<Host, 'clock' | 'log'> 
   wake(): void;
 }
 
-/** After this, a copier is told again to start. */
+/** After this time, a copier is told again to start. */
 const START_AGAIN_MS = 10_000;
 const TOO_LONG = `The copy of the volume took longer than ${COPY_MAY_TAKE_MS / 60_000} minutes and was given up.`;
 const DONE: Outcome = { ok: true };
 const NEVER = Number.NEGATIVE_INFINITY;
 
 /**
- * Everything that is done with one session's volume. Each job is journalled before its effect, and
- * can be repeated.
+ * All operations on one session's volume. Each is recorded in the ledger before it takes effect,
+ * and can be repeated.
  */
 export class VolumeJobs {
   readonly #sessionId: string;
   readonly #deps: VolumeJobsDeps;
   #copy: CopySeen = { state: 'none' };
-  /** Since when a copy is under way, as far as is known, by the monotonic clock. */
+  /** When the current copy started, as far as is known, on the monotonic clock. */
   #copyingSinceMs: number | undefined;
   #startedAtMs = NEVER;
   #isRead = false;
@@ -37,7 +37,7 @@ export class VolumeJobs {
     this.#deps = deps;
   }
 
-  /** Resolves to undefined when the ledger no longer knows what to create. */
+  /** Resolves to undefined if the ledger no longer has anything to create. */
   async run(job: VolumeJob): Promise<Outcome | undefined> {
     const { ledger, log, calls } = this.#deps;
     const sessionId = this.#sessionId;
@@ -66,7 +66,7 @@ export class VolumeJobs {
     }
   }
 
-  /** Costs a call only where a copy is due or was begun. */
+  /** Calls the engine only if a copy is due or in progress. */
   async look(): Promise<void> {
     const { driver, ledger, clock, calls } = this.#deps;
     if (ledger.copies.sourceOf(this.#sessionId) === undefined) this.#copy = { state: 'none' };
@@ -82,8 +82,7 @@ export class VolumeJobs {
   }
 
   /**
-   * Milliseconds after which the session is looked at again in any case; undefined when no copy is
-   * under way.
+   * Returns the milliseconds until the session must be observed again; undefined without a copy.
    */
   lookAgainMs(): number | undefined {
     const leftMs = this.#leftMs();
@@ -91,8 +90,8 @@ export class VolumeJobs {
   }
 
   /**
-   * The copier may have missed its start, or was started by an earlier node agent. A second start
-   * does no harm.
+   * The copier can have missed its start, or an earlier node agent started it. Starting it twice is
+   * harmless.
    */
   #alive(): CopyState {
     if (this.#isRead) return 'flushing';
@@ -128,7 +127,7 @@ export class VolumeJobs {
     return started;
   }
 
-  /** Discards the copy. The outcome says what was wrong with it. */
+  /** Discards the copy. The outcome states what was wrong with it. */
   async #end(): Promise<Outcome> {
     const { ledger, log, calls } = this.#deps;
     const copy = this.#copy;
@@ -144,7 +143,7 @@ export class VolumeJobs {
   }
 }
 
-/** Ends copiers left by calls with an unknown outcome. */
+/** Stops copiers left behind by calls with an unknown outcome. */
 export async function endStrayCopies(driver: Driver, ledger: Ledger, signal: AbortSignal): Promise<void> {
   for (const sessionId of await driver.copies(signal))
     if (ledger.copies.stateOf(sessionId) === undefined) await driver.volume({ kind: 'end-copy', sessionId }, signal);

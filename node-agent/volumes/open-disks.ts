@@ -6,12 +6,12 @@ import { Disks } from './disks.ts';
 import type { DisksDeps } from './disks-deps.ts';
 import { PreparedImages } from './prepared.ts';
 
-/** What a session has that asks for no other limit. */
+/** The default disk limit of a session. */
 const PREPARED_BYTES = 2 ** 30;
 
 /**
- * Tries which kind of disk works here. Throws a sentence for the operator when none does, or not
- * the one demanded.
+ * Finds the kind of disk that works on this host. Throws an error for the operator if none does, or
+ * if the required one does not.
  */
 export async function openDisks(
   setting: DiskSetting,

@@ -2,10 +2,10 @@ import { COMMON_UID } from '../domain/uid-range.ts';
 import type { Command } from './command.ts';
 import type { DiskRecord } from './disk-record.ts';
 
-/** What a disk of many small files can take. */
+/** Enough time for a disk with many small files. */
 const MAY_TAKE_MS = 600_000;
 
-/** Who owns what agents wrote on a disk. */
+/** The owner of the files that agents wrote to a disk. */
 export const ownerOf = ({ uid = COMMON_UID }: Pick<DiskRecord, 'uid'>): number => uid;
 
 /**

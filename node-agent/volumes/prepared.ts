@@ -7,9 +7,9 @@ import type { Command } from './command.ts';
 import { imageOf, makeDirectory, placeOf, readyName } from './disk-files.ts';
 import { makeImage, mountImage } from './image.ts';
 
-/** Enough for sessions that come one by one. Those that come all at once wait for their own. */
+/** Enough for sessions created one by one. In a burst, sessions wait for a new image. */
 const KEPT = 2;
-/** A session that is being created has the machine to itself. */
+/** Delay, so that the session that is being created does not compete for the machine. */
 const AFTER_MS = 3_000;
 
 export interface PreparedDeps {
@@ -21,8 +21,8 @@ export interface PreparedDeps {
 }
 
 /**
- * Empty file systems, created and mounted ahead, of the size that was last asked for. A sweep
- * clears those that an earlier process left.
+ * Empty file systems, created and mounted ahead of time, of the last requested size. A sweep clears
+ * those of an earlier process.
  */
 export class PreparedImages {
   readonly #deps: PreparedDeps;
@@ -37,7 +37,7 @@ export class PreparedImages {
     this.#bytes = bytes;
   }
 
-  /** Hands over one of that size, or undefined. Replacements are created later. */
+  /** Returns one of that size, or undefined. Replacements are created later. */
   take(bytes: number): { readonly id: string; readonly directory: string } | undefined {
     this.#bytes = bytes;
     const at = this.#ready.findIndex((one) => one.bytes === bytes);
@@ -49,12 +49,12 @@ export class PreparedImages {
     return taken && { id: taken.id, directory: this.#at(taken.id) };
   }
 
-  /** Whether a sweep must leave it alone. */
+  /** Returns whether a sweep must leave it alone. */
   has(id: string): boolean {
     return this.#making.has(id) || this.#ready.some((one) => one.id === id);
   }
 
-  /** Resolves when enough are ready. Those of another size are left to the next sweep. */
+  /** Resolves when enough are ready. The next sweep removes those of another size. */
   fill(): Promise<void> {
     this.#filling ??= this.#fill().finally(() => {
       this.#filling = undefined;

@@ -4,14 +4,14 @@ import type { Random } from '../../seams/random.ts';
 import { BYTES_PER_FILE } from '../domain/disk-use.ts';
 import type { Command } from './command.ts';
 
-/** Projects of administrators are small numbers; those of sessions are from here on, at random. */
+/** Administrators use small project numbers. Sessions get random ones from here on. */
 const FIRST = 2 ** 30;
-/** The user nobody, as which the trial writes: quotas do not bind root. */
+/** The user `nobody`, who writes in the trial: quotas do not apply to root. */
 const NOBODY = 65_534;
 const KIB = 1024;
 const MIB = 2 ** 20;
 
-/** A project number that none of `taken` is. */
+/** Returns a project number that is not in `taken`. */
 export function freeProject(random: Random, taken: ReadonlySet<number>): number {
   for (;;) {
     const project = FIRST + (Buffer.from(random.bytes(4)).readUInt32BE() % FIRST);
@@ -28,7 +28,7 @@ export async function boundByProject(run: Command, directory: string, project: n
   await setProjectLimit(run, directory, project, bytes);
 }
 
-/** 0 lifts the limit. */
+/** 0 removes the limit. */
 export async function setProjectLimit(run: Command, directory: string, project: number, bytes: number): Promise<void> {
   const mountPoint = (await run('findmnt', ['-n', '-o', 'TARGET', '--target', directory])).trim();
   const [blocks, files] = [Math.ceil(bytes / KIB), Math.ceil(bytes / BYTES_PER_FILE)];
@@ -36,9 +36,9 @@ export async function setProjectLimit(run: Command, directory: string, project: 
 }
 
 /**
- * Whether a project quota in this directory really bounds writing. A file system can accept every
- * call and enforce nothing, so it is tried: less than the limit must fit, and more must not.
- * Resolves to why not, or undefined.
+ * Tests whether a project quota really limits writing in this directory: a file system can accept
+ * every call and enforce nothing. Less than the limit must fit, and more must not. Resolves to the
+ * reason if it does not work.
  */
 export async function attemptQuota(run: Command, directory: string, random: Random): Promise<string | undefined> {
   const limit = 4 * MIB;

@@ -1,4 +1,4 @@
-/** Work on one thing, one after another. Work on different things goes on beside it. */
+/** Runs work on one key in order, and work on different keys in parallel. */
 export class Turns {
   readonly #last = new Map<string, Promise<unknown>>();
 
@@ -14,7 +14,7 @@ export class Turns {
     return turn;
   }
 
-  /** Resolves when nothing is under way. */
+  /** Resolves when nothing is in progress. */
   async idle(): Promise<void> {
     while (this.#last.size > 0) await Promise.all(this.#last.values());
   }

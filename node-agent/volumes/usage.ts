@@ -1,12 +1,12 @@
 import type { Command } from './command.ts';
 
 const COUNTING_MS = 300_000;
-/** A file that was listed has gone meanwhile, as in a running session. The others are counted. */
+/** A listed file was deleted meanwhile, as happens in a running session. The others are counted. */
 const SOME_WERE_GONE = 1;
 
 /**
- * Returns the blocks used below a directory. The program that counts has the lowest priority and
- * follows no link.
+ * Returns the space used below a directory. The counting program has the lowest priority and
+ * follows no links.
  */
 export const usedBytes = (run: Command, directory: string) => count(run, directory, ['--block-size=1']);
 

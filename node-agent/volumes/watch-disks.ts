@@ -12,7 +12,7 @@ import { DiskWatch, type WatchedDisk } from './disk-watch.ts';
 import type { Disks } from './disks.ts';
 import { Reserve } from './reserve.ts';
 
-/** Enough for the ledger to be written whole, several times. */
+/** Enough to write the whole ledger several times. */
 const RESERVE_BYTES = 64 * 2 ** 20;
 
 export interface NodeDisksDeps {
@@ -39,7 +39,7 @@ const watched = ({ session, bytes, kind, stopped }: DiskRecord): WatchedDisk => 
   wasStopped: stopped === true,
 });
 
-/** Keeps an eye on what sessions write and on what the host has left, until closed. */
+/** Watches what sessions write and what the host has left, until closed. */
 export async function watchDisks(deps: NodeDisksDeps): Promise<{ close(): Promise<void> }> {
   const { disks, node, dataDirectory, lowBytes, run, freeSpace, conditions, clock, log, metrics } = deps;
   const reserve = new Reserve(run, join(dataDirectory, 'reserve'), RESERVE_BYTES);

@@ -10,8 +10,7 @@ export type CgroupMounts =
       readonly memory: string;
       readonly pids: string;
       /**
-       * Of all controllers, including those that bound nothing here: the engine makes a group in
-       * each.
+       * The mounts of all controllers, including unused ones: the engine creates a group in each.
        */
       readonly every: readonly string[];
     };

@@ -14,8 +14,8 @@ const SHARE = 0.1;
 const MIN_RESERVE: Totals = { cpuMillis: 100, memoryBytes: 128 * 1024 * 1024, processes: 1024 };
 
 /**
- * Returns the host's resources less the reserve, and at least half of them: a node with nothing to
- * offer would only puzzle its operator.
+ * Returns the host's resources minus the reserve, but at least half of them: a node that offers
+ * nothing would only confuse its operator.
  */
 export function totalsOf(host: Totals, reserve: Partial<Totals> = {}): Totals {
   const of = (field: keyof Totals) => {

@@ -28,7 +28,7 @@ export class CgroupTree {
     this.#totals = totals;
   }
 
-  /** Its name for the engine. */
+  /** The name that the engine uses for it. */
   get parent(): string {
     return `/${ABOVE}/${this.#name}`;
   }

@@ -10,11 +10,11 @@ import type { Owner } from './container.ts';
 const MAX_BYTES = 1024 * 1024;
 const MAX_IMAGES = 64;
 
-/** The accounts of images, read once for each from a container that is never started. */
+/** Reads the accounts of images, once per image, from a container that is never started. */
 export class ImageAccounts {
   readonly #docker: Docker;
   readonly #owner: Owner;
-  /** By image id, the least recently used first. */
+  /** By image id, least recently used first. */
   readonly #known = new Map<string, string>();
 
   constructor(docker: Docker, owner: Owner) {
@@ -54,7 +54,7 @@ export class ImageAccounts {
     }
   }
 
-  /** Removes what a kill left in the middle of a look. */
+  /** Removes containers that a killed process left behind. */
   async sweep(): Promise<void> {
     const { clusterId, nodeId } = this.#owner;
     const label = [`raworc.cluster=${clusterId}`, `raworc.node=${nodeId}`, 'raworc.accounts=true'];
@@ -63,7 +63,7 @@ export class ImageAccounts {
   }
 }
 
-/** The content of a plain file; of a link, or something else in its place, nothing. */
+/** Returns the content of a plain file, or nothing for a link or anything else. */
 async function firstFile(archive: NodeJS.ReadableStream): Promise<string> {
   const extract = tar.extract();
   archive.pipe(extract);

@@ -17,7 +17,7 @@ export interface BaseImage {
 }
 
 export interface BaseImagesDeps {
-  /** For calls that may take minutes. */
+  /** For calls that can take minutes. */
   readonly docker: Docker;
   readonly directory: string;
   readonly freeSpace: FreeSpace;
@@ -32,7 +32,7 @@ const MAX_KEPT = 2;
 /** A new image is copied once the node has settled, not while it starts its first sessions. */
 const SETTLED_MS = 60_000;
 const AGAIN_MS = 5 * 60_000;
-/** Room that a copy must leave on the disk. */
+/** Space that a copy must leave free on the disk. */
 const FREE_BYTES = 4 * 2 ** 30;
 const ENDING = '.tar.gz';
 const INCOMING = '.incoming-';
@@ -81,7 +81,7 @@ export class DockerBaseImages {
       });
   }
 
-  /** Resolves when nothing is under way. */
+  /** Resolves when nothing is in progress. */
   async idle(): Promise<void> {
     await this.#work;
   }
@@ -105,7 +105,7 @@ export class DockerBaseImages {
     const newest = [...images].sort((a, b) => b.createdAtS - a.createdAtS).slice(0, MAX_KEPT);
     for (const image of newest) if (!names.includes(fileOf(image))) await this.#save(image);
     const wanted = new Set(newest.map(fileOf));
-    // A kept image that the engine lacks is being loaded; the next look decides.
+    // A missing image is being loaded from its copy; the next check decides.
     for (const name of names) {
       const kept = imageOf(name);
       if (kept !== undefined && there.has(kept.tag) && !wanted.has(name)) await rm(join(directory, name), { force: true });

@@ -13,9 +13,9 @@ import { abortable } from './client.ts';
 export interface BoundsOptions {
   /** Reserved for the host; by default a tenth of each. */
   readonly reserve?: Partial<Totals>;
-  /** What the operator lets one session have at most. */
+  /** The operator's maximum for one session. */
   readonly most?: Partial<Most>;
-  /** Of the file system that holds the disks of sessions. */
+  /** Size of the file system that holds the sessions' disks. */
   readonly diskBytes: () => Promise<number>;
   readonly run: Command;
 }
@@ -39,7 +39,7 @@ export class DockerBounds {
     this.#most = lesserMost({ ...totals, processes, diskBytes: 0 }, options.most ?? {});
   }
 
-  /** Sized from the host that the engine is on. `name` is that of the node's group. */
+  /** Derives the bounds from the engine's host. `name` is the name of the node's group. */
   static async open(
     docker: Docker,
     name: string,
@@ -52,7 +52,7 @@ export class DockerBounds {
     return new DockerBounds(new SessionsCgroup({ name, totals, driver: CgroupDriver, conditions, run: options.run }), totals, options);
   }
 
-  /** The group's name for the engine; undefined where it could not be made. */
+  /** The name that the engine uses for the group; undefined if it could not be created. */
   get parent(): string | undefined {
     return this.#cgroup.parent;
   }
@@ -70,8 +70,8 @@ export class DockerBounds {
   }
 
   /**
-   * Whether a container is outside the group or exceeds the present maximum. It is then created
-   * again before it starts.
+   * Returns whether a container is outside the group or exceeds the current maximum, so that it
+   * must be recreated before it starts.
    */
   isOutside(container: Docker.ContainerInspectInfo): boolean {
     const { CgroupParent, Memory = 0, NanoCpus = 0, PidsLimit } = container.HostConfig;

@@ -4,13 +4,13 @@ import type { Conditions } from '../../conditions.ts';
 export interface BridgeUseDeps {
   readonly bridge: string;
   readonly conditions: Pick<Conditions, 'raise' | 'clear'>;
-  /** How many interfaces are connected to a bridge now. */
+  /** Returns the number of interfaces connected to a bridge. */
   readonly ports?: (bridge: string) => Promise<number>;
 }
 
 /**
- * Raises a condition when the sessions' bridge is full. Other node agents and other containers use
- * it, too.
+ * Raises a condition when the sessions' bridge is full. Other node agents and containers also use
+ * it.
  */
 export class BridgeUse {
   readonly #deps: BridgeUseDeps;
@@ -20,7 +20,7 @@ export class BridgeUse {
     this.#deps = deps;
   }
 
-  /** As the network allows. */
+  /** The maximum of the network. */
   set room(room: number) {
     this.#room = room;
   }

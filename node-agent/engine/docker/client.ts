@@ -3,27 +3,29 @@ import { z } from 'zod';
 import { messageOf } from '../../../seams/message-of.ts';
 
 /**
- * Of Docker 20.10, the oldest that was tried. A newer engine that dropped it is spoken to in its
- * own oldest version.
+ * The API version of Docker 20.10, the oldest tested engine. For a newer engine that has dropped
+ * it, the oldest version that the engine supports is used.
  */
 const API_VERSION = '1.41';
 const SHORT_CALL_MS = 90_000;
 const PROBE_MS = 2_500;
 
 export interface DockerClients {
-  /** For short calls: one that is silent for 90 s is cut off. */
+  /** For short calls: cut off after 90 s of silence. */
   readonly calls: Docker;
-  /** For streams, which may be silent for as long as nothing happens. */
+  /** For streams, which can be silent while nothing happens. */
   readonly streams: Docker;
-  /** For pings: one that is not answered within 2.5 s is cut off. */
+  /** For pings: cut off after 2.5 s. */
   readonly probe: Docker;
 }
 
 const versionAnswer = z.object({ Version: z.string(), ApiVersion: z.string(), MinAPIVersion: z.string().optional() });
 
-/** Throws a sentence for the operator when no engine answers at the socket, or it is too old. */
+/**
+ * Throws an error for the operator if no engine answers at the socket, or if the engine is too old.
+ */
 export async function dockerClients(socketPath: string): Promise<DockerClients> {
-  // An empty host keeps DOCKER_HOST out of it: only the socket that was named is used.
+  // An empty host makes the library ignore DOCKER_HOST, so that only the given socket is used.
   const options = { socketPath, host: '' };
   const asked = await new Docker({ ...options, timeout: SHORT_CALL_MS }).version().catch((error: unknown) => {
     throw new Error(`Docker does not answer at ${socketPath}: ${messageOf(error)}`);
@@ -43,14 +45,14 @@ function isOlder(a: string, b: string): boolean {
 
 const refusal = z.object({ statusCode: z.number(), json: z.object({ message: z.string() }).optional().catch(undefined) });
 
-/** Returns status and message of an engine's answer; undefined for any other fault. */
+/** Returns the status and message of the engine's error response; undefined for any other error. */
 export function answerOf(error: unknown): { readonly status: number; readonly message: string } | undefined {
   const parsed = refusal.safeParse(error);
   if (!parsed.success) return undefined;
   return { status: parsed.data.statusCode, message: (parsed.data.json?.message ?? messageOf(error)).trim() };
 }
 
-/** `undefined` in place of one of these statuses. */
+/** Returns undefined if the call fails with one of these statuses. */
 export async function unless<T>(statuses: readonly number[], work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;
@@ -60,7 +62,7 @@ export async function unless<T>(statuses: readonly number[], work: Promise<T>): 
   }
 }
 
-/** Rejects as soon as the signal aborts. The call itself may go on in the engine. */
+/** Rejects as soon as the signal aborts. The engine can still complete the call. */
 export function abortable<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal.reason);

@@ -7,7 +7,7 @@ import type { SessionPlan } from '../session-plan.ts';
 
 export const NETWORK = 'raworc_network';
 
-/** Whose things these are. Every container, volume and image of this node agent carries them. */
+/** Identifies the owner. Every container, volume and image of this node agent has these labels. */
 export interface Owner {
   readonly clusterId: string;
   readonly nodeId: string;
@@ -16,7 +16,7 @@ export interface Owner {
 export const containerName = (sessionId: string) => `raworc_session_${sessionId}`;
 const VOLUME = 'raworc_session_data_';
 export const volumeName = (sessionId: string) => `${VOLUME}${sessionId}`;
-/** Undefined for a name that is no session's. */
+/** Undefined for a name that does not belong to a session. */
 export const sessionOfVolume = (name: string) => (name.startsWith(VOLUME) ? name.slice(VOLUME.length) : undefined);
 
 export const copyName = (sessionId: string) => `raworc_copy_${sessionId}`;
@@ -69,7 +69,7 @@ export function stateOf(status: string): ContainerSeen['state'] {
   return status === 'running' || status === 'paused' || status === 'created' ? status : 'exited';
 }
 
-/** Files of one session's /tmp count as its memory; it may fill a quarter of it. */
+/** Files in a session's /tmp count as its memory. They can take up a quarter of it. */
 const tmpBytes = (memoryBytes: number) => Math.floor(memoryBytes / 4);
 
 export const RESOLV_CONF = '/etc/resolv.conf';
@@ -101,17 +101,17 @@ export interface ContainerPlaces {
   readonly guest: string;
   /** What the session sees as /session. */
   readonly disk: string;
-  /** A file: the accounts that the session sees. */
+  /** A file with the accounts that the session sees. */
   readonly passwd: string;
-  /** The control group of all that this node runs. */
+  /** The control group of everything that this node runs. */
   readonly cgroup?: string | undefined;
-  /** A file: the name servers of the session. Undefined: Docker's own. */
+  /** A file with the session's name servers. Undefined uses Docker's. */
   readonly resolvConf?: string | undefined;
 }
 
 /**
  * Returns the options of a session's container. Its uid 0 has only the capabilities to start agents
- * as another user and to end them; no process can gain privileges; the root is read-only. The disk
+ * as another user and to kill them; no process can gain privileges; the root is read-only. The disk
  * exists already, and the image's /session is not copied into it.
  */
 export function containerOptions(

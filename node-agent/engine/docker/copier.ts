@@ -24,26 +24,26 @@ sync -f /to 2>/dev/null || sync`;
 
 const MEMORY_BYTES = 256 * 1024 * 1024;
 const REASON_CHARACTERS = 300;
-/** Exit codes above this are of a process that was ended by a signal. */
+/** Exit codes above this come from a process killed by a signal. */
 const SIGNALLED = 128;
 
 export interface DockerCopierDeps {
   readonly docker: Docker;
-  /** For what may be silent for as long as nothing happens. */
+  /** For calls that can be silent while nothing happens. */
   readonly streams: Docker;
   readonly owner: Owner;
-  /** The control group of all that this node runs; undefined where there is none. */
+  /** The control group of everything that this node runs; undefined if there is none. */
   cgroupParent?(): string | undefined;
   readonly disks: Pick<Disks, 'copiedFrom'>;
-  /** Where the session's disk is, ready to be bound. */
+  /** Returns the path of the session's disk, ready to be mounted. */
   diskPath(sessionId: string): Promise<string>;
-  /** Called when a copy of that session's disk needs it no more. */
+  /** Called when a copy no longer needs that session's disk. */
   released(sessionId: string): void;
 }
 
 /**
- * One container per copy, without a network, that sees only the two volumes. Its capabilities are
- * those to change owners and modes of files.
+ * Copies volumes, each in a container without a network that sees only the two volumes. Its only
+ * capabilities are those to change owners and modes of files.
  */
 export class DockerCopier {
   readonly #deps: DockerCopierDeps;
@@ -57,7 +57,7 @@ export class DockerCopier {
     const { docker, owner, disks, diskPath } = this.#deps;
     const created = await outcomeOf(signal, async () => {
       const [from, to] = await Promise.all([diskPath(plan.from), diskPath(plan.sessionId)]);
-      // Files keep their owner in the copy: it is recorded before there are any.
+      // Files in the copy keep their owner, which is recorded before any file exists.
       await disks.copiedFrom(plan.sessionId, plan.from);
       await docker.createContainer(copierOptions(owner, plan, from, to, this.#deps.cgroupParent?.()));
       return { ok: true };
@@ -173,7 +173,7 @@ function copierOptions(
   };
 }
 
-/** Of the engine's frames: 8 bytes of header, of which the last four are the length. */
+/** The engine's frames have a header of 8 bytes; the last four are the length. */
 function lastLine(frames: Buffer | undefined): string {
   let text = '';
   for (let at = 0; frames !== undefined && at + 8 <= frames.length; ) {

@@ -26,11 +26,11 @@ import { SessionContainers } from './session-containers.ts';
 import { SessionResolvers } from './session-resolvers.ts';
 import { DockerVolumes, volumeSeen } from './volumes.ts';
 
-/** Closes the sessions' network towards this machine and private ranges. */
+/** Blocks traffic from sessions to this machine and to private ranges. */
 export interface NetworkGuard {
   apply(): Promise<void>;
   remove(): Promise<void>;
-  /** Stops watching the rules, and leaves them in force. */
+  /** Stops watching the rules but leaves them in force. */
   close(): void;
 }
 
@@ -41,20 +41,20 @@ export interface DockerDeps {
   readonly guestDirectory: string;
   readonly guard: NetworkGuard;
   readonly disks: Disks;
-  /** Keeps what builds and sessions start from out of the reach of the engine's clean-up. */
+  /** Protects the base images of builds and sessions from the engine's clean-up. */
   readonly baseImages?: DockerBaseImages;
   readonly clock: Clock;
   readonly log: Log;
-  /** An IPv4 range for the network of sessions, where that is made now. */
+  /** An IPv4 range for the sessions' network, if it has to be created. */
   readonly subnet?: string | undefined;
   readonly conditions?: Pick<Conditions, 'raise' | 'clear'>;
-  /** Not given: containers are bounded one by one only. */
+  /** If omitted, containers have only their individual limits. */
   readonly bounds?: BoundsOptions;
-  /** The sessions' /etc/resolv.conf; undefined: Docker's own, which names Docker's name server. */
+  /** The sessions' /etc/resolv.conf; undefined uses Docker's, which names Docker's name server. */
   readonly resolvConf?: () => string | undefined;
-  /** Of one process of a session. */
+  /** The limit of open files for one process of a session. */
   readonly openFiles?: number;
-  /** Programs of the host. Undefined: Docker's name server stays open in containers. */
+  /** Runs programs of the host. If undefined, containers can reach Docker's name server. */
   readonly run?: Command;
 }
 
@@ -63,7 +63,7 @@ const MEMORY_KEPT = 0.1;
 
 const info = z.object({ NCPU: z.number(), MemTotal: z.number() });
 
-/** Docker by its API. See {@link Driver} for what each call promises. */
+/** Drives Docker through its API. See {@link Driver} for the guarantees of each call. */
 export class DockerDriver implements Driver {
   readonly kind = 'docker';
   readonly #deps: DockerDeps;
@@ -173,7 +173,7 @@ export class DockerDriver implements Driver {
       if ('ok' in mounted) return mounted;
       const passwd = passwdFor(await this.#accounts.passwdOf(plan.image), plan.uid);
       const passwdFile = await this.#deps.disks.accounts(plan.sessionId, passwd);
-      // An engine creates a missing group without any bound.
+      // Check first: the engine would create a missing group without limits.
       await this.#bounds?.ensure();
       const { guestDirectory, resolvConf, openFiles } = this.#deps;
       const places = {
@@ -192,7 +192,7 @@ export class DockerDriver implements Driver {
   async start(sessionId: string, signal: AbortSignal): Promise<Outcome> {
     const started = await this.#start(sessionId, signal);
     if (started.ok || started.why !== 'failed' || !/network .* not found/i.test(started.reason)) return started;
-    // The last node agent to leave took it away just now.
+    // Another node agent has removed the network while shutting down.
     await this.prepare(signal);
     return this.#start(sessionId, signal);
   }
@@ -205,7 +205,7 @@ export class DockerDriver implements Driver {
   }
 
   async freeze(sessionId: string, signal: AbortSignal): Promise<void> {
-    // 409: it is paused already or not running any more. The caller looks again.
+    // 409: it is already paused, or no longer running. The caller checks again.
     const paused = this.#containers.on(sessionId, (container) => container.pause());
     await unless([404, 409], abortable(signal, paused));
   }
@@ -226,8 +226,8 @@ export class DockerDriver implements Driver {
     if (id === undefined) return;
     this.#resolvers.forget(sessionId);
     await abortable(signal, this.#volumes.engine.beforeRemoval(sessionId, id));
-    // By id, because the name may belong to another by now. Anonymous volumes, which an image can
-    // declare, are removed too.
+    // By id, because another container can have the name by now. Also removes anonymous volumes,
+    // which an image can declare.
     const removed = await unless(
       [404, 409],
       abortable(signal, this.#docker.getContainer(id).remove({ force: true, v: true })).then(() => true),
@@ -263,7 +263,8 @@ export class DockerDriver implements Driver {
     await this.#bounds?.remove();
     if (!(await removeNetwork(this.#docker, SESSION_NETWORK, signal))) return;
     await this.#deps.guard.remove();
-    // Another node agent may have made the network again meanwhile: it is never left open.
+    // Another node agent can have recreated the network meanwhile, so it must not be left
+    // unprotected.
     const remade = await unless([404], abortable(signal, this.#docker.getNetwork(SESSION_NETWORK.name).inspect()));
     if (remade !== undefined) await this.#deps.guard.apply();
   }
@@ -278,7 +279,7 @@ export class DockerDriver implements Driver {
 
   async #start(sessionId: string, signal: AbortSignal): Promise<Outcome> {
     const started = await this.#begin(sessionId, signal);
-    // What took the last port is known at once, and not at the next relist.
+    // Notice a full bridge at once instead of at the next listing.
     await this.#bridge?.look();
     return started;
   }

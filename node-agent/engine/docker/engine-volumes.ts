@@ -25,8 +25,8 @@ export interface EngineVolumesDeps {
 
 /**
  * Volumes of the engine, where earlier versions kept sessions' files, until they are adopted as
- * disks while nothing runs on them. Until then a container refers to each, so that `docker volume
- * prune` leaves it: the session's own, or one that never starts.
+ * disks while nothing runs on them. Until then a container refers to each, either the session's or
+ * one that never starts, so that `docker volume prune` does not remove it.
  */
 export class EngineVolumes {
   readonly #deps: EngineVolumesDeps;
@@ -37,7 +37,7 @@ export class EngineVolumes {
     this.#deps = deps;
   }
 
-  /** Of the session; undefined where it has none, or where its files have moved. */
+  /** Returns the session's volume; undefined if it has none or its files have moved to a disk. */
   find(sessionId: string): EngineVolume | undefined {
     return this.#known.get(sessionId);
   }
@@ -46,7 +46,9 @@ export class EngineVolumes {
     return this.#known;
   }
 
-  /** Lists them, adopts those that nothing can run on, and removes what is left of adopted ones. */
+  /**
+   * Lists the volumes, adopts those that nothing can run on, and removes what adoption left behind.
+   */
   async refresh(signal: AbortSignal): Promise<void> {
     const { docker, owner, disks, log } = this.#deps;
     const { Volumes } = await abortable(signal, docker.listVolumes({ filters: { label: ownerFilter(owner) } }));
@@ -71,8 +73,8 @@ export class EngineVolumes {
   }
 
   /**
-   * Called before a container is removed. If it alone keeps the volume from being pruned, it is
-   * stopped and the volume adopted, or another container is made to keep it.
+   * Called before a container is removed. If it is the last one that refers to the volume, stops it
+   * and adopts the volume, or creates another container that refers to it.
    */
   async beforeRemoval(sessionId: string, containerId: string): Promise<void> {
     if (!this.#known.has(sessionId)) return;
@@ -91,18 +93,18 @@ export class EngineVolumes {
     }
   }
 
-  /** Makes its files the session's disk. To be called where nothing runs on them. */
+  /** Moves its files to the session's disk. Call it only when nothing runs on them. */
   async adopt(sessionId: string, bytes: number): Promise<void> {
     const volume = this.#known.get(sessionId);
     if (volume === undefined) return;
     const { generation, space, path } = volume;
     await this.#deps.disks.adopt({ sessionId, generation, space, bytes }, path);
     this.#known.delete(sessionId);
-    // The empty rest is removed now, or at the next refresh when no container refers to it.
+    // The empty volume is removed now, or at a later refresh once no container refers to it.
     await this.#forget(sessionId).catch(() => undefined);
   }
 
-  /** With a session that was deleted. */
+  /** For a session that was deleted. */
   async remove(sessionId: string): Promise<void> {
     if (!this.#known.has(sessionId)) return;
     await this.#forget(sessionId);
@@ -118,7 +120,7 @@ export class EngineVolumes {
     await unless([404], docker.getVolume(volumeName(sessionId)).remove());
   }
 
-  /** Containers that refer to the volume, without its keeper. */
+  /** Returns the containers that refer to the volume, except the one that only protects it. */
   async #users(sessionId: string): Promise<Docker.ContainerInfo[]> {
     const found = await this.#deps.docker.listContainers({ all: true, filters: { volume: [volumeName(sessionId)] } });
     return found.filter(({ Labels }) => Labels['raworc.keep'] !== sessionId);

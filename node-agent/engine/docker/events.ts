@@ -59,7 +59,7 @@ export function watchDocker(
 
 interface Heard {
   readonly change: DriverChange;
-  /** Of the session's own container. */
+  /** Actions of the session's own container. */
   readonly containerId?: string;
 }
 
@@ -68,7 +68,7 @@ function changeOf(owner: Owner, line: unknown): Heard | undefined {
   if (!parsed.success) return undefined;
   const { Type, Action, Actor } = parsed.data;
   if (Type === 'image') return { change: { kind: 'images' } };
-  // The event of a volume does not carry its labels: whose it is shows when it is looked for.
+  // A volume's event has no labels; its owner is known once it is inspected.
   if (Type === 'volume') return Action === 'destroy' ? ofSession(sessionOfVolume(Actor?.ID ?? '')) : undefined;
   const own = ownedBy(owner, Actor?.Attributes)?.sessionId;
   const heard = ofSession(own ?? sessionOfCopy(owner, Actor?.Attributes));

@@ -19,7 +19,7 @@ export interface DockerImagesDeps {
   readonly clients: DockerClients;
   readonly owner: Owner;
   readonly baseImages?: DockerBaseImages | undefined;
-  /** The control group of all that this node runs; undefined where there is none. */
+  /** The control group of everything that this node runs; undefined if there is none. */
   cgroupParent(): string | undefined;
 }
 
@@ -43,7 +43,7 @@ export class DockerImages {
     return image && { id: image.Id, labels: image.Config.Labels ?? {} };
   }
 
-  /** Builds by copying alone: no code of the source runs, and there is no network. */
+  /** Builds only copy files: no code of the source runs, and there is no network. */
   async build({ image, labels, context }: ImagePlan, signal: AbortSignal): Promise<BuildOutcome> {
     const { clients, owner, cgroupParent } = this.#deps;
     const parent = cgroupParent();

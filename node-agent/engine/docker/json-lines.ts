@@ -1,4 +1,4 @@
-/** A line may be no longer: what sends more is broken. */
+/** Longest line. A sender of more is broken. */
 const LINE_CHARACTERS = 1024 * 1024;
 
 /**

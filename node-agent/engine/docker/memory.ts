@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import type { Log } from '../../../seams/log.ts';
 import { messageOf } from '../../../seams/message-of.ts';
 
-/** At a time, so that a container that is to run again waits for no more than this. */
+/** Bytes per step. A container that has to run again waits for at most one step. */
 const PIECE_BYTES = 32 * 1024 * 1024;
 
-/** The kernel's own files, and how they are read and written. */
+/** Access to the kernel's files. */
 export interface KernelFiles {
   /** /sys/fs/cgroup */
   readonly cgroups: string;
@@ -42,8 +42,8 @@ export class MemoryReturn {
   }
 
   /**
-   * Begins with a container that was just frozen. Resolves when nothing more can be reclaimed or it
-   * was ended; never rejects.
+   * Starts reclaiming a container that was just frozen. Resolves when nothing more can be reclaimed
+   * or it was stopped. Never rejects.
    */
   async begin(sessionId: string, pid: number): Promise<void> {
     this.end(sessionId);
@@ -54,14 +54,14 @@ export class MemoryReturn {
       if (obstacle !== undefined && !this.#reported) this.#log.debug('memory.kept', { reason: obstacle });
       this.#reported ||= obstacle !== undefined;
     } catch (error) {
-      // It may have been unfrozen, or be gone.
+      // The container can have been resumed or removed.
       this.#log.debug('memory.return-failed', { session: sessionId, error: messageOf(error) });
     } finally {
       if (this.#underWay.get(sessionId) === ending) this.#underWay.delete(sessionId);
     }
   }
 
-  /** It is to run again: the piece that is under way is the last. */
+  /** Stops reclaiming after the current step, because the container will run again. */
   end(sessionId: string): void {
     this.#underWay.get(sessionId)?.abort();
     this.#underWay.delete(sessionId);
@@ -71,7 +71,7 @@ export class MemoryReturn {
     for (const sessionId of [...this.#underWay.keys()]) this.end(sessionId);
   }
 
-  /** Why it cannot be done here, when it cannot. */
+  /** Returns why this host cannot do it; undefined if it can. */
   async #return(sessionId: string, pid: number, signal: AbortSignal): Promise<string | undefined> {
     const { proc, cgroups, read, write } = this.#files;
     const swaps = await read(join(proc, 'swaps')).catch(() => '');
@@ -87,7 +87,8 @@ export class MemoryReturn {
     let left = before;
     try {
       while (left > 0 && !signal.aborted) {
-        // It fails where it could not do all of it, and has done what it could.
+        // The write fails if the kernel could not reclaim everything, but it has reclaimed what it
+        // could.
         await write(file('memory.reclaim'), String(Math.min(left, PIECE_BYTES))).catch(() => undefined);
         const now = await bytes();
         if (!(now < left)) break;

@@ -8,11 +8,13 @@ export const BRIDGE = 'raworc0';
 export interface SessionNetwork {
   readonly name: string;
   readonly bridge: string;
-  /** An IPv4 range; undefined: Docker chooses a free one. An existing network keeps its own. */
+  /**
+   * An IPv4 range. If undefined, Docker chooses a free one. An existing network keeps its range.
+   */
   readonly subnet?: string | undefined;
 }
 
-/** Of all sessions of all node agents on an engine. */
+/** The network of all sessions of all node agents that share an engine. */
 export const SESSION_NETWORK: SessionNetwork = { name: NETWORK, bridge: BRIDGE };
 
 const optionsOf = ({ bridge }: SessionNetwork) => ({
@@ -21,7 +23,7 @@ const optionsOf = ({ bridge }: SessionNetwork) => ({
   'com.docker.network.bridge.enable_icc': 'false',
 });
 
-/** Throws when one of that name is not Raworc's, or not closed as it must be. */
+/** Throws if a network of that name is not Raworc's or does not isolate containers. */
 export async function ensureNetwork(docker: Docker, network: SessionNetwork, signal: AbortSignal): Promise<void> {
   if (await isThere(docker, network, signal)) return;
   try {
@@ -38,7 +40,7 @@ export async function ensureNetwork(docker: Docker, network: SessionNetwork, sig
       }),
     );
   } catch (error) {
-    // Another node agent on this engine may have been quicker.
+    // Another node agent on this engine can have created it first.
     if (answerOf(error) === undefined || !(await isThere(docker, network, signal))) throw error;
   }
 }
@@ -65,9 +67,9 @@ export async function networkRoom(docker: Docker, network: SessionNetwork, signa
   return roomOf(subnets);
 }
 
-/** Whether it is gone: not when it is still in use, by a container of any node agent. */
+/** Returns whether it was removed. It stays while a container of any node agent uses it. */
 export async function removeNetwork(docker: Docker, network: SessionNetwork, signal: AbortSignal): Promise<boolean> {
-  // A stopped container has no place in the network and would lose it.
+  // Docker would remove a network that only stopped containers use. They could not start again.
   const sessions = await abortable(signal, docker.listContainers({ all: true, filters: { network: [network.name] } }));
   if (sessions.length > 0) return false;
   try {

@@ -6,14 +6,14 @@ const NOT_SEEN = /bind source path does not exist/i;
 const DISK_NOT_SEEN =
   'Docker does not see the disk of this session. Run the node agent and Docker in one mount namespace (systemd: no PrivateMounts), then recover the session.';
 
-/** A disk that cannot be made or mounted: the message is a sentence for a person. */
+/** A disk cannot be created or mounted. The message is a sentence for the user. */
 class DiskFailure extends Error {}
 
 export function asDiskFailure(error: unknown): never {
   throw new DiskFailure(`This session's disk cannot be used: ${messageOf(error)}`, { cause: error });
 }
 
-/** Resolves with what the engine refused, too. Throws for faults on the way to it. */
+/** Also resolves if the engine refuses. Throws for errors on the way to the engine. */
 export async function outcomeOf(signal: AbortSignal, work: () => Promise<Outcome>): Promise<Outcome> {
   try {
     return await abortable(signal, work());

@@ -6,8 +6,8 @@ const ADDRESS = '127.0.0.11';
 const LOCAL = 'local';
 
 /**
- * Closes Docker's name server in the container of process `pid`. A process that ignores
- * /etc/resolv.conf could still reach it.
+ * Blocks Docker's name server in the container of process `pid`. Otherwise a process that ignores
+ * /etc/resolv.conf could use it.
  */
 export async function closeDockerResolver(run: Command, pid: number): Promise<void> {
   await run('nsenter', [`--net=/proc/${pid}/ns/net`, 'ip', 'route', 'replace', 'unreachable', `${ADDRESS}/32`, 'table', LOCAL]);

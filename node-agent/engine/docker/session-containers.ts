@@ -17,12 +17,12 @@ export interface FoundContainer {
 export class SessionContainers {
   readonly #docker: Docker;
   readonly #owner: Owner;
-  /** By session: the id of the container that was last seen or created. */
+  /** The id of the container that was last seen or created, by session. */
   readonly #ids = new Map<string, string>();
-  /** Sessions that may have more than one. */
+  /** Sessions that can have more than one container. */
   readonly #doubtful = new Set<string>();
 
-  /** Whether a container may not start again as it was made. */
+  /** Returns whether a container must be recreated before it starts again. */
   readonly #isOutside: (container: Docker.ContainerInspectInfo) => boolean;
 
   constructor(docker: Docker, owner: Owner, isOutside: (container: Docker.ContainerInspectInfo) => boolean = () => false) {
@@ -32,13 +32,13 @@ export class SessionContainers {
   }
 
   /**
-   * Returns why the session's container name is taken; undefined when nobody else has it, as when
-   * our own create is under way.
+   * Returns a message if another container has the session's name. Undefined if none has, as while
+   * our own create is in progress.
    */
   async nameTaken(sessionId: string): Promise<string | undefined> {
     const name = containerName(sessionId);
     const found = await unless([404], this.#docker.getContainer(name).inspect());
-    // By an id that begins like the name, another would be found.
+    // Docker also matches prefixes of ids, so a name could find another container.
     if (found === undefined || found.Name !== `/${name}` || ownedBy(this.#owner, found.Config.Labels) !== undefined) return undefined;
     const id = found.Id.slice(0, 12);
     return `Another container on the node of this session has the name ${name} (${id}, of the image ${found.Config.Image}). Rename or remove it there, then recover the session.`;
@@ -48,13 +48,13 @@ export class SessionContainers {
     this.#ids.set(sessionId, id);
   }
 
-  /** Something befell a container with its labels. */
+  /** An event mentioned a container with the session's labels. */
   heard(sessionId: string, id: string): void {
     const known = this.#ids.get(sessionId);
     if (known !== undefined && known !== id) this.#doubtful.add(sessionId);
   }
 
-  /** Lists the container that counts for each session, without its exit. */
+  /** Lists the current container of each session, without its exit code. */
   async list(): Promise<ReadonlyMap<string, FoundContainer>> {
     const infos = await this.#docker.listContainers({ all: true, filters: { label: ownerFilter(this.#owner) } });
     const found = new Map<string, FoundContainer>();
@@ -76,7 +76,8 @@ export class SessionContainers {
   }
 
   /**
-   * Returns the one that counts: a running one first, then the one with the name, then the newest.
+   * Returns the current container: a running one first, then the one with the name, then the
+   * newest.
    */
   async find(sessionId: string): Promise<FoundContainer | undefined> {
     const found = await this.#find(sessionId);
@@ -86,8 +87,8 @@ export class SessionContainers {
   }
 
   /**
-   * Works on the one that counts; undefined where there is none. Throws an engine's 404 that is
-   * about something else.
+   * Calls `work` with the current container. Returns undefined if there is none. Rethrows a 404 of
+   * the engine about anything else.
    */
   async on<T>(sessionId: string, work: (container: Docker.Container) => Promise<T>): Promise<T | undefined> {
     const known = this.#ids.get(sessionId) ?? (await this.find(sessionId))?.container.id;
@@ -102,7 +103,7 @@ export class SessionContainers {
     }
   }
 
-  /** Returns the id of the least wanted one. */
+  /** Returns the id of the container to remove first. */
   async least(sessionId: string): Promise<string | undefined> {
     const found = await this.find(sessionId);
     if (found?.container.surplus === undefined) return found?.container.id;

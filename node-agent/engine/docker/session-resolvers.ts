@@ -11,17 +11,17 @@ export interface SessionResolversDeps {
   readonly containers: SessionContainers;
   readonly log: Log;
   readonly conditions?: Pick<Conditions, 'raise' | 'clear'> | undefined;
-  /** Programs of the host. Undefined: Docker's name server stays open in containers. */
+  /** Runs programs of the host. If undefined, containers can reach Docker's name server. */
   readonly run?: Command | undefined;
 }
 
 /**
- * Closes Docker's name server in running containers before the session's agents start, which wait
- * for their guest to connect.
+ * Blocks Docker's name server in running containers, before the session's agents start: these wait
+ * until their guest has connected.
  */
 export class SessionResolvers {
   readonly #deps: SessionResolversDeps;
-  /** By session: its container in which the name server was closed, or cannot be. */
+  /** The container in which the name server was blocked or cannot be, by session. */
   readonly #closed = new Map<string, string>();
 
   constructor(deps: SessionResolversDeps) {
@@ -29,14 +29,14 @@ export class SessionResolvers {
   }
 
   /**
-   * The container runs and its name server was not closed: its start was cut off, or the node agent
-   * ended.
+   * Returns whether the container runs with an open name server, because its start was interrupted
+   * or the node agent restarted.
    */
   isOpen(sessionId: string, found: FoundContainer | undefined): boolean {
     return this.#deps.run !== undefined && found?.container.state === 'running' && this.#closed.get(sessionId) !== found.container.id;
   }
 
-  /** Another start is another network namespace. */
+  /** Each start has a new network namespace. */
   forget(sessionId: string): void {
     this.#closed.delete(sessionId);
   }
@@ -65,7 +65,7 @@ export class SessionResolvers {
     }
   }
 
-  /** One at a time, in the background. */
+  /** Blocks the name server of these sessions in the background, one at a time. */
   async closeAll(sessionIds: readonly string[], signal: AbortSignal): Promise<void> {
     for (const id of sessionIds)
       await this.close(id, signal).catch((error: unknown) => {

@@ -1,12 +1,12 @@
 import type Docker from 'dockerode';
 import { abortable, answerOf } from './client.ts';
 
-/** No image is called so: a create of it gets as far as to look at its mounts, and no further. */
+/** No image has this name, so creating a container checks the mounts and then fails. */
 const NO_IMAGE = 'raworc/none:none';
 
 /**
- * Whether the engine, perhaps in another mount namespace, sees this directory. It checks mounts
- * before it checks the image.
+ * Returns whether the engine, which can be in another mount namespace, sees this directory. The
+ * engine checks mounts before it checks the image.
  */
 export async function dockerSees(docker: Docker, path: string, signal: AbortSignal): Promise<boolean> {
   const Mounts: Docker.MountSettings[] = [{ Type: 'bind', Source: path, Target: '/seen' }];

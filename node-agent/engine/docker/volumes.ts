@@ -15,7 +15,7 @@ import type { SessionContainers } from './session-containers.ts';
 
 const ANOTHER_DISK = 'The disk on this node is not the one that this session was created with.';
 
-/** A session's disk, or the volume of the engine in which its files still are. */
+/** A session's disk, or the engine volume that still has its files. */
 export type FoundVolume = Pick<DiskRecord, 'generation' | 'space'> & { readonly id?: string };
 
 export function volumeSeen(sessionId: string, { generation, id }: FoundVolume): VolumeSeen {
@@ -58,7 +58,8 @@ export class DockerVolumes {
   }
 
   async find(sessionId: string): Promise<FoundVolume | undefined> {
-    // Before the disk: a volume that is adopted meanwhile is found in one of the two.
+    // Looked up before the disk, so that a volume that is adopted meanwhile is found in one of
+    // them.
     const volume = this.engine.find(sessionId);
     return (await this.#deps.disks.find(sessionId)) ?? volume;
   }
@@ -107,8 +108,8 @@ export class DockerVolumes {
   }
 
   /**
-   * Unmounts its disk in the background unless a container has it. Whoever needs the disk again
-   * waits for that.
+   * Unmounts its disk in the background unless a container has it. A later use of the disk waits
+   * for that.
    */
   release(sessionId: string): void {
     const { disks, containers, log } = this.#deps;

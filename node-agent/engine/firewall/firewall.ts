@@ -15,12 +15,13 @@ import type { WatchRules } from './nft-monitor.ts';
 import { type RunProgram, runProgram } from './programs.ts';
 
 /**
- * Between two looks where the kernel reports no changes. Removed rules are back within twice this.
+ * Interval of checks if the kernel does not report changes. Removed rules are back within twice
+ * this.
  */
 const LOOK_EVERY_MS = 1_000;
 /**
- * The same with events from the kernel. Each check starts a program, and starting one from a large
- * process slows the process down for a moment.
+ * The interval if the kernel reports changes. Each check starts a program, and starting one from a
+ * large process slows the process down for a moment.
  */
 const LOOK_WATCHED_EVERY_MS = 20_000;
 
@@ -39,13 +40,13 @@ export interface FirewallDeps {
 }
 
 /**
- * Closes the sessions' bridge towards this machine and everything that is not public. It touches
- * nobody else's rules.
+ * Blocks traffic from the sessions' bridge to this machine and to everything that is not public.
+ * Leaves the rules of others alone.
  *
- * 1. It uses nftables where that works, else iptables, and raises a condition then.
- * 2. From the first `apply` to `close` the rules are checked whenever the kernel reports a change
- *    and from time to time, or every second where it does not. They are repaired when incomplete,
- *    and updated when the name servers change.
+ * 1. It uses nftables if that works on the host. Otherwise it uses iptables and raises a condition.
+ * 2. From the first `apply` until `close` it checks the rules from time to time and whenever the
+ *    kernel reports a change, or every second if the kernel reports none. It restores incomplete
+ *    rules, and updates them when the name servers change.
  * 3. All node agents of a machine share the rules, and change them one at a time.
  */
 export class Firewall implements NetworkGuard {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { lockFile } from '../../ledger/file-lock.ts';
 
 const DIRECTORY = '/run/raworc';
-/** A process that has the lock for longer hangs. */
+/** A process that has the lock for longer is hung. */
 const WAIT_S = 10;
 
 /**
