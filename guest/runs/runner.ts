@@ -37,9 +37,7 @@ interface Working {
   interrupted: boolean;
 }
 
-/**
- * Runs the messages of the mailbox, one at a time in order of seq, and stores their answers in it.
- */
+/** Runs the messages of the mailbox, one at a time by seq, and stores the answers in it. */
 export class Runner {
   readonly #deps: RunnerDeps;
   readonly #mailbox: Mailbox;
@@ -141,18 +139,14 @@ export class Runner {
     this.wake();
   }
 
-  /**
-   * Answers the agent's waiting messages with an error, and stops its worker after the current run.
-   */
+  /** Answers the agent's waiting messages with an error. Its worker stops after the current run. */
   stop(agent: string, interrupt: boolean): void {
     this.#stopped.set(agent, this.#mailbox.takenSeq);
     if (this.#working?.agent !== agent) this.#workers.end(agent);
     else if (interrupt) this.#interrupt();
   }
 
-  /**
-   * Reports the live workers to a host that has just connected, and so assumes that there are none.
-   */
+  /** Reports the live workers to a host that has just connected, which assumes none. */
   reportWorkers(): void {
     if (this.#workers.alive().length > 0) this.#sendWorkers();
   }

@@ -38,10 +38,9 @@ export interface RelayDeps {
 }
 
 /**
- * Relays between guests and the controller. Each guest frame is stamped with its own session and
- * the present generation, so a guest can speak for no other session. Answers are kept until the
- * controller has settled them; everything else is repeated by the guest and the controller. Secrets
- * pass through and are never stored.
+ * Relays between guests and the controller. Each guest frame gets its session and generation here,
+ * so a guest cannot speak for another session. Answers are kept until the controller settles them;
+ * guest and controller repeat everything else. Secrets are never stored.
  */
 export class Relay {
   readonly #deps: RelayDeps;
@@ -124,14 +123,12 @@ export class Relay {
     if (settled.messageId === '') return;
     const session = this.#sessions.get(settled.sessionId);
     session?.answers.settle(settled.messageId);
-    // If the guest's link is full, the guest repeats its answer when it reconnects, and this is
-    // sent again.
+    // If the guest's link is full, the guest repeats its answer when it reconnects.
     session?.link?.send({ kind: 'settled', value: settled });
   }
 
   /**
-   * No message up to this number awaits an answer, so the guest must start none of them. Applies to
-   * the current guest or the next one.
+   * Tells the current or next guest to start no message up to this number: none awaits an answer.
    */
   settledUpTo(sessionId: string, seq: number): void {
     const assignment = this.#deps.assignment(sessionId);
@@ -144,9 +141,7 @@ export class Relay {
     session.link?.send({ kind: 'settled', value: { sessionId, messageId: '', upToSeq: seq } });
   }
 
-  /**
-   * Stops the agent in all sessions of the space. The controller tells guests that connect later.
-   */
+  /** Stops the agent in all sessions of the space. Later guests get it from the controller. */
   stopAgent(stop: StopAgent): void {
     for (const [sessionId, session] of this.#sessions) {
       if (this.#deps.assignment(sessionId)?.spec.spaceId !== stop.spaceId) continue;
@@ -155,9 +150,7 @@ export class Relay {
     }
   }
 
-  /**
-   * Asks the guest to open a byte stream. Returns false if it is absent or does not support them.
-   */
+  /** Asks the guest to open a byte stream. Returns false if it is absent or cannot. */
   openStream(open: OpenStream): boolean {
     const session = this.#sessions.get(open.sessionId);
     return session?.takesStreams === true && session.link?.send({ kind: 'openStream', value: open }) === true;
@@ -171,9 +164,7 @@ export class Relay {
     if (link?.send({ kind: 'secrets', value: secrets }) === false) this.#secretRequests.missed(sessionId, version);
   }
 
-  /**
-   * Returns whether its guest has an uncancelled request to drain, even from an outdated ledger.
-   */
+  /** Returns whether its guest must drain, perhaps because of an outdated ledger. */
   isDraining(sessionId: string): boolean {
     return this.#sessions.get(sessionId)?.queue.isDraining === true;
   }
@@ -208,9 +199,7 @@ export class Relay {
     this.#secretRequests.hold();
   }
 
-  /**
-   * Sends again what the new stream can lack. Called once the controller has sent all assignments.
-   */
+  /** Repeats what the new stream can lack, once the controller has sent all assignments. */
   resend(): void {
     this.#answers.resend([...this.#sessions].map(([sessionId, { answers }]) => [sessionId, answers] as const));
     this.#secretRequests.resend();
