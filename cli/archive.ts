@@ -8,7 +8,7 @@ import { Trouble } from './io.ts';
 /** The server's limits. */
 const MAX_PACKED_BYTES = 64 * 1024 * 1024;
 const MAX_UNPACKED_BYTES = 512 * 1024 * 1024;
-/** The same files give the same bytes, whoever packs them when. */
+/** The same files always give the same bytes, regardless of who packs them and when. */
 const NOBODY = { uid: 0, gid: 0, uname: '', gname: '', mtime: new Date(0) };
 
 export interface Packed {
@@ -98,7 +98,7 @@ async function listed(root: string, sorting: Sorting, below = ''): Promise<Entry
 }
 
 /**
- * Whether this is a virtual environment of Python: its links lead to the Python of this machine.
+ * Returns whether this is a Python virtual environment, whose links lead to this machine's Python.
  */
 const isVirtualEnvironment = (path: string): Promise<boolean> =>
   lstat(join(path, 'pyvenv.cfg')).then(

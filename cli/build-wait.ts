@@ -7,8 +7,8 @@ const LOOK_MS = 10_000;
 export const isFinished = ({ status }: Build): boolean => status === 'completed' || status === 'failed';
 
 /**
- * Opens the events to wait by, before the build so that none is missed. Undefined if the server
- * refuses the stream.
+ * Opens the event stream to wait on. Called before the build starts, so that no event is missed.
+ * Undefined if the server refuses the stream.
  */
 export async function eventsFor(raworc: Raworc): Promise<EventFeed | undefined> {
   try {

@@ -1,8 +1,8 @@
 import ignore from 'ignore';
 
 /**
- * Left out unless the .raworcignore takes them back: files that tools keep, and environments of one
- * machine.
+ * Ignored unless the .raworcignore includes them again: caches of tools, and environments that work
+ * on one machine only.
  */
 const USUAL = [
   ...['.git', '.hg', '.svn', '.DS_Store', '__pycache__/', '.venv/', 'venv/', '.tox/', '.nox/'],
@@ -10,8 +10,8 @@ const USUAL = [
 ];
 
 /**
- * Why a path is left out: by default, or by a pattern. `kept`: a pattern takes it back. Undefined:
- * no pattern matches.
+ * Why a path is ignored: by default, or by a pattern. `kept`: a pattern includes it again.
+ * Undefined: no pattern matches.
  */
 export type Verdict = 'usual' | 'named' | 'kept' | undefined;
 

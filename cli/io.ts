@@ -2,7 +2,9 @@ import type { Readable } from 'node:stream';
 import { visibleName, visibleText } from '../seams/terminal-text.ts';
 import { Own, onOneLine, type Screen, Terminal, type Written } from './terminal.ts';
 
-/** Everything the command line uses beside REST, passed in so that tests can replace it. */
+/**
+ * Everything that the command line uses apart from REST, passed in so that tests can replace it.
+ */
 export interface World {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdin: Readable & { readonly isTTY?: boolean };

@@ -2,8 +2,8 @@ import { enableCompileCache } from 'node:module';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-// Halves the start time. In the user's own directory: in the default one, below /tmp, others could
-// plant code.
+// Halves the start time. The cache is in the user's own directory, because others could plant code
+// in the default one below /tmp.
 enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'raworc', 'compiled'));
 const { runCli } = await import('./program.ts');
 

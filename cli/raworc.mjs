@@ -10,7 +10,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
-// The sources, or what was compiled from them: below node_modules Node.js does not strip types.
+// The sources, or the compiled files: below node_modules, Node.js does not strip types.
 const main = [join(here, 'main.ts'), join(here, '..', 'dist', 'cli', 'main.js')].find((file) => existsSync(file));
 
 /**
@@ -34,7 +34,7 @@ function run(node) {
   try {
     child = spawn(node, [main, ...process.argv.slice(2)], { stdio: 'inherit' });
   } catch (error) {
-    // It may be being installed.
+    // It can be in the middle of an installation.
     return give(`raworc: ${node} cannot be started: ${error.message}; try again once npm has finished installing`);
   }
   const passOn = (signal) => child.kill(signal);

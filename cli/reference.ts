@@ -8,7 +8,7 @@ interface Named {
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const ID_PREFIX = /^[0-9a-f-]{1,36}$/;
-/** How many sessions are shown where a name or a prefix means several. */
+/** How many sessions to show if a name or prefix matches several. */
 const MAX_SHOWN = 10;
 
 /**

@@ -3,7 +3,7 @@ import { type Io, Trouble } from './io.ts';
 
 /**
  * Deletes everything named, and prints what `remove` returns for each. A failure does not keep the
- * others.
+ * others from being deleted.
  */
 export async function removeEach(io: Io, refs: readonly string[], remove: (ref: string) => Promise<string>): Promise<void> {
   const failed: string[] = [];

@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream';
 import { visibleText } from '../seams/terminal-text.ts';
 
-/** Our own text, with control characters that we mean. It never contains text of others. */
+/** Our own text, with intended control characters. It never contains text from others. */
 export class Own {
   readonly text: string;
 
@@ -14,7 +14,7 @@ export type Written = string | Own;
 
 export const textOf = (part: Written): string => (part instanceof Own ? part.text : part);
 
-/** Spells out line ends, so that text of others cannot look like another line of ours. */
+/** Escapes line breaks, so that text from others cannot look like a line of ours. */
 export const onOneLine = (text: string): string => text.replace(/[\r\n]/g, (end) => (end === '\n' ? '\\u000a' : '\\u000d'));
 
 /** Indents all lines of a text but the first. */
@@ -24,8 +24,8 @@ export const indented = (text: string): string => text.trimEnd().replace(/\r?\n/
 export type Screen = Writable & { readonly isTTY?: boolean };
 
 /**
- * The only way to write to a terminal: control characters in text of others are spelled out. A pipe
- * or file gets every byte as it is.
+ * The only way to write to a terminal: escapes control characters in text from others. A pipe or
+ * file gets every byte unchanged.
  */
 export class Terminal {
   /** For readline's line editor. */

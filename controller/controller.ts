@@ -46,21 +46,21 @@ export interface ControllerOptions {
   /** All state of this controller. Created if missing. */
   readonly directory: string;
   readonly http: { readonly host: string; readonly port: number; readonly tls?: { readonly certFile: string; readonly keyFile: string } };
-  /** `advertise`: the hosts (or host:port of the join port) that join tokens contain. */
+  /** `advertise`: the hosts in join tokens, each with or without the join port. */
   readonly nodes: {
     readonly host: string;
     readonly port: number;
     readonly joinPort: number;
     readonly advertise: readonly string[];
-    /** Of nodes' certificates. Default: one month. */
+    /** Lifetime of nodes' certificates. Default: one month. */
     readonly certificateLifeMs?: number;
     readonly bounds?: NodeBoundSettings;
   };
-  /** Undefined: a bus inside this process. */
+  /** Undefined uses a bus inside this process. */
   readonly natsUrl: string | undefined;
   /** The image of sessions in a space without a build. */
   readonly baseImage: string;
-  /** For the account `admin`. Default: generated into a file. */
+  /** Password of the account `admin`. Default: generated into a file. */
   readonly adminPassword: string | undefined;
   /**
    * How long audit records are retained, and where they are exported. Default: built-in bounds, no
@@ -91,12 +91,12 @@ export interface ControllerOptions {
   readonly metrics: PrometheusMetrics;
   /** Gives access to /metrics only. */
   readonly metricsToken?: string | undefined;
-  /** Memory and disk can differ: the process must end. */
+  /** Called when memory and disk can differ, so that the process must exit. */
   readonly onFatal: (error: unknown) => void;
 }
 
 export interface Controller {
-  /** What decides and carries out, for programs that embed a controller. */
+  /** The core, for programs that embed a controller. */
   readonly core: Core;
   readonly http: HttpServer;
   readonly nodes: NodeServer;

@@ -135,7 +135,7 @@ export function openCore(deps: CoreDeps): Core {
   } = deps;
   const { view, lists, events } = store;
 
-  // From the previous process.
+  // What the previous process left.
   const lastAliveAt = store.writer.lastTime();
   const capacity = new Capacity(placedSessions(view));
   const rules = deps.nodeRules ?? NO_RULES;
@@ -270,7 +270,7 @@ export function openCore(deps: CoreDeps): Core {
       tail.start();
       loops.start();
       leases.start(lastAliveAt);
-      // If interrupted, the next start continues.
+      // If this is interrupted, the next start continues.
       services.agents.removeUnusedSources().catch(() => undefined);
     },
     async close() {

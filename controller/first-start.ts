@@ -13,7 +13,7 @@ export interface FirstStart {
   readonly directory: string;
   readonly disk: Disk;
   readonly random: Random;
-  /** For the account `admin`. Default: generated into a file. */
+  /** Password of the account `admin`. Default: generated into a file. */
   readonly adminPassword: string | undefined;
 }
 

@@ -103,5 +103,5 @@ export function nodeSide(
 
 const addressOf = (peer: string): string => peer.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
 
-/** Only for an existing token: anything else is arbitrary input. */
+/** Only recorded for an existing token: anything else is arbitrary input. */
 const joinTokenIn = ({ tokenId }: JoinAttempt): string => `join-token:${tokenId}`;

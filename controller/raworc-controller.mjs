@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
- * Starts one of the controller's programs with the Node.js that the project brings, from whatever Node.js (18 or newer) is
- * installed. No dependencies, and nothing that needs a newer one: an older Node.js must never load the database's module.
+ * Starts one of the controller's programs on the project's own Node.js, from any installed Node.js
+ * of version 18 or newer, without dependencies. The installed Node.js must never load the database
+ * module.
  */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -18,7 +19,9 @@ The data directory is RAWORC_DATA_DIR, default ./data\n`;
 
 const here = dirname(fileURLToPath(import.meta.url));
 
-/** Below this folder or one above: npm puts it beside whoever depends on it. */
+/**
+ * Looks below this folder and those above: npm installs it beside the package that depends on it.
+ */
 function ownNode() {
   for (let folder = here; ; folder = dirname(folder)) {
     const file = join(folder, 'node_modules', `node-linux-${process.arch}`, 'bin', 'node');
@@ -33,9 +36,10 @@ function give(what, code) {
 }
 
 function run(node, program, args) {
-  // Its threads share two heaps of the C library, which keeps what a burst of requests took: by default each has one of its own.
+  // Two heaps of the C library for all threads: a heap keeps the memory that a burst took, and by
+  // default each thread has its own.
   const env = { MALLOC_ARENA_MAX: '2', ...process.env };
-  // A burst would otherwise grow each thread's young generation to 96 MiB, which it keeps.
+  // Otherwise a burst grows each thread's young generation to 96 MiB for good.
   const child = spawn(node, ['--max-semi-space-size=8', program, ...args], { stdio: 'inherit', env });
   const passOn = (signal) => child.kill(signal);
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
@@ -49,7 +53,7 @@ function run(node, program, args) {
 
 const [command, ...args] = process.argv.slice(2);
 const name = Object.hasOwn(PROGRAMS, command ?? '') ? PROGRAMS[command] : undefined;
-// The sources where they are, else what was compiled from them.
+// The sources, or else the compiled files.
 const program = [join(here, `${name}.ts`), join(here, '..', 'dist', 'controller', `${name}.js`)].find((file) => existsSync(file));
 const node = ownNode();
 if (command === '--help' || command === 'help') process.stdout.write(USAGE);

@@ -26,7 +26,7 @@ export interface GuestDeps extends Omit<RunnerDeps, 'runLimitMs'> {
   readonly mailboxBytes?: number;
   /** Default 300 s. */
   readonly runLimitMs?: number;
-  /** Kinds of byte streams beside the logs. */
+  /** Kinds of byte streams other than logs. */
   readonly streams?: StreamKinds;
 }
 

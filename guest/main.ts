@@ -16,7 +16,7 @@ const log = jsonLog('guest');
 try {
   const { sessionId, socket, sessionDirectory, agentsDirectory, path, user, barriers, runLimitMs, processes } = readSettings(process.env);
   const directory = prepareVolume({ directory: sessionDirectory, agentsDirectory, user });
-  // The workers' programs are beside the bundle, or in their source folder.
+  // The workers' programs are in the directory of the bundle, or in their source folder.
   const beside = existsSync(join(import.meta.dirname, 'worker.py'));
   const workers = new Processes({
     places: { sessionId, sessionDirectory, agentsDirectory, path },

@@ -1,8 +1,8 @@
 import { ProtocolError } from './protocol-error.ts';
 
 /**
- * Most fields of a frame, and of the message in it. A decoded field can take a hundred times its
- * encoded size.
+ * Maximum number of fields in a frame, and in its message. A decoded field can take a hundred times
+ * its encoded size.
  */
 const MAX_FRAME_FIELDS = 8;
 const MAX_FIELDS = 25_000;

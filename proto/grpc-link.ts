@@ -33,7 +33,7 @@ interface Side {
   readonly stream: ByteStream;
   /** Ends the call and reports the fault to the peer. */
   fail(fault: Error): void;
-  /** Ends the call at once, whatever the peer does. */
+  /** Ends the call at once, regardless of the peer. */
   cutOff(): void;
 }
 

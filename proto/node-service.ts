@@ -5,10 +5,7 @@ import type { ChannelOptions } from '@grpc/grpc-js';
 import { packageDefinition } from './codec.ts';
 import type { NodeProtocolDefinition } from './generated/raworc/node/v0/NodeProtocol.ts';
 
-/**
- * The name in every controller's server certificate. Nodes verify it, whatever address they
- * dialled.
- */
+/** The name in every controller's server certificate. Nodes verify it on every address. */
 export const CONTROLLER_NAME = 'controller.raworc.internal';
 
 /** The URI in a node's certificate. */
@@ -21,12 +18,12 @@ export const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
 export const MAX_CSR_BYTES = 8 * 1024;
 
 /**
- * How far `notBefore` lies in the past. A host whose clock is behind by less accepts a new
- * certificate; a node leaves this out when it computes half of a certificate's life.
+ * How far `notBefore` lies in the past, so that hosts whose clocks are slightly behind accept a new
+ * certificate. A node subtracts it when it computes half of a certificate's life.
  */
 export const CERTIFICATE_BACKDATE_MS = 60 * 60_000;
 
-/** How soon a silent peer (stopped, unplugged) is given up: after at most the sum of both. */
+/** A silent peer (stopped, unplugged) counts as lost after at most the sum of both. */
 export interface Keepalive {
   readonly everyMs: number;
   readonly timeoutMs: number;

@@ -13,12 +13,12 @@ export function isReservedSecretName(name: string): boolean {
   return NPM.has(upper);
 }
 
-/** How a message comes to a program, and what Raworc says to it. */
+/** Variables in which Raworc passes messages and settings to agents. */
 const OURS = ['RAWORC_', 'AGENT_MESSAGE', 'AGENT_CONTEXT'];
 
 /**
- * Prefixes of variables of the dynamic linker, of functions that bash imports, and of configuration
- * that programs take from any number of variables.
+ * Prefixes of variables of the dynamic linker, functions that bash imports, and configuration that
+ * programs read from any number of variables.
  */
 const PREFIXES = words(`
   LD_ _RLD BASH_FUNC_ GIT_CONFIG GIT_TRACE CORECLR_ COR_ LUA_INIT LUA_PATH LUA_CPATH DOTNET_STARTUP_ MAGICK_ OMPI_MCA_

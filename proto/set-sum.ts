@@ -10,7 +10,7 @@ export class SetSum {
     return this.#sessions;
   }
 
-  /** Independent of the order in which sessions were added. */
+  /** Independent of the order of the sessions. */
   get text(): string {
     return `${hex(this.#first)}${hex(this.#second)}`;
   }

@@ -1,5 +1,6 @@
 /**
- * `npm run check`: types, lint and the rules of the sources, in seconds, without root and Docker.
+ * `npm run check`: checks types, lint and the rules for the sources, in seconds, without root or
+ * Docker.
  */
 import { dataDirectory } from './places.ts';
 import { runProgram } from './program.ts';

@@ -19,7 +19,7 @@ import { hasFlag, reasonOf, runProgram, Trouble } from './program.ts';
 import { dim, print, step, yellow } from './terminal.ts';
 import { lockDirectory } from './up/lock.ts';
 
-/** What Raworc keeps in its data directory; other files there are not ours. */
+/** Raworc's entries in its data directory. Other files there are left alone. */
 const ourNames = ['cli', 'controller', 'logs', 'nats', 'nodes', 'run', 'tmp', 'tools'];
 
 runProgram(async (args) => {
@@ -44,8 +44,8 @@ runProgram(async (args) => {
 });
 
 /**
- * Everything of this cluster; the network, firewall and session images, which all clusters share,
- * if there is no other.
+ * Finds everything of this cluster and, if it is the only one, what all clusters share: the
+ * network, firewall and session images.
  */
 async function onDocker(docker: Docker, dataDir: string): Promise<readonly Belonging[]> {
   const idFile = join(dataDir, 'controller', 'cluster-id');
@@ -58,7 +58,7 @@ async function onDocker(docker: Docker, dataDir: string): Promise<readonly Belon
   return [...own, ...shared.filter(({ kind, name }) => kind === 'network' || (kind === 'image' && made.includes(name))), ...firewall()];
 }
 
-/** The rules that keep sessions from this machine, left by a node agent that was killed. */
+/** Removes firewall rules that a killed node agent left behind. */
 function firewall(): readonly Belonging[] {
   const nft = (verb: string) => execFileSync('nft', [verb, 'table', 'inet', TABLE], { stdio: 'ignore' });
   try {

@@ -12,7 +12,7 @@ const { createClient } = await import('@hey-api/openapi-ts');
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const out = resolve(process.argv[2] ?? join(root, 'sdk', 'generated'));
 
-/** Routes are only described here: they never use what they get of the controller. */
+/** Routes are only described here, so they never use their dependencies. */
 const nothing: never = new Proxy(() => nothing, { get: () => nothing }) as never;
 const routes = allRoutes(nothing);
 const document = withOneSpelling(JSON.parse(JSON.stringify(openApiDocument(routes, 'v0'))));

@@ -1,10 +1,7 @@
 import process from 'node:process';
 import { complain } from './terminal.ts';
 
-/**
- * Stops a script: says what happened and, in a second sentence, what to do. Every other error is a
- * defect.
- */
+/** An expected failure of a script: what happened, and what to do. Any other error is a bug. */
 export class Trouble extends Error {
   readonly remedy: string;
 
@@ -15,7 +12,7 @@ export class Trouble extends Error {
   }
 }
 
-/** Returns the message of whatever was thrown. */
+/** Returns the message of anything thrown. */
 export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /**

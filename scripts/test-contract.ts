@@ -1,7 +1,7 @@
 /**
  * `npm run test:contract`: tests the REST contract against the controller at RAWORC_CONTRACT_URL
- * with the admin's password in RAWORC_CONTRACT_PASSWORD, or without these against a controller of
- * its own. `-- WORD…` selects files.
+ * with the admin's password in RAWORC_CONTRACT_PASSWORD, or, without these, against a new
+ * controller. `-- WORD…` selects files.
  */
 import process from 'node:process';
 import { dataDirectory } from './places.ts';

@@ -72,7 +72,7 @@ async function checkDirectory(directory: string): Promise<void> {
 
 const leftOut = (packed: Packed): string => (packed.leftOut.length === 0 ? '' : `, without ${packed.leftOut.join(', ')}`);
 
-/** Returns whether the agent was created just now. */
+/** Returns whether this call created the agent. */
 async function makeAgent(raworc: Raworc, space: string, name: string, note: (text: string) => void): Promise<boolean> {
   try {
     await raworc.agents.create(space, { name });
@@ -85,7 +85,7 @@ async function makeAgent(raworc: Raworc, space: string, name: string, note: (tex
   }
 }
 
-/** Deletes the agent of a first deploy that failed, or reports that it is still there. */
+/** Deletes the agent of a first deploy that failed, or reports that it still exists. */
 async function takeBack(io: Io, raworc: Raworc, space: string, name: string): Promise<void> {
   try {
     await raworc.agents.delete(space, name);

@@ -67,7 +67,7 @@ async function exchange(io: Io, talk: Conversation, content: string, agent: stri
       io.stderr.write(painted(io, io.stderr, 'red', '✗'), ` ${indented(message.content)}${reason}\n`);
       return false;
     }
-    // The answer replaces the pieces: if they were another text, it is printed whole.
+    // The answer replaces the streamed text: if they differ, the whole answer is printed.
     const rest = message.content.startsWith(printed) ? message.content.slice(printed.length) : `\n${message.content}`;
     io.stdout.write(rest.endsWith('\n') || (rest === '' && printed.endsWith('\n')) ? rest : `${rest}\n`);
   }

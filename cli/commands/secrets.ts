@@ -20,8 +20,8 @@ export async function listSecrets(io: Io, raworc: Raworc, { space, json }: InSpa
 }
 
 /**
- * Creates or changes a secret. The value is typed or read from standard input as it is; never an
- * argument, which other users of the machine could see.
+ * Creates or changes a secret. The value is typed, or read unchanged from standard input. It is
+ * never an argument, because other users of the machine can see arguments.
  */
 export async function setSecret(
   io: Io,
@@ -39,7 +39,8 @@ export async function setSecret(
     await raworc.secrets.create(space, { key_name: key, value, ...more });
   }
   io.stdout.line(key);
-  // Expected of a file of several lines, but a surprise after a single one.
+  // A trailing newline is expected in a file of several lines, but is a surprise after a single
+  // one.
   if (/^[^\n]*\n$/.test(value))
     io.stderr.line('The value ends with a newline, which was kept. To leave it out, pipe the value from `printf %s`');
 }

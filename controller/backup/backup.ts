@@ -82,7 +82,7 @@ async function filesIn(directory: string): Promise<number> {
   return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
-/** The files beside the database: the cluster's identity, its keys, and the agents' sources. */
+/** The other files of a backup: the cluster's identity, its keys, and the agents' sources. */
 async function filesOf(directory: string, draft: string): Promise<ArchivedFile[]> {
   const files = ['cluster-id', 'epoch', 'admin-password'].map((name) => ({ name, path: join(directory, name) }));
   for (const part of ['keys', 'sources']) {
@@ -111,7 +111,7 @@ const withMissing = (files: readonly ArchivedFile[], more: readonly ArchivedFile
   ...more.filter(({ name }) => !files.some((file) => file.name === name)),
 ];
 
-/** Files that are not complete yet: a draft of a key, an unfinished upload. */
+/** Skips incomplete files: a draft of a key, an unfinished upload. */
 const isOnItsWay = (name: string) => name.startsWith('.') || name.startsWith('incoming-') || name.endsWith('.new');
 
 /**

@@ -39,11 +39,11 @@ export interface Bus {
 export interface BusOptions {
   readonly clock: Clock;
   readonly log: Log;
-  /** Most bytes in flight. Default 16 MiB. */
+  /** Maximum bytes in flight. Default 16 MiB. */
   readonly maxPendingBytes?: number;
 }
 
 export const DEFAULT_MAX_PENDING_BYTES = 16 * 1024 * 1024;
 
-/** nats-server's default. */
+/** The default of nats-server. */
 export const DEFAULT_MAX_PAYLOAD_BYTES = 1024 * 1024;

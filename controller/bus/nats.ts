@@ -120,9 +120,9 @@ export class NatsBus implements Bus {
   }
 
   /**
-   * The library waits for a first connection by itself but cannot be told to stop, and some
-   * refusals of the server close it for good. So each pass of this loop is one connection, within
-   * which the library reconnects.
+   * The library's wait for a first connection cannot be stopped, and some refusals of the server
+   * close it for good. So each pass of this loop is one connection, within which the library
+   * reconnects.
    */
   async #keepConnected(): Promise<void> {
     let complained = false;

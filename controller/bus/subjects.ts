@@ -3,8 +3,8 @@ import type { StoredAudit } from '../domain/audit/audit.ts';
 import type { DeltaNews, StoredEvent } from '../domain/events/events.ts';
 
 /**
- * Subjects of the published news. Programs beside Raworc subscribe to these, so they are part of
- * the public interface.
+ * Subjects of the published news. Other programs subscribe to these, so they are part of the public
+ * interface.
  */
 export const EVENTS = 'raworc.events.>';
 export const DELTAS = 'raworc.deltas.>';

@@ -3,7 +3,7 @@ import { fields, type Infer, name, prose, time, uuid, wording } from './fields.t
 import { flagParameter, parameter, wholeParameter, wordParameter } from './parameters.ts';
 import { BRANCH_FORM, isBranch, isRepository, REPOSITORY_FORMS } from './repository.ts';
 
-/** A path segment of the API (`/agents/running`). */
+/** Reserved, because it is a path segment of the API (`/agents/running`). */
 const RESERVED = 'running';
 
 const note = () => prose(4096);

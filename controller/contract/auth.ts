@@ -8,7 +8,7 @@ export const logout = fields({ everywhere: flag().exactOptional().describe('Revo
 
 export const tokenObject = z.strictObject({ token: z.string(), token_type: z.literal('Bearer'), expires_at: time() }).meta({ id: 'Token' });
 
-/** GET /role-bindings returns the rest. */
+/** Bounded: GET /role-bindings returns the rest. */
 export const MAX_BINDINGS_SHOWN = 1000;
 
 export const meObject = z

@@ -16,7 +16,7 @@ export type PageRequest = Infer<typeof pageQuery>;
 /** A page ends early where its JSON would exceed this, but not before {@link MIN_ITEMS}. */
 export const MAX_PAGE_BYTES = 8 * 1024 * 1024;
 /**
- * A client that walks a list requests the last item of the previous page again. The next item must
- * fit beside it.
+ * A client that walks a list requests the last item of the previous page again. The page must have
+ * room for at least one more.
  */
 export const MIN_ITEMS = 2;

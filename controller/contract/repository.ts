@@ -3,7 +3,7 @@
 const PART = '[A-Za-z0-9_][A-Za-z0-9_.-]*';
 const PATH = `${PART}(?:/${PART})+`;
 const SHORT = new RegExp(`^${PATH}$`);
-/** No user and no password: credentials belong in the space's secrets. */
+/** Allows no user or password: credentials belong in the space's secrets. */
 const URL_FORM = new RegExp(`^(?:https?|ssh|git)://(?:git@)?[A-Za-z0-9][A-Za-z0-9.-]*(?::\\d{1,5})?/${PART}(?:/${PART})*/?$`);
 const SCP_FORM = new RegExp(`^git@[A-Za-z0-9][A-Za-z0-9.-]*:${PART}(?:/${PART})*$`);
 

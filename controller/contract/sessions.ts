@@ -6,10 +6,10 @@ const MAX_TIMEOUT_S = 365 * 24 * 3600;
 export const MAX_CPU = 1024;
 const MAX_BYTES = 2 ** 50;
 const MAX_PROCESSES = 65_536;
-/** Below this, the container or its guest fails to start. */
+/** With less, the container or its guest fails to start. */
 const MIN_CPU_LIMIT = 0.01;
 const MIN_MEMORY_LIMIT = 48 * 1024 * 1024;
-/** Every state event contains the metadata. */
+/** Bounded, because every state event contains the metadata. */
 const MAX_METADATA_BYTES = 64 * 1024;
 
 const cpu = z.number({ error: wording }).positive('must be greater than 0').max(MAX_CPU, `must be at most ${MAX_CPU}`);

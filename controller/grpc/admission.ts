@@ -32,7 +32,7 @@ export class Admission {
     return waitMs;
   }
 
-  /** As {@link enter}, but takes nothing. */
+  /** Like {@link enter}, but takes nothing. */
   waitMs(): number | undefined {
     return this.tokens() < 1 ? ((1 - this.#tokens) / this.#rate.perSecond) * 1000 : undefined;
   }
@@ -64,7 +64,7 @@ export class AdmissionOfEach<Key> {
     this.#clock = clock;
   }
 
-  /** As {@link Admission.enter}. */
+  /** Like {@link Admission.enter}. */
   enter(key: Key): number | undefined {
     return this.of(key).enter();
   }

@@ -1,4 +1,4 @@
-import 'reflect-metadata'; // required by the certificate library's container
+import 'reflect-metadata'; // the certificate library requires it
 import { join } from 'node:path';
 import * as x509 from '@peculiar/x509';
 import { MAX_CSR_BYTES } from '../../proto/node-service.ts';

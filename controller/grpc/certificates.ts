@@ -1,5 +1,5 @@
 /** Creates the cluster's certificates: purposes and lifetimes. Keys are ECDSA P-256. */
-import 'reflect-metadata'; // required by the library's container
+import 'reflect-metadata'; // the certificate library requires it
 import * as x509 from '@peculiar/x509';
 import { CERTIFICATE_BACKDATE_MS, CONTROLLER_NAME, nodeUri } from '../../proto/node-service.ts';
 import type { Random } from '../../seams/random.ts';
@@ -80,7 +80,7 @@ async function createLeaf(issuer: Issuer, leaf: Leaf): Promise<x509.X509Certific
     publicKey: leaf.publicKey,
     signingKey: issuer.signingKey,
     serialNumber: serialNumber(issuer.random),
-    // No leaf outlives its CA.
+    // A leaf must not outlive its CA.
     ...validFrom(leaf.nowMs, Math.min(leaf.lifeMs, issuer.certificate.notAfter.getTime() - leaf.nowMs)),
     signingAlgorithm: KEY_ALGORITHM,
     extensions: [

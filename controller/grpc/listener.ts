@@ -93,7 +93,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
 
   const take = (socket: Socket) => {
     const address = socket.remoteAddress;
-    socket.on('error', () => {}); // 'close' follows; a lost connection needs no report here
+    socket.on('error', () => {}); // 'close' follows, so a lost connection is reported there
     if (address === undefined) return void socket.destroy(); // already closed
     const peer = `${address}:${socket.remotePort}`;
     const network = networkOf(address);

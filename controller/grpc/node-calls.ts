@@ -9,7 +9,7 @@ import { peerOf } from './peer.ts';
  * renewals, source downloads. Byte streams have their own bound.
  */
 const MAX_CALLS = 8;
-/** Extra byte streams above the requested ones, for calls that are just ending. */
+/** Byte streams allowed beyond the requested ones, for calls that are just ending. */
 const SPARE_STREAMS = 16;
 
 export interface NodeCallsDeps {

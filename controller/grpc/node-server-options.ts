@@ -74,7 +74,7 @@ export interface NodeServerOptions {
   onLink(nodeId: NodeId, link: Link<ControllerFrame, NodeFrame>, info: LinkInfo): void;
   /** Undefined disables byte streams. */
   readonly streams?: StreamCalls;
-  /** Whether the source belongs to something that this node is building. */
+  /** Returns whether this node is building something with that source. */
   canFetch(nodeId: NodeId, digest: string): boolean;
   openSource(digest: string): Readable | undefined;
 }

@@ -4,7 +4,7 @@ import { nodeUri } from '../../proto/node-service.ts';
 import type { NodeId } from '../domain/engine/ids.ts';
 import { accepted, type Outcome, refused } from '../domain/engine/outcome.ts';
 
-/** The identity in a certificate of the cluster. Nothing else that the peer sends can change it. */
+/** The identity in a certificate of the cluster. No other data from the peer can change it. */
 export interface Peer {
   readonly nodeId: NodeId;
   /** SHA-256 of the public key, lower-case hex. */

@@ -35,8 +35,8 @@ export interface RenewalDeps {
   readonly random: Random;
   readonly rate: AdmissionRate | undefined;
   /**
-   * Issues a certificate to a node that proved to have the key of one that the CA signed, whatever
-   * its dates.
+   * Issues a certificate to a node that proved to have the key of one that the CA signed, even if
+   * that has expired.
    */
   renew(node: Peer, csrDer: Uint8Array, address: string): Promise<Outcome<RenewedCertificate>>;
   /** Logs a refusal, within a rate. */

@@ -45,8 +45,8 @@ export async function openServerCredentials(authority: Authority, clock: Clock, 
   };
 
   return {
-    // In this version the first parameter is the server's own identity, whatever its types say. The
-    // provider serves as both.
+    // In this version the first parameter is the server's own identity, although its types differ.
+    // The provider serves as both.
     forNodes: experimental.createCertificateProviderServerCredentials(provider, provider, true),
     current: () => current,
     onRenewed: (listener) => renewedListeners.add(listener),

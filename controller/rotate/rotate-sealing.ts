@@ -78,7 +78,7 @@ async function resealHere(directory: string, database: string, keys: string, ran
     while (writer.view.secretsNotUnder(ring.currentId, 1).length > 0) {
       const command = resealSecrets(ring.currentId, RESEAL_BATCH, resealing(ring, random));
       writer.transaction(() => {
-        // Times stay as they are: nothing visible to users has changed.
+        // Timestamps do not change, because nothing visible to users has changed.
         for (const mutation of command.decide({ view: writer.view, fleet: nobody, now: 0, ages: agesAt(0, []) }).mutations)
           writer.apply(mutation);
       });

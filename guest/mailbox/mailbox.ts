@@ -198,7 +198,7 @@ export class Mailbox {
   }
 
   /**
-   * Records the answer. Rejects with {@link JournalFull} if there is no room: a shorter answer may
+   * Records the answer. Rejects with {@link JournalFull} if there is no room: a shorter answer can
    * fit.
    */
   async answer(entry: Entry, answer: Answer): Promise<void> {

@@ -171,7 +171,7 @@ def located(error, directory):
 
 
 def release(error):
-    """Frees what the failed handler held: after a MemoryError there is no memory to report it."""
+    """Frees the memory of the failed handler: after a MemoryError there is none left to report it."""
     trace = error.__traceback__
     while trace is not None:
         try:

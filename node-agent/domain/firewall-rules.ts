@@ -90,8 +90,8 @@ export function firewallRules({ bridge, chains: { input, forward }, resolvers, c
 }
 
 /**
- * Before the chains of iptables, Docker, ufw and firewalld (priority 0). A drop here is final,
- * whatever they accept.
+ * Runs before the chains of iptables, Docker, ufw and firewalld (priority 0). A drop here is final,
+ * even if they accept.
  */
 const PRIORITY = -150;
 

@@ -76,8 +76,8 @@ export interface Remembered {
    */
   readonly copying?: 'begun' | 'holding' | undefined;
   /**
-   * Others await a copy of its volume. `under-way`: nothing may run on it. `due`: it must not be
-   * removed.
+   * Other sessions await a copy of its volume. `under-way`: nothing can run on it. `due`: it must
+   * not be removed.
    */
   readonly copied?: 'due' | 'under-way' | undefined;
   /** Its container was frozen for a copy, regardless of its desired state. */

@@ -98,8 +98,8 @@ export class Certificate {
   }
 
   /**
-   * TLS closed a connection that used it. The controller may refuse the certificate, whatever this
-   * machine's clock says.
+   * TLS closed a connection that used it. The controller can refuse a certificate that is valid by
+   * this machine's clock.
    */
   refused(): void {
     if (this.#isRefused) return;

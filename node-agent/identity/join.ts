@@ -72,7 +72,7 @@ export async function joinWithToken(options: JoinOptions): Promise<Identity> {
 
 /**
  * Returns the first reachable address of the token. A controller with another CA ends the search,
- * because it may be an attacker.
+ * because it can be an attacker.
  */
 async function findController(token: JoinToken, { clock, signal }: JoinOptions): Promise<{ address: string; ca: X509Certificate }> {
   const failures: string[] = [];

@@ -29,7 +29,7 @@ const record = z.object({
 });
 
 /**
- * What the node agent recorded beside a disk when it created it. Without a complete record there is
+ * The record that the node agent wrote when it created the disk. Without a complete record there is
  * no disk.
  */
 export type DiskRecord = Readonly<z.infer<typeof record>>;

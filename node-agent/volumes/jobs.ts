@@ -13,7 +13,7 @@ export interface VolumeJobsDeps extends CreateDeps, Pick<Host, 'clock' | 'log'> 
   wake(): void;
 }
 
-/** After this time, a copier is told again to start. */
+/** After this time, the copier is started again. */
 const START_AGAIN_MS = 10_000;
 const TOO_LONG = `The copy of the volume took longer than ${COPY_MAY_TAKE_MS / 60_000} minutes and was given up.`;
 const DONE: Outcome = { ok: true };

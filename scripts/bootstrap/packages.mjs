@@ -30,7 +30,7 @@ async function install() {
   const title = 'Install the packages and Node.js 24 (npm ci)';
   process.stdout.write(`… ${title}\n`);
   const startedAt = performance.now();
-  // Development and optional packages whatever NODE_ENV says: Node.js itself is an optional one.
+  // Development and optional packages regardless of NODE_ENV: Node.js itself is an optional one.
   const args = ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error'];
   const code = await runChild('npm', args, { stdio: ['ignore', 'ignore', 'inherit'] });
   if (code === 127) return { what: 'npm cannot be started', remedy: 'apt-get install npm' };

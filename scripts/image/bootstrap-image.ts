@@ -47,7 +47,7 @@ export async function bootstrapImage({ docker, dataDir, apt, tag, certificates, 
     const archive = join(work, 'image.tar');
     const finish = `cp -r '${work}/raworc-setup' "$1" && chroot "$1" sh /raworc-setup/finish.sh`;
     const options = ['--mode=root', '--variant=minbase', `--include=${sessionPackages.join(',')}`, `--customize-hook=${finish}`];
-    // In a mount namespace of its own, so that its mounts end with it.
+    // In its own mount namespace, so that its mounts disappear with it.
     await run('unshare', ['--mount', 'mmdebstrap', ...options, suite, archive, ...mirrors], {
       // A crash loses only work that is repeated, so dpkg need not sync to disk.
       env: { ...process.env, TMPDIR: work, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive', DPKG_FORCE: 'unsafe-io' },

@@ -10,7 +10,7 @@ export interface BuildOptions {
   readonly baseImage: string;
   readonly tag: string;
   readonly certificates: readonly string[];
-  /** How long the registry may take to begin its answer. */
+  /** How long the registry can take to start its response. */
   readonly limitMs: number;
   readonly progress: (text: string) => void;
   readonly signal: AbortSignal;

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import process from 'node:process';
 
-/** The packages of a session image. The guest and its Node.js are mounted; builds add agents. */
+/**
+ * The packages of a session image. The guest and its Node.js are mounted, and builds add agents.
+ */
 export const sessionPackages: readonly string[] = ['python3', 'python3-venv', 'git', 'ca-certificates', 'procps'];
 
 /** The user of agents, whose id node-agent and guest use. */
@@ -31,7 +33,7 @@ sh /raworc-setup/finish.sh
 `;
 
 export function dockerfile(baseImage: string): string {
-  // The first label marks every layer, also those that an interrupted build leaves.
+  // The first label marks every layer, including those of an interrupted build.
   return `FROM ${baseImage}
 LABEL raworc.managed=true
 COPY raworc-setup /raworc-setup
@@ -53,7 +55,9 @@ export function setupFiles(certificates: readonly string[]): readonly (readonly 
   return [['raworc-setup/finish.sh', finishScript], ...trusted];
 }
 
-/** Returns a tag for the recipe: another base image or set of certificates is another image. */
+/**
+ * Returns the tag of the image, which depends on the recipe, the base image and the certificates.
+ */
 export function sessionTag(baseImage: string, certificates: readonly string[]): string {
   const hash = createHash('sha256');
   for (const part of [process.arch, dockerfile(baseImage), installScript, finishScript, ...certificates]) hash.update(part).update('\0');

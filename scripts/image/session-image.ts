@@ -17,7 +17,7 @@ export interface SessionImageOptions extends StepReport {
   /** A Debian or Ubuntu image to build on; without it RAWORC_BASE_IMAGE, else debian:12-slim. */
   readonly baseImage?: string;
   readonly registryLimitMs?: number;
-  /** Used if no registry helps; mmdebstrap, unless a test sets it. */
+  /** Used if no registry answers: mmdebstrap, unless a test sets it. */
   readonly fallback?: (tag: string, why: string) => Promise<void>;
   readonly signal?: AbortSignal;
 }

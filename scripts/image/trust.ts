@@ -3,9 +3,9 @@ import process from 'node:process';
 import { Trouble } from '../program.ts';
 
 /**
- * Returns the PEM certificates that sessions trust beside the public ones, as behind a proxy that
- * inspects TLS: those in RAWORC_CA_BUNDLE, else those that this machine's other programs trust. An
- * empty RAWORC_CA_BUNDLE means none.
+ * Returns the PEM certificates that sessions trust in addition to the public ones, for example of a
+ * proxy that inspects TLS: those in RAWORC_CA_BUNDLE, else those that this machine's other programs
+ * trust. An empty RAWORC_CA_BUNDLE means none.
  */
 export function trustedCertificates(env: NodeJS.ProcessEnv = process.env): readonly string[] {
   const path = env.RAWORC_CA_BUNDLE ?? [env.NODE_EXTRA_CA_CERTS, env.SSL_CERT_FILE].find((candidate) => candidate && existsSync(candidate));

@@ -12,7 +12,7 @@ const minFreeBytes = 2 * 1024 ** 3;
 export interface DockerEngine {
   readonly docker: Docker;
   readonly socket: string;
-  /** Stops dockerd if we started it, no container runs on it, and nobody else uses it. */
+  /** Stops dockerd if this program started it, no container runs, and nobody else uses it. */
   release(): Promise<void>;
 }
 

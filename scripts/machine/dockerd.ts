@@ -17,8 +17,8 @@ function dockerdIn(pidFile: string): number | undefined {
 }
 
 /**
- * Has systemd start Docker; without systemd, starts dockerd itself unless one is just starting, as
- * after its installation.
+ * Starts Docker with systemd. Without systemd, starts dockerd directly, unless one is already
+ * starting, as after its installation.
  */
 export async function startDocker(dataDir: string, socket: string): Promise<void> {
   const logFile = join(placeIn(dataDir, 'logs'), 'dockerd.log');
@@ -30,7 +30,7 @@ export async function startDocker(dataDir: string, socket: string): Promise<void
   const log = openSync(logFile, 'a', 0o600);
   // Detached, so that Ctrl-C on the terminal does not stop it before the sessions.
   const child = spawn(program, ['-H', `unix://${socket}`], { detached: true, stdio: ['ignore', log, log] });
-  child.on('error', () => undefined); // The socket will not answer.
+  child.on('error', () => undefined); // The wait for the socket reports the failure.
   child.unref();
   if (child.pid !== undefined) writeFileSync(ownPidFile(dataDir), String(child.pid));
 }

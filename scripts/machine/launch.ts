@@ -8,7 +8,7 @@ import { signal } from './process.ts';
 
 export interface LaunchOptions {
   readonly cwd?: string;
-  /** The whole environment; without it, this process's own. */
+  /** The whole environment. Default: that of this process. */
   readonly env?: NodeJS.ProcessEnv;
   readonly input?: string;
   readonly onText?: (text: string, from: 'stdout' | 'stderr') => void;
@@ -25,8 +25,8 @@ export interface Launched {
 }
 
 /**
- * Starts a program in a process group of its own, so that the terminal's Ctrl-C leaves the order of
- * ending to us. When it ends, whatever is left of the group is killed.
+ * Starts a program in a process group of its own, so that the terminal's Ctrl-C does not reach it
+ * and this process decides the order of shutdown. When it ends, the rest of its group is killed.
  */
 export function launch(program: string, args: readonly string[], options: LaunchOptions = {}): Launched {
   const { input = '', onText, onLine, stop, ...spawnOptions } = options;
@@ -41,7 +41,7 @@ export function launch(program: string, args: readonly string[], options: Launch
     stream.on('data', (text: string) => onText?.(text, from));
     if (onLine) createInterface({ input: stream }).on('line', onLine);
   }
-  child.stdin.on('error', () => undefined); // It may end without reading its input.
+  child.stdin.on('error', () => undefined); // It can end without reading its input.
   child.stdin.end(input);
   child.on('exit', kill);
   const ended = new Promise<number | string>((resolve, reject) => {
@@ -76,10 +76,7 @@ export async function run(program: string, args: readonly string[], options: Run
     throw new Trouble(`${program} ${args[0] ?? ''} failed (${code}):\n${last.join('\n')}`, `${remedy}; the whole log is ${logFile}`);
 }
 
-/**
- * Returns the path of a program: in PATH, where administrators' programs are, or in one of
- * `places`.
- */
+/** Returns the path of a program, found in PATH, the sbin directories, or one of `places`. */
 export function findProgram(name: string, places: readonly string[] = []): string | undefined {
   const system = ['/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/local/bin', '/usr/bin', '/bin'];
   const paths = [...(process.env.PATH ?? '').split(':').filter(Boolean), ...system, ...places].map((place) => join(place, name));

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import process from 'node:process';
 
-/** Returns the words of a process's command line: none if it does not exist or is a zombie. */
+/** Returns the words of a process's command line; none if it does not exist or is a zombie. */
 export const commandOf = (pid: number): readonly string[] => read(pid, 'cmdline');
 
 export const isAlive = (pid: number): boolean => commandOf(pid).length > 0;
@@ -25,7 +25,7 @@ export async function untilGone(pid: number, limitMs: number): Promise<void> {
   while (isAlive(pid) && performance.now() < endsAt) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
-/** Signals a process, or with a negative number its group. It is no error if there is none. */
+/** Signals a process, or its group if the number is negative. Ignores a missing one. */
 export function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);

@@ -6,8 +6,7 @@ import { Trouble } from '../program.ts';
 export const sizeFolder = 'tests/size';
 
 /**
- * The folders of tests, the fast ones first. Tests that share this machine's Docker run one at a
- * time.
+ * The folders of tests, fast ones first. Tests that share this machine's Docker run one at a time.
  */
 export const phases: readonly { readonly folder: string; readonly atOnce: number }[] = [
   { folder: 'tests/unit', atOnce: 2 },

@@ -6,7 +6,7 @@ export interface SuiteOptions extends RunFileOptions {
   readonly phases: readonly Phase[];
   /** Checks types and lint first. */
   readonly withStatics: boolean;
-  /** Runs after the tests, whatever came of them. */
+  /** Runs after the tests, whether or not they passed. */
   readonly cleanUp?: () => Promise<void>;
 }
 

@@ -48,7 +48,7 @@ export class Child {
     this.#log = boundedLog(this.#logFile);
   }
 
-  /** Resolves with the line that told that it serves. */
+  /** Resolves with the log line that showed that the process is ready. */
   async start(): Promise<LogEntry | undefined> {
     const { name, program, args, env, dataDir, isReady } = this.#options;
     const ready = Promise.withResolvers<LogEntry | undefined>();
@@ -86,7 +86,7 @@ export class Child {
     this.#isKept = true;
   }
 
-  /** From now on it can end by itself: something else was told to end it. */
+  /** From now on, its end is expected: something else was asked to stop it. */
   release(): void {
     this.#isKept = false;
     clearTimeout(this.#restart);

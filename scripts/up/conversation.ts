@@ -10,7 +10,7 @@ const agent = 'hello-python';
 const example = `examples/${agent}`;
 const sessionName = 'first-light';
 
-/** Deploys the first example, unless this cluster has it just as it is now. */
+/** Deploys the first example, unless this cluster already has the same version. */
 export async function deployExample(raworc: CommandLine, dataDir: string): Promise<void> {
   const mark = join(placeIn(dataDir, 'run'), 'deployed');
   const { bytes } = await packDirectory(join(projectRoot, example));
@@ -23,7 +23,7 @@ export async function deployExample(raworc: CommandLine, dataDir: string): Promi
 
 /**
  * Talks to the first example in the session of an earlier run, if there is one, and in a new
- * session. Throws unless every answer is a reply. Leaves one session behind.
+ * session. Throws unless every answer is a reply. Keeps one session.
  */
 export async function firstConversation(raworc: CommandLine): Promise<void> {
   const sessions: readonly { id: string; name: string | null; state: string }[] = JSON.parse(
@@ -38,7 +38,7 @@ export async function firstConversation(raworc: CommandLine): Promise<void> {
     await remove();
     throw error;
   });
-  // The earlier session stays: it remembers.
+  // Keep the earlier session, because it remembers earlier messages.
   if (earlier !== undefined) await remove();
 }
 

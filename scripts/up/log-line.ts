@@ -20,8 +20,7 @@ export function parseLogLine(line: string): LogEntry | undefined {
 }
 
 /**
- * `12:00:01  node-1      session.running  session=4123be3f generation=1`; other text is shown as it
- * is.
+ * `12:00:01 node-1 session.running session=4123be3f generation=1`; other text is shown unchanged.
  */
 export function renderLogLine(name: string, line: string): string {
   const entry = parseLogLine(line);

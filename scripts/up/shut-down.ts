@@ -15,8 +15,8 @@ export interface Running {
 
 /**
  * Ends everything in an order that lets each part clean up: the controller has the nodes remove
- * their containers and waits for them, then the rest is ended. Volumes, images and data stay. When
- * `hurry` aborts, processes are killed.
+ * their containers and waits for them, then the other processes end. Volumes, images and data stay.
+ * When `hurry` aborts, processes are killed.
  */
 export async function shutDown({ dataDir, engine, nats, controller, nodes }: Running, hurry: AbortSignal): Promise<void> {
   const all = [controller, ...nodes, nats].filter((child) => child !== undefined);
@@ -47,6 +47,6 @@ async function removeStragglers({ docker }: DockerEngine, dataDir: string): Prom
   const ours = await labelled(docker, `raworc.cluster=${readFileSync(file, 'utf8').trim()}`);
   const shared = await labelled(docker, 'raworc.managed=true');
   const removable = [...ours.filter(({ kind }) => kind === 'container'), ...shared.filter(({ kind }) => kind === 'network')];
-  // Docker refuses what is being removed already and a network in use.
+  // Docker refuses to remove a network in use, and anything that is already being removed.
   for (const one of removable) await one.remove().catch(() => undefined);
 }

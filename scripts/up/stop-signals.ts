@@ -17,7 +17,7 @@ export function stopSignals(): { readonly first: AbortSignal; readonly second: A
     first.abort();
   };
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP', 'disconnect']) process.on(name, stop);
-  // A terminal that is gone must not keep us from cleaning up.
+  // A closed terminal must not prevent the clean-up.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   return { first: first.signal, second: second.signal };
 }

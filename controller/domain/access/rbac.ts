@@ -3,7 +3,7 @@ import { RESOURCE_ALIASES, RESOURCES, type Resource, type Rule, VERB_ALIASES, VE
 /** Resources outside spaces. A role bound in one space grants nothing on these. */
 const GLOBAL_RESOURCES: ReadonlySet<string> = new Set<Resource>(['service-accounts', 'roles', 'nodes', 'metrics']);
 
-/** Cached answers of one caller. */
+/** Maximum number of cached answers per caller. */
 const MAX_REMEMBERED = 10_000;
 
 export interface Role {
@@ -60,8 +60,8 @@ export class Permissions {
   }
 
   /**
-   * Whether the creator of a resource has this right on it: always, unless the API key's rules
-   * exclude the verb.
+   * Returns whether the creator of a resource has this right on it: always, unless the API key's
+   * rules exclude the verb.
    */
   allowsOwn(resource: Resource, verb: Verb, ...names: readonly string[]): boolean {
     return this.#narrowing === undefined || this.#narrowing.has(`${resource}:${verb}`, names);
@@ -104,15 +104,15 @@ export class Permissions {
   }
 
   /**
-   * Whether anything is allowed in that space, so that its existence is no secret to the caller.
+   * Returns whether the caller has any permission in that space, and so can know that it exists.
    */
   knows(spaceId: string): boolean {
     return this.#everywhere.anyOfASpace(this.#narrowing) || this.#spaces.get(spaceId)?.anyOfASpace(this.#narrowing) === true;
   }
 
   /**
-   * Whether these rules, bound in that space (or everywhere), grant nothing beyond these
-   * permissions.
+   * Returns whether these permissions include everything that the rules would grant, bound in that
+   * space or everywhere.
    */
   covers(rules: readonly Rule[], spaceId: string | null): boolean {
     const theirs = new Rights();
@@ -121,8 +121,8 @@ export class Permissions {
   }
 
   /**
-   * Whether a key with these rules (null: all its owner's rights) stays within the caller's own API
-   * key.
+   * Returns whether a key with these rules (null: all rights of its owner) has no more rights than
+   * the caller's own API key.
    */
   coversKey(rules: readonly Rule[] | null): boolean {
     const narrowing = this.#narrowing;
@@ -133,7 +133,10 @@ export class Permissions {
     return theirs.every((right, names) => narrowing.has(right, names));
   }
 
-  /** Whether everything is allowed everywhere, including resources and verbs of later versions. */
+  /**
+   * Returns whether everything is allowed everywhere, including resources and verbs of later
+   * versions.
+   */
   get allowsEverything(): boolean {
     return this.#holds('*:*', null, []);
   }
@@ -155,8 +158,8 @@ export class Permissions {
 }
 
 /**
- * Whether `mine` includes all that `theirs` allow, so that granting it, or acting as its holder,
- * gains nothing.
+ * Returns whether `mine` includes everything that `theirs` allow, so that granting `theirs` gains
+ * nothing.
  */
 export const covers = (mine: Permissions, theirs: readonly Binding[]): boolean =>
   theirs.every(({ role, spaceId }) => mine.covers(role.rules, spaceId));

@@ -8,7 +8,7 @@ export const ACCOUNTS = {
   passwordHash: text(),
   description: text<string | null>(),
   active: flag(),
-  /** Part of every token; raised to revoke older ones. */
+  /** Part of every token. Incremented to revoke older tokens. */
   version: integer(),
   createdAt: integer(),
   updatedAt: integer(),
@@ -52,7 +52,7 @@ export const API_KEYS = {
   name: text(),
   /** SHA-256 of the key, in hex: the key itself is random and shown once. */
   keyHash: text(),
-  /** Narrows the owner's rights; null keeps all of them. */
+  /** Limits the key to these of the owner's rights; null keeps all of them. */
   rules: json<readonly Rule[] | null>(),
   expiresAt: integer<number | null>(),
   lastUsedAt: integer<number | null>(),
@@ -60,7 +60,10 @@ export const API_KEYS = {
 };
 export interface ApiKeyRow extends RowOf<typeof API_KEYS> {}
 
-/** A token that was logged out before it expired, kept until then. Its id is the token's `jti`. */
+/**
+ * A token that was revoked by a logout, kept until it would have expired. Its id is the token's
+ * `jti`.
+ */
 export const REVOKED_TOKENS = {
   id: text(),
   expiresAt: integer(),

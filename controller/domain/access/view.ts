@@ -1,7 +1,7 @@
 import type { SpaceId } from '../engine/ids.ts';
 import type { AccountRow, ApiKeyRow, BindingRow, RevokedTokenRow, RoleRow } from './rows.ts';
 
-/** Accounts, and what they may do. */
+/** Accounts and their permissions. */
 export interface AccessView {
   accountByUser(user: string): AccountRow | undefined;
   hasAccounts(): boolean;
@@ -11,6 +11,6 @@ export interface AccessView {
   bindingsIn(spaceId: SpaceId): readonly BindingRow[];
   apiKeyByHash(keyHash: string): ApiKeyRow | undefined;
   apiKeysOf(accountId: string): readonly ApiKeyRow[];
-  /** All that are kept: those that would not have expired yet. */
+  /** Returns all revoked tokens that have not expired yet. */
   revokedTokens(): readonly RevokedTokenRow[];
 }

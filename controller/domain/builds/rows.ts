@@ -2,7 +2,7 @@ import type { AgentProgram } from '../agents/rows.ts';
 import { integer, json, type RowOf, text } from '../engine/fields.ts';
 import type { AgentId, BuildId, NodeId, SpaceId } from '../engine/ids.ts';
 
-/** An agent as an image contains it. */
+/** An agent as included in an image. */
 export interface BuiltAgent extends AgentProgram {
   readonly id: AgentId;
   readonly name: string;
@@ -25,9 +25,9 @@ export const BUILDS = {
   imageId: text<string | null>(),
   baseImage: text(),
   agents: json<readonly BuiltAgent[]>(),
-  /** Agents that the image should contain, and whose sources nobody has fetched. */
+  /** Agents that the image must include but whose sources have not been fetched. */
   unfetched: json<readonly UnfetchedAgent[]>(),
-  /** The node that makes it, once it is assigned. */
+  /** The node that builds it, once assigned. */
   nodeId: text<NodeId | null>(),
   error: text<string | null>(),
   createdAt: integer(),

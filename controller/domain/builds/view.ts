@@ -3,15 +3,15 @@ import type { BuildRow } from './rows.ts';
 
 export interface BuildView {
   buildsIn(spaceId: SpaceId): readonly BuildRow[];
-  /** The newest build of a space, with that status where one is given. */
+  /** Returns the newest build of a space, with that status if given. */
   newestBuild(spaceId: SpaceId, status?: BuildRow['status']): BuildRow | undefined;
   /** Returns the build that created this image. */
   buildOfImage(spaceId: SpaceId, image: string): BuildRow | undefined;
-  /** Assigned builds that have not ended, oldest first; of one node where one is given. */
+  /** Returns assigned builds that have not ended, oldest first; only those of a node if given. */
   assignedBuilds(nodeId?: NodeId): readonly BuildRow[];
   /**
-   * The oldest unassigned build of each space without an assigned one, oldest first, at most
-   * `limit`.
+   * Returns the oldest unassigned build of each space that has no assigned one, oldest first, at
+   * most `limit`.
    */
   waitingBuilds(limit: number): readonly BuildRow[];
 }

@@ -1,7 +1,7 @@
 /**
- * Ages that ignore adjustments of the wall clock. Rows have wall-clock times; each large adjustment
- * is kept as a correction and left out of the age of older rows. So nothing becomes due because
- * somebody set a clock.
+ * Computes ages that ignore adjustments of the wall clock. Rows have wall-clock times. Each large
+ * adjustment is stored as a correction and excluded from the age of older rows, so that nothing
+ * becomes due because somebody set a clock.
  */
 
 /**
@@ -21,18 +21,18 @@ export interface KeptTime {
   readonly corrections: readonly Correction[];
 }
 
-/** Ages in time that actually passed. */
+/** Ages as time that actually passed. */
 export interface Ages {
   /**
-   * Returns the milliseconds that passed since a row got this time; after the clock was set back,
-   * the smaller of two possible ages. Never negative.
+   * Returns how many milliseconds ago a row got this time. After the clock was set back, two ages
+   * are possible; returns the smaller. Never negative.
    */
   ageMs(at: number): number;
-  /** Returns the latest time of which every row up to it is at least this old. */
+  /** Returns a time such that all rows up to it are at least this old; the latest such time. */
   before(keptMs: number): number;
 }
 
-/** Corrections kept. Beyond it, the two oldest merge into one. */
+/** Maximum number of corrections. Beyond it, the two oldest are merged. */
 export const MAX_CORRECTIONS = 64;
 
 /** An interval in which the clock ran evenly. */
@@ -61,7 +61,7 @@ export function agesAt(now: number, corrections: readonly Correction[]): Ages {
       let between: number | undefined;
       for (const { start, end } of all) {
         if (at >= start && at <= end) return passed + end - at;
-        // A time in no interval: as old as the interval that follows it.
+        // A time in no interval is as old as the next interval.
         if (at >= start) between ??= passed;
         passed += Math.max(0, end - start);
       }

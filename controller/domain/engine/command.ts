@@ -5,8 +5,8 @@ import type { Mutation } from './mutation.ts';
 import type { View } from './view.ts';
 
 /**
- * What a command is decided on. Its rows and events get the time `now`. Whatever deletes, fails or
- * ends something by its age asks `ages`, which leave out corrections of the clock.
+ * The input of a decision. Its rows and events get the time `now`. Anything that depends on an age
+ * uses `ages`, which exclude corrections of the clock.
  */
 export interface State {
   readonly view: View;
@@ -28,9 +28,9 @@ export interface Decision<Answer> {
  */
 export interface Command<Answer> {
   readonly name: string;
-  /** About how much it writes beyond a usual row, such as the content of a message. */
+  /** Approximate bytes that it writes beyond a usual row, such as the content of a message. */
   readonly bytes?: number;
-  /** A client command that grows the store, and is refused while the disk is low. */
+  /** A client command that makes the store grow. Refused while the disk is low. */
   readonly grows?: true;
   decide(state: State): Decision<Answer>;
 }

@@ -9,7 +9,7 @@ export interface FleetNode {
   readonly name: string;
   /** Whether its stream is up and its lease is valid. */
   readonly ready: boolean;
-  /** Why its node agent wants no new sessions; undefined when nothing is wrong. */
+  /** Why its node agent accepts no new sessions; undefined if it accepts them. */
   readonly unschedulable?: string | undefined;
   readonly cpuMillis: number;
   readonly memoryBytes: number;
@@ -23,12 +23,13 @@ export interface FleetNode {
   /** Undefined: its node agent reports none. */
   readonly bounds?: NodeBounds | undefined;
   /**
-   * Sums over the limits of its sessions: disks of all, and the rest of those that take up room.
+   * Sums of its sessions' limits. Disks count for all sessions, the other limits only for those
+   * that occupy room.
    */
   readonly limited: Omit<Limits, 'cpuMillis'>;
 }
 
-/** All nodes at this point of the batch, with what its earlier commands have placed. */
+/** All nodes at this point of the batch, including the effects of its earlier commands. */
 export interface Fleet {
   nodes(): readonly FleetNode[];
   node(id: NodeId | null): FleetNode | undefined;
@@ -37,13 +38,13 @@ export interface Fleet {
   spaceUse(spaceId: SpaceId): SpaceUse;
 }
 
-/** A space's use of what its quotas bound. */
+/** A space's usage of the resources that have quotas. */
 export interface SpaceUse extends Requests {
   /** Disk limits of all sessions. */
   readonly diskBytes: number;
   /**
-   * All that are not deleted. `cpuMillis` and `memoryBytes` count only those that take up room on a
-   * node.
+   * Sessions that are not deleted. `cpuMillis` and `memoryBytes` count only those that occupy room
+   * on a node.
    */
   readonly sessions: number;
 }

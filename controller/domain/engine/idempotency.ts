@@ -12,8 +12,9 @@ export interface KnownRequest {
 }
 
 /**
- * Returns what the same request created before, presented by `show`; undefined for a new request.
- * Refuses with 422 for a key used with another body, and 404 if the resource was deleted since.
+ * Returns the resource that the same request created before, presented by `show`; undefined for a
+ * new request. Refuses with 422 if the key was used with another body, and with 404 if the resource
+ * was deleted since.
  */
 export function recall<Shown>(
   view: RowView,

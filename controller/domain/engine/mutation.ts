@@ -11,10 +11,10 @@ import { integer, type RowOf, text } from './fields.ts';
 import type { SessionId, SpaceId } from './ids.ts';
 
 export const IDEMPOTENCY = {
-  /** Keyed hash of the caller and its key. */
+  /** A keyed hash of the caller and its Idempotency-Key. */
   id: text(),
   bodyHash: text(),
-  /** The id of what was created. */
+  /** The id of the created resource. */
   madeId: text(),
   createdAt: integer(),
 };
@@ -53,7 +53,7 @@ export type Mutation =
   | { readonly kind: 'remove'; readonly table: TableName; readonly id: string }
   /** Removes an answered message from its queue. */
   | { readonly kind: 'dequeue'; readonly row: QueueRow }
-  /** Empties a session's queue: its messages are forgotten, or will be. */
+  /** Empties a session's queue, because its messages are or will be deleted. */
   | { readonly kind: 'empty-queue'; readonly sessionId: SessionId }
   /**
    * Copies another session's messages to a new session, from that seq on, except those in its
@@ -63,11 +63,11 @@ export type Mutation =
   /** Appends to the audit log. */
   | { readonly kind: 'audit'; readonly record: AuditRecord }
   /**
-   * Retention of the audit record: removes at most `limit` of a part's oldest records, up to that
+   * For retention: removes at most `limit` of the oldest audit records of a part, up to that
    * number.
    */
   | { readonly kind: 'prune-audit'; readonly part: AuditPart; readonly upTo: number; readonly limit: number }
-  /** Retention: removes at most `limit` rows older than `before` from a table of history. */
+  /** For retention: removes at most `limit` rows older than `before` from a history table. */
   | {
       readonly kind: 'prune';
       readonly table: 'events' | 'runs' | 'idempotency' | 'nodeTokens' | 'sessions' | 'revokedTokens';

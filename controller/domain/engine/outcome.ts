@@ -2,7 +2,7 @@ import type { RefusalCode } from '../../contract/errors.ts';
 
 export interface Refusal {
   readonly code: RefusalCode;
-  /** One sentence for a person, with what to do where something can be done. */
+  /** One or two sentences for the user: what happened and, if possible, what to do. */
   readonly message: string;
   readonly details?: unknown;
   /** The resource exists, but the caller must not learn that. Only the audit log shows it. */
@@ -34,11 +34,11 @@ export const refused = (code: RefusalCode, message: string, details?: unknown): 
   refusal: details === undefined ? { code, message } : { code, message, details },
 });
 
-/** Applies `next` to an accepted value. A refusal stays as it is. */
+/** Applies `next` to an accepted value. Returns a refusal unchanged. */
 export const mapped = <From, To>(outcome: Outcome<From>, next: (value: From) => To): Outcome<To> =>
   outcome.ok ? accepted(next(outcome.value)) : outcome;
 
-/** Returns the same refusal, of a thing that exists. */
+/** Returns the same refusal, marked as hiding an existing resource. */
 export const hidden = ({ refusal }: Refused): Refused => ({
   ok: false,
   refusal: { ...refusal, hidden: true },
@@ -49,7 +49,7 @@ export function refusalFor({ withoutNodes, ...refusal }: Refusal, seesNodes: boo
   return seesNodes || withoutNodes === undefined ? refusal : { code: refusal.code, ...withoutNodes };
 }
 
-/** A refusal of something that returns no outcome. http/routing/errors.ts answers with it. */
+/** A refusal thrown by code that returns no outcome. http/routing/errors.ts answers with it. */
 export class RefusedError extends Error {
   readonly refusal: Refusal;
 

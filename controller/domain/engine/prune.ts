@@ -14,7 +14,7 @@ export const RETENTION = {
   sessions: 30 * DAY,
   nodeTokens: 7 * DAY,
   idempotency: DAY,
-  /** Counted from their expiry: a clock that is set back must not make one valid again. */
+  /** Counted from their expiry, so that setting the clock back cannot make one valid again. */
   revokedTokens: 7 * DAY,
 } as const;
 
@@ -22,7 +22,7 @@ type Prune = Extract<Mutation, { kind: 'prune' }>;
 
 /** A small batch: pruning shares the applier with all other commands. */
 export const PRUNED_AT_ONCE = 200;
-/** Spaces with a retention of their own that one command handles. */
+/** Spaces with their own retention that one command handles. */
 const SPACES_AT_ONCE = 10;
 
 /** Removes a batch of expired history. Returns whether there can be more; repeat until false. */
@@ -44,7 +44,7 @@ const historyTables = (ages: Ages): Prune[] =>
     ...{ kind: 'prune', table, before: ages.before(RETENTION[table]), limit: PRUNED_AT_ONCE },
   }));
 
-/** Events of spaces with a shorter retention. */
+/** Prunes events of spaces with a shorter retention. */
 const spaceEvents = (view: SpaceView, ages: Ages): Prune[] =>
   view.spacesWithRetention().flatMap(({ id: spaceId, settings }) => {
     const keptMs = eventsKeptMs(settings);

@@ -3,12 +3,12 @@ const digits = (count: number): readonly string[] =>
   Array.from({ length: 10 ** count }, (_, number) => String(number).padStart(count, '0'));
 const [TWO, THREE] = [digits(2), digits(3)];
 
-/** The day that was formatted last: most times in a list are of a few days. */
+/** The last formatted day: the times in a list are mostly from a few days. */
 let known = { day: Number.NaN, text: '' };
 
 /**
  * Formats a time as RFC 3339 in UTC with milliseconds. Ten times faster than `toISOString`, which
- * took much of the time of a list.
+ * dominated the time of a list.
  */
 export function rfc3339(unixMs: number): string {
   const day = Math.floor(unixMs / DAY_MS);

@@ -8,7 +8,7 @@ import type { SessionView } from '../sessions/view.ts';
 import type { SpaceView } from '../spaces/view.ts';
 import type { TableName, Tables } from './mutation.ts';
 
-/** Single rows by id. */
+/** Reads single rows by id. */
 export interface RowView {
   get<Name extends TableName>(table: Name, id: string): Tables[Name] | undefined;
 }

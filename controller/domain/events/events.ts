@@ -60,7 +60,7 @@ export const EVENTS = {
 };
 export interface StoredEvent extends RowOf<typeof EVENTS> {}
 
-/** An event as a command returns it; the applier adds number and time. */
+/** An event as a command returns it. The applier adds number and time. */
 export type NewEvent = Omit<StoredEvent, 'number' | 'sessionNumber' | 'at'>;
 
 /** Returns an event of something that belongs to no space. */

@@ -4,11 +4,11 @@ import type { Prunable } from '../engine/mutation.ts';
 
 /** History that retention removes. */
 export interface HistoryView {
-  /** Whether retention would remove anything from that table; of one space where it is given. */
+  /** Returns whether retention would remove anything from that table, in one space if given. */
   isOverdue(table: Prunable, before: number, spaceId?: SpaceId): boolean;
   /**
-   * Whether there are audit records of a part up to that number, besides the newest of all, which
-   * stays.
+   * Returns whether a part has audit records up to that number, ignoring the newest record, which
+   * is never removed.
    */
   hasAudit(part: AuditPart, upTo: number): boolean;
 }

@@ -7,7 +7,7 @@ import type { MessageView } from './view.ts';
 
 /**
  * Deletes a session's oldest answered messages as far as `bound` requires once a message of `bytes`
- * is added. Bounded per command: the rest goes with the next message.
+ * is added. Each command deletes a bounded number; the next message deletes more.
  */
 export function trimHistory(view: MessageView, sessionId: SessionId, bytes: number, bound: HistoryBound): Mutation[] {
   const kept = view.historyUse(sessionId);

@@ -10,10 +10,12 @@ import type { MessageView, QueueUse } from './view.ts';
 /** Bounds of one session's queue. */
 export const QUEUE_BOUND = { messages: 1000, bytes: 16 * 1024 * 1024 } as const;
 
-/** Most additional messages that one command answers, so that each commit stays short. */
+/**
+ * Maximum number of additional messages that one command answers, so that each commit stays short.
+ */
 export const ANSWERED_AT_ONCE = 50;
 
-/** Most that one command deletes. */
+/** Maximum number of messages that one command deletes. */
 export const FORGOTTEN_AT_ONCE = { rows: 200, bytes: 4 * 1024 * 1024 } as const;
 
 export const messageBytes = ({ content, metadata }: Pick<MessageRow, 'content' | 'metadata'>): number =>
@@ -40,13 +42,13 @@ export function frontWith(view: MessageView, session: SessionRow, changed: Queue
 
 export interface Forgetting {
   readonly mutations: readonly Mutation[];
-  /** Whether nothing is left up to that seq. */
+  /** Returns whether nothing is left up to that seq. */
   readonly done: boolean;
 }
 
 /**
- * Deletes a session's messages up to a seq, and its runs. Newest first, so that no answer outlives
- * its question. Bounded.
+ * Deletes a session's messages up to a seq, and its runs. Starts with the newest, so that no answer
+ * outlives its question. Bounded.
  */
 export function forgetSome(view: MessageView, sessionId: SessionId, upToSeq: number): Forgetting {
   const sizes = view.messageSizes(sessionId, upToSeq + 1, FORGOTTEN_AT_ONCE.rows + 1);

@@ -17,8 +17,8 @@ export const MESSAGES = {
 export interface MessageRow extends RowOf<typeof MESSAGES> {}
 
 /**
- * An unanswered user message, as delivery and bounds need it: without its content. Removed once it
- * is answered or cleared.
+ * An unanswered user message without its content, for delivery and bounds. Removed once it is
+ * answered or cleared.
  */
 export const QUEUE = {
   /** The message's id. */
@@ -27,11 +27,11 @@ export const QUEUE = {
   seq: integer(),
   /** The agent that answers. Null: none can, for `refusal`. */
   agent: text<string | null>(),
-  /** When no agent can answer: the answer that the message gets in its turn. */
+  /** If no agent can answer: the error_response that the message gets in its turn. */
   refusal: json<{ readonly reason: string; readonly content: string } | null>(),
   /** Content and metadata, in UTF-8. */
   bytes: integer(),
-  /** When the guest had it durably. */
+  /** When the guest had stored it durably. */
   acceptedAt: integer<number | null>(),
   createdAt: integer(),
 };
@@ -40,7 +40,7 @@ export interface QueueRow extends RowOf<typeof QUEUE> {}
 /** Work on a session's messages that was too much for one commit, left for further ones. */
 export const BACKLOG = {
   id: text<SessionId>(),
-  /** Of a failed session: the reason in the answers to its messages. */
+  /** For a failed session: the reason in the answers to its messages. */
   answer: text<'session_failed' | 'host_lost' | null>(),
   createdAt: integer(),
 };

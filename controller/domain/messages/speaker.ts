@@ -8,7 +8,7 @@ import type { SessionRow } from '../sessions/rows.ts';
  */
 export type Speaker = 'yes' | 'gone' | 'foreign' | 'stale';
 
-/** The fence: reports of an older placement are refused, even if the network delays them. */
+/** Reports from an older placement are refused, even if the network delayed them. */
 export function speaksFor(session: SessionRow | undefined, nodeId: NodeId, generation: number): Speaker {
   if (session === undefined) return 'gone';
   if (session.nodeId !== nodeId) return 'foreign';

@@ -6,7 +6,7 @@ export interface QueueUse {
   readonly bytes: number;
 }
 
-/** What an agent sees of a message before the one that it is asked. */
+/** A message as an agent sees it in the history. */
 export type PastMessage = Pick<MessageRow, 'role' | 'content' | 'createdAt'>;
 
 export interface MessageSize {
@@ -16,17 +16,17 @@ export interface MessageSize {
   readonly bytes: number;
 }
 
-/** Messages, read by windows: no query reads a whole queue. */
+/** Messages. Every read is bounded: no query reads a whole queue. */
 export interface MessageView {
   /** The first `limit` unanswered messages, by seq. */
   queued(sessionId: SessionId, limit: number): readonly QueueRow[];
-  /** Those of them that an agent answers and its guest does not have. */
+  /** Returns those of them that an agent must answer and that its guest does not have. */
   undelivered(sessionId: SessionId, limit: number): readonly QueueRow[];
-  /** Number and size of the unanswered messages. Reads no content. */
+  /** Returns number and size of the unanswered messages. Reads no content. */
   queueUse(sessionId: SessionId): QueueUse;
-  /** Number and size of the messages that a session keeps. Reads no message. */
+  /** Returns number and size of all messages of a session. Reads no message. */
   historyUse(sessionId: SessionId): QueueUse;
-  /** Returns the oldest messages that wait for no answer, at most `limit`. */
+  /** Returns the oldest messages that are not waiting for an answer, at most `limit`. */
   oldestSettled(sessionId: SessionId, limit: number): readonly MessageSize[];
   isQueued(sessionId: SessionId): boolean;
   /**
@@ -34,7 +34,7 @@ export interface MessageView {
    * none.
    */
   unansweredBefore(sessionId: SessionId, seq: number): number;
-  /** The agents of the messages that the guest has and has not answered. */
+  /** Returns the agents of the messages that the guest has but has not answered. */
   acceptedAgents(sessionId: SessionId): readonly string[];
   /** Returns sessions with backlog, oldest first, at most `limit`. */
   backlogged(limit: number): readonly BacklogRow[];
@@ -42,8 +42,8 @@ export interface MessageView {
   /** Returns the newest messages below `seq`, newest first. */
   messagesBefore(sessionId: SessionId, seq: number, limit: number): readonly MessageRow[];
   /**
-   * The newest messages below `seq`, newest first, as many as fit. A message that is too large by
-   * itself is not read.
+   * The newest messages below `seq`, newest first, as many as fit. A message that alone is too
+   * large is not read.
    */
   historyBefore(sessionId: SessionId, seq: number, most: { readonly messages: number; readonly bytes: number }): readonly PastMessage[];
   /** Sizes of the newest messages below `seq`, from the headers of their rows. */

@@ -1,4 +1,4 @@
-/** How long a node can be absent, and the consequences. Durations in milliseconds. */
+/** Decides how long a node can be absent, and what follows. Durations are in milliseconds. */
 import type { Ages } from '../engine/agreed-time.ts';
 
 export type NodeHealth = 'ready' | 'unreachable' | 'lost';
@@ -21,8 +21,9 @@ export interface AbsenceLimits {
 
 /**
  * Returns what is due for a node: an unrenewed lease makes it unreachable, a long absence makes it
- * lost. `watchedMs` is how long this controller has run without a gap: a controller that could not
- * hear a node cannot judge it. A node that was absent before gets two leases to reconnect.
+ * lost. `watchedMs` is how long this controller has run without a gap: a controller that did not
+ * listen cannot tell that a node was silent. A node that was absent before gets two leases to
+ * reconnect.
  */
 export function absenceDue(
   absence: Absence,
@@ -38,9 +39,9 @@ export function absenceDue(
 }
 
 /**
- * Returns how much of the time between two ticks nobody was listening: the process was stopped, its
- * disk or the machine slept, or the wall clock jumped. 0 for a punctual tick. `elapsedMs` is the
- * larger of both clocks: one of them stops while a machine sleeps.
+ * Returns for how much of the time between two ticks this process was not listening, because it was
+ * stopped, its disk or the machine slept, or the wall clock jumped. 0 for a punctual tick.
+ * `elapsedMs` is the larger of both clocks, because one of them stops while a machine sleeps.
  */
 export function gapMs(elapsedMs: number, tickMs: number): number {
   return elapsedMs > 2 * tickMs ? elapsedMs - tickMs : 0;

@@ -1,4 +1,4 @@
-/** What an operator allows each node, whatever the node claims. */
+/** What an operator allows each node, regardless of what the node claims. */
 import { z } from 'zod';
 
 export interface NodeRule {
@@ -64,7 +64,8 @@ export function ruleFor(rules: NodeRules, name: string): NodeRule {
 }
 
 /**
- * Whether some rule names a single node. Then a name grants rights, so no node can choose its own.
+ * Returns whether some rule names a single node. A name then grants rights, so no node can choose
+ * its own.
  */
 const bindsNames = (rules: NodeRules): boolean => [...rules.keys()].some((name) => name !== '*');
 
@@ -80,7 +81,7 @@ export function nameByItself(rules: NodeRules, id: string, said: string): string
 
 const lost = (id: string) => `-${id.slice(0, 8)}`;
 
-/** As {@link ruleFor}, but allows no space to a node that named itself until a rule names it. */
+/** Like {@link ruleFor}, but a node that named itself gets no space until a rule names it. */
 export function ruleOfNode(rules: NodeRules, { id, name }: { readonly id: string; readonly name: string }): NodeRule {
   const rule = ruleFor(rules, name);
   const isByItself = bindsNames(rules) && !rules.has(name) && name.endsWith(lost(id));

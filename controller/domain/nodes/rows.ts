@@ -3,8 +3,8 @@ import type { NodeId } from '../engine/ids.ts';
 import type { Limits } from '../sessions/rows.ts';
 
 /**
- * What a node has for its sessions together beyond CPU and memory, and the most that it gives to
- * one of them. 0: no bound.
+ * A node's totals for all sessions, other than CPU and memory, and its maxima for one session. 0
+ * means no bound.
  */
 export interface NodeBounds {
   readonly processes: number;
@@ -35,7 +35,7 @@ export const NODES = {
   bounds: json<NodeBounds | null>(),
   /** When its stream last came up or ended. */
   lastSeenAt: integer<number | null>(),
-  /** Since when it is away, less the time in which no controller ran to see it. */
+  /** Start of its absence, moved forward by the time in which no controller was running. */
   unreachableSince: integer<number | null>(),
   /** When it was declared lost. Its sessions are failed. */
   lostAt: integer<number | null>(),
@@ -50,8 +50,8 @@ export const NODE_TOKENS = {
   usedAt: integer<number | null>(),
   usedBy: text<NodeId | null>(),
   /**
-   * Hash of the key of the node that used it. The same key can repeat the request, because the
-   * answer can get lost.
+   * Hash of the key of the node that used it. A node with this key can repeat the request, in case
+   * the answer was lost.
    */
   usedKey: text<string | null>(),
   createdBy: text(),

@@ -8,9 +8,9 @@ import type { SessionRow } from './rows.ts';
 import { type Changes, stateEvents } from './session-change.ts';
 
 export interface Failure {
-  /** For the session: one sentence for the user. */
+  /** The reason on the session: one sentence for the user. */
   readonly reason: string;
-  /** For each waiting message. */
+  /** The reason in the answer to each waiting message. */
   readonly answer: Extract<RefusalReason, 'session_failed' | 'host_lost'>;
 }
 

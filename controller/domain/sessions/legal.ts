@@ -5,15 +5,15 @@ import type { Desired } from './rows.ts';
 export type SessionRequest = 'message' | 'pause' | 'suspend' | 'resume' | 'recover' | 'remix' | 'delete';
 
 /**
- * `unchanged`: answered as done, because it already is. `wakes`: accepted, and the session runs
- * again.
+ * `unchanged`: succeeds without a change, because the session is already in that state. `wakes`:
+ * accepted, and the session runs again.
  */
 export type Verdict = 'yes' | 'wakes' | 'unchanged' | 'conflict';
 
 /**
  * Which requests are legal: this depends on the desired state only, never on the node's progress.
- * `remix` and `delete` are legal in each, so their commands do not ask; refusals list them. A
- * deleted session does not exist for anyone.
+ * `remix` and `delete` are legal in each, so their commands do not ask; refusals list them. To all
+ * callers, a deleted session does not exist.
  */
 export const LEGAL: Readonly<Record<Exclude<Desired, 'deleted'>, Readonly<Record<SessionRequest, Verdict>>>> = {
   running: {

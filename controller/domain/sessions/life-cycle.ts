@@ -13,7 +13,7 @@ const STATES: Readonly<Record<Exclude<Desired, 'deleted'>, Readonly<Record<Phase
     none: 'init',
     starting: 'init',
     running: 'idle or busy',
-    // Complete, but still frozen.
+    // The copy is complete, but the session is still frozen.
     paused: 'idle or busy',
     suspended: 'init',
     failed: 'init',

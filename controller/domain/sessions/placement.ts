@@ -13,7 +13,7 @@ export interface Need {
   readonly requests: Requests;
   readonly limits: Limits;
   readonly image: string;
-  /** Its disk is already on the node and counted there. */
+  /** The session's disk is already on the node, and counted in the node's use. */
   readonly hasDisk?: boolean;
 }
 

@@ -9,8 +9,8 @@ import type { Changes } from './session-change.ts';
 const NOTE = 'The container of this session ended and was restarted. The memory of its agents is lost; its files are kept.';
 
 /**
- * Whether a session's memory was lost without a request: its generation is the one at which it last
- * ran.
+ * Returns whether a session lost its memory without a request: its generation is still the one at
+ * which it last ran.
  */
 export function hasRestarted({ life }: SessionRow, now: SessionRow['life']): boolean {
   return life !== null && now !== null && life.generation === now.generation && now.number > life.number;

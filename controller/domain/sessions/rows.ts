@@ -5,12 +5,11 @@ import type { AccountId, BuildId, NodeId, SessionId, SpaceId } from '../engine/i
 /** The desired state of a session. */
 export type Desired = 'running' | 'paused' | 'suspended' | 'failed' | 'deleted';
 
-/** What its node last reported. `none`: nothing yet under this placement. */
+/** Its node's last report. `none`: no report yet under this placement. */
 export type Phase = 'none' | 'starting' | 'running' | 'paused' | 'suspended' | 'failed';
 
 /**
- * Orders all reports of one node: a later join, then a later start of its agent, then a later
- * report.
+ * Orders all reports of one node: by its join, then by the start of its node agent, then by number.
  */
 export interface ReportOrder {
   readonly incarnation: number;
@@ -41,8 +40,8 @@ export const SESSIONS = {
   /** The generation at which it was placed on its node. Reports of an older one are refused. */
   placedGeneration: integer(),
   /**
-   * Its generation in the backup from which this store was restored, until its node reports what
-   * became of it or somebody asks for a change.
+   * Its generation in the backup from which this store was restored, until its node reports its
+   * state or a client changes it.
    */
   restoredFrom: integer<number | null>(),
   image: text(),
@@ -62,8 +61,8 @@ export const SESSIONS = {
    */
   hasRun: flag(),
   /**
-   * The life of its memory, as its guest counted when it last ran, and the generation of that.
-   * Null: unknown.
+   * The life of its memory when it last ran, as its guest counts it, and the generation at that
+   * time. Null: unknown.
    */
   life: json<{ readonly generation: number; readonly number: number } | null>(),
   /** Why it failed. */
@@ -71,9 +70,9 @@ export const SESSIONS = {
   /** The seq of the newest message. */
   lastSeq: integer(),
   /**
-   * Numbers up to here were given in an earlier life of the store: the newest number that a guest
-   * reports says nothing about them, so each is sent and acknowledged by itself. 0 when the session
-   * was created in this one.
+   * Numbers up to this one were assigned before the store was restored. The newest number that a
+   * guest reports says nothing about them, so each is sent and acknowledged individually. 0 if the
+   * session was created since.
    */
   epochSeq: integer(),
   /** User messages that the guest has and that are unanswered. */

@@ -10,7 +10,7 @@ const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
 export const DEFAULT_REQUESTS: Requests = { cpuMillis: 50, memoryBytes: 128 * MIB };
 export const DEFAULT_LIMITS: Limits = { cpuMillis: 500, memoryBytes: 512 * MIB, diskBytes: GIB, processes: 256 };
-/** The least with which a container and its guest start. */
+/** The minimum with which a container and its guest start. */
 export const MIN_LIMITS = { cpuMillis: 10, memoryBytes: 48 * MIB } as const;
 
 /**
@@ -163,9 +163,8 @@ export function beyond(most: Limits, sizes: Partial<Limits>, at: string): Refuse
 }
 
 /**
- * Returns a session as it starts again after its maxima were reduced: with smaller limits and
- * matching requests. Its disk keeps its size, because a file system with files in it does not
- * shrink.
+ * Returns a session with its limits lowered to these maxima, and its requests to match, for its
+ * next start. Its disk keeps its size, because a file system with files does not shrink.
  */
 export function lowered(session: SessionRow, most: Limits): SessionRow {
   const limits = { ...clampLimits(session.limits, most), diskBytes: session.limits.diskBytes };

@@ -3,15 +3,15 @@ import type { SessionRow, TombstoneRow } from './rows.ts';
 
 /** Sessions, and their tombstones. */
 export interface SessionView {
-  /** Whether a space has a session that is not deleted. */
+  /** Returns whether a space has a session that is not deleted. */
   hasSessionIn(spaceId: SpaceId): boolean;
-  /** Sessions on a node that are not deleted, by id after `after`, at most `limit`. */
+  /** Returns the sessions on a node that are not deleted, by id, after `after`, at most `limit`. */
   sessionsOnAfter(nodeId: NodeId, after: string, limit: number): readonly SessionRow[];
-  /** The same, with only the fields for a comparison. */
+  /** Like {@link sessionsOnAfter}, with only the fields for a comparison. */
   statesOn(nodeId: NodeId, after: string, limit: number): readonly Pick<SessionRow, 'id' | 'generation' | 'phase'>[];
   /** Sessions on a node that are neither deleted nor failed, at most `limit`. */
   unfailedOn(nodeId: NodeId, limit: number): readonly SessionRow[];
-  /** By id after `after`; all where no limit is given. */
+  /** By id, after `after`; all without a limit. */
   tombstonesOf(nodeId: NodeId, after?: string, limit?: number): readonly TombstoneRow[];
   /** Counts the sessions that will copy that one's volume and have not started, up to `limit`. */
   copiesUnderWay(source: SessionId, limit: number): number;

@@ -17,7 +17,7 @@ export const spaceObject = (row: SpaceRow): SpaceObject => ({
   created_by: row.createdBy,
 });
 
-/** Presents a secret, with its clear `value` if that is to be shown. */
+/** Presents a secret, with its decrypted `value` if requested. */
 export const secretObject = (space: string, row: SecretRow, value?: string): SecretObject => ({
   space,
   key_name: row.keyName,

@@ -98,7 +98,7 @@ export function authentication(tokens: Tokens, accounts: Accounts, clock: Clock,
     return gate.admit(ctx, caller, proof);
   }
 
-  /** Charges the request as a stranger's before the expensive verification. */
+  /** Charges the request to the stranger's budget before the expensive verification. */
   async function admitUnknown(ctx: Context, header: string): Promise<boolean> {
     if (!gate.stranger(ctx)) return false;
     const proof = await proofIn(ctx, header);
@@ -121,7 +121,7 @@ export function authentication(tokens: Tokens, accounts: Accounts, clock: Clock,
 
 const nothing = async () => {};
 
-/** Of a verified token. */
+/** Claims of a verified token. */
 function kidOf(token: unknown): unknown {
   return typeof token === 'string' ? jsonwebtoken.decode(token, { complete: true })?.header.kid : undefined;
 }

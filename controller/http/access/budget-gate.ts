@@ -13,12 +13,12 @@ import type { ClientAddresses } from '../server/client-address.ts';
 import type { Connections } from '../server/connections.ts';
 import { setRateHeaders } from './rate-headers.ts';
 
-/** Keys of the payer, and of its place among the requests in progress, in a request's state. */
+/** Keys in a request's state: its payer, and its place among the requests in progress. */
 const PAYER = 'payer';
 const PLACE = 'place';
 const TURN = 'turn';
 const BODY = 'body';
-/** Changes of one account that run at once. Those of others run between the rest. */
+/** Concurrent changes of one account. Changes of other accounts run between the waiting ones. */
 const CHANGES_AT_ONCE = 4;
 
 /** Throws if the request was not admitted. */
@@ -37,7 +37,8 @@ export function setSpace(ctx: Context, space: SpaceId | undefined): void {
 }
 
 /**
- * Frees the place of a request that continues as a stream or wait, which have their own budgets.
+ * Releases the place of a request that continues as a stream or wait, since these have their own
+ * budgets.
  */
 export function releasePlace(ctx: Context): void {
   const release: Release | undefined = ctx.state[PLACE];

@@ -7,7 +7,7 @@ interface Known {
   readonly key: KeyObject;
 }
 
-/** Beyond this, all are dropped and verified again. */
+/** Maximum number of entries. Beyond it, all are dropped and verified again. */
 const MAX_KNOWN = 10_000;
 
 /**
@@ -31,5 +31,5 @@ export class ProofCache {
   }
 }
 
-/** Keeps tokens themselves out of memory. */
+/** A digest, so that tokens themselves are not kept in memory. */
 const digestOf = (header: string): string => hash('sha256', header, 'base64');

@@ -43,8 +43,8 @@ export function openApiDocument(routes: readonly Route[], version: string): Retu
 }
 
 /**
- * Removes redundant patterns and bounds, and what would make clients reject an answer with new
- * fields.
+ * Removes redundant patterns and bounds, and anything that would make clients reject an answer with
+ * new fields.
  */
 function simplify({ jsonSchema: schema, io }: ZodOpenApiOverrideContext): void {
   if (io === 'output' && schema.additionalProperties === false) delete schema.additionalProperties;

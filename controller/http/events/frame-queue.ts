@@ -3,13 +3,13 @@ import type { Clock } from '../../../seams/clock.ts';
 import type { AccountId } from '../../domain/engine/ids.ts';
 import type { UnsentBytes } from './unsent-bytes.ts';
 
-/** Above this many unsent bytes, a stream accepts no more frames. The last one can exceed it. */
+/** Beyond this many unsent bytes, a stream accepts no more frames. The last frame can exceed it. */
 export const MAX_UNSENT_BYTES = 256 * 1024;
 /** Requests more frames once no more than this is unsent. */
 const LOW_BYTES = 64 * 1024;
 /**
- * Written to the socket at once. TLS copies it for each client, and each completed write is a sign
- * of life.
+ * Bytes per write to the socket. TLS copies them for each client, and each completed write shows
+ * that the client still reads.
  */
 const IN_FLIGHT_BYTES = 64 * 1024;
 

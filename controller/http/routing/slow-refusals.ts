@@ -9,7 +9,7 @@ import { hasLeft } from '../server/connections.ts';
 /** Refusals sent without delay. A caller who honors Retry-After gets at most one per second. */
 const AT_ONCE = { perSecond: 2, burst: 20 };
 const DELAY_MS = 1000;
-/** Beyond this, the connection is closed instead. */
+/** Maximum number of delayed refusals. Beyond it, the connection is closed instead. */
 const MAX_DELAYED = 2000;
 
 export interface SlowRefusalsDeps {

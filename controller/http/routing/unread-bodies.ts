@@ -16,7 +16,10 @@ export const SMALL_BYTES = 1024 * 1024;
  */
 const DISCARDED_BYTES_PER_S = 4 * 1024 * 1024;
 const MAX_DISCARD_MS = 30_000;
-/** Each buffers a piece of its body. Beyond this, the oldest is closed. */
+/**
+ * Maximum number of such connections, since each buffers a piece of its body. Beyond it, the oldest
+ * is closed.
+ */
 const MAX_LINGERING = 64;
 
 export interface UnreadBodiesDeps {

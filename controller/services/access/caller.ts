@@ -12,8 +12,8 @@ export interface Caller {
   /** Returns whether the rights are current, so that what was judged by them still holds. */
   readonly isCurrent?: () => boolean;
   /**
-   * Returns the caller with current rights, to be asked after a wait. Undefined once the
-   * credentials are no longer valid.
+   * Returns the caller with current rights. Call it after a wait. Undefined if the credentials are
+   * no longer valid.
    */
   now(): Caller | undefined;
 }

@@ -2,7 +2,7 @@ import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts'
 
 /** The caller that a password is hashed for. */
 export interface HashCaller {
-  /** An account or a network. Requests with the same key share its turns. */
+  /** An account or a network. Requests with the same key take turns. */
   readonly key: string;
   /**
    * 0 for an account that has logged in from this network; else 1 plus the failures of the network.

@@ -30,7 +30,7 @@ export class KeyUse {
     this.#applier.applyLazily(recordKeyUse(id, now)).catch(() => this.#writtenAt.delete(id));
   }
 
-  /** In Unix milliseconds. */
+  /** Time of the last use in Unix milliseconds. */
   lastUsedAt(id: string, stored: number | null): number | null {
     const used = this.#usedAt.get(id);
     return used === undefined ? stored : Math.max(used, stored ?? 0);

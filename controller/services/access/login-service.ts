@@ -74,8 +74,8 @@ export function accountService({ applier, view, rights, keyUse, passwords, throt
      * `details.retry_after_s` after repeated failures.
      */
     async login(user: string, password: string, network: string, by: Attribution): Promise<Outcome<TokenHolder>> {
-      // One at a time: concurrent logins with the right password are no guesses, and concurrent
-      // guesses gain nothing.
+      // One at a time: concurrent logins with the right password then do not count as guesses, and
+      // concurrent guesses gain nothing.
       const turn = await attempts.wait(`${network} ${user}`);
       const done = turn === undefined ? TOO_MANY : await login(user, password, network, by).finally(turn);
       logins.add(1, { outcome: done.ok ? 'ok' : done.refusal.code === 'UNAUTHORIZED' ? 'wrong' : 'refused' });

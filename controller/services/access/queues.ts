@@ -1,4 +1,4 @@
-/** Ends a turn and starts the next one of its key. */
+/** Ends this turn and starts the key's next one. */
 export type EndTurn = () => void;
 
 /**
@@ -9,7 +9,7 @@ export class Queues {
   readonly #most: number;
   readonly #waiting = new Map<string, (() => void)[]>();
 
-  /** `most`: how many tasks of one key may wait. */
+  /** `most` is the number of tasks of one key that can wait. */
   constructor(most: number) {
     this.#most = most;
   }
@@ -18,7 +18,7 @@ export class Queues {
     return this.#waiting.size;
   }
 
-  /** Returns undefined when too many wait already. */
+  /** Returns undefined if too many are waiting already. */
   async wait(key: string): Promise<EndTurn | undefined> {
     const waiting = this.#waiting.get(key);
     if (waiting === undefined) this.#waiting.set(key, []);

@@ -4,7 +4,7 @@ import type { Loops } from '../engine/loops.ts';
 import type { TokenKeys } from './token-keys.ts';
 import type { Tokens } from './tokens.ts';
 
-/** Slow is fine: a rotated key stays valid for two days. */
+/** Interval. It can be long, because a rotated key stays valid for two days. */
 const EVERY_MS = 10_000;
 
 export interface TokenKeyDeps {

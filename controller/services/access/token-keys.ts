@@ -16,7 +16,7 @@ export type TokenKeys = readonly [TokenKey, ...TokenKey[]];
 
 interface KeptKey {
   readonly hex: string;
-  /** Null for the key that signs. */
+  /** Null for the signing key. */
   readonly retiredAtS: number | null;
 }
 
@@ -41,7 +41,8 @@ export async function rotateTokenKey(directory: string, disk: Disk, random: Rand
   const older = (await disk.exists(path)) ? await read(path, disk) : [];
   const kept = older
     .map(({ hex, retiredAtS }) => ({ hex, retiredAtS: retiredAtS ?? nowS }))
-    // Twice the lifetime: a running controller signs with the old key until it loads the new one.
+    // Twice a token's lifetime, because a running controller signs with the old key until it loads
+    // the new one.
     .filter(({ retiredAtS }) => retiredAtS + 2 * TOKEN_LIFETIME_S > nowS);
   const all = [{ hex: newKey(random), retiredAtS: null }, ...kept];
   await write(path, all, disk);

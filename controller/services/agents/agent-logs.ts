@@ -20,18 +20,18 @@ import { agentFor } from './agent-service.ts';
 import type { LogFeeds } from './log-feeds.ts';
 import { holds, isUp, type LogRequest, type LogScope } from './log-scope.ts';
 
-/** For all guests together. */
+/** Time limit for all guests together. */
 const READ_TIMEOUT_MS = 5_000;
 /** How long a read waits for a place. A caller with all its places in use is refused at once. */
 const WAIT_MS = 5_000;
-/** Reads the most recently active running sessions of a space. */
+/** Maximum number of sessions read: the most recently active running ones of a space. */
 const SESSIONS_READ = 64;
-/** Each answer can have a mebibyte. */
+/** Maximum number of concurrent reads, since each answer can have 1 MiB. */
 const READ_AT_ONCE = 8;
-/** Of one session's answer: what is on the way, and what is in memory. */
+/** Bound of one session's answer, in transit and in memory. */
 const READ_WINDOW_BYTES = 256 * 1024;
 const MAX_READ_BYTES = 4 * 1024 * 1024;
-/** Lines that arrive while older ones are read. */
+/** Maximum number of lines that arrive while older ones are read. */
 const MAX_EARLY = 1000;
 const MAX_EARLY_CHARACTERS = 1024 * 1024;
 
@@ -84,7 +84,7 @@ export function agentLogService({ view, lists, streams, feeds, clock, log, budge
     return lines?.slice(-limit).map(({ atMs, ...line }) => ({ ...about, ...line, at: atMs }));
   }
 
-  /** Resolves when the work does, or when there was time enough for it. */
+  /** Resolves when the work does, or after a time limit. */
   async function inTime(work: Promise<void>, signal: AbortSignal): Promise<void> {
     const enough = new AbortController();
     const waited = pause(clock, READ_TIMEOUT_MS, AbortSignal.any([signal, enough.signal]));
@@ -221,7 +221,7 @@ export function agentLogService({ view, lists, streams, feeds, clock, log, budge
   };
 }
 
-/** Undefined: it did not come whole, or not in time. */
+/** Undefined if the answer was incomplete or late. */
 async function linesIn(stream: ByteStream, signal: AbortSignal): Promise<readonly StreamedLine[] | undefined> {
   const abort = () => void stream.destroy();
   signal.addEventListener('abort', abort);
@@ -244,7 +244,7 @@ async function linesIn(stream: ByteStream, signal: AbortSignal): Promise<readonl
   }
 }
 
-/** The first lines that arrive while older ones are read and shown. */
+/** Collects the first lines that arrive while older ones are read and shown. */
 class EarlyLines {
   #lines: LogNews[] = [];
   #characters = 0;

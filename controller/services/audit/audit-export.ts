@@ -31,7 +31,7 @@ export interface AuditExportDeps extends Pick<Background, 'loops' | 'log' | 'met
 }
 
 const PAGE = 500;
-/** Records of this interval share one sync of the file. */
+/** Interval of exports. Records of one interval share one sync of the file. */
 const GATHER_MS = 200;
 
 /**

@@ -32,7 +32,7 @@ export function auditService({ applier, view, lists, clock, metrics, ids }: Audi
     clock,
     metrics,
     write(attribution, code, count) {
-      // The applier logs the error.
+      // The applier has logged the error.
       applier.applyLazily(recordAudit(attribution, code, count)).catch(() => undefined);
     },
   });

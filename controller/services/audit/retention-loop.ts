@@ -55,7 +55,7 @@ export function auditRetentionLoop({ loops, applier, lists, clock, log, metrics,
     }
     while (!closing.aborted && (await applier.apply(pruneAudit(cutoffs)))) {
       passes.add();
-      // Lets other commands run between two parts.
+      // Yields between two parts, so that other commands can run.
       await pause(clock, 0);
     }
   }
@@ -65,7 +65,7 @@ export function auditRetentionLoop({ loops, applier, lists, clock, log, metrics,
     const messages = applier.time.before(Math.min(kept.messageDays, kept.days) * DAY_MS);
     return {
       before: { messages, strangers: all, refused: all, all },
-      // Half, so that strangers cannot evict the refusals of accounts.
+      // Strangers get half of the rows, so that they cannot evict the refusals of accounts.
       rows: { messages: kept.messageRows, strangers: Math.floor(kept.refusedRows / 2), refused: kept.refusedRows, all: kept.rows },
     };
   }

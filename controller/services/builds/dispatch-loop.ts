@@ -118,7 +118,7 @@ export class BuildDispatch {
         this.#assign(build.id, node.id);
         continue;
       }
-      // Some node can build it once it is less busy.
+      // It waits: some node can build it once it is less busy.
       if (nodeToBuildOn(nodes, build, inProgress) !== undefined) continue;
       const ready = this.#deps.directory.nodes().filter((known) => known.ready);
       if (ready.length > 0) this.#fruitless(build, ready);

@@ -23,7 +23,7 @@ export interface Committed {
   readonly events: readonly StoredEvent[];
 }
 
-/** Assumed for a command that does not state what it writes. */
+/** Assumed bytes of a command that does not state how much it writes. */
 const USUAL_BYTES = 1024;
 /** A batch accepts no more commands after this, so that other work of the process can run. */
 const MAX_DECIDING_MS = 20;
@@ -277,7 +277,7 @@ export class Applier {
   }
 }
 
-/** Wraps a command so that it is decided only if its caller's permissions have not changed. */
+/** Returns the command, refused as stale if its caller's permissions have changed. */
 function ifCurrent<Value>(command: Command<Outcome<Value>>, by: Attributed | undefined, onStale: () => void): Command<Outcome<Value>> {
   const isCurrent = by?.isCurrent;
   if (isCurrent === undefined) return command;

@@ -6,7 +6,7 @@ import type { View } from '../../domain/engine/view.ts';
 import type { Applier } from './applier.ts';
 import type { Loops } from './loops.ts';
 
-/** What background work of the controller is made of. Each loop picks what it uses. */
+/** Dependencies of the controller's background loops. Each loop uses some of them. */
 export interface Background {
   readonly loops: Pick<Loops, 'open'>;
   readonly applier: Applier;

@@ -44,7 +44,7 @@ const add = (use: Use, more: Use, sign: 1 | -1): Use => ({
 
 const ROWS_AT_ONCE = 500;
 
-/** Yields all placed sessions, read page by page: they may not all fit into memory. */
+/** Yields all placed sessions page by page, because they can exceed the memory. */
 export function* placedSessions(view: Pick<NodeView & SessionView, 'nodes' | 'sessionsOnAfter'>): Generator<SessionRow> {
   for (const { id } of view.nodes()) {
     let after = '';

@@ -83,8 +83,8 @@ export class ClusterTime implements Ages {
 
   keep(): KeptTime {
     const at = Math.floor(this.now());
-    // Reading the boot clock costs a file read, too slow for each commit. Extrapolate with the
-    // monotonic clock: a sleep would show in the wall clock.
+    // Reading the boot clock means reading a file, which is too slow for each commit. Extrapolate
+    // with the monotonic clock instead: if the machine had slept, the wall clock would show it.
     const { boot, monotonic } = this.#compared;
     const passed = this.#clock.monotonic() - monotonic;
     return { at, boot: boot && { id: boot.id, ms: boot.ms + passed }, corrections: this.#corrections };
@@ -104,7 +104,7 @@ export class ClusterTime implements Ages {
     return { wall: this.#clock.now(), monotonic: this.#clock.monotonic(), boot: this.#clock.sinceBoot?.() };
   }
 
-  /** Returns the wall clock. */
+  /** Returns the time of the wall clock. */
   #compare(): number {
     const wall = this.#clock.now();
     const monotonic = this.#clock.monotonic();

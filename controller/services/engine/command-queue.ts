@@ -1,7 +1,7 @@
 /** A command that waits to be decided. */
 export interface Waiting {
   readonly name: string;
-  /** About how much it writes. */
+  /** Approximate bytes that it writes. */
   readonly bytes: number;
   run(): () => void;
   fail(error: unknown): void;
@@ -10,7 +10,7 @@ export interface Waiting {
 /** Bounds for client commands. Commands of nodes and of the controller itself are always taken. */
 export const QUEUE_BOUND = { commands: 10_000, bytes: 64 * 1024 * 1024 } as const;
 
-/** Bounds of a batch; a single command may be larger. */
+/** Bounds of a batch. A single command can be larger. */
 export const BATCH_BOUND = { commands: 500, bytes: 4 * 1024 * 1024 } as const;
 
 /** Commands in order of arrival, counted in commands and in bytes. */
@@ -27,7 +27,7 @@ export class CommandQueue {
   }
 
   /**
-   * Returns the bound that keeps out a client's command of that size, or undefined when there is
+   * Returns the bound that a client's command of that size would exceed, or undefined if there is
    * room.
    */
   fullOf(bytes: number): 'commands' | 'bytes' | undefined {

@@ -4,8 +4,8 @@ import type { Obstacle } from '../../domain/sessions/placement.ts';
 import type { Committed } from './applier.ts';
 
 /**
- * Reasons of error answers, as guests and the controller give them. A node may send any word:
- * others count as `other`.
+ * Reasons of error answers, as guests and the controller give them. Nodes can send other words,
+ * which count as `other`.
  */
 const REASONS: ReadonlySet<string> = new Set([
   'agent_ambiguous',
@@ -76,8 +76,8 @@ function outcomeOf({ type, reason }: Readonly<Record<string, unknown>>): string 
 }
 
 /**
- * Counts where new sessions went: `placed`, or why not. Returns a function that takes the answer of
- * each create.
+ * Counts the outcomes of session creation: `placed`, or why not. Call the returned function with
+ * the answer of each create.
  */
 export function placementMetrics(metrics: Metrics): (created: Outcome<unknown>) => void {
   const placements = metrics.counter({

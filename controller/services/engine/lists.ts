@@ -32,10 +32,10 @@ export interface AuditQuery {
   readonly actor?: string;
   readonly actorId?: string;
   readonly action?: string;
-  /** The kind of thing. */
+  /** The resource type. */
   readonly kind?: string;
   readonly ref?: { readonly id: string } | { readonly name: string };
-  /** A name, which earlier spaces can have had too. */
+  /** A name. Deleted spaces can have had it too. */
   readonly space?: string;
   readonly spaceId?: SpaceId;
   /** Unix milliseconds, both inclusive. */
@@ -44,16 +44,16 @@ export interface AuditQuery {
 }
 
 export interface AuditBounds {
-  /** Unix milliseconds: earlier records are past their age. */
+  /** Unix milliseconds. Earlier records are past their maximum age. */
   readonly before: Readonly<Record<AuditPart, number>>;
   readonly rows: Readonly<Record<AuditPart, number>>;
 }
 
-/** Tables whose lists filter by equal fields; an index serves each filter that is used. */
+/** Tables whose lists filter by equality. Each filter in use has an index. */
 export type PlainList = 'accounts' | 'roles' | 'bindings' | 'apiKeys' | 'spaces' | 'secrets' | 'agents';
 
 /**
- * Queries that scan. They run beside the applier, on a thread of their own, and see the last
+ * Queries that scan. They run on a separate thread, in parallel to the applier, and see the last
  * commit.
  */
 export interface Lists {
@@ -62,10 +62,12 @@ export interface Lists {
   audit(query: AuditQuery, page: PageRequest): Promise<Page<StoredAudit>>;
   /** Returns the oldest records after a number. */
   auditAfter(number: number, limit: number): Promise<readonly StoredAudit[]>;
-  /** The number up to which each part is past its bounds; 0 where it is not. */
+  /**
+   * Returns for each part the number up to which its records are past their bounds; 0 if none is.
+   */
   auditCutoffs(bounds: AuditBounds): Promise<Readonly<Record<'byAge' | 'byRows', Readonly<Record<AuditPart, number>>>>>;
   countMessages(session: SessionId): Promise<number>;
-  /** Sessions by state, without the deleted. */
+  /** Counts sessions by state, without deleted ones. */
   countSessions(): Promise<Readonly<Record<RestState, number>>>;
   /**
    * Returns whether a source is still needed: by an agent, by an unfinished build, by the build
@@ -78,7 +80,9 @@ export interface Lists {
    * counts all of them.
    */
   sessionsWithAgent(space: SpaceId, agent: AgentId, limit: number): Promise<{ readonly ids: readonly SessionId[]; readonly total: number }>;
-  /** Rows of a table with these values, and with ids in `among` where it is given. Newest first. */
+  /**
+   * Returns the rows of a table with these values, and with ids in `among` if given. Newest first.
+   */
   rows<Name extends PlainList>(
     table: Name,
     equal: Partial<Tables[Name]>,

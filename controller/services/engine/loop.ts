@@ -7,8 +7,8 @@ export const RETRY = { firstMs: 1_000, maxMs: 30_000 } as const;
 const MAX_TIMER_MS = 10 * 60_000;
 
 /**
- * Milliseconds until a key is due again: 0 is at once, behind waiting keys; undefined is when it is
- * woken.
+ * Milliseconds until a key is due again: 0 means at once, behind waiting keys; undefined means when
+ * it is woken.
  */
 export type Due = number | undefined;
 
@@ -54,7 +54,7 @@ export class Loop<Key extends string> {
   readonly #waiting = new Set<Key>();
   readonly #running = new Set<Key>();
   readonly #deadlines = new Map<Key, { readonly timer: Timer; readonly atMs: number }>();
-  /** In a row. */
+  /** Consecutive failures. */
   readonly #failures = new Map<Key, number>();
   readonly #watchers = new Map<Key, (() => void)[]>();
   readonly #closing = new AbortController();
@@ -195,7 +195,7 @@ export class Loop<Key extends string> {
     this.#ran({ ...ran, failure: { error, inARow, retryMs } });
     if (this.#closing.signal.aborted) return;
     this.#failures.set(ran.key, inARow);
-    // The retry covers whatever changed during this run.
+    // The retry also covers changes during this run.
     this.#waiting.delete(ran.key);
     this.#cancelDeadline(ran.key);
     this.#setDeadline(ran.key, retryMs);
@@ -203,7 +203,7 @@ export class Loop<Key extends string> {
     if (this.#waiting.size > 0) this.#takeTurn();
   }
 
-  /** Returns whether the last run failed and the next one has not begun. */
+  /** Returns whether the last run failed and the next one has not started. */
   #awaitsRetry(key: Key): boolean {
     return this.#failures.has(key) && !this.#running.has(key);
   }

@@ -9,7 +9,7 @@ import type { SizeRules } from '../../domain/sessions/session-sizes.ts';
 import type { SpaceView } from '../../domain/spaces/view.ts';
 import type { Capacity } from './capacity.ts';
 
-/** What a node says of itself while its stream is live. */
+/** What a node reports about itself while its stream is live. */
 export interface LiveNode {
   readonly lease: { readonly runs: boolean };
   readonly facts: {
@@ -27,24 +27,24 @@ export interface NodeDirectoryDeps {
 
 interface Known {
   readonly row: NodeRow;
-  /** What counts of the node's claims, by the operator's rules. */
+  /** The part of the node's claims that the operator's rules allow. */
   readonly claim: Pick<FleetNode, 'id' | 'name' | 'cpuMillis' | 'memoryBytes' | 'maxSessions' | 'bounds' | 'spaces'>;
 }
 
 const NO_IMAGES: ReadonlySet<string> = new Set();
 
 /**
- * All nodes that have joined, in memory: a fold over commits and over what live streams say.
- * Placement reads it while a batch is decided, and needs nothing from the store; services and lists
- * read it too.
+ * All nodes that have joined, in memory, computed from commits and from reports on live streams.
+ * Placement reads it while a batch is decided, without reading the store. Services and lists read
+ * it too.
  *
- * Invariant: after each commit, it has the rows of that commit. What sessions take up is counted on
+ * Invariant: after each commit, it has the rows of that commit. The use of sessions is counted on
  * the overlay of the batch.
  */
 export class NodeDirectory implements Fleet {
   readonly sizes: SizeRules;
   readonly #deps: NodeDirectoryDeps;
-  /** In the order in which they joined. */
+  /** In order of joining. */
   #known = new Map<NodeId, Known>();
   readonly #live = new Map<NodeId, LiveNode>();
 
@@ -77,14 +77,14 @@ export class NodeDirectory implements Fleet {
   }
 
   /**
-   * Returns whether the operator lets a node have what belongs to a space. A node without a row
-   * goes by its id.
+   * Returns whether the operator lets a node run sessions and builds of a space. A node without a
+   * row is identified by its id.
    */
   mayHave(id: NodeId, space: SpaceId): boolean {
     return takesSpace(this.#known.get(id)?.claim ?? { spaces: this.#spacesOf({ id, name: id }) }, space);
   }
 
-  /** A stream of the node is live, in place of an earlier one. */
+  /** A stream of the node is live and replaces any earlier one. */
   connected(id: NodeId, live: LiveNode): void {
     this.#live.set(id, live);
   }
@@ -93,13 +93,13 @@ export class NodeDirectory implements Fleet {
     this.#live.delete(id);
   }
 
-  /** Must run after each COMMIT, before anybody reads. */
+  /** Call after each COMMIT, before anything reads the directory. */
   committed(mutations: readonly Mutation[]): void {
     for (const mutation of mutations) {
       if (mutation.kind === 'put' && mutation.table === 'nodes') this.#put(mutation.row);
       if (mutation.kind === 'remove' && mutation.table === 'nodes') this.#known.delete(mutation.id as NodeId);
     }
-    // Rules refer to spaces by name: one may have been created, renamed or removed.
+    // Rules refer to spaces by name, and a space can have been created or removed.
     if (this.#deps.rules.size > 0 && mutations.some((mutation) => 'table' in mutation && mutation.table === 'spaces'))
       for (const row of this.rows()) this.#put(row);
   }
@@ -116,7 +116,7 @@ export class NodeDirectory implements Fleet {
     );
   }
 
-  /** Returns the spaces that a rule names, as they are called now. */
+  /** Returns the spaces that a rule names, by their current names. */
   #spacesOf(node: Pick<NodeRow, 'id' | 'name'>): ReadonlySet<SpaceId> | undefined {
     const { spaces } = ruleOfNode(this.#deps.rules, node);
     return spaces && new Set(spaces.flatMap((name) => this.#deps.view.spaceByName(name)?.id ?? []));

@@ -1,5 +1,5 @@
 /**
- * The store as services use it. An engine implements this in a folder of its own below
+ * The store as services use it. Each database engine implements it in its own folder below
  * `controller/store/`.
  */
 import type { KeptTime } from '../../domain/engine/agreed-time.ts';
@@ -14,18 +14,18 @@ export interface Writer {
   /** The rows as the transaction has left them so far. */
   readonly view: View;
   /**
-   * Runs `work` in one durable transaction; rolls back and rethrows when it throws. Returns once
-   * committed. Throws {@link TransactionLost} when nothing can be written any more.
+   * Runs `work` in one durable transaction; rolls back and rethrows if it throws. Returns once
+   * committed. Throws {@link TransactionLost} if the store can no longer write.
    */
   transaction<T>(work: () => T): T;
   /**
-   * Runs `work` in a savepoint of the transaction; rolls back to it and rethrows when it throws.
-   * Throws {@link TransactionLost} when no transaction is left to go back to: then `transaction`
-   * throws too.
+   * Runs `work` in a savepoint of the transaction; rolls back to it and rethrows if it throws.
+   * Throws {@link TransactionLost} if the transaction no longer exists: then `transaction` throws
+   * too.
    */
   savepoint<T>(work: () => T): T;
   apply(mutation: Mutation): void;
-  /** Stores an event under this number, and numbers it within its session. */
+  /** Stores an event under this number, and assigns its number within its session. */
   record(event: NewEvent, number: number, at: number): StoredEvent;
   lastEventNumber(): number;
   /** Returns the time of the newest row, or 0 in a new store. */
@@ -40,20 +40,20 @@ export interface Store {
   readonly writer: Writer;
   /** Single rows and short lists, as last committed. */
   readonly view: View;
-  /** Queries that scan, which run beside the applier. */
+  /** Queries that scan. They run in parallel to the applier. */
   readonly lists: Lists;
-  /** Pages of events, read beside the applier too. */
+  /** Pages of events, also read in parallel to the applier. */
   readonly events: EventLog;
-  /** How far the audit record has been exported. */
+  /** The progress of the export of audit records. */
   readonly audit: AuditCursor;
   /** Throws if the store cannot be read. */
   check(): void;
-  /** How many readers of lists and event pages are down at the moment. */
+  /** Returns how many readers of lists and event pages are down at the moment. */
   readersDown(): number;
   close(): Promise<void>;
 }
 
-/** How far the export of the audit record has come, for each sink. */
+/** The progress of the export of audit records, for each sink. */
 export interface AuditCursor {
   exported(sink: 'file' | 'bus'): number;
   markExported(sink: 'file' | 'bus', number: number): void;

@@ -1,7 +1,6 @@
 /**
- * SQLite gave up the whole transaction, or can no longer write: nothing of the batch is in the
- * database, and the process must end. The store throws it, and nobody catches it for a single
- * command.
+ * SQLite rolled back the whole transaction, or can no longer write: the database has nothing of the
+ * batch, and the process must exit. The store throws it; it is never handled per command.
  */
 export class TransactionLost extends Error {
   override readonly name = 'TransactionLost';
@@ -11,7 +10,7 @@ export class TransactionLost extends Error {
   }
 }
 
-/** Faults of the disk or of memory: other statements will meet them too. */
+/** Faults of the disk or memory, which other statements will also hit. */
 export function isStoreFault(error: unknown): boolean {
   return /^SQLITE_(FULL|IOERR|NOMEM|CORRUPT|READONLY|CANTOPEN)/.test(codeOf(error));
 }

@@ -1,9 +1,9 @@
 import type { Mutation } from '../../domain/engine/mutation.ts';
 
 /**
- * Requests that wait for a change, by the id of the thing: a session's row, a message's answer or
- * removal. They are woken after each COMMIT and look for themselves, so a message costs nothing to
- * those who wait for other messages of its session.
+ * Requests that wait for a change of a session's row, or for a message's answer or removal, by id.
+ * Each COMMIT wakes those whose id has changed, and they check the state themselves. A message
+ * costs nothing to requests that wait for other messages of its session.
  */
 export class Waiters {
   readonly #byId = new Map<string, Set<() => void>>();
@@ -22,8 +22,8 @@ export class Waiters {
   }
 
   /**
-   * Resolves with what `look` finds, now or after any change of `id`; with undefined when the
-   * signal aborts first.
+   * Resolves with the first result of `look`, called now and after each change of `id`; with
+   * undefined if the signal aborts first.
    */
   until<T>(id: string, look: () => T | undefined, signal: AbortSignal): Promise<T | undefined> {
     return new Promise((resolve) => {

@@ -12,7 +12,7 @@ export interface Listener {
   state: 'live' | 'behind' | 'full' | 'closed';
   /** Can lag behind while the watcher is live. */
   seen: number;
-  /** The watcher must be reset before its next event: the events up to here are pruned. */
+  /** Events up to here are pruned: the watcher must be reset before its next event. */
   resetTo: number | undefined;
 }
 

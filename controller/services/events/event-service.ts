@@ -49,8 +49,8 @@ function scopeOf({ permissions, accountId, user }: Caller): EventScope {
 
 /** Serves events of one session, or of everything the caller can see. */
 export function eventService(view: View, tail: Tail) {
-  // Every open stream asks again every few seconds. A permissions object is never changed, only
-  // replaced.
+  // Cached, because every open stream asks every few seconds. A permissions object never changes;
+  // it is only replaced.
   const scopes = new WeakMap<Permissions, EventScope>();
   return {
     /** Returns what the caller can watch; 404 for a session that it cannot see. */

@@ -32,7 +32,7 @@ export interface TailDeps {
  * Turns the news of this process and of the bus into one ordered list of events, without gaps or
  * duplicates, for all watchers.
  * 1. It accepts an event that follows the last one, from a commit of this process or from the bus.
- * 2. Any other news only tells how far there is to go. Missing events are read from the event log.
+ * 2. Any other news only shows that events are missing. They are read from the event log.
  * 3. During silence, it reads the event log. A bus that is down, or loses, duplicates or reorders
  *    messages, costs time but never an event.
  * 4. A watcher that starts in the past reads pages until it has caught up with the others.

@@ -26,9 +26,9 @@ export interface Part {
 }
 
 /**
- * Tracks what one stream has been told that its node should hold: a full set in parts, and numbered
- * changes, also between the parts. Each session is sent once per generation. A later full set
- * restarts the numbers.
+ * Tracks the assignments sent on one stream: a full set in parts, and numbered changes, which can
+ * come between the parts. Each session is sent once per generation. A later full set restarts the
+ * numbers.
  */
 export class Assignments {
   readonly #nodeId: NodeId;

@@ -51,7 +51,7 @@ export function decodeReport(from: NodeId, incarnation: number, frame: Report__O
   if (phase === undefined) return undefined;
   const { generation, boot, number, containerId, volume, acceptedSeq } = frame;
   const reason = visibleText(frame.reason);
-  // The digits become part of an id.
+  // Bounded, because its digits become part of a message's id.
   const life = frame.life <= MAX_LIVES ? frame.life : 0;
   const order = { incarnation, boot, number };
   return { from, sessionId: frame.sessionId as SessionId, generation, phase, order, containerId, volume, reason, acceptedSeq, life };

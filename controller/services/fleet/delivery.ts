@@ -20,7 +20,9 @@ export interface DeliveryDeps {
    * later.
    */
   hasRoom(): boolean;
-  /** Refuses a message to an inactive agent, or finds that it is due again. Can be called twice. */
+  /**
+   * Refuses a message to an inactive agent, unless the agent is active again. Can be called twice.
+   */
   refuse(queued: QueueRow): void;
   /**
    * Returns whether messages of a session wait for the newest secrets of its space. Default: all
@@ -53,8 +55,8 @@ export class Delivery {
   }
 
   /**
-   * The guest started, perhaps again: sends what it does not hold, and refuses what it must not
-   * begin.
+   * The guest started or restarted: sends the messages that it lacks, and refuses those that it
+   * must not start.
    */
   restart(session: SessionId): void {
     this.#sent.delete(session);

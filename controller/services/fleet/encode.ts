@@ -58,7 +58,7 @@ function settledSeq(view: View, row: SessionRow): number {
   return waiting === undefined ? row.lastSeq : waiting.seq - 1;
 }
 
-/** After messages were cleared: the guest must not begin any that it has queued. */
+/** After messages were cleared, the guest must not start those that it has queued. */
 export function settledUpTo(view: View, row: SessionRow): ControllerFrame {
   return { kind: 'settled', value: { sessionId: row.id, messageId: '', upToSeq: settledSeq(view, row) } };
 }

@@ -135,7 +135,7 @@ export class Fleet {
     return stream?.isLive === true ? stream : undefined;
   }
 
-  /** Returns the streams that wait for their hello beside another stream of their node. */
+  /** Returns the streams that wait for their hello while their node has another stream. */
   contenders(): readonly NodeStream[] {
     return [...this.#contenders];
   }

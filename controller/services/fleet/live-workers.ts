@@ -8,7 +8,7 @@ interface Live {
   readonly spaceId: SpaceId;
   /** Start time of each agent's worker in Unix milliseconds. */
   readonly startedAtMs: ReadonlyMap<AgentId, number>;
-  /** Workers of a paused or starting session do not run. */
+  /** Reports of paused or starting sessions are ignored: their workers do not run. */
   isUp: boolean;
 }
 

@@ -45,7 +45,7 @@ export interface SessionDeps {
   readonly rebuild: (spaceId: SpaceId, image: string) => boolean;
 }
 
-/** Returns the requested image, from a refusal for lack of a node. */
+/** Returns the image that a refusal for lack of a node names. */
 const imageIn = (details: unknown): string | undefined =>
   typeof details === 'object' && details !== null && 'image' in details && typeof details.image === 'string' ? details.image : undefined;
 

@@ -10,7 +10,7 @@ export interface ShownSession extends Pick<SessionRow, 'id' | 'name' | 'spaceId'
   readonly json: JsonText<SessionObject>;
 }
 
-/** In characters of JSON, one or two bytes each: some 90,000 sessions. */
+/** Bound in characters of JSON, one or two bytes each: about 90,000 sessions. */
 const MAX_KEPT = 64 * 1024 * 1024;
 
 /**

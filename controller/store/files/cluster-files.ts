@@ -4,7 +4,7 @@ import type { Disk } from '../../../seams/disk.ts';
 import type { Random } from '../../../seams/random.ts';
 
 /**
- * Files that identify this cluster's store. They are beside the database, so that a restored
+ * Files that identify this cluster's store. They are separate from the database, so that a restored
  * database does not replace them.
  */
 export interface ClusterFiles {

@@ -1,6 +1,4 @@
-/**
- * The sealing keys: one file each, mode 0600, in a directory beside the database and never in it.
- */
+/** The sealing keys: one file each, mode 0600, in their own directory and never in the database. */
 import { watch } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -62,7 +60,7 @@ async function readKeys(directory: string): Promise<SealingKey[]> {
   for (const id of await idsIn(directory)) {
     const path = join(directory, id + EXTENSION);
     const text = await readPrivateFile(path);
-    // Deleted since it was listed.
+    // Deleted after it was listed.
     if (text === undefined) continue;
     if (!/^[0-9a-f]{64}$/.test(text.trim())) throw new Error(`${path} is not a valid key; restore it from a backup`);
     keys.push(sealingKey(id, Buffer.from(text.trim(), 'hex')));

@@ -17,11 +17,13 @@ export interface SourceCheckerDeps {
   readonly metrics: Metrics;
 }
 
-/** A deploy is often followed by the next one, and starting the process takes a moment. */
+/**
+ * How long an idle process is kept: deploys often follow one another, and a start takes a moment.
+ */
 const IDLE_MS = 30_000;
 const MAX_CHECK_MS = 240_000;
 const HEAP_MIB = 96;
-/** Buffers are small and short-lived: a larger young generation would only waste memory. */
+/** Buffers are small and short-lived, so a larger young generation would only waste memory. */
 const YOUNG_MIB = 1;
 /** When memory runs out, the kernel kills this process instead of the controller. */
 const OOM_SCORE = '800';

@@ -1,4 +1,4 @@
-/** Database operations of a backup, beside a controller that can be running. */
+/** Database operations of a backup, while a controller can be running. */
 import Database from 'better-sqlite3';
 import { Kysely, SqliteDialect } from 'kysely';
 import { byOperator, recordOf } from '../../domain/audit/audit.ts';
@@ -23,7 +23,7 @@ export async function copyDatabase(
   }
   const copy = new Database(to);
   try {
-    // A single file, without a write-ahead log beside it.
+    // A single file, without a separate write-ahead log.
     copy.pragma('journal_mode = DELETE');
     check(copy, to);
     const live = copy.prepare<[], { count: number }>(`select count(*) as count from sessions where desired <> 'deleted'`).get();

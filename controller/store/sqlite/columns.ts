@@ -35,8 +35,8 @@ export function toSql(columns: readonly Column[], row: object): SqlValue[] {
 }
 
 /**
- * Returns what a statement selects for {@link selected}: the columns of these fields, or of all,
- * named as the fields are.
+ * Returns the select list for {@link selected}: the columns of these fields, or of all, with the
+ * fields' names.
  */
 export function selection(fields: Fields, only: readonly string[] = Object.keys(fields)): string {
   return only.map((field) => (field === snake(field) ? field : `${snake(field)} as "${field}"`)).join(', ');
@@ -63,7 +63,7 @@ export function selected<Of extends Fields>(fields: Of, row: SqlRow): RowOf<Of> 
   return result as RowOf<Of>;
 }
 
-/** Does the same for a table, whose name says the type of its rows. */
+/** Like {@link selected}, for a table, whose name determines the type of its rows. */
 export const rowIn = <Name extends TableName>(table: Name, row: SqlRow): Tables[Name] =>
   selected(TABLES[table], row) as RowOf<Fields> as Tables[Name];
 

@@ -2,7 +2,7 @@ import type Database from 'better-sqlite3';
 import type { Mutation } from '../../domain/engine/mutation.ts';
 
 /**
- * Copies a conversation to another session in one statement, because it may be long. A copy's id is
+ * Copies a conversation to another session in one statement, because it can be long. A copy's id is
  * that of the new session with "c" and the message's number as its last digits, so that an answer
  * finds its message.
  */

@@ -1,8 +1,8 @@
 import type Database from 'better-sqlite3';
 
-/** Single values of the store, by name. */
+/** Single values in the store, by name. */
 export interface Meta {
-  /** 0 if it was never set. */
+  /** Returns 0 if it was never set. */
   get(key: string): number;
   set(key: string, value: number): void;
   text(key: string): string | undefined;

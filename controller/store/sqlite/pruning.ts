@@ -7,7 +7,7 @@ interface History {
   readonly table: string;
   readonly key: string;
   readonly time: string;
-  /** Which of the rows that are old enough may be removed. */
+  /** Which of the rows past their age can be removed. */
   readonly only: string;
   /** Bytes beyond a usual row; SQLite reads them from the row's header. */
   readonly bytes: string;
@@ -44,7 +44,7 @@ export function pruning(database: Database.Database): (prune: Prune) => void {
   const removes = new Map<Prune['table'], Database.Statement<[string | number]>>();
   for (const [table, { table: name, key }] of Object.entries(HISTORIES) as [Prune['table'], History][])
     removes.set(table, database.prepare(`delete from ${name} where ${key} = ?`));
-  // Useless without its session.
+  // Meaningless without its session.
   const removeCount = database.prepare<[string | number]>('delete from session_event_counts where session_id = ?');
 
   return ({ table, before, limit, spaceId }) => {

@@ -10,8 +10,8 @@ const CHANGED_OFTEN: Partial<Readonly<Record<TableName, readonly string[]>>> = {
 
 /**
  * Returns a function that inserts or updates a row of a table. SQLite rewrites an index entry
- * whenever a statement sets one of its columns, even to the same value, so an update that leaves
- * the indexed columns as they are does not set them.
+ * whenever a statement sets one of its columns, even to the same value, so an update that does not
+ * change the indexed columns does not set them.
  */
 export function rowWriter(database: Database.Database, table: TableName): (row: object) => void {
   const columns = columnsOf(TABLES[table]);

@@ -1,8 +1,8 @@
 import type Database from 'better-sqlite3';
 
 /**
- * Keeps the reads of one connection between two commits in one transaction: beginning and ending
- * one costs three times as much as reading a row.
+ * Keeps all reads of a connection between two commits in one transaction, because starting and
+ * ending one costs three times as much as reading a row.
  */
 class HeldReads {
   readonly database: Database.Database;

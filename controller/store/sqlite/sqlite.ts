@@ -23,7 +23,7 @@ export interface SqliteDeps {
 export async function openSqlite({ path, epoch, clock, log, metrics }: SqliteDeps): Promise<Store> {
   const { writer, view, events, audit, check, close } = await openStore(path, epoch);
   const lists = new Reader({ path, clock, log, metrics });
-  // A separate thread, so that returning watchers and lists do not wait for each other.
+  // A separate thread, so that reconnecting watchers and lists do not wait for each other.
   const pages = new Reader({ path, clock, log });
   return {
     writer,

@@ -20,14 +20,18 @@ export interface StoreOptions {
   /** Bound of the database size, for tests of a full disk. */
   readonly maxBytes?: number;
   /**
-   * Another store writes the same database: its commits are seen too, which makes each read slower.
+   * Another store writes to the same database. Its commits become visible, which makes each read
+   * slower.
    */
   readonly looksOn?: boolean;
 }
 
-/** Of cached pages: fetching one from the system costs as much as the rest of reading a row. */
+/**
+ * Size of the page cache: fetching a page from the system costs as much as the rest of reading a
+ * row.
+ */
 const CACHE_KIB = 64 * 1024;
-/** SQLite's default, which every database of ours has. */
+/** SQLite's default, which all our databases have. */
 const PAGE_BYTES = 4096;
 
 /**
@@ -49,8 +53,8 @@ export async function openStore(path: string, epoch: number, { looksOn = false, 
     const writing = open();
     writing.pragma('journal_mode = WAL');
     writing.pragma('synchronous = FULL');
-    // Statement journals of savepoints. In a file, each batch of more than a few pages would
-    // write it for nothing.
+    // Keeps the statement journals of savepoints in memory. In a file, each batch of more than a
+    // few pages would write them needlessly.
     writing.pragma('temp_store = MEMORY');
     if (maxBytes !== undefined) writing.pragma(`max_page_count = ${Math.floor(maxBytes / PAGE_BYTES)}`);
     await migrate(new Kysely<unknown>({ dialect: new SqliteDialect({ database: writing }) }));
@@ -59,7 +63,8 @@ export async function openStore(path: string, epoch: number, { looksOn = false, 
     if (!looksOn) tryToWrite(meta);
     const reading = open({ readonly: true });
     for (const database of [writing, reading]) database.pragma(`cache_size = -${CACHE_KIB}`);
-    // A store that only looks on keeps no read transaction open: it sees the commits of others.
+    // A store that only observes keeps no read transaction open, so that it sees the commits of
+    // others.
     const snapshot = looksOn ? undefined : new Snapshot(writing, reading);
     const connection = () => snapshot?.connection() ?? reading;
     return {
@@ -86,7 +91,7 @@ export async function openStore(path: string, epoch: number, { looksOn = false, 
   }
 }
 
-/** Writes and syncs a page, to see whether that works. */
+/** Writes and syncs a page, to test whether that works. */
 function tryToWrite(meta: Meta): void {
   meta.set('last_time', meta.get('last_time'));
 }

@@ -32,8 +32,8 @@ export function writerOf(database: Database.Database, meta: Meta, snapshot: Snap
   );
   const eventColumns = columnsOf(EVENTS);
   const insertEvent = database.prepare<SqlValue[]>(`insert into events (${namesOf(eventColumns)}) values (${placesFor(eventColumns)})`);
-  // The library rolls back only a live transaction: SQLITE_FULL, IOERR and NOMEM roll back by
-  // themselves.
+  // The library rolls back only a transaction that is still live: on SQLITE_FULL, IOERR and NOMEM,
+  // SQLite has already rolled back.
   const nested = database.transaction((work: () => unknown) => work());
 
   return {

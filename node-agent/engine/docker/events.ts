@@ -20,7 +20,7 @@ const event = z.object({
 
 /**
  * Follows the engine's events until closed. It opens the stream first and then reports
- * `everything`, at the start and after each break, so that no missed event has to be asked for.
+ * `everything`, at the start and after each interruption, to make up for missed events.
  */
 export function watchDocker(
   streams: Docker,

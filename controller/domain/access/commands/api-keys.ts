@@ -62,7 +62,7 @@ export function recordKeyUse(id: string, at: number): Command<undefined> {
 
 function withDescendants(root: ApiKeyRow, all: readonly ApiKeyRow[]): readonly ApiKeyRow[] {
   const found = [root];
-  // The list grows during the loop: each key found adds the keys created with it.
+  // The list grows during the loop: each key adds the keys that were created with it.
   for (const { id } of found) found.push(...all.filter(({ parentId }) => parentId === id));
   return found;
 }

@@ -15,7 +15,7 @@ export interface AcceptedMessage {
   readonly generation: number;
   readonly sessionId: SessionId;
   readonly messageId: MessageId;
-  /** The guest answered it before and received the acknowledgement of that answer. */
+  /** The guest has already answered it, and its answer was acknowledged. */
   readonly settled: boolean;
 }
 
@@ -39,7 +39,7 @@ export function acceptMessage({ from, generation, sessionId, messageId, settled 
 }
 
 function answerLost(view: RowView & MessageView, session: SessionRow, queued: QueueRow, now: number): Changes {
-  // Not before its turn: an earlier message can still be running.
+  // Answer it only in its turn: an earlier message can still be running.
   const lost = withAnswerLost(queued);
   const all = answerRefused(view, { session, mutations: [put('queue', lost)], events: [] }, frontWith(view, session, lost), now);
   return {
@@ -49,8 +49,8 @@ function answerLost(view: RowView & MessageView, session: SessionRow, queued: Qu
 }
 
 /**
- * Marks those of `queued` that are not accepted yet. `before` is the row that the session's event
- * compares with.
+ * Marks the messages of `queued` that are not accepted yet as accepted. The session's event
+ * compares with the row `before`.
  */
 export function markAccepted(view: RowView, before: SessionRow, session: SessionRow, queued: readonly QueueRow[], now: number): Changes {
   const fresh = queued.filter(({ acceptedAt }) => acceptedAt === null);

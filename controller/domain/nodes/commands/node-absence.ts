@@ -1,4 +1,4 @@
-/** Absent nodes: unreachable, excused, lost. `nodeConnected` in nodes.ts ends an absence. */
+/** The absence of nodes: unreachable, then lost. `nodeConnected` in nodes.ts ends an absence. */
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { NodeId } from '../../engine/ids.ts';
 import { type Mutation, put } from '../../engine/mutation.ts';
@@ -36,7 +36,7 @@ export function nodeUnreachable(id: NodeId, seen: boolean): Command<undefined> {
   };
 }
 
-/** Excuses absent nodes for the time in which this controller was not running. */
+/** Does not count the time in which this controller was not running as absence. */
 export function excuseNodes(gapMs: number): Command<undefined> {
   return {
     name: 'excuse-nodes',
@@ -51,9 +51,9 @@ export function excuseNodes(gapMs: number): Command<undefined> {
 }
 
 /**
- * Gives a node up, after too long an absence or on an operator's request. {@link failLostSessions}
- * then fails its sessions. A connected node is never lost. Returns whether the node became lost
- * now.
+ * Declares a node lost, after too long an absence or at an operator's request. {@link
+ * failLostSessions} then fails its sessions. A connected node is never lost. Returns whether the
+ * node became lost now.
  */
 export function loseNode(id: NodeId, isConnected: (id: NodeId) => boolean, by: string | null): Command<Outcome<boolean>> {
   return {

@@ -14,7 +14,7 @@ export interface JoiningNode {
   readonly tokenId: string;
   readonly secretHash: string;
   readonly keyHash: string;
-  /** Whether a node has a stream now. */
+  /** Returns whether a node has a stream now. */
   readonly isConnected: (id: NodeId) => boolean;
 }
 
@@ -30,7 +30,7 @@ const isExpired = ({ createdAt, expiresAt }: NodeTokenRow, ages: Ages) => ages.a
 
 /**
  * Redeems a token for a node. The same key can repeat the request and gets the same answer. An
- * absent node of the same name rejoins with a new identity.
+ * absent node can rejoin under its name, with a new identity.
  */
 export function joinNode(input: JoiningNode): Command<Outcome<NodeRow>> {
   return {
@@ -133,7 +133,7 @@ export function sessionsMissing(id: NodeId, sessions: readonly SessionId[]): Com
 
 /**
  * Readmits a node with a valid certificate that joined after the backup from which the store was
- * restored. Its name was lost.
+ * restored. The backup does not contain its name.
  */
 function readmitted(view: NodeView, id: NodeId, name: string, now: number): NodeRow {
   const capacity = { driver: '', version: '', cpuMillis: 0, memoryBytes: 0, maxSessions: 0, bounds: null };

@@ -24,7 +24,7 @@ export interface Orphan {
   /** Null when there is none. */
   readonly containerId: string | null;
   readonly volume: string | null;
-  /** Of its container; null when that no longer exists. */
+  /** The image of its container; null if that no longer exists. */
   readonly image: string | null;
   /** Whether its container is frozen. */
   readonly paused: boolean;
@@ -41,7 +41,10 @@ export interface Adoption {
   readonly by: { readonly accountId: AccountId; readonly user: string };
 }
 
-/** Whether this id belongs to a session or to a removal in progress, so that it is no orphan. */
+/**
+ * Returns whether this id belongs to a session or to a removal in progress, and so is not an
+ * orphan.
+ */
 export function isExplained(view: RowView, nodeId: NodeId, sessionId: SessionId): boolean {
   const row = view.get('sessions', sessionId);
   return (row !== undefined && row.nodeId === nodeId && row.desired !== 'deleted') || view.get('tombstones', sessionId)?.nodeId === nodeId;
@@ -75,7 +78,8 @@ export function adoptOrphan({ orphan, ...input }: Adoption): Command<Outcome<Ses
       // Its guest has seen message numbers that are unknown here. All are below the current Unix
       // time in milliseconds.
       const seq = now;
-      // The same for generations: its node can have reported later ones than that of its creation.
+      // The same applies to generations: its node can have reported later ones than that of its
+      // creation.
       const generation = Math.max(orphan.generation + 1, now);
       const row: SessionRow = {
         ...{ id: sessionId, name: null, spaceId: input.spaceId, nodeId, image, buildId: build?.id ?? null, agents: build?.agents ?? [] },
@@ -111,7 +115,7 @@ export function adoptOrphan({ orphan, ...input }: Adoption): Command<Outcome<Ses
   };
 }
 
-/** Lets the node remove an orphan, by a tombstone above the orphan's generation. */
+/** Has the node remove an orphan, with a tombstone above the orphan's generation. */
 export function removeOrphan({ sessionId, nodeId, generation }: Orphan): Command<Outcome<undefined>> {
   return {
     name: 'remove-orphan',

@@ -26,8 +26,8 @@ const BECOMES: Readonly<Record<DesiredChange, Desired>> = {
 };
 
 /**
- * Changes a session's desired state, where the table of legal requests allows it. A repeated
- * request changes nothing.
+ * Changes a session's desired state if the table of legal requests allows it. A repeated request
+ * changes nothing.
  */
 export function changeDesired(id: SessionId, request: DesiredChange, graceMs: number): Command<Outcome<SessionObject>> {
   return {
@@ -77,8 +77,8 @@ export function desiring(row: SessionRow, desired: Desired, graceMs: number, now
 }
 
 /**
- * Returns the row as it starts again: within today's maxima if its container is created anew. A
- * paused session keeps its container and therefore its limits.
+ * Returns the row for a restart of the session. If its container is recreated, its limits are
+ * lowered to the current maxima. A paused session keeps its container and therefore its limits.
  */
 export function atStart(view: RowView, fleet: Fleet, row: SessionRow): SessionRow {
   if (occupiesRoom(row)) return row;
@@ -102,7 +102,7 @@ export function loweredEvents(view: RowView, before: SessionRow, after: SessionR
 
 /**
  * Returns a refusal if a session cannot run now: its space accepts no more (409), or its node lacks
- * room (503). A suspended session has given up its room, and its volume is on one node. `hint` is
+ * room (503). A suspended session occupies no room, and its volume is on one node only. `hint` is
  * appended.
  */
 export function refusedWaking(view: RowView & SpaceView, fleet: Fleet, row: SessionRow, hint = ''): Refused | undefined {

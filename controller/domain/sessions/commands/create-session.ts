@@ -16,7 +16,7 @@ import { beyond, maxIn } from '../session-sizes.ts';
 export interface NewSession extends RequestedSession {
   /** The image of sessions in a space without a completed build. */
   readonly baseImage: string;
-  /** The session recorded as its parent; the two share nothing. */
+  /** The session to record as its parent. The two share nothing. */
   readonly parentId?: SessionId;
   readonly request: KnownRequest | undefined;
 }

@@ -34,7 +34,7 @@ export function nextExpiry(
 
 export const isWaiting = (view: MessageView, session: SessionRow): boolean => view.isQueued(session.id);
 
-/** Applies a session's timeouts that are due, and returns which one it applied. */
+/** Applies a session's due timeout, and returns which one it was. */
 export function expireSession(id: SessionId, graceMs: number): Command<Expiry | undefined> {
   return {
     name: 'expire-session',

@@ -20,7 +20,7 @@ export interface Report {
   readonly reason: string;
   /** The last accepted seq of the guest's inbox, when running or suspended; 0 when unknown. */
   readonly acceptedSeq: number;
-  /** The life of the session's memory, when running; 0 when unknown. */
+  /** Number of the session's current life in memory, if running; 0 if unknown. */
   readonly life?: number;
 }
 
@@ -29,7 +29,7 @@ const lifeIn = ({ phase, life, generation }: Report): SessionRow['life'] =>
 
 /**
  * Message numbers are counts, or begin at the Unix milliseconds of an adoption. A number far beyond
- * either comes from no controller, and would become the base of all later numbers.
+ * either cannot come from a controller, and would become the base of all later numbers.
  */
 const LEAP_MS = 30 * 24 * 3_600_000;
 
@@ -52,9 +52,9 @@ const LIVES: Readonly<Record<Report['phase'], Desired | undefined>> = {
 };
 
 /**
- * After a restore: returns the desired state that the session had after the backup, known from its
- * node's later generation. The store did not see the request, but the node's state is newer, and
- * nothing that runs must be stopped.
+ * After a restore, returns the desired state that the session got after the backup, which its
+ * node's later generation reveals. The store lacks that request, but the node's state is newer, and
+ * running sessions must not be stopped.
  */
 function sinceBackup({ restoredFrom, desired, generation }: SessionRow, report: Report): Desired | undefined {
   if (restoredFrom === null || report.generation <= restoredFrom || report.generation >= generation) return undefined;
@@ -101,12 +101,13 @@ export function recordReport(report: Report): Command<Speaker | 'old'> {
       const { acceptedSeq } = report;
       if (isHeld && acceptedSeq > Math.max(session.lastSeq, now + LEAP_MS)) return unchanged('old' as const);
       if (isHeld && acceptedSeq > session.lastSeq) {
-        // The guest has messages that were never numbered here. Continue above them, and have each
-        // waiting message acknowledged on its own.
+        // The guest has messages with numbers that this store never assigned. Continue above them,
+        // and have each waiting message acknowledged individually.
         const numbered = { ...observed, lastSeq: acceptedSeq, epochSeq: acceptedSeq };
         return { ...markAccepted(view, session, numbered, [], now), answer: speaker };
       }
-      // More than is ever in flight. Messages beyond it are sent again and acknowledged one by one.
+      // More than is ever in flight. Messages beyond it are sent again and acknowledged
+      // individually.
       const held = isHeld
         ? view.undelivered(session.id, MARKED_AT_ONCE).filter(({ seq }) => seq <= acceptedSeq && seq > session.epochSeq)
         : [];

@@ -26,12 +26,12 @@ import { maxOn } from './change-desired.ts';
 export const MAX_COPIED_MESSAGES = 5000;
 /** The same in bytes. */
 export const MAX_COPIED_BYTES = 16 * 1024 * 1024;
-/** Pending copies of one volume: each copy freezes it. */
+/** Maximum number of pending copies of one volume, because each copy freezes it. */
 export const MAX_COPIES_AT_ONCE = 100;
 
 export interface Remix extends Pick<RequestedSession, 'id' | 'spaceId' | 'name' | 'by'> {
   readonly parentId: SessionId;
-  /** Undefined takes the parent's. */
+  /** Undefined uses the parent's. */
   readonly metadata: Readonly<Record<string, unknown>> | undefined;
   /** Whether its volume starts as a copy of the parent's. */
   readonly data: boolean;
@@ -53,8 +53,8 @@ export function remixSession(remix: Remix): Command<Outcome<SessionObject>> {
     name: 'remix-session',
     grows: true,
     decide({ view, fleet, now }) {
-      // Before other checks: a repeated request returns what it created, whatever happened to the
-      // parent.
+      // Before other checks: a repeated request returns what it created, even if the parent is
+      // gone.
       const recalled = recalledSession(view, remix.request);
       if (recalled !== undefined) return unchanged(recalled);
       const parent = view.get('sessions', remix.parentId);

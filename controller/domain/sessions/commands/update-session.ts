@@ -17,7 +17,7 @@ export function updateSession(id: SessionId, update: UpdateSession): Command<Out
       if (row === undefined || row.desired === 'deleted') return unchanged(NO_SESSION);
       const after: SessionRow = { ...row, name: update.name ?? row.name, metadata: update.metadata ?? row.metadata, updatedAt: now };
       const [had, has] = [metadataBytes(row.metadata), metadataBytes(after.metadata)];
-      // The event contains the metadata once more.
+      // The event contains a second copy of the metadata.
       const asked = { sessions: 0, requests: undefined, storageBytes: Math.max(0, 2 * has - had) } as const;
       const full = refusedBySpace(view, fleet, row.spaceId, asked, 'also inactive');
       if (full !== undefined) return unchanged(full);

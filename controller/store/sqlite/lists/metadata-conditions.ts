@@ -41,7 +41,7 @@ export const matchesAll = (pairs: readonly Pair[]): readonly Condition[] =>
   pairs.map(([key, value]) => matchesMetadata('session_metadata', key, value));
 
 /**
- * Matches the session's row by its id. Strings compare as they are, other values as JSON, such as
+ * Matches the session's row by its id. Strings are compared directly, other values as JSON, such as
  * `true` or `3`.
  */
 export function matchesMetadata(source: 'sessions' | 'session_metadata', key: string, value: string): Condition {

@@ -20,7 +20,7 @@ interface Arm {
   readonly isUnordered?: true;
 }
 
-/** Lists leave out most of a session, which is then neither read nor copied between threads. */
+/** Lists need few columns of a session. The others are neither read nor copied between threads. */
 const SHOWN = sql.raw(selection(SESSIONS, SHOWN_OF_SESSIONS));
 
 /**

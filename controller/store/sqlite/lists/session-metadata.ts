@@ -41,9 +41,9 @@ export const sessionIndexes = steps(
   'drop index sessions_created',
   'drop index sessions_space',
   'drop index sessions_owner',
-  // These have every column that lists filter by and that decides who may see a session, so that no
-  // row is read in vain. (A change of a session rewrites its entries in any case, since it writes
-  // all of its columns.)
+  // These indexes have every column that lists filter by or that decides who can see a session, to
+  // avoid reading rows that do not match. (They cost no extra writes: a change of a session writes
+  // all of its columns anyway.)
   `create index sessions_created on sessions (${FILTERED}, space_id, created_by_id) where ${LIVE}`,
   `create index sessions_space on sessions (space_id, ${FILTERED}) where ${LIVE}`,
   `create index sessions_owner on sessions (created_by_id, ${FILTERED}, space_id) where ${LIVE}`,
@@ -53,8 +53,8 @@ export const sessionIndexes = steps(
      created_by_id text not null,
      constraint session_metadata_key primary key (key, value, space_id, created_at, id)) strict, without rowid`,
   `create trigger session_metadata_insert after insert on sessions when new.metadata <> '{}' begin ${insertion('new')}; end`,
-  // Every change of a session writes all of its columns: the condition picks out those that change
-  // what is indexed.
+  // Every change of a session writes all of its columns, so this condition selects changes of
+  // indexed values.
   `create trigger session_metadata_update after update of metadata, desired on sessions
       when old.metadata <> new.metadata or (old.desired = 'deleted') <> (new.desired = 'deleted')
       begin ${removal('old')}; ${insertion('new')}; end`,

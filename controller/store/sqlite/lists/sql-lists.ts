@@ -15,7 +15,7 @@ import { countOf, type Pair } from './metadata-conditions.ts';
 import { sessionPage } from './session-lists.ts';
 import { sessionsWithAgent } from './sessions-with-agent.ts';
 
-/** Only compiles: the reading thread runs what it returns. */
+/** Only compiles statements. The reader thread runs them. */
 const compiler = new Kysely<unknown>({
   dialect: {
     createAdapter: () => new SqliteAdapter(),
@@ -114,8 +114,8 @@ export function sqlLists(reader: Pick<Reader, 'read'>): Lists {
       const values = toSql(columns, equal);
       // One parameter for any number of ids: SQLite bounds the number of parameters.
       const chosen = among === undefined ? [] : [sql`id in (select value from json_each(${JSON.stringify(among)}))`];
-      // Chosen rows are found by their key, however many others have the same values: the plus
-      // keeps the planner off the indexes of these columns.
+      // These rows are found by key, even if many others have the same values: the plus keeps the
+      // planner from using the indexes of these columns.
       const sign = sql.raw(among === undefined ? '' : '+');
       const equals = columns.map(({ name }, at) => sql`${sign}${sql.ref(name)} is ${values[at]}`);
       const from = sql`from ${sql.table(snake(table))} where ${sql.join([sql`true`, ...chosen, ...equals], sql` and `)}`;
@@ -128,7 +128,7 @@ export function sqlLists(reader: Pick<Reader, 'read'>): Lists {
   };
 }
 
-/** The writer writes no other values. */
+/** The writer stores no other values. */
 const phaseIn = ({ desired, phase }: SqlRow) => ({ desired, phase }) as Pick<SessionRow, 'desired' | 'phase'>;
 
 const countIn = (rows: readonly SqlRow[] | undefined): number => Number(rows?.[0]?.count ?? 0);

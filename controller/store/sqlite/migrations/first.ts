@@ -70,8 +70,8 @@ export const first = steps(
      created_by_id text not null, created_at integer not null, updated_at integer not null, started_at integer,
      last_activity_at integer, terminated_at integer, termination_reason text) strict, without rowid`,
   `create index sessions_node on sessions (node_id) where desired <> 'deleted'`,
-  // These have the columns that lists filter by, so that no row is read in vain, but none that
-  // every message changes: each message would pay for it.
+  // These indexes have the columns that lists filter by, to avoid reading rows that do not match,
+  // but no column that every message changes, because each message would rewrite them.
   `create index sessions_created on sessions (created_at, id, desired, phase, created_by) where desired <> 'deleted'`,
   `create index sessions_space on sessions (space_id, created_at, id, desired, phase, created_by) where desired <> 'deleted'`,
   `create index sessions_owner on sessions (created_by_id, created_at, id, desired, phase, created_by, space_id) where desired <> 'deleted'`,
@@ -116,6 +116,6 @@ export const first = steps(
   'create index events_session on events (session_id, session_number)',
   'create index events_at on events (at)',
 
-  // The numbers of a session's events outlive the events.
+  // Numbering of a session's events continues after the events are pruned.
   'create table session_event_counts (session_id text not null primary key, count integer not null) strict, without rowid',
 );

@@ -8,7 +8,7 @@ import { queueStep } from './queue.ts';
 import { steps } from './steps.ts';
 import { moreStorageSums, storageSums } from './storage-sums.ts';
 
-/** Written as in the queries, so that the partial indexes serve them. */
+/** Must be written as in the queries, so that SQLite uses the partial indexes. */
 const OPEN = `status in ('pending','building')`;
 
 /** The names are stored: never change or rename a released step. */
@@ -16,8 +16,8 @@ const MIGRATIONS = {
   '0001-first': first,
   '0002-node-keys': steps('alter table nodes add column key_hash text', 'alter table nodes add column revoked_at integer'),
   '0003-queue': queueStep,
-  // Events of one session are read by their cluster-wide number; nothing looks for the number
-  // within the session.
+  // A session's events are read by their cluster-wide number, never by the number within the
+  // session.
   '0004-events-of-session': steps('drop index events_session', 'create index events_session_number on events (session_id, number)'),
   '0005-retention': steps(
     'create index if not exists events_space on events (space_id, at)',
@@ -30,7 +30,7 @@ const MIGRATIONS = {
   // Few sessions are copies that have not started.
   '0011-copies': steps('create index if not exists sessions_copies on sessions (copy_from) where copy_from is not null'),
   '0012-node-bounds': steps('alter table nodes add column bounds text'),
-  // Few builds are assigned at once, however many wait.
+  // Few builds are assigned at once, even if many wait.
   '0014-assigned-builds': steps(
     `create index builds_assigned on builds (node_id, created_at) where ${OPEN} and node_id is not null`,
     `create index builds_waiting on builds (created_at) where ${OPEN} and node_id is null`,
@@ -41,7 +41,7 @@ const MIGRATIONS = {
   '0017-strangers-of-audit': strangersOfAudit,
 };
 
-/** Brings the schema up to date. Throws when a step fails. */
+/** Brings the schema up to date. Throws if a step fails. */
 export async function migrate(db: Kysely<unknown>): Promise<void> {
   const { error } = await new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } }).migrateToLatest();
   if (error !== undefined) throw error;

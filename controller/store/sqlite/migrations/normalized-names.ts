@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 
-/** Composes names that were stored as they came (NFC), so that a search for them succeeds. */
+/** Normalizes names that were stored as sent to NFC, so that searches find them. */
 export const normalizedNames: Migration = {
   async up(db: Kysely<unknown>) {
     for (const [table, column] of [

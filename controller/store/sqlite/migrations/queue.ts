@@ -2,8 +2,8 @@ import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 
 /**
- * Moves the changing columns of a user message out of the row with its content. Rows of messages
- * are then written once, with the content last, so that the other columns are read without it.
+ * Moves the columns of a user message that change out of the row with its content. Message rows are
+ * then written once. The content is the last column, so that the others are read without it.
  */
 export const queueStep: Migration = {
   async up(db: Kysely<unknown>) {

@@ -10,8 +10,8 @@ const intoSpace = (bytes: string, space: string) =>
 const spaceOf = (row: string) => `(select space_id from sessions where id = ${row}.session_id)`;
 
 /**
- * Sums of what sessions and spaces store, maintained by triggers: a write or removal of a message
- * or source is counted in its own transaction, and nothing is ever added up again.
+ * Sums of the storage of sessions and spaces, maintained by triggers. Each write or removal is
+ * counted in its own transaction, and sums are never recomputed.
  */
 export const storageSums = steps(
   'create table session_history (id text primary key not null, messages integer not null, bytes integer not null) strict, without rowid',
@@ -47,8 +47,8 @@ const metadataOf = (row: string) => `case when ${row}.desired = 'deleted' then 0
 const changed = (bytes: string, space: string) => `update space_storage set bytes = bytes + ${bytes} where id = ${space}`;
 
 /**
- * What else a tenant can make large: metadata of sessions, secrets, and events, which keep a
- * message's text long after it was cleared.
+ * Everything else that a tenant can make large: metadata of sessions, secrets, and events, which
+ * keep a message's text long after it was cleared.
  */
 export const moreStorageSums = steps(
   `insert into space_storage (id, bytes)

@@ -7,7 +7,7 @@ const MAX_BYTES_PER_UNIT = 6;
 const VALUE_OVERHEAD_BYTES = 24;
 
 /**
- * Returns the rows until their JSON exceeds `maxBytes`, and at least {@link MIN_ITEMS}. Rows are
+ * Returns rows until their JSON would exceed `maxBytes`, and at least {@link MIN_ITEMS}. Rows are
  * read one by one, so later ones are never in memory.
  */
 export function rowsWithin(rows: Iterable<SqlRow>, maxBytes: number): SqlRow[] {

@@ -4,7 +4,7 @@ import { EVENTS, type StoredEvent } from '../../../domain/events/events.ts';
 import { columnsOf, type SqlRow, selected } from '../columns.ts';
 import type { Query, Reader } from './reader.ts';
 
-/** Runs queries on one commit, on a reading thread or on a connection of this one. */
+/** Runs queries that all see one commit, on a reader thread or on a connection of this thread. */
 export type ReadQueries = (queries: readonly Query[]) => Promise<readonly (readonly SqlRow[])[]>;
 
 const EVENT = columnsOf(EVENTS)
@@ -12,15 +12,15 @@ const EVENT = columnsOf(EVENTS)
   .join(', ');
 const NEWEST = 'select coalesce(max(number), 0) as newest from events';
 /**
- * A space may keep its events for less time than others, so a removed event need not be the oldest
+ * A space can keep its events for less time than others, so a removed event need not be the oldest
  * of all.
  */
 const BEFORE_IN_SESSION = 'select number from events where session_id = ? and number <= ? order by number desc limit 1';
 const COUNT_OF_SESSION = 'select count from session_event_counts where session_id = ?';
 
 /**
- * Selects the numbers and sizes of the page first, so that no data behind the page's end is read: a
- * text's length is in its row's header.
+ * Selects the numbers and sizes of the page first, so that data beyond the page is not read: the
+ * length of a text is in its row's header.
  */
 function pageSql(where: string): string {
   return `
@@ -67,8 +67,8 @@ function hasGap(events: readonly StoredEvent[], after: number, reached: number):
 }
 
 /**
- * Returns whether events of a session may be missing before these, of which no earlier one is kept.
- * Retention removes events in order, so nothing behind a kept one is gone.
+ * Returns whether events of a session can be missing before these, the oldest stored ones.
+ * Retention removes events in order, so nothing after a stored event is missing.
  */
 function isCutOff([first]: readonly StoredEvent[], count: number): boolean {
   return first === undefined ? count > 0 : first.sessionNumber !== 1;
@@ -76,7 +76,7 @@ function isCutOff([first]: readonly StoredEvent[], count: number): boolean {
 
 const storedEvent = ({ found, ...row }: SqlRow): StoredEvent => selected(EVENTS, row);
 
-/** Returns the same event log with its pages read on a thread. */
+/** Returns the same event log, with pages read on a thread. */
 export function eventsOnThread(events: EventLog, reader: Pick<Reader, 'read'>): EventLog {
   return {
     epoch: events.epoch,

@@ -1,4 +1,4 @@
-/** The reading thread: compiled statements in, rows out, one request after another. */
+/** The reader thread: runs compiled statements and returns rows, one request after another. */
 import { parentPort, workerData } from 'node:worker_threads';
 import Database from 'better-sqlite3';
 import type { SqlRow } from '../columns.ts';

@@ -35,7 +35,7 @@ export interface ReaderDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics?: Metrics;
-  /** Of the thread's heap. Beyond it the thread ends, and not the controller. */
+  /** Bound of the thread's heap. Beyond it the thread ends, but not the controller. */
   readonly heapMib?: number;
 }
 
@@ -44,7 +44,7 @@ export const MAX_WAITING = 1000;
 export const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 /**
  * Requests that the thread has at a time: the current one and the next. With more, its answers
- * would pile up before this thread takes them.
+ * would pile up before this thread reads them.
  */
 const MAX_SENT = 2;
 const HEAP_MIB = 512;
@@ -53,8 +53,8 @@ const MAX_RESTART_MS = 10_000;
 
 /**
  * Runs statements on a thread with its own connection, so that no list delays the applier or a
- * stream. When the thread ends, its reads fail with UNAVAILABLE and it restarts, later after each
- * end without an answer in between.
+ * stream. When the thread ends, its reads fail with UNAVAILABLE and it restarts, with a growing
+ * delay while it answers nothing.
  */
 export class Reader {
   readonly #deps: ReaderDeps;
@@ -162,7 +162,7 @@ export class Reader {
   }
 
   #ended(worker: Worker, error: string): void {
-    // A thread reports its end twice: as an error and as an exit.
+    // A failing thread reports its end twice: as an error and as an exit.
     if (this.#isClosed || worker !== this.#worker) return;
     this.#startLater(error);
   }

@@ -1,7 +1,7 @@
 import type { BuildView } from '../../../domain/builds/view.ts';
 import type { Reads } from './reads.ts';
 
-/** Written as in the indexes, so that they serve. */
+/** Must be written as in the indexes, so that SQLite uses them. */
 const OPEN = `status in ('pending','building')`;
 
 export const buildView = ({ all, one }: Reads): BuildView => ({

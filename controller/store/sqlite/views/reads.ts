@@ -5,7 +5,7 @@ import { statements } from '../statements.ts';
 
 /** Queries on a connection. */
 export interface Reads {
-  /** Returns rows of a table; `rest` is what follows `from TABLE`. */
+  /** Returns rows of a table. `rest` is the part of the statement after `from TABLE`. */
   all<Name extends TableName>(table: Name, rest: string, ...parameters: SqlValue[]): Tables[Name][];
   one<Name extends TableName>(table: Name, rest: string, ...parameters: SqlValue[]): Tables[Name] | undefined;
   /** Runs a whole statement, for queries that do not return whole rows. */

@@ -4,7 +4,8 @@ import type { Long } from '@grpc/proto-loader';
 
 /**
  * A user message for the guest, in order of `seq`. Can arrive twice: the guest keeps the first. The
- * guest ignores a message whose predecessor it never received; the controller sends both again.
+ * guest ignores a message whose predecessor it never received; the controller then sends both
+ * again.
  */
 export interface Deliver {
   'sessionId'?: (string);
@@ -25,18 +26,19 @@ export interface Deliver {
    */
   'contextJson'?: (string);
   /**
-   * of the newest earlier message without an answer, 0 when there is none
+   * seq of the newest earlier message without an answer; 0 if there is none
    */
   'afterSeq'?: (number | string | Long);
   /**
-   * of the space's secrets at sending; it runs with these or newer ones
+   * version of the space's secrets at that time; the message runs with these or newer ones
    */
   'secretsVersion'?: (number | string | Long);
 }
 
 /**
  * A user message for the guest, in order of `seq`. Can arrive twice: the guest keeps the first. The
- * guest ignores a message whose predecessor it never received; the controller sends both again.
+ * guest ignores a message whose predecessor it never received; the controller then sends both
+ * again.
  */
 export interface Deliver__Output {
   'sessionId': (string);
@@ -57,11 +59,11 @@ export interface Deliver__Output {
    */
   'contextJson': (string);
   /**
-   * of the newest earlier message without an answer, 0 when there is none
+   * seq of the newest earlier message without an answer; 0 if there is none
    */
   'afterSeq': (number);
   /**
-   * of the space's secrets at sending; it runs with these or newer ones
+   * version of the space's secrets at that time; the message runs with these or newer ones
    */
   'secretsVersion': (number);
 }

@@ -13,11 +13,11 @@ export interface LimitReached {
    */
   'limit'?: (string);
   /**
-   * the limit itself: processes and threads, or bytes
+   * the limit, in processes and threads or in bytes
    */
   'value'?: (number | string | Long);
   /**
-   * whose processes were killed for it; empty when unknown
+   * agent whose processes were killed; empty if unknown
    */
   'agent'?: (string);
 }
@@ -33,11 +33,11 @@ export interface LimitReached__Output {
    */
   'limit': (string);
   /**
-   * the limit itself: processes and threads, or bytes
+   * the limit, in processes and threads or in bytes
    */
   'value': (number);
   /**
-   * whose processes were killed for it; empty when unknown
+   * agent whose processes were killed; empty if unknown
    */
   'agent': (string);
 }

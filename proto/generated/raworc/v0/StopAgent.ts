@@ -9,7 +9,7 @@ export interface StopAgent {
   'spaceId'?: (string);
   'agent'?: (string);
   /**
-   * also the current run
+   * also interrupt the current run
    */
   'interrupt'?: (boolean);
 }
@@ -22,7 +22,7 @@ export interface StopAgent__Output {
   'spaceId': (string);
   'agent': (string);
   /**
-   * also the current run
+   * also interrupt the current run
    */
   'interrupt': (boolean);
 }
