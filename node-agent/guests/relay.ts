@@ -67,7 +67,7 @@ export class Relay {
       name: 'relay_messages_let_go_total',
       help: 'Messages that a guest did not read in time and that the controller sends again.',
     });
-    this.#rests = metrics.counter({ name: 'relay_guest_rests_total', help: 'Times that a guest was not read because it said too much.' });
+    this.#rests = metrics.counter({ name: 'relay_guest_rests_total', help: 'Times that a guest was paused because it sent too much.' });
     this.#backpressure = new Backpressure(outbox, metrics, () => this.#answers.proceed());
   }
 
