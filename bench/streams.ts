@@ -4,16 +4,17 @@
  * ten full streams. The two take turns, since absolute times drift. The guest's file reader exists
  * only in tests/streams. `npm run bench -- streams [turns] [megabytes]`.
  */
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { get } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { deploy, writeAgent } from '../tests/cluster/agents.ts';
-import { startCluster } from '../tests/cluster/harness.ts';
+import { type Cluster, startCluster } from '../tests/cluster/harness.ts';
 import { buildTestGuest } from '../tests/streams/build-guest.ts';
 import { figures, median, row, timed } from './figures/figures.ts';
 
@@ -22,9 +23,14 @@ const FULL_STREAMS = 10;
 const MESSAGES = 200;
 /** Between two messages: without it, an account would use up its budget of writes. */
 const PAUSE_MS = 8;
+/** More than a stream's window. */
+const RUNNING_BYTES = 1_500_000;
+const PROCESSES = ['controller', 'node agent', 'guest'] as const;
+type Resident = Readonly<Record<(typeof PROCESSES)[number], number>>;
 /** Minimum share of docker exec's throughput; below it the exit code is 1. */
 const GOAL = 0.7;
 
+const run = promisify(execFile);
 const turns = Number(process.argv[2] ?? 9);
 const megabytes = Number(process.argv[3] ?? 200);
 
@@ -84,12 +90,18 @@ try {
   for (let turn = 0; turn < 20; turn += 1) await message();
   const alone: number[] = [];
   const beside: number[] = [];
+  const residentAlone: Resident[] = [];
+  const residentBeside: Resident[] = [];
   let carried = 0;
   let lastedMs = 0;
   for (let round = 0; round < 3; round += 1) {
     alone.push(...(await measure()));
+    residentAlone.push(await residentKib(cluster, container));
     // Paced like clients across a network: ten unpaced readers would use all processor time.
     const paced = Array.from({ length: FULL_STREAMS }, () => pacedReader(Number(port), `/${session.id}/endless`));
+    // A stream is running once it has filled every buffer on its way.
+    await Promise.all(paced.map((reader) => reader.running));
+    residentBeside.push(await residentKib(cluster, container));
     const before = performance.now();
     beside.push(...(await measure()));
     lastedMs += performance.now() - before;
@@ -101,22 +113,43 @@ try {
   console.log(row('', ['median', 'p95', 'p99']));
   console.log(row('without streams', figures(alone)));
   console.log(row(`beside ${FULL_STREAMS} full streams`, figures(beside)));
+  for (const name of PROCESSES) {
+    const grown = Math.max(...residentBeside.map((all) => all[name])) - Math.min(...residentAlone.map((all) => all[name]));
+    console.log(`${name}: at most ${(grown / 1024 / FULL_STREAMS).toFixed(1)} MiB more memory per full stream`);
+  }
   if (ratio < GOAL) process.exitCode = 1;
 } finally {
   for (const end of endings) await end();
+}
+
+/** Returns the resident memory of each process on the way, in KiB. */
+async function residentKib(cluster: Cluster, container: string): Promise<Resident> {
+  const { stdout } = await run('docker', ['top', container, '-o', 'pid,args']);
+  const guest = /^\s*(\d+) .*guest\.mjs/m.exec(stdout)?.[1];
+  return {
+    controller: kibOf(cluster.controller.pid),
+    'node agent': kibOf(cluster.node('node-1').process.pid),
+    guest: kibOf(Number(guest)),
+  };
+}
+
+function kibOf(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
 }
 
 /**
  * Reads one stream at RAWORC_BENCH_PACE megabytes per second (default 1; 0: unlimited), so that the
  * stream is always full.
  */
-function pacedReader(port: number, path: string): { close(): number } {
+function pacedReader(port: number, path: string): { readonly running: Promise<void>; close(): number } {
   const pace = Number(process.env.RAWORC_BENCH_PACE ?? 1) * 1_000_000;
   let bytes = 0;
+  const { promise: running, resolve } = Promise.withResolvers<void>();
   const request = get({ host: '127.0.0.1', port, path }, (response) => {
     const began = performance.now();
     response.on('data', (piece: Buffer) => {
       bytes += piece.byteLength;
+      if (bytes > RUNNING_BYTES) resolve();
       const aheadMs = pace === 0 ? 0 : (bytes / pace) * 1000 - (performance.now() - began);
       if (aheadMs < 5) return;
       response.pause();
@@ -126,6 +159,7 @@ function pacedReader(port: number, path: string): { close(): number } {
   });
   request.on('error', () => undefined);
   return {
+    running,
     close() {
       request.destroy();
       return bytes;
