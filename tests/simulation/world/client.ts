@@ -13,8 +13,11 @@ export type Work<T> = (services: Services, caller: Caller) => Promise<Outcome<T>
 
 const REQUEST_LIMIT_MS = 10_000;
 const TRIES = 6;
+const STALE_TRIES = 3;
 /** Refusals that any command may meet, and that say nothing of the session. */
 const PASSING: ReadonlySet<string> = new Set(['UNAVAILABLE', 'RATE_LIMITED']);
+
+const isStale = (outcome: Answered<unknown>): boolean => outcome !== 'lost' && !outcome.ok && outcome.refusal.stale === true;
 
 /** One client: a program by chance that calls the services as HTTP would, and holds every answer against what may be. */
 export class Client {
@@ -64,6 +67,9 @@ export class Client {
   async ask<T>(what: string, work: Work<T>): Promise<Answered<T>> {
     const { restores } = this.cluster;
     let outcome = await this.cluster.request(this.random, REQUEST_LIMIT_MS, work, this.#as);
+    // HTTP authorises again and repeats the command.
+    for (let left = STALE_TRIES; left > 0 && isStale(outcome); left -= 1)
+      outcome = await this.cluster.request(this.random, REQUEST_LIMIT_MS, work, this.#as);
     // Whatever was said is of another life of the store.
     if (restores !== this.cluster.restores) outcome = 'lost';
     this.cluster.trace.note(this.name, `${what}: ${outcome === 'lost' ? 'lost' : outcome.ok ? 'ok' : outcome.refusal.code}`);

@@ -14,6 +14,11 @@ interface Since {
   readonly createdMs: number;
   activeMs: number;
   updatedMs: number;
+  /**
+   * The last activity before the session was last paused or suspended. The controller announces an
+   * expiry after its commit, when the session may already have been resumed.
+   */
+  readonly restedFromMs: number;
   /** When each of its activities was, by what its row said of it. */
   readonly activities: Map<number, number>;
 }
@@ -68,6 +73,7 @@ export class Deadlines {
     const nowMs = this.#deps.nowMs();
     const known = this.#sessions.get(row.id)?.since;
     const before = known?.createdAt === row.createdAt ? known : undefined;
+    const isNewlyResting = isResting(row) && !isResting(this.#sessions.get(row.id)?.row);
     const activities = before?.activities ?? new Map<number, number>();
     if (!activities.has(activeAt(row))) activities.set(activeAt(row), nowMs);
     const since: Since = {
@@ -76,6 +82,7 @@ export class Deadlines {
       createdMs: before?.createdMs ?? nowMs,
       activeMs: before?.activeAt === activeAt(row) ? before.activeMs : nowMs,
       updatedMs: nowMs,
+      restedFromMs: (isNewlyResting ? before?.activeMs : before?.restedFromMs) ?? nowMs,
       activities,
     };
     this.#sessions.set(row.id, { row, since });
@@ -89,7 +96,7 @@ export class Deadlines {
     if (known === undefined || expiry === 'delete') return;
     const { row, since } = known;
     const limitS = expiry === 'pause' ? row.timeouts.idle_pause_s : row.timeouts.idle_suspend_s;
-    this.#judgeEarly(row, expiry, this.#deps.nowMs() - since.activeMs, limitS);
+    this.#judgeEarly(row, expiry, this.#deps.nowMs() - since.restedFromMs, limitS);
   }
 
   #judgeEarly({ id }: SessionRow, what: string, afterMs: number, limitS = Number.POSITIVE_INFINITY): void {
@@ -117,3 +124,5 @@ export class Deadlines {
 }
 
 const activeAt = ({ lastActivityAt, startedAt, createdAt }: SessionRow): number => lastActivityAt ?? startedAt ?? createdAt;
+
+const isResting = (row: SessionRow | undefined): boolean => row?.desired === 'paused' || row?.desired === 'suspended';

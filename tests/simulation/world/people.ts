@@ -117,11 +117,7 @@ export class Person {
       if (how === 'password') return serviceAccounts.changePassword(caller, accountId, { new_password: 'another' });
       return accounts.logout(caller, proof, how === 'everywhere');
     };
-    const done = await admin.insist(`${how} ${user}`, async (services, caller) => {
-      const first = await losing(services, caller);
-      // As HTTP does: what the other may do has changed before the turn of this.
-      return !first.ok && first.refusal.stale === true ? losing(services, caller) : first;
-    });
+    const done = await admin.insist(`${how} ${user}`, losing);
     if (done === 'lost' || restores !== this.#cluster.restores) return;
     if (!done.ok && done.refusal.code !== 'NOT_FOUND') admin.violation(`${how} ${user}: ${done.refusal.code} ${done.refusal.message}`);
     const standing = standingOf(this.#cluster, { accountId, user, proof, bindingId });
