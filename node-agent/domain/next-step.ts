@@ -10,8 +10,8 @@ const rest = (phase: Phase | undefined): Step => ({ kind: 'rest', phase });
  * Returns the next step from the desired and the observed state. Pure and total. Guarantees:
  * 1. A volume is removed only under a tombstone, and when no copy of it is awaited.
  * 2. A container is removed only under a tombstone, or because its desired state has none, there
- *    are two, or it was created outside the node's bounds. A failed start and a shutdown remove
- *    theirs elsewhere.
+ *    are two, it exited in a session that should be paused, or it was created outside the node's
+ *    bounds. A failed start and a shutdown remove theirs elsewhere.
  * 3. A container never runs on a volume that is being copied, or that is an incomplete copy.
  * 4. Nothing at or below a tombstone is started.
  * 5. `removed` is reported only when nothing is left and the outcome of every create is known.

@@ -8,8 +8,8 @@ export interface Field<Value> {
 }
 
 /**
- * The fields of a table's rows, in the order of its columns. The row's type, columns and statements
- * come from them.
+ * The fields of a table's rows. The row's type, the table's columns and its statements derive from
+ * them.
  */
 export type Fields = Readonly<Record<string, Field<unknown>>>;
 

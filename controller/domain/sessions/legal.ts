@@ -12,7 +12,8 @@ export type Verdict = 'yes' | 'wakes' | 'unchanged' | 'conflict';
 
 /**
  * Which requests are legal: this depends on the desired state only, never on the node's progress.
- * `remix` and `delete` are legal in each, so their commands do not ask; refusals list them. To all
+ * Commands read it, refusals list what it allows, and a test holds docs/life-cycle.md equal to it.
+ * `remix` and `delete` are legal in every state, so no command reads those columns. To all
  * callers, a deleted session does not exist.
  */
 export const LEGAL: Readonly<Record<Exclude<Desired, 'deleted'>, Readonly<Record<SessionRequest, Verdict>>>> = {

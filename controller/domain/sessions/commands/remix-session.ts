@@ -103,8 +103,8 @@ export function remixSession(remix: Remix): Command<Outcome<SessionObject>> {
 }
 
 /**
- * Returns the event for watchers of the parent: who copied it, what was copied, and whether it left
- * the space. They must not learn the copy's id.
+ * Returns the event for watchers of the parent: who copied it, what was copied, the copy's id, and
+ * whether it left the space. It does not name the other space, which they may not see.
  */
 const remixed = (view: RowView, { id, by, data, messages, spaceId }: Remix, parent: SessionRow): NewEvent => ({
   type: 'session.remixed',

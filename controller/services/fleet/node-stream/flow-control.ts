@@ -29,7 +29,10 @@ export class FlowControl {
     this.#stream = stream;
   }
 
-  /** Whether too much is undecided to read the link, so that later frames are unknown. */
+  /**
+   * Whether half of a bound or more is undecided. Then the link can be paused, with heartbeats
+   * unread, and a paused link stays paused.
+   */
   get isBehind(): boolean {
     return this.#undecided >= MAX_UNDECIDED.frames / 2 || this.#undecidedBytes >= MAX_UNDECIDED.bytes / 2;
   }
