@@ -41,7 +41,7 @@ export function ownSession({ shared, nodeId }: Inbound, sessionId: string): Sess
  * node agent with the current set never reports another node's session.
  */
 export function trespass({ shared, nodeId, name, limits, outbound, isLive }: Inbound, session: string, frame: Kind): void {
-  limits.waste(frame);
+  limits.chargeWaste(frame);
   const row = shared.view.get('sessions', session);
   if (row === undefined || row.desired === 'deleted') return;
   limits.log('warn', 'node.trespass', { session, frame });

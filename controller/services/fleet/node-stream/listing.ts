@@ -41,7 +41,7 @@ export class Listing {
     if (this.#parts.held > MAX_REPORTS) return this.#stream.reject(`the node has more than ${MAX_REPORTS} sessions`);
     if (!facts.fits(this.#parts.images, this.#parts.orphans))
       return this.#stream.reject('the image and orphan names of the node are too long in total');
-    if (inventory.sessions.length + inventory.images.length + inventory.orphans.length === 0 && more) limits.waste('inventory');
+    if (inventory.sessions.length + inventory.images.length + inventory.orphans.length === 0 && more) limits.chargeWaste('inventory');
     flow.frameBytes = DEFAULT_FRAME_BYTES;
     for (const one of sessions) report(this.#stream, one);
     if (more)

@@ -14,7 +14,7 @@ export const MESSAGE_FRAMES = {
     if (session === undefined) return trespass(stream, sessionId, 'accepted');
     const about = { from: nodeId, generation, sessionId: session, messageId: messageId as MessageId };
     flow.decide(shared.applier.applyLazily(acceptMessage({ ...about, settled })), (isNews) => {
-      if (!isNews) limits.waste('accepted');
+      if (!isNews) limits.chargeWaste('accepted');
       // The delivery window has moved.
       outbound.messageDue(session);
     });
@@ -25,9 +25,9 @@ export const MESSAGE_FRAMES = {
     const { sessionId, messageId } = value;
     if (ownSession(stream, sessionId) === undefined) return trespass(stream, sessionId, 'runStarted');
     const isQueued = shared.view.get('queue', messageId)?.sessionId === sessionId;
-    if (!isQueued || !limits.allows('runs', messageId)) return limits.waste('runStarted');
+    if (!isQueued || !limits.allows('runs', messageId)) return limits.chargeWaste('runStarted');
     flow.decide(shared.applier.applyLazily(startRun(decodeRun(nodeId, value))), (isNews) => {
-      if (!isNews) limits.waste('runStarted');
+      if (!isNews) limits.chargeWaste('runStarted');
     });
   },
 
@@ -40,7 +40,7 @@ export const MESSAGE_FRAMES = {
   delta(stream, value) {
     const session = ownSession(stream, value.sessionId);
     if (session === undefined) return trespass(stream, value.sessionId, 'delta');
-    if (!stream.limits.allowsOutput()) return stream.limits.waste('delta');
+    if (!stream.limits.allowsOutput()) return stream.limits.chargeWaste('delta');
     stream.shared.news.delta({ ...value, spaceId: session.spaceId, sessionId: session.id });
   },
 } satisfies Partial<Handlers>;
@@ -54,7 +54,7 @@ function answer(stream: Inbound, value: Answer__Output): void {
     if (verdict === 'refused') return trespass(stream, sessionId, 'answer');
     if (verdict !== 'committed') {
       limits.log('info', 'answer.dropped', { session: sessionId, message: messageId, verdict });
-      limits.waste('answer');
+      limits.chargeWaste('answer');
     }
     stream.send({ kind: 'settled', value: { sessionId, messageId, upToSeq: 0 } });
   });

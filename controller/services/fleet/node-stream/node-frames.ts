@@ -29,7 +29,7 @@ export const NODE_FRAMES = {
 
   imageMissing(stream, { sessionId, image }) {
     const session = ownSession(stream, sessionId);
-    if (session?.image !== image) return stream.limits.waste('imageMissing');
+    if (session?.image !== image) return stream.limits.chargeWaste('imageMissing');
     stream.limits.news('imageMissing', `image:${session.id}`, () => {
       stream.facts.removeImage(session.image);
       stream.events.imageMissing(session);
@@ -37,7 +37,7 @@ export const NODE_FRAMES = {
   },
 
   build(stream, value) {
-    stream.limits.waste('build'); // an honest node sends few of them, so each counts
+    stream.limits.chargeWaste('build'); // an honest node sends few of them, so each counts
     const report = decodeBuild(value);
     if (report === undefined) stream.reject('the node sent a build report without a phase');
     else if (report !== 'under way') stream.events.build(report);
@@ -52,7 +52,7 @@ export const NODE_FRAMES = {
   },
 
   setJudged(stream, { agrees, setId }) {
-    if (agrees || !stream.outbound.isWhole(setId)) return stream.limits.waste('setJudged');
+    if (agrees || !stream.outbound.isWhole(setId)) return stream.limits.chargeWaste('setJudged');
     stream.limits.news('setJudged', 'set', () => stream.outbound.differs('held'));
   },
 
@@ -60,7 +60,7 @@ export const NODE_FRAMES = {
 } satisfies Partial<Handlers>;
 
 export function heartbeat(stream: Inbound, number: number): void {
-  if (!stream.limits.allows('heartbeats')) return stream.limits.waste('heartbeat');
+  if (!stream.limits.allows('heartbeats')) return stream.limits.chargeWaste('heartbeat');
   stream.lease.renew();
   stream.send({ kind: 'heartbeatAck', value: { number, leaseMs: stream.shared.lease.leaseMs } });
 }

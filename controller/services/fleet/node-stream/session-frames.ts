@@ -17,7 +17,7 @@ export const SESSION_FRAMES = {
 
   removed(stream, { sessionId, upToGeneration }) {
     const { shared, nodeId, limits, flow } = stream;
-    if (shared.view.get('tombstones', sessionId)?.nodeId !== nodeId) return limits.waste('removed');
+    if (shared.view.get('tombstones', sessionId)?.nodeId !== nodeId) return limits.chargeWaste('removed');
     flow.decide(shared.applier.apply(finishRemoval(nodeId, sessionId as SessionId, upToGeneration)), () => undefined);
   },
 
@@ -28,7 +28,7 @@ export const SESSION_FRAMES = {
     const key = `disk:${session.id}`;
     if (facts.fullDisks.get(session.id) === full) {
       limits.supersede(key);
-      return limits.waste('disk');
+      return limits.chargeWaste('disk');
     }
     limits.news('disk', key, () => {
       facts.fullDisks.set(session.id, full);
@@ -47,7 +47,7 @@ export const SESSION_FRAMES = {
       return void stream.send({ kind: 'secrets', value: { sessionId, version: 0, values: {} } });
     }
     if (limits.allows('secrets', sessionId)) return sendSecrets(stream, request);
-    limits.waste('secretsRequest');
+    limits.chargeWaste('secretsRequest');
     limits.news('secretsRequest', `secrets:${sessionId}`, () => sendSecrets(stream, request));
   },
 
@@ -65,13 +65,13 @@ export const SESSION_FRAMES = {
   limitReached(stream, { sessionId: session, limit, value, agent }) {
     const { shared, limits, name } = stream;
     if (ownSession(stream, session) === undefined) return trespass(stream, session, 'limitReached');
-    if (!limits.allowsNews(`limit:${limit}:${session}`)) return limits.waste('limitReached');
+    if (!limits.allowsNews(`limit:${limit}:${session}`)) return limits.chargeWaste('limitReached');
     const reason = limit === 'processes' ? 'process limit reached' : 'memory limit reached';
     shared.log.warn('session.limit-reached', { node: name, session, reason, limit: value, agent: agent || undefined });
   },
 
   streamRefused(stream, value) {
-    if (!stream.events.streamRefused(value)) stream.limits.waste('streamRefused');
+    if (!stream.events.streamRefused(value)) stream.limits.chargeWaste('streamRefused');
   },
 } satisfies Partial<Handlers>;
 
@@ -88,7 +88,7 @@ export function report(stream: Inbound, value: Report__Output): void {
   if (session === undefined) return trespass(stream, report.sessionId, 'report');
   const decide = () =>
     flow.decide(shared.applier.apply(recordReport(report)), (speaker) => {
-      if (speaker === 'old') return limits.waste('report');
+      if (speaker === 'old') return limits.chargeWaste('report');
       if (speaker !== 'yes') return trespass(stream, report.sessionId, 'report');
       if (report.phase === 'running') stream.outbound.guestUp(report.sessionId);
     });
@@ -97,7 +97,7 @@ export function report(stream: Inbound, value: Report__Output): void {
   // news.
   if (isUnasked(session, report)) return limits.news('report', key, decide);
   limits.supersede(key);
-  if (isRepeated(session, report) && stream.isLive) limits.waste('report');
+  if (isRepeated(session, report) && stream.isLive) limits.chargeWaste('report');
   decide();
 }
 

@@ -43,7 +43,7 @@ export class StreamLimits {
   news(kind: Kind, key: string, hear: () => void): void {
     if (this.#delayed.hear(key, () => this.#stream.guarded(hear))) return;
     this.#stream.shared.metrics.delayed.add(1, { kind });
-    this.waste(kind);
+    this.chargeWaste(kind);
   }
 
   /** Drops late news of this key, since newer news was handled. */
@@ -51,8 +51,8 @@ export class StreamLimits {
     this.#delayed.forget(key);
   }
 
-  /** Counts a frame without effect. Too many of them pause reading from the node. */
-  waste(kind: Kind): void {
+  /** Charges a frame without effect to the node's rate. Beyond it, reading from the node pauses. */
+  chargeWaste(kind: Kind): void {
     const { shared, nodeId, name } = this.#stream;
     shared.metrics.wasted.add(1, { kind });
     const restMs = this.#pace.waste();
