@@ -18,7 +18,10 @@ const MIN_REST_MS = 100;
  */
 export class FlowControl {
   readonly #stream: Stream;
-  /** Of the frame that is handled now. */
+  /**
+   * Length of the frame that is being handled: set before each, also before delayed news. Decisions
+   * that no frame asked for count as the frame before them.
+   */
   frameBytes = DEFAULT_FRAME_BYTES;
   #undecided = 0;
   #undecidedBytes = 0;

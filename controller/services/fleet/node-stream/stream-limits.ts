@@ -41,7 +41,12 @@ export class StreamLimits {
 
   /** Handles spontaneous news at its rate; of each subject, the newest is handled later. */
   news(kind: Kind, key: string, hear: () => void): void {
-    if (this.#delayed.hear(key, () => this.#stream.guarded(hear))) return;
+    const { frameBytes } = this.#flow;
+    const handle = () => {
+      this.#flow.frameBytes = frameBytes;
+      this.#stream.guarded(hear);
+    };
+    if (this.#delayed.hear(key, handle)) return;
     this.#stream.shared.metrics.delayed.add(1, { kind });
     this.chargeWaste(kind);
   }
