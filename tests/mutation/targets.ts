@@ -5,7 +5,7 @@ export const TARGETS: Readonly<Record<string, readonly string[]>> = {
   'controller/domain/sessions/placement.ts': ['controller/sessions/placement'],
   'controller/domain/nodes/lease.ts': ['controller/nodes/lease'],
   'controller/domain/access/rbac.ts': ['controller/access/rbac'],
-  'controller/domain/messages/speaker.ts': ['controller/messages/delivery'],
+  'controller/domain/sessions/report-fence.ts': ['controller/messages/delivery'],
   'controller/domain/sessions/commands/record-report.ts': ['controller/messages/delivery', 'controller/sessions/life-cycle'],
   'controller/domain/messages/choose-agent.ts': ['controller/messages/delivery'],
   'node-agent/domain/next-step.ts': ['node-agent/session/next-step'],

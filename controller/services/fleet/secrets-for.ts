@@ -3,7 +3,7 @@ import type { SecretsRequest__Output } from '../../../proto/generated/raworc/v0/
 import type { Log } from '../../../seams/log.ts';
 import type { NodeId, SpaceId } from '../../domain/engine/ids.ts';
 import type { View } from '../../domain/engine/view.ts';
-import { speaksFor } from '../../domain/messages/speaker.ts';
+import { speaksFor } from '../../domain/sessions/report-fence.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
 
 /** Per space: the bound of a frame, and about that of a process's environment. */

@@ -35,14 +35,14 @@ export const CONTROLLER_PLANTS = {
   },
   'report of another node': {
     breaks: 'A node speaks only of sessions that are placed on it.',
-    file: 'controller/domain/messages/speaker.ts',
+    file: 'controller/domain/sessions/report-fence.ts',
     find: "if (session.nodeId !== nodeId) return 'foreign';",
     replace: '',
     foundBy: { test: 'tests/unit/controller/messages/delivery.test.ts' },
   },
   'report of an older placement': {
     breaks: 'What a node says under a generation from before the newest placement is refused.',
-    file: 'controller/domain/messages/speaker.ts',
+    file: 'controller/domain/sessions/report-fence.ts',
     find: 'generation < session.placedGeneration',
     replace: 'generation < 0',
     foundBy: { test: 'tests/unit/controller/messages/delivery.test.ts' },

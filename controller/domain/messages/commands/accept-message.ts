@@ -7,7 +7,7 @@ import { type Changes, stateEvents } from '../../sessions/session-change.ts';
 import { answerRefused, withAnswerLost } from '../answers.ts';
 import { frontWith } from '../queue.ts';
 import type { QueueRow } from '../rows.ts';
-import { speaksFor } from '../speaker.ts';
+import { speaksFor } from '../../sessions/report-fence.ts';
 import type { MessageView } from '../view.ts';
 
 export interface AcceptedMessage {

@@ -8,7 +8,7 @@ import { type AnswerChanges, type AnswerContent, answer, answerId, answerRefused
 import { trimHistory } from '../history.ts';
 import { ANSWERED_AT_ONCE, QUEUE_BOUND } from '../queue.ts';
 import type { QueueRow } from '../rows.ts';
-import { speaksFor } from '../speaker.ts';
+import { speaksFor } from '../../sessions/report-fence.ts';
 import type { MessageView } from '../view.ts';
 
 export interface GivenAnswer {

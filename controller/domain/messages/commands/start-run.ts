@@ -1,7 +1,7 @@
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { MessageId, NodeId, SessionId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
-import { speaksFor } from '../speaker.ts';
+import { speaksFor } from '../../sessions/report-fence.ts';
 import { markAccepted } from './accept-message.ts';
 
 export interface StartedRun {

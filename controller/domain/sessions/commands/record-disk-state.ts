@@ -1,6 +1,6 @@
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { NodeId, SessionId } from '../../engine/ids.ts';
-import { speaksFor } from '../../messages/speaker.ts';
+import { speaksFor } from '../report-fence.ts';
 
 export interface DiskState {
   readonly from: NodeId;

@@ -1,7 +1,7 @@
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { NodeId, SessionId } from '../../engine/ids.ts';
 import { markAccepted } from '../../messages/commands/accept-message.ts';
-import { type Speaker, speaksFor } from '../../messages/speaker.ts';
+import { type Speaker, speaksFor } from '../report-fence.ts';
 import { failing } from '../fail-session.ts';
 import { memoryLost } from '../memory-lost.ts';
 import { hasRestarted, withRestartNote } from '../restarted.ts';

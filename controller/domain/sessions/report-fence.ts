@@ -1,5 +1,5 @@
 import type { NodeId } from '../engine/ids.ts';
-import type { SessionRow } from '../sessions/rows.ts';
+import type { SessionRow } from './rows.ts';
 
 /**
  * Whether a node can report on a session under a generation. `gone`: the session is deleted.
