@@ -6,10 +6,10 @@ import type { SessionRow } from './rows.ts';
  * `foreign`: it is on another node. `stale`: it was placed there again since (adopted), and the
  * report is older.
  */
-export type Speaker = 'yes' | 'gone' | 'foreign' | 'stale';
+export type ReporterCheck = 'yes' | 'gone' | 'foreign' | 'stale';
 
-/** Reports from an older placement are refused, even if the network delayed them. */
-export function speaksFor(session: SessionRow | undefined, nodeId: NodeId, generation: number): Speaker {
+/** Returns whether a node's report on a session counts. Fences off reports of older placements. */
+export function checkReporter(session: SessionRow | undefined, nodeId: NodeId, generation: number): ReporterCheck {
   if (session === undefined) return 'gone';
   if (session.nodeId !== nodeId) return 'foreign';
   if (session.desired === 'deleted') return 'gone';

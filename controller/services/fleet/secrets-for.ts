@@ -3,7 +3,7 @@ import type { SecretsRequest__Output } from '../../../proto/generated/raworc/v0/
 import type { Log } from '../../../seams/log.ts';
 import type { NodeId, SpaceId } from '../../domain/engine/ids.ts';
 import type { View } from '../../domain/engine/view.ts';
-import { speaksFor } from '../../domain/sessions/report-fence.ts';
+import { checkReporter } from '../../domain/sessions/report-fence.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
 
 /** Per space: the bound of a frame, and about that of a process's environment. */
@@ -40,13 +40,13 @@ export function secretsFor(deps: SecretsDeps, nodeId: NodeId, request: SecretsRe
   const { sessionId, generation } = request;
   const refusal: Secrets__Output = { sessionId, version: 0, values: {} };
   const session = view.get('sessions', sessionId);
-  const speaker = speaksFor(session, nodeId, generation);
-  if (session === undefined || speaker !== 'yes' || !runsAt(session, generation)) {
-    log.warn('secrets.refused', { node: nodeId, session: sessionId, speaker });
+  const reporter = checkReporter(session, nodeId, generation);
+  if (session === undefined || reporter !== 'yes' || !runsAt(session, generation)) {
+    log.warn('secrets.refused', { node: nodeId, session: sessionId, reporter });
     return refusal;
   }
   if (deps.mayHave?.(nodeId, session.spaceId) === false) {
-    log.warn('secrets.refused', { node: nodeId, session: sessionId, speaker: 'not-allowed' });
+    log.warn('secrets.refused', { node: nodeId, session: sessionId, reporter: 'not-allowed' });
     return refusal;
   }
   if (deps.secrets.withheldFrom?.(session) === true) {

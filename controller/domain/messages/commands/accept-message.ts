@@ -2,12 +2,12 @@ import { type Command, unchanged } from '../../engine/command.ts';
 import type { MessageId, NodeId, SessionId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
 import type { RowView } from '../../engine/view.ts';
+import { checkReporter } from '../../sessions/report-fence.ts';
 import type { SessionRow } from '../../sessions/rows.ts';
 import { type Changes, stateEvents } from '../../sessions/session-change.ts';
 import { answerRefused, withAnswerLost } from '../answers.ts';
 import { frontWith } from '../queue.ts';
 import type { QueueRow } from '../rows.ts';
-import { speaksFor } from '../../sessions/report-fence.ts';
 import type { MessageView } from '../view.ts';
 
 export interface AcceptedMessage {
@@ -30,7 +30,7 @@ export function acceptMessage({ from, generation, sessionId, messageId, settled 
     decide({ view, now }) {
       const session = view.get('sessions', sessionId);
       const queued = view.get('queue', messageId);
-      if (speaksFor(session, from, generation) !== 'yes' || session === undefined) return unchanged(false);
+      if (checkReporter(session, from, generation) !== 'yes' || session === undefined) return unchanged(false);
       if (queued === undefined || queued.sessionId !== sessionId) return unchanged(false);
       if (settled) return { ...answerLost(view, session, queued, now), answer: true };
       return { ...markAccepted(view, session, session, [queued], now), answer: queued.acceptedAt === null };

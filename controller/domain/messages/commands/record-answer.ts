@@ -2,13 +2,13 @@ import { type Command, unchanged } from '../../engine/command.ts';
 import type { MessageId, NodeId, SessionId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
 import type { RowView } from '../../engine/view.ts';
+import { checkReporter } from '../../sessions/report-fence.ts';
 import type { SessionRow } from '../../sessions/rows.ts';
 import { stateEvents } from '../../sessions/session-change.ts';
 import { type AnswerChanges, type AnswerContent, answer, answerId, answerRefused, withAnswerLost } from '../answers.ts';
 import { trimHistory } from '../history.ts';
 import { ANSWERED_AT_ONCE, QUEUE_BOUND } from '../queue.ts';
 import type { QueueRow } from '../rows.ts';
-import { speaksFor } from '../../sessions/report-fence.ts';
 import type { MessageView } from '../view.ts';
 
 export interface GivenAnswer {
@@ -27,7 +27,7 @@ export interface GivenAnswer {
 /**
  * `committed`: this is the answer. `duplicate`, `unwanted`: acknowledged and dropped, because the
  * message already has an answer, was cleared, or its session is deleted. These three settle the
- * message. `refused`: the sender lacks the right to answer; nothing is acknowledged.
+ * message. `refused`: the sender lacks the reporter to answer; nothing is acknowledged.
  */
 export type Verdict = 'committed' | 'duplicate' | 'unwanted' | 'refused';
 
@@ -41,9 +41,9 @@ export function recordAnswer(given: GivenAnswer): Command<Verdict> {
     bytes: 2 * Math.min(Buffer.byteLength(given.content), MAX_REPLY_BYTES),
     decide({ view, fleet, now }) {
       const session = view.get('sessions', given.sessionId);
-      const speaker = speaksFor(session, given.from, given.generation);
-      if (speaker === 'foreign' || speaker === 'stale') return unchanged('refused');
-      if (speaker === 'gone' || session === undefined) return unchanged('unwanted');
+      const reporter = checkReporter(session, given.from, given.generation);
+      if (reporter === 'foreign' || reporter === 'stale') return unchanged('refused');
+      if (reporter === 'gone' || session === undefined) return unchanged('unwanted');
       const queued = view.get('queue', given.messageId);
       if (queued === undefined || queued.sessionId !== session.id) {
         const message = view.get('messages', given.messageId);

@@ -1,7 +1,7 @@
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { MessageId, NodeId, SessionId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
-import { speaksFor } from '../../sessions/report-fence.ts';
+import { checkReporter } from '../../sessions/report-fence.ts';
 import { markAccepted } from './accept-message.ts';
 
 export interface StartedRun {
@@ -20,7 +20,7 @@ export function startRun(started: StartedRun): Command<boolean> {
     decide({ view, now }) {
       const session = view.get('sessions', started.sessionId);
       const queued = view.get('queue', started.messageId);
-      if (speaksFor(session, started.from, started.generation) !== 'yes' || session === undefined) return unchanged(false);
+      if (checkReporter(session, started.from, started.generation) !== 'yes' || session === undefined) return unchanged(false);
       if (queued === undefined || queued.sessionId !== session.id) return unchanged(false);
       if (view.get('runs', started.runId) !== undefined) return unchanged(false);
       const taken = markAccepted(view, session, session, [queued], now);

@@ -1,6 +1,6 @@
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { NodeId, SessionId } from '../../engine/ids.ts';
-import { speaksFor } from '../report-fence.ts';
+import { checkReporter } from '../report-fence.ts';
 
 export interface DiskState {
   readonly from: NodeId;
@@ -18,7 +18,7 @@ export function recordDiskState({ from, sessionId, generation, full, limitBytes 
     name: 'record-disk-state',
     decide({ view }) {
       const session = view.get('sessions', sessionId);
-      if (session === undefined || speaksFor(session, from, generation) !== 'yes') return unchanged(false);
+      if (session === undefined || checkReporter(session, from, generation) !== 'yes') return unchanged(false);
       const space = view.get('spaces', session.spaceId)?.name ?? session.spaceId;
       const data = { space, limit_bytes: limitBytes };
       return {

@@ -1,9 +1,9 @@
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { NodeId, SessionId } from '../../engine/ids.ts';
 import { markAccepted } from '../../messages/commands/accept-message.ts';
-import { type Speaker, speaksFor } from '../report-fence.ts';
 import { failing } from '../fail-session.ts';
 import { memoryLost } from '../memory-lost.ts';
+import { checkReporter, type ReporterCheck } from '../report-fence.ts';
 import { hasRestarted, withRestartNote } from '../restarted.ts';
 import type { Desired, Phase, ReportOrder, SessionRow } from '../rows.ts';
 import { sessionBecomes } from '../session-change.ts';
@@ -67,13 +67,13 @@ function sinceBackup({ restoredFrom, desired, generation }: SessionRow, report: 
  * about an older generation. A report that the session cannot continue makes it `failed` and
  * answers its outstanding messages; a paused session that lost its container becomes suspended.
  */
-export function recordReport(report: Report): Command<Speaker | 'old'> {
+export function recordReport(report: Report): Command<ReporterCheck | 'old'> {
   return {
     name: 'record-report',
     decide({ view, now }) {
       const session = view.get('sessions', report.sessionId);
-      const speaker = speaksFor(session, report.from, report.generation);
-      if (speaker !== 'yes' || session === undefined) return unchanged(speaker);
+      const check = checkReporter(session, report.from, report.generation);
+      if (check !== 'yes' || session === undefined) return unchanged(check);
       const since = sinceBackup(session, report);
       if (since !== undefined) return { ...sessionBecomes(view, session, desiring(session, since, 0, now)), answer: 'old' as const };
       if (report.generation !== session.generation || !isLater(report.order, session.observedOrder)) return unchanged('old' as const);
@@ -93,10 +93,10 @@ export function recordReport(report: Report): Command<Speaker | 'old'> {
       };
       if (report.phase === 'failed' && session.desired !== 'failed') {
         const reason = report.reason || 'its node gave no reason';
-        return { ...failing(view, session, observed, { reason, answer: 'session_failed' }, now), answer: speaker };
+        return { ...failing(view, session, observed, { reason, answer: 'session_failed' }, now), answer: check };
       }
       if (report.phase === 'suspended' && session.desired === 'paused')
-        return { ...memoryLost(view, session, observed, now), answer: speaker };
+        return { ...memoryLost(view, session, observed, now), answer: check };
       const isHeld = report.phase === 'running' || report.phase === 'suspended';
       const { acceptedSeq } = report;
       if (isHeld && acceptedSeq > Math.max(session.lastSeq, now + LEAP_MS)) return unchanged('old' as const);
@@ -104,7 +104,7 @@ export function recordReport(report: Report): Command<Speaker | 'old'> {
         // The guest has messages with numbers that this store never assigned. Continue above them,
         // and have each waiting message acknowledged individually.
         const numbered = { ...observed, lastSeq: acceptedSeq, epochSeq: acceptedSeq };
-        return { ...markAccepted(view, session, numbered, [], now), answer: speaker };
+        return { ...markAccepted(view, session, numbered, [], now), answer: check };
       }
       // More than is ever in flight. Messages beyond it are sent again and acknowledged
       // individually.
@@ -113,7 +113,7 @@ export function recordReport(report: Report): Command<Speaker | 'old'> {
         : [];
       const accepting = (row: SessionRow) => markAccepted(view, session, row, held, now);
       const changes = hasRestarted(session, lifeIn(report)) ? withRestartNote(view, observed, now, accepting) : accepting(observed);
-      return { ...changes, answer: speaker };
+      return { ...changes, answer: check };
     },
   };
 }

@@ -37,10 +37,11 @@ export function ownSession({ shared, nodeId }: Inbound, sessionId: string): Sess
 }
 
 /**
- * Handles a frame about a session that does not belong to this node, or no longer does. An honest
- * node agent with the current set never reports another node's session.
+ * Charges a frame that this node has no right to send: its session is deleted, moved away, or placed
+ * here again since. Beyond deleted sessions, an honest node agent with the current set never sends
+ * one, so that raises an alarm.
  */
-export function trespass({ shared, nodeId, name, limits, outbound, isLive }: Inbound, session: string, frame: Kind): void {
+export function refuseFrame({ shared, nodeId, name, limits, outbound, isLive }: Inbound, session: string, frame: Kind): void {
   limits.chargeWaste(frame);
   const row = shared.view.get('sessions', session);
   if (row === undefined || row.desired === 'deleted') return;

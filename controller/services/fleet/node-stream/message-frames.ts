@@ -4,14 +4,14 @@ import { acceptMessage } from '../../../domain/messages/commands/accept-message.
 import { recordAnswer } from '../../../domain/messages/commands/record-answer.ts';
 import { startRun } from '../../../domain/messages/commands/start-run.ts';
 import { decodeAnswer, decodeRun } from '../decode.ts';
-import { type Handlers, type Inbound, ownSession, trespass } from './inbound.ts';
+import { type Handlers, type Inbound, ownSession, refuseFrame } from './inbound.ts';
 
 /** Handlers of frames about messages: acceptance, runs, answers and output. */
 export const MESSAGE_FRAMES = {
   accepted(stream, { sessionId, messageId, generation, settled }) {
     const { shared, nodeId, limits, flow, outbound } = stream;
     const session = ownSession(stream, sessionId)?.id;
-    if (session === undefined) return trespass(stream, sessionId, 'accepted');
+    if (session === undefined) return refuseFrame(stream, sessionId, 'accepted');
     const about = { from: nodeId, generation, sessionId: session, messageId: messageId as MessageId };
     flow.decide(shared.applier.applyLazily(acceptMessage({ ...about, settled })), (isNews) => {
       if (!isNews) limits.chargeWaste('accepted');
@@ -23,7 +23,7 @@ export const MESSAGE_FRAMES = {
   runStarted(stream, value) {
     const { shared, nodeId, limits, flow } = stream;
     const { sessionId, messageId } = value;
-    if (ownSession(stream, sessionId) === undefined) return trespass(stream, sessionId, 'runStarted');
+    if (ownSession(stream, sessionId) === undefined) return refuseFrame(stream, sessionId, 'runStarted');
     const isQueued = shared.view.get('queue', messageId)?.sessionId === sessionId;
     if (!isQueued || !limits.allows('runs', messageId)) return limits.chargeWaste('runStarted');
     flow.decide(shared.applier.applyLazily(startRun(decodeRun(nodeId, value))), (isNews) => {
@@ -39,7 +39,7 @@ export const MESSAGE_FRAMES = {
 
   delta(stream, value) {
     const session = ownSession(stream, value.sessionId);
-    if (session === undefined) return trespass(stream, value.sessionId, 'delta');
+    if (session === undefined) return refuseFrame(stream, value.sessionId, 'delta');
     if (!stream.limits.allowsOutput()) return stream.limits.chargeWaste('delta');
     stream.shared.news.delta({ ...value, spaceId: session.spaceId, sessionId: session.id });
   },
@@ -51,7 +51,7 @@ function answer(stream: Inbound, value: Answer__Output): void {
   if (answer === undefined) return stream.reject('the node sent an answer without an outcome');
   const { sessionId, messageId } = answer;
   flow.decide(shared.applier.apply(recordAnswer(answer)), (verdict) => {
-    if (verdict === 'refused') return trespass(stream, sessionId, 'answer');
+    if (verdict === 'refused') return refuseFrame(stream, sessionId, 'answer');
     if (verdict !== 'committed') {
       limits.log('info', 'answer.dropped', { session: sessionId, message: messageId, verdict });
       limits.chargeWaste('answer');

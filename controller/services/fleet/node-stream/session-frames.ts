@@ -7,7 +7,7 @@ import { type Report, recordReport } from '../../../domain/sessions/commands/rec
 import type { SessionRow } from '../../../domain/sessions/rows.ts';
 import { decodeReport } from '../decode.ts';
 import { secretsFor } from '../secrets-for.ts';
-import { type Handlers, type Inbound, ownSession, trespass } from './inbound.ts';
+import { type Handlers, type Inbound, ownSession, refuseFrame } from './inbound.ts';
 
 /** Handlers of frames about the sessions on a node. */
 export const SESSION_FRAMES = {
@@ -24,7 +24,7 @@ export const SESSION_FRAMES = {
   disk(stream, { sessionId, generation, full, limitBytes }) {
     const { shared, nodeId, limits, flow, facts } = stream;
     const session = ownSession(stream, sessionId);
-    if (session === undefined) return trespass(stream, sessionId, 'disk');
+    if (session === undefined) return refuseFrame(stream, sessionId, 'disk');
     const key = `disk:${session.id}`;
     if (facts.fullDisks.get(session.id) === full) {
       limits.supersede(key);
@@ -43,7 +43,7 @@ export const SESSION_FRAMES = {
     const { sessionId } = request;
     const { limits } = stream;
     if (ownSession(stream, sessionId) === undefined) {
-      trespass(stream, sessionId, 'secretsRequest');
+      refuseFrame(stream, sessionId, 'secretsRequest');
       return void stream.send({ kind: 'secrets', value: { sessionId, version: 0, values: {} } });
     }
     if (limits.allows('secrets', sessionId)) return sendSecrets(stream, request);
@@ -54,7 +54,7 @@ export const SESSION_FRAMES = {
   workers(stream, { sessionId, workers }) {
     const { limits } = stream;
     const session = ownSession(stream, sessionId);
-    if (session === undefined) return trespass(stream, sessionId, 'workers');
+    if (session === undefined) return refuseFrame(stream, sessionId, 'workers');
     const key = `workers:${session.id}`;
     const tell = () => stream.events.workers(session, workers);
     if (!limits.allows('workers', session.id)) return limits.news('workers', key, tell);
@@ -64,7 +64,7 @@ export const SESSION_FRAMES = {
 
   limitReached(stream, { sessionId: session, limit, value, agent }) {
     const { shared, limits, name } = stream;
-    if (ownSession(stream, session) === undefined) return trespass(stream, session, 'limitReached');
+    if (ownSession(stream, session) === undefined) return refuseFrame(stream, session, 'limitReached');
     if (!limits.allowsNews(`limit:${limit}:${session}`)) return limits.chargeWaste('limitReached');
     const reason = limit === 'processes' ? 'process limit reached' : 'memory limit reached';
     shared.log.warn('session.limit-reached', { node: name, session, reason, limit: value, agent: agent || undefined });
@@ -85,11 +85,11 @@ export function report(stream: Inbound, value: Report__Output): void {
   const report = decodeReport(nodeId, incarnation, value);
   if (report === undefined) return stream.reject('the node sent a report without a phase');
   const session = ownSession(stream, report.sessionId);
-  if (session === undefined) return trespass(stream, report.sessionId, 'report');
+  if (session === undefined) return refuseFrame(stream, report.sessionId, 'report');
   const decide = () =>
-    flow.decide(shared.applier.apply(recordReport(report)), (speaker) => {
-      if (speaker === 'old') return limits.chargeWaste('report');
-      if (speaker !== 'yes') return trespass(stream, report.sessionId, 'report');
+    flow.decide(shared.applier.apply(recordReport(report)), (result) => {
+      if (result === 'old') return limits.chargeWaste('report');
+      if (result !== 'yes') return refuseFrame(stream, report.sessionId, 'report');
       if (report.phase === 'running') stream.outbound.guestUp(report.sessionId);
     });
   const key = `report:${session.id}`;
