@@ -63,11 +63,18 @@ function sinceBackup({ restoredFrom, desired, generation }: SessionRow, report: 
 }
 
 /**
+ * Why a report counts or not ({@link ReporterCheck}). `old`: it is older than the last one or about
+ * an older generation. `caught-up`: it is not recorded, but after a restore the session took its
+ * desired state from it.
+ */
+export type ReportResult = ReporterCheck | 'old' | 'caught-up';
+
+/**
  * Records a node's report about a session. Ignores a report that is older than the last one or
  * about an older generation. A report that the session cannot continue makes it `failed` and
  * answers its outstanding messages; a paused session that lost its container becomes suspended.
  */
-export function recordReport(report: Report): Command<ReporterCheck | 'old'> {
+export function recordReport(report: Report): Command<ReportResult> {
   return {
     name: 'record-report',
     decide({ view, now }) {
@@ -75,7 +82,7 @@ export function recordReport(report: Report): Command<ReporterCheck | 'old'> {
       const check = checkReporter(session, report.from, report.generation);
       if (check !== 'yes' || session === undefined) return unchanged(check);
       const since = sinceBackup(session, report);
-      if (since !== undefined) return { ...sessionBecomes(view, session, desiring(session, since, 0, now)), answer: 'old' as const };
+      if (since !== undefined) return { ...sessionBecomes(view, session, desiring(session, since, 0, now)), answer: 'caught-up' as const };
       if (report.generation !== session.generation || !isLater(report.order, session.observedOrder)) return unchanged('old' as const);
 
       const observed: SessionRow = {

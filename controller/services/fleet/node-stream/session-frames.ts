@@ -88,6 +88,7 @@ export function report(stream: Inbound, value: Report__Output): void {
   if (session === undefined) return refuseFrame(stream, report.sessionId, 'report');
   const decide = () =>
     flow.decide(shared.applier.apply(recordReport(report)), (result) => {
+      if (result === 'caught-up') return;
       if (result === 'old') return limits.chargeWaste('report');
       if (result !== 'yes') return refuseFrame(stream, report.sessionId, 'report');
       if (report.phase === 'running') stream.outbound.guestUp(report.sessionId);

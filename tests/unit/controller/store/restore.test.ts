@@ -110,6 +110,20 @@ t.test('the first inventory after a restore: above all that was told before, and
   t.match(sessionOf(core, GONE), { desired: 'failed', reason: 'no volume' });
 });
 
+t.test('a report from after the backup gives a session its desired state back, and is no old one', async (t) => {
+  const { core } = await restored(t);
+  const seen = { containerId: 'c', volume: 'v', reason: '', acceptedSeq: 0 };
+  const report = (generation: number) =>
+    core.applier.apply(
+      recordReport({ from: NODE, sessionId: CHANGED, generation, phase: 'running', order: { incarnation: 1, boot: 1, number: 2 }, ...seen }),
+    );
+  t.equal(await report(1), 'old', 'a generation that the backup knows');
+  t.equal(sessionOf(core, CHANGED).desired, 'suspended');
+  t.equal(await report(3), 'caught-up');
+  t.equal(sessionOf(core, CHANGED).desired, 'running');
+  t.equal(await report(3), 'old', 'it says nothing new');
+});
+
 t.test('what somebody asked for since the restore counts more than what was before', async (t) => {
   const { core, connect } = await restored(t);
   await core.applier.submit(changeDesired(LIVES, 'suspend', 0));
