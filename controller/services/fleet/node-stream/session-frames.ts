@@ -86,10 +86,12 @@ export function report(stream: Inbound, value: Report__Output): void {
   if (report === undefined) return stream.reject('the node sent a report without a phase');
   const session = ownSession(stream, report.sessionId);
   if (session === undefined) return refuseFrame(stream, report.sessionId, 'report');
+  const isRepeat = stream.isLive && isRepeated(session, report);
   const decide = () =>
     flow.decide(shared.applier.apply(recordReport(report)), (result) => {
       if (result === 'caught-up') return;
-      if (result === 'old') return limits.chargeWaste('report');
+      // A repeat was charged on arrival.
+      if (result === 'old') return isRepeat ? undefined : limits.chargeWaste('report');
       if (result !== 'yes') return refuseFrame(stream, report.sessionId, 'report');
       if (report.phase === 'running') stream.outbound.guestUp(report.sessionId);
     });
@@ -98,7 +100,7 @@ export function report(stream: Inbound, value: Report__Output): void {
   // news.
   if (isUnasked(session, report)) return limits.news('report', key, decide);
   limits.supersede(key);
-  if (isRepeated(session, report) && stream.isLive) limits.chargeWaste('report');
+  if (isRepeat) limits.chargeWaste('report');
   decide();
 }
 

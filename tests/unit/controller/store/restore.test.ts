@@ -115,7 +115,14 @@ t.test('a report from after the backup gives a session its desired state back, a
   const seen = { containerId: 'c', volume: 'v', reason: '', acceptedSeq: 0 };
   const report = (generation: number) =>
     core.applier.apply(
-      recordReport({ from: NODE, sessionId: CHANGED, generation, phase: 'running', order: { incarnation: 1, boot: 1, number: 2 }, ...seen }),
+      recordReport({
+        from: NODE,
+        sessionId: CHANGED,
+        generation,
+        phase: 'running',
+        order: { incarnation: 1, boot: 1, number: 2 },
+        ...seen,
+      }),
     );
   t.equal(await report(1), 'old', 'a generation that the backup knows');
   t.equal(sessionOf(core, CHANGED).desired, 'suspended');

@@ -180,6 +180,26 @@ t.test('a new stream is no new start: the rates are those of the node', async (t
   t.same(moves, ['pause']);
 });
 
+t.test('a report that is repeated, order and all, counts as one frame without effect', async (t) => {
+  const { node, rests, settled } = await twoNodes(t);
+  const repeated = running();
+  node.say(repeated);
+  await settled();
+  const moves = rests(node);
+  // Fewer at once than are read undecided.
+  const repeat = async (times: number) => {
+    for (let i = 0; i < times; i += 1) {
+      node.say(repeated);
+      if (i % 400 === 0) await settled();
+    }
+    await settled();
+  };
+  await repeat(NODE_RATES.waste.burst - 100);
+  t.same(moves, [], 'below the rate');
+  await repeat(200);
+  t.same(moves, ['pause'], 'each counts');
+});
+
 t.test('a node that speaks of the session of another is refused and raises an alarm; its own session is heard', async (t) => {
   const { core, alarms, at, node, settled } = await twoNodes(t);
   const message = newMessage(OTHER, 'for the other');
