@@ -29,7 +29,7 @@ export function loginCommands(program: Command, io: Io, connect: Connect): void 
   program
     .command('logout')
     .description('log out and delete the saved token')
-    .option('--everywhere', 'end every login of this account')
+    .option('--everywhere', 'revoke every login of this account')
     .action(async (options) => logout(io, await connect(), options));
   program
     .command('whoami')
@@ -241,7 +241,7 @@ export function nodeCommands(program: Command, io: Io, connect: Connect): void {
     .action(async (ref, id) => discardOrphan(io, await connect(), ref, id));
   node
     .command('lost <node>')
-    .description('give up an unreachable node: its sessions fail now, and can be recovered if it comes back')
+    .description('declare an unreachable node lost: its sessions fail now, and can be recovered if it comes back')
     .action(async (ref) => loseNode(io, await connect(), ref));
 }
 

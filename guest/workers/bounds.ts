@@ -139,7 +139,7 @@ export class Bounds {
     if (most === undefined) return false;
     const worker = known.get(most.group);
     worker?.exceeded(
-      `The agent's processes were ended: the session's agents had ${all - own} processes and threads; the limit is ${processes} (limits.processes).`,
+      `The agent's processes were killed: the session's agents had ${all - own} processes and threads; the limit is ${processes} (limits.processes).`,
     );
     groups.end(most.group);
     this.#endedAtMs = clock.monotonic();

@@ -10,7 +10,7 @@ const UNANSWERED = 2;
 
 export const ENGINE_HUNG = 'EngineHung';
 const MESSAGE =
-  'The container engine of this node does not answer. Running sessions go on; nothing is created, started, paused or removed until it answers. Check the engine on this host, for instance with `docker ps`.';
+  'The container engine of this node does not answer. Running sessions continue; nothing is created, started, paused or removed until it answers. Check the engine on this host, for example with `docker ps`.';
 
 export interface EngineWatchDeps {
   ping(signal: AbortSignal): Promise<void>;

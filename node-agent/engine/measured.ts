@@ -18,7 +18,7 @@ export function measuredDriver(driver: Driver, metrics: Metrics, clock: Clock): 
   let underWay = 0;
   metrics.gauge({
     name: 'engine_calls',
-    help: 'Calls to the container engine that are under way or wait for a turn',
+    help: 'Calls to the container engine that are in progress or wait for a turn',
     read: () => underWay,
   });
 

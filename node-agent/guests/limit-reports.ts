@@ -30,7 +30,7 @@ export class LimitReports {
     this.#deps = deps;
     this.#counter = (deps.metrics ?? silentMetrics).counter({
       name: 'session_limits_reached_total',
-      help: 'Sessions whose agents met a limit of their container, at most once a minute each',
+      help: 'Sessions whose agents reached a limit of their container, at most once a minute each',
       labels: ['limit'],
     });
   }

@@ -52,6 +52,6 @@ export async function isFilled(adopting: string): Promise<DiskRecord | undefined
  */
 async function leaveNotice(from: string, { id, session }: DiskRecord): Promise<void> {
   if (await exists(from)) return;
-  await writeFile(from, `The files of session ${session} are the node agent's now, in disk ${id}.\n`, { flag: 'wx' });
+  await writeFile(from, `The node agent has moved the files of session ${session} to disk ${id}.\n`, { flag: 'wx' });
   await syncDirectory(dirname(from));
 }

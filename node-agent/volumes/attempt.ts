@@ -39,7 +39,7 @@ export async function attemptDisk(kind: DiskKind, deps: AttemptDeps): Promise<st
       await mountImage(run, imageOf(tried), placeOf(tried));
     } else if (kind === 'measured') await mkdir(join(placeOf(tried), id));
     const path = join(placeOf(tried), id);
-    if (!(await exists(path))) return 'A file system that was just mounted does not hold what it was made with.';
+    if (!(await exists(path))) return 'A newly created file system lacks its directory after mounting.';
     return (await deps.sees(path)) ? undefined : NOT_SEEN[kind];
   } catch (error) {
     return `${WHAT[kind]} cannot be used: ${messageOf(error)}.`;

@@ -23,7 +23,7 @@ export const runCommand: Command = (program, args, { mayTakeMs = MAY_TAKE_MS, ui
     execFile(program, [...args], { env, cwd: directory, timeout: mayTakeMs, killSignal: 'SIGKILL', ...user }, (error, stdout, stderr) => {
       if (error === null || (mayExitWith !== undefined && error.code === mayExitWith)) return resolve(stdout);
       const last = stderr.trim().split('\n').at(-1)?.slice(0, REASON_CHARACTERS);
-      const how = error.killed === true ? `no end within ${mayTakeMs / 1000} s` : error.message.split('\n')[0];
+      const how = error.killed === true ? `it did not finish within ${mayTakeMs / 1000} s` : error.message.split('\n')[0];
       reject(new Error(`${program}: ${last === undefined || last === '' ? how : last}`, { cause: error }));
     });
   });

@@ -15,7 +15,7 @@ export interface VolumeJobsDeps extends CreateDeps, Pick<Host, 'clock' | 'log'> 
 
 /** After this time, the copier is started again. */
 const START_AGAIN_MS = 10_000;
-const TOO_LONG = `The copy of the volume took longer than ${COPY_MAY_TAKE_MS / 60_000} minutes and was given up.`;
+const TOO_LONG = `The copy of the volume took longer than ${COPY_MAY_TAKE_MS / 60_000} minutes and was cancelled.`;
 const DONE: Outcome = { ok: true };
 const NEVER = Number.NEGATIVE_INFINITY;
 

@@ -54,7 +54,7 @@ export async function attemptQuota(run: Command, directory: string, random: Rand
       () => true,
       () => false,
     );
-    return exceeded ? 'Project quotas cannot be used: the file system takes the limit and does not enforce it.' : undefined;
+    return exceeded ? 'Project quotas cannot be used: the file system accepts a limit but does not enforce it.' : undefined;
   } finally {
     await setProjectLimit(run, directory, project, 0);
   }

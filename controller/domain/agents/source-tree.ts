@@ -116,13 +116,13 @@ function follow(entries: ReadonlyMap<string, SourceEntry>, path: string, target:
   const todo = target.split('/').reverse();
   let hops = 0;
   let steps = 0;
-  if (target.startsWith('/')) return odd(path, 'is a link that leads outside');
+  if (target.startsWith('/')) return odd(path, 'is a link that leads outside the archive');
   for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
     steps += 1 + at.length;
-    if (steps > maxSteps) return odd(path, 'is one of too many links');
+    if (steps > maxSteps) return odd(path, 'exceeds the number of links that an archive can have');
     if (name === '' || name === '.') continue;
     if (name === '..') {
-      if (at.pop() === undefined) return odd(path, 'is a link that leads outside');
+      if (at.pop() === undefined) return odd(path, 'is a link that leads outside the archive');
       continue;
     }
     const next = entries.get([...at, name].join('/'));
@@ -132,7 +132,7 @@ function follow(entries: ReadonlyMap<string, SourceEntry>, path: string, target:
     }
     hops += 1;
     if (hops > MAX_HOPS) return odd(path, 'is a circular link');
-    if (next.target.startsWith('/')) return odd(path, 'is a link that leads outside');
+    if (next.target.startsWith('/')) return odd(path, 'is a link that leads outside the archive');
     todo.push(...next.target.split('/').reverse());
   }
   return accepted(steps);

@@ -99,7 +99,7 @@ async function collect(extract: tar.Extract, spool: DiskFile, limits: SourceLimi
   let position = 0;
   for await (const item of extract) {
     const { name, type, mode, size, linkname } = item.header;
-    const header = { name, type: type ?? 'thing of an unknown kind', mode: mode ?? 0, sizeBytes: size ?? 0, target: linkname ?? undefined };
+    const header = { name, type: type ?? 'entry of an unknown kind', mode: mode ?? 0, sizeBytes: size ?? 0, target: linkname ?? undefined };
     const added = tree.add(header, position);
     if (!added.ok) throw new Refused(added.refusal);
     if (tree.size > limits.maxFiles) throw new Refused(tooLarge('number of files', limits.maxFiles));

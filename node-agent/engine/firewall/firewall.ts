@@ -75,7 +75,7 @@ export class Firewall implements NetworkGuard {
     this.#iptables = new IptablesFilter(plan.bridge, plan.chains, run);
     this.#restored = metrics.counter({
       name: 'node_firewall_restored_total',
-      help: 'Times that the rules were not whole and were put right.',
+      help: 'Times that incomplete rules were restored.',
     });
     this.#dropped = metrics.counter({
       name: 'node_session_packets_dropped_total',

@@ -98,4 +98,4 @@ export function failLostSessions(id: NodeId): Command<boolean> {
   };
 }
 
-const hostLost = (view: RowView, id: NodeId) => `host lost: its node ${view.get('nodes', id)?.name ?? id} is gone`;
+const hostLost = (view: RowView, id: NodeId) => `host lost: the node ${view.get('nodes', id)?.name ?? id} is gone`;
