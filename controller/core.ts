@@ -135,7 +135,7 @@ export function openCore(deps: CoreDeps): Core {
   } = deps;
   const { view, lists, events } = store;
 
-  // What the previous process left.
+  // Read first: when the previous process last committed something.
   const lastAliveAt = store.writer.lastTime();
   const capacity = new Capacity(placedSessions(view));
   const rules = deps.nodeRules ?? NO_RULES;

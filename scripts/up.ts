@@ -36,7 +36,7 @@ runProgram(async (args) => {
   const running: Running = { dataDir, nodes: [] };
   let isWatched = false;
   const onLine = (name: string, line: string) => {
-    // Of nats-server, the controller reports what matters.
+    // Lines of nats-server are left out: the controller reports what matters about it.
     if (isWatched && (name !== 'nats' || parseLogLine(line) !== undefined)) print(`${renderLogLine(name, line)}\n`);
   };
   const bringing = bringUp(running, onLine, stop.first);

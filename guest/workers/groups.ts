@@ -8,7 +8,10 @@ import type { User } from './user.ts';
  */
 const FIRST = 2_140_000_000;
 const COUNT = 4096;
-/** For processes that fork while others are being stopped. Each round finds fewer. */
+/**
+ * Maximum number of rounds: processes can fork while others are being stopped, but each round finds
+ * fewer.
+ */
 const MAX_ROUNDS = 10;
 const ENDING_MS = 10_000;
 

@@ -71,7 +71,7 @@ export class Program {
       const finish = (end: ProgramEnd) => {
         this.#killGroup();
         if (this.group !== undefined) groups?.release(this.group);
-        // From now on another process can get its number.
+        // From now on another process can get its id.
         this.alive = false;
         // Its last output is already in the pipes. Other processes can keep the pipes open
         // indefinitely.

@@ -2,7 +2,7 @@ import { type Clock, pause } from '../../seams/clock.ts';
 import type { Conditions } from '../conditions.ts';
 import { within } from './deadline.ts';
 
-/** Between two pings. With the two limits below, a hung engine is known within ten seconds. */
+/** Interval of pings. With the two limits below, a hung engine is detected within ten seconds. */
 const ASK_EVERY_MS = 2_000;
 const ANSWER_WITHIN_MS = 2_500;
 /** Unanswered pings in a row until the engine counts as hung. */

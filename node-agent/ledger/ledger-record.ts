@@ -241,7 +241,7 @@ function isDone(entry: SessionEntry): boolean {
   );
 }
 
-/** What zod infers is not readonly; the copy is. */
+/** Returns a mutable copy, because zod's types are not readonly. */
 export function mutable(assignment: Assignment): Extract<LedgerRecord, { kind: 'assign' }>['assignment'] {
   return { ...assignment, spec: { ...assignment.spec, agents: assignment.spec.agents.map((agent) => ({ ...agent })) } };
 }

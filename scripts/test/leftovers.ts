@@ -24,7 +24,7 @@ export async function watchLeftovers(docker: Docker, run: string): Promise<() =>
       // The session image stays for the next run.
       if (before.has(keyOf(one)) || one.labels?.['raworc.image'] === 'base') continue;
       left.push(`${one.kind} ${one.name}${isShared ? ' (not removed: others are at work on this machine)' : ''}`);
-      if (!isShared) await one.remove().catch(() => undefined); // With its container, for example.
+      if (!isShared) await one.remove().catch(() => undefined); // It can already have been removed, for example with its container.
     }
     return left;
   };

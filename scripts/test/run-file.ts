@@ -32,8 +32,8 @@ export async function runFile(file: string, { dataDir, env, stop, limitMs = 300_
 }
 
 const checks: Readonly<Record<string, readonly string[]>> = {
-  // By their packages: the generator of the client brings another compiler, with a program of the
-  // same name.
+  // By path in their packages, because the client generator installs another compiler with the same
+  // program name.
   'types (tsc)': ['node_modules/typescript/bin/tsc', '-p', '.'],
   'lint and format (biome)': ['node_modules/@biomejs/biome/bin/biome', 'ci', '--colors=off', '--diagnostic-level=error'],
 };

@@ -81,7 +81,7 @@ export class Child {
     return ready.promise.finally(() => clearTimeout(limit));
   }
 
-  /** From now on it is restarted, with growing delays, when it ends without being asked. */
+  /** From now on, restarts the process with growing delays if it ends unexpectedly. */
   keep(): void {
     this.#isKept = true;
   }
@@ -110,7 +110,7 @@ export class Child {
     const event = `${this.#options.name}.ended`;
     this.#options.onLine('up', JSON.stringify({ at: new Date().toISOString(), level: 'warn', event, with: how, restart_in_ms: delayMs }));
     this.#restart = setTimeout(() => {
-      this.start().catch(() => undefined); // Its own lines tell why, and it is tried again.
+      this.start().catch(() => undefined); // Its own log lines show the cause, and it is restarted.
     }, delayMs);
   }
 }

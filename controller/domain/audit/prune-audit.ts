@@ -3,7 +3,7 @@ import type { Mutation } from '../engine/mutation.ts';
 import { PRUNED_AT_ONCE } from '../engine/prune.ts';
 import type { AuditPart } from './audit.ts';
 
-/** For each part of the audit log, the last number past its bounds; 0 for none. */
+/** For each part of the audit log, the last record number past its bounds; 0 if none is. */
 export type AuditCutoffs = readonly (readonly [part: AuditPart, upTo: number])[];
 
 /**

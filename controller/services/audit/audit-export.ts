@@ -19,7 +19,7 @@ export interface AuditSink {
 
 export interface ExportedAudit {
   readonly record: StoredAudit;
-  /** JSON, without a newline. */
+  /** The record as JSON, without a newline. */
   readonly line: string;
 }
 

@@ -12,7 +12,7 @@ export interface BudgetDeps {
   readonly metrics?: Metrics;
 }
 
-/** What is left of a rate, in the scope with the least. */
+/** The remainder of a rate, in the scope that has least left. */
 export interface RateLeft {
   readonly budget: RateName;
   readonly scope: Scope;

@@ -63,7 +63,7 @@ export class NodeDirectory implements Fleet {
     return known && this.#shown(known);
   }
 
-  /** As last committed. */
+  /** Rows as last committed. */
   rows(): readonly NodeRow[] {
     return [...this.#known.values()].map(({ row }) => row);
   }

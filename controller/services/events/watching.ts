@@ -14,7 +14,7 @@ export type Taken = 'more' | 'full' | 'over';
 export interface EventWatcher {
   event(event: StoredEvent, position: EventPosition): Taken;
   delta(delta: DeltaNews): Taken;
-  /** Of agents' logs, which come over byte streams and not with the events. */
+  /** Lines of agents' logs, which arrive over byte streams and not with the events. */
   log(line: LogNews): Taken;
   /**
    * The requested position is pruned or of another epoch: read the state again. Events follow after
@@ -25,7 +25,7 @@ export interface EventWatcher {
   end(): void;
 }
 
-/** What a follower of logs is called with. */
+/** The arguments of a call to a follower of logs. */
 export type LineWatcher = Pick<EventWatcher, 'log' | 'end'>;
 
 export interface Watching {

@@ -116,7 +116,7 @@ export class Firewall implements NetworkGuard {
     if (this.#filter === undefined) {
       try {
         await this.#applyTo(this.#nft, plan);
-        // From an earlier version, or from a time without nftables.
+        // Removes iptables rules of an earlier version, or from before nftables worked.
         await this.#iptables.remove();
         this.#filter = this.#nft;
         conditions?.clear('FirewallByIptables');
