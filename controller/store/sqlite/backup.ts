@@ -1,6 +1,5 @@
 /** Database operations of a backup, while a controller can be running. */
 import Database from 'better-sqlite3';
-import { Kysely, SqliteDialect } from 'kysely';
 import { byOperator, recordOf } from '../../domain/audit/audit.ts';
 import { auditInsert } from './audit.ts';
 import { migrate } from './migrations/migrations.ts';
@@ -74,7 +73,7 @@ export async function beginEpoch(path: string, epoch: number): Promise<void> {
   try {
     check(database, path);
     database.pragma('synchronous = FULL');
-    await migrate(new Kysely<unknown>({ dialect: new SqliteDialect({ database }) }));
+    await migrate(database);
     // In milliseconds: no counter of one epoch grows fast enough to reach the next.
     const first = epoch * 1000;
     database.transaction(() => {

@@ -1,5 +1,4 @@
 import Database from 'better-sqlite3';
-import { Kysely, SqliteDialect } from 'kysely';
 import type { Store } from '../../services/engine/store.ts';
 import { isStoreFault, remedyFor } from '../../services/engine/transaction-lost.ts';
 import { checkSchema } from './columns.ts';
@@ -57,7 +56,7 @@ export async function openStore(path: string, epoch: number, { looksOn = false, 
     // few pages would write them needlessly.
     writing.pragma('temp_store = MEMORY');
     if (maxBytes !== undefined) writing.pragma(`max_page_count = ${Math.floor(maxBytes / PAGE_BYTES)}`);
-    await migrate(new Kysely<unknown>({ dialect: new SqliteDialect({ database: writing }) }));
+    await migrate(writing);
     checkSchema(writing);
     const meta = metaOf(writing);
     if (!looksOn) tryToWrite(meta);

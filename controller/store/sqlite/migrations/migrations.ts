@@ -1,4 +1,5 @@
-import type { Kysely } from 'kysely';
+import type { Database } from 'better-sqlite3';
+import { Kysely, SqliteAdapter, SqliteDialect } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import { sessionIndexes } from '../lists/session-metadata.ts';
 import { auditTable, strangersOfAudit } from './audit.ts';
@@ -41,8 +42,22 @@ const MIGRATIONS = {
   '0017-strangers-of-audit': strangersOfAudit,
 };
 
-/** Brings the schema up to date. Throws if a step fails. */
-export async function migrate(db: Kysely<unknown>): Promise<void> {
+/** Makes the migrator run all steps, and record them, in one transaction: a crash undoes both. */
+class TransactionalDialect extends SqliteDialect {
+  override createAdapter() {
+    return new TransactionalAdapter();
+  }
+}
+
+class TransactionalAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl() {
+    return true;
+  }
+}
+
+/** Brings the schema up to date. Throws, and changes nothing, if a step fails. */
+export async function migrate(database: Database): Promise<void> {
+  const db = new Kysely<unknown>({ dialect: new TransactionalDialect({ database }) });
   const { error } = await new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } }).migrateToLatest();
   if (error !== undefined) throw error;
 }

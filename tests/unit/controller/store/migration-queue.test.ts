@@ -31,7 +31,7 @@ t.test('messages keep everything, and those without an answer are in the queue w
   `);
   const db = new Kysely<unknown>({ dialect: new SqliteDialect({ database: before }) });
   await queueStep.up(db);
-  // The process may end before the migrator has written that down.
+  // An earlier version could end before the migrator recorded it.
   await queueStep.up(db);
   await db.destroy();
   for (const time of ['first', 'second']) {

@@ -52,3 +52,37 @@ t.test('a store of an earlier version is brought up to date: metadata are indexe
   t.same(await found({ name: 'caf\u00e9' }), [[uuid(1)], 1]);
   t.same(await found({}), [[uuid(4), uuid(3), uuid(1)], 3]);
 });
+
+t.test('a process that ends between a step and its mark leaves neither, and the next start succeeds', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'raworc-migrations-'));
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  const path = join(directory, 'raworc.db');
+  (await openStore(path, 1)).close();
+  const whole = contentsOf(path);
+  t.ok(whole.steps.length > 10);
+
+  for (const step of whole.steps) {
+    rmSync(path);
+    const database = new Database(path);
+    database.exec(`
+      create table kysely_migration (name text primary key not null, timestamp text not null);
+      create trigger ends before insert on kysely_migration when new.name = '${step}' begin select raise(abort, 'ended'); end`);
+    await t.rejects(openStore(path, 1), { message: /ended/ }, step);
+    database.exec('drop trigger ends');
+    database.close();
+    (await openStore(path, 1)).close();
+    t.same(contentsOf(path), whole, step);
+  }
+});
+
+/** The recorded steps, and the names of everything in the schema apart from the migrator's own. */
+function contentsOf(path: string): { readonly steps: readonly string[]; readonly schema: readonly string[] } {
+  const database = new Database(path, { readonly: true });
+  const column = (query: string) => database.prepare<[], string>(query).pluck().all();
+  const contents = {
+    steps: column('select name from kysely_migration order by name'),
+    schema: column(`select name from sqlite_schema where tbl_name not like 'kysely%' order by name`),
+  };
+  database.close();
+  return contents;
+}
