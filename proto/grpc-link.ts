@@ -8,11 +8,11 @@ import { MAX_MESSAGE_BYTES } from './node-service.ts';
  * Bounds of the outbound queue; beyond them `send` returns false. An empty queue accepts a frame of
  * any size.
  */
-export interface QueueBound {
+export interface OutboundBound {
   readonly bytes: number;
   readonly frames: number;
 }
-export const defaultQueueBound: QueueBound = { bytes: 4 * 1024 * 1024, frames: 8192 };
+export const defaultOutboundBound: OutboundBound = { bytes: 4 * 1024 * 1024, frames: 8192 };
 
 /** How long a closed link waits for its flush and for the peer to close, before it is cut off. */
 const LINGER_MS = 5_000;
@@ -21,7 +21,7 @@ export interface GrpcLinkOptions<Out, In> {
   readonly outgoing: Codec<Out>;
   readonly incoming: Codec<In>;
   readonly clock: Clock;
-  readonly bound?: QueueBound;
+  readonly bound?: OutboundBound;
   /** Default 5 s. */
   readonly lingerMs?: number;
 }
@@ -63,7 +63,7 @@ class GrpcLink<Out, In> implements Link<Out, In> {
   readonly #outgoing: Codec<Out>;
   readonly #incoming: Codec<In>;
   readonly #clock: Clock;
-  readonly #bound: QueueBound;
+  readonly #bound: OutboundBound;
   readonly #lingerMs: number;
   readonly #drainListeners: (() => void)[] = [];
   readonly #closeListeners: ((fault: Error | undefined) => void)[] = [];
@@ -85,7 +85,7 @@ class GrpcLink<Out, In> implements Link<Out, In> {
     this.#outgoing = options.outgoing;
     this.#incoming = options.incoming;
     this.#clock = options.clock;
-    this.#bound = options.bound ?? defaultQueueBound;
+    this.#bound = options.bound ?? defaultOutboundBound;
     this.#lingerMs = options.lingerMs ?? LINGER_MS;
     // The first of these ends the link. Keep the 'error' listener: a cancelled call always emits
     // one.

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { ControllerFrame, NodeFrame } from '../../proto/frame.ts';
-import type { QueueBound } from '../../proto/grpc-link.ts';
+import type { OutboundBound } from '../../proto/grpc-link.ts';
 import type { Link } from '../../proto/link.ts';
 import type { Keepalive } from '../../proto/node-service.ts';
 import type { StreamLink } from '../../proto/streams/stream-frame.ts';
@@ -35,7 +35,7 @@ export interface NodeServerOptions {
   readonly random: Random;
   readonly log: Log;
   readonly keepalive?: Keepalive;
-  readonly queueBound?: QueueBound;
+  readonly outboundBound?: OutboundBound;
   /** Rate of new node streams. */
   readonly connectRate?: AdmissionRate;
   /**

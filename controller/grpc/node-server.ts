@@ -91,7 +91,7 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
     }
     const { nodeId, certificateSerial, keyHash, expiresAtMs } = peer.value;
     listeners.node?.admitted(address, nodeId);
-    const bound = options.queueBound === undefined ? {} : { bound: options.queueBound };
+    const bound = options.outboundBound === undefined ? {} : { bound: options.outboundBound };
     const link = serverLink(call, () => cutOff(address), { outgoing: controllerFrames, incoming: nodeFrames, clock, ...bound });
     links.add(link);
     // On the monotonic clock: a certificate does not expire because somebody sets the wall clock.

@@ -1,7 +1,7 @@
 import type { Client, ServiceError } from '@grpc/grpc-js';
 import { controllerFrames, nodeFrames } from '../../proto/codec.ts';
 import type { ControllerFrame, NodeFrame } from '../../proto/frame.ts';
-import { clientLink, type QueueBound } from '../../proto/grpc-link.ts';
+import { clientLink, type OutboundBound } from '../../proto/grpc-link.ts';
 import type { Link } from '../../proto/link.ts';
 import { connectMethod, defaultKeepalive, fetchSourceMethod, type Keepalive } from '../../proto/node-service.ts';
 import type { Clock } from '../../seams/clock.ts';
@@ -24,7 +24,7 @@ export interface GrpcDialerOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly keepalive?: Keepalive;
-  readonly queueBound?: QueueBound;
+  readonly outboundBound?: OutboundBound;
 }
 
 /**
@@ -34,7 +34,7 @@ export interface GrpcDialerOptions {
 export function grpcDialer(options: GrpcDialerOptions): Dialer & { close(): void } {
   const { clock, log } = options;
   const keepalive = options.keepalive ?? defaultKeepalive;
-  const bound = options.queueBound === undefined ? {} : { bound: options.queueBound };
+  const bound = options.outboundBound === undefined ? {} : { bound: options.outboundBound };
   const open = new Set<() => void>();
   let attempts = 0;
   let closed = false;

@@ -8,7 +8,7 @@ export type SessionRequest = 'message' | 'pause' | 'suspend' | 'resume' | 'recov
  * `unchanged`: succeeds without a change, because the session is already in that state. `wakes`:
  * accepted, and the session runs again.
  */
-export type Verdict = 'yes' | 'wakes' | 'unchanged' | 'conflict';
+export type Legality = 'yes' | 'wakes' | 'unchanged' | 'conflict';
 
 /**
  * Which requests are legal: this depends on the desired state only, never on the node's progress.
@@ -16,7 +16,7 @@ export type Verdict = 'yes' | 'wakes' | 'unchanged' | 'conflict';
  * `remix` and `delete` are legal in every state, so no command reads those columns. To all
  * callers, a deleted session does not exist.
  */
-export const LEGAL: Readonly<Record<Exclude<Desired, 'deleted'>, Readonly<Record<SessionRequest, Verdict>>>> = {
+export const LEGAL: Readonly<Record<Exclude<Desired, 'deleted'>, Readonly<Record<SessionRequest, Legality>>>> = {
   running: {
     message: 'yes',
     pause: 'yes',

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { LEGAL, REQUEST_FOR_STATE, type SessionRequest, type Verdict } from '../../../controller/domain/sessions/legal.ts';
+import { LEGAL, type Legality, REQUEST_FOR_STATE, type SessionRequest } from '../../../controller/domain/sessions/legal.ts';
 import { rowsOfState } from '../../../controller/domain/sessions/life-cycle.ts';
 
 const page = readFileSync(join(import.meta.dirname, '../../../docs/life-cycle.md'), 'utf8');
 const STATES = ['init', 'idle', 'busy', 'paused', 'suspended', 'error'] as const;
 const REQUESTS: readonly SessionRequest[] = ['message', 'pause', 'suspend', 'resume', 'recover', 'remix', 'delete'];
-const WORDS: Readonly<Record<Verdict, string>> = { yes: 'yes', wakes: 'wakes it', unchanged: 'unchanged', conflict: '409' };
+const WORDS: Readonly<Record<Legality, string>> = { yes: 'yes', wakes: 'wakes it', unchanged: 'unchanged', conflict: '409' };
 const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |\n`;
 
 t.test('the page shows the table of legal requests', async (t) => {
