@@ -8,7 +8,7 @@ import type { MessageId, SessionId } from '../../controller/domain/engine/ids.ts
 import { acceptMessage } from '../../controller/domain/messages/commands/accept-message.ts';
 import { postMessage } from '../../controller/domain/messages/commands/post-message.ts';
 import { recordAnswer } from '../../controller/domain/messages/commands/record-answer.ts';
-import { QUEUE_BOUND } from '../../controller/domain/messages/queue.ts';
+import { MAX_QUEUED } from '../../controller/domain/messages/queue.ts';
 import { recordReport } from '../../controller/domain/sessions/commands/record-report.ts';
 import { Delivery } from '../../controller/services/fleet/delivery.ts';
 import { noBarriers } from '../../seams/barrier.ts';
@@ -103,8 +103,8 @@ const figuresOf = ({ times, delays, cpuMicros }: Use) => ({
 });
 
 for (const { name, content, count } of [
-  { name: 'messages', content: 'x'.repeat(10_000), count: QUEUE_BOUND.messages },
-  { name: 'bytes', content: 'x'.repeat(100_000), count: Math.floor(QUEUE_BOUND.bytes / 100_002) },
+  { name: 'messages', content: 'x'.repeat(10_000), count: MAX_QUEUED.messages },
+  { name: 'bytes', content: 'x'.repeat(100_000), count: Math.floor(MAX_QUEUED.bytes / 100_002) },
 ])
   t.test(`a queue at its bound in ${name} costs the others nothing`, async (t) => {
     const alone = await filled(t, content, 1);

@@ -17,7 +17,7 @@ export function pruneAudit(cutoffs: AuditCutoffs): Command<boolean> {
       const mutations = cutoffs
         .filter(([part, upTo]) => upTo > 0 && view.hasAudit(part, upTo))
         .map(([part, upTo]): Mutation => ({ kind: 'prune-audit', part, upTo, limit: PRUNED_AT_ONCE }));
-      return { mutations, events: [], answer: mutations.length > 0 };
+      return { mutations, events: [], result: mutations.length > 0 };
     },
   };
 }

@@ -9,7 +9,7 @@ export function recordAudit(attribution: Attribution, outcome: AuditRecord['outc
       const { space } = attribution.thing;
       const spaceId = space === null ? null : (view.spaceByName(space)?.id ?? null);
       const record = { ...recordOf(attribution, outcome, now), count, spaceId };
-      return { mutations: [{ kind: 'audit', record }], events: [], answer: undefined };
+      return { mutations: [{ kind: 'audit', record }], events: [], result: undefined };
     },
   };
 }

@@ -15,10 +15,10 @@ export interface State {
   readonly ages: Ages;
 }
 
-export interface Decision<Answer> {
+export interface Decision<Result> {
   readonly mutations: readonly Mutation[];
   readonly events: readonly NewEvent[];
-  readonly answer: Answer;
+  readonly result: Result;
 }
 
 /**
@@ -26,14 +26,14 @@ export interface Decision<Answer> {
  * outside. It is called once, or not at all when the process dies; its mutations and events are
  * committed together.
  */
-export interface Command<Answer> {
+export interface Command<Result> {
   readonly name: string;
   /** Approximate bytes that it writes beyond a usual row, such as the content of a message. */
   readonly bytes?: number;
   /** A client command that makes the store grow. Refused while the disk is low. */
   readonly grows?: true;
-  decide(state: State): Decision<Answer>;
+  decide(state: State): Decision<Result>;
 }
 
 /** Returns a decision that changes nothing. */
-export const unchanged = <Answer>(answer: Answer): Decision<Answer> => ({ mutations: [], events: [], answer });
+export const unchanged = <Result>(result: Result): Decision<Result> => ({ mutations: [], events: [], result });

@@ -34,7 +34,7 @@ export function prune(): Command<boolean> {
       const tables = historyTables(ages).filter(isOverdue);
       const spaces = spaceEvents(view, ages).filter(isOverdue).slice(0, SPACES_AT_ONCE);
       const mutations = [...tables, ...spaces];
-      return { mutations, events: [], answer: mutations.length > 0 };
+      return { mutations, events: [], result: mutations.length > 0 };
     },
   };
 }

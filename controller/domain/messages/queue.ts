@@ -8,7 +8,7 @@ import type { MessageRow, QueueRow } from './rows.ts';
 import type { MessageView, QueueUse } from './view.ts';
 
 /** Bounds of one session's queue. */
-export const QUEUE_BOUND = { messages: 1000, bytes: 16 * 1024 * 1024 } as const;
+export const MAX_QUEUED = { messages: 1000, bytes: 16 * 1024 * 1024 } as const;
 
 /**
  * Maximum number of additional messages that one command answers, so that each commit stays short.
@@ -24,13 +24,13 @@ export const messageBytes = ({ content, metadata }: Pick<MessageRow, 'content' |
 /** Returns a refusal if the queue cannot take a message of that size now. */
 export function refusedByQueue(use: QueueUse, bytes: number): Refused | undefined {
   const later = { retry_after_s: 5 };
-  if (use.messages >= QUEUE_BOUND.messages) {
-    const message = `The queue of this session is full: ${use.messages} messages wait for an answer, and the limit is ${QUEUE_BOUND.messages}. Retry once some are answered.`;
-    return refused('RATE_LIMITED', message, { ...later, bound: 'messages', queued: use.messages, allowed: QUEUE_BOUND.messages });
+  if (use.messages >= MAX_QUEUED.messages) {
+    const message = `The queue of this session is full: ${use.messages} messages wait for an answer, and the limit is ${MAX_QUEUED.messages}. Retry once some are answered.`;
+    return refused('RATE_LIMITED', message, { ...later, bound: 'messages', queued: use.messages, allowed: MAX_QUEUED.messages });
   }
-  if (use.messages > 0 && use.bytes + bytes > QUEUE_BOUND.bytes) {
-    const message = `The queue of this session is full: ${use.bytes} bytes of messages wait for an answer, and the limit is ${QUEUE_BOUND.bytes}. Retry once some are answered.`;
-    return refused('RATE_LIMITED', message, { ...later, bound: 'bytes', queued: use.bytes, allowed: QUEUE_BOUND.bytes });
+  if (use.messages > 0 && use.bytes + bytes > MAX_QUEUED.bytes) {
+    const message = `The queue of this session is full: ${use.bytes} bytes of messages wait for an answer, and the limit is ${MAX_QUEUED.bytes}. Retry once some are answered.`;
+    return refused('RATE_LIMITED', message, { ...later, bound: 'bytes', queued: use.bytes, allowed: MAX_QUEUED.bytes });
   }
   return undefined;
 }

@@ -4,7 +4,7 @@ import type { SpaceId } from '../engine/ids.ts';
 import { type Refused, refused } from '../engine/outcome.ts';
 import type { RowView } from '../engine/view.ts';
 import type { Requests } from '../sessions/rows.ts';
-import { NO_SPACE } from './refusals.ts';
+import { NO_SPACE, spaceInactive } from './refusals.ts';
 import type { SpaceRow } from './rows.ts';
 import { quotasIn } from './space-settings.ts';
 import type { SpaceView } from './view.ts';
@@ -27,15 +27,11 @@ export const metadataBytes = (metadata: Readonly<Record<string, unknown>>): numb
  * Returns a refusal if the space accepts no new sessions, messages and builds: it is inactive or
  * was deleted meanwhile.
  */
-export const closedSpace = (view: RowView, spaceId: SpaceId): Refused | undefined => whyClosed(view.get('spaces', spaceId));
+export const refusedIfInactive = (view: RowView, spaceId: SpaceId): Refused | undefined => refusalIfInactive(view.get('spaces', spaceId));
 
-function whyClosed(space: SpaceRow | undefined): Refused | undefined {
+function refusalIfInactive(space: SpaceRow | undefined): Refused | undefined {
   if (space === undefined) return NO_SPACE;
-  if (space.active) return undefined;
-  return refused(
-    'CONFLICT',
-    `The space "${space.name}" is inactive and accepts no new sessions, messages or builds. Activate it first (PUT active: true).`,
-  );
+  return space.active ? undefined : spaceInactive(space);
 }
 
 /**
@@ -51,8 +47,8 @@ export function refusedBySpace(
   which: 'active' | 'also inactive' = 'active',
 ): Refused | undefined {
   const space = view.get('spaces', spaceId);
-  const closed = which === 'active' ? whyClosed(space) : undefined;
-  if (closed !== undefined) return closed;
+  const inactive = which === 'active' ? refusalIfInactive(space) : undefined;
+  if (inactive !== undefined) return inactive;
   const quotas = space === undefined ? undefined : quotasIn(space.settings);
   if (space === undefined || quotas === undefined) return undefined;
   for (const { quota, has, asks, allowed, unit, per } of lines(quotas, fleet.spaceUse(spaceId), view.storedBytes(spaceId), asked)) {

@@ -70,7 +70,7 @@ export class AuditRecords {
       // A space that is being created has no row yet.
       space: thing.kind === 'spaces' ? (found?.name ?? thing.space) : (this.#spaceName(spaceId) ?? thing.space),
     };
-    return { ...recordOf(attribution, outcomeOf(decision.answer), at), ...about };
+    return { ...recordOf(attribution, outcomeOf(decision.result), at), ...about };
   }
 
   #find(table: TableName | undefined, mutations: readonly Mutation[]): Found | undefined {

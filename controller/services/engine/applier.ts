@@ -13,7 +13,7 @@ import { type Attributed, AuditRecords } from '../audit/audit-record.ts';
 import { BatchWatch } from './batch-watch.ts';
 import type { Capacity } from './capacity.ts';
 import { ClusterTime } from './cluster-time.ts';
-import { CommandQueue, QUEUE_BOUND, type Waiting } from './command-queue.ts';
+import { CommandQueue, MAX_PENDING, type Waiting } from './command-queue.ts';
 import type { Writer } from './store.ts';
 import { TransactionLost } from './transaction-lost.ts';
 
@@ -175,7 +175,7 @@ export class Applier {
       );
     this.#refused.add(1, { bound });
     const waits =
-      bound === 'commands' ? `${QUEUE_BOUND.commands} requests are waiting` : `${QUEUE_BOUND.bytes / 2 ** 20} MiB of requests are waiting`;
+      bound === 'commands' ? `${MAX_PENDING.commands} requests are waiting` : `${MAX_PENDING.bytes / 2 ** 20} MiB of requests are waiting`;
     return Promise.resolve(refused('RATE_LIMITED', `The controller is overloaded: ${waits}. Retry in a second.`, { retry_after_s: 1 }));
   }
 
@@ -260,7 +260,7 @@ export class Applier {
       this.#lastNumber += 1;
       this.#events.push(this.#store.record(event, this.#lastNumber, now));
     }
-    return decision.answer;
+    return decision.result;
   }
 
   #change(mutation: Mutation): void {

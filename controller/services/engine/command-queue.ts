@@ -8,7 +8,7 @@ export interface Waiting {
 }
 
 /** Bounds for client commands. Commands of nodes and of the controller itself are always taken. */
-export const QUEUE_BOUND = { commands: 10_000, bytes: 64 * 1024 * 1024 } as const;
+export const MAX_PENDING = { commands: 10_000, bytes: 64 * 1024 * 1024 } as const;
 
 /** Bounds of a batch. A single command can be larger. */
 export const BATCH_BOUND = { commands: 500, bytes: 4 * 1024 * 1024 } as const;
@@ -31,8 +31,8 @@ export class CommandQueue {
    * room.
    */
   fullOf(bytes: number): 'commands' | 'bytes' | undefined {
-    if (this.#waiting.length >= QUEUE_BOUND.commands) return 'commands';
-    return this.#waiting.length > 0 && this.#bytes + bytes > QUEUE_BOUND.bytes ? 'bytes' : undefined;
+    if (this.#waiting.length >= MAX_PENDING.commands) return 'commands';
+    return this.#waiting.length > 0 && this.#bytes + bytes > MAX_PENDING.bytes ? 'bytes' : undefined;
   }
 
   push(waiting: Waiting): void {

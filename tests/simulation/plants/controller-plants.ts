@@ -92,7 +92,7 @@ export const CONTROLLER_PLANTS = {
   'answer of an older placement': {
     breaks: 'An answer that is refused is not acknowledged.',
     file: 'controller/services/fleet/node-stream/message-frames.ts',
-    find: "if (verdict === 'refused') return refuseFrame(stream, sessionId, 'answer');",
+    find: "if (result === 'refused') return refuseFrame(stream, sessionId, 'answer');",
     replace: '',
     foundBy: { test: 'tests/unit/controller/fleet/fleet.test.ts' },
   },

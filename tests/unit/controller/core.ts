@@ -137,7 +137,7 @@ export async function withAgents(core: Core, names: readonly string[], image = '
           ...{ createdAt: now, updatedAt: now, createdBy: 'admin', createdById: ACCOUNT },
         }),
       );
-      return { mutations: [...rows, put('builds', build)], events: [], answer: undefined };
+      return { mutations: [...rows, put('builds', build)], events: [], result: undefined };
     },
   });
 }

@@ -22,10 +22,10 @@ interface Pair {
 }
 
 async function connect(t: { teardown(run: () => unknown): unknown }, changes: Parameters<typeof startRig>[0] = {}): Promise<Pair> {
-  const rig = await startRig({ queueBound: BOUND, ...changes });
+  const rig = await startRig({ outboundBound: BOUND, ...changes });
   t.teardown(() => rig.close());
   const identity1 = await rig.node(NODE);
-  const dialer = grpcDialer({ identity: () => identity1, clock: rig.clock, log: silentLog, queueBound: BOUND });
+  const dialer = grpcDialer({ identity: () => identity1, clock: rig.clock, log: silentLog, outboundBound: BOUND });
   t.teardown(() => dialer.close());
   const node = await dialer.dial(AbortSignal.timeout(15_000));
   const { link: controller } = await rig.nextArrival();

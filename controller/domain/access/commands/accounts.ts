@@ -19,7 +19,7 @@ export function createAccount(account: Pick<AccountRow, 'id' | 'user' | 'passwor
       const { user } = account;
       if (view.accountByUser(user) !== undefined) return unchanged(refused('CONFLICT', `The service account "${user}" already exists.`));
       const row: AccountRow = { ...account, active: true, version: 1, createdAt: now, updatedAt: now, lastLoginAt: null };
-      return { mutations: [put('accounts', row)], events: [eventOf('account.created', row)], answer: accepted(accountObject(row)) };
+      return { mutations: [put('accounts', row)], events: [eventOf('account.created', row)], result: accepted(accountObject(row)) };
     },
   };
 }
@@ -40,7 +40,7 @@ export function changeAccount(id: AccountId, change: Omit<ChangeAccount, 'space'
       if (ends && isLastAdmin(view, id)) return unchanged(LAST_ADMIN);
       const { description = before.description, active = before.active } = change;
       const row = { ...before, description, active, version: before.version + (ends ? 1 : 0), updatedAt: now };
-      return { mutations: [put('accounts', row)], events: [eventOf('account.updated', row)], answer: accepted(accountObject(row)) };
+      return { mutations: [put('accounts', row)], events: [eventOf('account.updated', row)], result: accepted(accountObject(row)) };
     },
   };
 }
@@ -53,7 +53,7 @@ export function setPassword(id: AccountId, passwordHash: string): Command<Outcom
       const before = view.get('accounts', id);
       if (before === undefined) return unchanged(NO_ACCOUNT);
       const row = { ...before, passwordHash, version: before.version + 1, updatedAt: now };
-      return { mutations: [put('accounts', row)], events: [eventOf('account.updated', row)], answer: accepted(undefined) };
+      return { mutations: [put('accounts', row)], events: [eventOf('account.updated', row)], result: accepted(undefined) };
     },
   };
 }
@@ -77,7 +77,7 @@ export function removeAccount(id: AccountId, by: AccountId): Command<Outcome<und
         { kind: 'remove', table: 'accounts', id },
       ];
       const events = [...bindings.map((binding) => bindingRemoved(view, binding)), eventOf('account.deleted', row)];
-      return { mutations, events, answer: accepted(undefined) };
+      return { mutations, events, result: accepted(undefined) };
     },
   };
 }

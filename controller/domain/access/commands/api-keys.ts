@@ -23,7 +23,7 @@ export function createApiKey(input: Omit<ApiKeyRow, 'createdAt' | 'lastUsedAt'>)
         return unchanged(refused('CONFLICT', `An account has at most ${MAX_KEYS} API keys. Delete unused keys first.`));
       }
       const row: ApiKeyRow = { ...input, lastUsedAt: null, createdAt: now };
-      return { mutations: [put('apiKeys', row)], events: [eventOf('api-key.created', row)], answer: accepted(apiKeyObject(row)) };
+      return { mutations: [put('apiKeys', row)], events: [eventOf('api-key.created', row)], result: accepted(apiKeyObject(row)) };
     },
   };
 }
@@ -42,7 +42,7 @@ export function removeApiKey(id: string): Command<Outcome<readonly string[]>> {
       return {
         mutations: gone.map((key): Mutation => ({ kind: 'remove', table: 'apiKeys', id: key.id })),
         events: gone.map((key) => eventOf('api-key.deleted', key)),
-        answer: accepted(gone.map((key) => key.id)),
+        result: accepted(gone.map((key) => key.id)),
       };
     },
   };
@@ -55,7 +55,7 @@ export function recordKeyUse(id: string, at: number): Command<undefined> {
     decide({ view }) {
       const row = view.get('apiKeys', id);
       if (row === undefined || (row.lastUsedAt ?? 0) >= at) return unchanged(undefined);
-      return { mutations: [put('apiKeys', { ...row, lastUsedAt: at })], events: [], answer: undefined };
+      return { mutations: [put('apiKeys', { ...row, lastUsedAt: at })], events: [], result: undefined };
     },
   };
 }

@@ -32,7 +32,7 @@ export function firstStart(input: FirstStart): Command<undefined> {
         const space = { id: input.spaceId, name: 'default', description: null, settings: {}, secretsVersion: 0, active: true };
         mutations.push(put('spaces', { ...space, createdAt: now, updatedAt: now, createdBy: 'raworc' }));
       }
-      return { mutations, events: [], answer: undefined };
+      return { mutations, events: [], result: undefined };
     },
   };
 }
@@ -43,7 +43,7 @@ export function recordLogin(id: AccountId): Command<undefined> {
     decide({ view, now }) {
       const row = view.get('accounts', id);
       if (row === undefined) return unchanged(undefined);
-      return { mutations: [put('accounts', { ...row, lastLoginAt: now })], events: [], answer: undefined };
+      return { mutations: [put('accounts', { ...row, lastLoginAt: now })], events: [], result: undefined };
     },
   };
 }
@@ -61,7 +61,7 @@ export function resetAdminPassword(passwordHash: string): Command<undefined> {
       return {
         mutations: [put('accounts', { ...row, passwordHash, version: row.version + 1, updatedAt: now })],
         events: [],
-        answer: undefined,
+        result: undefined,
       };
     },
   };

@@ -37,7 +37,7 @@ export function createBinding(input: NewBinding, request?: KnownRequest): Comman
       return {
         mutations: [put('bindings', row), ...remember(request, row.id, now)],
         events: [globalEvent('role-binding.created', { role_binding: binding })],
-        answer: accepted(binding),
+        result: accepted(binding),
       };
     },
   };
@@ -66,7 +66,7 @@ export function removeBinding(id: string): Command<Outcome<undefined>> {
       return {
         mutations: [{ kind: 'remove', table: 'bindings', id }],
         events: [bindingRemoved(view, row)],
-        answer: accepted(undefined),
+        result: accepted(undefined),
       };
     },
   };

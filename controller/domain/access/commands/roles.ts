@@ -31,7 +31,7 @@ export function createRole(
       return {
         mutations: [put('roles', row), ...remember(request, row.id, now)],
         events: [eventOf('role.created', row)],
-        answer: accepted(roleObject(row)),
+        result: accepted(roleObject(row)),
       };
     },
   };
@@ -50,7 +50,7 @@ export function removeRole(id: string): Command<Outcome<undefined>> {
       return {
         mutations: [...mutations, { kind: 'remove', table: 'roles', id }],
         events: [...bindings.map((binding) => bindingRemoved(view, binding)), eventOf('role.deleted', row)],
-        answer: accepted(undefined),
+        result: accepted(undefined),
       };
     },
   };

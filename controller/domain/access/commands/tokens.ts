@@ -8,7 +8,7 @@ import { put } from '../../engine/mutation.ts';
 export function revokeToken(id: string, expiresAt: number): Command<undefined> {
   return {
     name: 'revoke-token',
-    decide: () => ({ mutations: [put('revokedTokens', { id, expiresAt })], events: [], answer: undefined }),
+    decide: () => ({ mutations: [put('revokedTokens', { id, expiresAt })], events: [], result: undefined }),
   };
 }
 
@@ -24,7 +24,7 @@ export function endTokens(id: AccountId): Command<undefined> {
         events: [
           { type: 'account.updated', spaceId: null, sessionId: null, data: { account: { id, user: row.user, active: row.active } } },
         ],
-        answer: undefined,
+        result: undefined,
       };
     },
   };

@@ -22,7 +22,7 @@ export function changeAgent(id: AgentId, change: AgentChange): Command<Outcome<A
       if (agent === undefined) return unchanged(NO_AGENT);
       const row: AgentRow = { ...agent, ...change, updatedAt: now };
       const shown = agentObject(view, row);
-      return { mutations: [put('agents', row)], events: [agentChanged(row, shown)], answer: accepted(shown) };
+      return { mutations: [put('agents', row)], events: [agentChanged(row, shown)], result: accepted(shown) };
     },
   };
 }
@@ -40,7 +40,7 @@ export function removeAgent(id: AgentId): Command<Outcome<AgentRow>> {
       return {
         mutations: [{ kind: 'remove', table: 'agents', id }],
         events: [{ type: 'agent.deleted', spaceId: agent.spaceId, sessionId: null, data: { space, agent: { name, space } } }],
-        answer: accepted(agent),
+        result: accepted(agent),
       };
     },
   };

@@ -6,7 +6,7 @@ import type { AccountId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
 import { NO_SPACE } from '../../spaces/refusals.ts';
-import { closedSpace } from '../../spaces/space-admission.ts';
+import { refusedIfInactive } from '../../spaces/space-admission.ts';
 import { agentChanged } from '../agent-event.ts';
 import { agentObject } from '../agent-objects.ts';
 import type { AgentRow } from '../rows.ts';
@@ -33,8 +33,8 @@ export function createAgent({ by, build, ...input }: NewAgent, request?: KnownRe
       if (recalled !== undefined) return unchanged(recalled);
       const { spaceId } = build;
       if (view.get('spaces', spaceId) === undefined) return unchanged(NO_SPACE);
-      const closed = input.sourceRepo === null ? undefined : closedSpace(view, spaceId);
-      if (closed !== undefined) return unchanged(closed);
+      const inactive = input.sourceRepo === null ? undefined : refusedIfInactive(view, spaceId);
+      if (inactive !== undefined) return unchanged(inactive);
       if (view.agentByName(spaceId, input.name) !== undefined) {
         return unchanged(refused('CONFLICT', `The agent "${input.name}" already exists in this space.`));
       }
@@ -53,11 +53,11 @@ export function createAgent({ by, build, ...input }: NewAgent, request?: KnownRe
         createdById: by.accountId,
       };
       const shown = agentObject(view, row);
-      const { mutations, events, answer } =
+      const { mutations, events, result } =
         row.sourceRepo === null
-          ? { mutations: [put('agents', row)], events: [agentChanged(row, shown)], answer: shown }
+          ? { mutations: [put('agents', row)], events: [agentChanged(row, shown)], result: shown }
           : activated(view, row, build, now);
-      return { mutations: [...mutations, ...remember(request, row.id, now)], events, answer: accepted(answer) };
+      return { mutations: [...mutations, ...remember(request, row.id, now)], events, result: accepted(result) };
     },
   };
 }

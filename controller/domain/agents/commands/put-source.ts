@@ -42,7 +42,7 @@ export function putSource(agentId: AgentId, source: CheckedSource): Command<Outc
         purpose: agent.purpose ?? source.purpose,
         updatedAt: now,
       };
-      return { mutations: [put('agents', row)], events: [], answer: accepted(sourceObject(view, row)) };
+      return { mutations: [put('agents', row)], events: [], result: accepted(sourceObject(view, row)) };
     },
   };
 }

@@ -10,7 +10,7 @@ function becomes<Answer>(view: View, build: BuildRow, answer: Answer): Decision<
   return {
     mutations: [put('builds', build)],
     events: [{ type: 'build.state', spaceId: build.spaceId, sessionId: null, data: { space: shown.space, build: shown } }],
-    answer,
+    result: answer,
   };
 }
 

@@ -11,7 +11,7 @@ import { put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
 import type { RowView, View } from '../../engine/view.ts';
 import type { NewEvent } from '../../events/events.ts';
-import { closedSpace } from '../../spaces/space-admission.ts';
+import { refusedIfInactive } from '../../spaces/space-admission.ts';
 import { buildObject } from '../build-object.ts';
 import { imageName } from '../image-name.ts';
 import type { BuildRow, BuiltAgent, UnfetchedAgent } from '../rows.ts';
@@ -93,15 +93,15 @@ export function createBuild(input: NewBuild, force: boolean, request?: KnownRequ
         return row && buildObject(view, row);
       });
       if (recalled !== undefined) return unchanged(recalled);
-      const closed = closedSpace(view, input.spaceId);
-      if (closed !== undefined) return unchanged(closed);
+      const inactive = refusedIfInactive(view, input.spaceId);
+      if (inactive !== undefined) return unchanged(inactive);
       const content = contentOf(view.agentsIn(input.spaceId));
       const there = force ? undefined : current(view, input, content);
       const build = there ?? queue(view, input, content, now);
       return {
         mutations: [...(there === undefined ? [put('builds', build)] : []), ...remember(request, build.id, now)],
         events: there === undefined ? [queued(view, build)] : [],
-        answer: accepted(buildObject(view, build)),
+        result: accepted(buildObject(view, build)),
       };
     },
   };
@@ -119,7 +119,7 @@ export function activated(view: View, agent: AgentRow, input: NewBuild, now: num
   return {
     mutations: [put('agents', active), put('builds', build)],
     events: [agentChanged(active, shown), queued(view, build)],
-    answer: shown,
+    result: shown,
   };
 }
 
@@ -134,10 +134,10 @@ export function deployAgent(agentId: AgentId, input: NewBuild): Command<Outcome<
       if (agent.sourceDigest === null && agent.sourceRepo === null) {
         return unchanged(refused('CONFLICT', `The agent "${agent.name}" has no source. Upload one with PUT …/source, then deploy it.`));
       }
-      const closed = closedSpace(view, input.spaceId);
-      if (closed !== undefined) return unchanged(closed);
+      const inactive = refusedIfInactive(view, input.spaceId);
+      if (inactive !== undefined) return unchanged(inactive);
       const decision = activated(view, agent, input, now);
-      return { ...decision, answer: accepted(decision.answer) };
+      return { ...decision, result: accepted(decision.result) };
     },
   };
 }

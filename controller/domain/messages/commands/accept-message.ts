@@ -32,13 +32,13 @@ export function acceptMessage({ from, generation, sessionId, messageId, settled 
       const queued = view.get('queue', messageId);
       if (checkReporter(session, from, generation) !== 'yes' || session === undefined) return unchanged(false);
       if (queued === undefined || queued.sessionId !== sessionId) return unchanged(false);
-      if (settled) return { ...answerLost(view, session, queued, now), answer: true };
-      return { ...markAccepted(view, session, session, [queued], now), answer: queued.acceptedAt === null };
+      if (settled) return { ...settleLost(view, session, queued, now), result: true };
+      return { ...markAccepted(view, session, session, [queued], now), result: queued.acceptedAt === null };
     },
   };
 }
 
-function answerLost(view: RowView & MessageView, session: SessionRow, queued: QueueRow, now: number): Changes {
+function settleLost(view: RowView & MessageView, session: SessionRow, queued: QueueRow, now: number): Changes {
   // Answer it only in its turn: an earlier message can still be running.
   const lost = withAnswerLost(queued);
   const all = answerRefused(view, { session, mutations: [put('queue', lost)], events: [] }, frontWith(view, session, lost), now);

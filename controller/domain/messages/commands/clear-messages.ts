@@ -29,7 +29,7 @@ export function clearMessages(id: SessionId, begunAtSeq?: number): Command<Outco
       return {
         mutations: [...(after === row ? [] : [{ kind: 'empty-queue', sessionId: id } as const, put('sessions', after)]), ...mutations],
         events: [...(done ? [cleared] : []), ...stateEvents(view, row, after)],
-        answer: accepted(done ? undefined : upToSeq),
+        result: accepted(done ? undefined : upToSeq),
       };
     },
   };

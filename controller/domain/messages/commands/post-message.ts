@@ -86,7 +86,7 @@ export function postMessage(input: NewMessage): Command<Outcome<MessageObject>> 
       return {
         mutations: [...result.mutations, put('sessions', result.session)],
         events: [...result.events, ...stateEvents(view, session, result.session), ...loweredEvents(view, session, result.session)],
-        answer: accepted(messageObject(row)),
+        result: accepted(messageObject(row)),
       };
     },
   };

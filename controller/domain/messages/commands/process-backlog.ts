@@ -24,7 +24,7 @@ export function processBacklog(id: SessionId): Command<boolean> {
       const session = view.get('sessions', id);
       if (session === undefined || session.desired === 'deleted') {
         const forgotten = forgetSome(view, id, session?.lastSeq ?? Number.MAX_SAFE_INTEGER);
-        return { mutations: [...forgotten.mutations, ...(forgotten.done ? [done] : [])], events: [], answer: !forgotten.done };
+        return { mutations: [...forgotten.mutations, ...(forgotten.done ? [done] : [])], events: [], result: !forgotten.done };
       }
       const changes = answered(view, session, row, now);
       const more = changes.mutations.some((mutation) => mutation.kind === 'put' && mutation.table === 'backlog');
@@ -35,7 +35,7 @@ export function processBacklog(id: SessionId): Command<boolean> {
           ...(more ? [] : [done]),
         ],
         events: [...changes.events, ...stateEvents(view, session, changes.session)],
-        answer: more,
+        result: more,
       };
     },
   };

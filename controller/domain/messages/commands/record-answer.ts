@@ -7,7 +7,7 @@ import type { SessionRow } from '../../sessions/rows.ts';
 import { stateEvents } from '../../sessions/session-change.ts';
 import { type AnswerChanges, type AnswerContent, answer, answerId, answerRefused, withAnswerLost } from '../answers.ts';
 import { trimHistory } from '../history.ts';
-import { ANSWERED_AT_ONCE, QUEUE_BOUND } from '../queue.ts';
+import { ANSWERED_AT_ONCE, MAX_QUEUED } from '../queue.ts';
 import type { QueueRow } from '../rows.ts';
 import type { MessageView } from '../view.ts';
 
@@ -29,13 +29,13 @@ export interface GivenAnswer {
  * message already has an answer, was cleared, or its session is deleted. These three settle the
  * message. `refused`: the sender lacks the reporter to answer; nothing is acknowledged.
  */
-export type Verdict = 'committed' | 'duplicate' | 'unwanted' | 'refused';
+export type AnswerResult = 'committed' | 'duplicate' | 'unwanted' | 'refused';
 
 /** The largest reply that is stored. A larger one is replaced by an error_response. */
 export const MAX_REPLY_BYTES = 1024 * 1024;
 
 /** Stores the only answer to a user message: the first commit wins. */
-export function recordAnswer(given: GivenAnswer): Command<Verdict> {
+export function recordAnswer(given: GivenAnswer): Command<AnswerResult> {
   return {
     name: 'record-answer',
     bytes: 2 * Math.min(Buffer.byteLength(given.content), MAX_REPLY_BYTES),
@@ -49,7 +49,7 @@ export function recordAnswer(given: GivenAnswer): Command<Verdict> {
         const message = view.get('messages', given.messageId);
         return unchanged(message?.sessionId === session.id && message.role === 'user' ? 'duplicate' : 'unwanted');
       }
-      const begun = answerLost(view, session, queued, now);
+      const begun = answerLostBefore(view, session, queued, now);
       const answered = answer(view, begun.changes, queued, answerId(queued.id), contentOf(given), now);
       const all = answerRefused(
         view,
@@ -60,7 +60,7 @@ export function recordAnswer(given: GivenAnswer): Command<Verdict> {
       return {
         mutations: [...trimHistory(view, session.id, 0, fleet.sizes.history), ...all.mutations, put('sessions', all.session)],
         events: [...all.events, ...stateEvents(view, session, all.session)],
-        answer: 'committed',
+        result: 'committed',
       };
     },
   };
@@ -71,7 +71,7 @@ export function recordAnswer(given: GivenAnswer): Command<Verdict> {
  * the restore that wait while a later one is answered were answered before it. They get an
  * error_response first.
  */
-function answerLost(
+function answerLostBefore(
   view: RowView & MessageView,
   session: SessionRow,
   answered: QueueRow,
@@ -84,7 +84,7 @@ function answerLost(
     const next = first.find(({ id }) => id !== answered.id);
     return { changes, front: next?.refusal == null ? [] : view.queued(session.id, ANSWERED_AT_ONCE + 2) };
   }
-  const queue = view.queued(session.id, QUEUE_BOUND.messages);
+  const queue = view.queued(session.id, MAX_QUEUED.messages);
   const isLost = ({ seq }: QueueRow) => seq < answered.seq && seq <= session.epochSeq;
   for (const lost of queue.filter(isLost)) {
     const told = lost.refusal === null ? withAnswerLost(lost) : lost;

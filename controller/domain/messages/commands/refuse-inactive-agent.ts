@@ -26,7 +26,7 @@ export function refuseInactive(id: MessageId): Command<boolean> {
       return {
         mutations: [...result.mutations, ...(result.session === session ? [] : [put('sessions', result.session)])],
         events: [...result.events, ...stateEvents(view, session, result.session)],
-        answer: true,
+        result: true,
       };
     },
   };

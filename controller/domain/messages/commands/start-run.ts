@@ -40,7 +40,7 @@ export function startRun(started: StartedRun): Command<boolean> {
             data: { space, run_id: runId, message_id: messageId, agent },
           },
         ],
-        answer: true,
+        result: true,
       };
     },
   };

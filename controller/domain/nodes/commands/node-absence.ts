@@ -31,7 +31,7 @@ export function nodeUnreachable(id: NodeId, seen: boolean): Command<undefined> {
       const row = view.get('nodes', id);
       if (row === undefined || row.unreachableSince !== null) return unchanged(undefined);
       const after = { ...row, lastSeenAt: seen ? now : row.lastSeenAt, unreachableSince: now };
-      return { mutations: [put('nodes', after)], events: [nodeEvent('node.unreachable', row)], answer: undefined };
+      return { mutations: [put('nodes', after)], events: [nodeEvent('node.unreachable', row)], result: undefined };
     },
   };
 }
@@ -45,7 +45,7 @@ export function excuseNodes(gapMs: number): Command<undefined> {
       const mutations = away.map((row) =>
         put('nodes', { ...row, unreachableSince: Math.min(now, (row.unreachableSince ?? now) + Math.max(0, gapMs)) }),
       );
-      return { mutations, events: [], answer: undefined };
+      return { mutations, events: [], result: undefined };
     },
   };
 }
@@ -67,7 +67,7 @@ export function loseNode(id: NodeId, isConnected: (id: NodeId) => boolean, by: s
       }
       if (row.lostAt !== null) return unchanged(accepted(false));
       const after = { ...row, unreachableSince: row.unreachableSince ?? now, lostAt: now };
-      return { mutations: [put('nodes', after)], events: [nodeEvent('node.lost', row, { by })], answer: accepted(true) };
+      return { mutations: [put('nodes', after)], events: [nodeEvent('node.lost', row, { by })], result: accepted(true) };
     },
   };
 }
@@ -93,7 +93,7 @@ export function failLostSessions(id: NodeId): Command<boolean> {
         events.push(...changes.events);
         done += 1;
       }
-      return { mutations, events, answer: done < sessions.length || sessions.length === SESSIONS_AT_ONCE };
+      return { mutations, events, result: done < sessions.length || sessions.length === SESSIONS_AT_ONCE };
     },
   };
 }

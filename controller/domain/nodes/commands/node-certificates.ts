@@ -31,7 +31,7 @@ export function renewCertificate(id: NodeId, keyHash: string): Command<Renewal> 
       if (row === undefined || fault !== undefined) return unchanged({ ok: false, fault: fault ?? 'unknown-node' });
       if (row.keyHash !== null) return unchanged({ ok: true, node: row });
       const node = { ...row, keyHash };
-      return { mutations: [put('nodes', node)], events: [], answer: { ok: true, node } };
+      return { mutations: [put('nodes', node)], events: [], result: { ok: true, node } };
     },
   };
 }
@@ -63,7 +63,7 @@ export function raiseNodeAlarm(id: NodeId, alarm: Alarm): Command<undefined> {
     name: 'raise-node-alarm',
     decide({ view }) {
       const { name } = view.get('nodes', id) ?? { name: id };
-      return { mutations: [], events: [nodeEvent('node.alarm', { id, name }, { alarm })], answer: undefined };
+      return { mutations: [], events: [nodeEvent('node.alarm', { id, name }, { alarm })], result: undefined };
     },
   };
 }

@@ -75,7 +75,7 @@ export function joinNode(input: JoiningNode): Command<Outcome<NodeRow>> {
       return {
         mutations: [put('nodes', row), put('nodeTokens', { ...token, usedAt: now, usedBy: row.id, usedKey: input.keyHash })],
         events: [nodeEvent('node.joined', row)],
-        answer: accepted(row),
+        result: accepted(row),
       };
     },
   };
@@ -103,7 +103,7 @@ export function nodeConnected(id: NodeId, { hostname, keyHash, ...greeting }: Gr
           put('nodes', { ...row, ...greeting, keyHash: keyHash ?? row.keyHash, lastSeenAt: now, unreachableSince: null, lostAt: null }),
         ],
         events: [...(known === undefined ? [nodeEvent('node.joined', row)] : []), nodeEvent('node.ready', row)],
-        answer: undefined,
+        result: undefined,
       };
     },
   };
@@ -125,7 +125,7 @@ export function sessionsMissing(id: NodeId, sessions: readonly SessionId[]): Com
       return {
         mutations: changes.flatMap(({ mutations }) => mutations),
         events: changes.flatMap(({ events }) => events),
-        answer: undefined,
+        result: undefined,
       };
     },
   };
@@ -166,7 +166,7 @@ export function createNodeToken(input: NewToken): Command<Outcome<{ expiresAt: n
         createdBy: input.user,
         createdAt: now,
       };
-      return { mutations: [put('nodeTokens', row)], events: [], answer: accepted({ expiresAt }) };
+      return { mutations: [put('nodeTokens', row)], events: [], result: accepted({ expiresAt }) };
     },
   };
 }

@@ -109,7 +109,7 @@ export function adoptOrphan({ orphan, ...input }: Adoption): Command<Outcome<Ses
       return {
         mutations: [put('sessions', row)],
         events: [{ type: 'session.created', spaceId: row.spaceId, sessionId, data: { space: session.space, session, adopted: true } }],
-        answer: accepted(session),
+        result: accepted(session),
       };
     },
   };
@@ -127,7 +127,7 @@ export function removeOrphan({ sessionId, nodeId, generation }: Orphan): Command
         return unchanged(refused('CONFLICT', 'Another node is removing a session with that id. Retry when it is done.'));
       const upToGeneration = Math.max(generation + 1, tombstone?.upToGeneration ?? 0);
       const row = { id: sessionId, nodeId, upToGeneration, createdAt: now };
-      return { mutations: [put('tombstones', row)], events: [], answer: accepted(undefined) };
+      return { mutations: [put('tombstones', row)], events: [], result: accepted(undefined) };
     },
   };
 }

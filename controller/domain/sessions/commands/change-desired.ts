@@ -54,7 +54,7 @@ export function changeDesired(id: SessionId, request: DesiredChange, graceMs: nu
           if (refusal !== undefined) return unchanged(refusal);
           const after = desiring(next, BECOMES[request], graceMs, now);
           const { mutations, events } = sessionBecomes(view, row, after);
-          return { mutations, events: [...events, ...loweredEvents(view, row, after)], answer: accepted(sessionObject(view, after)) };
+          return { mutations, events: [...events, ...loweredEvents(view, row, after)], result: accepted(sessionObject(view, after)) };
         }
       }
     },

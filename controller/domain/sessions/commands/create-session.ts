@@ -55,7 +55,7 @@ export function createSession(input: NewSession): Command<Outcome<SessionObject>
       return {
         mutations: [put('sessions', row), ...remember(input.request, row.id, now)],
         events: [{ type: 'session.created', spaceId: row.spaceId, sessionId: row.id, data: { space: space.name, session } }],
-        answer: accepted(session),
+        result: accepted(session),
       };
     },
   };

@@ -43,9 +43,9 @@ export function expireSession(id: SessionId, graceMs: number): Command<Expiry | 
       if (row === undefined || row.desired === 'deleted') return unchanged(undefined);
       const due = nextExpiry(row, isWaiting(view, row), ages);
       if (due === undefined || due.leftMs > 0) return unchanged(undefined);
-      if (due.expiry === 'delete') return { ...removalOf(view, row, 'its time to live is over', now), answer: due.expiry };
+      if (due.expiry === 'delete') return { ...removalOf(view, row, 'its time to live is over', now), result: due.expiry };
       const after = desiring(row, due.expiry === 'pause' ? 'paused' : 'suspended', graceMs, now);
-      return { ...sessionBecomes(view, row, after), answer: due.expiry };
+      return { ...sessionBecomes(view, row, after), result: due.expiry };
     },
   };
 }

@@ -12,7 +12,7 @@ export function finishRemoval(nodeId: NodeId, sessionId: SessionId, upToGenerati
       const mutations: Mutation[] = [{ kind: 'remove', table: 'tombstones', id: sessionId }];
       const row = view.get('sessions', sessionId);
       if (row?.desired === 'deleted') mutations.push(put('sessions', { ...row, phase: 'none', containerId: null, volume: null }));
-      return { mutations, events: [], answer: undefined };
+      return { mutations, events: [], result: undefined };
     },
   };
 }

@@ -24,7 +24,7 @@ export function recordDiskState({ from, sessionId, generation, full, limitBytes 
       return {
         mutations: [],
         events: [{ type: full ? 'session.disk_full' : 'session.disk_room', spaceId: session.spaceId, sessionId, data }],
-        answer: true,
+        result: true,
       };
     },
   };

@@ -82,7 +82,7 @@ export function recordReport(report: Report): Command<ReportResult> {
       const check = checkReporter(session, report.from, report.generation);
       if (check !== 'yes' || session === undefined) return unchanged(check);
       const since = sinceBackup(session, report);
-      if (since !== undefined) return { ...sessionBecomes(view, session, desiring(session, since, 0, now)), answer: 'caught-up' as const };
+      if (since !== undefined) return { ...sessionBecomes(view, session, desiring(session, since, 0, now)), result: 'caught-up' as const };
       if (report.generation !== session.generation || !isLater(report.order, session.observedOrder)) return unchanged('old' as const);
 
       const observed: SessionRow = {
@@ -100,10 +100,10 @@ export function recordReport(report: Report): Command<ReportResult> {
       };
       if (report.phase === 'failed' && session.desired !== 'failed') {
         const reason = report.reason || 'its node gave no reason';
-        return { ...failing(view, session, observed, { reason, answer: 'session_failed' }, now), answer: check };
+        return { ...failing(view, session, observed, { reason, answer: 'session_failed' }, now), result: check };
       }
       if (report.phase === 'suspended' && session.desired === 'paused')
-        return { ...memoryLost(view, session, observed, now), answer: check };
+        return { ...memoryLost(view, session, observed, now), result: check };
       const isHeld = report.phase === 'running' || report.phase === 'suspended';
       const { acceptedSeq } = report;
       if (isHeld && acceptedSeq > Math.max(session.lastSeq, now + LEAP_MS)) return unchanged('old' as const);
@@ -111,7 +111,7 @@ export function recordReport(report: Report): Command<ReportResult> {
         // The guest has messages with numbers that this store never assigned. Continue above them,
         // and have each waiting message acknowledged individually.
         const numbered = { ...observed, lastSeq: acceptedSeq, epochSeq: acceptedSeq };
-        return { ...markAccepted(view, session, numbered, [], now), answer: check };
+        return { ...markAccepted(view, session, numbered, [], now), result: check };
       }
       // More than is ever in flight. Messages beyond it are sent again and acknowledged
       // individually.
@@ -120,7 +120,7 @@ export function recordReport(report: Report): Command<ReportResult> {
         : [];
       const accepting = (row: SessionRow) => markAccepted(view, session, row, held, now);
       const changes = hasRestarted(session, lifeIn(report)) ? withRestartNote(view, observed, now, accepting) : accepting(observed);
-      return { ...changes, answer: check };
+      return { ...changes, result: check };
     },
   };
 }

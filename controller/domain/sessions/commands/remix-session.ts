@@ -8,7 +8,7 @@ import { type Mutation, put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
 import type { RowView } from '../../engine/view.ts';
 import type { NewEvent } from '../../events/events.ts';
-import { QUEUE_BOUND } from '../../messages/queue.ts';
+import { MAX_QUEUED } from '../../messages/queue.ts';
 import type { MessageView } from '../../messages/view.ts';
 import { NO_SPACE } from '../../spaces/refusals.ts';
 import { refusedBySpace } from '../../spaces/space-admission.ts';
@@ -96,7 +96,7 @@ export function remixSession(remix: Remix): Command<Outcome<SessionObject>> {
           remixed(view, remix, parent),
           { type: 'session.created', spaceId: row.spaceId, sessionId: row.id, data: { space: space.name, session } },
         ],
-        answer: accepted(session),
+        result: accepted(session),
       };
     },
   };
@@ -124,7 +124,7 @@ const tooLarge = (bytes: number, most: number) =>
 
 /** Selects the parent's newest answered messages, within the bounds. */
 function historyOf(view: MessageView, from: SessionId, to: SessionId): { readonly mutations: readonly Mutation[]; readonly bytes: number } {
-  const waiting = new Set(view.queued(from, QUEUE_BOUND.messages).map(({ id }) => id));
+  const waiting = new Set(view.queued(from, MAX_QUEUED.messages).map(({ id }) => id));
   let bytes = 0;
   let fromSeq: number | undefined;
   for (const { id, seq, bytes: size } of view.messageSizes(from, Number.MAX_SAFE_INTEGER, MAX_COPIED_MESSAGES)) {

@@ -20,7 +20,7 @@ export function removeSession(id: SessionId, reason: string): Command<Outcome<un
     decide({ view, now }) {
       const row = view.get('sessions', id);
       if (row === undefined || row.desired === 'deleted') return unchanged(NO_SESSION);
-      return { ...removalOf(view, row, reason, now), answer: accepted(undefined) };
+      return { ...removalOf(view, row, reason, now), result: accepted(undefined) };
     },
   };
 }

@@ -25,7 +25,7 @@ export function updateSession(id: SessionId, update: UpdateSession): Command<Out
       return {
         mutations: [put('sessions', after)],
         events: [{ type: 'session.updated', spaceId: row.spaceId, sessionId: id, data: { space: session.space, session } }],
-        answer: accepted(session),
+        result: accepted(session),
       };
     },
   };

@@ -44,7 +44,7 @@ export function createSecret({ value, user, ...input }: NewSecret): Command<Outc
       const full = tooMuch(there, input.keyName, value.bytes);
       if (full !== undefined) return unchanged(full);
       const row: SecretRow = { ...input, ...value.seal(input), createdAt: now, updatedAt: now, createdBy: user };
-      return { ...changed(space, [put('secrets', row)]), answer: accepted(secretObject(space.name, row)) };
+      return { ...changed(space, [put('secrets', row)]), result: accepted(secretObject(space.name, row)) };
     },
   };
 }
@@ -66,8 +66,8 @@ export function changeSecret(id: string, { value, ...change }: SecretChange): Co
       if (full !== undefined) return unchanged(full);
       const row: SecretRow = { ...before, ...change, ...value?.seal(before), updatedAt: now };
       const shown = secretObject(space.name, row);
-      if (value === undefined) return { mutations: [put('secrets', row)], events: [], answer: accepted(shown) };
-      return { ...changed(space, [put('secrets', row)]), answer: accepted(shown) };
+      if (value === undefined) return { mutations: [put('secrets', row)], events: [], result: accepted(shown) };
+      return { ...changed(space, [put('secrets', row)]), result: accepted(shown) };
     },
   };
 }
@@ -79,7 +79,7 @@ export function removeSecret(id: string): Command<Outcome<undefined>> {
       const row = view.get('secrets', id);
       const space = row === undefined ? undefined : view.get('spaces', row.spaceId);
       if (row === undefined || space === undefined) return unchanged(NO_SECRET);
-      return { ...changed(space, [{ kind: 'remove', table: 'secrets', id }]), answer: accepted(undefined) };
+      return { ...changed(space, [{ kind: 'remove', table: 'secrets', id }]), result: accepted(undefined) };
     },
   };
 }
@@ -97,7 +97,7 @@ export function resealSecrets(
     name: 'reseal-secrets',
     decide({ view }) {
       const rows = view.secretsNotUnder(keyId, limit);
-      return { mutations: rows.map((row, at) => put('secrets', { ...row, ...reseal(row, at) })), events: [], answer: rows.length };
+      return { mutations: rows.map((row, at) => put('secrets', { ...row, ...reseal(row, at) })), events: [], result: rows.length };
     },
   };
 }

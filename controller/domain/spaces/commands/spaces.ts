@@ -31,7 +31,7 @@ export function createSpace(
       return {
         mutations: [put('spaces', row), ...remember(request, row.id, now)],
         events: [spaceEvent('space.created', row)],
-        answer: accepted(spaceObject(row)),
+        result: accepted(spaceObject(row)),
       };
     },
   };
@@ -53,7 +53,7 @@ export function changeSpace(id: SpaceId, change: Omit<ChangeSpace, 'name'>, canS
         : BOUNDS.find((name) => change.settings && !same(before.settings[name], change.settings[name]));
       if (bound !== undefined) return unchanged(refused('FORBIDDEN', boundUnchanged(bound, before.settings[bound])));
       const row: SpaceRow = { ...before, ...change, updatedAt: now };
-      return { mutations: [put('spaces', row)], events: [spaceEvent('space.updated', row)], answer: accepted(spaceObject(row)) };
+      return { mutations: [put('spaces', row)], events: [spaceEvent('space.updated', row)], result: accepted(spaceObject(row)) };
     },
   };
 }
@@ -96,7 +96,7 @@ export function removeSpace(id: SpaceId): Command<Outcome<undefined>> {
         ['spaces', [row]],
       ];
       const mutations = those.flatMap(([table, rows]) => rows.map((one): Mutation => ({ kind: 'remove', table, id: one.id })));
-      return { mutations, events: [spaceEvent('space.deleted', row)], answer: accepted(undefined) };
+      return { mutations, events: [spaceEvent('space.deleted', row)], result: accepted(undefined) };
     },
   };
 }

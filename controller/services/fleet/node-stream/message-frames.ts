@@ -50,10 +50,10 @@ function answer(stream: Inbound, value: Answer__Output): void {
   const answer = decodeAnswer(nodeId, value);
   if (answer === undefined) return stream.reject('the node sent an answer without an outcome');
   const { sessionId, messageId } = answer;
-  flow.decide(shared.applier.apply(recordAnswer(answer)), (verdict) => {
-    if (verdict === 'refused') return refuseFrame(stream, sessionId, 'answer');
-    if (verdict !== 'committed') {
-      limits.log('info', 'answer.dropped', { session: sessionId, message: messageId, verdict });
+  flow.decide(shared.applier.apply(recordAnswer(answer)), (result) => {
+    if (result === 'refused') return refuseFrame(stream, sessionId, 'answer');
+    if (result !== 'committed') {
+      limits.log('info', 'answer.dropped', { session: sessionId, message: messageId, verdict: result });
       limits.chargeWaste('answer');
     }
     stream.send({ kind: 'settled', value: { sessionId, messageId, upToSeq: 0 } });

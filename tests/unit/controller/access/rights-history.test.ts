@@ -41,7 +41,7 @@ interface Watched {
 async function adopted(world: RbacWorld, account: ModelAccount, space: Space, name: string): Promise<SessionId> {
   const row = sessionRow({ id: randomUUID() as SessionId, name, space, owner: { ...account } });
   const event = { type: 'session.created', spaceId: space.id, sessionId: row.id, data: { space: space.name } } as const;
-  const decide = () => ({ mutations: [put('sessions', row)], events: [event], answer: undefined });
+  const decide = () => ({ mutations: [put('sessions', row)], events: [event], result: undefined });
   await world.applier.apply({ name: 'test-session', decide });
   return row.id;
 }

@@ -29,7 +29,7 @@ t.test(
     const keep = (...rows: BuildRow[]) =>
       core.applier.apply({
         name: 'keep-builds',
-        decide: () => ({ mutations: rows.map((row) => put('builds', row)), events: [], answer: undefined }),
+        decide: () => ({ mutations: rows.map((row) => put('builds', row)), events: [], result: undefined }),
       });
 
     const pinned = 'pinned-session' as SessionId;
@@ -40,7 +40,7 @@ t.test(
       decide({ view }) {
         const row = view.get('sessions', pinned);
         if (row === undefined) throw new Error('the session is not there');
-        return { mutations: [put('sessions', { ...row, buildId: 'pinned' as BuildId })], events: [], answer: undefined };
+        return { mutations: [put('sessions', { ...row, buildId: 'pinned' as BuildId })], events: [], result: undefined };
       },
     });
     await keep(build('passed', 2, 'b'), build('failed', 3, 'c', 'failed'), build('newest', 4, 'd'), build('open', 5, 'e', 'pending'));

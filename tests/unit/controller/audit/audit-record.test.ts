@@ -71,7 +71,7 @@ t.test('what changes nothing, is refused, or fails has no record; a record that 
   const row = core.session(S);
   const broken = {
     name: 'broken',
-    decide: () => ({ mutations: [put('sessions', { ...row, name: 'x' })], events: [], answer: { ok: true, value: 1 } }),
+    decide: () => ({ mutations: [put('sessions', { ...row, name: 'x' })], events: [], result: { ok: true, value: 1 } }),
   } as const;
   const unkept = attribution({ thing: { kind: Symbol() as never, ref: null, space: null } });
   await t.rejects(core.applier.submit(broken as never, { ...caller, attribution: unkept }));

@@ -64,11 +64,11 @@ async function rig(t: Test, bounds = BUILD_BOUNDS) {
   const queue = (...rows: BuildRow[]) =>
     core.applier.apply({
       name: 'queue',
-      decide: () => ({ mutations: rows.map((row) => put('builds', row)), events: [], answer: undefined }),
+      decide: () => ({ mutations: rows.map((row) => put('builds', row)), events: [], result: undefined }),
     });
   const settle = async () => {
     for (let i = 0; i < 6; i += 1)
-      await core.applier.apply({ name: 'after', decide: () => ({ mutations: [], events: [], answer: undefined }) });
+      await core.applier.apply({ name: 'after', decide: () => ({ mutations: [], events: [], result: undefined }) });
   };
   const live = async (id: NodeId) => {
     const fake = connect(id);

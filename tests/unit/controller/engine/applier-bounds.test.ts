@@ -2,7 +2,7 @@
 import t from 'tap';
 import { type Command, unchanged } from '../../../../controller/domain/engine/command.ts';
 import { accepted, type Outcome } from '../../../../controller/domain/engine/outcome.ts';
-import { BATCH_BOUND, QUEUE_BOUND } from '../../../../controller/services/engine/command-queue.ts';
+import { BATCH_BOUND, MAX_PENDING } from '../../../../controller/services/engine/command-queue.ts';
 import type { Log } from '../../../../seams/log.ts';
 import { prometheusMetrics } from '../../../../seams/prometheus.ts';
 import { systemClock } from '../../../../seams/system.ts';
@@ -77,18 +77,18 @@ t.test('client commands are refused when too many wait, or too much; those of no
   const metrics = prometheusMetrics({ processMetrics: false });
   const core = await openCore({ metrics });
   t.teardown(core.close);
-  const many = Array.from({ length: QUEUE_BOUND.commands }, () => core.applier.submit(command()));
+  const many = Array.from({ length: MAX_PENDING.commands }, () => core.applier.submit(command()));
   t.match(await core.applier.submit(command()), { refusal: { code: 'RATE_LIMITED', message: /10000 requests are waiting/ } });
   const taken = core.applier.apply(command());
   t.match(await metrics.text(), /raworc_command_queue_commands 10001\n/);
   await Promise.all([...many, taken]);
 
-  const large = Array.from({ length: 8 }, () => core.applier.submit(command({ bytes: QUEUE_BOUND.bytes / 8 - 2048 })));
+  const large = Array.from({ length: 8 }, () => core.applier.submit(command({ bytes: MAX_PENDING.bytes / 8 - 2048 })));
   t.match(await core.applier.submit(command({ bytes: MIB })), {
     refusal: { code: 'RATE_LIMITED', message: /64 MiB of requests are waiting/ },
   });
   await Promise.all(large);
-  t.match(await core.applier.submit(command({ bytes: 2 * QUEUE_BOUND.bytes })), { ok: true }, 'one may be larger when nothing else waits');
+  t.match(await core.applier.submit(command({ bytes: 2 * MAX_PENDING.bytes })), { ok: true }, 'one may be larger when nothing else waits');
   const text = await metrics.text();
   t.match(text, /raworc_commands_refused_total\{bound="commands"\} 1\n/);
   t.match(text, /raworc_commands_refused_total\{bound="bytes"\} 1\n/);

@@ -45,6 +45,6 @@ t.test('lists filter by what is visible, space, state and metadata, in a total o
     put('queue', { id: 'm' as MessageId, ...held }),
     set('b', { phase: 'running' }),
   ];
-  await core.applier.apply({ name: 'set', decide: () => ({ mutations, events: [], answer: undefined }) });
+  await core.applier.apply({ name: 'set', decide: () => ({ mutations, events: [], result: undefined }) });
   t.same(await lists.countSessions(), { init: 1, idle: 1, busy: 1, paused: 0, suspended: 0, error: 0 });
 });

@@ -46,7 +46,7 @@ async function world(rules = '{}') {
 }
 
 const apply = (applier: Applier, ...mutations: Mutation[]) =>
-  applier.apply({ name: 'test', decide: () => ({ mutations, events: [], answer: undefined }) });
+  applier.apply({ name: 'test', decide: () => ({ mutations, events: [], result: undefined }) });
 
 /** A node that has joined, with room for as many usual sessions. */
 async function joinsWithRoom({ core, applier }: { core: Core; applier: Applier }, id: NodeId, sessions: number) {

@@ -31,7 +31,7 @@ t.test('hello and inventory are answered by a welcome and the full set; then cha
     { setId: set.setId, number: 1, assignments: [], tombstones: [{ sessionId: S, upToGeneration: 2 }] },
   ]);
   fake.say({ kind: 'removed', value: { sessionId: S, upToGeneration: 2 } });
-  await core.applier.apply({ name: 'after', decide: () => ({ mutations: [], events: [], answer: undefined }) });
+  await core.applier.apply({ name: 'after', decide: () => ({ mutations: [], events: [], result: undefined }) });
   t.same(core.store.view.tombstonesOf(nodeOf(core)), []);
 });
 
@@ -76,12 +76,12 @@ t.test('a message behind one whose agent rests goes out once that one is refused
     decide({ view }) {
       const agent = view.agentByName(SPACE, 'resting');
       if (agent === undefined) throw new Error('there is no agent');
-      return { mutations: [put('agents', { ...agent, wanted: 'inactive' })], events: [], answer: undefined };
+      return { mutations: [put('agents', { ...agent, wanted: 'inactive' })], events: [], result: undefined };
     },
   });
   fake.say(running());
   for (let turn = 0; turn < 10; turn += 1)
-    await core.applier.apply({ name: 'turn', decide: () => ({ mutations: [], events: [], answer: undefined }) });
+    await core.applier.apply({ name: 'turn', decide: () => ({ mutations: [], events: [], result: undefined }) });
   t.match(fake.of('deliver'), [{ content: 'for echo', agent: 'echo' }]);
 });
 
@@ -104,7 +104,7 @@ t.test('an answer is settled once committed; a stranger is not, and the session 
   };
   stranger.say(answer);
   stranger.say(running({ phase: 'FAILED' }));
-  await core.applier.apply({ name: 'after', decide: () => ({ mutations: [], events: [], answer: undefined }) });
+  await core.applier.apply({ name: 'after', decide: () => ({ mutations: [], events: [], result: undefined }) });
   t.same(stranger.of('settled'), []);
   t.equal(core.session(S).desired, 'running');
   t.equal(core.store.view.answerTo(message.id), undefined);
@@ -123,13 +123,13 @@ t.test('a session that a node does not hold any more is not what it was, until t
   const first = connect(nodeOf(core));
   await first.until(() => first.of('assignmentSet')[0]);
   first.say(running());
-  await core.applier.apply({ name: 'after', decide: () => ({ mutations: [], events: [], answer: undefined }) });
+  await core.applier.apply({ name: 'after', decide: () => ({ mutations: [], events: [], result: undefined }) });
   t.equal(core.session(S).phase, 'running');
   const second = connect(nodeOf(core));
   await second.until(() => second.of('assignmentSet')[0]);
   t.match(core.session(S), { phase: 'none', containerId: null });
   second.say(running());
-  await core.applier.apply({ name: 'after', decide: () => ({ mutations: [], events: [], answer: undefined }) });
+  await core.applier.apply({ name: 'after', decide: () => ({ mutations: [], events: [], result: undefined }) });
   t.equal(core.session(S).phase, 'running');
 });
 
@@ -142,7 +142,7 @@ t.test('a session that meets its limits or fills its disk is one line in the log
   await withAgents(core, ['echo']);
   await core.applier.submit(newSession({ id: S }));
   const away = nodeOf(core) === NODE ? OTHER_NODE : NODE;
-  const decided = () => core.applier.apply({ name: 'after', decide: () => ({ mutations: [], events: [], answer: undefined }) });
+  const decided = () => core.applier.apply({ name: 'after', decide: () => ({ mutations: [], events: [], result: undefined }) });
   const says = async (id: NodeId, generation: number) => {
     const fake = connect(id);
     await fake.until(() => fake.of('assignmentSet')[0]);
@@ -228,6 +228,6 @@ t.test('a newer stream of a node takes the place of the older, and one that does
   second.say({ kind: 'heartbeat', value: { number: 1 } });
   t.match(second.fault?.message, /does not read/);
   t.notOk(fleet.isConnected(NODE));
-  await core.applier.apply({ name: 'after', decide: () => ({ mutations: [], events: [], answer: undefined }) });
+  await core.applier.apply({ name: 'after', decide: () => ({ mutations: [], events: [], result: undefined }) });
   t.ok((await committedEvents(core.store.events)).some(({ type }) => type === 'node.unreachable'));
 });

@@ -210,7 +210,7 @@ t.test('what is undecided is bounded in bytes, too', async (t) => {
   t.same(moves, []);
   fake.say({ kind: 'answer', value: { ...about, messageId: 'm7', content, outcome: 'REPLY' } }, content.length);
   t.same(moves, ['pause'], 'eight answers of half a megabyte');
-  await core.applier.apply({ name: 'after', decide: () => ({ mutations: [], events: [], answer: undefined }) });
+  await core.applier.apply({ name: 'after', decide: () => ({ mutations: [], events: [], result: undefined }) });
   await quiet(fake);
   t.same(moves, ['pause', 'resume']);
 });

@@ -19,7 +19,7 @@ async function changed(core: Core): Promise<void> {
     decide({ view }) {
       const space = view.get('spaces', SPACE);
       if (space === undefined) throw new Error('there is no space');
-      return { mutations: [put('spaces', { ...space, secretsVersion: space.secretsVersion + 1 })], events: [], answer: undefined };
+      return { mutations: [put('spaces', { ...space, secretsVersion: space.secretsVersion + 1 })], events: [], result: undefined };
     },
   });
 }
@@ -48,7 +48,7 @@ async function withSecrets(t: Test, values: () => Record<string, string>, by = {
 
 const changeTo = (core: Core, desired: 'running' | 'suspended', generation: number) => ({
   name: 'test-desired',
-  decide: () => ({ mutations: [put('sessions', { ...core.session(S), desired, generation })], events: [], answer: undefined }),
+  decide: () => ({ mutations: [put('sessions', { ...core.session(S), desired, generation })], events: [], result: undefined }),
 });
 
 t.test('a message posted after a change names at least that version; the node of its session is told the secrets', async (t) => {
@@ -93,7 +93,7 @@ t.test('another node, an older placement, and a session that is gone are told no
     decide: () => ({
       mutations: [put('sessions', { ...row, nodeId: other, generation: 2, placedGeneration: 2 })],
       events: [],
-      answer: undefined,
+      result: undefined,
     }),
   });
   t.same(ask(fake, 1), nothing, 'it was moved away');

@@ -265,7 +265,7 @@ async function askedFor(core: Core): Promise<number> {
   const before = core.session(S);
   await core.applier.apply({
     name: 'change',
-    decide: ({ now }) => ({ mutations: [put('sessions', desiring(before, 'running', 0, now))], events: [], answer: undefined }),
+    decide: ({ now }) => ({ mutations: [put('sessions', desiring(before, 'running', 0, now))], events: [], result: undefined }),
   });
   return core.session(S).generation;
 }

@@ -5,7 +5,7 @@ import { put } from '../../../../controller/domain/engine/mutation.ts';
 import { clearMessages } from '../../../../controller/domain/messages/commands/clear-messages.ts';
 import { postMessage } from '../../../../controller/domain/messages/commands/post-message.ts';
 import { recordAnswer } from '../../../../controller/domain/messages/commands/record-answer.ts';
-import { ANSWERED_AT_ONCE, FORGOTTEN_AT_ONCE, QUEUE_BOUND } from '../../../../controller/domain/messages/queue.ts';
+import { ANSWERED_AT_ONCE, FORGOTTEN_AT_ONCE, MAX_QUEUED } from '../../../../controller/domain/messages/queue.ts';
 import { recordReport } from '../../../../controller/domain/sessions/commands/record-report.ts';
 import { removeSession } from '../../../../controller/domain/sessions/commands/remove-session.ts';
 import { backlogLoop } from '../../../../controller/services/messages/backlog-loop.ts';
@@ -66,7 +66,7 @@ async function worked(core: Core, t: Test): Promise<void> {
 
 t.test('a queue at its bound in messages refuses the next one by name, and no other session', async (t) => {
   const core = await running(t);
-  const [first] = await posts(core, QUEUE_BOUND.messages, 'x');
+  const [first] = await posts(core, MAX_QUEUED.messages, 'x');
   t.match(await post(core, 'one more'), {
     refusal: { code: 'RATE_LIMITED', message: /1000 messages wait/, details: { bound: 'messages', queued: 1000, retry_after_s: 5 } },
   });
@@ -136,7 +136,7 @@ async function talked(core: Core, count: number, content: string): Promise<void>
         put('sessions', { ...core.session(S), lastSeq: from + count - 1 }),
       ],
       events: [],
-      answer: undefined,
+      result: undefined,
     }),
   });
 }

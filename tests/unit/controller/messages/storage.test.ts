@@ -110,7 +110,7 @@ t.test('sums are those of the rows, whatever is written and removed', async (t) 
     decide: ({ view }) => ({
       mutations: view.agentsIn(SPACE).map(({ id }) => ({ kind: 'remove', table: 'agents', id })),
       events: [],
-      answer: undefined,
+      result: undefined,
     }),
   });
   for (let at = 0; at < 3; at += 1) {
@@ -120,7 +120,7 @@ t.test('sums are those of the rows, whatever is written and removed', async (t) 
       decide: ({ now }) => ({
         mutations: [put('secrets', { ...row, createdAt: now, updatedAt: now, createdBy: 'x' })],
         events: [],
-        answer: undefined,
+        result: undefined,
       }),
     });
     agrees(t, core, `a secret of ${10 * at} characters`);
@@ -134,7 +134,7 @@ t.test('sums are those of the rows, whatever is written and removed', async (t) 
         { kind: 'prune', table: 'events', before: now + 1, limit: 1_000_000 },
       ],
       events: [],
-      answer: undefined,
+      result: undefined,
     }),
   });
   agrees(t, core, 'when events are pruned');
@@ -151,7 +151,7 @@ t.test('a command that fails, and a batch that is lost, count for nothing', asyn
     decide({ view, now }) {
       const row = { ...newMessage(made.value.id as SessionId, 'lost'), seq: 1, inReplyTo: null, createdBy: 'x', createdAt: now };
       const { wake, user, request, ...message } = row;
-      return { mutations: [put('messages', message), put('messages', { ...message, seq: Number.NaN })], events: [], answer: view };
+      return { mutations: [put('messages', message), put('messages', { ...message, seq: Number.NaN })], events: [], result: view };
     },
   });
   await t.rejects(failing);
@@ -266,7 +266,7 @@ t.test('a space that is removed leaves no sum behind', async (t) => {
   const row = { id: OTHER, name: 'other', description: null, settings: {}, secretsVersion: 0, active: true, createdBy: 'x' };
   await core.applier.apply({
     name: 'test-space',
-    decide: ({ now }) => ({ mutations: [put('spaces', { ...row, createdAt: now, updatedAt: now })], events: [], answer: undefined }),
+    decide: ({ now }) => ({ mutations: [put('spaces', { ...row, createdAt: now, updatedAt: now })], events: [], result: undefined }),
   });
   const made = await core.applier.submit(newSession({ spaceId: OTHER }));
   if (!made.ok) return t.fail(made.refusal.message);

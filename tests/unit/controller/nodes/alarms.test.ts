@@ -26,7 +26,7 @@ function revoke(core: Core): Promise<undefined> {
     decide: ({ now }) => ({
       mutations: [{ kind: 'put', table: 'nodes', row: { ...rowOf(core), revokedAt: now } }],
       events: [],
-      answer: undefined,
+      result: undefined,
     }),
   });
 }
@@ -46,7 +46,7 @@ t.test('a certificate is renewed for the key on record, for nobody who was revok
   t.equal(await fault('nobody', KEY), 'unknown-node');
   await core.applier.apply({
     name: 'test-forget-key',
-    decide: () => ({ mutations: [{ kind: 'put', table: 'nodes', row: { ...rowOf(core), keyHash: null } }], events: [], answer: undefined }),
+    decide: () => ({ mutations: [{ kind: 'put', table: 'nodes', row: { ...rowOf(core), keyHash: null } }], events: [], result: undefined }),
   });
   t.equal(await fault(NODE, 'first'), `renewed ${NODE}`, 'one that joined before keys were recorded');
   t.equal(rowOf(core).keyHash, 'first');

@@ -64,7 +64,7 @@ async function watched(t: Test, lastAliveAt = 0) {
     (await committedEvents(core.store.events))
       .filter(({ type, data }) => type.startsWith('node.') && (data as { node: { id: string } }).node.id === id)
       .map(({ type }) => type);
-  const settle = () => core.applier.apply({ name: 'after', decide: () => ({ mutations: [], events: [], answer: undefined }) });
+  const settle = () => core.applier.apply({ name: 'after', decide: () => ({ mutations: [], events: [], result: undefined }) });
   /** Time with a node that sends its heartbeats. */
   const live = async (fake: FakeNode, ms: number) => {
     for (let gone = 0; gone < ms; gone += 3_000) {
@@ -210,7 +210,7 @@ t.test('what was lost halfway is failed at the next start', async (t) => {
     name: 'lost-before',
     decide: ({ view, now }) => {
       const row = view.get('nodes', id) ?? never();
-      return { mutations: [{ kind: 'put', table: 'nodes', row: { ...row, lostAt: now } }], events: [], answer: undefined };
+      return { mutations: [{ kind: 'put', table: 'nodes', row: { ...row, lostAt: now } }], events: [], result: undefined };
     },
   });
   start(clock.now());

@@ -42,7 +42,7 @@ t.test('a node that claims millions and lies of its images draws no session of a
   const rename = (name: string) =>
     core.applier.apply({
       name: 'rename',
-      decide: () => ({ mutations: [put('spaces', { ...space, name })], events: [], answer: undefined }),
+      decide: () => ({ mutations: [put('spaces', { ...space, name })], events: [], result: undefined }),
     });
   await rename('hers');
   const both = new Set(
@@ -60,7 +60,7 @@ t.test('a node that claims millions and lies of its images draws no session of a
   await core.applier.submit(newSession({ id: S }));
   await core.applier.apply({
     name: 'move',
-    decide: () => ({ mutations: [put('sessions', { ...core.session(S), nodeId: OTHER_NODE })], events: [], answer: undefined }),
+    decide: () => ({ mutations: [put('sessions', { ...core.session(S), nodeId: OTHER_NODE })], events: [], result: undefined }),
   });
   const ask = () => {
     liar.say({ kind: 'secretsRequest', value: { sessionId: S, generation: 1, version: 1 } });

@@ -49,7 +49,7 @@ async function world(t: { teardown(run: () => void): unknown }): Promise<Core> {
   await core.applier.apply(newSession({ id: PARENT, metadata: { a: 1 }, timeouts: { ttl_s: 9 } }));
   await core.applier.apply({
     name: 'test-placed',
-    decide: () => ({ mutations: [put('sessions', { ...core.session(PARENT), nodeId: NODE })], events: [], answer: undefined }),
+    decide: () => ({ mutations: [put('sessions', { ...core.session(PARENT), nodeId: NODE })], events: [], result: undefined }),
   });
   await reported(core, PARENT, 'running');
   return core;
@@ -174,7 +174,7 @@ t.test('pending messages stay with the parent, answers find their questions, and
   }));
   await core.applier.apply({
     name: 'test-many',
-    decide: () => ({ mutations: many.map((row) => put('messages', row)), events: [], answer: undefined }),
+    decide: () => ({ mutations: many.map((row) => put('messages', row)), events: [], result: undefined }),
   });
   const long = '00000000-0000-4000-8000-0000000000cc' as SessionId;
   await core.applier.submit(asked({ id: long, messages: true }));

@@ -17,7 +17,7 @@ const [LIVES, CHANGED, RESTS, GONE] = ['lives', 'changed', 'rests', 'gone'] as S
 const NOW = 1_800_000_000_000;
 const EPOCH = NOW / 1000;
 
-const settled = (core: Core) => core.applier.apply({ name: 'after', decide: () => ({ mutations: [], events: [], answer: undefined }) });
+const settled = (core: Core) => core.applier.apply({ name: 'after', decide: () => ({ mutations: [], events: [], result: undefined }) });
 const sessionOf = (core: Core, id: SessionId): SessionRow => core.session(id);
 
 async function temporary(t: Test): Promise<string> {

@@ -34,7 +34,7 @@ async function twoNodes(t: Test) {
   const at = core.session(S).nodeId ?? NODE;
   const other = at === NODE ? OTHER_NODE : NODE;
   t.equal(core.session(OTHER).nodeId, other);
-  const settled = () => core.applier.apply({ name: 'after', decide: () => ({ mutations: [], events: [], answer: undefined }) });
+  const settled = () => core.applier.apply({ name: 'after', decide: () => ({ mutations: [], events: [], result: undefined }) });
   const live = async (id: typeof NODE, session: SessionId) => {
     const fake = connect(id);
     const set = await fake.until(() => fake.of('assignmentSet')[0]);
@@ -102,7 +102,7 @@ t.test('an answer of the controller to a new generation is no news of the node: 
     decide: () => ({
       mutations: [{ kind: 'put', table: 'sessions', row: { ...core.session(S), generation: 2 } }],
       events: [],
-      answer: undefined,
+      result: undefined,
     }),
   });
   node.say(running({ generation: 2, containerId: 'of-two' }));
