@@ -5,12 +5,12 @@ import type { View } from '../../engine/view.ts';
 import { buildObject } from '../build-object.ts';
 import type { BuildRow } from '../rows.ts';
 
-function becomes<Answer>(view: View, build: BuildRow, answer: Answer): Decision<Answer> {
+function becomes<Result>(view: View, build: BuildRow, result: Result): Decision<Result> {
   const shown = buildObject(view, build);
   return {
     mutations: [put('builds', build)],
     events: [{ type: 'build.state', spaceId: build.spaceId, sessionId: null, data: { space: shown.space, build: shown } }],
-    result: answer,
+    result,
   };
 }
 
