@@ -30,7 +30,7 @@ export interface Deliver {
    */
   'afterSeq'?: (number | string | Long);
   /**
-   * version of the space's secrets at that time; the message runs with these or newer ones
+   * of the space's secrets at that time; it runs with this or a newer one
    */
   'secretsVersion'?: (number | string | Long);
 }
@@ -63,7 +63,7 @@ export interface Deliver__Output {
    */
   'afterSeq': (number);
   /**
-   * version of the space's secrets at that time; the message runs with these or newer ones
+   * of the space's secrets at that time; it runs with this or a newer one
    */
   'secretsVersion': (number);
 }
