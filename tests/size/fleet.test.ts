@@ -111,10 +111,11 @@ t.test(`${SESSIONS} sessions on ${NODES} nodes: a restart, and rounds of compari
   for (const id of ids) await joins(core, id);
   const made: Promise<unknown>[] = [];
   const common = { spaceId: SPACE, name: null, metadata: {}, timeouts: {}, baseImage: 'base', request: undefined };
-  const size = { requests: { cpuMillis: 1, memoryBytes: 1 }, limits: { cpuMillis: 1, memoryBytes: 1, diskBytes: 1, processes: 1 } };
+  const least = { cpu: 0.001, memory_bytes: 1 };
+  const resources = { requests: least, limits: { ...least, disk_bytes: 1, processes: 1 } };
   for (let at = 0; at < SESSIONS; at += 1) {
     const by = { accountId: core.store.view.accountByUser('admin')?.id ?? never(), user: 'admin' };
-    made.push(core.applier.apply(createSession({ id: random.uuid() as SessionId, ...common, ...size, by })));
+    made.push(core.applier.apply(createSession({ id: random.uuid() as SessionId, ...common, resources, by })));
     if (made.length === 1_000) await Promise.all(made.splice(0));
   }
   await Promise.all(made);

@@ -153,7 +153,7 @@ export function checkedSettings(rules: SizeRules, settings: Settings): Outcome<u
 }
 
 /** Returns why these sizes are too large; undefined if they are not. */
-export function beyond(most: Limits, sizes: Partial<Limits>, at: string): Refused | undefined {
+function beyond(most: Limits, sizes: Partial<Limits>, at: string): Refused | undefined {
   for (const field of LIMITS) {
     const size = sizes[field];
     if (size === undefined || size <= most[field]) continue;

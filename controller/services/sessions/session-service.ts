@@ -13,7 +13,7 @@ import { REQUEST_FOR_STATE } from '../../domain/sessions/legal.ts';
 import { recalledSession } from '../../domain/sessions/recalled-session.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
 import { sessionObject, sessionObjects } from '../../domain/sessions/session-object.ts';
-import { type SizeRules, type Sizes, sizesOf } from '../../domain/sessions/session-sizes.ts';
+import type { SizeRules } from '../../domain/sessions/session-sizes.ts';
 import { sessionDefaults } from '../../domain/spaces/space-settings.ts';
 import { forbidden, sessionFor, shownSessionFor, spaceFor } from '../access/access.ts';
 import type { Caller, Idempotency } from '../access/caller.ts';
@@ -79,14 +79,9 @@ export function sessionService(deps: SessionDeps) {
       if (!space.ok) return space;
       const { timeouts } = sessionDefaults(space.value.settings);
       const asked = { ...input, timeouts: { ...timeouts, ...input.timeouts } };
-      const sizes = sizesOf(deps.sizes, space.value.settings, input.resources);
-      if (!sizes.ok) return sizes;
       const parent = parentOf(view, caller, input.parent_session_id);
       if (!parent.ok) return parent;
-      const created = await applier.submit(
-        newSession(deps, caller, space.value.id, asked, { ...sizes.value, ...parent.value }, idempotency),
-        caller,
-      );
+      const created = await applier.submit(newSession(deps, caller, space.value.id, asked, parent.value, idempotency), caller);
       return judged(created, space.value.id);
     },
     /** 400 for an empty change. */
@@ -181,18 +176,22 @@ function remixSpace(view: View, caller: Caller, parent: SessionRow, name: string
   return caller.permissions.allows('sessions', 'create', parent.spaceId) ? accepted(parent.spaceId) : forbidden('sessions', 'create');
 }
 
-interface Made extends Sizes {
-  readonly parentId?: SessionId;
-}
-
-function newSession(deps: SessionDeps, caller: Caller, spaceId: SpaceId, input: CreateSession, sizes: Made, idempotency?: Idempotency) {
+function newSession(
+  deps: SessionDeps,
+  caller: Caller,
+  spaceId: SpaceId,
+  input: CreateSession,
+  parent: { readonly parentId?: SessionId },
+  idempotency?: Idempotency,
+) {
   return createSession({
     id: deps.random.uuid() as SessionId,
     spaceId,
     name: input.name ?? null,
     metadata: input.metadata ?? {},
     timeouts: input.timeouts ?? {},
-    ...sizes,
+    resources: input.resources,
+    ...parent,
     baseImage: deps.baseImage,
     by: { accountId: caller.accountId, user: caller.user },
     request: knownRequest(deps.storeKey, caller, idempotency),

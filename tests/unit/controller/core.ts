@@ -9,7 +9,7 @@ import type { AccountId, AgentId, BuildId, MessageId, NodeId, SessionId, SpaceId
 import { put } from '../../../controller/domain/engine/mutation.ts';
 import { createSession } from '../../../controller/domain/sessions/commands/create-session.ts';
 import type { SessionRow } from '../../../controller/domain/sessions/rows.ts';
-import { DEFAULT_LIMITS, DEFAULT_REQUESTS, DEFAULT_SIZE_RULES, type SizeRules } from '../../../controller/domain/sessions/session-sizes.ts';
+import { DEFAULT_SIZE_RULES, type SizeRules, type Sizes } from '../../../controller/domain/sessions/session-sizes.ts';
 import type { SessionView } from '../../../controller/domain/sessions/view.ts';
 import { Applier, type GrowthRefusal } from '../../../controller/services/engine/applier.ts';
 import { Capacity } from '../../../controller/services/engine/capacity.ts';
@@ -142,20 +142,26 @@ export async function withAgents(core: Core, names: readonly string[], image = '
   });
 }
 
-export const newSession = (more: Partial<Parameters<typeof createSession>[0]> = {}) =>
+type GivenSession = Partial<Parameters<typeof createSession>[0] & Sizes>;
+
+export const newSession = ({ requests, limits, ...more }: GivenSession = {}) =>
   createSession({
     id: systemRandom.uuid() as SessionId,
     spaceId: SPACE,
     name: null,
     metadata: {},
     timeouts: {},
-    requests: DEFAULT_REQUESTS,
-    limits: DEFAULT_LIMITS,
+    resources: {
+      ...(requests && { requests: inApi(requests) }),
+      ...(limits && { limits: { ...inApi(limits), disk_bytes: limits.diskBytes, processes: limits.processes } }),
+    },
     baseImage: 'base',
     by: { accountId: ACCOUNT, user: 'admin' },
     request: undefined,
     ...more,
   });
+
+const inApi = ({ cpuMillis, memoryBytes }: Sizes['requests']) => ({ cpu: cpuMillis / 1000, memory_bytes: memoryBytes });
 
 export const newMessage = (sessionId: SessionId, content: string, more: object = {}) => ({
   id: systemRandom.uuid() as MessageId,

@@ -11,9 +11,11 @@ import { recalledSession } from '../recalled-session.ts';
 import type { SessionRow } from '../rows.ts';
 import { sessionObject } from '../session-object.ts';
 import { firstRow, type RequestedSession } from '../session-row.ts';
-import { beyond, maxIn } from '../session-sizes.ts';
+import { type RequestedSizes, sizesOf } from '../session-sizes.ts';
 
-export interface NewSession extends RequestedSession {
+export interface NewSession extends Omit<RequestedSession, 'requests' | 'limits'> {
+  /** The sizes that the client asked for. The space's settings decide about the rest. */
+  readonly resources?: RequestedSizes | undefined;
   /** The image of sessions in a space without a completed build. */
   readonly baseImage: string;
   /** The session to record as its parent. The two share nothing. */
@@ -34,21 +36,21 @@ export function createSession(input: NewSession): Command<Outcome<SessionObject>
       if (space === undefined) return unchanged(NO_SPACE);
       const recalled = recalledSession(view, input.request);
       if (recalled !== undefined) return unchanged(recalled);
-      // The maxima can have been reduced since the sizes were computed.
-      const excess = beyond(maxIn(fleet.sizes, space.settings), input.limits, 'resources.limits');
-      if (excess !== undefined) return unchanged(excess);
+      const sizes = sizesOf(fleet.sizes, space.settings, input.resources);
+      if (!sizes.ok) return unchanged(sizes);
+      const { requests, limits } = sizes.value;
       const refusal = refusedBySpace(view, fleet, input.spaceId, {
         sessions: 1,
-        requests: input.requests,
-        storageBytes: input.limits.diskBytes,
+        requests,
+        storageBytes: limits.diskBytes,
       });
       if (refusal !== undefined) return unchanged(refusal);
       const build = view.newestBuild(input.spaceId, 'completed');
-      const need = { spaceId: input.spaceId, requests: input.requests, limits: input.limits, image: build?.image ?? input.baseImage };
+      const need = { spaceId: input.spaceId, requests, limits, image: build?.image ?? input.baseImage };
       const placement = place(fleet.nodes(), need, fleet.sizes);
       if (!placement.ok) return unchanged(noRoom(need, placement.obstacles));
       const row: SessionRow = {
-        ...firstRow(input, { nodeId: placement.nodeId, image: need.image, build }, now),
+        ...firstRow({ ...input, requests, limits }, { nodeId: placement.nodeId, image: need.image, build }, now),
         parentId: input.parentId ?? null,
       };
       const session = sessionObject(view, row);
