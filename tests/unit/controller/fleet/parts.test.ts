@@ -16,7 +16,8 @@ const idOf = (at: number) => `session-${String(at).padStart(4, '0')}` as Session
 /** All sessions on one node: the other is not to be had. */
 async function crowd(t: Test, count: number, clock?: HandClock) {
   const world = await cluster(t, clock);
-  const small = { requests: { cpuMillis: 0, memoryBytes: 0 } };
+  const least = { cpuMillis: 1, memoryBytes: 1 };
+  const small = { requests: least, limits: { ...least, diskBytes: 1, processes: 1 } };
   for (let at = 0; at < count; at += 1) await world.core.applier.submit(newSession({ id: idOf(at), ...small }));
   const on = (node: typeof NODE) => allOn(world.core.store.view, node).map(({ id }) => id);
   return { ...world, on };
