@@ -1,7 +1,7 @@
 import { tooManyEnds } from '../domain/container-end.ts';
 import { nextStep, phaseOf } from '../domain/next-step.ts';
 import type { Observed, Phase, Remembered, SourceState } from '../domain/session.ts';
-import type { Step } from '../domain/step.ts';
+import { nameOf, type Step, type StepName } from '../domain/step.ts';
 import { sourceState } from '../domain/volume-copy.ts';
 import type { Calls } from '../engine/calls.ts';
 import type { Outcome } from '../engine/outcome.ts';
@@ -126,9 +126,11 @@ export class Steps {
       case 'pause':
       case 'freeze':
       case 'unpause':
-        if (step.kind === 'freeze') await calls.durable(ledger.setFrozen(id, true));
-        await calls.call((signal) => driver[step.kind](id, signal));
-        if (step.kind === 'unpause') await calls.durable(ledger.setFrozen(id, false));
+        await this.#ifStillNext(step.kind, async (signal) => {
+          if (step.kind === 'freeze') await calls.durable(ledger.setFrozen(id, true));
+          await driver[step.kind](id, signal);
+          if (step.kind === 'unpause') await calls.durable(ledger.setFrozen(id, false));
+        });
         await this.look();
         return true;
       case 'drain':
@@ -138,8 +140,10 @@ export class Steps {
         this.drain.stay();
         return true;
       case 'remove-container':
-        await this.#removeContainer();
-        this.drain.end();
+        await this.#ifStillNext(step.kind, async (signal) => {
+          await this.#removeContainer(signal);
+          this.drain.end();
+        });
         await this.look();
         return true;
       case 'removed':
@@ -157,7 +161,7 @@ export class Steps {
   }
 
   async #start(): Promise<boolean> {
-    const { driver, calls, wakeAfter } = this.#deps;
+    const { driver, wakeAfter } = this.#deps;
     const verdict = this.#pacer.verdict();
     if (typeof verdict !== 'number') {
       this.attempts.fail(tooManyEnds(verdict.last));
@@ -167,8 +171,7 @@ export class Steps {
       wakeAfter(verdict);
       return false;
     }
-    // The step can have waited long: a session that must no longer run is not started.
-    const outcome = await calls.call(async (signal) => (this.next().kind === 'start' ? driver.start(this.#sessionId, signal) : undefined));
+    const outcome = await this.#ifStillNext('start', (signal) => driver.start(this.#sessionId, signal));
     if (outcome === undefined) return true;
     if (outcome.ok) {
       this.attempts.forget();
@@ -192,13 +195,20 @@ export class Steps {
   async #discard(): Promise<void> {
     await this.look();
     const state = this.#seen.container?.state;
-    if (state === 'created' || state === 'exited') await this.#removeContainer();
+    if (state === 'created' || state === 'exited') await this.#deps.calls.call((signal) => this.#removeContainer(signal));
   }
 
-  async #removeContainer(): Promise<void> {
-    const { driver, calls } = this.#deps;
+  async #removeContainer(signal: AbortSignal): Promise<void> {
     this.#pacer.expectEnd();
-    await calls.call((signal) => driver.removeContainer(this.#sessionId, signal));
+    await this.#deps.driver.removeContainer(this.#sessionId, signal);
+  }
+
+  /**
+   * Calls the engine for a step. A step can wait long for its turn, for example while the engine
+   * hangs, so it is not taken if what is desired changed meanwhile; then this resolves to undefined.
+   */
+  #ifStillNext<T>(step: StepName, work: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
+    return this.#deps.calls.call(async (signal) => (nameOf(this.next()) === step ? work(signal) : undefined));
   }
 
   #remembered(): Remembered {

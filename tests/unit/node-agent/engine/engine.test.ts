@@ -181,6 +181,47 @@ t.test('a session that is to be gone before its turn at the engine came is not s
   t.same([...it.host.containers.keys()], []);
 });
 
+for (const [call, from, to] of [
+  ['removeContainer', 'DESIRED_RUNNING', 'DESIRED_SUSPENDED'],
+  ['pause', 'DESIRED_RUNNING', 'DESIRED_PAUSED'],
+  ['unpause', 'DESIRED_PAUSED', 'DESIRED_RUNNING'],
+] as const)
+  t.test(`${call}: a session whose desired state changed back before its turn at the engine came is left as it is`, async (t) => {
+    const it = await world(t, { callMs: (one) => (one === call ? 1_000 : 1) });
+    const ids = Array.from({ length: 3 * MAX_CALLS }, (_, at) => idOf(at));
+    await begin(
+      it,
+      ids.map((id) => assigned(id)),
+    );
+    let number = 0;
+    const want = (generation: number, desired: typeof from | typeof to) => {
+      number += 1;
+      const assignments = ids.map((id) => assigned(id, generation, desired, true));
+      it.controller.say({ kind: 'assignmentChange', value: { setId: 'set', number, assignments, tombstones: [] } });
+    };
+    want(2, from);
+    await it.clock.advance(10_000);
+    const containers = () => ids.map((id) => it.host.containers.get(id)).map((one) => [one?.id, one?.state]);
+    const before = containers();
+    const calls = () => it.engine.calls.get(call) ?? 0;
+    const called = calls();
+    want(3, to);
+    for (let passed = 0; calls() < called + MAX_CALLS && passed < 10_000; passed += 10) await it.clock.advance(10);
+    want(4, from);
+    await it.clock.advance(60_000);
+    t.equal(calls() - called, MAX_CALLS, 'only those whose turn had come');
+    const after = containers();
+    t.same(
+      after.map(([, state]) => state),
+      before.map(([, state]) => state),
+    );
+    t.ok(after.filter(([id], at) => id === before[at]?.[0]).length >= ids.length - MAX_CALLS, 'the others kept their containers');
+    if (from !== 'DESIRED_RUNNING') return;
+    for (const id of ids) it.controller.say(deliver(id, 1, 'hello'));
+    await it.clock.advance(1_000);
+    t.equal(it.controller.heard('answer').length, ids.length, 'and every guest takes messages again');
+  });
+
 t.test('looking at everything again costs one list, and a look at what changed', async (t) => {
   const it = await world(t);
   await begin(
