@@ -10,11 +10,15 @@ import { frontWith } from '../queue.ts';
 import type { QueueRow } from '../rows.ts';
 import type { MessageView } from '../view.ts';
 
-export interface AcceptedMessage {
+/** What a node reports of a message: `from` and `generation` show whether it still may. */
+export interface MessageReport {
   readonly from: NodeId;
   readonly generation: number;
   readonly sessionId: SessionId;
   readonly messageId: MessageId;
+}
+
+export interface AcceptedMessage extends MessageReport {
   /** The guest has already answered it, and its answer was acknowledged. */
   readonly settled: boolean;
 }

@@ -1,5 +1,4 @@
 import { type Command, unchanged } from '../../engine/command.ts';
-import type { MessageId, NodeId, SessionId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
 import type { RowView } from '../../engine/view.ts';
 import { checkReporter } from '../../sessions/report-fence.ts';
@@ -10,14 +9,9 @@ import { trimHistory } from '../history.ts';
 import { ANSWERED_AT_ONCE, MAX_QUEUED } from '../queue.ts';
 import type { QueueRow } from '../rows.ts';
 import type { MessageView } from '../view.ts';
+import type { StartedRun } from './start-run.ts';
 
-export interface GivenAnswer {
-  readonly from: NodeId;
-  readonly generation: number;
-  readonly sessionId: SessionId;
-  readonly messageId: MessageId;
-  readonly runId: string;
-  readonly agent: string;
+export interface GivenAnswer extends StartedRun {
   readonly outcome: 'reply' | 'error';
   readonly content: string;
   readonly reason: string;

@@ -1,14 +1,9 @@
 import { type Command, unchanged } from '../../engine/command.ts';
-import type { MessageId, NodeId, SessionId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
 import { checkReporter } from '../../sessions/report-fence.ts';
-import { markAccepted } from './accept-message.ts';
+import { type MessageReport, markAccepted } from './accept-message.ts';
 
-export interface StartedRun {
-  readonly from: NodeId;
-  readonly generation: number;
-  readonly sessionId: SessionId;
-  readonly messageId: MessageId;
+export interface StartedRun extends MessageReport {
   readonly runId: string;
   readonly agent: string;
 }
