@@ -1,7 +1,8 @@
 import { createHash, createSecretKey } from 'node:crypto';
 import { join } from 'node:path';
 import type { Clock } from '../../../seams/clock.ts';
-import type { Disk, DiskFile } from '../../../seams/disk.ts';
+import type { Disk } from '../../../seams/disk.ts';
+import { readText, writeText } from '../../../seams/disk-text.ts';
 import type { Random } from '../../../seams/random.ts';
 import { TOKEN_LIFETIME_S, type TokenKey } from './tokens.ts';
 
@@ -64,7 +65,7 @@ const unreadable = (path: string) =>
   new Error(`${path} contains no valid ${KEY_BYTES}-byte key. Restore the file from a backup, or delete it to revoke all tokens.`);
 
 async function read(path: string, disk: Disk): Promise<KeptKey[]> {
-  const text = await withFile(disk, path, async (file) => new TextDecoder().decode(await file.read(0, await file.size())));
+  const text = await readText(disk, path);
   const lines = text.trimEnd().split('\n');
   return lines.map((line, at) => {
     const [, hex, retiredAtS] = LINE.exec(line) ?? [];
@@ -74,21 +75,6 @@ async function read(path: string, disk: Disk): Promise<KeptKey[]> {
 }
 
 async function write(path: string, keys: readonly KeptKey[], disk: Disk): Promise<void> {
-  const draft = `${path}.new`;
   const text = keys.map(({ hex, retiredAtS }) => `${hex}${retiredAtS === null ? '' : ` ${retiredAtS}`}\n`).join('');
-  await disk.remove(draft);
-  await withFile(disk, draft, async (file) => {
-    await file.write(0, new TextEncoder().encode(text));
-    await file.sync();
-  });
-  await disk.rename(draft, path);
-}
-
-async function withFile<T>(disk: Disk, path: string, use: (file: DiskFile) => Promise<T>): Promise<T> {
-  const file = await disk.open(path);
-  try {
-    return await use(file);
-  } finally {
-    await file.close();
-  }
+  await writeText(disk, path, text);
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { Disk } from '../../../seams/disk.ts';
+import { readText, writeText } from '../../../seams/disk-text.ts';
 import type { Random } from '../../../seams/random.ts';
 
 /**
@@ -37,22 +38,6 @@ export const openAdminPassword = (directory: string, disk: Disk, random: Random)
   readOrMake(disk, join(directory, 'admin-password'), () => Buffer.from(random.bytes(18)).toString('base64url'));
 
 async function readOrMake(disk: Disk, path: string, make: () => string): Promise<string> {
-  if (!(await disk.exists(path))) {
-    const draft = `${path}.new`;
-    await disk.remove(draft);
-    const file = await disk.open(draft);
-    try {
-      await file.write(0, new TextEncoder().encode(`${make()}\n`));
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await disk.rename(draft, path);
-  }
-  const file = await disk.open(path);
-  try {
-    return new TextDecoder().decode(await file.read(0, await file.size())).trim();
-  } finally {
-    await file.close();
-  }
+  if (!(await disk.exists(path))) await writeText(disk, path, `${make()}\n`);
+  return (await readText(disk, path)).trim();
 }
