@@ -5,6 +5,7 @@
 import { constants, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { makeDirectory } from './make-directory.ts';
+import { sync } from './sync.ts';
 
 /** Creates the directory with mode 0700, and narrows an existing one to that. */
 export async function makePrivateDirectory(path: string): Promise<void> {
@@ -13,15 +14,6 @@ export async function makePrivateDirectory(path: string): Promise<void> {
   const directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     await directory.chmod(0o700);
-  } finally {
-    await directory.close();
-  }
-}
-
-export async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    await directory.sync();
   } finally {
     await directory.close();
   }
@@ -42,10 +34,10 @@ export async function writePrivateFile(path: string, content: string | Uint8Arra
     await file.close();
   }
   await rename(draft, path);
-  await syncDirectory(dirname(path));
+  await sync(dirname(path));
 }
 
-function isMissing(error: unknown): boolean {
+export function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 

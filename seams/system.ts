@@ -11,6 +11,7 @@ import type { FreeSpace } from './free-space.ts';
 import type { Log, LogFields, LogLevel } from './log.ts';
 import { makeDirectory } from './make-directory.ts';
 import type { Random } from './random.ts';
+import { sync } from './sync.ts';
 import { visibleText } from './terminal-text.ts';
 
 let bootId: string | undefined;
@@ -99,15 +100,6 @@ async function openFile(path: string): Promise<DiskFile> {
   };
 }
 
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
-}
-
 export const systemDisk: Disk = {
   open: openFile,
   exists: (path) =>
@@ -117,14 +109,14 @@ export const systemDisk: Disk = {
     ),
   async rename(from, to) {
     await rename(from, to);
-    await syncDirectory(dirname(to));
+    await sync(dirname(to));
   },
   remove: (path) => rm(path, { force: true, recursive: true }),
   async makeDirectory(path, mode) {
     await makeDirectory(dirname(path));
     await makeDirectory(path, mode);
   },
-  syncDirectory,
+  syncDirectory: sync,
 };
 
 export const systemFreeSpace: FreeSpace = async (path) => {

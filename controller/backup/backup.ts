@@ -4,10 +4,12 @@ import { copyFile, link, mkdir, readdir, readFile, rename, rm, stat } from 'node
 import { dirname, join, resolve } from 'node:path';
 import type { FreeSpace } from '../../seams/free-space.ts';
 import { print } from '../../seams/print.ts';
+import { isMissing } from '../../seams/private-file.ts';
+import { sync } from '../../seams/sync.ts';
 import { systemFreeSpace } from '../../seams/system.ts';
 import { lowMark } from '../services/engine/disk-watch.ts';
 import { copyDatabase } from '../store/sqlite/backup.ts';
-import { type ArchivedFile, sync, writeArchive } from './backup-archive.ts';
+import { type ArchivedFile, writeArchive } from './backup-archive.ts';
 
 export interface BackedUp {
   readonly file: string;
@@ -126,7 +128,7 @@ async function hold({ name, path }: ArchivedFile, held: string): Promise<Archive
     });
     return { name, path: held };
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (isMissing(error)) return undefined;
     throw error;
   }
 }

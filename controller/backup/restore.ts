@@ -4,8 +4,9 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { print } from '../../seams/print.ts';
+import { sync } from '../../seams/sync.ts';
 import { beginEpoch, isInUse } from '../store/sqlite/backup.ts';
-import { type Manifest, readArchive, sync } from './backup-archive.ts';
+import { type Manifest, readArchive } from './backup-archive.ts';
 
 export interface Restored {
   readonly manifest: Manifest;

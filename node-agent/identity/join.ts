@@ -7,7 +7,8 @@ import { defaultKeepalive, joinMethod } from '../../proto/node-service.ts';
 import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import { messageOf } from '../../seams/message-of.ts';
-import { makePrivateDirectory, readPrivateFile, syncDirectory, writePrivateFile } from '../../seams/private-file.ts';
+import { makePrivateDirectory, readPrivateFile, writePrivateFile } from '../../seams/private-file.ts';
+import { sync } from '../../seams/sync.ts';
 import { openChannel } from '../control/channel.ts';
 import { DialError } from '../control/dial-error.ts';
 import { unaryCall } from '../control/unary-call.ts';
@@ -129,7 +130,7 @@ async function saveIdentity(directory: string, identity: Identity): Promise<void
   const { keyPem, certificatePem, caPem } = identity;
   const files = identityFiles(directory);
   await rm(files.certificate, { force: true });
-  await syncDirectory(directory);
+  await sync(directory);
   await writePrivateFile(files.key, keyPem);
   await writePrivateFile(files.ca, caPem);
   await writePrivateFile(files.description, `${JSON.stringify(describe(identity), null, 2)}\n`);

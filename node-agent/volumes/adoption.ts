@@ -1,7 +1,8 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { sync } from '../../seams/sync.ts';
 import type { Command } from './command.ts';
-import { exists, filesOf, makeDirectory, placeOf, readRecord, syncDirectory, writeRecord } from './disk-files.ts';
+import { exists, filesOf, makeDirectory, placeOf, readRecord, writeRecord } from './disk-files.ts';
 import type { DiskRecord } from './disk-record.ts';
 
 const COPY_MS = 3_600_000;
@@ -33,10 +34,10 @@ export async function fillByAdoption(run: Command, adopting: string, disk: DiskR
     await run('cp', ['-a', '--one-file-system', '--reflink=auto', '--sparse=auto', '--', `${from}/.`, `${part}/`], { mayTakeMs: COPY_MS });
     await run('sync', ['-f', part], { mayTakeMs: COPY_MS });
     await rename(part, files);
-    await syncDirectory(placeOf(adopting));
+    await sync(placeOf(adopting));
     await rename(from, `${from}-adopted`);
   }
-  await syncDirectory(placeOf(adopting));
+  await sync(placeOf(adopting));
   await leaveNotice(from, disk);
 }
 
@@ -53,5 +54,5 @@ export async function isFilled(adopting: string): Promise<DiskRecord | undefined
 async function leaveNotice(from: string, { id, session }: DiskRecord): Promise<void> {
   if (await exists(from)) return;
   await writeFile(from, `The node agent has moved the files of session ${session} to disk ${id}.\n`, { flag: 'wx' });
-  await syncDirectory(dirname(from));
+  await sync(dirname(from));
 }

@@ -1,5 +1,6 @@
 import { lstat, mkdir, open, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { sync } from '../../seams/sync.ts';
 import { type DiskRecord, decodeDiskRecord, encodeDiskRecord } from './disk-record.ts';
 
 /**
@@ -62,7 +63,7 @@ export async function writeRecord(directory: string, disk: DiskRecord): Promise<
     await file.close();
   }
   await rename(`${recordOf(directory)}.new`, recordOf(directory));
-  await syncDirectory(directory);
+  await sync(directory);
 }
 
 /** Replaces the file if it differs. A running container keeps the file that it was started with. */
@@ -76,16 +77,7 @@ export async function writePasswd(directory: string, content: string): Promise<v
 /** Resolves once it is durable. Mounts below it move along. */
 export async function move(from: string, to: string, parent: string): Promise<void> {
   await rename(from, to);
-  await syncDirectory(parent);
-}
-
-export async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  await sync(parent);
 }
 
 /** Returns whether something is mounted at `directory`/fs. */

@@ -1,5 +1,6 @@
 import { mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sync } from '../../seams/sync.ts';
 import { isFilled } from './adoption.ts';
 import {
   adoptingName,
@@ -12,7 +13,6 @@ import {
   move,
   placeOf,
   readDisk,
-  syncDirectory,
   writeRecord,
 } from './disk-files.ts';
 import type { DiskRecord } from './disk-record.ts';
@@ -72,7 +72,7 @@ export class DiskPlaces {
     else {
       await mkdir(filesOf(making, disk), { mode: 0o755 });
       if (disk.project !== undefined) await boundByProject(run, filesOf(making, disk), disk.project, disk.bytes);
-      await syncDirectory(placeOf(making));
+      await sync(placeOf(making));
     }
     this.reached('made');
     await this.place(disk, making);

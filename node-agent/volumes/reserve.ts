@@ -1,4 +1,5 @@
-import { open, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
+import { sync } from '../../seams/sync.ts';
 import type { Command } from './command.ts';
 
 /** Disk space reserved in a file, which is removed when the ledger needs the room. */
@@ -19,11 +20,6 @@ export class Reserve {
 
   async take(): Promise<void> {
     await this.#run('fallocate', ['-l', String(this.#bytes), this.#file]);
-    const file = await open(this.#file, 'r');
-    try {
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    await sync(this.#file);
   }
 }

@@ -1,5 +1,7 @@
 import { open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { isMissing } from '../../../seams/private-file.ts';
+import { sync } from '../../../seams/sync.ts';
 import type { AuditSink, ExportedAudit } from '../../services/audit/audit-export.ts';
 
 export interface AuditFileOptions {
@@ -21,7 +23,7 @@ export function auditFile({ path, maxBytes, kept }: AuditFileOptions): AuditSink
     for (let at = kept - 1; at >= 1; at -= 1) await renameIfThere(`${path}.${at}`, `${path}.${at + 1}`);
     if (kept > 0) await renameIfThere(path, `${path}.1`);
     else await rm(path, { force: true });
-    await syncDirectoryOf(path);
+    await sync(dirname(path));
   }
 
   return {
@@ -35,15 +37,13 @@ export function auditFile({ path, maxBytes, kept }: AuditFileOptions): AuditSink
         const isCut = before > 0 && (await file.read(Buffer.alloc(1), 0, 1, before - 1)).buffer[0] !== 0x0a;
         await file.appendFile(`${isCut ? '\n' : ''}${records.map(({ line }) => `${line}\n`).join('')}`);
         await file.datasync();
-        if (before === 0) await syncDirectoryOf(path);
+        if (before === 0) await sync(dirname(path));
       } finally {
         await file.close();
       }
     },
   };
 }
-
-const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT';
 
 async function sizeOf(path: string): Promise<number> {
   try {
@@ -59,14 +59,5 @@ async function renameIfThere(from: string, to: string): Promise<void> {
     await rename(from, to);
   } catch (error) {
     if (!isMissing(error)) throw error;
-  }
-}
-
-async function syncDirectoryOf(path: string): Promise<void> {
-  const directory = await open(dirname(path), 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
   }
 }

@@ -2,8 +2,9 @@
 import { watch } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makePrivateDirectory, readPrivateFile, syncDirectory, writePrivateFile } from '../../../seams/private-file.ts';
+import { makePrivateDirectory, readPrivateFile, writePrivateFile } from '../../../seams/private-file.ts';
 import type { Random } from '../../../seams/random.ts';
+import { sync } from '../../../seams/sync.ts';
 import type { SealingKeys } from '../../services/spaces/resealing-loop.ts';
 import { SEALING_KEY_BYTES, type SealingKey, sealingKey } from '../../services/spaces/sealing.ts';
 
@@ -36,7 +37,7 @@ export const sealingKeysIn = (directory: string): SealingKeys => ({
   read: () => readKeys(directory),
   async remove(ids) {
     for (const id of ids) await rm(join(directory, id + EXTENSION), { force: true });
-    await syncDirectory(directory);
+    await sync(directory);
   },
   watch(listener) {
     const watcher = watch(directory, { persistent: false }, listener);
