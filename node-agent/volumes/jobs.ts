@@ -131,7 +131,9 @@ export class VolumeJobs {
   async #end(): Promise<Outcome> {
     const { ledger, log, calls } = this.#deps;
     const copy = this.#copy;
-    await this.#work({ kind: 'end-copy', sessionId: this.#sessionId });
+    const ended = await this.#work({ kind: 'end-copy', sessionId: this.#sessionId });
+    // The copier can still read: its source stays held until it is known to be gone.
+    if (!ended.ok) return ended;
     await calls.durable(ledger.copyEnded(this.#sessionId));
     if (copy.state !== 'broken') return DONE;
     log.warn('session.copy-failed', { session: this.#sessionId, reason: copy.reason });

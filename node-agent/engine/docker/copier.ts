@@ -101,7 +101,14 @@ export class DockerCopier {
     this.#hangUp(sessionId);
     const found = await this.#inspect(sessionId, signal);
     if (found === undefined) return;
-    await unless([404, 409], abortable(signal, this.#deps.docker.getContainer(found.Id).remove({ force: true, v: true })));
+    const removal = this.#deps.docker.getContainer(found.Id).remove({ force: true, v: true });
+    const removed = await unless(
+      [404, 409],
+      abortable(signal, removal).then(() => true),
+    );
+    // 409: an earlier call of ours that was cut off is already removing it. Until that ends, it can
+    // still read.
+    if (!removed) await unless([404], abortable(signal, this.#deps.streams.getContainer(found.Id).wait({ condition: 'removed' })));
     const from = found.Config.Labels['raworc.copy-from'];
     if (from !== undefined) this.#deps.released(from);
   }

@@ -267,6 +267,32 @@ t.test('a copy that takes too long is given up, and its parent goes on', async (
   t.same(world.host.copier.list(), []);
 });
 
+t.test('the parent of a deleted copy stays frozen until the engine has ended the copy', async (t) => {
+  const world = new World(10_000);
+  await world.start();
+  t.teardown(() => world.end());
+  const { host } = world;
+  let isBroken = true;
+  let failures = 0;
+  const volume = host.volume.bind(host);
+  host.volume = async (work, signal) => {
+    if (work.kind !== 'end-copy' || !isBroken) return volume(work, signal);
+    failures += 1;
+    return { ok: false, why: 'failed', reason: 'the engine is out of order' };
+  };
+  await world.say([assigned(PARENT)]);
+  await world.say([assigned(PARENT), copyOf()], [], 1000);
+  await world.say([assigned(PARENT)], [{ sessionId: COPY, upToGeneration: 1 }], 2000);
+  t.ok(failures > 0);
+  t.match(host.containers.get(PARENT), { state: 'paused' });
+  t.same(host.copier.list(), [COPY], 'it is still being read');
+  isBroken = false;
+  await world.clock.advance(60_000);
+  t.same([host.copier.list(), [...host.copier.torn]], [[], []]);
+  t.match(host.containers.get(PARENT), { state: 'running' });
+  t.notOk(host.volumes.has(COPY));
+});
+
 type Trouble = 'dieAt' | 'engineDiesAt';
 const LAST = 200;
 
