@@ -14,27 +14,24 @@ import type { Bus } from './bus/bus.ts';
 import { openBus, openNews } from './bus/open-bus.ts';
 import { type Core, openCore } from './core.ts';
 import type { View } from './domain/engine/view.ts';
-import type { SizeRules } from './domain/sessions/session-sizes.ts';
 import { seed } from './first-start.ts';
 import { openAuthority } from './grpc/authority.ts';
 import { startNodeServer } from './grpc/node-server.ts';
 import type { NodeServer } from './grpc/node-server-options.ts';
 import { createApp } from './http/app.ts';
-import type { ProxyTrust } from './http/server/client-address.ts';
 import { type HttpServer, listen } from './http/server/server.ts';
 import { nodeSide } from './node-side.ts';
 import { createPasswords } from './services/access/passwords.ts';
 import { tokenKeyLoop } from './services/access/token-key-loop.ts';
 import { openTokenKeys } from './services/access/token-keys.ts';
 import { createTokens } from './services/access/tokens.ts';
-import type { BudgetLimits } from './services/budget/limits.ts';
 import { DiskWatch } from './services/engine/disk-watch.ts';
 import type { Store } from './services/engine/store.ts';
 import { eventIds } from './services/events/event-ids.ts';
-import { LEASE, type LeaseTimes } from './services/nodes/lease.ts';
+import { LEASE } from './services/nodes/lease.ts';
 import { SealingRing } from './services/spaces/sealing.ts';
 import { AUDIT_DEFAULTS, type AuditSettings } from './settings/audit-settings.ts';
-import type { NodeBoundSettings } from './settings/node-settings.ts';
+import type { Settings } from './settings/settings.ts';
 import { auditFile } from './store/files/audit-file.ts';
 import { openClusterFiles } from './store/files/cluster-files.ts';
 import { openSealingKeys, sealingKeysIn } from './store/files/sealing-keys.ts';
@@ -42,55 +39,26 @@ import { sourceFiles } from './store/files/source-files.ts';
 import { SourceChecker } from './store/source-check/checker.ts';
 import { openSqlite } from './store/sqlite/sqlite.ts';
 
-export interface ControllerOptions {
+type SettingWithDefault = 'audit' | 'budgets' | 'proxies' | 'lease' | 'sizes' | 'diskLowBytes' | 'metricsToken';
+type NodeSettings = Settings['nodes'];
+type NodeSettingWithDefault = 'certificateLifeMs' | 'bounds';
+
+export interface ControllerOptions
+  extends Pick<Settings, 'http' | 'natsUrl' | 'baseImage' | 'adminPassword' | 'corsOrigins'>,
+    Partial<Pick<Settings, SettingWithDefault>> {
   /** All state of this controller. Created if missing. */
   readonly directory: string;
-  readonly http: { readonly host: string; readonly port: number; readonly tls?: { readonly certFile: string; readonly keyFile: string } };
-  /** `advertise`: the hosts in join tokens, each with or without the join port. */
-  readonly nodes: {
-    readonly host: string;
-    readonly port: number;
-    readonly joinPort: number;
-    readonly advertise: readonly string[];
-    /** Lifetime of nodes' certificates. Default: one month. */
-    readonly certificateLifeMs?: number;
-    readonly bounds?: NodeBoundSettings;
-  };
-  /** Undefined uses a bus inside this process. */
-  readonly natsUrl: string | undefined;
-  /** The image of sessions in a space without a build. */
-  readonly baseImage: string;
-  /** Password of the account `admin`. Default: generated into a file. */
-  readonly adminPassword: string | undefined;
-  /**
-   * How long audit records are retained, and where they are exported. Default: built-in bounds, no
-   * export.
-   */
-  readonly audit?: AuditSettings;
-  readonly corsOrigins: readonly string[];
+  readonly nodes: Omit<NodeSettings, NodeSettingWithDefault> & Partial<Pick<NodeSettings, NodeSettingWithDefault>>;
   /** Treats an answer that its route does not declare as an error: for tests and development. */
   readonly checkAnswers?: boolean;
   readonly version: string;
-  /** Limits of callers and addresses. */
-  readonly budgets?: BudgetLimits;
-  /** The proxies in front of the controller. */
-  readonly proxies?: ProxyTrust;
-  readonly lease?: LeaseTimes;
-  readonly sizes?: SizeRules;
   readonly clock: Clock;
   readonly random: Random;
   readonly disk: Disk;
   readonly freeSpace: FreeSpace;
-  /**
-   * With less free disk, the controller accepts no new data. Default: 256 MiB, or 2 % of a smaller
-   * disk.
-   */
-  readonly diskLowBytes?: number | undefined;
   readonly log: Log;
   readonly barriers: Barriers;
   readonly metrics: PrometheusMetrics;
-  /** Gives access to /metrics only. */
-  readonly metricsToken?: string | undefined;
   /** Called when memory and disk can differ, so that the process must exit. */
   readonly onFatal: (error: unknown) => void;
 }

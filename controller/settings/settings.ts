@@ -14,26 +14,40 @@ import { readSizeRules } from './size-settings.ts';
 export interface Settings {
   readonly dataDirectory: string;
   readonly http: { readonly host: string; readonly port: number; readonly tls?: { readonly certFile: string; readonly keyFile: string } };
+  /** `advertise`: the hosts in join tokens, each with or without the join port. */
   readonly nodes: {
     readonly host: string;
     readonly port: number;
     readonly joinPort: number;
     readonly advertise: readonly string[];
+    /** Lifetime of nodes' certificates. Default: one month. */
     readonly certificateLifeMs: number;
     readonly bounds: NodeBoundSettings;
   };
+  /** Undefined uses a bus inside the controller's process. */
   readonly natsUrl: string | undefined;
+  /** The image of sessions in a space without a build. */
   readonly baseImage: string;
+  /** Password of the account `admin`. Default: generated into a file. */
   readonly adminPassword: string | undefined;
+  /**
+   * How long audit records are retained, and where they are exported. Default: built-in bounds, no
+   * export.
+   */
   readonly audit: AuditSettings;
   readonly corsOrigins: readonly string[];
+  /** Limits of callers and addresses. */
   readonly budgets: BudgetLimits;
+  /** The proxies in front of the controller. */
   readonly proxies: ProxyTrust;
   readonly shutDownNodes: boolean;
   readonly lease: LeaseTimes;
   /** Bounds on the size of sessions. */
   readonly sizes: SizeRules;
-  /** Undefined derives it from the size of the disk. */
+  /**
+   * With less free disk, the controller accepts no new data. Default: 256 MiB, or 2 % of a smaller
+   * disk.
+   */
   readonly diskLowBytes: number | undefined;
   /** Gives access to /metrics only. */
   readonly metricsToken: string | undefined;
