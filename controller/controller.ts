@@ -22,7 +22,7 @@ import { createApp } from './http/app.ts';
 import { type HttpServer, listen } from './http/server/server.ts';
 import { nodeSide } from './node-side.ts';
 import { createPasswords } from './services/access/passwords.ts';
-import { tokenKeyLoop } from './services/access/token-key-loop.ts';
+import { tokenKeyLoop } from './services/access/signing-key-loop.ts';
 import { openTokenKeys } from './services/access/token-keys.ts';
 import { createTokens } from './services/access/tokens.ts';
 import { DiskWatch } from './services/engine/disk-watch.ts';
@@ -37,7 +37,7 @@ import { openClusterFiles } from './store/files/cluster-files.ts';
 import { openSealingKeys, sealingKeysIn } from './store/files/sealing-keys.ts';
 import { sourceFiles } from './store/files/source-files.ts';
 import { SourceChecker } from './store/source-check/checker.ts';
-import { openSqlite } from './store/sqlite/sqlite.ts';
+import { openSqlite } from './store/sqlite/controller-store.ts';
 
 type SettingWithDefault = 'audit' | 'budgets' | 'proxies' | 'lease' | 'sizes' | 'diskLowBytes' | 'metricsToken';
 type NodeSettings = Settings['nodes'];

@@ -9,7 +9,7 @@ import type { SessionRow } from '../../controller/domain/sessions/rows.ts';
 import { DEFAULT_LIMITS, DEFAULT_REQUESTS } from '../../controller/domain/sessions/session-sizes.ts';
 import { parseLimits } from '../../controller/services/budget/limits.ts';
 import { LEASE } from '../../controller/services/nodes/lease.ts';
-import { openStore } from '../../controller/store/sqlite/store.ts';
+import { openStore } from '../../controller/store/sqlite/bare-store.ts';
 import { noBarriers } from '../../seams/barrier.ts';
 import type { Log } from '../../seams/log.ts';
 import { prometheusMetrics } from '../../seams/prometheus.ts';

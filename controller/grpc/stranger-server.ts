@@ -18,8 +18,8 @@ import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import type { Outcome } from '../domain/engine/outcome.ts';
 import type { ServerCredential } from './authority.ts';
-import { boundedSocket } from './bounded-socket.ts';
 import { grpcStatusOf, internalStatus } from './errors.ts';
+import { boundedSocket } from './stranger-socket.ts';
 
 /** Bound of a message, and of all headers of a call. */
 export const MAX_STRANGER_MESSAGE_BYTES = 16 * 1024;

@@ -7,7 +7,7 @@ import type { SpaceLookup } from '../services/budget/space-lookup.ts';
 import { authentication } from './access/authentication.ts';
 import { BudgetGate } from './access/budget-gate.ts';
 import { referencePage } from './document/reference-page.ts';
-import { OpenStreams } from './events/open-streams.ts';
+import { OpenStreams } from './events/sse-streams.ts';
 import { allRoutes } from './routes/all-routes.ts';
 import { recordRefusalAside } from './routing/auditing.ts';
 import { describe, isGone } from './routing/errors.ts';

@@ -13,7 +13,7 @@ import { KEY_ROTATION, RESEAL_BATCH, resealing } from '../services/spaces/reseal
 import { SealingRing } from '../services/spaces/sealing.ts';
 import { createSealingKey, idsIn, sealingKeysIn } from '../store/files/sealing-keys.ts';
 import { isInUse } from '../store/sqlite/backup.ts';
-import { openStore } from '../store/sqlite/store.ts';
+import { openStore } from '../store/sqlite/bare-store.ts';
 
 export interface RotateOptions {
   readonly clock: Clock;

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { AUDIT_RETENTION, type AuditRetention } from '../services/audit/retention-loop.ts';
+import { AUDIT_RETENTION, type AuditRetention } from '../services/audit/audit-retention-loop.ts';
 
 export interface AuditSettings {
   readonly kept: AuditRetention;

@@ -3,7 +3,7 @@ import type { Answer__Output as Answer } from '../../proto/generated/raworc/v0/A
 import type { Deliver__Output as Deliver } from '../../proto/generated/raworc/v0/Deliver.ts';
 import type { Disk } from '../../seams/disk.ts';
 import { Entries, type Entry, newEntry } from './entries.ts';
-import { answerRecord, messageRecord, readRecord, runRecord, settledRecord, stampRecord } from './record.ts';
+import { answerRecord, messageRecord, readRecord, runRecord, settledRecord, stampRecord } from './journal-records.ts';
 
 /**
  * Space that must stay free in the journal when a message is accepted, so that it can at least be

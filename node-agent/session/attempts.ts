@@ -2,7 +2,7 @@ import { restartDelayMs } from '../domain/restart-delay.ts';
 import type { Outcome } from '../engine/outcome.ts';
 import type { Host } from '../host.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { Failed } from './reporter.ts';
+import type { Failed } from './status-reporter.ts';
 
 /** Consecutive failures of the engine after which the session fails. */
 const MAX_FAILURES = 5;

@@ -4,8 +4,8 @@ import { restartDelayMs } from '../domain/restart-delay.ts';
 import { nameOf, type StepName } from '../domain/step.ts';
 import type { Seen } from '../engine/seen.ts';
 import type { ReconcilerDeps } from './reconciler-deps.ts';
-import { Reporter } from './reporter.ts';
 import { type Orphan, orphanOf, type Status } from './status.ts';
+import { Reporter } from './status-reporter.ts';
 import { Steps } from './steps.ts';
 
 const STEPS_IN_A_ROW = 32;

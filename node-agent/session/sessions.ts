@@ -1,5 +1,5 @@
 import type { Outbox } from '../control/outbox.ts';
-import type { Reports } from '../control/reports.ts';
+import type { Reports } from '../control/report-sender.ts';
 import type { Most } from '../domain/session-most.ts';
 import type { EngineTurns } from '../engine/engine-turns.ts';
 import type { Relay } from '../guests/relay.ts';

@@ -4,7 +4,7 @@ import t from 'tap';
 import { SealingRing } from '../../controller/services/spaces/sealing.ts';
 import { SecretReader } from '../../controller/services/spaces/secret-reader.ts';
 import { sealingKeysIn } from '../../controller/store/files/sealing-keys.ts';
-import { openStore } from '../../controller/store/sqlite/store.ts';
+import { openStore } from '../../controller/store/sqlite/bare-store.ts';
 import { type Cluster, startCluster } from '../cluster/harness.ts';
 import { Child } from '../cluster/processes.ts';
 

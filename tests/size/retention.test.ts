@@ -4,7 +4,7 @@ import t from 'tap';
 import type { SessionId } from '../../controller/domain/engine/ids.ts';
 import { PRUNED_AT_ONCE } from '../../controller/domain/engine/prune.ts';
 import { postMessage } from '../../controller/domain/messages/commands/post-message.ts';
-import { retentionLoop } from '../../controller/services/engine/retention-loop.ts';
+import { retentionLoop } from '../../controller/services/engine/history-retention-loop.ts';
 import { silentMetrics } from '../../seams/metrics.ts';
 import { NODE, newMessage, newSession, node, openCore, SPACE, withAgents } from '../unit/controller/core.ts';
 import { loopsOf } from '../unit/controller/loops.ts';

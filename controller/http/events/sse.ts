@@ -16,7 +16,7 @@ import { payerIn } from '../access/budget-gate.ts';
 import { hasLeft } from '../server/connections.ts';
 import { type EventFrames, eventFrames, HELLO_FRAME, PING_FRAME, positionIn } from './event-frames.ts';
 import { FrameQueue } from './frame-queue.ts';
-import type { OpenStream, OpenStreams } from './open-streams.ts';
+import type { OpenStream, OpenStreams } from './sse-streams.ts';
 
 /**
  * A client that reads nothing for this long is disconnected. It can reconnect with its

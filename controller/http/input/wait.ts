@@ -5,7 +5,7 @@ import type { Outcome } from '../../domain/engine/outcome.ts';
 import type { Caller } from '../../services/access/caller.ts';
 import { proofOf } from '../access/authentication.ts';
 import { payerIn, releasePlace } from '../access/budget-gate.ts';
-import type { OpenStreams } from '../events/open-streams.ts';
+import type { OpenStreams } from '../events/sse-streams.ts';
 import { hasLeft } from '../server/connections.ts';
 
 export const MAX_WAIT_MS = 300_000;

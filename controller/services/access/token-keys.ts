@@ -34,7 +34,7 @@ export async function openTokenKeys(directory: string, disk: Disk, random: Rando
 
 /**
  * Adds a new key and removes those whose last tokens have expired. A running controller loads it
- * within seconds (token-key-loop.ts); tokens signed before stay valid.
+ * within seconds (signing-key-loop.ts); tokens signed before stay valid.
  */
 export async function rotateTokenKey(directory: string, disk: Disk, random: Random, clock: Clock): Promise<TokenKeys> {
   const path = join(directory, 'jwt.key');

@@ -1,6 +1,6 @@
 import { copyFileSync } from 'node:fs';
 import { beginEpoch, copyDatabase } from '../../../controller/store/sqlite/backup.ts';
-import { openStore, type SqliteStore } from '../../../controller/store/sqlite/store.ts';
+import { openStore, type SqliteStore } from '../../../controller/store/sqlite/bare-store.ts';
 import { EPOCH, newStore, type StoreDirectory } from './store.ts';
 
 /** The files of the controller's store, through all of its lives: where the database is now, its epoch, and a connection to look at it from beside every process. */

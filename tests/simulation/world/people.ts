@@ -1,7 +1,7 @@
 import type { Attribution } from '../../../controller/domain/audit/audit.ts';
 import type { AccountId } from '../../../controller/domain/engine/ids.ts';
 import { accepted } from '../../../controller/domain/engine/outcome.ts';
-import type { OpenStream } from '../../../controller/http/events/open-streams.ts';
+import type { OpenStream } from '../../../controller/http/events/sse-streams.ts';
 import type { Caller } from '../../../controller/services/access/caller.ts';
 import type { Proof } from '../../../controller/services/access/proof.ts';
 import type { EventWatcher } from '../../../controller/services/events/watching.ts';

@@ -7,10 +7,10 @@ import type { AccountId, AgentId, BuildId, NodeId, SpaceId } from '../../../cont
 import { type Mutation, put } from '../../../controller/domain/engine/mutation.ts';
 import type { Lists } from '../../../controller/services/engine/lists.ts';
 import type { Writer } from '../../../controller/services/engine/store.ts';
+import { openStore } from '../../../controller/store/sqlite/bare-store.ts';
 import type { SqlRow } from '../../../controller/store/sqlite/columns.ts';
 import { sqlLists } from '../../../controller/store/sqlite/lists/sql-lists.ts';
 import { rowsWithin } from '../../../controller/store/sqlite/reader/bounded-rows.ts';
-import { openStore } from '../../../controller/store/sqlite/store.ts';
 import { SOURCE_DIGEST } from './source.ts';
 
 export const IMAGE = 'raworc/session:sim';

@@ -13,7 +13,7 @@ import { DEFAULT_SIZE_RULES, type SizeRules, type Sizes } from '../../../control
 import type { SessionView } from '../../../controller/domain/sessions/view.ts';
 import { Applier, type GrowthRefusal } from '../../../controller/services/engine/applier.ts';
 import { Capacity } from '../../../controller/services/engine/capacity.ts';
-import { openStore, type SqliteStore } from '../../../controller/store/sqlite/store.ts';
+import { openStore, type SqliteStore } from '../../../controller/store/sqlite/bare-store.ts';
 import type { Clock } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
 import { type Metrics, silentMetrics } from '../../../seams/metrics.ts';

@@ -13,7 +13,7 @@ import { openCore } from '../../../../controller/core.ts';
 import type { Mutation } from '../../../../controller/domain/engine/mutation.ts';
 import { accepted, refused } from '../../../../controller/domain/engine/outcome.ts';
 import { createApp } from '../../../../controller/http/app.ts';
-import { OpenStreams } from '../../../../controller/http/events/open-streams.ts';
+import { OpenStreams } from '../../../../controller/http/events/sse-streams.ts';
 import { allRoutes } from '../../../../controller/http/routes/all-routes.ts';
 import type { Route } from '../../../../controller/http/routing/route.ts';
 import { listen } from '../../../../controller/http/server/server.ts';
@@ -22,7 +22,7 @@ import type { Applier } from '../../../../controller/services/engine/applier.ts'
 import { eventIds } from '../../../../controller/services/events/event-ids.ts';
 import { LEASE } from '../../../../controller/services/nodes/lease.ts';
 import { SealingRing, sealingKey } from '../../../../controller/services/spaces/sealing.ts';
-import { openStore } from '../../../../controller/store/sqlite/store.ts';
+import { openStore } from '../../../../controller/store/sqlite/bare-store.ts';
 import { noBarriers } from '../../../../seams/barrier.ts';
 import { silentMetrics } from '../../../../seams/metrics.ts';
 import { prometheusMetrics } from '../../../../seams/prometheus.ts';

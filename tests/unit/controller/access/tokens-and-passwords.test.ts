@@ -7,7 +7,7 @@ import type { AccountId } from '../../../../controller/domain/engine/ids.ts';
 import { CONTROLLER_CALLER, HashQueue } from '../../../../controller/services/access/hash-queue.ts';
 import { LoginThrottle } from '../../../../controller/services/access/login-throttle.ts';
 import { createPasswords } from '../../../../controller/services/access/passwords.ts';
-import { tokenKeyLoop } from '../../../../controller/services/access/token-key-loop.ts';
+import { tokenKeyLoop } from '../../../../controller/services/access/signing-key-loop.ts';
 import { openTokenKeys, rotateTokenKey } from '../../../../controller/services/access/token-keys.ts';
 import { createTokens } from '../../../../controller/services/access/tokens.ts';
 import type { Log } from '../../../../seams/log.ts';

@@ -11,7 +11,7 @@ import { PRUNED_AT_ONCE } from '../../../../controller/domain/engine/prune.ts';
 import { postMessage } from '../../../../controller/domain/messages/commands/post-message.ts';
 import { changeDesired } from '../../../../controller/domain/sessions/commands/change-desired.ts';
 import { AuditRefusals, REFUSAL_BOUNDS } from '../../../../controller/services/audit/audit-refusals.ts';
-import { AUDIT_RETENTION, auditRetentionLoop } from '../../../../controller/services/audit/retention-loop.ts';
+import { AUDIT_RETENTION, auditRetentionLoop } from '../../../../controller/services/audit/audit-retention-loop.ts';
 import { beginEpoch } from '../../../../controller/store/sqlite/backup.ts';
 import { silentMetrics } from '../../../../seams/metrics.ts';
 import { systemClock } from '../../../../seams/system.ts';

@@ -3,7 +3,7 @@ import type { AccountId, SessionId, SpaceId } from '../../../../controller/domai
 import { put } from '../../../../controller/domain/engine/mutation.ts';
 import type { SessionRow } from '../../../../controller/domain/sessions/rows.ts';
 import { DEFAULT_LIMITS, DEFAULT_REQUESTS } from '../../../../controller/domain/sessions/session-sizes.ts';
-import type { SqliteStore } from '../../../../controller/store/sqlite/store.ts';
+import type { SqliteStore } from '../../../../controller/store/sqlite/bare-store.ts';
 
 export const uuid = (number: number): string => {
   // So that ids do not grow with the number (a mixing of its bits that loses none).

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import type { SessionId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
+import { openStore } from '../../../../controller/store/sqlite/bare-store.ts';
 import { eventsOnThread } from '../../../../controller/store/sqlite/reader/event-pages.ts';
 import { Reader } from '../../../../controller/store/sqlite/reader/reader.ts';
-import { openStore } from '../../../../controller/store/sqlite/store.ts';
 import { systemClock } from '../../../../seams/system.ts';
 import { silent } from '../core.ts';
 

@@ -5,8 +5,8 @@ import { PRUNED_AT_ONCE, prune } from '../../../../controller/domain/engine/prun
 import { postMessage } from '../../../../controller/domain/messages/commands/post-message.ts';
 import { removeSession } from '../../../../controller/domain/sessions/commands/remove-session.ts';
 import { changeSpace, createSpace } from '../../../../controller/domain/spaces/commands/spaces.ts';
+import { retentionLoop } from '../../../../controller/services/engine/history-retention-loop.ts';
 import type { Loop } from '../../../../controller/services/engine/loop.ts';
-import { retentionLoop } from '../../../../controller/services/engine/retention-loop.ts';
 import { overdueSql } from '../../../../controller/store/sqlite/pruning.ts';
 import { HAS_RETENTION } from '../../../../controller/store/sqlite/views/spaces.ts';
 import { silentMetrics } from '../../../../seams/metrics.ts';

@@ -2,7 +2,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import t from 'tap';
 import { z } from 'zod';
-import { OpenStreams } from '../../../../controller/http/events/open-streams.ts';
+import { OpenStreams } from '../../../../controller/http/events/sse-streams.ts';
 import { allRoutes } from '../../../../controller/http/routes/all-routes.ts';
 import { BASE } from '../../../../controller/http/routing/route.ts';
 import { plainIds, startRig } from './fakes.ts';

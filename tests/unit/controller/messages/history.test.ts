@@ -6,7 +6,7 @@ import type { MessageId } from '../../../../controller/domain/engine/ids.ts';
 import { put } from '../../../../controller/domain/engine/mutation.ts';
 import { contextOf } from '../../../../controller/domain/messages/choose-agent.ts';
 import type { MessageRow } from '../../../../controller/domain/messages/rows.ts';
-import { openStore } from '../../../../controller/store/sqlite/store.ts';
+import { openStore } from '../../../../controller/store/sqlite/bare-store.ts';
 import { sessionRow, uuid } from '../engine/session-rows.ts';
 
 const KIB = 1024;

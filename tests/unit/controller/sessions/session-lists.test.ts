@@ -6,7 +6,7 @@ import type { AccountId, SpaceId } from '../../../../controller/domain/engine/id
 import { rowsOfState } from '../../../../controller/domain/sessions/life-cycle.ts';
 import type { SessionRow } from '../../../../controller/domain/sessions/rows.ts';
 import type { SessionQuery } from '../../../../controller/services/engine/lists.ts';
-import { openStore } from '../../../../controller/store/sqlite/store.ts';
+import { openStore } from '../../../../controller/store/sqlite/bare-store.ts';
 import { listsOn } from '../../../simulation/world/store.ts';
 import { seeded } from '../core.ts';
 import { putSessions, sessionRow } from '../engine/session-rows.ts';

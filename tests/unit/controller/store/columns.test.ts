@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import t from 'tap';
 import { flag, integer, json, text } from '../../../../controller/domain/engine/fields.ts';
+import { openStore } from '../../../../controller/store/sqlite/bare-store.ts';
 import { columnsOf, namesOf, selected, selection, toSql } from '../../../../controller/store/sqlite/columns.ts';
-import { openStore } from '../../../../controller/store/sqlite/store.ts';
 
 const THINGS = { id: text(), madeAt: integer<number | null>(), isNew: flag(), parts: json<readonly string[]>() };
 

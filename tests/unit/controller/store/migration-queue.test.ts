@@ -6,8 +6,8 @@ import Database from 'better-sqlite3';
 import { Kysely, SqliteDialect } from 'kysely';
 import t from 'tap';
 import type { MessageId, SessionId } from '../../../../controller/domain/engine/ids.ts';
+import { openStore } from '../../../../controller/store/sqlite/bare-store.ts';
 import { queueStep } from '../../../../controller/store/sqlite/migrations/queue.ts';
-import { openStore } from '../../../../controller/store/sqlite/store.ts';
 
 const S = 's' as SessionId;
 

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { Kysely, SqliteDialect } from 'kysely';
 import t from 'tap';
+import { openStore } from '../../../../controller/store/sqlite/bare-store.ts';
 import { sessionIndexes } from '../../../../controller/store/sqlite/lists/session-metadata.ts';
 import { normalizedNames } from '../../../../controller/store/sqlite/migrations/normalized-names.ts';
-import { openStore } from '../../../../controller/store/sqlite/store.ts';
 import { listsOn } from '../../../simulation/world/store.ts';
 import { putSessions, sessionRow, uuid } from '../engine/session-rows.ts';
 

@@ -6,7 +6,7 @@ import t, { type Test } from 'tap';
 import type { NodeId } from '../../../../controller/domain/engine/ids.ts';
 import { put } from '../../../../controller/domain/engine/mutation.ts';
 import type { SessionRow } from '../../../../controller/domain/sessions/rows.ts';
-import { openStore } from '../../../../controller/store/sqlite/store.ts';
+import { openStore } from '../../../../controller/store/sqlite/bare-store.ts';
 import { sessionRow } from '../engine/session-rows.ts';
 
 const WAL_HEADER_BYTES = 32;

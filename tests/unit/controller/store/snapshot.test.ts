@@ -5,7 +5,7 @@ import t, { type Test } from 'tap';
 import type { SpaceId } from '../../../../controller/domain/engine/ids.ts';
 import { type Mutation, put } from '../../../../controller/domain/engine/mutation.ts';
 import type { SpaceRow } from '../../../../controller/domain/spaces/rows.ts';
-import { openStore, type SqliteStore } from '../../../../controller/store/sqlite/store.ts';
+import { openStore, type SqliteStore } from '../../../../controller/store/sqlite/bare-store.ts';
 
 const ID = '00000000-0000-4000-8000-000000000001' as SpaceId;
 

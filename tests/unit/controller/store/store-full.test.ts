@@ -6,7 +6,7 @@ import t, { type Test } from 'tap';
 import type { SessionId } from '../../../../controller/domain/engine/ids.ts';
 import { postMessage } from '../../../../controller/domain/messages/commands/post-message.ts';
 import { TransactionLost } from '../../../../controller/services/engine/transaction-lost.ts';
-import { openStore } from '../../../../controller/store/sqlite/store.ts';
+import { openStore } from '../../../../controller/store/sqlite/bare-store.ts';
 import type { Clock } from '../../../../seams/clock.ts';
 import type { Log } from '../../../../seams/log.ts';
 import { systemClock } from '../../../../seams/system.ts';

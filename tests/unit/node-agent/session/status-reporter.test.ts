@@ -1,6 +1,6 @@
 import t from 'tap';
-import { Reporter } from '../../../../node-agent/session/reporter.ts';
 import type { Status } from '../../../../node-agent/session/status.ts';
+import { Reporter } from '../../../../node-agent/session/status-reporter.ts';
 
 const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 const nothing = { container: undefined, volume: undefined, space: '', image: '' };

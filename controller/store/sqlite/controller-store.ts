@@ -2,10 +2,10 @@ import type { Clock } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
 import type { Metrics } from '../../../seams/metrics.ts';
 import type { Store } from '../../services/engine/store.ts';
+import { openStore } from './bare-store.ts';
 import { sqlLists } from './lists/sql-lists.ts';
 import { eventsOnThread } from './reader/event-pages.ts';
 import { Reader } from './reader/reader.ts';
-import { openStore } from './store.ts';
 
 export interface SqliteDeps {
   readonly path: string;
