@@ -22,7 +22,7 @@ import { createApp } from './http/app.ts';
 import { type HttpServer, listen } from './http/server/server.ts';
 import { nodeSide } from './node-side.ts';
 import { createPasswords } from './services/access/passwords.ts';
-import { tokenKeyLoop } from './services/access/signing-key-loop.ts';
+import { signingKeyLoop } from './services/access/signing-key-loop.ts';
 import { openTokenKeys } from './services/access/token-keys.ts';
 import { createTokens } from './services/access/tokens.ts';
 import { DiskWatch } from './services/engine/disk-watch.ts';
@@ -37,7 +37,7 @@ import { openClusterFiles } from './store/files/cluster-files.ts';
 import { openSealingKeys, sealingKeysIn } from './store/files/sealing-keys.ts';
 import { sourceFiles } from './store/files/source-files.ts';
 import { SourceChecker } from './store/source-check/checker.ts';
-import { openSqlite } from './store/sqlite/controller-store.ts';
+import { openControllerStore } from './store/sqlite/controller-store.ts';
 
 type SettingWithDefault = 'audit' | 'budgets' | 'proxies' | 'lease' | 'sizes' | 'diskLowBytes' | 'metricsToken';
 type NodeSettings = Settings['nodes'];
@@ -90,7 +90,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     nodeCertificateLifeMs: options.nodes.certificateLifeMs,
   });
   const tokens = createTokens({ keys: await openTokenKeys(keys, disk, random), clock, random });
-  const store = await openSqlite({ path: join(directory, 'raworc.db'), epoch: cluster.epoch, clock, log, metrics });
+  const store = await openControllerStore({ path: join(directory, 'raworc.db'), epoch: cluster.epoch, clock, log, metrics });
   const sealing = await openSealing(store.view, join(keys, 'seal'), random);
   const checker = new SourceChecker({ clock, log, metrics });
   const sourceStore = await sourceFiles(join(directory, 'sources'), { disk, random, clock, checker });
@@ -137,7 +137,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
   });
   await seed(core, passwords, options);
   diskWatch.watch(core.loops);
-  tokenKeyLoop({ loops: core.loops, tokens, read: () => openTokenKeys(keys, disk, random), log });
+  signingKeyLoop({ loops: core.loops, tokens, read: () => openTokenKeys(keys, disk, random), log });
   core.start();
 
   const nodes = await startNodeServer({

@@ -33,7 +33,7 @@ import type { Background } from './services/engine/background.ts';
 import { Capacity, placedSessions } from './services/engine/capacity.ts';
 import { commitMetrics, placementMetrics } from './services/engine/commit-metrics.ts';
 import { type HealthDeps, healthService } from './services/engine/health.ts';
-import { retentionLoop } from './services/engine/history-retention-loop.ts';
+import { historyRetentionLoop } from './services/engine/history-retention-loop.ts';
 import { Loops } from './services/engine/loops.ts';
 import { NodeDirectory } from './services/engine/node-directory.ts';
 import type { AuditCursor, Store } from './services/engine/store.ts';
@@ -174,7 +174,7 @@ export function openCore(deps: CoreDeps): Core {
   const dispatch = new BuildDispatch({ ...background, fleet, directory, bounds: deps.builds });
   const leases = new LeaseLoop({ ...background, directory, fleet, lease });
   expiryLoop(background, SUSPEND_GRACE_MS);
-  retentionLoop(background);
+  historyRetentionLoop(background);
   const { kept = AUDIT_RETENTION, sinks = [], cursor } = deps.audit ?? {};
   const exports = sinks.flatMap((sink) =>
     cursor === undefined ? [] : [new AuditExport({ ...background, sink, cursor, lists, ids: auditIds(storeKey) })],

@@ -5,7 +5,7 @@ import { Assignments } from './control/assignments.ts';
 import { ControllerLink } from './control/controller-link.ts';
 import { inventoryParts } from './control/inventory.ts';
 import { Outbox } from './control/outbox.ts';
-import { Reports } from './control/report-sender.ts';
+import { ReportSender } from './control/report-sender.ts';
 import { lesserBound } from './domain/network-room.ts';
 import { lesserMost, type Most, NO_BOUND } from './domain/session-most.ts';
 import { DEFAULT_UIDS, type UidRange } from './domain/uid-range.ts';
@@ -97,7 +97,7 @@ export class NodeAgent {
       relay,
       tunnels,
       outbox,
-      reports: new Reports({ ledger, relay, outbox }),
+      reports: new ReportSender({ ledger, relay, outbox }),
       most: () => this.#capacity.most,
       confirmed: (sessionId) => assignments.confirmed(sessionId),
       fault: (error) => this.#end({ why: 'fault', error }),

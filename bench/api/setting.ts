@@ -9,7 +9,7 @@ import type { SessionRow } from '../../controller/domain/sessions/rows.ts';
 import { DEFAULT_LIMITS, DEFAULT_REQUESTS } from '../../controller/domain/sessions/session-sizes.ts';
 import { parseLimits } from '../../controller/services/budget/limits.ts';
 import { LEASE } from '../../controller/services/nodes/lease.ts';
-import { openStore } from '../../controller/store/sqlite/bare-store.ts';
+import { openBareStore } from '../../controller/store/sqlite/bare-store.ts';
 import { noBarriers } from '../../seams/barrier.ts';
 import type { Log } from '../../seams/log.ts';
 import { prometheusMetrics } from '../../seams/prometheus.ts';
@@ -57,7 +57,7 @@ const IN_ONE_COMMIT = 5000;
 export async function fillController(setting: Setting, count: number): Promise<string[]> {
   const seeded = await startController(benchController(setting));
   await seeded.close();
-  const store = await openStore(join(setting.directory, 'raworc.db'), 1);
+  const store = await openBareStore(join(setting.directory, 'raworc.db'), 1);
   const { writer } = store;
   try {
     const space = store.view.spaceByName('default');

@@ -19,7 +19,7 @@ import type { Log } from '../../seams/log.ts';
 import type { Outcome } from '../domain/engine/outcome.ts';
 import type { ServerCredential } from './authority.ts';
 import { grpcStatusOf, internalStatus } from './errors.ts';
-import { boundedSocket } from './stranger-socket.ts';
+import { strangerSocket } from './stranger-socket.ts';
 
 /** Bound of a message, and of all headers of a call. */
 export const MAX_STRANGER_MESSAGE_BYTES = 16 * 1024;
@@ -88,7 +88,7 @@ export function createStrangerServer(options: StrangerServerOptions): StrangerSe
   let secureContext = contextOf(options.credential);
   return {
     accept(socket, peer) {
-      const bounded = boundedSocket(socket, options.maxBytes, () => options.overBytes(peer));
+      const bounded = strangerSocket(socket, options.maxBytes, () => options.overBytes(peer));
       const secured = new TLSSocket(bounded, { isServer: true, secureContext, ALPNProtocols: ['h2'], requestCert: false });
       secured.disableRenegotiation();
       // An error on one connection is the peer's fault and ends only that connection.

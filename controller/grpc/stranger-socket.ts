@@ -6,7 +6,7 @@ import { Duplex } from 'node:stream';
  * at the first byte too many and reads nothing more. TLS and HTTP/2 directly on a socket would take
  * megabytes from a peer in one turn of the event loop.
  */
-export function boundedSocket(socket: Socket, most: number, exceeded: () => void): Duplex {
+export function strangerSocket(socket: Socket, most: number, exceeded: () => void): Duplex {
   let bytes = 0;
   const bounded = new Duplex({
     read: () => void socket.resume(),

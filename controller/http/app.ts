@@ -7,7 +7,7 @@ import type { SpaceLookup } from '../services/budget/space-lookup.ts';
 import { authentication } from './access/authentication.ts';
 import { BudgetGate } from './access/budget-gate.ts';
 import { referencePage } from './document/reference-page.ts';
-import { OpenStreams } from './events/sse-streams.ts';
+import { SseStreams } from './events/sse-streams.ts';
 import { allRoutes } from './routes/all-routes.ts';
 import { recordRefusalAside } from './routing/auditing.ts';
 import { describe, isGone } from './routing/errors.ts';
@@ -36,7 +36,7 @@ export interface HttpDeps extends Omit<RouteDeps, 'streams'> {
 
 export interface HttpApp {
   readonly koa: Koa;
-  readonly streams: OpenStreams;
+  readonly streams: SseStreams;
   readonly connections: Connections;
   readonly clock: Clock;
   readonly random: Random;
@@ -46,7 +46,7 @@ export interface HttpApp {
 export function createApp(deps: HttpDeps): HttpApp {
   const { services, tokens, log, clock, random, corsOrigins, metrics, metricsToken } = deps;
   const budgets = deps.budgets ?? new Budgets({ clock, metrics });
-  const streams = new OpenStreams(clock, metrics, budgets);
+  const streams = new SseStreams(clock, metrics, budgets);
   const addresses = new ClientAddresses(deps.proxies ?? NO_PROXIES);
   const connections = new Connections({ budgets, addresses, metrics });
   const gate = new BudgetGate(budgets, addresses, connections);

@@ -13,7 +13,7 @@ import { KEY_ROTATION, RESEAL_BATCH, resealing } from '../services/spaces/reseal
 import { SealingRing } from '../services/spaces/sealing.ts';
 import { createSealingKey, idsIn, sealingKeysIn } from '../store/files/sealing-keys.ts';
 import { isInUse } from '../store/sqlite/backup.ts';
-import { openStore } from '../store/sqlite/bare-store.ts';
+import { openBareStore } from '../store/sqlite/bare-store.ts';
 
 export interface RotateOptions {
   readonly clock: Clock;
@@ -64,7 +64,7 @@ const hasOlder = async (keys: string, keyId: string): Promise<boolean> => (await
 
 async function resealHere(directory: string, database: string, keys: string, random: Random, barriers: Barriers): Promise<void> {
   const epoch = Number((await readFile(join(directory, 'epoch'), 'utf8')).trim());
-  const store = await openStore(database, epoch);
+  const store = await openBareStore(database, epoch);
   try {
     const files = sealingKeysIn(keys);
     const ring = new SealingRing(await files.read());

@@ -5,18 +5,18 @@ import type { Status } from '../session/status.ts';
 import { encodeReport } from './encode.ts';
 import type { Outbox } from './outbox.ts';
 
-export interface ReportsDeps {
+export interface ReportSenderDeps {
   readonly ledger: Pick<Ledger, 'boot'>;
   readonly relay: Pick<Relay, 'guestState'>;
   readonly outbox: Outbox;
 }
 
 /** Sends reports on sessions, ordered by the node agent's boot and then by number. */
-export class Reports {
-  readonly #deps: ReportsDeps;
+export class ReportSender {
+  readonly #deps: ReportSenderDeps;
   #number = 0;
 
-  constructor(deps: ReportsDeps) {
+  constructor(deps: ReportSenderDeps) {
     this.#deps = deps;
   }
 

@@ -5,7 +5,7 @@ import { nameOf, type StepName } from '../domain/step.ts';
 import type { Seen } from '../engine/seen.ts';
 import type { ReconcilerDeps } from './reconciler-deps.ts';
 import { type Orphan, orphanOf, type Status } from './status.ts';
-import { Reporter } from './status-reporter.ts';
+import { StatusReporter } from './status-reporter.ts';
 import { Steps } from './steps.ts';
 
 const STEPS_IN_A_ROW = 32;
@@ -20,7 +20,7 @@ export class Reconciler {
   readonly sessionId: string;
   readonly #deps: ReconcilerDeps;
   readonly #ending = new AbortController();
-  readonly #reporter: Reporter;
+  readonly #reporter: StatusReporter;
   readonly #steps: Steps;
   #woken = false;
   #running: Promise<void> | undefined;
@@ -30,7 +30,7 @@ export class Reconciler {
   constructor(sessionId: string, deps: ReconcilerDeps) {
     this.sessionId = sessionId;
     this.#deps = deps;
-    this.#reporter = new Reporter(sessionId, deps);
+    this.#reporter = new StatusReporter(sessionId, deps);
     this.#steps = new Steps(sessionId, {
       ...deps,
       calls: {

@@ -1,5 +1,5 @@
 import type { Outbox } from '../control/outbox.ts';
-import type { Reports } from '../control/report-sender.ts';
+import type { ReportSender } from '../control/report-sender.ts';
 import type { Most } from '../domain/session-most.ts';
 import type { EngineTurns } from '../engine/engine-turns.ts';
 import type { Relay } from '../guests/relay.ts';
@@ -17,7 +17,7 @@ export interface SessionsDeps extends Pick<Host, 'driver' | 'listener' | 'ledger
   readonly relay: Relay;
   readonly tunnels: Pick<Tunnels, 'endOf'>;
   readonly outbox: Outbox;
-  readonly reports: Reports;
+  readonly reports: ReportSender;
   most(): Most;
   confirmed(sessionId: string): boolean;
   /** Called when the node agent cannot continue. */

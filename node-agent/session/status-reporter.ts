@@ -4,7 +4,7 @@ import type { Seen } from '../engine/seen.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { type Status, sameStatus } from './status.ts';
 
-export interface ReporterDeps {
+export interface StatusReporterDeps {
   readonly ledger: Pick<Ledger, 'assignment'>;
   readonly log: Log;
   changed(status: Status): void;
@@ -17,12 +17,12 @@ export interface Failed {
 }
 
 /** Reports one session, each status once. */
-export class Reporter {
+export class StatusReporter {
   readonly #sessionId: string;
-  readonly #deps: ReporterDeps;
+  readonly #deps: StatusReporterDeps;
   #reported: Status | undefined;
 
-  constructor(sessionId: string, deps: ReporterDeps) {
+  constructor(sessionId: string, deps: StatusReporterDeps) {
     this.#sessionId = sessionId;
     this.#deps = deps;
   }

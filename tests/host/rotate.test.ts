@@ -4,7 +4,7 @@ import t from 'tap';
 import { SealingRing } from '../../controller/services/spaces/sealing.ts';
 import { SecretReader } from '../../controller/services/spaces/secret-reader.ts';
 import { sealingKeysIn } from '../../controller/store/files/sealing-keys.ts';
-import { openStore } from '../../controller/store/sqlite/bare-store.ts';
+import { openBareStore } from '../../controller/store/sqlite/bare-store.ts';
 import { type Cluster, startCluster } from '../cluster/harness.ts';
 import { Child } from '../cluster/processes.ts';
 
@@ -76,7 +76,7 @@ t.test('keys are rotated while the controller runs; kill -9 of either, at any ti
   const elsewhere = join(directory, 'elsewhere');
   const restored = program(elsewhere, 'restore', file);
   t.equal(await restored.ended(), 'code 0', restored.lines.join('\n'));
-  const store = await openStore(join(elsewhere, 'controller', 'raworc.db'), 1);
+  const store = await openBareStore(join(elsewhere, 'controller', 'raworc.db'), 1);
   t.teardown(() => store.close());
   const space = store.view.spaceByName('default');
   const keeper = new SecretReader(store.view, new SealingRing(await sealingKeysIn(keysOf(elsewhere)).read()));

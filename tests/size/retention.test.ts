@@ -4,7 +4,7 @@ import t from 'tap';
 import type { SessionId } from '../../controller/domain/engine/ids.ts';
 import { PRUNED_AT_ONCE } from '../../controller/domain/engine/prune.ts';
 import { postMessage } from '../../controller/domain/messages/commands/post-message.ts';
-import { retentionLoop } from '../../controller/services/engine/history-retention-loop.ts';
+import { historyRetentionLoop } from '../../controller/services/engine/history-retention-loop.ts';
 import { silentMetrics } from '../../seams/metrics.ts';
 import { NODE, newMessage, newSession, node, openCore, SPACE, withAgents } from '../unit/controller/core.ts';
 import { loopsOf } from '../unit/controller/loops.ts';
@@ -33,7 +33,7 @@ t.test(`${EVENTS} events are removed while messages arrive`, async (t) => {
   const left = () => database.prepare<[], { count: number }>('select count(*) as count from events where number < 0').get()?.count;
   t.equal(left(), EVENTS);
 
-  const retention = retentionLoop({ loops: loopsOf(t), applier: core.applier, metrics: silentMetrics });
+  const retention = historyRetentionLoop({ loops: loopsOf(t), applier: core.applier, metrics: silentMetrics });
   /** Commits with prunes, and the most of them between a post and its answer. */
   let prunes = 0;
   core.applier.onCommitted(({ mutations }) => {

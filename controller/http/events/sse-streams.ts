@@ -8,7 +8,7 @@ import { UnsentBytes } from './unsent-bytes.ts';
 const TICK_MS = 5000;
 
 /** A response that stays open: an event stream or a wait. */
-export interface OpenStream {
+export interface SseStream {
   readonly proof: Proof;
   /** Ends the stream if its caller can no longer see its contents. */
   judge(): void;
@@ -18,9 +18,9 @@ export interface OpenStream {
 }
 
 /** The open event streams and waits, which share one timer. */
-export class OpenStreams {
+export class SseStreams {
   readonly #clock: Clock;
-  readonly #streams = new Set<OpenStream>();
+  readonly #streams = new Set<SseStream>();
   readonly budgets: Budgets;
   /** Unsent bytes of all event streams. */
   readonly unsent: UnsentBytes;
@@ -60,13 +60,13 @@ export class OpenStreams {
   }
 
   /** Adds a stream. During shutdown, it ends at once. */
-  add(stream: OpenStream): void {
+  add(stream: SseStream): void {
     if (this.#closed) return stream.end();
     this.#streams.add(stream);
     this.#timer ??= this.#clock.after(TICK_MS, () => this.#tick());
   }
 
-  delete(stream: OpenStream): void {
+  delete(stream: SseStream): void {
     this.#streams.delete(stream);
     if (this.#streams.size > 0) return;
     this.#timer?.cancel();

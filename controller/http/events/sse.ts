@@ -16,7 +16,7 @@ import { payerIn } from '../access/budget-gate.ts';
 import { hasLeft } from '../server/connections.ts';
 import { type EventFrames, eventFrames, HELLO_FRAME, PING_FRAME, positionIn } from './event-frames.ts';
 import { FrameQueue } from './frame-queue.ts';
-import type { OpenStream, OpenStreams } from './sse-streams.ts';
+import type { SseStream, SseStreams } from './sse-streams.ts';
 
 /**
  * A client that reads nothing for this long is disconnected. It can reconnect with its
@@ -30,7 +30,7 @@ const FAREWELL_MS = 30_000;
 
 export interface Streaming {
   readonly services: Pick<Services, 'accounts' | 'agentLogs' | 'events'>;
-  readonly streams: OpenStreams;
+  readonly streams: SseStreams;
   readonly eventIds: EventIds;
   readonly clock: Clock;
   readonly log: Log;
@@ -104,7 +104,7 @@ function open(ctx: Context, streaming: Streaming, show: Show): Outcome<undefined
   return accepted(undefined);
 }
 
-class EventStream implements OpenStream {
+class EventStream implements SseStream {
   readonly #res: ServerResponse;
   readonly proof: Proof;
   readonly #expiry: Timer | undefined;

@@ -5,7 +5,7 @@ import type { Outcome } from '../../domain/engine/outcome.ts';
 import type { Caller } from '../../services/access/caller.ts';
 import { proofOf } from '../access/authentication.ts';
 import { payerIn, releasePlace } from '../access/budget-gate.ts';
-import type { OpenStreams } from '../events/sse-streams.ts';
+import type { SseStreams } from '../events/sse-streams.ts';
 import { hasLeft } from '../server/connections.ts';
 
 export const MAX_WAIT_MS = 300_000;
@@ -24,7 +24,7 @@ export const waitParameter = parsedParameter(
 
 export interface Waiting {
   readonly clock: Clock;
-  readonly streams: OpenStreams;
+  readonly streams: SseStreams;
 }
 
 /**
@@ -33,7 +33,7 @@ export interface Waiting {
  */
 export async function withWaitPlace<T>(
   ctx: Context,
-  { budgets }: OpenStreams,
+  { budgets }: SseStreams,
   ms: number,
   work: () => Promise<Outcome<T>>,
 ): Promise<Outcome<T>> {

@@ -3,7 +3,7 @@ import type { Log } from '../../../seams/log.ts';
 import type { Tokens } from '../../services/access/tokens.ts';
 import type { EventIds } from '../../services/events/event-ids.ts';
 import type { Services } from '../../services/services.ts';
-import type { OpenStreams } from '../events/sse-streams.ts';
+import type { SseStreams } from '../events/sse-streams.ts';
 
 /** Dependencies of the routes. */
 export interface RouteDeps {
@@ -13,5 +13,5 @@ export interface RouteDeps {
   readonly log: Log;
   readonly clock: Clock;
   readonly version: string;
-  readonly streams: OpenStreams;
+  readonly streams: SseStreams;
 }

@@ -7,7 +7,7 @@ import type { Tokens } from './tokens.ts';
 /** Interval. It can be long, because a rotated key stays valid for two days. */
 const EVERY_MS = 10_000;
 
-export interface TokenKeyDeps {
+export interface SigningKeyDeps {
   readonly loops: Pick<Loops, 'open'>;
   readonly tokens: Tokens;
   read(): Promise<TokenKeys>;
@@ -18,7 +18,7 @@ export interface TokenKeyDeps {
  * Loads new token keys while the controller runs. If the file cannot be read, logs an error and
  * keeps the current keys.
  */
-export function tokenKeyLoop({ loops, tokens, read, log }: TokenKeyDeps): Loop<'keys'> {
+export function signingKeyLoop({ loops, tokens, read, log }: SigningKeyDeps): Loop<'keys'> {
   return loops.open({
     name: 'token_keys',
     first: { key: 'keys', afterMs: EVERY_MS },

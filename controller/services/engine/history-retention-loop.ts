@@ -10,7 +10,7 @@ type RetentionDeps = Pick<Background, 'loops' | 'applier' | 'metrics'>;
  * Prunes history past its retention, once a minute until nothing is left. Each part is a separate
  * command, so that others run in between.
  */
-export function retentionLoop({ loops, applier, metrics }: RetentionDeps): Loop<'all'> {
+export function historyRetentionLoop({ loops, applier, metrics }: RetentionDeps): Loop<'all'> {
   const passes = metrics.counter({ name: 'prune_passes_total', help: 'Commits that removed history past its retention.' });
   return loops.open({
     name: 'retention',

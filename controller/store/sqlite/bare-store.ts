@@ -9,7 +9,7 @@ import { Snapshot } from './snapshot.ts';
 import { sqliteView } from './views/sqlite-view.ts';
 import { writerOf } from './writer.ts';
 
-/** A store without reading threads: for tools, tests and {@link openSqlite}. */
+/** A store without reading threads: for tools, tests and {@link openControllerStore}. */
 export interface SqliteStore extends Pick<Store, 'writer' | 'view' | 'events' | 'audit' | 'check'> {
   readonly path: string;
   close(): void;
@@ -38,7 +38,7 @@ const PAGE_BYTES = 4096;
  * synchronous FULL). Throws an error that says what to do when the database cannot be written: a
  * controller that could not keep its first command does not start.
  */
-export async function openStore(path: string, epoch: number, { looksOn = false, maxBytes }: StoreOptions = {}): Promise<SqliteStore> {
+export async function openBareStore(path: string, epoch: number, { looksOn = false, maxBytes }: StoreOptions = {}): Promise<SqliteStore> {
   const opened: Database.Database[] = [];
   const open = (options: Database.Options = {}) => {
     const database = new Database(path, options);

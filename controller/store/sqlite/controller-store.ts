@@ -2,7 +2,7 @@ import type { Clock } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
 import type { Metrics } from '../../../seams/metrics.ts';
 import type { Store } from '../../services/engine/store.ts';
-import { openStore } from './bare-store.ts';
+import { openBareStore } from './bare-store.ts';
 import { sqlLists } from './lists/sql-lists.ts';
 import { eventsOnThread } from './reader/event-pages.ts';
 import { Reader } from './reader/reader.ts';
@@ -17,11 +17,11 @@ export interface SqliteDeps {
 }
 
 /**
- * Opens the controller's database at `path` like {@link openStore}, with a thread for lists and one
+ * Opens the controller's database at `path` like {@link openBareStore}, with a thread for lists and one
  * for event pages.
  */
-export async function openSqlite({ path, epoch, clock, log, metrics }: SqliteDeps): Promise<Store> {
-  const { writer, view, events, audit, check, close } = await openStore(path, epoch);
+export async function openControllerStore({ path, epoch, clock, log, metrics }: SqliteDeps): Promise<Store> {
+  const { writer, view, events, audit, check, close } = await openBareStore(path, epoch);
   const lists = new Reader({ path, clock, log, metrics });
   // A separate thread, so that reconnecting watchers and lists do not wait for each other.
   const pages = new Reader({ path, clock, log });

@@ -3,9 +3,9 @@ import { type Core, openCore } from '../../../controller/core.ts';
 import type { NodeId } from '../../../controller/domain/engine/ids.ts';
 import type { Mutation } from '../../../controller/domain/engine/mutation.ts';
 import { accepted } from '../../../controller/domain/engine/outcome.ts';
-import { OpenStreams } from '../../../controller/http/events/sse-streams.ts';
+import { SseStreams } from '../../../controller/http/events/sse-streams.ts';
 import { LEASE } from '../../../controller/services/nodes/lease.ts';
-import { openStore, type SqliteStore } from '../../../controller/store/sqlite/bare-store.ts';
+import { openBareStore, type SqliteStore } from '../../../controller/store/sqlite/bare-store.ts';
 import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
 import type { Link } from '../../../proto/link.ts';
 import type { StreamLink } from '../../../proto/streams/stream-frame.ts';
@@ -48,11 +48,11 @@ const notHere = (): never => {
 export class ControllerProcess {
   readonly life: Life;
   readonly core: Core;
-  readonly streams: OpenStreams;
+  readonly streams: SseStreams;
   readonly #store: SqliteStore;
   readonly #lists: { close(): void };
 
-  private constructor(life: Life, core: Core, streams: OpenStreams, store: SqliteStore, lists: { close(): void }) {
+  private constructor(life: Life, core: Core, streams: SseStreams, store: SqliteStore, lists: { close(): void }) {
     this.life = life;
     this.core = core;
     this.streams = streams;
@@ -63,7 +63,7 @@ export class ControllerProcess {
   static async start(options: ControllerOptions): Promise<ControllerProcess> {
     const { around, name, path, epoch, clusterId, random } = options;
     const life = new Life(name);
-    const store = await openStore(path, epoch);
+    const store = await openBareStore(path, epoch);
     const { lists, close } = listsOn(path);
     const log = around.trace.log(name, (event, { session, expiry }) => {
       if (event === 'session.expired') around.auditors.deadlines.expired(String(session), String(expiry));
@@ -108,7 +108,7 @@ export class ControllerProcess {
       health: { checkStore: () => undefined, degradations: {} },
     });
     rooms.of(core.directory);
-    const streams = new OpenStreams(clock);
+    const streams = new SseStreams(clock);
     core.services.accounts.onRightsChanged((change) => streams.judge(change));
     const process = new ControllerProcess(life, core, streams, store, {
       close() {

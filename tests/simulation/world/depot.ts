@@ -1,6 +1,6 @@
 import { copyFileSync } from 'node:fs';
 import { beginEpoch, copyDatabase } from '../../../controller/store/sqlite/backup.ts';
-import { openStore, type SqliteStore } from '../../../controller/store/sqlite/bare-store.ts';
+import { openBareStore, type SqliteStore } from '../../../controller/store/sqlite/bare-store.ts';
 import { EPOCH, newStore, type StoreDirectory } from './store.ts';
 
 /** The files of the controller's store, through all of its lives: where the database is now, its epoch, and a connection to look at it from beside every process. */
@@ -19,7 +19,7 @@ export class Depot {
 
   static async open(nodes: readonly { id: string; name: string }[]): Promise<Depot> {
     const directory = await newStore(nodes);
-    return new Depot(directory, await openStore(directory.path, EPOCH, { looksOn: true }));
+    return new Depot(directory, await openBareStore(directory.path, EPOCH, { looksOn: true }));
   }
 
   get path(): string {
@@ -49,7 +49,7 @@ export class Depot {
     copyFileSync(file, path);
     await beginEpoch(path, epoch);
     this.#inspection.close();
-    this.#inspection = await openStore(path, epoch, { looksOn: true });
+    this.#inspection = await openBareStore(path, epoch, { looksOn: true });
     this.#path = path;
     this.#epoch = epoch;
   }

@@ -1,7 +1,7 @@
 import type { Attribution } from '../../../controller/domain/audit/audit.ts';
 import type { AccountId } from '../../../controller/domain/engine/ids.ts';
 import { accepted } from '../../../controller/domain/engine/outcome.ts';
-import type { OpenStream } from '../../../controller/http/events/sse-streams.ts';
+import type { SseStream } from '../../../controller/http/events/sse-streams.ts';
 import type { Caller } from '../../../controller/services/access/caller.ts';
 import type { Proof } from '../../../controller/services/access/proof.ts';
 import type { EventWatcher } from '../../../controller/services/events/watching.ts';
@@ -164,7 +164,7 @@ const LOGIN: Attribution = {
 };
 
 /** A stream of events as HTTP keeps one. */
-class PersonStream implements OpenStream {
+class PersonStream implements SseStream {
   readonly proof: Proof;
   readonly user: string;
   readonly #mayGoOn: () => boolean;

@@ -7,7 +7,7 @@ import type { AccountId, AgentId, BuildId, NodeId, SpaceId } from '../../../cont
 import { type Mutation, put } from '../../../controller/domain/engine/mutation.ts';
 import type { Lists } from '../../../controller/services/engine/lists.ts';
 import type { Writer } from '../../../controller/services/engine/store.ts';
-import { openStore } from '../../../controller/store/sqlite/bare-store.ts';
+import { openBareStore } from '../../../controller/store/sqlite/bare-store.ts';
 import type { SqlRow } from '../../../controller/store/sqlite/columns.ts';
 import { sqlLists } from '../../../controller/store/sqlite/lists/sql-lists.ts';
 import { rowsWithin } from '../../../controller/store/sqlite/reader/bounded-rows.ts';
@@ -46,7 +46,7 @@ export async function newStore(nodes: readonly { id: string; name: string }[]): 
   const directory = inMemory('raworc-sim-');
   const path = join(directory, 'raworc.db');
   copyFileSync(await template, path);
-  const store = await openStore(path, EPOCH);
+  const store = await openBareStore(path, EPOCH);
   store.writer.transaction(() => {
     for (const { id, name } of nodes) {
       const capacity = { cpuMillis: 0, memoryBytes: 0, maxSessions: 0, bounds: null };
@@ -76,7 +76,7 @@ async function makeTemplate(): Promise<string> {
   const directory = inMemory('raworc-sim-template-');
   process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
   const path = join(directory, 'raworc.db');
-  const { writer, close } = await openStore(path, EPOCH);
+  const { writer, close } = await openBareStore(path, EPOCH);
   const times = { createdAt: 1, updatedAt: 1 };
   const rows: Mutation[] = [
     put('accounts', {

@@ -13,7 +13,7 @@ import { DEFAULT_SIZE_RULES, type SizeRules, type Sizes } from '../../../control
 import type { SessionView } from '../../../controller/domain/sessions/view.ts';
 import { Applier, type GrowthRefusal } from '../../../controller/services/engine/applier.ts';
 import { Capacity } from '../../../controller/services/engine/capacity.ts';
-import { openStore, type SqliteStore } from '../../../controller/store/sqlite/bare-store.ts';
+import { openBareStore, type SqliteStore } from '../../../controller/store/sqlite/bare-store.ts';
 import type { Clock } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
 import { type Metrics, silentMetrics } from '../../../seams/metrics.ts';
@@ -77,7 +77,7 @@ export interface CoreOptions {
 
 export async function openCore(options: CoreOptions = {}): Promise<Core> {
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'raworc-core-'));
-  const store = await openStore(join(directory, 'raworc.db'), 1, options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes });
+  const store = await openBareStore(join(directory, 'raworc.db'), 1, options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes });
   const nodes = options.nodes ?? [node(NODE), node(OTHER_NODE)];
   const placed = nodes.flatMap(({ id }) => allOn(store.view, id));
   const capacity = new Capacity(placed);

@@ -13,7 +13,7 @@ import { openCore } from '../../../../controller/core.ts';
 import type { Mutation } from '../../../../controller/domain/engine/mutation.ts';
 import { accepted, refused } from '../../../../controller/domain/engine/outcome.ts';
 import { createApp } from '../../../../controller/http/app.ts';
-import { OpenStreams } from '../../../../controller/http/events/sse-streams.ts';
+import { SseStreams } from '../../../../controller/http/events/sse-streams.ts';
 import { allRoutes } from '../../../../controller/http/routes/all-routes.ts';
 import type { Route } from '../../../../controller/http/routing/route.ts';
 import { listen } from '../../../../controller/http/server/server.ts';
@@ -22,7 +22,7 @@ import type { Applier } from '../../../../controller/services/engine/applier.ts'
 import { eventIds } from '../../../../controller/services/events/event-ids.ts';
 import { LEASE } from '../../../../controller/services/nodes/lease.ts';
 import { SealingRing, sealingKey } from '../../../../controller/services/spaces/sealing.ts';
-import { openStore } from '../../../../controller/store/sqlite/bare-store.ts';
+import { openBareStore } from '../../../../controller/store/sqlite/bare-store.ts';
 import { noBarriers } from '../../../../seams/barrier.ts';
 import { silentMetrics } from '../../../../seams/metrics.ts';
 import { prometheusMetrics } from '../../../../seams/prometheus.ts';
@@ -58,7 +58,7 @@ export const keyRing = () => new SealingRing([sealingKey('00000001', new Uint8Ar
 /** `listsAt` opens the lists of the store at that path. */
 export async function openRbacWorld(rows: readonly Mutation[], listsAt = listsOn): Promise<RbacWorld> {
   const directory = mkdtempSync(join(tmpdir(), 'raworc-rbac-'));
-  const store = await openStore(join(directory, 'raworc.db'), 1);
+  const store = await openBareStore(join(directory, 'raworc.db'), 1);
   store.writer.transaction(() => {
     for (const row of rows) store.writer.apply(row);
   });
@@ -104,7 +104,7 @@ export async function openRbacWorld(rows: readonly Mutation[], listsAt = listsOn
   return Object.assign(world, {
     url: server.url,
     applier: core.applier,
-    routes: allRoutes({ ...edge, streams: new OpenStreams(clock) }),
+    routes: allRoutes({ ...edge, streams: new SseStreams(clock) }),
     token: (holder: TokenHolder) => tokens.sign(holder).token,
     async ask(bearer: string, route: Pick<Route, 'method' | 'answers' | 'raw'>, path: string, body: unknown) {
       const isStream = Object.values(route.answers ?? {}).includes('event-stream');

@@ -7,7 +7,7 @@ import type { AccountId } from '../../../../controller/domain/engine/ids.ts';
 import { CONTROLLER_CALLER, HashQueue } from '../../../../controller/services/access/hash-queue.ts';
 import { LoginThrottle } from '../../../../controller/services/access/login-throttle.ts';
 import { createPasswords } from '../../../../controller/services/access/passwords.ts';
-import { tokenKeyLoop } from '../../../../controller/services/access/signing-key-loop.ts';
+import { signingKeyLoop } from '../../../../controller/services/access/signing-key-loop.ts';
 import { openTokenKeys, rotateTokenKey } from '../../../../controller/services/access/token-keys.ts';
 import { createTokens } from '../../../../controller/services/access/tokens.ts';
 import type { Log } from '../../../../seams/log.ts';
@@ -47,7 +47,7 @@ t.test('a key is rotated while tokens are out: they stay good until they have ex
   const tokens = createTokens({ keys: await openTokenKeys(directory, systemDisk, systemRandom), clock, random: systemRandom });
   const logged: string[] = [];
   const log: Log = { ...silent, info: (event) => void logged.push(event), error: (event) => void logged.push(event) };
-  const watch = tokenKeyLoop({ loops: loopsOf(t), tokens, read: () => openTokenKeys(directory, systemDisk, systemRandom), log });
+  const watch = signingKeyLoop({ loops: loopsOf(t), tokens, read: () => openTokenKeys(directory, systemDisk, systemRandom), log });
   const kidOf = (token: string) => jwt.decode(token, { complete: true })?.header.kid;
   const before = kidOf(tokens.sign(holder).token);
   await watch.settled('keys');

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import type { SessionId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
-import { openStore } from '../../../../controller/store/sqlite/bare-store.ts';
+import { openBareStore } from '../../../../controller/store/sqlite/bare-store.ts';
 import { eventsOnThread } from '../../../../controller/store/sqlite/reader/event-pages.ts';
 import { Reader } from '../../../../controller/store/sqlite/reader/reader.ts';
 import { systemClock } from '../../../../seams/system.ts';
@@ -17,7 +17,7 @@ const WIDE = { limit: 100, maxBytes: 2 ** 30 };
 /** A log in which every third event is of ONE and the others are of OTHER, each of that many bytes of data. */
 async function filled(t: Test, count: number, bytes: number) {
   const directory = mkdtempSync(join(tmpdir(), 'raworc-events-'));
-  const store = await openStore(join(directory, 'raworc.db'), 1);
+  const store = await openBareStore(join(directory, 'raworc.db'), 1);
   const reader = new Reader({ path: store.path, clock: systemClock, log: silent });
   t.teardown(async () => {
     await reader.close();

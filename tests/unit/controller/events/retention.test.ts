@@ -5,7 +5,7 @@ import { PRUNED_AT_ONCE, prune } from '../../../../controller/domain/engine/prun
 import { postMessage } from '../../../../controller/domain/messages/commands/post-message.ts';
 import { removeSession } from '../../../../controller/domain/sessions/commands/remove-session.ts';
 import { changeSpace, createSpace } from '../../../../controller/domain/spaces/commands/spaces.ts';
-import { retentionLoop } from '../../../../controller/services/engine/history-retention-loop.ts';
+import { historyRetentionLoop } from '../../../../controller/services/engine/history-retention-loop.ts';
 import type { Loop } from '../../../../controller/services/engine/loop.ts';
 import { overdueSql } from '../../../../controller/store/sqlite/pruning.ts';
 import { HAS_RETENTION } from '../../../../controller/store/sqlite/views/spaces.ts';
@@ -23,7 +23,7 @@ async function rig(t: Test): Promise<{ core: Core; retention: Loop<'all'> }> {
   await withAgents(core, ['echo']);
   await core.applier.submit(newSession({ id: S }));
   await core.applier.submit(createSpace({ id: OTHER, name: 'other', description: null, settings: {}, createdBy: 'admin' }));
-  const retention = retentionLoop({ loops: loopsOf(t), applier: core.applier, metrics: silentMetrics });
+  const retention = historyRetentionLoop({ loops: loopsOf(t), applier: core.applier, metrics: silentMetrics });
   return { core, retention };
 }
 
@@ -84,7 +84,7 @@ t.test('the newest event stays however old it is, and the pruning ends', async (
   database.exec('update events set at = 1');
   database.close();
   const newest = core.store.events.newest();
-  const retention = retentionLoop({ loops: loopsOf(t), applier: core.applier, metrics: silentMetrics });
+  const retention = historyRetentionLoop({ loops: loopsOf(t), applier: core.applier, metrics: silentMetrics });
   await retention.settled('all');
   t.equal(core.store.events.newest(), newest);
 });

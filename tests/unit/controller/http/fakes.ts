@@ -7,7 +7,7 @@ import type { AccountId, SessionId, SpaceId } from '../../../../controller/domai
 import { accepted, refused } from '../../../../controller/domain/engine/outcome.ts';
 import type { StoredEvent } from '../../../../controller/domain/events/events.ts';
 import { createApp, type HttpDeps } from '../../../../controller/http/app.ts';
-import type { OpenStreams } from '../../../../controller/http/events/sse-streams.ts';
+import type { SseStreams } from '../../../../controller/http/events/sse-streams.ts';
 import { type HttpServer, type ListenOptions, listen } from '../../../../controller/http/server/server.ts';
 import type { Caller, Idempotency } from '../../../../controller/services/access/caller.ts';
 import type { RightsChange } from '../../../../controller/services/access/rights.ts';
@@ -331,7 +331,7 @@ export interface Rig {
   readonly clock: TestClock;
   readonly tokens: Tokens;
   readonly server: HttpServer;
-  readonly streams: OpenStreams;
+  readonly streams: SseStreams;
   readonly logged: string[];
   readonly token: string;
   /** Calls below /api/v0 with the admin's token, unless the headers say otherwise. */

@@ -2,7 +2,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import t from 'tap';
 import { z } from 'zod';
-import { OpenStreams } from '../../../../controller/http/events/sse-streams.ts';
+import { SseStreams } from '../../../../controller/http/events/sse-streams.ts';
 import { allRoutes } from '../../../../controller/http/routes/all-routes.ts';
 import { BASE } from '../../../../controller/http/routing/route.ts';
 import { plainIds, startRig } from './fakes.ts';
@@ -19,7 +19,7 @@ const routes = allRoutes({
   log,
   clock,
   version: '1',
-  streams: new OpenStreams(clock),
+  streams: new SseStreams(clock),
 });
 
 t.test('every route says who may call it, what it answers, and an example that its own check takes', async (t) => {

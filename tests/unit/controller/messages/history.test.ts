@@ -6,7 +6,7 @@ import type { MessageId } from '../../../../controller/domain/engine/ids.ts';
 import { put } from '../../../../controller/domain/engine/mutation.ts';
 import { contextOf } from '../../../../controller/domain/messages/choose-agent.ts';
 import type { MessageRow } from '../../../../controller/domain/messages/rows.ts';
-import { openStore } from '../../../../controller/store/sqlite/bare-store.ts';
+import { openBareStore } from '../../../../controller/store/sqlite/bare-store.ts';
 import { sessionRow, uuid } from '../engine/session-rows.ts';
 
 const KIB = 1024;
@@ -15,7 +15,7 @@ const SESSION = sessionRow(1);
 /** What the agent is shown of these contents when it is asked the last one. */
 async function shown(t: Test, contents: readonly string[]): Promise<readonly string[]> {
   const directory = mkdtempSync(join(tmpdir(), 'raworc-history-'));
-  const store = await openStore(join(directory, 'raworc.db'), 1);
+  const store = await openBareStore(join(directory, 'raworc.db'), 1);
   t.teardown(() => {
     store.close();
     rmSync(directory, { recursive: true, force: true });

@@ -6,7 +6,7 @@ import type { AccountId, SpaceId } from '../../../../controller/domain/engine/id
 import { rowsOfState } from '../../../../controller/domain/sessions/life-cycle.ts';
 import type { SessionRow } from '../../../../controller/domain/sessions/rows.ts';
 import type { SessionQuery } from '../../../../controller/services/engine/lists.ts';
-import { openStore } from '../../../../controller/store/sqlite/bare-store.ts';
+import { openBareStore } from '../../../../controller/store/sqlite/bare-store.ts';
 import { listsOn } from '../../../simulation/world/store.ts';
 import { seeded } from '../core.ts';
 import { putSessions, sessionRow } from '../engine/session-rows.ts';
@@ -54,7 +54,7 @@ function matches(row: SessionRow, query: SessionQuery): boolean {
 
 t.test('a page has what the query asks for, whatever finds it, also after changes and deletions', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'raworc-session-lists-'));
-  const store = await openStore(join(directory, 'raworc.db'), 1);
+  const store = await openBareStore(join(directory, 'raworc.db'), 1);
   const { lists, close } = listsOn(store.path);
   t.teardown(() => {
     close();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import t from 'tap';
 import { flag, integer, json, text } from '../../../../controller/domain/engine/fields.ts';
-import { openStore } from '../../../../controller/store/sqlite/bare-store.ts';
+import { openBareStore } from '../../../../controller/store/sqlite/bare-store.ts';
 import { columnsOf, namesOf, selected, selection, toSql } from '../../../../controller/store/sqlite/columns.ts';
 
 const THINGS = { id: text(), madeAt: integer<number | null>(), isNew: flag(), parts: json<readonly string[]>() };
@@ -33,10 +33,10 @@ for (const [change, problem] of [
     const directory = await mkdtemp(join(tmpdir(), 'raworc-columns-'));
     t.teardown(() => rm(directory, { recursive: true, force: true }));
     const path = join(directory, 'raworc.db');
-    (await openStore(path, 1)).close();
+    (await openBareStore(path, 1)).close();
     const database = new Database(path);
     database.exec(change);
     database.close();
-    await t.rejects(openStore(path, 1), problem);
+    await t.rejects(openBareStore(path, 1), problem);
   });
 }

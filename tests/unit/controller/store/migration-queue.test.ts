@@ -6,7 +6,7 @@ import Database from 'better-sqlite3';
 import { Kysely, SqliteDialect } from 'kysely';
 import t from 'tap';
 import type { MessageId, SessionId } from '../../../../controller/domain/engine/ids.ts';
-import { openStore } from '../../../../controller/store/sqlite/bare-store.ts';
+import { openBareStore } from '../../../../controller/store/sqlite/bare-store.ts';
 import { queueStep } from '../../../../controller/store/sqlite/migrations/queue.ts';
 
 const S = 's' as SessionId;
@@ -15,7 +15,7 @@ t.test('messages keep everything, and those without an answer are in the queue w
   const directory = mkdtempSync(join(tmpdir(), 'raworc-migration-'));
   t.teardown(() => rmSync(directory, { recursive: true, force: true }));
   const path = join(directory, 'raworc.db');
-  (await openStore(path, 1)).close();
+  (await openBareStore(path, 1)).close();
   const before = new Database(path);
   before.exec(`
     drop table messages; drop table queue; drop table backlog;
@@ -35,7 +35,7 @@ t.test('messages keep everything, and those without an answer are in the queue w
   await queueStep.up(db);
   await db.destroy();
   for (const time of ['first', 'second']) {
-    const { view, close } = await openStore(path, 1);
+    const { view, close } = await openBareStore(path, 1);
     t.same(
       view.messagesBefore(S, 10, 10).map(({ id, content, inReplyTo }) => [id, content, inReplyTo]),
       [

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { Kysely, SqliteDialect } from 'kysely';
 import t from 'tap';
-import { openStore } from '../../../../controller/store/sqlite/bare-store.ts';
+import { openBareStore } from '../../../../controller/store/sqlite/bare-store.ts';
 import { sessionIndexes } from '../../../../controller/store/sqlite/lists/session-metadata.ts';
 import { normalizedNames } from '../../../../controller/store/sqlite/migrations/normalized-names.ts';
 import { listsOn } from '../../../simulation/world/store.ts';
@@ -26,7 +26,7 @@ t.test('a store of an earlier version is brought up to date: metadata are indexe
   const directory = mkdtempSync(join(tmpdir(), 'raworc-migrations-'));
   t.teardown(() => rmSync(directory, { recursive: true, force: true }));
   const path = join(directory, 'raworc.db');
-  const before = await openStore(path, 1);
+  const before = await openBareStore(path, 1);
   putSessions(before, [
     sessionRow(1, { name: 'caf\u00e9', metadata: { kind: 'a', n: 1 } }),
     sessionRow(2, { metadata: { kind: 'a' }, desired: 'deleted' }),
@@ -36,7 +36,7 @@ t.test('a store of an earlier version is brought up to date: metadata are indexe
   before.close();
   await repeatSteps(path);
 
-  const store = await openStore(path, 1);
+  const store = await openBareStore(path, 1);
   const { lists, close } = listsOn(path);
   t.teardown(() => {
     close();
@@ -57,7 +57,7 @@ t.test('a process that ends between a step and its mark leaves neither, and the 
   const directory = mkdtempSync(join(tmpdir(), 'raworc-migrations-'));
   t.teardown(() => rmSync(directory, { recursive: true, force: true }));
   const path = join(directory, 'raworc.db');
-  (await openStore(path, 1)).close();
+  (await openBareStore(path, 1)).close();
   const whole = contentsOf(path);
   t.ok(whole.steps.length > 10);
 
@@ -67,10 +67,10 @@ t.test('a process that ends between a step and its mark leaves neither, and the 
     database.exec(`
       create table kysely_migration (name text primary key not null, timestamp text not null);
       create trigger ends before insert on kysely_migration when new.name = '${step}' begin select raise(abort, 'ended'); end`);
-    await t.rejects(openStore(path, 1), { message: /ended/ }, step);
+    await t.rejects(openBareStore(path, 1), { message: /ended/ }, step);
     database.exec('drop trigger ends');
     database.close();
-    (await openStore(path, 1)).close();
+    (await openBareStore(path, 1)).close();
     t.same(contentsOf(path), whole, step);
   }
 });

@@ -6,7 +6,7 @@ import t, { type Test } from 'tap';
 import type { NodeId } from '../../../../controller/domain/engine/ids.ts';
 import { put } from '../../../../controller/domain/engine/mutation.ts';
 import type { SessionRow } from '../../../../controller/domain/sessions/rows.ts';
-import { openStore } from '../../../../controller/store/sqlite/bare-store.ts';
+import { openBareStore } from '../../../../controller/store/sqlite/bare-store.ts';
 import { sessionRow } from '../engine/session-rows.ts';
 
 const WAL_HEADER_BYTES = 32;
@@ -17,7 +17,7 @@ const PAGE_BYTES = 4096;
 async function opened(t: Test) {
   const directory = mkdtempSync(join(tmpdir(), 'raworc-rows-'));
   const path = join(directory, 'raworc.db');
-  const store = await openStore(path, 1);
+  const store = await openBareStore(path, 1);
   t.teardown(() => {
     store.close();
     rmSync(directory, { recursive: true, force: true });

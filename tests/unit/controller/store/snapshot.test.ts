@@ -5,7 +5,7 @@ import t, { type Test } from 'tap';
 import type { SpaceId } from '../../../../controller/domain/engine/ids.ts';
 import { type Mutation, put } from '../../../../controller/domain/engine/mutation.ts';
 import type { SpaceRow } from '../../../../controller/domain/spaces/rows.ts';
-import { openStore, type SqliteStore } from '../../../../controller/store/sqlite/bare-store.ts';
+import { openBareStore, type SqliteStore } from '../../../../controller/store/sqlite/bare-store.ts';
 
 const ID = '00000000-0000-4000-8000-000000000001' as SpaceId;
 
@@ -21,7 +21,7 @@ const space = (secretsVersion: number, description: string | null = null): Mutat
 async function open(t: Test): Promise<{ store: SqliteStore; path: string }> {
   const directory = mkdtempSync(join(tmpdir(), 'raworc-snapshot-'));
   const path = join(directory, 'raworc.db');
-  const store = await openStore(path, 1);
+  const store = await openBareStore(path, 1);
   t.teardown(() => {
     store.close();
     rmSync(directory, { recursive: true, force: true });
@@ -111,7 +111,7 @@ function linkOf(path: string): string | undefined {
 
 t.test('who looks on while another writes sees each of its commits', async (t) => {
   const { store, path } = await open(t);
-  const onlooker = await openStore(path, 1, { looksOn: true });
+  const onlooker = await openBareStore(path, 1, { looksOn: true });
   t.teardown(() => onlooker.close());
   for (const number of [1, 2]) {
     commit(store, space(number));

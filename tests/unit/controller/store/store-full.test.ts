@@ -6,7 +6,7 @@ import t, { type Test } from 'tap';
 import type { SessionId } from '../../../../controller/domain/engine/ids.ts';
 import { postMessage } from '../../../../controller/domain/messages/commands/post-message.ts';
 import { TransactionLost } from '../../../../controller/services/engine/transaction-lost.ts';
-import { openStore } from '../../../../controller/store/sqlite/bare-store.ts';
+import { openBareStore } from '../../../../controller/store/sqlite/bare-store.ts';
 import type { Clock } from '../../../../seams/clock.ts';
 import type { Log } from '../../../../seams/log.ts';
 import { systemClock } from '../../../../seams/system.ts';
@@ -91,7 +91,7 @@ t.test(
 t.test('a controller that cannot write its database does not start, and says what to do', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'raworc-full-'));
   t.teardown(() => rmSync(directory, { recursive: true, force: true }));
-  const opened = openStore(join(directory, 'raworc.db'), 1, { maxBytes: 10 * PAGE });
+  const opened = openBareStore(join(directory, 'raworc.db'), 1, { maxBytes: 10 * PAGE });
   await t.rejects(opened, {
     message: /Cannot open .*raworc\.db for writing: database or disk is full\. Free space on its disk, then start/,
   });

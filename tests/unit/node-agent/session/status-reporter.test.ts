@@ -1,13 +1,13 @@
 import t from 'tap';
 import type { Status } from '../../../../node-agent/session/status.ts';
-import { Reporter } from '../../../../node-agent/session/status-reporter.ts';
+import { StatusReporter } from '../../../../node-agent/session/status-reporter.ts';
 
 const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 const nothing = { container: undefined, volume: undefined, space: '', image: '' };
 
 t.test('what an inventory tells of a session counts as told: what changes from it is reported', async (t) => {
   const told: Status['phase'][] = [];
-  const reporter = new Reporter('session', {
+  const reporter = new StatusReporter('session', {
     ledger: { assignment: () => undefined },
     log: quiet,
     changed: ({ phase }) => told.push(phase),
