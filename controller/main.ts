@@ -32,6 +32,7 @@ const controller = await startController({
   log,
   metrics: prometheusMetrics({ processMetrics: true }),
   barriers: barriersIn(process.env.RAWORC_BARRIERS),
+  // The applier cannot go on: a commit failed, or a statement that lost its transaction.
   onFatal: (error) => end('controller.commit_failed', error),
 }).catch((error) => end('controller.start_failed', error));
 

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { fields, type Infer, time, uuid, whole } from './fields.ts';
 
-const MAX_EXPIRES_IN_S = 7 * 24 * 3600;
+/** Longest validity of a join token. */
+export const MAX_NODE_TOKEN_S = 7 * 24 * 3600;
 
-export const createNodeToken = fields({ expires_in_s: whole(1, MAX_EXPIRES_IN_S).exactOptional() });
+export const createNodeToken = fields({ expires_in_s: whole(1, MAX_NODE_TOKEN_S).exactOptional() });
 export type CreateNodeToken = Infer<typeof createNodeToken>;
 
 export const nodeTokenObject = z

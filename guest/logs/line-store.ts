@@ -1,3 +1,6 @@
+/** A longer line is cut. */
+export const MAX_LINE_CHARACTERS = 8 * 1024;
+
 /** One line that an agent printed. */
 export interface KeptLine {
   readonly agent: string;

@@ -2,12 +2,12 @@ import { createWriteStream, type WriteStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import type { RunOutput } from '../runs/worker-host.ts';
+import { MAX_LINE_CHARACTERS } from './line-store.ts';
 
 export type StreamName = 'STDOUT' | 'STDERR';
 
 /** Of one run and stream. Further output is read and dropped. */
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
-const MAX_LINE_CHARACTERS = 8 * 1024;
 
 /**
  * Reads one output stream of a worker: into the log file of its current or last run, and line by

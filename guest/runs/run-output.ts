@@ -1,12 +1,11 @@
 import type { GuestFrame } from '../../proto/frame.ts';
 
 import type { Clock, Timer } from '../../seams/clock.ts';
-import type { KeptLine } from '../logs/line-store.ts';
+import { type KeptLine, MAX_LINE_CHARACTERS } from '../logs/line-store.ts';
 import type { RunOutput } from './worker-host.ts';
 
-/** Characters of one delta frame, and of one log line. */
+/** Of one delta frame. */
 const DELTA_CHARACTERS = 64 * 1024;
-const LINE_CHARACTERS = 8 * 1024;
 
 export interface RunOfAgent {
   readonly sessionId: string;
@@ -59,6 +58,6 @@ export class FramedOutput implements RunOutput {
 
   line(stream: 'STDOUT' | 'STDERR', line: string): void {
     const { runId, agent } = this.#run;
-    this.#keep({ agent, runId, stream, line: line.slice(0, LINE_CHARACTERS), atMs: this.#clock.now() });
+    this.#keep({ agent, runId, stream, line: line.slice(0, MAX_LINE_CHARACTERS), atMs: this.#clock.now() });
   }
 }

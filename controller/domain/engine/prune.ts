@@ -1,3 +1,4 @@
+import { MAX_NODE_TOKEN_S } from '../../contract/nodes.ts';
 import { eventsKeptMs } from '../spaces/space-settings.ts';
 import type { SpaceView } from '../spaces/view.ts';
 import type { Ages } from './agreed-time.ts';
@@ -12,7 +13,8 @@ export const RETENTION = {
   events: 30 * DAY,
   runs: 30 * DAY,
   sessions: 30 * DAY,
-  nodeTokens: 7 * DAY,
+  /** Counted from their creation: until then a join token can be valid. */
+  nodeTokens: MAX_NODE_TOKEN_S * 1000,
   idempotency: DAY,
   /** Counted from their expiry, so that setting the clock back cannot make one valid again. */
   revokedTokens: 7 * DAY,

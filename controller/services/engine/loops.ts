@@ -13,7 +13,10 @@ export interface LoopOptions<Key extends string> extends LoopWork<Key> {
   failed?(error: string, failure: { readonly key: Key; readonly inARow: number }): void;
 }
 
-/** All background loops of a process: started, measured and closed together. */
+/**
+ * All background loops of a process: started, measured and closed together. Most are opened in
+ * core.ts, that of the signing keys in controller.ts.
+ */
 export class Loops {
   readonly #deps: { readonly clock: Clock; readonly random: Random; readonly log: Log };
   readonly #seconds: Histogram<'loop'>;

@@ -12,7 +12,10 @@ import { moreStorageSums, storageSums } from './storage-sums.ts';
 /** Must be written as in the queries, so that SQLite uses the partial indexes. */
 const OPEN = `status in ('pending','building')`;
 
-/** The names are stored: never change or rename a released step. */
+/**
+ * The names are stored: never change or rename a released step. Steps run in the order of their
+ * names, and gaps are harmless: no release has a step 0009 or 0013.
+ */
 const MIGRATIONS = {
   '0001-first': first,
   '0002-node-keys': steps('alter table nodes add column key_hash text', 'alter table nodes add column revoked_at integer'),
