@@ -36,6 +36,7 @@ import { auditFile } from './store/files/audit-file.ts';
 import { openClusterFiles } from './store/files/cluster-files.ts';
 import { openSealingKeys, sealingKeysIn } from './store/files/sealing-keys.ts';
 import { sourceFiles } from './store/files/source-files.ts';
+import { HashThreads } from './store/password-hash/threads.ts';
 import { SourceChecker } from './store/source-check/checker.ts';
 import { openControllerStore } from './store/sqlite/controller-store.ts';
 
@@ -95,7 +96,8 @@ export async function startController(options: ControllerOptions): Promise<Contr
   const checker = new SourceChecker({ clock, log, metrics });
   const sourceStore = await sourceFiles(join(directory, 'sources'), { disk, random, clock, checker });
   const bus = openBus(options.natsUrl, { clock, log });
-  const passwords = createPasswords({ random });
+  const argon2 = new HashThreads();
+  const passwords = createPasswords({ random, argon2 });
 
   const diskWatch = new DiskWatch({ directory, freeSpace: options.freeSpace, lowBytes: options.diskLowBytes, log, metrics });
   await diskWatch.look();
@@ -191,6 +193,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
       core.fleet.close();
       await nodes.close();
       await core.close();
+      await argon2.close();
       await bus.close();
       await store.close();
     },

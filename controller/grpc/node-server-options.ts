@@ -116,9 +116,12 @@ export const NODE_PORT: ConnectionBounds = {
   lifeMs: 10_000,
 };
 
-/** A node needs two connections to join and one to renew, each for a moment. */
+/**
+ * A node needs two connections to join and one to renew, each for a moment. A handshake takes the
+ * main thread a millisecond or more, so strangers get few of them.
+ */
 export const JOIN_PORT: ConnectionBounds = {
-  rates: { perAddress: { perSecond: 8, burst: 128 }, inAll: { perSecond: 64, burst: 512 } },
+  rates: { perAddress: { perSecond: 8, burst: 128 }, inAll: { perSecond: 16, burst: 256 } },
   perAddress: 32,
   inAll: 64,
   handshakeMs: 10_000,

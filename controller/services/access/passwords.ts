@@ -1,6 +1,5 @@
-import { argon2, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { promisify } from 'node:util';
 import type { Random } from '../../../seams/random.ts';
 import type { Outcome } from '../../domain/engine/outcome.ts';
 import { type HashCaller, HashQueue } from './hash-queue.ts';
@@ -13,8 +12,6 @@ const PASSES = 2;
 const LANES = 1;
 const SALT_BYTES = 16;
 const HASH_BYTES = 32;
-
-const derive = promisify(argon2);
 
 export interface Passwords {
   /**
@@ -31,9 +28,28 @@ export interface Passwords {
 /** Each hash takes a core and 19 MiB. One core stays free for everything else. */
 const AT_ONCE = Math.max(1, Math.min(2, availableParallelism() - 1));
 
+/** The arguments of argon2. */
+export interface HashRequest {
+  readonly message: Uint8Array;
+  readonly nonce: Uint8Array;
+  readonly tagLength: number;
+  readonly memory: number;
+  readonly passes: number;
+  readonly parallelism: number;
+}
+
+export interface Argon2 {
+  hash(request: HashRequest): Promise<Uint8Array>;
+}
+
 /** Hashes passwords, at most two at once. */
-export function createPasswords({ random }: { random: Random }): Passwords {
+export function createPasswords({ random, argon2 }: { random: Random; argon2: Argon2 }): Passwords {
   const queue = new HashQueue(AT_ONCE);
+  const hashWith = (password: string, salt: Uint8Array, cost: Cost, tagLength: number): Promise<Uint8Array> => {
+    // The same letters can be typed in two Unicode forms.
+    const message = new TextEncoder().encode(password.normalize('NFC'));
+    return argon2.hash({ message, nonce: salt, tagLength, ...cost });
+  };
   const nobody = spell(parameters(), random.bytes(SALT_BYTES), random.bytes(HASH_BYTES));
   return {
     hash: (password, caller) =>
@@ -57,12 +73,6 @@ interface Cost {
 }
 
 const parameters = (): Cost => ({ memory: MEMORY_KIB, passes: PASSES, parallelism: LANES });
-
-function hashWith(password: string, salt: Uint8Array, cost: Cost, tagLength: number): Promise<Buffer> {
-  // The same letters can be typed in two Unicode forms.
-  const message = Buffer.from(password.normalize('NFC'), 'utf8');
-  return derive('argon2id', { message, nonce: salt, tagLength, ...cost });
-}
 
 const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64').replace(/=+$/, '');
 

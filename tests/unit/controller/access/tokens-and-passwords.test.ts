@@ -1,5 +1,5 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import jwt from 'jsonwebtoken';
 import t from 'tap';
@@ -10,6 +10,7 @@ import { createPasswords } from '../../../../controller/services/access/password
 import { signingKeyLoop } from '../../../../controller/services/access/signing-key-loop.ts';
 import { openTokenKeys, rotateTokenKey } from '../../../../controller/services/access/token-keys.ts';
 import { createTokens } from '../../../../controller/services/access/tokens.ts';
+import { HashThreads } from '../../../../controller/store/password-hash/threads.ts';
 import type { Log } from '../../../../seams/log.ts';
 import { systemClock, systemDisk, systemRandom } from '../../../../seams/system.ts';
 import { silent } from '../core.ts';
@@ -70,8 +71,23 @@ t.test('a key is rotated while tokens are out: they stay good until they have ex
   t.ok(tokens.keyOf(kidOf(tokens.sign(holder).token)), 'and it goes on with what it has');
 });
 
+t.test('passwords are hashed on a thread that yields to requests, and a thread that ends is replaced', async (t) => {
+  const threads = new HashThreads();
+  t.teardown(() => threads.close());
+  const request = { message: Buffer.from('x'), nonce: Buffer.alloc(16), tagLength: 32, memory: 1024, passes: 1, parallelism: 1 };
+  const first = await threads.hash(request);
+  const priorities = (await readdir('/proc/self/task')).map((id) => getPriority(Number(id)));
+  t.equal(priorities.filter((priority) => priority === getPriority() + 10).length, 1);
+  await t.rejects(threads.hash({ ...request, tagLength: 0 }), Error, 'a hash that fails leaves the thread');
+  const cut = threads.hash({ ...request, memory: 65_536, passes: 50 });
+  await Promise.all([t.rejects(cut, /ended/), threads.close()]);
+  t.same(await threads.hash(request), first);
+});
+
 t.test('a password is known again, another is not, and nobody’s is nobody’s', async (t) => {
-  const passwords = createPasswords({ random: systemRandom });
+  const argon2 = new HashThreads();
+  t.teardown(() => argon2.close());
+  const passwords = createPasswords({ random: systemRandom, argon2 });
   const hash = await passwords.hash('Zürich', CONTROLLER_CALLER);
   if (!hash.ok) throw new Error('refused');
   t.match(hash.value, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/);

@@ -91,7 +91,7 @@ t.test('the file of rules is read at the start, and a mistake in it is named', (
   }
   t.match(readSettings({ RAWORC_JOIN_CONNECTIONS: 'many' }), { ok: false, refusal: { message: /RAWORC_JOIN_CONNECTIONS/ } });
   t.match(readSettings({ RAWORC_JOIN_CONNECTIONS: '7', RAWORC_JOIN_CONNECTS_PER_S: '2' }), {
-    value: { nodes: { bounds: { joinBounds: { inAll: 7, rates: { inAll: { perSecond: 2, burst: 16 } } } } } },
+    value: { nodes: { bounds: { joinBounds: { inAll: 7, rates: { inAll: { perSecond: 2, burst: 32 } } } } } },
   });
   t.end();
 });
