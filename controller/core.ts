@@ -61,7 +61,7 @@ import type { SealingRing } from './services/spaces/sealing.ts';
 import { SecretReader } from './services/spaces/secret-reader.ts';
 import { secretService } from './services/spaces/secret-service.ts';
 import { spaceService } from './services/spaces/space-service.ts';
-import { StreamBroker } from './services/streams/broker.ts';
+import { StreamBroker } from './services/streams/byte-streams.ts';
 
 export interface CoreDeps {
   readonly store: Pick<Store, 'writer' | 'view' | 'lists' | 'events'>;

@@ -15,7 +15,7 @@ import type { Budgets } from '../budget/budgets.ts';
 import { type TurnKey, Turns } from '../budget/turns.ts';
 import type { Lists } from '../engine/lists.ts';
 import type { LineWatcher, Watching } from '../events/watching.ts';
-import type { StreamBroker } from '../streams/broker.ts';
+import type { StreamBroker } from '../streams/byte-streams.ts';
 import { agentFor } from './agent-service.ts';
 import type { LogFeeds } from './log-feeds.ts';
 import { holds, isUp, type LogRequest, type LogScope } from './log-scope.ts';

@@ -11,7 +11,7 @@ import type { Lists } from '../engine/lists.ts';
 import type { Loop } from '../engine/loop.ts';
 import type { Loops } from '../engine/loops.ts';
 import type { LineWatcher } from '../events/watching.ts';
-import type { StreamBroker } from '../streams/broker.ts';
+import type { StreamBroker } from '../streams/byte-streams.ts';
 import { holds, isUp, type LogScope } from './log-scope.ts';
 
 /** Most recently active sessions of one agent that are followed from the start. */

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { NodeId, SessionId } from '../../../../controller/domain/engine/ids.ts';
 import { Budgets } from '../../../../controller/services/budget/budgets.ts';
-import { StreamBroker, type StreamRequest } from '../../../../controller/services/streams/broker.ts';
+import { StreamBroker, type StreamRequest } from '../../../../controller/services/streams/byte-streams.ts';
 import { socketDialer } from '../../../../guest/host/socket-dialer.ts';
 import { GuestStreams } from '../../../../guest/streams/guest-streams.ts';
 import type { StreamKinds } from '../../../../guest/streams/stream-kinds.ts';
