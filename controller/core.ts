@@ -61,7 +61,7 @@ import type { SealingRing } from './services/spaces/sealing.ts';
 import { SecretReader } from './services/spaces/secret-reader.ts';
 import { secretService } from './services/spaces/secret-service.ts';
 import { spaceService } from './services/spaces/space-service.ts';
-import { StreamBroker } from './services/streams/byte-streams.ts';
+import { ByteStreams } from './services/streams/byte-streams.ts';
 
 export interface CoreDeps {
   readonly store: Pick<Store, 'writer' | 'view' | 'lists' | 'events'>;
@@ -106,7 +106,7 @@ export interface Core {
   readonly fleet: Fleet;
   readonly directory: NodeDirectory;
   readonly dispatch: BuildDispatch;
-  readonly streams: StreamBroker;
+  readonly streams: ByteStreams;
   readonly alarms: NodeAlarms;
   readonly services: Services;
   readonly budgets: Budgets;
@@ -211,7 +211,7 @@ export function openCore(deps: CoreDeps): Core {
   const throttle = new LoginThrottle(clock);
   const budgets = new Budgets({ clock, metrics, limits: deps.budgets });
   const keyUse = new KeyUse(applier, clock);
-  const streams = new StreamBroker({
+  const streams = new ByteStreams({
     clock,
     random,
     budgets,

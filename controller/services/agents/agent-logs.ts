@@ -15,7 +15,7 @@ import type { Budgets } from '../budget/budgets.ts';
 import { type TurnKey, Turns } from '../budget/turns.ts';
 import type { Lists } from '../engine/lists.ts';
 import type { LineWatcher, Watching } from '../events/watching.ts';
-import type { StreamBroker } from '../streams/byte-streams.ts';
+import type { ByteStreams } from '../streams/byte-streams.ts';
 import { agentFor } from './agent-service.ts';
 import type { LogFeeds } from './log-feeds.ts';
 import { holds, isUp, type LogRequest, type LogScope } from './log-scope.ts';
@@ -40,7 +40,7 @@ export type AgentLogs = ReturnType<typeof agentLogService>;
 export interface AgentLogDeps {
   readonly view: View;
   readonly lists: Lists;
-  readonly streams: Pick<StreamBroker, 'start'>;
+  readonly streams: Pick<ByteStreams, 'start'>;
   readonly feeds: Pick<LogFeeds, 'watch' | 'ready'>;
   readonly clock: Clock;
   readonly log: Log;

@@ -11,7 +11,7 @@ import type { Lists } from '../engine/lists.ts';
 import type { Loop } from '../engine/loop.ts';
 import type { Loops } from '../engine/loops.ts';
 import type { LineWatcher } from '../events/watching.ts';
-import type { StreamBroker } from '../streams/byte-streams.ts';
+import type { ByteStreams } from '../streams/byte-streams.ts';
 import { holds, isUp, type LogScope } from './log-scope.ts';
 
 /** Most recently active sessions of one agent that are followed from the start. */
@@ -25,7 +25,7 @@ const WINDOW_BYTES = 64 * 1024;
 const REOPEN_MS = 500;
 
 export interface LogFeedDeps {
-  readonly streams: Pick<StreamBroker, 'start'>;
+  readonly streams: Pick<ByteStreams, 'start'>;
   readonly applier: Pick<Applier, 'onCommitted'>;
   readonly view: View;
   readonly lists: Pick<Lists, 'sessionsWithAgent'>;

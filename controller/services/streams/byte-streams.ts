@@ -41,7 +41,7 @@ interface Target {
   readonly generation: number;
 }
 
-export interface StreamBrokerDeps {
+export interface ByteStreamsDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly budgets: Pick<Budgets, 'take'>;
@@ -70,8 +70,8 @@ interface Entry {
  *    node, suspended or deleted session, shutdown) closes it once, and both ends get the reason.
  * 2. A ticket is valid for ten seconds, once, and only for the node that it was sent to.
  */
-export class StreamBroker {
-  readonly #deps: StreamBrokerDeps;
+export class ByteStreams {
+  readonly #deps: ByteStreamsDeps;
   readonly #tickets: Tickets<Entry>;
   readonly #entries = new Set<Entry>();
   readonly #ofSession = new Map<SessionId, Set<Entry>>();
@@ -80,7 +80,7 @@ export class StreamBroker {
   readonly #refusedTickets: Counter;
   #isClosing = false;
 
-  constructor(deps: StreamBrokerDeps) {
+  constructor(deps: ByteStreamsDeps) {
     this.#deps = deps;
     const { metrics = silentMetrics } = deps;
     this.#tickets = new Tickets(deps.random);

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { NodeId, SessionId } from '../../../../controller/domain/engine/ids.ts';
 import { Budgets } from '../../../../controller/services/budget/budgets.ts';
-import { StreamBroker, type StreamRequest } from '../../../../controller/services/streams/byte-streams.ts';
+import { ByteStreams, type StreamRequest } from '../../../../controller/services/streams/byte-streams.ts';
 import { socketDialer } from '../../../../guest/host/socket-dialer.ts';
 import { GuestStreams } from '../../../../guest/streams/guest-streams.ts';
 import type { StreamKinds } from '../../../../guest/streams/stream-kinds.ts';
@@ -19,7 +19,7 @@ const NODE = 'a0000000-0000-4000-8000-000000000001' as NodeId;
 export const OTHER_NODE = 'a0000000-0000-4000-8000-000000000002' as NodeId;
 
 export interface StreamPath {
-  readonly broker: StreamBroker;
+  readonly broker: ByteStreams;
   readonly tunnels: Tunnels;
   readonly guest: GuestStreams;
   readonly session: { readonly id: SessionId; readonly nodeId: NodeId; readonly generation: number };
@@ -33,7 +33,7 @@ export interface StreamPath {
   killNodeAgent(): Promise<void>;
   killController(): Promise<void>;
   killGuest(): void;
-  open(kind: string, request?: Partial<StreamRequest>, signal?: AbortSignal): ReturnType<StreamBroker['start']>;
+  open(kind: string, request?: Partial<StreamRequest>, signal?: AbortSignal): ReturnType<ByteStreams['start']>;
   close(): Promise<void>;
 }
 
@@ -41,7 +41,7 @@ export async function streamPath(kinds: StreamKinds): Promise<StreamPath> {
   const clock = systemClock;
   const session = { id: randomUUID() as SessionId, nodeId: NODE, generation: 1 };
   const announced: OpenStream[] = [];
-  const broker = new StreamBroker({
+  const broker = new ByteStreams({
     ...{ clock, random: systemRandom, budgets: new Budgets({ clock }) },
     send(nodeId, frame) {
       if (nodeId !== NODE || frame.kind !== 'openStream') return false;
