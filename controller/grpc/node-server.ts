@@ -27,7 +27,7 @@ import type { LogFields } from '../../seams/log.ts';
 import type { NodeId } from '../domain/engine/ids.ts';
 import { type Outcome, type Refusal, refused } from '../domain/engine/outcome.ts';
 import { Admission, AdmissionOfEach, type AdmissionRate } from './admission.ts';
-import { streamLinkOf, widenWindows } from './byte-streams.ts';
+import { streamLinkOf, widenWindows } from './byte-stream-calls.ts';
 import { grpcStatus, internalStatus } from './errors.ts';
 import { type Listener, listen } from './listener.ts';
 import { nodeCalls } from './node-calls.ts';
