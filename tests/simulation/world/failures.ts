@@ -10,6 +10,10 @@ export function unexplainedFailure(chronicle: Chronicle, before: SessionRow | un
   if (reason.startsWith('host lost')) return chronicle.lostNodes.has(row.nodeId ?? '') ? undefined : 'its node was never given up';
   if (reason.startsWith('The volume of this session is missing')) return isGone(row.id) ? undefined : 'its volume was never lost';
   if (reason.includes("copy the parent's volume")) return sourceIsThere(chronicle, before, isGone);
+  if (reason.startsWith('The volume could not be copied')) {
+    const volumes = [row.id, before?.copyFrom ?? ''];
+    return volumes.some(isGone) ? undefined : `neither ${volumes.join(' nor ')} lost its volume`;
+  }
   if (reason.startsWith('Its container ended')) {
     const ends = chronicle.guestKills.get(row.id) ?? 0;
     return ends >= ENDS_BORNE ? undefined : `it ended ${ends} times`;
