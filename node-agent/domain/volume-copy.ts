@@ -45,8 +45,10 @@ export function copyStep(remembered: Remembered, observed: Observed): Step | und
   // Until the controller has sent assignments, no copy begins; one in progress continues, or
   // releases its source.
   if (!confirmed && copying !== 'holding') return WAIT;
-  if (!confirmed && (copy === 'none' || volume === undefined)) return END;
-  if (volume === undefined) return job({ kind: 'create-volume', generation });
+  if (!confirmed && copy === 'none') return END;
+  // A copier of a lost volume still writes to that one. It must not count for the volume that
+  // replaces it.
+  if (volume === undefined) return copying === undefined && copy === 'none' ? job({ kind: 'create-volume', generation }) : END;
   if (copying === undefined || copy === 'none') return job({ kind: 'prepare-copy' });
   if (copy === 'flushing') return copying === 'holding' ? job({ kind: 'release-source' }) : WAIT;
   if (copy === 'running') return WAIT;

@@ -18,6 +18,8 @@ interface Copy {
   timer: Timer | undefined;
   /** The source is being read. */
   reads: boolean;
+  /** Its own volume was lost. What it writes goes nowhere, and it does not notice. */
+  isAstray: boolean;
   seen: CopySeen;
 }
 
@@ -39,7 +41,7 @@ export class HollowCopier {
 
   prepare(plan: CopyPlan): Outcome {
     if (!this.#copies.has(plan.sessionId))
-      this.#copies.set(plan.sessionId, { plan, timer: undefined, reads: false, seen: { state: 'alive' } });
+      this.#copies.set(plan.sessionId, { plan, timer: undefined, reads: false, isAstray: false, seen: { state: 'alive' } });
     return { ok: true };
   }
 
@@ -52,11 +54,9 @@ export class HollowCopier {
     this.moved(copy.plan.from);
     copy.timer = this.#deps.clock.after(this.#deps.copyMs(), () => {
       copy.reads = false;
-      const isThere = this.#deps.copy(copy.plan.from, sessionId);
-      if (isThere) {
-        this.made.set(sessionId, copy.plan.from);
-        read();
-      }
+      const isThere = copy.isAstray || this.#deps.copy(copy.plan.from, sessionId);
+      if (isThere && !copy.isAstray) this.made.set(sessionId, copy.plan.from);
+      if (isThere) read();
       copy.timer = this.#deps.clock.after(this.#deps.copyMs(), () => {
         copy.seen = isThere ? { state: 'copied' } : GONE;
         this.#deps.changed(sessionId);
@@ -85,6 +85,13 @@ export class HollowCopier {
   moved(from: string): void {
     if (!this.#deps.runs(from)) return;
     for (const { plan, reads } of this.#copies.values()) if (plan.from === from && reads) this.torn.add(from);
+  }
+
+  /** That session's volume is gone, also for a copier that still has it mounted. */
+  volumeLost(sessionId: string): void {
+    this.made.delete(sessionId);
+    const copy = this.#copies.get(sessionId);
+    if (copy !== undefined) copy.isAstray = true;
   }
 
   /** Of which copies are being made: it cannot go. */

@@ -81,6 +81,7 @@ export class HollowHost implements Driver, GuestListener {
 
   loseVolume(sessionId: string): void {
     if (!this.#volumes.delete(sessionId)) return;
+    this.copier.volumeLost(sessionId);
     this.#options.inside?.volumeGone(sessionId);
     this.#changed(sessionId);
   }

@@ -38,6 +38,9 @@ t.test('each step of a copy, on both sides', async (t) => {
     ['before the controller has spoken', { ...due('running'), confirmed: false }, { ...nothing, volume }, 'rest STARTING'],
     ['its source has no container', held('running'), { ...nothing, volume, listening: true }, 'rest STARTING'],
     ['what copies waits', begun, { ...nothing, volume, copy: 'ready' }, 'hold-source'],
+    ['its volume is lost before it is read', begun, { ...nothing, copy: 'ready' }, 'end-copy'],
+    ['its volume is lost while it is read', holding, { ...nothing, copy: 'running', source: 'still' }, 'end-copy'],
+    ['its volume is lost, and what copied too', begun, nothing, 'end-copy'],
     ['what copies is gone', begun, { ...nothing, volume, copy: 'none' }, 'prepare-copy'],
     ['the source still runs', holding, { ...nothing, volume, copy: 'ready', source: 'moving' }, 'rest STARTING'],
     ['the source is still', holding, { ...nothing, volume, copy: 'ready', source: 'still' }, 'start-copy'],
@@ -202,6 +205,42 @@ t.test('a source whose volume is gone fails the copy, and lets a later generatio
   await world.say([assigned(PARENT), copyOf({ generation: 3 })]);
   t.same(world.phases(COPY).at(-1), 'RUNNING');
   t.equal(world.host.copier.made.get(COPY), PARENT);
+});
+
+t.test('a copy whose own volume is lost while it is made is made again, whole', async (t) => {
+  for (const afterMs of [5000, 12_000]) {
+    const world = new World(10_000);
+    await world.start();
+    await world.say([assigned(PARENT)]);
+    await world.say([assigned(PARENT), copyOf()], [], afterMs);
+    world.host.loseVolume(COPY);
+    await world.clock.advance(60_000);
+    t.match(world.host.containers.get(COPY), { state: 'running' });
+    t.equal(world.host.copier.made.get(COPY), PARENT, `lost after ${afterMs} ms`);
+    t.match(world.host.containers.get(PARENT), { state: 'running' });
+    t.same([[...world.host.copier.torn], world.tooEarly], [[], []]);
+    await world.end();
+  }
+});
+
+t.test('a source whose volume is lost while it is read fails the copy', async (t) => {
+  const world = new World(4000);
+  await world.start();
+  t.teardown(() => world.end());
+  await world.say([assigned(PARENT)]);
+  await world.say([assigned(PARENT), copyOf()], [], 2000);
+  t.match(world.host.containers.get(PARENT), { state: 'paused' }, 'it is being read');
+  world.host.loseVolume(PARENT);
+  await world.clock.advance(60_000);
+  const failed = { sessionId: COPY, phase: 'FAILED', reason: /could not be copied/ };
+  t.match(
+    world.controller
+      .heard('report')
+      .filter(({ sessionId }) => sessionId === COPY)
+      .at(-1),
+    failed,
+  );
+  t.equal(world.host.containers.get(COPY), undefined);
 });
 
 t.test('a copy of what is to become a copy itself waits for that, and fails with it', async (t) => {
