@@ -6,7 +6,7 @@ import { PRUNED_AT_ONCE } from '../../controller/domain/engine/prune.ts';
 import { postMessage } from '../../controller/domain/messages/commands/post-message.ts';
 import { historyRetentionLoop } from '../../controller/services/engine/history-retention-loop.ts';
 import { silentMetrics } from '../../seams/metrics.ts';
-import { NODE, newMessage, newSession, node, openCore, SPACE, withAgents } from '../unit/controller/core.ts';
+import { LEAST_SIZES, NODE, newMessage, newSession, node, openCore, SPACE, withAgents } from '../unit/controller/core.ts';
 import { loopsOf } from '../unit/controller/loops.ts';
 import { scaled, TIME_LIMIT_MS } from './scale.ts';
 
@@ -21,7 +21,7 @@ t.test(`${EVENTS} events are removed while messages arrive`, async (t) => {
   t.teardown(core.close);
   await withAgents(core, ['echo']);
   const ids = Array.from({ length: SESSIONS }, (_, at) => `${S}-${at}` as SessionId);
-  for (const id of ids) await core.applier.submit(newSession({ id, requests: { cpuMillis: 1, memoryBytes: 1 } }));
+  for (const id of ids) await core.applier.submit(newSession({ id, ...LEAST_SIZES }));
   const database = new Database(core.store.path);
   t.teardown(() => database.close());
   const insert = database.prepare(

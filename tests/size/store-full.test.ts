@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import type { SessionId } from '../../controller/domain/engine/ids.ts';
 import { postMessage } from '../../controller/domain/messages/commands/post-message.ts';
-import { newMessage, newSession, openCore, withAgents } from '../unit/controller/core.ts';
+import { LEAST_SIZES, newMessage, newSession, openCore, withAgents } from '../unit/controller/core.ts';
 import { committedEvents } from '../unit/controller/events/committed-events.ts';
 import { scaled, TIME_LIMIT_MS } from './scale.ts';
 
@@ -29,7 +29,7 @@ t.test(`after each of ${LIVES} times, what was answered is in the store and noth
   for (let life = 0; life < LIVES; life += 1) {
     const core = await openCore({ directory, maxBytes: statSync(path).size + ROOM_PAGES * 4096 });
     const session = `session-${life}` as SessionId;
-    const made = await core.applier.submit(newSession({ id: session, requests: { cpuMillis: 1, memoryBytes: 1 } }));
+    const made = await core.applier.submit(newSession({ id: session, ...LEAST_SIZES }));
     t.ok(made.ok);
     while (core.fatal.length === 0) {
       const batch = Array.from({ length: BATCH }, () => newMessage(session, 'x'.repeat(3000)));

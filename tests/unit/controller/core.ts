@@ -142,6 +142,12 @@ export async function withAgents(core: Core, names: readonly string[], image = '
   });
 }
 
+/** The smallest sizes, for tests with many sessions. */
+export const LEAST_SIZES: Sizes = {
+  requests: { cpuMillis: 1, memoryBytes: 1 },
+  limits: { cpuMillis: 1, memoryBytes: 1, diskBytes: 1, processes: 1 },
+};
+
 type GivenSession = Partial<Parameters<typeof createSession>[0] & Sizes>;
 
 export const newSession = ({ requests, limits, ...more }: GivenSession = {}) =>

@@ -182,7 +182,8 @@ t.test('whatever is made and deleted, the room taken is that of the rows', async
         if (random() < 0.4 && victim !== undefined) return core.applier.submit(removeSession(victim, 'deleted'));
         const id = `${seed}-${step}-${i}` as SessionId;
         ids.push(id);
-        return core.applier.submit(newSession({ id, requests: { cpuMillis: 1 + Math.floor(random() * 900), memoryBytes: MIB } }));
+        const requests = { cpuMillis: 1 + Math.floor(random() * 900), memoryBytes: MIB };
+        return core.applier.submit(newSession({ id, requests, limits: { ...requests, diskBytes: MIB, processes: 1 } }));
       });
       await Promise.all(batch);
       for (const known of core.fleet.nodes()) {

@@ -6,7 +6,7 @@ import { MAX_UNDECIDED } from '../../../../controller/services/fleet/node-stream
 import { PARTS_AHEAD } from '../../../../controller/services/fleet/set-sender.ts';
 import type { NodeFrame } from '../../../../proto/frame.ts';
 import { SetSum } from '../../../../proto/set-sum.ts';
-import { allOn, NODE, newSession, OTHER_NODE } from '../core.ts';
+import { allOn, LEAST_SIZES, NODE, newSession, OTHER_NODE } from '../core.ts';
 import { HandClock } from '../events/hand-clock.ts';
 import { cluster, type FakeNode, hello, inventory, running } from './world.ts';
 
@@ -16,9 +16,7 @@ const idOf = (at: number) => `session-${String(at).padStart(4, '0')}` as Session
 /** All sessions on one node: the other is not to be had. */
 async function crowd(t: Test, count: number, clock?: HandClock) {
   const world = await cluster(t, clock);
-  const least = { cpuMillis: 1, memoryBytes: 1 };
-  const small = { requests: least, limits: { ...least, diskBytes: 1, processes: 1 } };
-  for (let at = 0; at < count; at += 1) await world.core.applier.submit(newSession({ id: idOf(at), ...small }));
+  for (let at = 0; at < count; at += 1) await world.core.applier.submit(newSession({ id: idOf(at), ...LEAST_SIZES }));
   const on = (node: typeof NODE) => allOn(world.core.store.view, node).map(({ id }) => id);
   return { ...world, on };
 }
