@@ -1,32 +1,22 @@
 /** A copier that the engine is still removing can still read its source. The engine is played from its socket. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type ServerResponse } from 'node:http';
-import { join } from 'node:path';
+import type { ServerResponse } from 'node:http';
 import t from 'tap';
 import { dockerClients } from '../../../../node-agent/engine/docker/client.ts';
 import { DockerCopier } from '../../../../node-agent/engine/docker/copier.ts';
+import { playedEngine } from './played-engine.ts';
 
 const owner = { clusterId: 'cluster', nodeId: 'node' };
 const Labels = { 'raworc.cluster': 'cluster', 'raworc.node': 'node', 'raworc.copy': 'copy', 'raworc.copy-from': 'parent' };
 
 t.test('the end of a copy waits for a removal that an earlier call began', async (t) => {
   const awaited = Promise.withResolvers<ServerResponse>();
-  const server = createServer(({ method, url = '' }, response) => {
+  const socket = await playedEngine(t, ({ method, url = '' }, response) => {
     const say = (status: number, body: unknown) =>
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     if (url.endsWith('/version')) say(200, { Version: '20.10.0', ApiVersion: '1.41', MinAPIVersion: '1.12' });
     else if (method === 'DELETE') say(409, { message: 'removal of container c1 is already in progress' });
     else if (url.includes('/wait?condition=removed')) awaited.resolve(response);
     else say(200, { Id: 'c1', Config: { Labels }, State: { Status: 'running', ExitCode: 0 } });
-  });
-  // A path of a socket has to be short.
-  const directory = mkdtempSync('/tmp/rc-');
-  const socket = join(directory, 'engine.sock');
-  await new Promise<void>((resolve) => server.listen(socket, resolve));
-  t.teardown(() => {
-    server.closeAllConnections();
-    server.close();
-    rmSync(directory, { recursive: true, force: true });
   });
   const { calls, streams } = await dockerClients(socket);
   const events: string[] = [];

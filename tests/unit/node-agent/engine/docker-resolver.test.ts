@@ -1,6 +1,4 @@
 /** Docker's name server tells the names of other sessions: whatever cuts a start off, it is closed. The engine is played from its socket. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { dockerClients } from '../../../../node-agent/engine/docker/client.ts';
@@ -9,6 +7,7 @@ import { DockerDriver } from '../../../../node-agent/engine/docker/driver.ts';
 import { Disks } from '../../../../node-agent/volumes/disks.ts';
 import { systemClock, systemRandom } from '../../../../seams/system.ts';
 import { silent } from '../../controller/core.ts';
+import { playedEngine } from './played-engine.ts';
 
 const S = 'session-1';
 const PID = 4321;
@@ -37,18 +36,9 @@ async function engine(t: Test) {
     const at = { Id: 'c1', Name: `/raworc_session_${S}`, Config: { Labels: labels, Image: 'image' }, Mounts: mounts };
     return [200, { ...at, State: state.started ? running : stopped, HostConfig: {} }];
   };
-  const server = createServer((request, response) => {
+  const socket = await playedEngine(t, (request, response) => {
     const [status, body] = answer(request.url ?? '');
     response.writeHead(status, { 'content-type': 'application/json' }).end(body === undefined ? undefined : JSON.stringify(body));
-  });
-  // A path of a socket has to be short.
-  const directory = mkdtempSync('/tmp/re-');
-  const socket = join(directory, 'engine.sock');
-  await new Promise<void>((resolve) => server.listen(socket, resolve));
-  t.teardown(() => {
-    server.closeAllConnections();
-    server.close();
-    rmSync(directory, { recursive: true, force: true });
   });
   return { state, socket };
 }
