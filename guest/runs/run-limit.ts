@@ -1,5 +1,4 @@
 import type { Clock, Timer } from '../../seams/clock.ts';
-import type { Worker } from './worker-host.ts';
 
 const TICK_MS = 1000;
 
@@ -9,15 +8,15 @@ export interface RunLimit {
 }
 
 /**
- * Interrupts the worker when its time is up. Time is counted in ticks, and a late tick counts as
+ * Calls `interrupt` when the run's time is up. Time is counted in ticks, and a late tick counts as
  * one, so that time in which the session was frozen does not count.
  */
-export function limitRun(worker: Worker, clock: Clock, limitMs: number): RunLimit {
+export function limitRun(interrupt: () => void, clock: Clock, limitMs: number): RunLimit {
   let ticks = Math.ceil(limitMs / TICK_MS);
   let timer: Timer;
   const tick = () => {
     ticks -= 1;
-    if (ticks <= 0) worker.interrupt();
+    if (ticks <= 0) interrupt();
     else timer = clock.after(TICK_MS, tick);
   };
   timer = clock.after(TICK_MS, tick);

@@ -12,10 +12,9 @@ import { AgentSetup } from './agent-setup.ts';
 import { AgentWorkers } from './agent-workers.ts';
 import { limitReports } from './limit-reports.ts';
 import { REASONS } from './reasons.ts';
-import { answerOf, errorEnd, withFields } from './run-end.ts';
-import { limitRun } from './run-limit.ts';
-import { FramedOutput } from './run-output.ts';
-import { MAX_REPLY_BYTES, type RunEnd, type Setup, type Worker, type WorkerHost } from './worker-host.ts';
+import { answerOf, errorEnd } from './run-end.ts';
+import type { RunEnd, Setup, Worker, WorkerHost } from './worker-host.ts';
+import { runInWorker, type Working } from './worker-run.ts';
 
 export interface RunnerDeps {
   readonly sessionId: string;
@@ -27,14 +26,6 @@ export interface RunnerDeps {
   readonly runLimitMs: number;
   /** Undefined: output of agents is not kept. */
   readonly lines?: LineStore;
-}
-
-/** The message being worked on. Its worker is set while the agent's code runs. */
-interface Working {
-  readonly messageId: string;
-  readonly agent: string;
-  worker: Worker | undefined;
-  interrupted: boolean;
 }
 
 /** Runs the messages of the mailbox, one at a time by seq, and stores the answers in it. */
@@ -271,30 +262,23 @@ export class Runner {
   }
 
   async #runIn(worker: Worker, runId: string, entry: Entry, working: Working): Promise<RunEnd> {
-    const { clock, barriers, sessionId, runLimitMs } = this.#deps;
-    const { messageId, agent, content, contextJson } = entry.message;
-    const run = { sessionId, messageId, runId, agent };
-    this.#host.send({ kind: 'runStarted', value: { ...run, generation: this.#host.generation } });
+    const { sessionId, barriers } = this.#deps;
+    const { messageId, agent } = entry.message;
+    this.#host.send({ kind: 'runStarted', value: { sessionId, messageId, runId, agent, generation: this.#host.generation } });
     await barriers.reach('guest.run-started');
-    const offer: HostSide['offer'] = (frame) => this.#host.offer(frame);
-    const output = new FramedOutput(run, clock, offer, (line) => this.#deps.lines?.keep(line));
-    const cutOff = () => errorEnd(this.#wasStopped(entry.message) ? 'agent_stopped' : 'interrupted');
-    const limit = limitRun(worker, clock, runLimitMs);
-    try {
-      if (working.interrupted || this.#mailbox.get(messageId) !== entry) return cutOff();
-      working.worker = worker;
-      this.#workers.runBegins(agent, worker);
-      const lives = { session_life: this.#mailbox.life, worker_life: this.#workers.lifeOf(agent, worker) };
-      const end = await worker.run({ runId, message: content, contextJson: withFields(contextJson, lives) }, output);
-      working.worker = undefined;
-      output.flush();
-      if (working.interrupted && end.outcome === 'error' && end.reason === 'agent_died') return cutOff();
-      if (limit.reached) return errorEnd('agent_timeout', `No answer within ${Math.round(runLimitMs / 1000)} s.`);
-      if (end.outcome === 'reply' && Buffer.byteLength(end.content) > MAX_REPLY_BYTES) return errorEnd('reply_too_large');
-      return end;
-    } finally {
-      limit.cancel();
-      this.#workers.runEnds(agent, worker);
-    }
+    const run = {
+      ...{ runId, working, message: entry.message, sessionLife: this.#mailbox.life },
+      isCutOff: () => working.interrupted || this.#mailbox.get(messageId) !== entry,
+      wasStopped: () => this.#wasStopped(entry.message),
+      makeRoom: () => this.#deps.workers.makeRoom?.(),
+      start: () => this.#start(agent),
+    };
+    return runInWorker(worker, run, this.#host, this.#workers, this.#deps);
+  }
+
+  #start(agent: string): Worker | undefined {
+    const setup = this.#setup.current;
+    const spec = setup?.agents.find((one) => one.name === agent);
+    return setup && spec && this.#workers.ready(spec, setup);
   }
 }

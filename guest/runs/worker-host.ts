@@ -31,7 +31,16 @@ export interface LimitReached {
 
 export type RunEnd =
   | { readonly outcome: 'reply'; readonly content: string }
-  | { readonly outcome: 'error'; readonly reason: Reason; readonly content: string };
+  | {
+      readonly outcome: 'error';
+      readonly reason: Reason;
+      readonly content: string;
+      /**
+       * The agent's process could not start at the session's process limit. Its handler was not
+       * called, so the run can start it again.
+       */
+      readonly canStartAgain?: true;
+    };
 
 /** The session's agents and their environment, from the host. */
 export interface Setup {

@@ -102,6 +102,11 @@ export class Bounds {
     return `the session reached its memory limit of ${Math.round((this.memoryLimit ?? 0) / MIB)} MiB (limits.memory_bytes)`;
   }
 
+  /** How many processes and threads the kernel refused to the session so far. */
+  get processesRefused(): number {
+    return this.#options.cgroup.processesRefused ?? 0;
+  }
+
   /** The reason when the limit prevents starting a process. */
   get processesReached(): string {
     return `the session is at its limit of ${this.#options.processes} processes and threads (limits.processes)`;

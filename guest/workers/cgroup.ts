@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 /** Returns limits and use of this container, from cgroup v1 or v2. Undefined: unknown. */
 export class Cgroup {
   readonly #memory: { readonly limit: string; readonly kills: string };
-  readonly #pids: { readonly limit: string; readonly current: string };
+  readonly #pids: { readonly limit: string; readonly current: string; readonly events: string };
 
   constructor(root = '/sys/fs/cgroup') {
     const isV2 = existsSync(`${root}/cgroup.controllers`);
@@ -11,7 +11,7 @@ export class Cgroup {
       ? { limit: `${root}/memory.max`, kills: `${root}/memory.events` }
       : { limit: `${root}/memory/memory.limit_in_bytes`, kills: `${root}/memory/memory.oom_control` };
     const pids = isV2 ? root : `${root}/pids`;
-    this.#pids = { limit: `${pids}/pids.max`, current: `${pids}/pids.current` };
+    this.#pids = { limit: `${pids}/pids.max`, current: `${pids}/pids.current`, events: `${pids}/pids.events` };
   }
 
   get memoryLimit(): number | undefined {
@@ -26,6 +26,11 @@ export class Cgroup {
   /** Limit of processes and threads. */
   get processLimit(): number | undefined {
     return numberIn(this.#pids.limit, /^(\d+)$/);
+  }
+
+  /** How many processes and threads the kernel refused at the limit since the container started. */
+  get processesRefused(): number | undefined {
+    return numberIn(this.#pids.events, /^max (\d+)$/m);
   }
 
   /** Processes and threads, including zombies. */

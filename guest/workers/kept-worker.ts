@@ -10,6 +10,8 @@ const MAX_LINE_CHARACTERS = 8 * MAX_REPLY_BYTES;
 
 const TOO_LARGE: RunEnd = { outcome: 'error', reason: 'reply_too_large', content: REASONS.reply_too_large };
 
+const notStarted = (content: string) => ({ outcome: 'error', reason: 'agent_not_started', content }) as const;
+
 interface Run {
   readonly id: string;
   readonly output: RunOutput;
@@ -110,9 +112,13 @@ export class KeptWorker implements Worker, Bounded {
     const forMemory = this.#program.killedForMemory(end, this.agent);
     if (forMemory !== undefined) this.#verdict ??= { outcome: 'error', reason: 'out_of_memory', content: forMemory };
     const failure = end.kind === 'not-started' ? end.message : this.#failure;
+    const how = failure ?? describeEnd(end, this.#program.stderr?.lastLine ?? '');
+    const lacked = this.#ready ? undefined : this.#program.lackedProcesses;
     if (this.#verdict !== undefined) this.#end(this.#verdict);
-    else if (failure !== undefined) this.#end({ outcome: 'error', reason: 'agent_not_started', content: failure });
-    else this.#end({ outcome: 'error', reason: 'agent_died', content: describeEnd(end, this.#program.stderr?.lastLine ?? '') });
+    else if (end.kind === 'not-started' && end.isAtLimit) this.#end({ ...notStarted(how), canStartAgain: true });
+    else if (lacked !== undefined) this.#end({ ...notStarted(`${lacked} ${how}`), canStartAgain: true });
+    else if (failure !== undefined) this.#end(notStarted(how));
+    else this.#end({ outcome: 'error', reason: 'agent_died', content: how });
   }
 
   #end(end: RunEnd): void {

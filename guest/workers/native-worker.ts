@@ -125,7 +125,8 @@ export class NativeWorker implements Worker, Bounded {
     if (forMemory !== undefined) return { outcome: 'error', reason: 'out_of_memory', content: forMemory };
     program.noteMemoryKills(this.agent);
     if (bytes > MAX_REPLY_BYTES) return { outcome: 'error', reason: 'reply_too_large', content: REASONS.reply_too_large };
-    if (end.kind === 'not-started') return { outcome: 'error', reason: 'agent_not_started', content: end.message };
+    if (end.kind === 'not-started')
+      return { outcome: 'error', reason: 'agent_not_started', content: end.message, ...(end.isAtLimit ? { canStartAgain: true } : {}) };
     if (end.code === 0) return { outcome: 'reply', content: Buffer.concat(pieces).toString() };
     const reason = end.code === null ? 'agent_died' : 'agent_failed';
     return { outcome: 'error', reason, content: describeEnd(end, program.stderr?.lastLine ?? '') };

@@ -30,7 +30,7 @@ const SCORE = '/proc/self/oom_score_adj';
 const SCORE_OF_AGENTS = '500';
 
 export type ProgramEnd =
-  | { readonly kind: 'not-started'; readonly message: string }
+  | { readonly kind: 'not-started'; readonly message: string; readonly isAtLimit: boolean }
   | { readonly kind: 'ended'; readonly code: number | null; readonly signal: string | null };
 
 /**
@@ -48,11 +48,13 @@ export class Program {
   readonly ended: Promise<ProgramEnd>;
   alive = true;
   readonly #bounds: Bounds | undefined;
+  readonly #refusedBefore: number;
   #wasKilled = false;
 
   constructor(options: ProgramOptions, keepStdout = true) {
     const { command, args, directory, environment, user, clock, groups } = options;
     this.#bounds = options.bounds;
+    this.#refusedBefore = this.#bounds?.processesRefused ?? 0;
     options.prepare?.();
     this.group = groups?.take();
     if (groups !== undefined && this.group === undefined) throw new Error('all group ids for agent processes are in use');
@@ -92,7 +94,16 @@ export class Program {
   #notStarted(fault: Error): ProgramEnd {
     const isAtLimit = this.#bounds !== undefined && 'code' in fault && fault.code === 'EAGAIN';
     const message = isAtLimit ? `The agent's process cannot be started: ${this.#bounds?.processesReached}.` : fault.message;
-    return { kind: 'not-started', message };
+    return { kind: 'not-started', message, isAtLimit };
+  }
+
+  /**
+   * Returns the message if the session was at its process limit since this program started, so that
+   * it can have lacked a thread.
+   */
+  get lackedProcesses(): string | undefined {
+    if (!this.#bounds || this.#bounds.processesRefused <= this.#refusedBefore) return undefined;
+    return `The agent's process could not start: ${this.#bounds.processesReached}.`;
   }
 
   /** Returns the message if the kernel killed the process for memory. Call it once per end. */

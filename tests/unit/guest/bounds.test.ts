@@ -27,6 +27,7 @@ t.test('limits and counts are read from either version of cgroups', async (t) =>
       'memory/memory.oom_control': 'oom_kill_disable 0\nunder_oom 0\noom_kill 3\n',
       'pids/pids.max': '320\n',
       'pids/pids.current': '17\n',
+      'pids/pids.events': 'max 5\n',
     }),
   );
   const v2 = new Cgroup(
@@ -36,15 +37,17 @@ t.test('limits and counts are read from either version of cgroups', async (t) =>
       'memory.events': 'low 0\nhigh 0\nmax 9\noom 4\noom_kill 3\noom_group_kill 0\n',
       'pids.max': '320\n',
       'pids.current': '17\n',
+      'pids.events': 'max 5\n',
     }),
   );
-  for (const { memoryLimit, memoryKills, processLimit, processes } of [v1, v2])
+  for (const { memoryLimit, memoryKills, processLimit, processes, processesRefused } of [v1, v2])
     t.same(
-      { memoryLimit, memoryKills, processLimit, processes },
-      { memoryLimit: 536870912, memoryKills: 3, processLimit: 320, processes: 17 },
+      { memoryLimit, memoryKills, processLimit, processes, processesRefused },
+      { memoryLimit: 536870912, memoryKills: 3, processLimit: 320, processes: 17, processesRefused: 5 },
     );
   const open = new Cgroup(files(t, { 'cgroup.controllers': '', 'memory.max': 'max\n', 'pids.max': 'max\n' }));
-  t.same([open.memoryLimit, open.memoryKills, open.processLimit, open.processes], [undefined, undefined, undefined, undefined]);
+  const { memoryLimit, memoryKills, processLimit, processes, processesRefused } = open;
+  t.same([memoryLimit, memoryKills, processLimit, processes, processesRefused], [undefined, undefined, undefined, undefined, undefined]);
 });
 
 t.test('processes belong together by their group, whatever else they change; a thread that outlives the first one lives', async (t) => {

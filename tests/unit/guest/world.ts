@@ -7,7 +7,7 @@ import type { GuestFrame, HostFrame } from '../../../proto/frame.ts';
 import type { AgentSpec__Output as AgentSpec } from '../../../proto/generated/raworc/v0/AgentSpec.ts';
 import type { Answer__Output as Answer } from '../../../proto/generated/raworc/v0/Answer.ts';
 import { noBarriers } from '../../../seams/barrier.ts';
-import type { Clock, Timer } from '../../../seams/clock.ts';
+import { type Clock, pause, type Timer } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
 import { SimulatedDisk, seeded } from '../journal/simulated-disk.ts';
 
@@ -96,8 +96,9 @@ export class World {
   running = 0;
   maxRunning = 0;
   started = 0;
-  /** How often the guest asked for room for another process. */
+  /** How often the guest asked for room for another process, and how long that takes. */
   roomAsked = 0;
+  roomMs = 0;
   mailboxBytes = 4096;
   contextJson = '{}';
   sessionId = 'session';
@@ -257,7 +258,7 @@ export class World {
       start: (agent, setup) => this.#worker(life, agent, setup),
       makeRoom: () => {
         this.roomAsked += 1;
-        return undefined;
+        return this.roomMs === 0 ? undefined : pause(this.clock, this.roomMs);
       },
       close: () => undefined,
     };
@@ -288,7 +289,13 @@ export class World {
             end = () => undefined;
             resolve(value);
           };
-          Promise.resolve(this.behaviour(request, output)).then((value) => value && end(value));
+          Promise.resolve(this.behaviour(request, output)).then((value) => {
+            if (value?.outcome === 'error' && value.canStartAgain) {
+              alive = false;
+              gone();
+            }
+            if (value) end(value);
+          });
         });
       },
       kill,
