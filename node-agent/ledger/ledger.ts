@@ -110,15 +110,18 @@ export class Ledger {
 
   /**
    * Stores assignments and tombstones and returns the sessions with a new assignment. Skips
-   * assignments that are older than the stored one or covered by a tombstone.
+   * assignments that are older than the stored one or covered by a tombstone. Tombstones of other
+   * sessions are stored after the assignments: a volume is removed once no known copy needs it.
    */
   async take(assignments: readonly Assignment[], tombstones: readonly Tombstone[]): Promise<ReadonlySet<string>> {
+    const named = new Set(assignments.map(({ sessionId }) => sessionId));
     const records: LedgerRecord[] = [];
+    const last: LedgerRecord[] = [];
     const buried = new Map<string, number>();
     for (const { sessionId, upToGeneration } of tombstones) {
       buried.set(sessionId, upToGeneration);
       if ((this.#state.sessions.get(sessionId)?.tombstone ?? -1) < upToGeneration)
-        records.push({ kind: 'tombstone', sessionId, upToGeneration });
+        (named.has(sessionId) ? records : last).push({ kind: 'tombstone', sessionId, upToGeneration });
     }
     const taken = new Set<string>();
     for (const assignment of assignments) {
@@ -129,7 +132,7 @@ export class Ledger {
       records.push({ kind: 'assign', assignment: mutable(assignment) });
       taken.add(assignment.sessionId);
     }
-    await this.#writer.writeAll(records);
+    await this.#writer.writeAll([...records, ...last]);
     return taken;
   }
 

@@ -14,9 +14,9 @@ const COMPARED_AT_ONCE = 1_000;
 
 interface Sending {
   part: number;
-  /** The last tombstone sent; undefined once all are sent. */
-  afterTombstone: string | undefined;
-  afterSession: string;
+  /** The last session sent; undefined once all are sent. */
+  afterSession: string | undefined;
+  afterTombstone: string;
 }
 
 /** A part of the full set, and its sessions. */
@@ -29,6 +29,9 @@ export interface Part {
  * Tracks the assignments sent on one stream: a full set in parts, and numbered changes, which can
  * come between the parts. Each session is sent once per generation. A later full set restarts the
  * numbers.
+ *
+ * In a full set, tombstones follow all sessions: a node removes a deleted session's volume once it
+ * knows of no session that must copy it.
  */
 export class Assignments {
   readonly #nodeId: NodeId;
@@ -72,39 +75,24 @@ export class Assignments {
     const sending = this.#sending;
     if (sending === undefined) return undefined;
     sending.part += 1;
+    const { sessions, assignments } = this.#sessions(sending);
     const tombstones = this.#tombstones(sending);
-    const sessions: SessionRow[] = [];
-    const assignments: Assignment__Output[] = [];
-    let isLast = false;
-    if (sending.afterTombstone === undefined) {
-      let bytes = 0;
-      const rows = this.#view.sessionsOnAfter(this.#nodeId, sending.afterSession, PART.sessions);
-      isLast = rows.length < PART.sessions;
-      for (const row of rows) {
-        const made = assignment(this.#view, row);
-        const size = made === undefined ? 0 : sizeOf(made);
-        if (bytes > 0 && bytes + size > PART.bytes) {
-          isLast = false;
-          break;
-        }
-        bytes += size;
-        sending.afterSession = row.id;
-        sessions.push(row);
-        this.#tell(row.id, row.generation);
-        if (made !== undefined) assignments.push(made);
-      }
-    }
-    if (isLast) this.#sending = undefined;
-    const value = { setId: this.#setId, assignments, tombstones: tombstones.map(tombstone), part: sending.part, more: !isLast };
+    const more = tombstones === undefined || tombstones.length === PART.tombstones;
+    if (!more) this.#sending = undefined;
+    const value = { setId: this.#setId, assignments, tombstones: (tombstones ?? []).map(tombstone), part: sending.part, more };
     return { frame: { kind: 'assignmentSet', value }, sessions };
   }
 
-  /** Returns the change that brings the node up to date with these rows, or undefined if it is. */
+  /**
+   * Returns the change that brings the node up to date with these rows, or undefined if it is.
+   * Tombstones wait for the end of a full set if it still has sessions to send.
+   */
   change(sessions: readonly SessionRow[], tombstones: readonly TombstoneRow[]): ControllerFrame | undefined {
     const fresh = sessions.filter((row) => row.desired !== 'deleted' && (this.#sent.get(row.id) ?? 0) < row.generation);
     for (const row of fresh) this.#tell(row.id, row.generation);
     for (const row of tombstones) this.#forget(row.id);
-    if (fresh.length === 0 && tombstones.length === 0) return undefined;
+    const removed = this.#isSendingSessions ? [] : tombstones;
+    if (fresh.length === 0 && removed.length === 0) return undefined;
     this.#number += 1;
     return {
       kind: 'assignmentChange',
@@ -112,7 +100,7 @@ export class Assignments {
         setId: this.#setId,
         number: this.#number,
         assignments: fresh.flatMap((row) => assignment(this.#view, row) ?? []),
-        tombstones: tombstones.map(tombstone),
+        tombstones: removed.map(tombstone),
       },
     };
   }
@@ -151,10 +139,36 @@ export class Assignments {
     };
   }
 
-  #tombstones(sending: Sending): readonly TombstoneRow[] {
-    if (sending.afterTombstone === undefined) return [];
+  get #isSendingSessions(): boolean {
+    return this.#sending !== undefined && this.#sending.afterSession !== undefined;
+  }
+
+  /** Returns the next sessions of the full set, as many as fit into a part. */
+  #sessions(sending: Sending): { readonly sessions: readonly SessionRow[]; readonly assignments: Assignment__Output[] } {
+    const sessions: SessionRow[] = [];
+    const assignments: Assignment__Output[] = [];
+    if (sending.afterSession === undefined) return { sessions, assignments };
+    let bytes = 0;
+    const rows = this.#view.sessionsOnAfter(this.#nodeId, sending.afterSession, PART.sessions);
+    for (const row of rows) {
+      const made = assignment(this.#view, row);
+      const size = made === undefined ? 0 : sizeOf(made);
+      if (bytes > 0 && bytes + size > PART.bytes) return { sessions, assignments };
+      bytes += size;
+      sending.afterSession = row.id;
+      sessions.push(row);
+      this.#tell(row.id, row.generation);
+      if (made !== undefined) assignments.push(made);
+    }
+    if (rows.length < PART.sessions) sending.afterSession = undefined;
+    return { sessions, assignments };
+  }
+
+  /** Returns undefined while there are sessions left to send. */
+  #tombstones(sending: Sending): readonly TombstoneRow[] | undefined {
+    if (sending.afterSession !== undefined) return undefined;
     const rows = this.#view.tombstonesOf(this.#nodeId, sending.afterTombstone, PART.tombstones);
-    sending.afterTombstone = rows.length < PART.tombstones ? undefined : rows.at(-1)?.id;
+    sending.afterTombstone = rows.at(-1)?.id ?? sending.afterTombstone;
     return rows;
   }
 

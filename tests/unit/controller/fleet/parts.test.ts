@@ -45,10 +45,7 @@ t.test('a full set comes in parts, few ahead of what the node took, with changes
   const [first = idOf(0), last = idOf(0)] = [ids[0], ids.toSorted().at(-1)];
   await core.applier.submit(removeSession(last, 'test'));
   await core.applier.submit(removeSession(first, 'test'));
-  t.match(fake.of('assignmentChange'), [
-    { setId, number: 1, tombstones: [{ sessionId: last }] },
-    { setId, number: 2, tombstones: [{ sessionId: first }] },
-  ]);
+  t.same(fake.of('assignmentChange'), [], 'a session of a later part may have to copy their volumes');
   for (let part = 1; fleet.stream(NODE)?.outbound.agreed === false; part += 1) {
     take(fake, setId, part);
     await quiet(fake);
@@ -56,6 +53,14 @@ t.test('a full set comes in parts, few ahead of what the node took, with changes
   }
   const named = parts().flatMap(({ assignments }) => assignments.map(({ sessionId }) => sessionId));
   t.same(named, ids.filter((id) => id !== last).toSorted(), 'each once, and not the one that was gone before its part was made');
+  t.same(
+    parts().flatMap(({ part, tombstones }) => tombstones.map(({ sessionId }) => [part, sessionId])),
+    [first, last].toSorted().map((id) => [parts().length, id]),
+    'with the last sessions',
+  );
+  const [another = idOf(0)] = on(NODE);
+  await core.applier.submit(removeSession(another, 'test'));
+  t.match(fake.of('assignmentChange'), [{ setId, number: 1, tombstones: [{ sessionId: another }] }]);
   t.same(
     parts().map(({ part, more }) => [part, more]),
     parts().map((_, at) => [at + 1, at + 1 < parts().length]),
