@@ -6,6 +6,7 @@ import { listAudit } from './commands/audit.ts';
 import { followEvents } from './commands/events.ts';
 import { listKeys, newKey, removeKeys } from './commands/keys.ts';
 import { login, logout, whoAmI } from './commands/login.ts';
+import { cordonNode, drainNode, labelNode, uncordonNode } from './commands/node-scheduling.ts';
 import { adoptOrphan, discardOrphan, listNodes, listOrphans, loseNode, makeNodeToken, showNode } from './commands/nodes.ts';
 import { listSecrets, removeSecrets, setSecret } from './commands/secrets.ts';
 import { changeSession, listSessions, newSession, remixSession, removeSessions, showSession } from './commands/sessions.ts';
@@ -227,6 +228,25 @@ export function nodeCommands(program: Command, io: Io, connect: Connect): void {
     .option(...JSON_LIST)
     .action(async (ref, options) => showNode(io, await connect(), ref, options));
   node
+    .command('label <node> [labels...]')
+    .description('set labels given as KEY=VALUE, remove those given as KEY-, and print all labels')
+    .action(async (ref, labels) => labelNode(io, await connect(), ref, labels));
+  node
+    .command('cordon <node>')
+    .description('place no new sessions on a node; its sessions continue, and still wake')
+    .action(async (ref) => cordonNode(io, await connect(), ref));
+  node
+    .command('uncordon <node>')
+    .description('place sessions on a node again, and end its drain')
+    .action(async (ref) => uncordonNode(io, await connect(), ref));
+  node
+    .command('drain <node>')
+    .description('cordon a node, suspend its sessions, and wait until none runs; files stay, and messages wait until uncordon')
+    .option('--deadline <minutes>', 'how long busy sessions can finish (default: 60)', minutes)
+    .option('--no-interrupt', 'let busy sessions finish, however long they take')
+    .option('--no-wait', 'return at once')
+    .action(async (ref, options) => drainNode(io, await connect(OVER_A_RESTART), ref, options));
+  node
     .command('orphans <node>')
     .description('list containers and volumes on a node that belong to no session')
     .option(...JSON_LIST)
@@ -243,6 +263,11 @@ export function nodeCommands(program: Command, io: Io, connect: Connect): void {
     .command('lost <node>')
     .description('declare an unreachable node lost: its sessions fail now, and can be recovered if it comes back')
     .action(async (ref) => loseNode(io, await connect(), ref));
+}
+
+function minutes(text: string): number {
+  if (!/^(0|[1-9]\d{0,3})$/.test(text)) throw new InvalidArgumentError('It must be a number of minutes from 0 to 9999.');
+  return Number(text);
 }
 
 function count(text: string): number {

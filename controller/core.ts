@@ -46,6 +46,7 @@ import { Tail } from './services/events/tail.ts';
 import { Fleet } from './services/fleet/fleet.ts';
 import { backlogLoop } from './services/messages/backlog-loop.ts';
 import { messageService } from './services/messages/message-service.ts';
+import { drainLoop } from './services/nodes/drain-loop.ts';
 import type { LeaseTimes } from './services/nodes/lease.ts';
 import { LeaseLoop } from './services/nodes/lease-loop.ts';
 import { NodeAlarms } from './services/nodes/node-alarms.ts';
@@ -174,6 +175,7 @@ export function openCore(deps: CoreDeps): Core {
   const dispatch = new BuildDispatch({ ...background, fleet, directory, bounds: deps.builds });
   const leases = new LeaseLoop({ ...background, directory, fleet, lease });
   expiryLoop(background, SUSPEND_GRACE_MS);
+  drainLoop({ ...background, directory, fleet }, SUSPEND_GRACE_MS);
   historyRetentionLoop(background);
   const { kept = AUDIT_RETENTION, sinks = [], cursor } = deps.audit ?? {};
   const exports = sinks.flatMap((sink) =>

@@ -142,6 +142,7 @@ export type {
   ApiKey,
   AuditRecord,
   Build,
+  Drain,
   Me,
   Message,
   Node,

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { type ControllerOptions, startController } from '../../controller/controller.ts';
 import type { AccountId, NodeId, SessionId, SpaceId } from '../../controller/domain/engine/ids.ts';
-import type { NodeRow } from '../../controller/domain/nodes/rows.ts';
+import { type NodeRow, UNMANAGED } from '../../controller/domain/nodes/rows.ts';
 import type { SessionRow } from '../../controller/domain/sessions/rows.ts';
 import { DEFAULT_LIMITS, DEFAULT_REQUESTS } from '../../controller/domain/sessions/session-sizes.ts';
 import { parseLimits } from '../../controller/services/budget/limits.ts';
@@ -95,6 +95,7 @@ function nodeAtRest(): NodeRow {
       lastSeenAt: now,
       unreachableSince: null,
       lostAt: null,
+      ...UNMANAGED,
       keyHash: null,
       revokedAt: null,
     },
@@ -115,6 +116,7 @@ function atRest(number: number, createdAt: number, { spaceId, accountId, nodeId 
     ...{ observedGeneration: 2, observedOrder: { incarnation: 1, boot: 1, number }, containerId: null },
     ...{
       volume: `raworc_session_data_${id}`,
+      wakeWanted: false,
       graceMs: 30_000,
       hasRun: true,
       life: null,

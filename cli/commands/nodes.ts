@@ -2,6 +2,7 @@ import type { Node, Raworc } from '../../sdk/raworc.ts';
 import { type Io, size, table } from '../io.ts';
 import { printList } from '../listing.ts';
 import { collected } from '../reference.ts';
+import { labelsOf } from './node-scheduling.ts';
 
 /** Prints only a token that lets one machine join, so that it can be piped. */
 export async function makeNodeToken(io: Io, raworc: Raworc): Promise<void> {
@@ -48,6 +49,7 @@ export async function showNode(io: Io, raworc: Raworc, ref: string, { json }: { 
       ['sessions', sessions === null ? String(node.sessions) : `${node.sessions} of ${sessions}`],
       ['cpu', cpuOf(node)],
       ['memory', memoryOf(node)],
+      ['labels', labelsOf(node) || '-'],
       ['version', node.version],
       ['joined', node.joined_at],
       ['last seen', node.last_seen_at ?? '-'],

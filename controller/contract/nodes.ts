@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fields, type Infer, time, uuid, whole } from './fields.ts';
+import { fields, flag, type Infer, time, uuid, whole, wording } from './fields.ts';
 
 /** Longest validity of a join token. */
 export const MAX_NODE_TOKEN_S = 7 * 24 * 3600;
@@ -11,11 +11,59 @@ export const nodeTokenObject = z
   .strictObject({ token: z.string().describe('Shown only once'), expires_at: time() })
   .meta({ id: 'NodeToken' });
 
+const LABEL_KEY = /^[A-Za-z0-9](?:[A-Za-z0-9_./-]{0,61}[A-Za-z0-9])?$/;
+const LABEL_VALUE = /^(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$/;
+/** Per node. */
+export const MAX_LABELS = 64;
+
+const labels = z
+  .record(
+    z.string().regex(LABEL_KEY, 'must have 1 to 63 of A-Z a-z 0-9 _ . / - and begin and end with a letter or digit'),
+    z.string({ error: wording }).regex(LABEL_VALUE, 'must have at most 63 of A-Z a-z 0-9 _ . - and begin and end with a letter or digit'),
+    { error: () => 'must be an object' },
+  )
+  .refine((sent) => Object.keys(sent).length <= MAX_LABELS, `must have at most ${MAX_LABELS} labels`);
+
+export const changeNode = fields({
+  labels: labels.exactOptional().describe('Replaces all labels'),
+  schedulable: flag().exactOptional().describe('False cordons the node: it accepts no new sessions. True uncordons it and ends a drain'),
+});
+export type ChangeNode = Infer<typeof changeNode>;
+
+const MAX_DRAIN_S = 7 * 24 * 3600;
+const ON_DEADLINE = ['suspend', 'wait'] as const;
+
+export const drainNode = fields({
+  deadline_s: whole(0, MAX_DRAIN_S).exactOptional().describe('How long busy sessions can finish. Default: 3600'),
+  on_deadline: z
+    .enum(ON_DEADLINE, { error: `must be one of ${ON_DEADLINE.join(', ')}` })
+    .exactOptional()
+    .describe('What happens to sessions that are busy at the deadline: `suspend` (the default) interrupts them, `wait` lets them finish'),
+});
+export type DrainNode = Infer<typeof drainNode>;
+
+export const drainObject = z
+  .strictObject({
+    status: z.enum(['draining', 'drained']),
+    started_at: time(),
+    deadline_at: time().nullable(),
+    on_deadline: z.enum(ON_DEADLINE),
+    drained_at: time().nullable(),
+    sessions_left: z.int().min(0).describe('Sessions that have not stopped'),
+    sessions_by_state: z.record(z.string(), z.int()).describe('The sessions that have not stopped, by state'),
+  })
+  .meta({ id: 'Drain' });
+export type DrainObject = Infer<typeof drainObject>;
+
 export const nodeObject = z
   .strictObject({
     id: uuid(),
     name: z.string(),
     status: z.enum(['ready', 'unreachable', 'lost']),
+    labels: z.record(z.string(), z.string()),
+    schedulable: z.boolean().describe('False while it is cordoned or drained'),
+    cordoned_at: time().nullable(),
+    drain: drainObject.nullable(),
     driver: z.string(),
     version: z.string(),
     capacity: z

@@ -489,6 +489,46 @@ const nodes = (caller: Caller) => ({
    */
   get: (node: string, options?: CallOptions): Promise<api.GetNodeResponse> => caller.call({ method: 'GET', path: `/nodes/${part(node)}` }, options),
   /**
+   * Updates a node. Labels are replaced as a whole.
+   *
+   * Keeps fields that are not sent. 400 if no field is sent.
+   *
+   * Permission: nodes:update.
+   */
+  update: (node: string, body?: api.UpdateNodeData['body'], options?: CallOptions): Promise<api.UpdateNodeResponse> => caller.call({ method: 'PUT', path: `/nodes/${part(node)}`, body }, options),
+  /**
+   * Places no new sessions and builds on a node. Its sessions continue, and still wake.
+   *
+   * Permission: nodes:update.
+   */
+  cordon: (node: string, options?: CallOptions): Promise<api.CordonNodeResponse> => caller.call({ method: 'POST', path: `/nodes/${part(node)}/cordon` }, options),
+  /**
+   * Places sessions on a node again, ends its drain, and wakes the sessions for which messages waited.
+   *
+   * Permission: nodes:update.
+   */
+  uncordon: (node: string, options?: CallOptions): Promise<api.UncordonNodeResponse> => caller.call({ method: 'POST', path: `/nodes/${part(node)}/uncordon` }, options),
+  /**
+   * Cordons a node and suspends its sessions: idle and paused ones now, busy ones when they finish or at the deadline.
+   *
+   * Deletes nothing: files stay on the node. No session wakes there until the node is uncordoned; messages are accepted and wait. Sent again, it starts the deadline anew.
+   *
+   * Permission: nodes:update.
+   */
+  drain: (node: string, body?: api.DrainNodeData['body'], options?: CallOptions): Promise<api.DrainNodeResponse> => caller.call({ method: 'POST', path: `/nodes/${part(node)}/drain`, body }, options),
+  /**
+   * Returns the progress of a drain. 404 if the node is not being drained.
+   *
+   * Permission: nodes:get.
+   */
+  getDrain: (node: string, options?: CallOptions): Promise<api.GetNodeDrainResponse> => caller.call({ method: 'GET', path: `/nodes/${part(node)}/drain` }, options),
+  /**
+   * Ends the drain of a node, like uncordon. 404 if the node is not being drained.
+   *
+   * Permission: nodes:update.
+   */
+  endDrain: (node: string, options?: CallOptions): Promise<api.EndNodeDrainResponse> => caller.call({ method: 'DELETE', path: `/nodes/${part(node)}/drain` }, options),
+  /**
    * Declares an unreachable node lost, so that its sessions fail now instead of after a timeout.
    *
    * Permission: nodes:update.

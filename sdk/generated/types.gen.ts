@@ -290,6 +290,10 @@ export type Session = {
      */
     settled: boolean;
     /**
+     * Why its messages wait although they were accepted: its node is being drained
+     */
+    waiting_reason: string | null;
+    /**
      * Seconds: idle_pause_s, idle_suspend_s, ttl_s
      */
     timeouts: {
@@ -357,6 +361,15 @@ export type Node = {
     id: string;
     name: string;
     status: 'ready' | 'unreachable' | 'lost';
+    labels: {
+        [key: string]: string;
+    };
+    /**
+     * False while it is cordoned or drained
+     */
+    schedulable: boolean;
+    cordoned_at: string | null;
+    drain: Drain | null;
     driver: string;
     version: string;
     /**
@@ -405,6 +418,24 @@ export type Node = {
     last_seen_at: string | null;
     unreachable_since: string | null;
     lost_at: string | null;
+};
+
+export type Drain = {
+    status: 'draining' | 'drained';
+    started_at: string;
+    deadline_at: string | null;
+    on_deadline: 'suspend' | 'wait';
+    drained_at: string | null;
+    /**
+     * Sessions that have not stopped
+     */
+    sessions_left: number;
+    /**
+     * The sessions that have not stopped, by state
+     */
+    sessions_by_state: {
+        [key: string]: number;
+    };
 };
 
 export type NodeToken = {
@@ -4427,6 +4458,340 @@ export type GetNodeResponses = {
 };
 
 export type GetNodeResponse = GetNodeResponses[keyof GetNodeResponses];
+
+export type UpdateNodeData = {
+    body?: {
+        /**
+         * Replaces all labels
+         */
+        labels?: {
+            [key: string]: string;
+        };
+        /**
+         * False cordons the node: it accepts no new sessions. True uncordons it and ends a drain
+         */
+        schedulable?: boolean;
+    };
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/nodes/{id}';
+};
+
+export type UpdateNodeErrors = {
+    /**
+     * The request is malformed or a query parameter is invalid.
+     */
+    400: Error;
+    /**
+     * The token or API key is missing, invalid, expired or revoked.
+     */
+    401: Error;
+    /**
+     * The caller lacks the permission named in `message`.
+     */
+    403: Error;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Error;
+    /**
+     * The body is too large.
+     */
+    413: Error;
+    /**
+     * The content type or encoding of the body is not supported.
+     */
+    415: Error;
+    /**
+     * One or more fields are missing or invalid; `details` lists each path and problem.
+     */
+    422: Error;
+    /**
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
+     */
+    429: Error;
+    /**
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
+     */
+    500: Error;
+};
+
+export type UpdateNodeError = UpdateNodeErrors[keyof UpdateNodeErrors];
+
+export type UpdateNodeResponses = {
+    /**
+     * Success
+     */
+    200: Node;
+};
+
+export type UpdateNodeResponse = UpdateNodeResponses[keyof UpdateNodeResponses];
+
+export type CordonNodeData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/nodes/{id}/cordon';
+};
+
+export type CordonNodeErrors = {
+    /**
+     * The request is malformed or a query parameter is invalid.
+     */
+    400: Error;
+    /**
+     * The token or API key is missing, invalid, expired or revoked.
+     */
+    401: Error;
+    /**
+     * The caller lacks the permission named in `message`.
+     */
+    403: Error;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Error;
+    /**
+     * The body is too large.
+     */
+    413: Error;
+    /**
+     * The content type or encoding of the body is not supported.
+     */
+    415: Error;
+    /**
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
+     */
+    429: Error;
+    /**
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
+     */
+    500: Error;
+};
+
+export type CordonNodeError = CordonNodeErrors[keyof CordonNodeErrors];
+
+export type CordonNodeResponses = {
+    /**
+     * Success
+     */
+    200: Node;
+};
+
+export type CordonNodeResponse = CordonNodeResponses[keyof CordonNodeResponses];
+
+export type UncordonNodeData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/nodes/{id}/uncordon';
+};
+
+export type UncordonNodeErrors = {
+    /**
+     * The request is malformed or a query parameter is invalid.
+     */
+    400: Error;
+    /**
+     * The token or API key is missing, invalid, expired or revoked.
+     */
+    401: Error;
+    /**
+     * The caller lacks the permission named in `message`.
+     */
+    403: Error;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Error;
+    /**
+     * The body is too large.
+     */
+    413: Error;
+    /**
+     * The content type or encoding of the body is not supported.
+     */
+    415: Error;
+    /**
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
+     */
+    429: Error;
+    /**
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
+     */
+    500: Error;
+};
+
+export type UncordonNodeError = UncordonNodeErrors[keyof UncordonNodeErrors];
+
+export type UncordonNodeResponses = {
+    /**
+     * Success
+     */
+    200: Node;
+};
+
+export type UncordonNodeResponse = UncordonNodeResponses[keyof UncordonNodeResponses];
+
+export type EndNodeDrainData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/nodes/{id}/drain';
+};
+
+export type EndNodeDrainErrors = {
+    /**
+     * The token or API key is missing, invalid, expired or revoked.
+     */
+    401: Error;
+    /**
+     * The caller lacks the permission named in `message`.
+     */
+    403: Error;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Error;
+    /**
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
+     */
+    429: Error;
+    /**
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
+     */
+    500: Error;
+};
+
+export type EndNodeDrainError = EndNodeDrainErrors[keyof EndNodeDrainErrors];
+
+export type EndNodeDrainResponses = {
+    /**
+     * Success, without a body
+     */
+    204: void;
+};
+
+export type EndNodeDrainResponse = EndNodeDrainResponses[keyof EndNodeDrainResponses];
+
+export type GetNodeDrainData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/nodes/{id}/drain';
+};
+
+export type GetNodeDrainErrors = {
+    /**
+     * The token or API key is missing, invalid, expired or revoked.
+     */
+    401: Error;
+    /**
+     * The caller lacks the permission named in `message`.
+     */
+    403: Error;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Error;
+    /**
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
+     */
+    429: Error;
+    /**
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
+     */
+    500: Error;
+};
+
+export type GetNodeDrainError = GetNodeDrainErrors[keyof GetNodeDrainErrors];
+
+export type GetNodeDrainResponses = {
+    /**
+     * Success
+     */
+    200: Drain;
+};
+
+export type GetNodeDrainResponse = GetNodeDrainResponses[keyof GetNodeDrainResponses];
+
+export type DrainNodeData = {
+    body?: {
+        /**
+         * How long busy sessions can finish. Default: 3600
+         */
+        deadline_s?: number;
+        /**
+         * What happens to sessions that are busy at the deadline: `suspend` (the default) interrupts them, `wait` lets them finish
+         */
+        on_deadline?: 'suspend' | 'wait';
+    };
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/nodes/{id}/drain';
+};
+
+export type DrainNodeErrors = {
+    /**
+     * The request is malformed or a query parameter is invalid.
+     */
+    400: Error;
+    /**
+     * The token or API key is missing, invalid, expired or revoked.
+     */
+    401: Error;
+    /**
+     * The caller lacks the permission named in `message`.
+     */
+    403: Error;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Error;
+    /**
+     * The body is too large.
+     */
+    413: Error;
+    /**
+     * The content type or encoding of the body is not supported.
+     */
+    415: Error;
+    /**
+     * One or more fields are missing or invalid; `details` lists each path and problem.
+     */
+    422: Error;
+    /**
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
+     */
+    429: Error;
+    /**
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
+     */
+    500: Error;
+};
+
+export type DrainNodeError = DrainNodeErrors[keyof DrainNodeErrors];
+
+export type DrainNodeResponses = {
+    /**
+     * Success
+     */
+    200: Node;
+};
+
+export type DrainNodeResponse = DrainNodeResponses[keyof DrainNodeResponses];
 
 export type LoseNodeData = {
     body?: never;

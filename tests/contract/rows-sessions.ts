@@ -47,6 +47,13 @@ export const sessionRows: readonly Row[] = [
   everywhere('GET /nodes', 'nodes:list', 200, () => ({})),
   everywhere('GET /nodes/{id}', 'nodes:get', 200, ({ node }) => ({ place: { id: node } })),
   everywhere('POST /nodes/tokens', 'nodes:create', 201, () => ({ body: { expires_in_s: 1 } })),
+  everywhere('PUT /nodes/{id}', 'nodes:update', 200, ({ node }) => ({ place: { id: node }, body: { labels: { of: 'the-suite' } } })),
+  // The suite needs its node: cordoned and drained ones are tried by a test of their own.
+  everywhere('POST /nodes/{id}/cordon', 'nodes:update', 404, () => ({ place: { id: 'nowhere' } })),
+  everywhere('POST /nodes/{id}/uncordon', 'nodes:update', 200, ({ node }) => ({ place: { id: node } })),
+  everywhere('POST /nodes/{id}/drain', 'nodes:update', 404, () => ({ place: { id: 'nowhere' } })),
+  everywhere('GET /nodes/{id}/drain', 'nodes:get', 404, ({ node }) => ({ place: { id: node } })),
+  everywhere('DELETE /nodes/{id}/drain', 'nodes:update', 404, ({ node }) => ({ place: { id: node } })),
   // What happens to a node that is gone, and to orphans, is for a node of the test's own.
   everywhere('POST /nodes/{id}/lost', 'nodes:update', 409, ({ node }) => ({ place: { id: node } })),
   everywhere('GET /nodes/{id}/orphans', 'nodes:get', 200, ({ node }) => ({ place: { id: node } })),

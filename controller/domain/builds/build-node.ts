@@ -5,7 +5,7 @@ import type { BuildRow } from './rows.ts';
 
 /**
  * Returns the node to build on, or undefined if none has fewer than `maxAtOnce` builds. Candidates
- * are ready, have the base image and accept the space; the fewest running builds win, then the
+ * are ready, not cordoned, have the base image and accept the space; the fewest running builds win, then the
  * least CPU requested by sessions. Sessions can only start where their image is, so builds go where
  * there is capacity.
  */
@@ -17,7 +17,8 @@ export function nodeToBuildOn(
 ): FleetNode | undefined {
   let best: FleetNode | undefined;
   for (const node of nodes) {
-    if (!node.ready || node.unschedulable !== undefined || !node.images.has(baseImage) || !takesSpace(node, spaceId)) continue;
+    if (!node.ready || node.cordoned || node.unschedulable !== undefined || !node.images.has(baseImage) || !takesSpace(node, spaceId))
+      continue;
     if ((inProgress.get(node.id) ?? 0) >= maxAtOnce) continue;
     if (best === undefined || compare(node, best, inProgress) < 0) best = node;
   }

@@ -11,6 +11,10 @@ export interface FleetNode {
   readonly ready: boolean;
   /** Why its node agent accepts no new sessions; undefined if it accepts them. */
   readonly unschedulable?: string | undefined;
+  /** Whether an operator wants no new sessions on it. Existing ones still wake. */
+  readonly cordoned?: boolean;
+  /** Whether it is being drained, or was and is not uncordoned: no session starts or wakes on it. */
+  readonly draining?: boolean;
   readonly cpuMillis: number;
   readonly memoryBytes: number;
   /** 0: unlimited. */

@@ -37,6 +37,10 @@ export const EVENT_TYPES = [
   'node.unreachable',
   'node.lost',
   'node.alarm',
+  'node.updated',
+  'node.draining',
+  'node.drain_progress',
+  'node.drained',
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 

@@ -12,6 +12,19 @@ export interface NodeBounds {
   readonly most: Limits;
 }
 
+/** A drain of a node: no session starts or wakes there, and running ones are suspended. */
+export interface Drain {
+  readonly since: number;
+  /** How long runs in progress can continue, from `since` on. Null: as long as they need. */
+  readonly deadlineMs: number | null;
+  /** Whether sessions that are busy at the deadline are suspended anyway. */
+  readonly onDeadline: 'suspend' | 'wait';
+  /** Sessions that had not stopped, as of the last progress event. */
+  readonly left: number;
+  /** When the last session stopped. */
+  readonly doneAt: number | null;
+}
+
 export const NODES = {
   id: text<NodeId>(),
   name: text(),
@@ -39,8 +52,17 @@ export const NODES = {
   unreachableSince: integer<number | null>(),
   /** When it was declared lost. Its sessions are failed. */
   lostAt: integer<number | null>(),
+  /** Set by operators. */
+  labels: json<Readonly<Record<string, string>>>(),
+  /** Since when it accepts no new sessions, at an operator's request. A drain includes this. */
+  cordonedAt: integer<number | null>(),
+  /** Null: it is not being drained. */
+  drain: json<Drain | null>(),
 };
 export interface NodeRow extends RowOf<typeof NODES> {}
+
+/** The fields that operators set, as a node has them when it joins. */
+export const UNMANAGED: Pick<NodeRow, 'labels' | 'cordonedAt' | 'drain'> = { labels: {}, cordonedAt: null, drain: null };
 
 export const NODE_TOKENS = {
   id: text(),

@@ -28,6 +28,10 @@ const mib = (bytes: number) => `${Math.round(bytes / MIB)} MiB`;
 const cpu = (millis: number) => `${millis / 1000} CPU`;
 
 const FILTERS: readonly Filter[] = [
+  {
+    name: 'cordon',
+    refuse: ({ cordoned, draining }) => (draining ? 'is being drained' : cordoned ? 'is cordoned' : undefined),
+  },
   { name: 'ready', refuse: (node) => (node.ready ? undefined : 'is not connected') },
   {
     name: 'conditions',

@@ -54,6 +54,8 @@ export const SESSIONS = {
   observedOrder: json<ReportOrder | null>(),
   containerId: text<string | null>(),
   volume: text<string | null>(),
+  /** Its node is drained, and messages wait that wake it when the drain ends. */
+  wakeWanted: flag(),
   /** When suspending: how long a running message can continue. */
   graceMs: integer(),
   /**

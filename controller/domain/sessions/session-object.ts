@@ -13,25 +13,43 @@ export const SHOWN_OF_SESSIONS = [
 ];
 export type ShownSession = Pick<SessionRow, (typeof SHOWN_OF_SESSIONS)[number]>;
 
-const nodeName = (view: RowView, id: string): string => view.get('nodes', id)?.name ?? id;
+/** A session's node, as far as the session's object shows it. */
+interface ShownNode {
+  readonly name: string;
+  readonly isDraining: boolean;
+}
+
+const nodeShown = (view: RowView, id: string): ShownNode => {
+  const row = view.get('nodes', id);
+  return { name: row?.name ?? id, isDraining: row !== undefined && row.drain !== null };
+};
+
+/** Why a session does not run, or runs nothing new. */
+export const waitsForDrain = (node: string): string =>
+  `The node ${node} is being drained. Messages are accepted, and wait until it takes sessions again.`;
 
 export function sessionObject(view: RowView, row: ShownSession): SessionObject {
   const { spaceId, nodeId } = row;
-  return withNames(row, spaceName(view, spaceId), nodeId === null ? null : nodeName(view, nodeId));
+  return withNames(row, spaceName(view, spaceId), nodeId === null ? null : nodeShown(view, nodeId));
 }
 
 /** Presents many sessions. Looks up each space and node once. */
 export function sessionObjects(view: RowView, rows: readonly ShownSession[]): SessionObject[] {
-  const names = new Map<string, string>();
-  const nameOf = (id: string, look: (view: RowView, id: string) => string) => {
-    const name = names.get(id) ?? look(view, id);
-    names.set(id, name);
-    return name;
-  };
-  return rows.map((row) => withNames(row, nameOf(row.spaceId, spaceName), row.nodeId === null ? null : nameOf(row.nodeId, nodeName)));
+  const spaceOf = lookingOnce((id: ShownSession['spaceId']) => spaceName(view, id));
+  const nodeOf = lookingOnce((id: string) => nodeShown(view, id));
+  return rows.map((row) => withNames(row, spaceOf(row.spaceId), row.nodeId === null ? null : nodeOf(row.nodeId)));
 }
 
-function withNames(row: ShownSession, space: string, node: string | null): SessionObject {
+function lookingOnce<Id, Found>(look: (id: Id) => Found): (id: Id) => Found {
+  const found = new Map<Id, Found>();
+  return (id) => {
+    const known = found.get(id) ?? look(id);
+    found.set(id, known);
+    return known;
+  };
+}
+
+function withNames(row: ShownSession, space: string, node: ShownNode | null): SessionObject {
   const state = restState(row);
   return {
     id: row.id,
@@ -42,9 +60,10 @@ function withNames(row: ShownSession, space: string, node: string | null): Sessi
     container_id: row.containerId,
     persistent_volume_id: row.volume,
     parent_session_id: row.parentId,
-    node,
+    node: node?.name ?? null,
     running: state === 'idle' || state === 'busy',
     settled: isSettled(row),
+    waiting_reason: node?.isDraining === true && row.desired !== 'failed' ? waitsForDrain(node.name) : null,
     timeouts: row.timeouts,
     created_at: rfc3339(row.createdAt),
     updated_at: rfc3339(row.updatedAt),

@@ -41,6 +41,7 @@ export function firstRow(asked: RequestedSession, { nodeId, image, build }: Plac
     observedOrder: null,
     containerId: null,
     volume: null,
+    wakeWanted: false,
     graceMs: 0,
     hasRun: false,
     life: null,

@@ -1,5 +1,14 @@
 import type { AccountId, NodeId, SessionId, SpaceId } from '../engine/ids.ts';
-import type { SessionRow, TombstoneRow } from './rows.ts';
+import type { Desired, Phase, SessionRow, TombstoneRow } from './rows.ts';
+
+/** A number of sessions that are in the same state. */
+export interface SessionCount {
+  readonly desired: Exclude<Desired, 'deleted'>;
+  readonly phase: Phase;
+  /** Whether messages are outstanding. */
+  readonly outstanding: 0 | 1;
+  readonly count: number;
+}
 
 /** Sessions, and their tombstones. */
 export interface SessionView {
@@ -11,6 +20,18 @@ export interface SessionView {
   statesOn(nodeId: NodeId, after: string, limit: number): readonly Pick<SessionRow, 'id' | 'generation' | 'phase'>[];
   /** Sessions on a node that are neither deleted nor failed, at most `limit`. */
   unfailedOn(nodeId: NodeId, limit: number): readonly SessionRow[];
+  /**
+   * Sessions on a node that a drain suspends now: those that are idle or paused; with `busyToo`, all
+   * that are desired running.
+   */
+  drainableOn(nodeId: NodeId, busyToo: boolean, limit: number): readonly SessionRow[];
+  /**
+   * Counts the sessions on a node that have not stopped: desired running or paused, or not yet
+   * reported suspended or failed.
+   */
+  unstoppedOn(nodeId: NodeId): readonly SessionCount[];
+  /** Sessions on a node that wake when they can. */
+  wakeWantedOn(nodeId: NodeId, limit: number): readonly SessionRow[];
   /** By id, after `after`; all without a limit. */
   tombstonesOf(nodeId: NodeId, after?: string, limit?: number): readonly TombstoneRow[];
   /** Counts the sessions that will copy that one's volume and have not started, up to `limit`. */

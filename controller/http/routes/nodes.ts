@@ -1,4 +1,4 @@
-import { createNodeToken, nodeObject, nodeTokenObject } from '../../contract/nodes.ts';
+import { changeNode, createNodeToken, drainNode, drainObject, nodeObject, nodeTokenObject } from '../../contract/nodes.ts';
 import { listRoute, type Route, route } from '../routing/route.ts';
 import type { RouteDeps } from '../routing/route-deps.ts';
 
@@ -20,6 +20,72 @@ export function nodeRoutes({ services: { nodes } }: RouteDeps): Route[] {
       answer: nodeObject,
       refusals: ['NOT_FOUND'],
       respond: ({ caller, params }) => nodes.get(caller, params.id),
+    }),
+    route({
+      method: 'PUT',
+      path: '/nodes/{id}',
+      permission: 'nodes:update',
+      summary: 'Updates a node. Labels are replaced as a whole.',
+      description: 'Keeps fields that are not sent. 400 if no field is sent.',
+      request: changeNode,
+      answer: nodeObject,
+      refusals: ['NOT_FOUND'],
+      example: { labels: { zone: 'rack-2', disk: 'nvme' } },
+      respond: ({ caller, params, body }) => nodes.update(caller, params.id, body),
+    }),
+    route({
+      method: 'POST',
+      path: '/nodes/{id}/cordon',
+      operation: 'cordonNode',
+      permission: 'nodes:update',
+      summary: 'Places no new sessions and builds on a node. Its sessions continue, and still wake.',
+      answer: nodeObject,
+      refusals: ['NOT_FOUND'],
+      respond: ({ caller, params }) => nodes.update(caller, params.id, { schedulable: false }),
+    }),
+    route({
+      method: 'POST',
+      path: '/nodes/{id}/uncordon',
+      operation: 'uncordonNode',
+      permission: 'nodes:update',
+      summary: 'Places sessions on a node again, ends its drain, and wakes the sessions for which messages waited.',
+      answer: nodeObject,
+      refusals: ['NOT_FOUND'],
+      respond: ({ caller, params }) => nodes.update(caller, params.id, { schedulable: true }),
+    }),
+    route({
+      method: 'POST',
+      path: '/nodes/{id}/drain',
+      operation: 'drainNode',
+      permission: 'nodes:update',
+      summary: 'Cordons a node and suspends its sessions: idle and paused ones now, busy ones when they finish or at the deadline.',
+      description:
+        'Deletes nothing: files stay on the node. No session wakes there until the node is uncordoned; messages are accepted and wait. Sent again, it starts the deadline anew.',
+      request: drainNode,
+      answer: nodeObject,
+      refusals: ['NOT_FOUND'],
+      example: { deadline_s: 600 },
+      respond: ({ caller, params, body }) => nodes.drain(caller, params.id, body),
+    }),
+    route({
+      method: 'GET',
+      path: '/nodes/{id}/drain',
+      operation: 'getNodeDrain',
+      permission: 'nodes:get',
+      summary: 'Returns the progress of a drain. 404 if the node is not being drained.',
+      answer: drainObject,
+      refusals: ['NOT_FOUND'],
+      respond: ({ caller, params }) => nodes.drainOf(caller, params.id),
+    }),
+    route({
+      method: 'DELETE',
+      path: '/nodes/{id}/drain',
+      operation: 'endNodeDrain',
+      permission: 'nodes:update',
+      summary: 'Ends the drain of a node, like uncordon. 404 if the node is not being drained.',
+      answer: 'nothing',
+      refusals: ['NOT_FOUND'],
+      respond: ({ caller, params }) => nodes.endDrain(caller, params.id),
     }),
     route({
       method: 'POST',

@@ -122,11 +122,13 @@ export class NodeDirectory implements Fleet {
     return spaces && new Set(spaces.flatMap((name) => this.#deps.view.spaceByName(name)?.id ?? []));
   }
 
-  #shown({ claim }: Known): FleetNode {
+  #shown({ row, claim }: Known): FleetNode {
     const live = this.#live.get(claim.id);
     return {
       ...claim,
       ready: live?.lease.runs === true,
+      cordoned: row.cordonedAt !== null,
+      draining: row.drain !== null,
       images: live?.facts.images ?? NO_IMAGES,
       unschedulable: live?.facts.conditions.find(({ unschedulable }) => unschedulable)?.message,
       ...this.#deps.capacity.ofNode(claim.id),

@@ -15,6 +15,8 @@ export interface DeliveryDeps {
   readonly barriers: Barriers;
   /** Returns false once the stream has ended. */
   send(frame: ControllerFrame): boolean;
+  /** Returns whether the node is drained: its sessions finish what they have and get no more. */
+  isDraining?(): boolean;
   /**
    * Returns whether a message can be sent without delaying urgent frames; otherwise calls `drained`
    * later.
@@ -90,6 +92,7 @@ export class Delivery {
   #deliver(sessionId: SessionId): void {
     const session = this.#deps.view.get('sessions', sessionId);
     if (session === undefined || session.desired !== 'running' || session.phase !== 'running') return;
+    if (this.#deps.isDraining?.() === true) return;
     const sent = this.#sent.get(sessionId) ?? 0;
     let bytes = 0;
     for (const queued of this.#deps.view.undelivered(sessionId, WINDOW.messages)) {

@@ -41,7 +41,7 @@ export interface FleetListener {
   built(nodeId: NodeId, report: { buildId: string; imageId: string } | { buildId: string; error: string }): void;
 }
 
-export interface FleetDeps extends Omit<StreamDeps, 'slices' | 'metrics' | 'memory' | 'mayHave' | 'nameByItself'> {
+export interface FleetDeps extends Omit<StreamDeps, 'slices' | 'metrics' | 'memory' | 'mayHave' | 'isDraining' | 'nameByItself'> {
   readonly directory: NodeDirectory;
   /** The operator's rules for nodes. */
   readonly rules?: NodeRules;
@@ -81,6 +81,7 @@ export class Fleet {
       slices: this.#slices,
       memory: new StreamMemory(),
       mayHave: (nodeId, spaceId) => deps.directory.mayHave(nodeId, spaceId),
+      isDraining: (nodeId) => deps.directory.row(nodeId)?.drain != null,
       nameByItself: (nodeId, said) => nameByItself(deps.rules ?? NO_RULES, nodeId, said),
       metrics: streamMetrics(deps.metrics ?? silentMetrics),
     };
@@ -133,6 +134,12 @@ export class Fleet {
   stream(nodeId: NodeId): NodeStream | undefined {
     const stream = this.#streams.get(nodeId);
     return stream?.isLive === true ? stream : undefined;
+  }
+
+  /** The node takes messages again: sends those that wait for its running sessions. */
+  resumeDelivery(nodeId: NodeId): void {
+    const stream = this.#streams.get(nodeId);
+    stream?.guarded(() => stream.outbound.resume());
   }
 
   /** Returns the streams that wait for their hello while their node has another stream. */

@@ -1,15 +1,14 @@
 import { createHash } from 'node:crypto';
-import type { Clock } from '../../../seams/clock.ts';
 import type { Random } from '../../../seams/random.ts';
-import type { CreateNodeToken, NodeObject } from '../../contract/nodes.ts';
+import type { ChangeNode, CreateNodeToken, DrainNode, NodeObject } from '../../contract/nodes.ts';
 import type { PageRequest } from '../../contract/pages.ts';
-import type { FleetNode } from '../../domain/engine/fleet.ts';
 import type { NodeId } from '../../domain/engine/ids.ts';
 import { accepted, mapped, type Outcome, refused } from '../../domain/engine/outcome.ts';
-import { rfc3339, rfc3339OrNull } from '../../domain/engine/time.ts';
+import { rfc3339 } from '../../domain/engine/time.ts';
 import type { View } from '../../domain/engine/view.ts';
+import { drainNode } from '../../domain/nodes/commands/drain-node.ts';
+import { updateNode } from '../../domain/nodes/commands/manage-node.ts';
 import { createNodeToken, joinNode, UNKNOWN_TOKEN } from '../../domain/nodes/commands/nodes.ts';
-import { type Absence, type NodeHealth, nodeHealth } from '../../domain/nodes/lease.ts';
 import { NO_NODE } from '../../domain/nodes/refusals.ts';
 import type { NodeRow } from '../../domain/nodes/rows.ts';
 import { forbidden, nodeFor } from '../access/access.ts';
@@ -18,24 +17,23 @@ import type { Attributed } from '../audit/audit-record.ts';
 import type { Applier } from '../engine/applier.ts';
 import type { NodeDirectory } from '../engine/node-directory.ts';
 import type { Fleet } from '../fleet/fleet.ts';
-import type { StreamCondition } from '../fleet/node-stream/node-facts.ts';
 import type { LeaseLoop } from './lease-loop.ts';
-import type { NodeAlarms } from './node-alarms.ts';
+import { drainObject, type NodeObjectDeps, nodeObject } from './node-object.ts';
 
 const DEFAULT_TTL_S = 3600;
+const DEFAULT_DRAIN_S = 3600;
+
+const NO_DRAIN = refused('NOT_FOUND', 'This node is not being drained.');
 
 export type Nodes = ReturnType<typeof nodeService>;
 
-export interface NodeDeps {
+export interface NodeDeps extends NodeObjectDeps {
   readonly applier: Applier;
   readonly view: View;
   readonly fleet: Fleet;
   readonly leases: LeaseLoop;
-  readonly alarms: Pick<NodeAlarms, 'conditions'>;
   readonly directory: NodeDirectory;
-  readonly clock: Clock;
   readonly random: Random;
-  readonly leaseMs: number;
   /** Returns the join token: addresses, the CA's hash, and the token's id and secret. */
   readonly token: (id: string, secret: string) => string;
 }
@@ -73,6 +71,33 @@ export function nodeService(deps: NodeDeps) {
       const node = nodeFor(view, caller, id, 'get');
       return node.ok ? shown(node.value) : node;
     },
+    /** Replaces the labels, cordons or uncordons. Uncordoning ends a drain. 400 for an empty update. */
+    async update(caller: Caller, id: string, update: ChangeNode) {
+      const node = nodeFor(view, caller, id, 'update');
+      if (!node.ok) return node;
+      if (Object.keys(update).length === 0) return refused('BAD_REQUEST', 'The request changes nothing. Send labels or schedulable.');
+      const updated = await applier.submit(updateNode(node.value.id, update, caller.user), caller);
+      return updated.ok ? shown(node.value) : updated;
+    },
+    /** Begins a drain, which a background loop carries out. */
+    async drain(caller: Caller, id: string, { deadline_s = DEFAULT_DRAIN_S, on_deadline: onDeadline = 'suspend' }: DrainNode) {
+      const node = nodeFor(view, caller, id, 'update');
+      if (!node.ok) return node;
+      const drain = { deadlineMs: 1000 * deadline_s, onDeadline };
+      const begun = await applier.submit(drainNode(node.value.id, drain, caller.user), caller);
+      return begun.ok ? shown(node.value) : begun;
+    },
+    drainOf(caller: Caller, id: string) {
+      const node = nodeFor(view, caller, id, 'get');
+      if (!node.ok) return node;
+      return node.value.drain === null ? NO_DRAIN : accepted(drainObject(view, node.value, node.value.drain));
+    },
+    async endDrain(caller: Caller, id: string) {
+      const node = nodeFor(view, caller, id, 'update');
+      if (!node.ok) return node;
+      if (node.value.drain === null) return NO_DRAIN;
+      return applier.submit(updateNode(node.value.id, { schedulable: true }, caller.user), caller);
+    },
     /**
      * Declares an unreachable node lost: its sessions fail, and can be recovered if it returns. 409
      * for a ready node.
@@ -83,69 +108,6 @@ export function nodeService(deps: NodeDeps) {
       const lost = await leases.lose(node.value.id, caller.user, caller);
       return lost.ok ? shown(node.value) : lost;
     },
-  };
-}
-
-const UNREACHABLE = {
-  type: 'Unreachable',
-  message:
-    'The controller has no connection to this node, or its lease expired. Check that the node agent runs and can reach the controller.',
-};
-const LOST = {
-  type: 'Lost',
-  message: 'The node was unreachable for too long or declared lost, and its sessions failed. Recover them once it reconnects.',
-};
-
-function absence(status: NodeHealth, row: Absence | undefined): NodeObject['conditions'] {
-  if (status === 'ready') return [];
-  const [condition, since] = status === 'lost' ? [LOST, row?.lostAt] : [UNREACHABLE, row?.unreachableSince];
-  return [since == null ? condition : { ...condition, since: rfc3339(since) }];
-}
-
-/** 0 means no bound. */
-const orNull = (bound: number | undefined): number | null => bound || null;
-
-const reportedConditions = (conditions: readonly StreamCondition[]) =>
-  conditions.map(({ type, message, since }) => ({ type, message, since: rfc3339(since) }));
-
-function nodeObject({ directory, fleet, alarms, leaseMs, clock }: NodeDeps, node: FleetNode): NodeObject {
-  const row = directory.row(node.id);
-  const status = nodeHealth(row ?? { unreachableSince: null, lostAt: null }, node.ready);
-  const most = node.bounds?.most;
-  const leftMs = fleet.stream(node.id)?.lease.leftMs();
-  return {
-    id: node.id,
-    name: node.name,
-    status,
-    driver: row?.driver ?? '',
-    version: row?.version ?? '',
-    capacity: {
-      cpu: node.cpuMillis / 1000,
-      memory_bytes: node.memoryBytes,
-      sessions: orNull(node.maxSessions),
-      processes: orNull(node.bounds?.processes),
-      disk_bytes: orNull(node.bounds?.diskBytes),
-    },
-    limits: { memory_bytes: node.limited.memoryBytes, disk_bytes: node.limited.diskBytes, processes: node.limited.processes },
-    maxima: {
-      cpu: most?.cpuMillis ? most.cpuMillis / 1000 : null,
-      memory_bytes: orNull(most?.memoryBytes),
-      disk_bytes: orNull(most?.diskBytes),
-      processes: orNull(most?.processes),
-    },
-    requested: { cpu: node.requested.cpuMillis / 1000, memory_bytes: node.requested.memoryBytes },
-    sessions: node.sessions,
-    images: [...node.images].sort(),
-    lease: { seconds: leaseMs / 1000, expires_at: leftMs === undefined ? null : rfc3339(Math.round(clock.now() + leftMs)) },
-    conditions: [
-      ...absence(status, row),
-      ...alarms.conditions(node.id),
-      ...reportedConditions(fleet.stream(node.id)?.facts.conditions ?? []),
-    ],
-    joined_at: rfc3339(row?.joinedAt ?? 0),
-    last_seen_at: node.ready ? rfc3339(clock.now()) : rfc3339OrNull(row?.lastSeenAt ?? null),
-    unreachable_since: rfc3339OrNull(row?.unreachableSince ?? null),
-    lost_at: rfc3339OrNull(row?.lostAt ?? null),
   };
 }
 

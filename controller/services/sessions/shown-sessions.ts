@@ -1,5 +1,7 @@
 import type { SessionObject } from '../../contract/sessions.ts';
+import type { NodeId } from '../../domain/engine/ids.ts';
 import type { View } from '../../domain/engine/view.ts';
+import type { NodeRow } from '../../domain/nodes/rows.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
 import { sessionObject } from '../../domain/sessions/session-object.ts';
 import type { Committed } from '../engine/applier.ts';
@@ -15,12 +17,13 @@ const MAX_KEPT = 64 * 1024 * 1024;
 
 /**
  * Caches the JSON of sessions until a commit changes them. Clients read a session far more often
- * than it changes, and reading and encoding its row takes half the time of a request. (The names of
- * its space and node never change, and both outlive it.)
+ * than it changes, and reading and encoding its row takes half the time of a request. (The name
+ * of its space never changes.) A drain of a node changes what all its sessions show.
  */
 export class ShownSessions {
   readonly #view: View;
   readonly #maxKept: number;
+  readonly #draining = new Set<NodeId>();
   /** Oldest first. */
   readonly #known = new Map<string, ShownSession>();
   #kept = 0;
@@ -28,6 +31,7 @@ export class ShownSessions {
   constructor(view: View, maxKept = MAX_KEPT) {
     this.#view = view;
     this.#maxKept = maxKept;
+    for (const { id, drain } of view.nodes()) if (drain !== null) this.#draining.add(id);
   }
 
   get(id: string): ShownSession | undefined {
@@ -39,7 +43,16 @@ export class ShownSessions {
     for (const mutation of mutations) {
       if (mutation.kind === 'put' && mutation.table === 'sessions') this.#forget(mutation.row.id);
       if (mutation.kind === 'remove' && mutation.table === 'sessions') this.#forget(mutation.id);
+      if (mutation.kind === 'put' && mutation.table === 'nodes') this.#nodeChanged(mutation.row);
     }
+  }
+
+  #nodeChanged({ id, drain }: NodeRow): void {
+    if (this.#draining.has(id) === (drain !== null)) return;
+    if (drain === null) this.#draining.delete(id);
+    else this.#draining.add(id);
+    this.#known.clear();
+    this.#kept = 0;
   }
 
   #read(id: string): ShownSession | undefined {

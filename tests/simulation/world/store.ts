@@ -5,6 +5,7 @@ import Database from 'better-sqlite3';
 import { BUILT_IN_ROLES } from '../../../controller/domain/access/built-in-roles.ts';
 import type { AccountId, AgentId, BuildId, NodeId, SpaceId } from '../../../controller/domain/engine/ids.ts';
 import { type Mutation, put } from '../../../controller/domain/engine/mutation.ts';
+import { UNMANAGED } from '../../../controller/domain/nodes/rows.ts';
 import type { Lists } from '../../../controller/services/engine/lists.ts';
 import type { Writer } from '../../../controller/services/engine/store.ts';
 import { openBareStore } from '../../../controller/store/sqlite/bare-store.ts';
@@ -62,6 +63,7 @@ export async function newStore(nodes: readonly { id: string; name: string }[]): 
           lastSeenAt: null,
           unreachableSince: null,
           lostAt: null,
+          ...UNMANAGED,
           keyHash: null,
           revokedAt: null,
         }),

@@ -45,7 +45,10 @@ export function postMessage(input: NewMessage): Command<Outcome<MessageObject>> 
       const kept = { sessions: 0, requests: undefined, storageBytes: bytes } as const;
       const bySpace = refusedBySpace(view, fleet, session.spaceId, kept);
       if (bySpace !== undefined) return unchanged(bySpace);
-      const wakes = input.wake && input.role === 'user' && LEGAL[session.desired].message === 'wakes';
+      const wants = input.wake && input.role === 'user' && LEGAL[session.desired].message === 'wakes';
+      // The end of the drain wakes the session instead.
+      const waits = wants && fleet.node(session.nodeId)?.draining === true;
+      const wakes = wants && !waits;
       const next = wakes ? atStart(view, fleet, session) : session;
       const refusal = wakes ? refusedWaking(view, fleet, next, ' Send it with wake=false to queue it until then.') : undefined;
       if (refusal !== undefined) return unchanged(refusal);
@@ -69,7 +72,7 @@ export function postMessage(input: NewMessage): Command<Outcome<MessageObject>> 
         createdBy: input.user,
         createdAt: now,
       };
-      const woken = wakes ? desiring(next, 'running', 0, now) : session;
+      const woken = wakes ? desiring(next, 'running', 0, now) : waits ? { ...session, wakeWanted: true } : session;
       const queued = choice === undefined ? undefined : queuedAs(row, choice, bytes);
       const posted = {
         session: { ...woken, lastSeq: row.seq, lastActivityAt: input.role === 'user' ? now : woken.lastActivityAt },

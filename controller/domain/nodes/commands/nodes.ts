@@ -4,7 +4,7 @@ import type { NodeId, SessionId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
 import { sessionBecomes } from '../../sessions/session-change.ts';
-import type { NodeRow, NodeTokenRow } from '../rows.ts';
+import { type NodeRow, type NodeTokenRow, UNMANAGED } from '../rows.ts';
 import type { NodeView } from '../view.ts';
 import { nodeEvent } from './node-absence.ts';
 
@@ -56,6 +56,8 @@ export function joinNode(input: JoiningNode): Command<Outcome<NodeRow>> {
         return unchanged(refused('CONFLICT', `The node "${input.name}" was revoked. Choose another --name.`));
       }
       const row: NodeRow = {
+        ...UNMANAGED,
+        ...known,
         id: known?.id ?? input.id,
         name: input.name,
         incarnation: (known?.incarnation ?? 0) + 1,
@@ -139,7 +141,7 @@ function readmitted(view: NodeView, id: NodeId, name: string, now: number): Node
   const capacity = { driver: '', version: '', cpuMillis: 0, memoryBytes: 0, maxSessions: 0, bounds: null };
   return {
     ...{ id, name: view.nodeByName(name) === undefined ? name : `${name}-${id.slice(0, 8)}`, incarnation: 0, joinedAt: now, ...capacity },
-    ...{ keyHash: null, revokedAt: null, lastSeenAt: null, unreachableSince: null, lostAt: null },
+    ...{ ...UNMANAGED, keyHash: null, revokedAt: null, lastSeenAt: null, unreachableSince: null, lostAt: null },
   };
 }
 

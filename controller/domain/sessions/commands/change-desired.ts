@@ -13,7 +13,7 @@ import { shortOf, unbounded } from '../placement.ts';
 import { NO_SESSION } from '../refusals.ts';
 import type { Desired, Limits, SessionRow } from '../rows.ts';
 import { sessionBecomes } from '../session-change.ts';
-import { sessionObject } from '../session-object.ts';
+import { sessionObject, waitsForDrain } from '../session-object.ts';
 import { clampLimits, limitsObject, lowered, maxIn } from '../session-sizes.ts';
 
 export type DesiredChange = Extract<SessionRequest, 'pause' | 'suspend' | 'resume' | 'recover'>;
@@ -52,7 +52,7 @@ export function changeDesired(id: SessionId, request: DesiredChange, graceMs: nu
           const next = BECOMES[request] === 'running' ? atStart(view, fleet, row) : row;
           const refusal = BECOMES[request] === 'running' ? refusedWaking(view, fleet, next) : undefined;
           if (refusal !== undefined) return unchanged(refusal);
-          const after = desiring(next, BECOMES[request], graceMs, now);
+          const after = { ...desiring(next, BECOMES[request], graceMs, now), wakeWanted: false };
           const { mutations, events } = sessionBecomes(view, row, after);
           return { mutations, events: [...events, ...loweredEvents(view, row, after)], result: accepted(sessionObject(view, after)) };
         }
@@ -69,6 +69,7 @@ export function desiring(row: SessionRow, desired: Desired, graceMs: number, now
     generation: row.generation + 1,
     restoredFrom: null,
     graceMs,
+    wakeWanted: desired !== 'running' && row.wakeWanted,
     reason: desired === 'running' ? null : row.reason,
     // A session that resumes is about to be used: its idle time starts again.
     lastActivityAt: desired === 'running' ? now : row.lastActivityAt,
@@ -111,8 +112,9 @@ export function refusedWaking(view: RowView & SpaceView, fleet: Fleet, row: Sess
   const storageBytes = Object.keys(row.metadata).length === 0 ? 0 : metadataBytes(row.metadata);
   const bySpace = refusedBySpace(view, fleet, row.spaceId, { sessions: 0, requests: needsRoom ? row.requests : undefined, storageBytes });
   if (bySpace !== undefined) return refused(bySpace.refusal.code, `${bySpace.refusal.message}${hint}`, bySpace.refusal.details);
-  if (!needsRoom) return undefined;
   const node = fleet.node(row.nodeId);
+  if (node?.draining === true) return refused('UNAVAILABLE', `${waitsForDrain(node.name)}${hint}`);
+  if (!needsRoom) return undefined;
   if (node === undefined) return refused('UNAVAILABLE', `The node of this session no longer exists.${hint}`);
   const reason = shortOf(node, { ...row, hasDisk: true }, fleet.sizes);
   if (reason === undefined) return undefined;

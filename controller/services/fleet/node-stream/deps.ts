@@ -32,6 +32,8 @@ export interface StreamDeps {
   readonly alarms?: Pick<NodeAlarms, 'raise' | 'clear'>;
   readonly memory: StreamMemory;
   mayHave(nodeId: NodeId, spaceId: SpaceId): boolean;
+  /** Whether the node is drained and gets no new messages. */
+  isDraining(nodeId: NodeId): boolean;
   /** Returns the name of a node without a row. */
   nameByItself(nodeId: NodeId, hostname: string): string;
   readonly clusterId: string;

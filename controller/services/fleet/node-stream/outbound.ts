@@ -29,6 +29,7 @@ export class Outbound {
       view,
       barriers,
       send,
+      isDraining: () => shared.isDraining(nodeId),
       hasRoom: () => link.hasRoom?.() ?? true,
       refuse: ({ id, sessionId }) => flow.decide(applier.apply(refuseInactive(id)), () => this.#delivery.due(sessionId)),
       getsSecrets: (session) => secrets.withheldFrom?.(session) !== true,
@@ -53,6 +54,13 @@ export class Outbound {
   /** Starts a full set on a stream that has just become live. */
   begin(): void {
     this.#set.begin();
+  }
+
+  /**
+   * Sends all messages that wait for running sessions. A full set names those sessions page by page.
+   */
+  resume(): void {
+    if (this.#stream.isLive) this.#set.begin();
   }
 
   /** Sends changed rows of this node's sessions. */

@@ -4,6 +4,7 @@ import { Migrator } from 'kysely/migration';
 import { sessionIndexes } from '../lists/session-metadata.ts';
 import { auditTable, strangersOfAudit } from './audit.ts';
 import { first } from './first.ts';
+import { managedNodes } from './managed-nodes.ts';
 import { normalizedNames } from './normalized-names.ts';
 import { queueStep } from './queue.ts';
 import { steps } from './steps.ts';
@@ -43,6 +44,7 @@ const MIGRATIONS = {
   '0015-storage': storageSums,
   '0016-more-storage': moreStorageSums,
   '0017-strangers-of-audit': strangersOfAudit,
+  '0019-managed-nodes': managedNodes,
 };
 
 /** Makes the migrator run all steps, and record them, in one transaction: a crash undoes both. */

@@ -15,6 +15,22 @@ export const sessionView = ({ all, one, rows }: Reads): SessionView => ({
     ),
   unfailedOn: (nodeId, limit) =>
     all('sessions', `where node_id = ? and desired <> 'deleted' and desired <> 'failed' limit ?`, nodeId, limit),
+  drainableOn: (nodeId, busyToo, limit) =>
+    all(
+      'sessions',
+      `where node_id = ? and (desired = 'paused' or desired = 'running' and (? or outstanding = 0)) order by id limit ?`,
+      nodeId,
+      busyToo ? 1 : 0,
+      limit,
+    ),
+  unstoppedOn: (nodeId) =>
+    rows(
+      `select desired, phase, outstanding > 0 as outstanding, count(*) as count from sessions
+       where node_id = ? and desired <> 'deleted' and not (desired = phase and desired in ('suspended', 'failed') and observed_generation = generation)
+       group by 1, 2, 3`,
+      nodeId,
+    ),
+  wakeWantedOn: (nodeId, limit) => all('sessions', 'where node_id = ? and wake_wanted = 1 order by id limit ?', nodeId, limit),
   tombstonesOf: (nodeId, after = '', limit = -1) =>
     all('tombstones', 'where node_id = ? and id > ? order by id limit ?', nodeId, after, limit),
   copiesUnderWay: (source, limit) =>

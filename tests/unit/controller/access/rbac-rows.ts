@@ -3,6 +3,7 @@ import type { Rule } from '../../../../controller/contract/roles.ts';
 import { BUILT_IN_ROLES } from '../../../../controller/domain/access/built-in-roles.ts';
 import type { AccountId, AgentId, BuildId, NodeId, SessionId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
 import { type Mutation, put } from '../../../../controller/domain/engine/mutation.ts';
+import { UNMANAGED } from '../../../../controller/domain/nodes/rows.ts';
 import type { SessionRow } from '../../../../controller/domain/sessions/rows.ts';
 import { RESOURCES, VERBS } from './rbac-naive.ts';
 import { hashOfKey, keyRing } from './rbac-world.ts';
@@ -118,7 +119,7 @@ export function populate(next: () => number, howMany: number): Population {
     ...sessions.map((session) => put('sessions', sessionRow(session))),
     put('nodes', {
       ...{ ...NODE, incarnation: 1, joinedAt: 1, driver: 'hollow', version: '1', cpuMillis: 1, memoryBytes: 1, maxSessions: 0 },
-      ...{ lastSeenAt: null, unreachableSince: null, lostAt: null, keyHash: null, revokedAt: null, bounds: null },
+      ...{ lastSeenAt: null, unreachableSince: null, lostAt: null, ...UNMANAGED, keyHash: null, revokedAt: null, bounds: null },
     }),
   ];
   return { spaces, roles, subjects, sessions, rows };
@@ -169,7 +170,17 @@ export const sessionRow = ({ id, name, space, owner }: Session): SessionRow => (
   ...{ id, name, spaceId: space.id, desired: 'running', generation: 1, nodeId: null, placedGeneration: 1, restoredFrom: null },
   ...{ image: 'base', buildId: null, agents: [], requests: { cpuMillis: 50, memoryBytes: 1 } },
   limits: { cpuMillis: 50, memoryBytes: 1, diskBytes: 1, processes: 1 },
-  ...{ phase: 'running', observedGeneration: 1, observedOrder: null, containerId: 'c', volume: 'v', graceMs: 0, hasRun: true, life: null },
+  ...{
+    phase: 'running',
+    observedGeneration: 1,
+    observedOrder: null,
+    containerId: 'c',
+    volume: 'v',
+    wakeWanted: false,
+    graceMs: 0,
+    hasRun: true,
+    life: null,
+  },
   ...{ reason: null, lastSeq: 0, epochSeq: 0, outstanding: 0, parentId: null, copyFrom: null, timeouts: {}, metadata: {} },
   ...{ createdBy: owner.user, createdById: owner.id, createdAt: 1, updatedAt: 1, startedAt: 1, lastActivityAt: null },
   ...{ terminatedAt: null, terminationReason: null },

@@ -30,6 +30,7 @@ export const sessionRow = (number: number, more: Partial<SessionRow> = {}): Sess
     observedOrder: null,
     containerId: null,
     volume: null,
+    wakeWanted: false,
     graceMs: 0,
     hasRun: true,
     life: null,

@@ -78,6 +78,7 @@ export const session: SessionObject = {
   node: null,
   running: false,
   settled: false,
+  waiting_reason: null,
   timeouts: {},
   created_at: TIME,
   updated_at: TIME,
@@ -264,6 +265,10 @@ export class Fake {
       list: () => accepted({ items: [], total: 0 }),
       get: () => refused('NOT_FOUND', 'There is no such node'),
       lose: async () => refused('NOT_FOUND', 'There is no such node'),
+      update: async () => refused('NOT_FOUND', 'There is no such node'),
+      drain: async () => refused('NOT_FOUND', 'There is no such node'),
+      drainOf: () => refused('NOT_FOUND', 'There is no such node'),
+      endDrain: async () => refused('NOT_FOUND', 'There is no such node'),
     },
     orphans: {
       list: () => accepted({ items: [], total: 0 }),
