@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import { NothingToCome } from '../sdk/raworc.ts';
+import { NothingToCome, RaworcError, Unreachable } from '../sdk/raworc.ts';
 import { chat } from './commands/chat.ts';
 import { connection } from './connection.ts';
 import {
@@ -16,12 +16,15 @@ import { ioOf, painted, Trouble, type World } from './io.ts';
 import { indented } from './terminal.ts';
 import { version } from './version.ts';
 
-const INTERRUPTED = 130;
+const EXIT = { failed: 1, usage: 2, unreachable: 3, notAllowed: 4, interrupted: 130 } as const;
 
-/**
- * Runs one command and returns its exit code: 0, 1 after an error on standard error, 130 after
- * Ctrl-C.
- */
+const HELP = `
+RAWORC_URL and RAWORC_TOKEN override the server and token that \`raworc login\` saved.
+
+Exit codes: 0 success, ${EXIT.failed} failure, ${EXIT.usage} wrong usage, ${EXIT.unreachable} controller unreachable, ${EXIT.notAllowed} not logged in or not allowed, ${EXIT.interrupted} interrupted.
+Except after success, standard error says why.`;
+
+/** Runs one command and returns its exit code, as {@link HELP} lists them. */
 export async function runCli(args: readonly string[], world: World): Promise<number> {
   const io = ioOf(world);
   let code = 0;
@@ -34,7 +37,7 @@ export async function runCli(args: readonly string[], world: World): Promise<num
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
     })
-    .addHelpText('after', '\nRAWORC_URL and RAWORC_TOKEN override the server and token that `raworc login` saved.');
+    .addHelpText('after', HELP);
 
   loginCommands(program, io, connect);
   agentCommands(program, io, connect);
@@ -56,11 +59,12 @@ export async function runCli(args: readonly string[], world: World): Promise<num
     await program.parseAsync([...args], { from: 'user' });
     return code;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 1;
-    if (io.signal.aborted || (error instanceof Error && error.name === 'AbortError')) return INTERRUPTED;
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
+    if (io.signal.aborted || (error instanceof Error && error.name === 'AbortError')) return EXIT.interrupted;
     const message = error instanceof Trouble || error instanceof NothingToCome ? error.message : explain(error);
     if (message === undefined) throw error;
     io.stderr.write(painted(io, io.stderr, 'red', 'raworc:'), ` ${indented(message)}\n`);
-    return 1;
+    if (error instanceof Unreachable) return EXIT.unreachable;
+    return error instanceof RaworcError && (error.status === 401 || error.status === 403) ? EXIT.notAllowed : EXIT.failed;
   }
 }

@@ -23,6 +23,7 @@ const commands = {
   'test:mutation': { program: 'tests/mutation/main.ts' },
   clean: { program: 'scripts/clean.ts', needsRoot: true },
   check: { program: 'scripts/check.ts' },
+  package: { program: 'scripts/package/main.ts' },
   bench: { program: 'bench/main.ts' },
 };
 

@@ -31,7 +31,8 @@ async function install() {
   process.stdout.write(`… ${title}\n`);
   const startedAt = performance.now();
   // Development and optional packages regardless of NODE_ENV: Node.js itself is an optional one.
-  const args = ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error'];
+  // No package needs its install script.
+  const args = ['ci', '--ignore-scripts', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error'];
   const code = await runChild('npm', args, { stdio: ['ignore', 'ignore', 'inherit'] });
   if (code === 127) return { what: 'npm cannot be started', remedy: 'apt-get install npm' };
   if (code > 128) return { what: 'Interrupted while the packages were being installed', remedy: 'run this again' };
@@ -53,11 +54,16 @@ async function install() {
 }
 
 /**
- * Links `npx raworc` and `npx raworc-controller`, and node, whose link npm 10 drops with the other
+ * Links the programs of this package for npx, and node, whose link npm 10 drops with the other
  * architecture's package.
  */
 function linkPrograms() {
-  const programs = { node, raworc: 'cli/raworc.mjs', 'raworc-controller': 'controller/raworc-controller.mjs' };
+  const programs = {
+    node,
+    raworc: 'cli/raworc.mjs',
+    'raworc-controller': 'controller/raworc-controller.mjs',
+    'raworc-node-agent': 'node-agent/raworc-node-agent.mjs',
+  };
   for (const [name, target] of Object.entries(programs)) {
     const link = join(modules, '.bin', name);
     if (existsSync(link)) continue;

@@ -48,7 +48,7 @@ t.test('logs of an agent: what it printed, and on from there without printing a 
     err: /not be read in time: 1/,
   });
   t.equal(server.requests()[0], `GET /spaces/default/agents/bob/logs?session_id=${A}&log_type=stdout&limit=5`);
-  t.match(await run('agent', 'logs', 'bob', '--lines', 'many'), { code: 1, err: /positive integer/ });
+  t.match(await run('agent', 'logs', 'bob', '--lines', 'many'), { code: 2, err: /positive integer/ });
   const leave = new AbortController();
   const following = start(['agent', 'logs', 'bob', '--follow'], undefined, leave);
   await new Promise<void>((resolve) => {
@@ -108,7 +108,7 @@ t.test('the value of a secret is typed or read, and shown nowhere', async (t) =>
   t.same(server.asked.at(-1)?.json, { value: 'one line\n' });
   t.match(await given(Buffer.from([0x66, 0xff])), { code: 1, err: /not UTF-8/ });
   t.match(await run('secret', 'set', 'KEY'), { code: 1, err: /value is empty/ });
-  t.match(await run('secret', 'set', 'KEY', 'hush'), { code: 1, err: /too many arguments/ });
+  t.match(await run('secret', 'set', 'KEY', 'hush'), { code: 2, err: /too many arguments/ });
   t.match((await run('secret', 'list')).out, /^KEY {2}2026\S+ {2}admin {2}-$/m);
   t.match(await run('secret', 'rm', 'KEY'), { code: 0, out: 'KEY\n' });
 });

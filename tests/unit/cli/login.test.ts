@@ -66,15 +66,15 @@ t.test('what goes wrong is one line with what to do, and nothing is kept', async
   const noServer = await run('login', '--url', 'ftp://host', '--password-file', '-');
   const inUrl = await run('login', '--url', 'http://admin:hunter2@127.0.0.1', '--password-file', '-');
   const unknown = await run('frobnicate');
-  for (const [ran, expected] of [
-    [wrong, /Wrong user or password/],
-    [noTerminal, /--password-file/],
-    [noFile, /Cannot read the password file/],
-    [noServer, /not the address of a server/],
-    [inUrl, /cannot contain a user and password/],
-    [unknown, /unknown command/],
+  for (const [ran, expected, code] of [
+    [wrong, /Wrong user or password/, 4],
+    [noTerminal, /--password-file/, 1],
+    [noFile, /Cannot read the password file/, 1],
+    [noServer, /not the address of a server/, 1],
+    [inUrl, /cannot contain a user and password/, 1],
+    [unknown, /unknown command/, 2],
   ] as const) {
-    t.equal(ran.code, 1);
+    t.equal(ran.code, code);
     t.match(ran.err, expected);
     t.equal(ran.err.trim().split('\n').length, 1, ran.err);
     t.notMatch(ran.err, /hunter2/);
@@ -82,14 +82,14 @@ t.test('what goes wrong is one line with what to do, and nothing is kept', async
   await t.rejects(stat(join(home, 'raworc', 'config.json')));
   env.RAWORC_TOKEN = undefined;
   env.RAWORC_URL = 'http://127.0.0.1:1';
-  t.match(await run('node', 'list'), { code: 1, err: /does not respond \(.*\)\. Check that Raworc is running/ });
+  t.match(await run('node', 'list'), { code: 3, err: /does not respond \(.*\)\. Check that Raworc is running/ });
 });
 
 t.test('a login that ran out says so', async (t) => {
   const refused = { status: 401, body: { error: { code: 'UNAUTHORIZED', message: 'jwt expired' } } };
   const server = await fakeServer(t, { 'GET /nodes': refused });
   const { env, run } = await world(t, server);
-  t.match(await run('node', 'list'), { code: 1, err: /no longer valid.*raworc login --url http/ });
+  t.match(await run('node', 'list'), { code: 4, err: /no longer valid.*raworc login --url http/ });
   env.RAWORC_TOKEN = '';
-  t.match(await run('node', 'list'), { code: 1, err: /not logged in/ });
+  t.match(await run('node', 'list'), { code: 4, err: /not logged in/ });
 });

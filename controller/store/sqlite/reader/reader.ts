@@ -47,6 +47,7 @@ export const MAX_WAITING_BYTES = 16 * 1024 * 1024;
  * would pile up before this thread reads them.
  */
 const MAX_SENT = 2;
+const PROGRAM = new URL(import.meta.url.endsWith('.ts') ? './reader-worker.ts' : './reader-worker.js', import.meta.url);
 const HEAP_MIB = 512;
 const FIRST_RESTART_MS = 100;
 const MAX_RESTART_MS = 10_000;
@@ -121,7 +122,7 @@ export class Reader {
   #start(): void {
     let worker: Worker;
     try {
-      worker = new Worker(new URL('./reader-worker.ts', import.meta.url), {
+      worker = new Worker(PROGRAM, {
         workerData: { path: this.#deps.path },
         resourceLimits: { maxOldGenerationSizeMb: this.#deps.heapMib ?? HEAP_MIB },
       });

@@ -1,0 +1,32 @@
+#!/usr/bin/env node
+import { launchCommand } from '../launcher/launch.mjs';
+
+const usage = `Usage: raworc-node-agent run --data DIR [options]   run the node agent of this host, as root
+       raworc-node-agent session-image              build the image that sessions start from, and print its tag
+       raworc-node-agent --help | --version
+
+Options of run:
+  --token-file FILE|-     join a cluster with the token in this file or on standard input
+  --name NAME             the node's name (default: the host's)
+  --docker-socket PATH    Docker's socket (default: /var/run/docker.sock)
+  --run-dir DIR           sockets of sessions (default: /run/raworc/NODE)
+  --metrics-port PORT     serve metrics on 127.0.0.1
+  --cpu-millis N, --memory-bytes N, --disk-bytes N, --sessions N
+                          what the node offers (default: what the host has)
+  --max-cpu-millis N, --max-memory-bytes N, --max-disk-bytes N, --max-processes N
+                          the most that one session gets
+  --reserve-cpu-millis N, --reserve-memory-bytes N, --reserve-processes N
+                          what stays for the host (default: a tenth)
+
+Variables set what sessions can use of the host: RAWORC_ALLOW_CIDRS, RAWORC_SESSION_DNS and others.
+docs/run-a-cluster.md lists them.
+
+Exit codes: 0 success or a clean stop, 1 an error, which standard error explains, 2 wrong usage,
+128 + N ended by signal N.
+`;
+
+launchCommand({
+  name: 'raworc-node-agent',
+  usage,
+  commands: { run: 'node-agent/main', 'session-image': 'scripts/image/main' },
+});

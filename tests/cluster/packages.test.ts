@@ -1,0 +1,131 @@
+import { execFile } from 'node:child_process';
+import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import t from 'tap';
+import { z } from 'zod';
+import { unmountDisks } from '../host/test-disks.ts';
+import { sessionImage, sweep } from './docker.ts';
+import { freePorts } from './ports.ts';
+import { Child } from './processes.ts';
+
+const PROJECT = resolve(import.meta.dirname, '../..');
+const PROGRAMS = ['raworc', 'raworc-controller', 'raworc-node-agent'];
+const { version } = z.object({ version: z.string() }).parse(JSON.parse(readFileSync(join(PROJECT, 'package.json'), 'utf8')));
+const manifest = z.object({ gypfile: z.boolean().optional(), scripts: z.record(z.string(), z.string()).optional() });
+
+const run = promisify(execFile);
+
+function find(program: string): string {
+  const path = (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, program));
+  const found = path.find((file) => existsSync(file));
+  if (found === undefined) throw new Error(`${program} is not in PATH`);
+  return found;
+}
+
+/** A PATH with Node.js, npm and a shell, so without a compiler. */
+function bareTools(directory: string): string {
+  const tools = join(directory, 'tools');
+  mkdirSync(tools);
+  symlinkSync(process.execPath, join(tools, 'node'));
+  symlinkSync(realpathSync(find('npm')), join(tools, 'npm'));
+  for (const name of ['sh', 'env', 'tar']) symlinkSync(find(name), join(tools, name));
+  return tools;
+}
+
+/** The folder of this machine's own Node.js, which can be older than the project's. */
+const otherNode = () =>
+  (process.env.PATH ?? '')
+    .split(delimiter)
+    .filter((folder) => !folder.includes('node_modules') && existsSync(join(folder, 'node')))
+    .slice(0, 1);
+
+t.setTimeout(240_000);
+t.test('npm pack makes the product: it installs without compiler or install scripts, and answers a message', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'raworc-pack-'));
+  const children: Child[] = [];
+  t.teardown(async () => {
+    if (!t.passing()) for (const { name, lines } of children) t.comment(name, lines.slice(-20).join('\n'));
+    await Promise.all(children.map((child) => child.end('SIGKILL')));
+    const identity = join(directory, 'node', 'identity.json');
+    const cluster = existsSync(identity) ? /"clusterId":\s*"([^"]+)"/.exec(readFileSync(identity, 'utf8'))?.[1] : undefined;
+    if (cluster !== undefined) await sweep(cluster);
+    unmountDisks(join(directory, 'node'));
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  const npm = { cwd: directory, env: { PATH: bareTools(directory), HOME: process.env.HOME } };
+  await run('npm', ['pack', '--pack-destination', directory], { cwd: PROJECT, env: process.env });
+  const tarball = join(directory, `raworc-${version}.tgz`);
+  const prefix = join(directory, 'prefix');
+  await run(join(npm.env.PATH, 'npm'), ['i', '-g', '--prefix', prefix, '--prefer-offline', '--no-audit', '--no-fund', tarball], npm);
+
+  const root = join(prefix, 'lib', 'node_modules', 'raworc');
+  const brought = globSync('node_modules/{*,@*/*}/package.json', { cwd: root });
+  t.ok(brought.length > 50);
+  for (const file of brought) {
+    const { scripts = {}, gypfile } = manifest.parse(JSON.parse(readFileSync(join(root, file), 'utf8')));
+    t.notOk(
+      ['preinstall', 'install', 'postinstall'].some((name) => name in scripts),
+      `${file} has no install script`,
+    );
+    t.ok(gypfile === false || !existsSync(join(root, file, '../binding.gyp')), `npm does not compile ${file}`);
+  }
+  t.same(
+    ['typescript', 'tap', 'esbuild', '@biomejs'].filter((name) => existsSync(join(root, 'node_modules', name))),
+    [],
+    'no development tools',
+  );
+  t.same(globSync('{tests,bench,scripts,controller/**/*.ts,node-agent/**/*.ts,cli/**/*.ts}', { cwd: root }), [], 'no sources');
+
+  const bin = (program: string) => join(prefix, 'bin', program);
+  for (const folder of [npm.env.PATH, ...otherNode()]) {
+    for (const program of PROGRAMS) {
+      const env = { PATH: folder, HOME: directory };
+      t.equal((await run(bin(program), ['--version'], { env })).stdout, `${version}\n`, `${program} on ${folder}/node`);
+      t.match((await run(bin(program), ['--help'], { env })).stdout, /^Usage: raworc[\s\S]*Exit codes: 0 /);
+      await t.rejects(run(bin(program), ['no-such-command'], { env }), { code: 2, stderr: /no-such-command/ });
+    }
+  }
+
+  const [http = 0, node = 0, join_ = 0] = await freePorts(3);
+  const path = `${npm.env.PATH}:${process.env.PATH}`;
+  const controller = new Child(
+    'controller',
+    bin('raworc-controller'),
+    ['serve'],
+    {
+      PATH: path,
+      RAWORC_DATA_DIR: directory,
+      RAWORC_HTTP_PORT: String(http),
+      RAWORC_NODE_PORT: String(node),
+      RAWORC_JOIN_PORT: String(join_),
+      RAWORC_BASE_IMAGE_TAG: await sessionImage(),
+    },
+    directory,
+  );
+  children.push(controller);
+  await controller.untilEvent('controller.ready');
+  const env = { PATH: path, HOME: directory, RAWORC_URL: `http://127.0.0.1:${http}` };
+  const raworc = async (...args: readonly string[]) => (await run(bin('raworc'), args, { env, cwd: directory, timeout: 60_000 })).stdout;
+  await raworc('login', '--password-file', join(directory, 'controller', 'admin-password'));
+  const page = await fetch(`http://127.0.0.1:${http}/docs`);
+  t.equal(page.status, 200, 'the reference page has its files');
+
+  const token = join(directory, 'token');
+  await run('sh', ['-c', `umask 077; "${bin('raworc')}" node token > "${token}"`], { env });
+  const data = join(directory, 'node');
+  const args = ['run', '--data', data, '--name', 'packed', '--token-file', token, '--run-dir', join(directory, 'r')];
+  const agent = new Child('node agent', bin('raworc-node-agent'), args, { PATH: path }, directory);
+  children.push(agent);
+  await agent.untilEvent('node.ready', 60_000);
+
+  await raworc('agent', 'deploy', join(root, 'examples', 'hello-python'));
+  const session = (await raworc('session', 'new')).trim();
+  t.match(await raworc('chat', session, 'packed?'), /You said: packed\?/);
+  t.match(await raworc('node', 'list'), new RegExp(`packed .*${version}`));
+  await raworc('session', 'rm', session);
+  t.equal(await agent.end('SIGTERM'), 'code 0');
+  t.equal(await controller.end('SIGTERM'), 'code 0');
+});
