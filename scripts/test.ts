@@ -21,6 +21,7 @@ const programs = {
   busybox: 'busybox-static',
   python3: 'python3',
   ip: 'iproute2',
+  nft: 'nftables',
   mke2fs: 'e2fsprogs',
 };
 

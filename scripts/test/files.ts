@@ -17,6 +17,7 @@ export const phases: readonly { readonly folder: string; readonly atOnce: number
   { folder: 'tests/flood', atOnce: 1 },
   { folder: 'tests/host', atOnce: 1 },
   { folder: 'tests/cluster', atOnce: 1 },
+  { folder: 'tests/hosts', atOnce: 1 },
 ];
 
 export interface Phase {

@@ -1,0 +1,147 @@
+import { execFile } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Child } from '../cluster/processes.ts';
+import { RACKS, removeGroup, thaw } from './cgroups.ts';
+import { Machine, type MachineProcess } from './machine.ts';
+import type { Network } from './network.ts';
+import { Wire } from './wire.ts';
+
+const run = promisify(execFile);
+const DATA = '/var/lib/raworc';
+const UP_WITHIN_MS = 60_000;
+
+export interface HostOptions {
+  readonly memoryBytes?: number;
+  readonly cpuMillis?: number;
+}
+
+/** What the hosts of a rack share. */
+export interface RackPlace {
+  readonly directory: string;
+  readonly network: Network;
+  /** The one that works here. */
+  readonly storageDriver: string;
+}
+
+/** A machine with a Docker of its own and a node agent, as an operator would set it up. */
+export class Host {
+  readonly name: string;
+  readonly machine: Machine;
+  readonly wire: Wire;
+  readonly address: string;
+  /** Those of every start, newest last. */
+  readonly agents: MachineProcess[] = [];
+  readonly engines: MachineProcess[] = [];
+  readonly #network: Network;
+  readonly #storageDriver: string;
+  readonly #group: string;
+  readonly #number: number;
+  readonly #options: HostOptions;
+
+  constructor(name: string, rack: RackPlace, number: number, options: HostOptions) {
+    const { directory, network, storageDriver } = rack;
+    this.name = name;
+    this.machine = new Machine(name, join(directory, name));
+    this.#storageDriver = storageDriver;
+    this.#group = join(RACKS, basename(directory), name);
+    this.wire = new Wire(this.machine);
+    this.address = network.address(number);
+    this.#network = network;
+    this.#number = number;
+    this.#options = options;
+  }
+
+  /** Switches it on. Resolves once its Docker answers. */
+  async boot(): Promise<void> {
+    await this.machine.start();
+    await this.#network.connect(this.machine, this.#number);
+    await this.startEngine();
+  }
+
+  async startEngine(): Promise<void> {
+    const flags = ['--storage-driver', this.#storageDriver, '--cgroup-parent', `/${this.#group}`];
+    const engine = this.machine.launch('dockerd', 'dockerd', flags, { PATH: process.env.PATH ?? '' });
+    this.engines.push(engine);
+    await engine.child.untilLine('Docker to listen', (line) => line.includes('API listen on'), UP_WITHIN_MS);
+  }
+
+  get engine(): MachineProcess {
+    return newest(this.engines, `dockerd of ${this.name}`);
+  }
+
+  get agent(): MachineProcess {
+    return newest(this.agents, `the node agent of ${this.name}`);
+  }
+
+  /** Docker's command line on this machine, with this machine's files. */
+  async docker(...args: readonly string[]): Promise<string> {
+    const { stdout } = await run('docker', ['-H', `unix://${this.machine.path('/run/docker.sock')}`, ...args]);
+    return stdout.trim();
+  }
+
+  /** Joins with the token, or goes on as the node that it is. Resolves once it is ready. */
+  async startAgent(token?: string): Promise<void> {
+    const { memoryBytes = 4 * 2 ** 30, cpuMillis = 2_000 } = this.#options;
+    const flags = ['--data', DATA, '--memory-bytes', String(memoryBytes), '--cpu-millis', String(cpuMillis)];
+    if (token !== undefined) {
+      writeFileSync(this.machine.path('/run/token'), token, { mode: 0o600 });
+      flags.push('--token-file', '/run/token');
+    }
+    const agent = this.machine.launch('node agent', process.execPath, ['node-agent/main.ts', ...flags]);
+    this.agents.push(agent);
+    await agent.child.untilEvent('node.ready', UP_WITHIN_MS);
+  }
+
+  /** Sessions that have a disk here. */
+  disks(): string[] {
+    const disks = this.machine.path(`${DATA}/disks`);
+    return existsSync(disks) ? readdirSync(disks).filter((name) => !name.startsWith('.')) : [];
+  }
+
+  /** Where this machine finds what a session sees as /session. */
+  files(session: string): string {
+    const all = this.machine.path(`${DATA}/disks/${session}/fs`);
+    return join(all, readdirSync(all).find((name) => name !== 'lost+found') ?? '');
+  }
+
+  /** Pairs of session and container, of all containers, running or not. */
+  async containers(): Promise<readonly (readonly [session: string, container: string])[]> {
+    const listed = await this.docker(
+      'ps',
+      '-a',
+      '--no-trunc',
+      '--filter',
+      'label=raworc.session',
+      '--format',
+      '{{.Label "raworc.session"}} {{.ID}}',
+    );
+    return listed === '' ? [] : listed.split('\n').map((line) => [line.split(' ')[0] ?? '', line.split(' ')[1] ?? ''] as const);
+  }
+
+  /** Switches it off, and removes what it has in the control groups. */
+  async close(): Promise<void> {
+    const groups = [this.#group, ...nodeGroups(this.machine.directory)];
+    groups.forEach(thaw);
+    await this.machine.powerOff();
+    groups.forEach(removeGroup);
+  }
+
+  get processes(): readonly Child[] {
+    return [...this.engines, ...this.agents].map(({ child }) => child);
+  }
+}
+
+function newest(processes: readonly MachineProcess[], what: string): MachineProcess {
+  const process = processes.at(-1);
+  if (process === undefined) throw new Error(`${what} was never started`);
+  return process;
+}
+
+/** The control group that a node agent gives its sessions. None before it has joined. */
+export function nodeGroups(directory: string): readonly string[] {
+  const identity = join(directory, 'lib/raworc/identity.json');
+  const [, id] = existsSync(identity) ? (/"node_?[iI]d":\s*"([^"]{8})/.exec(readFileSync(identity, 'utf8')) ?? []) : [];
+  return id === undefined ? [] : [`raworc/${id}`];
+}

@@ -1,0 +1,65 @@
+import Database from 'better-sqlite3';
+import type { Test } from 'tap';
+import { z } from 'zod';
+import { expect } from '../cluster/rest.ts';
+import type { Rack } from './rack.ts';
+
+const rowsShape = z.array(
+  z.object({
+    id: z.string(),
+    desired: z.string(),
+    phase: z.string(),
+    generation: z.number(),
+    observed_generation: z.number(),
+    node_id: z.string(),
+    container_id: z.string(),
+  }),
+);
+
+/**
+ * The store, what the nodes say and the Docker and disks of every host agree: these sessions run,
+ * each with one container and one disk on its node's host, and there is nothing else.
+ */
+export async function judgeRack(t: Test, rack: Rack, sessions: readonly string[]): Promise<void> {
+  const { rest } = rack;
+  const nodes = await rest.nodes();
+  const hostOf = new Map(nodes.map(({ id, name }) => [id, name]));
+  for (const { name, status } of nodes) {
+    t.equal(status, 'ready', `${name} is ready`);
+    t.same(expect(await rest.call('GET', `/nodes/${name}/orphans`), 200, 'orphans'), [], `${name} has no orphans`);
+  }
+  const { rows, unanswered } = read(rack.head.databaseFile);
+  t.same(rows.map(({ id }) => id).sort(), [...sessions].sort(), 'the store knows these sessions and no more');
+  t.equal(unanswered, 0, 'and no message without an answer');
+  for (const row of rows) t.match(row, { desired: 'running', phase: 'running', observed_generation: row.generation });
+  const found = await Promise.all(
+    rack.all.map(async (host) => {
+      const containers = await host.containers();
+      return {
+        containers: containers.map(([session, container]) => [host.name, session, container]),
+        disks: host.disks().map((session) => [host.name, session]),
+      };
+    }),
+  );
+  t.same(
+    found.flatMap(({ containers }) => containers).sort(),
+    rows.map((row) => [hostOf.get(row.node_id), row.id, row.container_id]).sort(),
+    'each has its container on its host, and no host has another',
+  );
+  t.same(
+    found.flatMap(({ disks }) => disks).sort(),
+    rows.map((row) => [hostOf.get(row.node_id), row.id]).sort(),
+    'and its disk, and no host has another',
+  );
+}
+
+function read(databaseFile: string) {
+  const database = new Database(databaseFile, { readonly: true, fileMustExist: true });
+  try {
+    const rows = database.prepare(`select * from sessions where desired <> 'deleted'`).all();
+    const unanswered = database.prepare('select count(*) from queue').pluck().get();
+    return { rows: rowsShape.parse(rows), unanswered };
+  } finally {
+    database.close();
+  }
+}

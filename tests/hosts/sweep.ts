@@ -1,0 +1,73 @@
+import { execFile } from 'node:child_process';
+import { existsSync, globSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { killGroup, RACKS, removeGroup } from './cgroups.ts';
+import { nodeGroups } from './host.ts';
+import { LINK_PREFIX } from './network.ts';
+
+const run = promisify(execFile);
+/** Directories of racks, in the one where this machine's Docker keeps its own. */
+export const RACK_PREFIX = 'rack-';
+
+/** Removes what racks of tests that have crashed left. */
+export async function sweep(root: string): Promise<void> {
+  for (const name of readdirSync(root).filter((entry) => entry.startsWith(RACK_PREFIX))) {
+    const directory = join(root, name);
+    const mark = join(directory, 'owner');
+    const owner = existsSync(mark) ? readFileSync(mark, 'utf8') : '';
+    if (owner !== '' && owner === ownerMark(Number(owner.split(' ')[0]))) continue;
+    await clear(directory);
+  }
+}
+
+/** Its processes have ended with the one that started them, except what is frozen. */
+export async function clear(directory: string): Promise<void> {
+  const name = basename(directory);
+  const nodes = readdirSync(directory, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .flatMap((entry) => nodeGroups(join(directory, entry.name)));
+  const groups = [join(RACKS, name), ...nodes];
+  await Promise.all(groups.map(killGroup));
+  await run('ip', ['link', 'delete', `${LINK_PREFIX}${name.slice(RACK_PREFIX.length)}`]).catch(() => undefined); // It is gone with the switch.
+  const mounts = readFileSync('/proc/mounts', 'utf8').split('\n');
+  for (const line of mounts.reverse()) {
+    const [, place = ''] = line.split(' ');
+    if (place.startsWith(`${directory}/`)) await run('umount', ['-l', place]);
+  }
+  rmSync(directory, { recursive: true, force: true });
+  groups.forEach(removeGroup);
+}
+
+/** Names a process so that another with its number is not mistaken for it. */
+export function ownerMark(pid: number): string {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return `${pid} ${stat.slice(stat.lastIndexOf(')')).split(' ')[20]}`;
+  } catch {
+    return '';
+  }
+}
+
+/** What a rack that was in this directory has left: processes, links, control groups, mounts. */
+export async function leftovers(directory: string): Promise<readonly string[]> {
+  const name = basename(directory);
+  const { stdout } = await run('ip', ['-o', 'link']);
+  const processes = globSync('/proc/[0-9]*/cmdline').filter((file) => read(file).includes(name));
+  return [
+    ...processes.map((file) => `process ${basename(dirname(file))}: ${read(file).replaceAll('\0', ' ')}`),
+    ...(stdout.includes(`${LINK_PREFIX}${name.slice(RACK_PREFIX.length)}`) ? ['its link'] : []),
+    ...globSync(`/sys/fs/cgroup/{,*/}${RACKS}/${name}`),
+    ...read('/proc/mounts')
+      .split('\n')
+      .filter((line) => line.includes(`${directory}/`)),
+  ];
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
