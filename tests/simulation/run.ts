@@ -5,6 +5,7 @@ import { Cluster, stackOf } from './world/cluster.ts';
 import { USUAL } from './world/commands.ts';
 import { wakeAll } from './world/epilogue.ts';
 import { judge, judgeLeft, unrest } from './world/invariants.ts';
+import { uncordonAll } from './world/maintenance.ts';
 import { observe } from './world/observer.ts';
 import { Person } from './world/people.ts';
 import { Plan } from './world/plan.ts';
@@ -86,6 +87,9 @@ export async function simulate({ seed, faults, bail, print }: RunOptions): Promi
     await rest(cluster);
     judge(cluster, book);
     if (violations.length === 0) {
+      await ends(cluster, uncordonAll(new Client(cluster, book, 'operator')));
+      await rest(cluster);
+      judge(cluster, book);
       await ends(cluster, wakeAll(new Client(cluster, book, 'epilogue')));
       await rest(cluster);
       judge(cluster, book);

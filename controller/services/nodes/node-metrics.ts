@@ -34,6 +34,19 @@ export function nodeMetrics(metrics: Metrics, directory: NodeDirectory): void {
     help: 'Nodes that accept no new sessions: not ready, or unschedulable',
     read: () => unschedulableNodes(directory),
   });
+  metrics.gauge({
+    name: 'nodes_cordoned',
+    help: 'Nodes that an operator closed to new sessions, by how far they are',
+    labels: ['state'],
+    read() {
+      const counts = { cordoned: 0, draining: 0, drained: 0 };
+      for (const { cordonedAt, drain } of directory.rows()) {
+        if (drain !== null) counts[drain.doneAt === null ? 'draining' : 'drained'] += 1;
+        else if (cordonedAt !== null) counts.cordoned += 1;
+      }
+      return Object.entries(counts).map(([state, value]) => ({ labels: { state }, value }));
+    },
+  });
   const sums = (of: 'memory_bytes' | 'cpu') => () => {
     const sum = { capacity: 0, requested: 0 };
     for (const node of directory.nodes()) {

@@ -1,7 +1,8 @@
 import { CONTROLLER_PLANTS } from './controller-plants.ts';
 import { GUEST_PLANTS } from './guest-plants.ts';
+import { MAINTENANCE_PLANTS } from './maintenance-plants.ts';
 import { NODE_PLANTS } from './node-plants.ts';
 import type { Plant } from './plant.ts';
 
 /** Every planted fault, by its name. */
-export const PLANTS: Readonly<Record<string, Plant>> = { ...CONTROLLER_PLANTS, ...NODE_PLANTS, ...GUEST_PLANTS };
+export const PLANTS: Readonly<Record<string, Plant>> = { ...CONTROLLER_PLANTS, ...MAINTENANCE_PLANTS, ...NODE_PLANTS, ...GUEST_PLANTS };

@@ -8,6 +8,7 @@ import type { DesiredChange } from '../../../controller/domain/sessions/commands
 import { REQUEST_FOR_STATE } from '../../../controller/domain/sessions/legal.ts';
 import type { MessageFact, SessionFact } from './book.ts';
 import type { Client } from './client.ts';
+import { maintain } from './maintenance.ts';
 import { makeOnce, repeat } from './once.ts';
 import { judgeOrphans } from './orphans.ts';
 import { remix } from './remixing.ts';
@@ -239,6 +240,7 @@ export const COMMANDS = {
   quotas: (client) => changeQuotas(client),
   moods: (client) => stopOrStart(client),
   deploy: (client) => deploy(client),
+  maintain: (client) => maintain(client),
   orphans: (client) => judgeOrphans(client, client.random.pick(client.cluster.machines)),
   post,
   chat,
@@ -268,6 +270,7 @@ export const USUAL: Readonly<Record<CommandName, number>> = {
   quotas: 2.5,
   moods: 3,
   deploy: 0.8,
+  maintain: 3,
   orphans: 2,
   post: 36,
   chat: 6,

@@ -7,6 +7,7 @@ import type { SessionRow } from '../../../controller/domain/sessions/rows.ts';
 import type { Book, MessageFact } from './book.ts';
 import type { Cluster } from './cluster.ts';
 import type { Machine } from './machine.ts';
+import { unmaintained } from './maintenance.ts';
 import { judgeOnce } from './once.ts';
 import { SPACE } from './store.ts';
 
@@ -14,13 +15,16 @@ import { SPACE } from './store.ts';
 const STATES: Readonly<Record<string, string | undefined>> = { running: 'running', paused: 'paused' };
 
 /** Why the cluster is not at rest yet; undefined when it is. */
-export function unrest({ view, machines, controller, chronicle }: Cluster): string | undefined {
+export function unrest(cluster: Cluster): string | undefined {
+  const { view, machines, controller, chronicle } = cluster;
   if (controller === undefined) return 'the controller is down';
   const [build] = [...view.assignedBuilds(), ...view.waitingBuilds(1)];
   if (build !== undefined) return `the build ${build.id} is ${build.status}`;
   for (const machine of machines) {
     const row = view.nodeByName(machine.name);
     if (row === undefined || !controller.core.fleet.isConnected(row.id)) return `${machine.name} is not connected`;
+    const maintenance = unmaintained(cluster, row.id);
+    if (maintenance !== undefined) return maintenance;
     const [tombstone] = view.tombstonesOf(row.id);
     if (tombstone !== undefined) return `${machine.name} has not removed ${tombstone.id}`;
     const [removal] = machine.agent?.ledger?.openTombstones() ?? [];

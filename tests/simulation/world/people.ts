@@ -25,7 +25,7 @@ const YEAR_MS = 365 * 24 * 3_600_000;
 /** What somebody who works in sessions does; the rest needs more rights. */
 const WORK: Readonly<Record<CommandName, number>> = {
   ...USUAL,
-  ...{ createMany: 0, createAndRemove: 0, deploy: 0, orphans: 0, secrets: 0, quotas: 0, moods: 0, repeat: 0 },
+  ...{ createMany: 0, createAndRemove: 0, deploy: 0, maintain: 0, orphans: 0, secrets: 0, quotas: 0, moods: 0, repeat: 0 },
 };
 
 /** A client of accounts that come and go: while it works, an administrator takes from it what it works with. From that commit on nothing of it is accepted, and it sees nothing more. */

@@ -1,0 +1,52 @@
+import type { NodeId } from '../../../controller/domain/engine/ids.ts';
+import { atStart, refusedWaking } from '../../../controller/domain/sessions/commands/change-desired.ts';
+import type { Client } from './client.ts';
+import type { Cluster } from './cluster.ts';
+import { openSpaces } from './spaces.ts';
+
+/** What an operator does to a machine: nobody's work may be lost or done twice for it. */
+export async function maintain(client: Client): Promise<void> {
+  const { random, cluster } = client;
+  const machine = random.pick(cluster.machines);
+  if (machine === undefined) return;
+  const how = random.weighted({ cordon: 2, drain: 5, uncordon: 5, label: 1 });
+  const deadline = {
+    deadline_s: random.pick([0, random.whole(1, 20), 600]) ?? 0,
+    on_deadline: random.pick(['suspend', 'wait'] as const) ?? 'wait',
+  };
+  const answer = await client.ask<unknown>(`${how} ${machine.name}`, ({ nodes }, caller) => {
+    if (how === 'drain') return nodes.drain(caller, machine.name, deadline);
+    if (how === 'label') return nodes.update(caller, machine.name, { labels: { of: client.fresh() } });
+    return nodes.update(caller, machine.name, { schedulable: how === 'uncordon' });
+  });
+  if (answer !== 'lost' && !answer.ok) client.violation(`${how} ${machine.name}: ${answer.refusal.code}`);
+}
+
+/** Every machine takes sessions again, and every space is open. */
+export async function uncordonAll(client: Client): Promise<void> {
+  await openSpaces(client);
+  for (const { name } of client.cluster.machines) {
+    const answer = await client.insist(`uncordon ${name}`, ({ nodes }, caller) => nodes.update(caller, name, { schedulable: true }));
+    if (answer !== 'lost' && !answer.ok) client.violation(`uncordon ${name}: ${answer.refusal.code}`);
+  }
+}
+
+/** Why a node is not yet as its operator wants it. */
+export function unmaintained({ view, machines, controller }: Cluster, id: NodeId): string | undefined {
+  const row = view.get('nodes', id);
+  if (row === undefined || controller === undefined) return undefined;
+  if (row.drain === null) {
+    const { directory } = controller.core;
+    const asleep = view.wakeWantedOn(id, 1000).find((session) => {
+      const next = atStart(view, directory, session);
+      return view.isQueued(session.id) && refusedWaking(view, directory, next) === undefined;
+    });
+    return asleep && `${asleep.id} was to wake once ${row.name} was uncordoned`;
+  }
+  const running = view.drainableOn(id, true, 1)[0];
+  if (running !== undefined) return `${running.id} is ${running.desired} on ${row.name}, which is drained`;
+  if (row.drain.doneAt === null || row.drain.left > 0) return `${row.name} is not drained: ${row.drain.left} are left`;
+  const { containers } = machines.find((machine) => machine.id === id)?.host ?? { containers: new Map<string, unknown>() };
+  const [left] = [...containers.keys()].filter((sessionId) => view.get('sessions', sessionId) !== undefined);
+  return left && `${row.name} is drained, and has the container of ${left}`;
+}
