@@ -54,6 +54,7 @@ export class VolumeJobs {
         return this.#start();
       case 'keep-copy':
         await calls.durable(ledger.copyKept(sessionId, job.generation));
+        // The copier has exited. If it cannot be removed now, the next listing removes it as a stray.
         await this.#work({ kind: 'end-copy', sessionId });
         log.info('session.copied', { session: sessionId });
         return DONE;

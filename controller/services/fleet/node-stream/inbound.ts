@@ -37,14 +37,14 @@ export function ownSession({ shared, nodeId }: Inbound, sessionId: string): Sess
 }
 
 /**
- * Charges a frame that this node has no right to send: its session is deleted, moved away, or placed
- * here again since. Beyond deleted sessions, an honest node agent with the current set never sends
- * one, so that raises an alarm.
+ * Charges a frame that this node has no right to send: its session is deleted, on another node, or
+ * placed here again since. An honest node agent with the current set never sends one about a session
+ * of another node, so that raises an alarm.
  */
 export function refuseFrame({ shared, nodeId, name, limits, outbound, isLive }: Inbound, session: string, frame: Kind): void {
   limits.chargeWaste(frame);
   const row = shared.view.get('sessions', session);
-  if (row === undefined || row.desired === 'deleted') return;
+  if (row === undefined || row.desired === 'deleted' || row.nodeId === nodeId) return;
   limits.log('warn', 'node.trespass', { session, frame });
   if (isLive && outbound.agreed) shared.alarms?.raise(nodeId, trespassAlarm(name));
 }

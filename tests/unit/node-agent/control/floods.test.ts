@@ -1,6 +1,7 @@
 /** A compromised node says all that its protocol lets it say, as fast as it can; beside it an honest one is heard. */
 import t, { type Test } from 'tap';
 import type { SessionId } from '../../../../controller/domain/engine/ids.ts';
+import { put } from '../../../../controller/domain/engine/mutation.ts';
 import { postMessage } from '../../../../controller/domain/messages/commands/post-message.ts';
 import { NODE_RATES } from '../../../../controller/services/fleet/node-stream/node-pace.ts';
 import { STREAM_MEMORY, StreamMemory } from '../../../../controller/services/fleet/node-stream/stream-memory.ts';
@@ -229,6 +230,20 @@ t.test('a node that speaks of the session of another is refused and raises an al
   node.say(running({ containerId: 'mine' }));
   await settled();
   t.equal(core.session(S).containerId, 'mine');
+});
+
+t.test('what a node says of its own session as it was before it was placed there again is refused, and no alarm', async (t) => {
+  const { core, alarms, at, node, lines, settled } = await twoNodes(t);
+  const row = { ...core.session(S), generation: 3, placedGeneration: 3 };
+  await core.applier.apply({ name: 'test-adopted', decide: () => ({ mutations: [put('sessions', row)], events: [], result: undefined }) });
+  const answer = { sessionId: S, generation: 1, messageId: 'm', runId: 'r', agent: 'echo', reason: '', durationMs: 1 };
+  node.say(running({ containerId: 'older' }));
+  node.say({ kind: 'answer', value: { ...answer, outcome: 'REPLY', content: 'older' } });
+  await settled();
+  await settled();
+  t.not(core.session(S).containerId, 'older');
+  t.same(alarms.conditions(at), []);
+  t.notOk(lines.includes('node.trespass'));
 });
 
 t.test('lists and conditions that alternate are heard at a rate, the newest in the end', async (t) => {
