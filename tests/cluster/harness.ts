@@ -167,7 +167,7 @@ export class Cluster {
     await this.nats?.kill();
     const ids = new Set([...this.nodes.values()].flatMap((node) => node.clusterId() ?? []));
     for (const id of ids) await sweep(id);
-    for (const { dataDirectory } of this.nodes.values()) unmountDisks(dataDirectory);
+    unmountDisks(this.directory);
     await rm(this.directory, { recursive: true, force: true });
   }
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DiskKind } from '../../node-agent/domain/disk-choice.ts';
 import { runCommand } from '../../node-agent/volumes/command.ts';
@@ -32,15 +32,24 @@ export function diskDirectory(t: { teardown(run: () => void): unknown }): string
   return directory;
 }
 
-/** Unmounts whatever disks are mounted below `directory`/disks. */
+/**
+ * Unmounts everything below the directory, wherever a test moved it. Lazily: a killed node agent can
+ * leave a command behind that still uses a disk.
+ */
 export function unmountDisks(directory: string): void {
-  const disks = join(directory, 'disks');
-  if (!existsSync(disks)) return;
-  for (const name of readdirSync(disks)) {
+  for (const place of mountsBelow(realpathSync(directory)).toReversed()) {
     try {
-      execFileSync('umount', [join(disks, name, 'fs')], { stdio: 'ignore' });
+      execFileSync('umount', ['--lazy', place], { stdio: 'ignore' });
     } catch {
-      // Not mounted.
+      // Unmounted meanwhile. A mount that stays makes the removal of the directory fail.
     }
   }
+}
+
+/** Mounts in the order in which they were made. The kernel writes white space and backslashes of a path in octal. */
+function mountsBelow(directory: string): string[] {
+  const places = readFileSync('/proc/self/mounts', 'utf8')
+    .split('\n')
+    .map((line) => (line.split(' ')[1] ?? '').replace(/\\(\d{3})/g, (_, code) => String.fromCharCode(Number.parseInt(code, 8))));
+  return places.filter((place) => place.startsWith(`${directory}/`));
 }
