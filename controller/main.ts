@@ -4,26 +4,38 @@ import { join } from 'node:path';
 import { prometheusMetrics } from '../seams/prometheus.ts';
 import { barriersIn, jsonLog, systemClock, systemDisk, systemFreeSpace, systemRandom } from '../seams/system.ts';
 import { startController } from './controller.ts';
-import { readSettings } from './settings/settings.ts';
+import { configured } from './settings/configured.ts';
+import { readSettings, type Settings } from './settings/settings.ts';
 
 const GRACE_MS = 20_000;
 process.umask(0o077);
-const log = jsonLog('controller', process.env.RAWORC_LOG_LEVEL === 'debug' ? 'debug' : 'info');
+let log = jsonLog('controller', 'info');
 
-function end(event: string, error: unknown): never {
+function end(event: string, error: unknown, code = 1): never {
   log.error(event, { error: error instanceof Error ? error.message : String(error) });
-  process.exit(1);
+  process.exit(code);
 }
 process.on('uncaughtException', (error) => end('controller.fault', error));
 process.on('unhandledRejection', (error) => end('controller.fault', error));
 
+function settingsOf(argv: readonly string[]): Settings {
+  try {
+    const { env, args } = configured(argv, process.env);
+    if (env.RAWORC_LOG_LEVEL === 'debug') log = jsonLog('controller', 'debug');
+    if (args.length > 0) end('controller.bad_settings', `serve does not accept ${args.join(' ')}. It accepts only --config FILE`, 2);
+    const settings = readSettings(env);
+    return settings.ok ? settings.value : end('controller.bad_settings', settings.refusal.message, 2);
+  } catch (error) {
+    return end('controller.bad_settings', error, 2);
+  }
+}
+
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
-const settings = readSettings(process.env);
-if (!settings.ok) end('controller.bad_settings', settings.refusal.message);
+const settings = settingsOf(process.argv.slice(2));
 
 const controller = await startController({
-  ...settings.value,
-  directory: join(settings.value.dataDirectory, 'controller'),
+  ...settings,
+  directory: join(settings.dataDirectory, 'controller'),
   version,
   clock: systemClock,
   random: systemRandom,
@@ -49,7 +61,7 @@ function stop(signal: string): void {
   if (ending) return;
   ending = true;
   log.info('controller.stopping', { signal });
-  controller.close({ shutDownNodes: settings.ok && settings.value.shutDownNodes, graceMs: GRACE_MS }).then(
+  controller.close({ shutDownNodes: settings.shutDownNodes, graceMs: GRACE_MS }).then(
     () => {
       log.info('controller.stopped');
       process.exit(0);

@@ -7,11 +7,12 @@ const usage = `Usage: raworc-controller serve                    run the control
        raworc-controller rotate                   replace the keys of secrets and tokens, also while it runs
        raworc-controller --help | --version
 
-Settings are environment variables, such as RAWORC_DATA_DIR, the data directory (default: ./data).
-docs/run-a-cluster.md lists them.
+Each command accepts --config FILE (default: /etc/raworc/controller.toml, if it exists). Variables
+win over the file, such as RAWORC_DATA_DIR over data_dir, the data directory (default: ./data).
+docs/settings.md lists them all.
 
-Exit codes: 0 success or a clean stop, 1 an error, which standard error explains, 2 wrong usage,
-128 + N ended by signal N.
+Exit codes: 0 success or a clean stop, 1 an error, which standard error explains, 2 wrong usage
+or an invalid setting, 128 + N ended by signal N.
 `;
 
 launchCommand({

@@ -30,8 +30,8 @@ async function addressesOf(controllers: readonly string[]): Promise<string[]> {
  * Opens Docker with the disks, sockets and firewall of its sessions, as set by flags and
  * environment.
  */
-export async function openDocker({ flags, identity, settings, log, conditions, metrics }: EngineDeps): Promise<Engine> {
-  const allowed = (process.env.RAWORC_ALLOW_CIDRS ?? '')
+export async function openDocker({ flags, env, identity, settings, log, conditions, metrics }: EngineDeps): Promise<Engine> {
+  const allowed = (env.RAWORC_ALLOW_CIDRS ?? '')
     .split(',')
     .map((range) => range.trim())
     .filter((range) => range !== '');
@@ -45,10 +45,10 @@ export async function openDocker({ flags, identity, settings, log, conditions, m
     nodeVersion: process.version,
     directory: join(flags.dataDirectory, 'guest'),
   });
-  const subnet = process.env.RAWORC_SESSION_SUBNET || undefined;
+  const subnet = env.RAWORC_SESSION_SUBNET || undefined;
   if (subnet !== undefined && (!isCidr(subnet) || roomOf([subnet]) === 0))
     throw new Error(`RAWORC_SESSION_SUBNET must be an IPv4 range with room for sessions, such as 10.77.0.0/20, not "${subnet}"`);
-  const setting = process.env.RAWORC_DISK_KIND ?? 'auto';
+  const setting = env.RAWORC_DISK_KIND ?? 'auto';
   if (!isDiskSetting(setting)) throw new Error(`RAWORC_DISK_KIND must be one of auto, ${DISK_KINDS.join(', ')}, not "${setting}"`);
   const clients = await dockerClients(flags.dockerSocket);
   const owner = { clusterId: identity.clusterId, nodeId: identity.nodeId };

@@ -25,11 +25,7 @@ export interface Flags {
   readonly metricsPort: number | undefined;
 }
 
-export const USAGE = `usage: node node-agent/main.ts --data DIR [--token-file PATH|-] [--name NAME]
-         [--cpu-millis N] [--memory-bytes N] [--sessions N] [--run-dir DIR] [--docker-socket PATH]
-         [--metrics-port PORT] [--disk-bytes N]
-         [--max-cpu-millis N] [--max-memory-bytes N] [--max-disk-bytes N] [--max-processes N]
-         [--reserve-cpu-millis N] [--reserve-memory-bytes N] [--reserve-processes N]`;
+const DATA = '/var/lib/raworc';
 
 const TEXTS = ['data', 'name', 'token-file', 'run-dir', 'docker-socket', 'metrics-port'];
 /** Flags that take an integer, and what each sets. */
@@ -41,8 +37,8 @@ const MOST = {
   'max-processes': 'processes',
 } as const;
 const RESERVE = { 'reserve-cpu-millis': 'cpuMillis', 'reserve-memory-bytes': 'memoryBytes', 'reserve-processes': 'processes' } as const;
-const ALL = [...TEXTS, ...Object.keys(CAPACITY), ...Object.keys(MOST), ...Object.keys(RESERVE)];
-const OPTIONS = Object.fromEntries(ALL.map((name) => [name, { type: 'string' as const }]));
+export const FLAGS: readonly string[] = [...TEXTS, ...Object.keys(CAPACITY), ...Object.keys(MOST), ...Object.keys(RESERVE)];
+const OPTIONS = Object.fromEntries(FLAGS.map((name) => [name, { type: 'string' as const }]));
 
 type Values = Readonly<Record<string, string | undefined>>;
 
@@ -52,10 +48,8 @@ export function parseFlags(
 ): { readonly ok: true; readonly flags: Flags } | { readonly ok: false; readonly problem: string } {
   try {
     const values: Values = parseArgs({ args: [...args], allowPositionals: false, options: OPTIONS }).values;
-    const { data } = values;
-    if (data === undefined) return { ok: false, problem: '--data is missing: set it to the data directory of this node' };
     const flags: Flags = {
-      dataDirectory: data,
+      dataDirectory: values.data ?? DATA,
       name: values.name,
       tokenFile: values['token-file'],
       capacity: numbersIn(values, CAPACITY),

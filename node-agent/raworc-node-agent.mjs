@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 import { launchCommand } from '../launcher/launch.mjs';
 
-const usage = `Usage: raworc-node-agent run --data DIR [options]   run the node agent of this host, as root
+const usage = `Usage: raworc-node-agent run [options]              run the node agent of this host, as root
        raworc-node-agent session-image              build the image that sessions start from, and print its tag
        raworc-node-agent --help | --version
 
-Options of run:
+Options of run, which are also keys of the configuration file (--cpu-millis is cpu_millis):
+  --config FILE           the configuration file (default: /etc/raworc/node-agent.toml, if it exists)
+  --data DIR              identity, ledger and disks (default: /var/lib/raworc)
   --token-file FILE|-     join a cluster with the token in this file or on standard input
   --name NAME             the node's name (default: the host's)
   --docker-socket PATH    Docker's socket (default: /var/run/docker.sock)
@@ -18,11 +20,11 @@ Options of run:
   --reserve-cpu-millis N, --reserve-memory-bytes N, --reserve-processes N
                           what stays for the host (default: a tenth)
 
-Variables set what sessions can use of the host: RAWORC_ALLOW_CIDRS, RAWORC_SESSION_DNS and others.
-docs/run-a-cluster.md lists them.
+Variables such as RAWORC_SESSION_DNS, or the same keys in the file, set what sessions can use of the
+host. docs/settings.md lists them.
 
-Exit codes: 0 success or a clean stop, 1 an error, which standard error explains, 2 wrong usage,
-128 + N ended by signal N.
+Exit codes: 0 success or a clean stop, 1 an error, which standard error explains, 2 wrong usage
+or an invalid setting, 128 + N ended by signal N.
 `;
 
 launchCommand({

@@ -32,8 +32,12 @@ import { watchDisks } from './volumes/watch-disks.ts';
 
 const CLOSE_WITHIN_MS = 3_000;
 
+export type Environment = Readonly<Record<string, string | undefined>>;
+
 export interface EngineDeps {
   readonly flags: Flags;
+  /** The settings of this node agent. */
+  readonly env: Environment;
   readonly identity: Identity;
   readonly settings: SessionSettings;
   readonly log: Log;
@@ -78,15 +82,15 @@ async function claimData(directory: string): Promise<FileLock> {
 
 const DISK_LOW_BYTES = 2 * 2 ** 30;
 
-function diskLowBytes(): number {
-  const text = process.env.RAWORC_DISK_LOW_BYTES;
+function diskLowBytes(env: Environment): number {
+  const text = env.RAWORC_DISK_LOW_BYTES;
   if (text === undefined || text === '') return DISK_LOW_BYTES;
   if (!/^\d{1,15}$/.test(text)) throw new Error(`RAWORC_DISK_LOW_BYTES must be a number of bytes, not "${text}"`);
   return Number(text);
 }
 
 /** Runs a node agent on the engine that `open` returns. Resolves with the exit code. */
-export async function run(flags: Flags, log: Log, openEngine: (deps: EngineDeps) => Promise<Engine>): Promise<number> {
+export async function run(flags: Flags, env: Environment, log: Log, openEngine: (deps: EngineDeps) => Promise<Engine>): Promise<number> {
   const stopped = new Promise<'stopped'>((done) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => done('stopped'));
   });
@@ -97,10 +101,10 @@ export async function run(flags: Flags, log: Log, openEngine: (deps: EngineDeps)
   const metrics = prometheusMetrics({ processMetrics: flags.metricsPort !== undefined });
   const scraped = flags.metricsPort === undefined ? undefined : await serveMetrics(metrics, flags.metricsPort);
   if (scraped !== undefined) log.info('metrics.served', { port: scraped.port });
-  const settings = readSessionSettings(process.env);
+  const settings = readSessionSettings(env);
   const conditions = new Conditions(systemClock, log);
-  const lowBytes = diskLowBytes();
-  const { driver, listener, disks } = await openEngine({ flags, identity, settings, log, conditions, metrics });
+  const lowBytes = diskLowBytes(env);
+  const { driver, listener, disks } = await openEngine({ flags, env, identity, settings, log, conditions, metrics });
   const certificate = new Certificate({
     identity,
     directory: flags.dataDirectory,

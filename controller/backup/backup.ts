@@ -8,6 +8,7 @@ import { isMissing } from '../../seams/private-file.ts';
 import { sync } from '../../seams/sync.ts';
 import { systemFreeSpace } from '../../seams/system.ts';
 import { lowMark } from '../services/engine/disk-watch.ts';
+import { configuredTool } from '../settings/configured.ts';
 import { copyDatabase } from '../store/sqlite/backup.ts';
 import { type ArchivedFile, writeArchive } from './backup-archive.ts';
 
@@ -135,13 +136,14 @@ async function hold({ name, path }: ArchivedFile, held: string): Promise<Archive
 
 if (import.meta.main) {
   process.umask(0o077);
-  const [file, ...more] = process.argv.slice(2);
+  const { env, args } = configuredTool();
+  const [file, ...more] = args;
   if (file === undefined || file.startsWith('-') || more.length > 0) {
     print('Usage: raworc-controller backup FILE   (of the controller in RAWORC_DATA_DIR, default ./data)', 'stderr');
     process.exit(2);
   }
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
-  const directory = join(resolve(process.env.RAWORC_DATA_DIR || './data'), 'controller');
+  const directory = join(resolve(env.RAWORC_DATA_DIR || './data'), 'controller');
   try {
     const { bytes, sessions, epoch } = await backUp(directory, resolve(file), version, systemFreeSpace);
     print(`${file}: ${sessions} sessions, ${bytes} bytes, epoch ${epoch}; checked`);

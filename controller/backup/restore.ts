@@ -5,6 +5,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { dirname, join, resolve } from 'node:path';
 import { print } from '../../seams/print.ts';
 import { sync } from '../../seams/sync.ts';
+import { configuredTool } from '../settings/configured.ts';
 import { beginEpoch, isInUse } from '../store/sqlite/backup.ts';
 import { type Manifest, readArchive } from './backup-archive.ts';
 
@@ -53,14 +54,14 @@ async function epochIn(directory: string): Promise<number> {
 
 if (import.meta.main) {
   process.umask(0o077);
-  const args = process.argv.slice(2);
+  const { env, args } = configuredTool();
   const force = args.includes('--force');
   const [file, ...more] = args.filter((arg) => arg !== '--force');
   if (file === undefined || file.startsWith('-') || more.length > 0) {
     print('Usage: raworc-controller restore FILE [--force]   (into RAWORC_DATA_DIR, default ./data)', 'stderr');
     process.exit(2);
   }
-  const directory = join(resolve(process.env.RAWORC_DATA_DIR || './data'), 'controller');
+  const directory = join(resolve(env.RAWORC_DATA_DIR || './data'), 'controller');
   try {
     const { manifest, epoch, aside } = await restore(resolve(file), directory, { force, nowMs: Date.now() });
     print(`${directory}: ${manifest.sessions} sessions as of ${manifest.made_at}, epoch ${epoch}`);

@@ -3,17 +3,19 @@ import { join, resolve } from 'node:path';
 import { print } from '../../seams/print.ts';
 import { barriersIn, systemClock, systemDisk, systemRandom } from '../../seams/system.ts';
 import { rotateTokenKey } from '../services/access/token-keys.ts';
+import { configuredTool } from '../settings/configured.ts';
 import { rotateSealing } from './rotate-sealing.ts';
 
 const LIMIT_MS = 120_000;
 
 if (import.meta.main) {
   process.umask(0o077);
-  if (process.argv.length > 2) {
+  const { env, args } = configuredTool();
+  if (args.length > 0) {
     print('Usage: raworc-controller rotate   (rotates the keys of the controller in RAWORC_DATA_DIR, default ./data)', 'stderr');
     process.exit(2);
   }
-  const directory = join(resolve(process.env.RAWORC_DATA_DIR || './data'), 'controller');
+  const directory = join(resolve(env.RAWORC_DATA_DIR || './data'), 'controller');
   const barriers = barriersIn(process.env.RAWORC_BARRIERS);
   try {
     const sealing = await rotateSealing(directory, { clock: systemClock, random: systemRandom, barriers, limitMs: LIMIT_MS });

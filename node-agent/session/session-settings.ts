@@ -20,7 +20,7 @@ export const DEFAULT_OPEN_FILES = 16_384;
  * RAWORC_SESSION_EGRESS_BYTES_PER_S (0: no bound), RAWORC_SESSION_OPEN_FILES, RAWORC_SESSION_DNS
  * (addresses, separated by commas). Throws an error that names the invalid variable.
  */
-export function readSessionSettings(environment: NodeJS.ProcessEnv): SessionSettings {
+export function readSessionSettings(environment: Readonly<Record<string, string | undefined>>): SessionSettings {
   const whole = (name: string, otherwise: number, least: number) => {
     const text = environment[name] ?? '';
     if (text === '') return otherwise;

@@ -14,7 +14,7 @@ const log = jsonLog('node', 'info');
 const host = new HollowHost({ clock: systemClock, random: systemRandom });
 const engine = async () => ({ driver: host, listener: host });
 process.exit(
-  await run(parsed.flags, log, engine).catch((error: unknown) => {
+  await run(parsed.flags, process.env, log, engine).catch((error: unknown) => {
     print(String(error), 'stderr');
     return 1;
   }),

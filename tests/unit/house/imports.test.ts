@@ -1,12 +1,13 @@
 import t from 'tap';
 import { type SourceFile, sourceFile, sourceTree } from './source-tree.ts';
 
-const product = ['proto', 'seams', 'journal', 'controller', 'node-agent', 'guest', 'sdk', 'cli'];
+const product = ['proto', 'seams', 'settings', 'journal', 'controller', 'node-agent', 'guest', 'sdk', 'cli'];
 
 /** Which way things flow: the first room that fits a file says what it may import. `*.ts` are a folder's own files. */
 const rooms: readonly (readonly [room: string, mayImport: readonly string[]])[] = [
   ['seams/', ['seams/']],
   ['journal/', ['journal/', 'seams/']],
+  ['settings/', ['settings/']],
   ['proto/', ['proto/', 'seams/']],
   // The lowest room of the controller: the words of the API, on which everything else is built.
   ['controller/contract/', ['controller/contract/', 'proto/secret-names.ts', 'seams/terminal-text.ts']],
@@ -19,9 +20,9 @@ const rooms: readonly (readonly [room: string, mayImport: readonly string[]])[] 
         [`controller/${edge}/`, 'controller/contract/', 'controller/services/', 'controller/domain/', 'proto/', 'seams/'],
       ] as const,
   ),
-  ['controller/', ['controller/', 'proto/', 'seams/']],
+  ['controller/', ['controller/', 'proto/', 'seams/', 'settings/']],
   ['node-agent/domain/', ['node-agent/domain/']],
-  ['node-agent/', ['node-agent/', 'proto/', 'seams/', 'journal/']],
+  ['node-agent/', ['node-agent/', 'proto/', 'seams/', 'journal/', 'settings/']],
   ['guest/', ['guest/', 'proto/', 'seams/', 'journal/']],
   ['sdk/', ['sdk/']],
   ['cli/', ['cli/', 'sdk/', 'seams/terminal-text.ts']],
@@ -29,6 +30,7 @@ const rooms: readonly (readonly [room: string, mayImport: readonly string[]])[] 
 
 /** Packages that only one place may know, so that changing one means changing that place. */
 const packages: Readonly<Record<string, readonly string[]>> = {
+  'smol-toml': ['settings/config-file.ts'],
   nats: ['controller/bus/nats.ts'],
   'prom-client': ['seams/prometheus.ts'],
   'better-sqlite3': ['controller/store/sqlite/'],

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 
 const root = join(import.meta.dirname, '../../..');
-const ROOMS = ['controller', 'node-agent', 'guest', 'journal', 'seams', 'cli', 'sdk', 'proto', 'scripts'];
+const ROOMS = ['controller', 'node-agent', 'guest', 'journal', 'seams', 'cli', 'sdk', 'proto', 'settings', 'launcher', 'scripts'];
 const MAX_LINES = 300;
 const MAX_FILES = 20;
 

@@ -110,7 +110,8 @@ t.test('restarts are delayed by the ends of the last ten minutes', async (t) => 
 });
 
 t.test('flags that make no sense are named', async (t) => {
-  t.match(parseFlags([]), { ok: false, problem: /--data/ });
+  t.match(parseFlags(['--data']), { ok: false, problem: /--data/ });
+  t.match(parseFlags([]), { ok: true, flags: { dataDirectory: '/var/lib/raworc' } });
   t.match(parseFlags(['--data', '/d', '--cpu-millis', '1.5']), { ok: false, problem: /--cpu-millis/ });
   t.match(parseFlags(['--data', '/d', '--frobnicate']), { ok: false, problem: /frobnicate/ });
   t.match(parseFlags(['--data', '/d', '--sessions', '3', '--memory-bytes', '1024']), {

@@ -1,0 +1,23 @@
+import { print } from '../../seams/print.ts';
+import { type Loaded, loadSettings } from '../../settings/load.ts';
+import { CONTROLLER_SETTINGS } from '../../settings/names.ts';
+
+const FILE = '/etc/raworc/controller.toml';
+
+/**
+ * Returns the settings of the controller and its tools as environment variables: those that are
+ * set, and others as its configuration file sets them. @throws on an unknown setting.
+ */
+export function configured(args: readonly string[], env: NodeJS.ProcessEnv): Loaded {
+  return loadSettings({ names: CONTROLLER_SETTINGS, args, env, defaultFile: FILE });
+}
+
+/** The same, for a tool that runs to its end: an unknown setting ends it with exit code 2. */
+export function configuredTool(): Loaded {
+  try {
+    return configured(process.argv.slice(2), process.env);
+  } catch (error) {
+    print(`raworc-controller: ${error instanceof Error ? error.message : String(error)}`, 'stderr');
+    process.exit(2);
+  }
+}
