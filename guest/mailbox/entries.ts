@@ -17,7 +17,7 @@ export interface Entry {
   /** The newest run that was started. */
   runId: string | undefined;
   answer: Answer | undefined;
-  /** The answer is durable and can be sent. */
+  /** The answer can be sent: it is being written, or durable. */
   answered: boolean;
 }
 
@@ -78,7 +78,7 @@ export class Entries {
   }
 
   /**
-   * Returns the durable answers by seq, up to the first message without one: the refusal of a
+   * Returns the answers that can be sent by seq, up to the first message without one: the refusal of a
    * message that did not fit must not overtake the answer of an earlier one that still runs.
    */
   answers(): Answer[] {

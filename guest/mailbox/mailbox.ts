@@ -198,21 +198,23 @@ export class Mailbox {
   }
 
   /**
-   * Records the answer. Rejects with {@link JournalFull} if there is no room: a shorter answer can
-   * fit.
+   * Records the answer, which can be sent at once: the controller keeps the first that it gets. If
+   * this process dies before the sync, another answer can follow, which is then dropped. Rejects with
+   * {@link JournalFull} if there is no room: a shorter answer can fit.
    */
-  async answer(entry: Entry, answer: Answer): Promise<void> {
-    await this.#append(
+  answer(entry: Entry, answer: Answer): Promise<void> {
+    return this.#append(
       [answerRecord(answer)],
       0,
       () => {
         entry.answer = answer;
+        entry.answered = true;
       },
       () => {
         entry.answer = undefined;
+        entry.answered = false;
       },
     );
-    entry.answered = true;
   }
 
   /**

@@ -220,10 +220,15 @@ export class Runner {
       durationMs: Math.round(clock.monotonic() - startedAt),
     });
     await barriers.reach('guest.before-answer');
-    await this.#mailbox.answer(entry, answer).catch((fault: unknown) => {
+    const stored = this.#mailbox.answer(entry, answer).catch((fault: unknown) => {
       if (!(fault instanceof JournalFull)) throw fault;
+      // The answer was sent and may be settled already.
+      if (this.#mailbox.get(messageId) !== entry) return;
       return this.#mailbox.answer(entry, { ...answer, outcome: 'ERROR', content: REASONS.disk_full, reason: 'disk_full' });
     });
+    // Sent while the disk syncs. The next run starts only afterwards.
+    this.#host.sendAnswers();
+    await stored;
     await barriers.reach('guest.answered');
     this.#host.sendAnswers();
     const run = { session: sessionId, message: messageId, run: answer.runId, agent };

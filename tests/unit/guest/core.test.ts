@@ -148,7 +148,8 @@ t.test('a full disk still answers: what fits runs, what does not is disk_full', 
   await world.clock.advance(200);
   t.strictSame(
     world.posted.map(({ id }) => only(world, id)?.reason),
-    ['disk_full', '', 'disk_full', ''],
+    ['disk_full', '', '', ''],
+    'an answer that does not fit was sent before that was known',
   );
   world.crash(true);
   await world.start();
@@ -156,8 +157,47 @@ t.test('a full disk still answers: what fits runs, what does not is disk_full', 
   for (const [at, { id }] of world.posted.entries()) {
     const reasons = world.answers.get(id)?.map(({ reason }) => reason) ?? [];
     t.ok(reasons.length > 1, 'and says it after a crash');
-    t.same(new Set(reasons), new Set([at % 2 === 0 ? 'disk_full' : '']), 'the same');
+    const same = at === 0 ? ['disk_full'] : [''];
+    t.same(new Set(reasons), new Set(at === 2 ? ['', 'disk_full'] : same), 'the same, or that the answer did not fit');
   }
+  t.strictSame(world.faults, []);
+});
+
+t.test('an answer is sent while the disk syncs it; the next run waits for the sync', async (t) => {
+  const world = await settledWorld(11);
+  world.settleAnswers = false;
+  let release: () => void = () => undefined;
+  const hold = () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    release = resolve;
+    world.disk.onOperation = (operation) => (operation === 'sync' ? promise : undefined);
+  };
+  world.behaviour = () => {
+    hold();
+    return { outcome: 'reply', content: 'done' };
+  };
+  world.post('again', 'one');
+  world.post('again', 'two');
+  await world.clock.advance(50);
+  const [one, two] = world.posted;
+  if (one === undefined || two === undefined) return t.fail('nothing was posted');
+  t.match(world.answers.get(one.id), [{ content: 'done' }], 'sent');
+  t.equal(world.ran.length, 1, 'the second does not run yet');
+  release();
+  await world.clock.advance(50);
+  t.strictSame(
+    world.ran.map(({ message }) => message),
+    ['one', 'two'],
+  );
+  t.equal(world.answers.get(two.id)?.length, 1);
+
+  // The process dies before the sync of the second answer. The controller has it: nothing runs again.
+  world.crash(true);
+  world.disk.onOperation = () => undefined;
+  world.settledSeq = two.seq;
+  await world.start();
+  await world.clock.advance(50);
+  t.equal(world.ran.length, 2);
   t.strictSame(world.faults, []);
 });
 
@@ -309,13 +349,18 @@ t.test('whatever is cut, lost and crashed, each message gets one answer, in orde
     t.strictSame([...world.broken, ...world.faults], [], `seed ${seed}: what was acknowledged stays so`);
     t.strictSame(world.outstanding(), [], `seed ${seed}: every message is answered`);
     for (const [id, answers] of world.answers) {
-      const different = new Set(answers.map(({ runId, outcome, reason, content }) => [runId, outcome, reason, content].join()));
-      if (different.size !== 1) t.fail(`seed ${seed}: ${id} was answered differently`, { answers });
       const runs = world.ran.filter(({ message }) => message === id);
       const once = world.posted.find((one) => one.id === id)?.agent === 'once';
       if (once && runs.length > 1) t.fail(`seed ${seed}: ${id} ran twice`);
-      if (answers[0]?.outcome === 'REPLY' && runs.at(-1)?.runId !== answers[0].runId)
-        t.fail(`seed ${seed}: ${id} has the answer of another run`);
+      // A reply is sent before it is durable. After a crash, another answer can follow that is dropped.
+      const different = new Set(answers.map(({ runId, outcome, reason, content }) => [runId, outcome, reason, content].join()));
+      if (
+        different.size > 1 &&
+        answers.some(({ outcome }, at) => at > 0 && once && outcome === 'REPLY' && answers[at - 1]?.outcome !== outcome)
+      )
+        t.fail(`seed ${seed}: a reply to ${id} followed an error`, { answers });
+      for (const { outcome, runId } of answers)
+        if (outcome === 'REPLY' && !runs.some((run) => run.runId === runId)) t.fail(`seed ${seed}: ${id} has the answer of another run`);
     }
     const firsts = [...new Set(world.ran.map(({ message }) => Number(message.slice(1))))];
     t.strictSame(

@@ -85,12 +85,13 @@ t.test('killed in a run, it says that the agent died; killed after it, it gives 
   host.start();
   await host.welcome();
   for (const [seq, barrier, outcome, reason] of [
-    [1, 'guest.run-started', 'ERROR', 'agent_died'],
-    [2, 'guest.answered', 'REPLY', ''],
+    [1, 'guest.answered', 'REPLY', ''],
+    [2, 'guest.run-started', 'ERROR', 'agent_died'],
   ] as const) {
     const { reached, release } = host.hold(barrier);
     host.deliver(seq);
     await reached;
+    if (outcome === 'REPLY') t.match(await host.next('answer'), { value: { messageId: `m${seq}`, outcome } }, 'sent before it is durable');
     await host.kill();
     release();
     host.start();
