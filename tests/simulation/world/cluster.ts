@@ -69,7 +69,7 @@ export class Cluster implements Surroundings {
   private constructor(options: ClusterOptions, depot: Depot, random: SeededRandom) {
     this.#depot = depot;
     this.random = random;
-    this.trace = new Trace(this.time, options.print);
+    this.trace = new Trace(this.time, depot.directory, options.print);
     this.#witness = new Witness({ chronicle: this.chronicle, view: () => this.view, violation: this.violation });
     this.#lostAfterMs = random.fork('lost after').pick([20_000, 600_000]) ?? 600_000;
     this.auditors = new Auditors({

@@ -1,4 +1,5 @@
 import { copyFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { beginEpoch, copyDatabase } from '../../../controller/store/sqlite/backup.ts';
 import { openBareStore, type SqliteStore } from '../../../controller/store/sqlite/bare-store.ts';
 import { EPOCH, newStore, type StoreDirectory } from './store.ts';
@@ -20,6 +21,10 @@ export class Depot {
   static async open(nodes: readonly { id: string; name: string }[]): Promise<Depot> {
     const directory = await newStore(nodes);
     return new Depot(directory, await openBareStore(directory.path, EPOCH, { looksOn: true }));
+  }
+
+  get directory(): string {
+    return dirname(this.#directory.path);
   }
 
   get path(): string {

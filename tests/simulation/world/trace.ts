@@ -7,17 +7,20 @@ const KEPT = 4000;
 /** What happened, line by line: a hash over all of it, to prove that a seed repeats a run, and the last lines, for whoever looks for a cause. */
 export class Trace {
   readonly #time: SimulatedTime;
+  /** The store's, which has another name in each run, and is in its errors. */
+  readonly #directory: string;
   readonly #hash = createHash('sha1');
   readonly #print: ((line: string) => void) | undefined;
   #lines: string[] = [];
 
-  constructor(time: SimulatedTime, print: ((line: string) => void) | undefined) {
+  constructor(time: SimulatedTime, directory: string, print: ((line: string) => void) | undefined) {
     this.#time = time;
+    this.#directory = directory;
     this.#print = print;
   }
 
   note(actor: string, what: string): void {
-    const line = `${this.#time.now.toFixed(3).padStart(12)} ${actor.padEnd(14)} ${what}`;
+    const line = `${this.#time.now.toFixed(3).padStart(12)} ${actor.padEnd(14)} ${what.replaceAll(this.#directory, '')}`;
     this.#hash.update(line);
     this.#print?.(line);
     this.#lines.push(line);
