@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { type SpawnSyncOptions, spawnSync } from 'node:child_process';
 import { census } from './census.ts';
 import type { User } from './user.ts';
 
@@ -15,6 +15,8 @@ const COUNT = 4096;
 const MAX_ROUNDS = 10;
 const ENDING_MS = 10_000;
 
+type RunToEnd = (command: string, args: readonly string[], options: SpawnSyncOptions) => { readonly error?: Error | undefined };
+
 /**
  * Identifies the processes of each program of an agent: each program has its own group id. No fork,
  * `setsid` or changed environment escapes it, because agents lack the capability to change groups
@@ -23,11 +25,13 @@ const ENDING_MS = 10_000;
  */
 export class Groups {
   readonly #user: User;
+  readonly #run: RunToEnd;
   readonly #taken = new Set<number>();
   #newest = FIRST + COUNT - 1;
 
-  constructor(user: User) {
+  constructor(user: User, run: RunToEnd = spawnSync) {
     this.#user = user;
+    this.#run = run;
   }
 
   /** Returns the group id that has been unused the longest. Undefined if all are in use. */
@@ -76,15 +80,15 @@ export class Groups {
     this.endAll();
   }
 
-  /** Kills everything that the session's user runs. */
+  /**
+   * Kills everything that the session's user runs. This needs a process of its own, which the kernel
+   * can refuse at the container's process limit. The next count of processes finds what is left.
+   */
   endAll(): void {
     const options = { ...this.#user, cwd: '/', env: {}, stdio: 'ignore', timeout: ENDING_MS } as const;
-    try {
-      execFileSync('/bin/sh', ['-c', 'kill -9 -1'], options);
-    } catch {
-      // The image can lack a shell; Node.js is always available.
-      execFileSync(process.execPath, ['-e', 'process.kill(-1, "SIGKILL")'], options);
-    }
+    const { error } = this.#run('/bin/sh', ['-c', 'kill -9 -1'], options);
+    // The image can lack a shell; Node.js is always available.
+    if (error !== undefined) this.#run(process.execPath, ['-e', 'process.kill(-1, "SIGKILL")'], options);
   }
 }
 

@@ -109,6 +109,16 @@ t.test('processes are counted while an agent works, however short its runs, and 
   t.equal(await during(() => clock.advance(60_000)), 0);
 });
 
+t.test('the guest goes on when it has no process left with which to kill all others', async (t) => {
+  const tried: string[] = [];
+  const groups = new Groups({ uid: 1, gid: 1 }, (command) => {
+    tried.push(command);
+    return { error: Object.assign(new Error('EAGAIN'), { code: 'EAGAIN' }) };
+  });
+  t.doesNotThrow(() => groups.endAll());
+  t.same(tried, ['/bin/sh', process.execPath], 'an image can lack a shell');
+});
+
 const LEAVING = `
 import atexit, resource, sys, threading, time
 def process_message(message, context):
