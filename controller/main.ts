@@ -1,6 +1,7 @@
 /** The controller's process: reads its settings, starts, and ends on SIGTERM or SIGINT. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { boundGarbage } from '../seams/garbage.ts';
 import { prometheusMetrics } from '../seams/prometheus.ts';
 import { barriersIn, jsonLog, systemClock, systemDisk, systemFreeSpace, systemRandom } from '../seams/system.ts';
 import { startController } from './controller.ts';
@@ -9,6 +10,7 @@ import { readSettings, type Settings } from './settings/settings.ts';
 
 const GRACE_MS = 20_000;
 process.umask(0o077);
+boundGarbage();
 let log = jsonLog('controller', 'info');
 
 function end(event: string, error: unknown, code = 1): never {

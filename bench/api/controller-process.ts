@@ -1,8 +1,12 @@
 /** The controller, as it is, in a process of its own. Its profile is taken from within. */
 import { type Controller, startController } from '../../controller/controller.ts';
+import { boundGarbage } from '../../seams/garbage.ts';
 import { processorMs, profile, profiled } from './profiler.ts';
 import { serve } from './remote.ts';
 import { benchController, type Setting } from './setting.ts';
+
+// As main.ts does.
+boundGarbage();
 
 let controller: Controller | undefined;
 

@@ -35,8 +35,8 @@ export class Remote<D extends Duties> {
   readonly #waiting = new Map<number, (answer: Answer) => void>();
   #next = 1;
 
-  constructor(file: string) {
-    this.#child = fork(join(import.meta.dirname, file), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  constructor(file: string, execArgv: readonly string[] = []) {
+    this.#child = fork(join(import.meta.dirname, file), { execArgv: [...execArgv], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     this.#child.on('message', (answer: Answer) => {
       this.#waiting.get(answer.id)?.(answer);
       this.#waiting.delete(answer.id);

@@ -13,6 +13,9 @@ import { Queries } from './queries.ts';
 import { Remote } from './remote.ts';
 import { fillController, IMAGE, log, PASSWORD } from './setting.ts';
 
+/** As raworc-controller.mjs starts it. */
+const YOUNG = ['--max-semi-space-size=8'];
+
 export interface Rig {
   readonly controller: Remote<ControllerDuties>;
   readonly bare: Remote<BareDuties>;
@@ -33,7 +36,7 @@ export async function openRig(sessions: number, running: number, atEnd: (end: ()
   const setting = { directory: join(directory, 'controller') };
   const ids = await fillController(setting, sessions);
 
-  const controller = new Remote<ControllerDuties>('controller-process.ts');
+  const controller = new Remote<ControllerDuties>('controller-process.ts', YOUNG);
   atEnd(() => controller.end());
   const url = await controller.ask('start', setting);
   const token = await tokenOf(url);

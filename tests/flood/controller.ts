@@ -8,7 +8,7 @@ import { expect, Rest } from '../cluster/rest.ts';
 
 export const IMAGE = 'raworc/session:flood';
 export const PASSWORD = 'a password of the flood';
-const MAIN = new URL('../../controller/main.ts', import.meta.url).pathname;
+const LAUNCHER = new URL('../../controller/raworc-controller.mjs', import.meta.url).pathname;
 
 const ready = z.object({ event: z.literal('controller.ready'), url: z.string(), node_port: z.number(), join_port: z.number() });
 export interface Target {
@@ -23,10 +23,12 @@ export class FloodedController {
   readonly target: Target;
   readonly rest: Rest;
   readonly token: string;
-  readonly #child: ChildProcess;
+  readonly #launcher: ChildProcess;
+  readonly #pid: string;
 
-  private constructor(child: ChildProcess, target: Target, token: string) {
-    this.#child = child;
+  private constructor(launcher: ChildProcess, pid: string, target: Target, token: string) {
+    this.#launcher = launcher;
+    this.#pid = pid;
     this.target = target;
     this.token = token;
     this.rest = new Rest(target.url, token);
@@ -34,16 +36,13 @@ export class FloodedController {
 
   static async start(directory: string): Promise<FloodedController> {
     const env = { ...process.env, RAWORC_DATA_DIR: directory, RAWORC_ADMIN_PASSWORD: PASSWORD, RAWORC_BASE_IMAGE_TAG: IMAGE };
-    // As raworc-controller.mjs does.
-    const memory = { MALLOC_ARENA_MAX: '2' };
-    const young = '--max-semi-space-size=8';
     const ports = { RAWORC_HTTP_PORT: '0', RAWORC_NODE_PORT: '0', RAWORC_JOIN_PORT: '0' };
-    const child = spawn(process.execPath, [young, MAIN], { env: { ...env, ...memory, ...ports }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const launcher = spawn(process.execPath, [LAUNCHER, 'serve'], { env: { ...env, ...ports }, stdio: ['ignore', 'pipe', 'pipe'] });
     const faults: string[] = [];
-    const lines = createInterface({ input: child.stdout });
-    child.stderr.on('data', (chunk) => faults.push(String(chunk)));
+    const lines = createInterface({ input: launcher.stdout });
+    launcher.stderr.on('data', (chunk) => faults.push(String(chunk)));
     const target = await new Promise<Target>((resolve, reject) => {
-      child.once('exit', (code) => reject(new Error(`the controller ended with ${code}: ${faults.slice(-5).join('')}`)));
+      launcher.once('exit', (code) => reject(new Error(`the controller ended with ${code}: ${faults.slice(-5).join('')}`)));
       lines.on('line', (line) => {
         const found = ready.safeParse(parsed(line));
         if (!found.success) return;
@@ -53,20 +52,15 @@ export class FloodedController {
     });
     const login = await new Rest(target.url, '').call('POST', '/auth/login', { user: 'admin', pass: PASSWORD });
     const { token } = z.object({ token: z.string() }).parse(expect(login, 200, 'login'));
-    return new FloodedController(child, target, token);
+    const [pid = ''] = await childrenOf(String(launcher.pid));
+    return new FloodedController(launcher, pid, target, token);
   }
 
   /** Resident set with that of its processes, in bytes. The program's file is one for all of them. */
   async memoryBytes(): Promise<number> {
-    const pid = String(this.#child.pid);
-    const children = await readFile(join('/proc', pid, 'task', pid, 'children'), 'utf8');
-    const own = await Promise.all(
-      children
-        .split(' ')
-        .filter(Boolean)
-        .map((child) => kibOf(child, 'RssAnon').catch(() => 0)),
-    );
-    return (await kibOf(pid, 'VmRSS')) * 1024 + own.reduce((sum, kib) => sum + kib * 1024, 0);
+    const children = await childrenOf(this.#pid);
+    const own = await Promise.all(children.map((child) => kibOf(child, 'RssAnon').catch(() => 0)));
+    return (await kibOf(this.#pid, 'VmRSS')) * 1024 + own.reduce((sum, kib) => sum + kib * 1024, 0);
   }
 
   /** Samples of the controller's metrics whose names begin so, by name and labels. */
@@ -77,12 +71,17 @@ export class FloodedController {
   }
 
   async close(): Promise<void> {
-    if (this.#child.exitCode !== null) return;
-    this.#child.removeAllListeners('exit');
-    const exited = once(this.#child, 'exit');
-    this.#child.kill('SIGTERM');
+    if (this.#launcher.exitCode !== null) return;
+    this.#launcher.removeAllListeners('exit');
+    const exited = once(this.#launcher, 'exit');
+    this.#launcher.kill('SIGTERM');
     await exited;
   }
+}
+
+async function childrenOf(pid: string): Promise<string[]> {
+  const children = await readFile(join('/proc', pid, 'task', pid, 'children'), 'utf8');
+  return children.split(' ').filter(Boolean);
 }
 
 async function kibOf(pid: string, name: string): Promise<number> {

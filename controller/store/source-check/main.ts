@@ -4,12 +4,17 @@
  */
 import { createReadStream } from 'node:fs';
 import process from 'node:process';
+import { boundBufferGarbage } from '../../../seams/garbage.ts';
 import { systemDisk } from '../../../seams/system.ts';
 import { accepted, type Outcome } from '../../domain/engine/outcome.ts';
 import { checkSource, SOURCE_LIMITS } from '../../services/agents/source-check.ts';
 import { type CheckRequest, CLAIM_STEP_BYTES, type FromChecker, type ToChecker } from './messages.ts';
 
 const READ_AT_ONCE_BYTES = 256 * 1024;
+
+/** The process does nothing but read and write pieces of archives. */
+const GARBAGE_SEMI_SPACE_MIB = 1;
+boundBufferGarbage(GARBAGE_SEMI_SPACE_MIB);
 
 const send = (message: FromChecker) => process.send?.(message);
 let answerClaim: (claimed: Outcome<unknown>) => void = () => undefined;
