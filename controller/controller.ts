@@ -97,7 +97,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
   const sourceStore = await sourceFiles(join(directory, 'sources'), { disk, random, clock, checker });
   const bus = openBus(options.natsUrl, { clock, log });
   const argon2 = new HashThreads();
-  const passwords = createPasswords({ random, argon2 });
+  const passwords = createPasswords({ random, argon2, clock });
 
   const diskWatch = new DiskWatch({ directory, freeSpace: options.freeSpace, lowBytes: options.diskLowBytes, log, metrics });
   await diskWatch.look();

@@ -1,3 +1,4 @@
+import type { Clock } from '../../../seams/clock.ts';
 import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
 
 /** The caller that a password is hashed for. */
@@ -27,12 +28,20 @@ interface Waiting {
   refuse(): void;
 }
 
+/** Guesses wait twice as long as the last one took, so that they take a third of a core. */
+const PAUSE_PER_HASH = 2;
+/** Hashes take long on a busy machine, where guesses take little of a core anyway. */
+const MAX_PAUSE_MS = 250;
+
 const isStranger = ({ rank }: HashCaller) => rank > 0;
+/** A network from which a login has failed. */
+const isGuesser = ({ rank }: HashCaller) => rank > 1;
 
 /**
  * Limits how many passwords are hashed at once. Strangers wait in a queue of their own, fewest
  * failures first; when it is full, the one with the most failures is refused. Known callers and
- * strangers alternate, so that neither starves the other.
+ * strangers alternate, so that neither starves the other. Networks with failures pause between
+ * hashes: even at a low priority, each hash delays requests, and empties the caches they use.
  */
 export class HashQueue {
   readonly #known: Waiting[] = [];
@@ -40,12 +49,15 @@ export class HashQueue {
   /** Waiting and running. */
   readonly #ofKey = new Map<string, number>();
   readonly #atOnce: number;
+  readonly #clock: Pick<Clock, 'monotonic' | 'after'>;
+  #isPausing = false;
   #running = 0;
   #strangersRunning = 0;
   #wasKnown = false;
 
-  constructor(atOnce: number) {
+  constructor(atOnce: number, clock: Pick<Clock, 'monotonic' | 'after'>) {
     this.#atOnce = atOnce;
+    this.#clock = clock;
   }
 
   get waiting(): number {
@@ -58,16 +70,28 @@ export class HashQueue {
     this.#count(caller, 1);
     try {
       if (!(await this.#turn(caller))) return busy();
+      const startedAt = this.#clock.monotonic();
       try {
         return accepted(await work());
       } finally {
         this.#running -= 1;
         if (isStranger(caller)) this.#strangersRunning -= 1;
+        if (isGuesser(caller)) this.#pause(this.#clock.monotonic() - startedAt);
         this.#next();
       }
     } finally {
       this.#count(caller, -1);
     }
+  }
+
+  #pause(hashMs: number): void {
+    const pauseMs = Math.min(hashMs * PAUSE_PER_HASH, MAX_PAUSE_MS);
+    if (pauseMs === 0) return;
+    this.#isPausing = true;
+    this.#clock.after(pauseMs, () => {
+      this.#isPausing = false;
+      this.#next();
+    });
   }
 
   /** Resolves to false if the queue is full. */
@@ -99,7 +123,9 @@ export class HashQueue {
   }
 
   #take(): Waiting | undefined {
-    const canAdmitStranger = this.#strangersRunning < STRANGERS_AT_ONCE && this.#strangers.length > 0;
+    const [first] = this.#strangers;
+    const canAdmitStranger =
+      first !== undefined && this.#strangersRunning < STRANGERS_AT_ONCE && !(this.#isPausing && isGuesser(first.caller));
     return canAdmitStranger && (this.#wasKnown || this.#known.length === 0) ? this.#strangers.shift() : this.#known.shift();
   }
 

@@ -1,5 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import { availableParallelism } from 'node:os';
+import type { Clock } from '../../../seams/clock.ts';
 import type { Random } from '../../../seams/random.ts';
 import type { Outcome } from '../../domain/engine/outcome.ts';
 import { type HashCaller, HashQueue } from './hash-queue.ts';
@@ -42,9 +43,15 @@ export interface Argon2 {
   hash(request: HashRequest): Promise<Uint8Array>;
 }
 
+export interface PasswordsDeps {
+  readonly random: Random;
+  readonly argon2: Argon2;
+  readonly clock: Pick<Clock, 'monotonic' | 'after'>;
+}
+
 /** Hashes passwords, at most two at once. */
-export function createPasswords({ random, argon2 }: { random: Random; argon2: Argon2 }): Passwords {
-  const queue = new HashQueue(AT_ONCE);
+export function createPasswords({ random, argon2, clock }: PasswordsDeps): Passwords {
+  const queue = new HashQueue(AT_ONCE, clock);
   const hashWith = (password: string, salt: Uint8Array, cost: Cost, tagLength: number): Promise<Uint8Array> => {
     // The same letters can be typed in two Unicode forms.
     const message = new TextEncoder().encode(password.normalize('NFC'));

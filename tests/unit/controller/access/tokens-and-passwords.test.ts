@@ -14,6 +14,7 @@ import { HashThreads } from '../../../../controller/store/password-hash/threads.
 import type { Log } from '../../../../seams/log.ts';
 import { systemClock, systemDisk, systemRandom } from '../../../../seams/system.ts';
 import { silent } from '../core.ts';
+import { HandClock } from '../events/hand-clock.ts';
 import { loopsOf } from '../loops.ts';
 
 t.test('the key of the tokens is made once, for its owner only, and a broken one is told', async (t) => {
@@ -87,7 +88,7 @@ t.test('passwords are hashed on a thread that yields to requests, and a thread t
 t.test('a password is known again, another is not, and nobody’s is nobody’s', async (t) => {
   const argon2 = new HashThreads();
   t.teardown(() => argon2.close());
-  const passwords = createPasswords({ random: systemRandom, argon2 });
+  const passwords = createPasswords({ random: systemRandom, argon2, clock: systemClock });
   const hash = await passwords.hash('Zürich', CONTROLLER_CALLER);
   if (!hash.ok) throw new Error('refused');
   t.match(hash.value, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/);
@@ -99,7 +100,8 @@ t.test('a password is known again, another is not, and nobody’s is nobody’s'
 
 /** Work that ends when it is told to, and whose caller is told apart. */
 function handQueue(atOnce = 2) {
-  const queue = new HashQueue(atOnce);
+  const clock = new HandClock();
+  const queue = new HashQueue(atOnce, clock);
   const running: { readonly name: string; readonly end: () => void }[] = [];
   const answers: string[] = [];
   const ask = (name: string, key: string, rank: number) => {
@@ -111,7 +113,7 @@ function handQueue(atOnce = 2) {
   const endAll = async () => {
     for (await settle(); running.length > 0; await settle()) running.shift()?.end();
   };
-  return { queue, running, answers, ask, settle, endAll };
+  return { clock, queue, running, answers, ask, settle, endAll };
 }
 
 t.test('where one is hashed at a time, strangers and those who are known take turns', async (t) => {
@@ -150,6 +152,35 @@ t.test('strangers who guess without pause keep nobody out who is known, and the 
   t.notOk(answers.includes('newcomer refused') || answers.includes('known refused'));
   t.equal(answers.filter((answer) => answer === 'guess refused').length, 1000 - 1 - 31, 'all others, one of whom made room');
   t.equal(queue.waiting, 0);
+});
+
+t.test('guesses take a third of a core; newcomers and callers who are known do not wait for their pause', async (t) => {
+  const { clock, running, ask, settle } = handQueue(1);
+  const names = () => running.map(({ name }) => name).join();
+  for (let network = 0; network < 3; network += 1) ask('guess', `network ${network}`, 5);
+  await settle();
+  t.equal(names(), 'guess');
+  clock.sleep(75);
+  running.shift()?.end();
+  await settle();
+  t.equal(names(), '', 'a pause');
+  for (const [name, rank] of [
+    ['known', 0],
+    ['newcomer', 1],
+  ] as const) {
+    ask(name, name, rank);
+    await settle();
+    t.equal(names(), name);
+    running.shift()?.end();
+  }
+  await clock.advance(149);
+  t.equal(names(), '');
+  await clock.advance(1);
+  t.equal(names(), 'guess', 'twice as long as the hash took');
+  clock.sleep(10_000);
+  running.shift()?.end();
+  await clock.advance(250);
+  t.equal(names(), 'guess', 'a hash that took long is followed by no long pause');
 });
 
 t.test('callers who are known do not keep out strangers either, and each has a bound', async (t) => {
