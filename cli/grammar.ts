@@ -7,7 +7,7 @@ import { followEvents } from './commands/events.ts';
 import { listKeys, newKey, removeKeys } from './commands/keys.ts';
 import { login, logout, whoAmI } from './commands/login.ts';
 import { cordonNode, drainNode, labelNode, uncordonNode } from './commands/node-scheduling.ts';
-import { adoptOrphan, discardOrphan, listNodes, listOrphans, loseNode, makeNodeToken, showNode } from './commands/nodes.ts';
+import { adoptOrphan, discardOrphan, listNodes, listOrphans, loseNode, makeNodeToken, removeNode, showNode } from './commands/nodes.ts';
 import { listSecrets, removeSecrets, setSecret } from './commands/secrets.ts';
 import { changeSession, listSessions, newSession, remixSession, removeSessions, showSession } from './commands/sessions.ts';
 import { listSpaces, newSpace, removeSpaces } from './commands/spaces.ts';
@@ -259,6 +259,12 @@ export function nodeCommands(program: Command, io: Io, connect: Connect): void {
     .command('discard <node> <session>')
     .description('delete an orphan with its files')
     .action(async (ref, id) => discardOrphan(io, await connect(), ref, id));
+  node
+    .command('remove <node>')
+    .alias('rm')
+    .description('remove a node without sessions from the cluster: its certificate is refused from then on')
+    .option('--lost', 'also with sessions: they fail, and their files are given up')
+    .action(async (ref, options) => removeNode(io, await connect(), ref, options));
   node
     .command('lost <node>')
     .description('declare an unreachable node lost: its sessions fail now, and can be recovered if it comes back')

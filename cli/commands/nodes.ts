@@ -85,6 +85,12 @@ export async function discardOrphan(io: Io, raworc: Raworc, node: string, id: st
   io.stdout.line(id);
 }
 
+/** Removes a node from the cluster. */
+export async function removeNode(io: Io, raworc: Raworc, ref: string, { lost = false }: { readonly lost?: boolean }): Promise<void> {
+  await raworc.nodes.delete(ref, lost ? { lost } : {});
+  io.stdout.line(`${ref} is removed`);
+}
+
 /** Gives up an unreachable node: its sessions fail now. */
 export async function loseNode(io: Io, raworc: Raworc, node: string): Promise<void> {
   const lost = await raworc.nodes.lose(node);

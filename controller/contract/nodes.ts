@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { fields, flag, type Infer, time, uuid, whole, wording } from './fields.ts';
+import { flagParameter } from './parameters.ts';
 
 /** Longest validity of a join token. */
 export const MAX_NODE_TOKEN_S = 7 * 24 * 3600;
@@ -29,6 +30,11 @@ export const changeNode = fields({
   schedulable: flag().exactOptional().describe('False cordons the node: it accepts no new sessions. True uncordons it and ends a drain'),
 });
 export type ChangeNode = Infer<typeof changeNode>;
+
+export const removeNode = z.object({
+  lost: flagParameter('Removes the node although it has sessions: they fail, and their files are given up'),
+});
+export type RemoveNode = Infer<typeof removeNode>;
 
 const MAX_DRAIN_S = 7 * 24 * 3600;
 const ON_DEADLINE = ['suspend', 'wait'] as const;

@@ -181,7 +181,8 @@ function messageOf(stream: ServerHttp2Stream): Promise<Buffer | 'gone' | 'too lo
 
 function fail(stream: ServerHttp2Stream, code: status, message: string): void {
   if (stream.destroyed || stream.closed || stream.headersSent) return;
-  const trailers = { 'grpc-status': String(code), 'grpc-message': encodeURIComponent(message) };
+  // Clients decode it with decodeURI, which leaves escaped commas as they are.
+  const trailers = { 'grpc-status': String(code), 'grpc-message': encodeURI(message) };
   stream.respond({ ':status': 200, 'content-type': 'application/grpc+proto', ...trailers }, { endStream: true });
   end(stream);
 }

@@ -497,6 +497,14 @@ const nodes = (caller: Caller) => ({
    */
   update: (node: string, body?: api.UpdateNodeData['body'], options?: CallOptions): Promise<api.UpdateNodeResponse> => caller.call({ method: 'PUT', path: `/nodes/${part(node)}`, body }, options),
   /**
+   * Removes a node: its certificates are refused from now on. 409 while it has sessions, unless `lost=true`.
+   *
+   * With `lost=true`, its sessions fail and cannot be recovered. The name of a removed node can be used again.
+   *
+   * Permission: nodes:delete.
+   */
+  delete: (node: string, options?: With<api.DeleteNodeData['query']>): Promise<api.DeleteNodeResponse> => caller.call({ method: 'DELETE', path: `/nodes/${part(node)}` }, options),
+  /**
    * Places no new sessions and builds on a node. Its sessions continue, and still wake.
    *
    * Permission: nodes:update.

@@ -4416,6 +4416,62 @@ export type ListNodesResponses = {
 
 export type ListNodesResponse = ListNodesResponses[keyof ListNodesResponses];
 
+export type DeleteNodeData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: {
+        /**
+         * Removes the node although it has sessions: they fail, and their files are given up
+         */
+        lost?: boolean;
+    };
+    url: '/nodes/{id}';
+};
+
+export type DeleteNodeErrors = {
+    /**
+     * The request is malformed or a query parameter is invalid.
+     */
+    400: Error;
+    /**
+     * The token or API key is missing, invalid, expired or revoked.
+     */
+    401: Error;
+    /**
+     * The caller lacks the permission named in `message`.
+     */
+    403: Error;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Error;
+    /**
+     * The resource already exists, or its state does not allow this request; `message` says which.
+     */
+    409: Error;
+    /**
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
+     */
+    429: Error;
+    /**
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
+     */
+    500: Error;
+};
+
+export type DeleteNodeError = DeleteNodeErrors[keyof DeleteNodeErrors];
+
+export type DeleteNodeResponses = {
+    /**
+     * Success, without a body
+     */
+    204: void;
+};
+
+export type DeleteNodeResponse = DeleteNodeResponses[keyof DeleteNodeResponses];
+
 export type GetNodeData = {
     body?: never;
     path: {

@@ -135,18 +135,12 @@ t.test('certificates expire and are renewed, whichever process is away, and no s
   }
 
   // Somebody puts a stop to one of them.
-  await cluster.controller.end('SIGKILL');
-  const database = new Database(cluster.databaseFile);
-  database.prepare('update nodes set revoked_at = 1 where name = ?').run('node-3');
-  database.close();
-  await cluster.startController();
+  t.match(await rest.call('DELETE', '/nodes/node-3'), { status: 409, body: { error: { message: /has the files of 1 session/ } } });
+  expect(await rest.call('DELETE', '/nodes/node-3?lost=true'), 204, 'remove the node');
   await cluster.controller.untilLine('the alarm', (line) => line.includes('"node.alarm"') && line.includes('"level":"error"'), 60_000);
-  const revoked = cluster.node('node-3').process;
-  await revoked.untilLine('the reason', (line) => /The node node-3 was revoked/.test(line), 60_000);
-  const node = z
-    .looseObject({ status: z.string(), conditions: z.array(z.object({ type: z.string(), message: z.string() })) })
-    .parse(expect(await rest.call('GET', '/nodes/node-3'), 200, 'get the node'));
-  t.ok(node.conditions.some(({ type, message }) => type === 'CertificateRefused' && /was revoked/.test(message)));
+  const removed = cluster.node('node-3').process;
+  await removed.untilLine('the reason', (line) => /The node node-3 was removed/.test(line), 60_000);
+  t.match(await rest.call('GET', '/nodes/node-3'), { status: 404 });
   t.equal(cluster.controller.lines.filter((line) => line.includes('"node.alarm"')).length, 1, 'told once');
   t.same(await livesOf(sessions), before, 'and what runs on it is left alone');
 });

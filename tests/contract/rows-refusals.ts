@@ -90,6 +90,10 @@ export const conflicts: readonly Refusal[] = [
     place: { id: closed.up },
     body: { content: 'hi' },
   })),
+  conflict('DELETE /nodes/{id}', 'it has sessions', async ({ admin, made, space }) => {
+    const { id } = await made('/sessions', { space });
+    return { place: { id: String((await admin.session(String(id))).node) } };
+  }),
   conflict('POST /nodes/{id}/lost', 'it is connected', ({ node }) => ({ place: { id: node } })),
 ];
 

@@ -54,6 +54,7 @@ export const sessionRows: readonly Row[] = [
   everywhere('POST /nodes/{id}/drain', 'nodes:update', 404, () => ({ place: { id: 'nowhere' } })),
   everywhere('GET /nodes/{id}/drain', 'nodes:get', 404, ({ node }) => ({ place: { id: node } })),
   everywhere('DELETE /nodes/{id}/drain', 'nodes:update', 404, ({ node }) => ({ place: { id: node } })),
+  everywhere('DELETE /nodes/{id}', 'nodes:delete', 404, () => ({ place: { id: 'nowhere' } })),
   // What happens to a node that is gone, and to orphans, is for a node of the test's own.
   everywhere('POST /nodes/{id}/lost', 'nodes:update', 409, ({ node }) => ({ place: { id: node } })),
   everywhere('GET /nodes/{id}/orphans', 'nodes:get', 200, ({ node }) => ({ place: { id: node } })),

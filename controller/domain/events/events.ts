@@ -41,6 +41,7 @@ export const EVENT_TYPES = [
   'node.draining',
   'node.drain_progress',
   'node.drained',
+  'node.removed',
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 

@@ -18,6 +18,8 @@ export interface SessionView {
   sessionsOnAfter(nodeId: NodeId, after: string, limit: number): readonly SessionRow[];
   /** Like {@link sessionsOnAfter}, with only the fields for a comparison. */
   statesOn(nodeId: NodeId, after: string, limit: number): readonly Pick<SessionRow, 'id' | 'generation' | 'phase'>[];
+  /** Counts the sessions on a node that are not deleted. */
+  sessionsOn(nodeId: NodeId): number;
   /** Sessions on a node that are neither deleted nor failed, at most `limit`. */
   unfailedOn(nodeId: NodeId, limit: number): readonly SessionRow[];
   /**

@@ -1,4 +1,4 @@
-import { changeNode, createNodeToken, drainNode, drainObject, nodeObject, nodeTokenObject } from '../../contract/nodes.ts';
+import { changeNode, createNodeToken, drainNode, drainObject, nodeObject, nodeTokenObject, removeNode } from '../../contract/nodes.ts';
 import { listRoute, type Route, route } from '../routing/route.ts';
 import type { RouteDeps } from '../routing/route-deps.ts';
 
@@ -32,6 +32,17 @@ export function nodeRoutes({ services: { nodes } }: RouteDeps): Route[] {
       refusals: ['NOT_FOUND'],
       example: { labels: { zone: 'rack-2', disk: 'nvme' } },
       respond: ({ caller, params, body }) => nodes.update(caller, params.id, body),
+    }),
+    route({
+      method: 'DELETE',
+      path: '/nodes/{id}',
+      permission: 'nodes:delete',
+      summary: 'Removes a node: its certificates are refused from now on. 409 while it has sessions, unless `lost=true`.',
+      description: 'With `lost=true`, its sessions fail and cannot be recovered. The name of a removed node can be used again.',
+      query: removeNode,
+      answer: 'nothing',
+      refusals: ['NOT_FOUND', 'CONFLICT'],
+      respond: ({ caller, params, query }) => nodes.remove(caller, params.id, query),
     }),
     route({
       method: 'POST',

@@ -78,7 +78,7 @@ export function nodeFor(view: View, caller: Caller, ref: string, verb: Verb): Ou
   const row = view.get('nodes', ref) ?? view.nodeByName(ref);
   const may = checkGlobal(caller, 'nodes', verb, ...(row === undefined ? [ref] : [row.id, row.name]));
   if (!may.ok) return may;
-  return row === undefined ? NO_NODE : accepted(row);
+  return row === undefined || row.revokedAt !== null ? NO_NODE : accepted(row);
 }
 
 /** Checks a permission on a resource that belongs to no space. `names` are its names and ids. */

@@ -62,7 +62,12 @@ export class BuildDispatch {
     this.rebuilds = new Rebuilds(deps);
     this.#loop = deps.loops.open({ name: 'builds', run: () => this.#dispatch() });
     this.#deps.applier.onCommitted(({ mutations }) => {
-      const due = mutations.some((one) => one.kind === 'put' && one.table === 'builds' && (one.row.nodeId === null || !isOpen(one.row)));
+      const due = mutations.some(
+        (one) =>
+          one.kind === 'put' &&
+          ((one.table === 'builds' && (one.row.nodeId === null || !isOpen(one.row))) ||
+            (one.table === 'nodes' && one.row.cordonedAt === null)),
+      );
       if (due) this.#loop.wake(BUILDS);
     });
     this.#deps.fleet.listen({
@@ -195,7 +200,7 @@ export class BuildDispatch {
     const waitMs = NODE_WAIT_MS - this.#deps.applier.time.ageMs(build.createdAt);
     if (waitMs > 0) return this.#loop.after(BUILDS, waitMs);
     const holders = ready.filter((one) => one.images.has(build.baseImage) && takesSpace(one, build.spaceId));
-    const closed = holders.map(({ name, unschedulable }) => `${name}: ${unschedulable}`);
+    const closed = holders.map(({ name, cordoned, unschedulable }) => `${name}: ${cordoned ? 'An operator cordoned it.' : unschedulable}`);
     const error =
       closed.length === 0
         ? `No connected node for this space has the base image ${build.baseImage}. Load the image on a node, then deploy again.`

@@ -45,8 +45,9 @@ const add = (use: Use, more: Use, sign: 1 | -1): Use => ({
 const ROWS_AT_ONCE = 500;
 
 /** Yields all placed sessions page by page, because they can exceed the memory. */
-export function* placedSessions(view: Pick<NodeView & SessionView, 'nodes' | 'sessionsOnAfter'>): Generator<SessionRow> {
-  for (const { id } of view.nodes()) {
+export function* placedSessions(view: Pick<NodeView & SessionView, 'nodes' | 'removedNodes' | 'sessionsOnAfter'>): Generator<SessionRow> {
+  // Failed sessions of a removed node still count for their space.
+  for (const { id } of [...view.nodes(), ...view.removedNodes()]) {
     let after = '';
     for (;;) {
       const rows = view.sessionsOnAfter(id, after, ROWS_AT_ONCE);

@@ -34,7 +34,7 @@ interface Known {
 const NO_IMAGES: ReadonlySet<string> = new Set();
 
 /**
- * All nodes that have joined, in memory, computed from commits and from reports on live streams.
+ * All nodes that have joined and were not removed, in memory, computed from commits and from reports on live streams.
  * Placement reads it while a batch is decided, without reading the store. Services and lists read
  * it too.
  *
@@ -96,7 +96,10 @@ export class NodeDirectory implements Fleet {
   /** Call after each COMMIT, before anything reads the directory. */
   committed(mutations: readonly Mutation[]): void {
     for (const mutation of mutations) {
-      if (mutation.kind === 'put' && mutation.table === 'nodes') this.#put(mutation.row);
+      if (mutation.kind === 'put' && mutation.table === 'nodes') {
+        if (mutation.row.revokedAt === null) this.#put(mutation.row);
+        else this.#known.delete(mutation.row.id);
+      }
       if (mutation.kind === 'remove' && mutation.table === 'nodes') this.#known.delete(mutation.id as NodeId);
     }
     // Rules refer to spaces by name, and a space can have been created or removed.

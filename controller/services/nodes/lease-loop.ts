@@ -1,6 +1,7 @@
 import type { NodeId } from '../../domain/engine/ids.ts';
 import type { Outcome } from '../../domain/engine/outcome.ts';
 import { excuseNodes, failLostSessions, loseNode, nodeUnreachable } from '../../domain/nodes/commands/node-absence.ts';
+import { forgetTombstones, removeNode } from '../../domain/nodes/commands/remove-node.ts';
 import { absenceDue, gapMs } from '../../domain/nodes/lease.ts';
 import type { Attributed } from '../audit/audit-record.ts';
 import type { Background } from '../engine/background.ts';
@@ -9,7 +10,7 @@ import type { NodeDirectory } from '../engine/node-directory.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { type LeaseTimes, LOST_AFTER_MS } from './lease.ts';
 
-export interface LeaseDeps extends Pick<Background, 'loops' | 'applier' | 'clock' | 'log'> {
+export interface LeaseDeps extends Pick<Background, 'loops' | 'applier' | 'view' | 'clock' | 'log'> {
   readonly directory: Pick<NodeDirectory, 'rows'>;
   readonly fleet: Fleet;
   readonly lease: LeaseTimes;
@@ -32,7 +33,7 @@ export class LeaseLoop {
   #watchingSince = 0;
   #lastTick = { monotonic: 0, wall: 0, at: 0 };
   readonly #ticks: Loop<'tick'>;
-  /** Lost nodes, until all their sessions have failed. */
+  /** Lost and removed nodes, until all their sessions have failed. */
   readonly #lost: Loop<NodeId>;
 
   constructor(deps: LeaseDeps) {
@@ -44,10 +45,12 @@ export class LeaseLoop {
 
   /** `lastAliveAt` is when a controller of this store last committed something, or 0. */
   start(lastAliveAt: number): void {
-    const { applier, directory, lease } = this.#deps;
+    const { applier, directory, lease, view } = this.#deps;
     const away = lastAliveAt === 0 ? 0 : gapMs(applier.time.ageMs(lastAliveAt), lease.heartbeatMs);
     this.#begin(away);
     for (const { id, lostAt } of directory.rows()) if (lostAt !== null) this.#lost.wake(id);
+    for (const { id } of view.removedNodes())
+      if (view.unfailedOn(id, 1).length + view.tombstonesOf(id, '', 1).length > 0) this.#lost.wake(id);
     this.#ticks.after('tick', lease.heartbeatMs);
   }
 
@@ -62,6 +65,16 @@ export class LeaseLoop {
     log.warn('node.lost', { node: id, by });
     await this.#lost.settled(id);
     return lost;
+  }
+
+  /** Removes a node. Resolves once its sessions, if there are any, have failed. */
+  async remove(id: NodeId, lost: boolean, caller: Attributed & { readonly user: string }): Promise<Outcome<undefined>> {
+    const { applier, log } = this.#deps;
+    const removed = await applier.submit(removeNode(id, lost, caller.user), caller);
+    if (!removed.ok) return removed;
+    log.warn('node.removed', { node: id, lost, by: caller.user });
+    await this.#lost.settled(id);
+    return removed;
   }
 
   #begin(awayMs: number): void {
@@ -116,6 +129,8 @@ export class LeaseLoop {
 
   /** If this process ends first, the next start continues. */
   async #failSessions(id: NodeId, closing: AbortSignal): Promise<undefined> {
-    while (!closing.aborted && (await this.#deps.applier.apply(failLostSessions(id))));
+    const { applier } = this.#deps;
+    while (!closing.aborted && (await applier.apply(failLostSessions(id))));
+    while (!closing.aborted && (await applier.apply(forgetTombstones(id))));
   }
 }

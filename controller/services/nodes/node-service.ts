@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Random } from '../../../seams/random.ts';
-import type { ChangeNode, CreateNodeToken, DrainNode, NodeObject } from '../../contract/nodes.ts';
+import type { ChangeNode, CreateNodeToken, DrainNode, NodeObject, RemoveNode } from '../../contract/nodes.ts';
 import type { PageRequest } from '../../contract/pages.ts';
 import type { NodeId } from '../../domain/engine/ids.ts';
 import { accepted, mapped, type Outcome, refused } from '../../domain/engine/outcome.ts';
@@ -97,6 +97,11 @@ export function nodeService(deps: NodeDeps) {
       if (!node.ok) return node;
       if (node.value.drain === null) return NO_DRAIN;
       return applier.submit(updateNode(node.value.id, { schedulable: true }, caller.user), caller);
+    },
+    /** Removes a node. 409 while it has sessions, unless `lost`, which fails them. */
+    async remove(caller: Caller, id: string, { lost = false }: RemoveNode) {
+      const node = nodeFor(view, caller, id, 'delete');
+      return node.ok ? leases.remove(node.value.id, lost, caller) : node;
     },
     /**
      * Declares an unreachable node lost: its sessions fail, and can be recovered if it returns. 409

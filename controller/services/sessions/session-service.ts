@@ -10,6 +10,7 @@ import { remixSession } from '../../domain/sessions/commands/remix-session.ts';
 import { removeSession } from '../../domain/sessions/commands/remove-session.ts';
 import { updateSession } from '../../domain/sessions/commands/update-session.ts';
 import { REQUEST_FOR_STATE } from '../../domain/sessions/legal.ts';
+import { isSettled } from '../../domain/sessions/life-cycle.ts';
 import { recalledSession } from '../../domain/sessions/recalled-session.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
 import { sessionObject, sessionObjects } from '../../domain/sessions/session-object.ts';
@@ -151,7 +152,7 @@ export function sessionService(deps: SessionDeps) {
       const look = () => {
         const row = view.get('sessions', id);
         if (row === undefined || row.desired === 'deleted') return 'gone';
-        return row.desired === 'running' && row.phase !== 'running' ? undefined : sessionObject(view, row);
+        return row.desired === 'running' && !isSettled(row) ? undefined : sessionObject(view, row);
       };
       return waiters.until(id, look, signal).then((found) => (found === 'gone' ? undefined : found));
     },

@@ -7,14 +7,14 @@ export const MAINTENANCE_PLANTS = {
     file: 'controller/domain/messages/commands/post-message.ts',
     find: 'const waits = wants && fleet.node(session.nodeId)?.draining === true;',
     replace: 'const waits = false;',
-    foundBy: { test: 'tests/contract/node-drain.test.ts' },
+    foundBy: { test: 'tests/unit/controller/nodes/drain-node.test.ts' },
   },
   'wish to wake forgotten': {
     breaks: 'A message that came during a drain wakes its session afterwards.',
     file: 'controller/domain/messages/commands/post-message.ts',
     find: '{ ...session, wakeWanted: true }',
     replace: 'session',
-    foundBy: { test: 'tests/contract/node-drain.test.ts' },
+    foundBy: { test: 'tests/unit/controller/nodes/drain-node.test.ts' },
   },
   'nobody woken': {
     breaks: 'The end of a drain wakes the sessions for which messages waited.',

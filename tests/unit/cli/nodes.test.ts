@@ -68,5 +68,5 @@ t.test('a drain that somebody ends is no success; without --wait the command ret
   t.match(await run('node', 'drain', 'node-2', '--no-interrupt'), { code: 1, out: '', err: /ended by another request/ });
   t.same(server.asked.find(({ method }) => method === 'POST')?.json, { on_deadline: 'wait' });
   t.match(await run('node', 'drain', 'node-2', '--no-wait'), { code: 0, out: /Follow it with `raworc node get node-2`/ });
-  t.match(await run('node', 'drain', 'node-2', '--deadline', 'soon'), { code: 1, err: /number of minutes/ });
+  t.match(await run('node', 'drain', 'node-2', '--deadline', 'soon'), { code: 2, err: /number of minutes/ });
 });

@@ -98,4 +98,7 @@ export function failLostSessions(id: NodeId): Command<boolean> {
   };
 }
 
-const hostLost = (view: RowView, id: NodeId) => `host lost: the node ${view.get('nodes', id)?.name ?? id} is gone`;
+function hostLost(view: RowView, id: NodeId): string {
+  const { name, revokedAt } = view.get('nodes', id) ?? { name: id, revokedAt: null };
+  return `host lost: the node ${name} ${revokedAt === null ? 'is gone' : 'was removed'}`;
+}

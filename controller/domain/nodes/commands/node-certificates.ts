@@ -43,7 +43,8 @@ export interface Alarm {
 }
 
 const CAUSES: Readonly<Record<CertificateFault, (name: string) => string>> = {
-  revoked: (name) => `The node ${name} was revoked but still tries to connect with its certificate. Stop its node agent.`,
+  revoked: (name) =>
+    `The node ${name} was removed, but a machine still tries to connect with its certificate. Stop its node agent, or let it join again with a new token.`,
   'unknown-node': (name) =>
     `A machine has a certificate of this cluster for the node ${name}, which does not exist. Stop its node agent, or let it join again with a new token.`,
   'other-key': (name) =>

@@ -30,7 +30,8 @@ const isExpired = ({ createdAt, expiresAt }: NodeTokenRow, ages: Ages) => ages.a
 
 /**
  * Redeems a token for a node. The same key can repeat the request and gets the same answer. An
- * absent node can rejoin under its name, with a new identity.
+ * absent node can rejoin with its key, also under another name. A name belongs to its key until the
+ * node is removed.
  */
 export function joinNode(input: JoiningNode): Command<Outcome<NodeRow>> {
   return {
@@ -48,13 +49,12 @@ export function joinNode(input: JoiningNode): Command<Outcome<NodeRow>> {
       if (isExpired(token, ages)) {
         return unchanged(refused('UNAUTHORIZED', 'This join token has expired. Create a new one with `raworc node token`.'));
       }
-      const known = view.nodeByName(input.name);
-      if (known !== undefined && input.isConnected(known.id)) {
-        return unchanged(refused('CONFLICT', `A node named "${input.name}" is connected. Choose another --name.`));
-      }
-      if (known !== undefined && known.revokedAt !== null) {
-        return unchanged(refused('CONFLICT', `The node "${input.name}" was revoked. Choose another --name.`));
-      }
+      // A key is one node, whatever name it asks for.
+      const own = view.nodeByKey(input.keyHash);
+      const named = view.nodeByName(input.name);
+      const known = own ?? named;
+      const refusal = refusedJoin(input, own, named);
+      if (refusal !== undefined) return unchanged(refused('CONFLICT', refusal));
       const row: NodeRow = {
         ...UNMANAGED,
         ...known,
@@ -81,6 +81,17 @@ export function joinNode(input: JoiningNode): Command<Outcome<NodeRow>> {
       };
     },
   };
+}
+
+/** Returns why a machine cannot join, and what to do. `own` is the node of its key, `named` that of its name. */
+function refusedJoin({ name, isConnected }: JoiningNode, own: NodeRow | undefined, named: NodeRow | undefined): string | undefined {
+  if (own !== undefined && isConnected(own.id))
+    return `The node "${own.name}" has the same key and is connected. If this machine is a copy of it, delete the identity in this data directory.`;
+  if (named === undefined || named.id === own?.id) return undefined;
+  if (isConnected(named.id)) return `A node named "${name}" is connected. Choose another --name.`;
+  // Null: it joined before keys were recorded, so its certificate was the only proof.
+  if (own === undefined && named.keyHash === null) return undefined;
+  return `A node named "${name}" exists, with another key. Choose another --name. If that node is gone for good, run \`raworc node remove ${name}\` first.`;
 }
 
 export interface Greeting

@@ -5,6 +5,7 @@ import type { NodeId, SessionId } from '../../engine/ids.ts';
 import { accepted, type Outcome, type Refused, refused } from '../../engine/outcome.ts';
 import type { RowView } from '../../engine/view.ts';
 import type { NewEvent } from '../../events/events.ts';
+import type { NodeRow } from '../../nodes/rows.ts';
 import { metadataBytes, refusedBySpace } from '../../spaces/space-admission.ts';
 import type { SpaceView } from '../../spaces/view.ts';
 import { allowedIn, LEGAL, type SessionRequest } from '../legal.ts';
@@ -46,7 +47,7 @@ export function changeDesired(id: SessionId, request: DesiredChange, graceMs: nu
         case 'wakes': {
           const lost = row.nodeId === null ? undefined : view.get('nodes', row.nodeId);
           if (request === 'recover' && lost != null && lost.lostAt !== null) {
-            const message = `The node ${lost.name} is lost and has the only copy of this session. Recover the session once the node is back.`;
+            const message = goneWithNode(lost);
             return unchanged(refused('CONFLICT', message));
           }
           const next = BECOMES[request] === 'running' ? atStart(view, fleet, row) : row;
@@ -60,6 +61,11 @@ export function changeDesired(id: SessionId, request: DesiredChange, graceMs: nu
     },
   };
 }
+
+const goneWithNode = ({ name, revokedAt }: Pick<NodeRow, 'name' | 'revokedAt'>): string =>
+  revokedAt === null
+    ? `The node ${name} is lost and has the only copy of this session. Recover the session once the node is back.`
+    : `The node ${name} was removed, and had the only copy of this session. Delete the session, or remix it with data=false.`;
 
 /** Returns the row with another desired state, at the next generation. */
 export function desiring(row: SessionRow, desired: Desired, graceMs: number, now: number): SessionRow {

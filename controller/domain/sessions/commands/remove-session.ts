@@ -27,8 +27,11 @@ export function removeSession(id: SessionId, reason: string): Command<Outcome<un
 
 /** Returns the changes that delete a session, for a request or a timeout. */
 export function removalOf(view: RowView & MessageView, row: SessionRow, reason: string, now: number): Changes {
+  // A removed node never reports that nothing is left.
+  const isRemoved = row.nodeId !== null && view.get('nodes', row.nodeId)?.revokedAt != null;
   const after: SessionRow = {
     ...row,
+    ...(isRemoved ? { phase: 'none', containerId: null, volume: null } : {}),
     desired: 'deleted',
     generation: row.generation + 1,
     outstanding: 0,
@@ -39,7 +42,7 @@ export function removalOf(view: RowView & MessageView, row: SessionRow, reason: 
   const forgotten = forgetSome(view, row.id, row.lastSeq);
   const mutations: Mutation[] = [put('sessions', after), { kind: 'empty-queue', sessionId: row.id }, ...forgotten.mutations];
   if (!forgotten.done) mutations.push(put('backlog', { id: row.id, answer: null, createdAt: now }));
-  if (row.nodeId !== null) {
+  if (row.nodeId !== null && !isRemoved) {
     mutations.push(put('tombstones', { id: row.id, nodeId: row.nodeId, upToGeneration: after.generation, createdAt: now }));
   }
   const space = view.get('spaces', row.spaceId)?.name ?? row.spaceId;

@@ -15,6 +15,7 @@ export const managedNodes = steps(
   'drop table nodes',
   'alter table managed_nodes rename to nodes',
   'create unique index nodes_name on nodes (name) where revoked_at is null',
+  'create index nodes_key on nodes (key_hash) where revoked_at is null',
   'alter table sessions add column wake_wanted integer not null default 0',
   'create index sessions_wake_wanted on sessions (node_id, id) where wake_wanted = 1',
 );

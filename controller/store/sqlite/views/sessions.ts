@@ -2,7 +2,7 @@ import type { SpaceId } from '../../../domain/engine/ids.ts';
 import type { SessionView } from '../../../domain/sessions/view.ts';
 import type { Reads } from './reads.ts';
 
-export const sessionView = ({ all, one, rows }: Reads): SessionView => ({
+export const sessionView = ({ all, one, rows, row }: Reads): SessionView => ({
   hasSessionIn: (spaceId) => one('sessions', `where space_id = ? and desired <> 'deleted' limit 1`, spaceId) !== undefined,
   sessionsOnAfter: (nodeId, after, limit) =>
     all('sessions', `where node_id = ? and desired <> 'deleted' and id > ? order by id limit ?`, nodeId, after, limit),
@@ -13,6 +13,8 @@ export const sessionView = ({ all, one, rows }: Reads): SessionView => ({
       after,
       limit,
     ),
+  sessionsOn: (nodeId) =>
+    row<{ count: number }>(`select count(*) as count from sessions where node_id = ? and desired <> 'deleted'`, nodeId)?.count ?? 0,
   unfailedOn: (nodeId, limit) =>
     all('sessions', `where node_id = ? and desired <> 'deleted' and desired <> 'failed' limit ?`, nodeId, limit),
   drainableOn: (nodeId, busyToo, limit) =>

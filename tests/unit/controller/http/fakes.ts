@@ -268,6 +268,7 @@ export class Fake {
       update: async () => refused('NOT_FOUND', 'There is no such node'),
       drain: async () => refused('NOT_FOUND', 'There is no such node'),
       drainOf: () => refused('NOT_FOUND', 'There is no such node'),
+      remove: async () => refused('NOT_FOUND', 'There is no such node'),
       endDrain: async () => refused('NOT_FOUND', 'There is no such node'),
     },
     orphans: {

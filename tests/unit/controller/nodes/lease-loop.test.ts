@@ -51,7 +51,16 @@ async function watched(t: Test, lastAliveAt = 0) {
   const start = (aliveAt: number) => {
     void loops?.close();
     loops = loopsOf(t, batching(clock));
-    const watch = new LeaseLoop({ loops, applier: core.applier, directory, fleet, lease: LEASE, clock, log: silent });
+    const watch = new LeaseLoop({
+      loops,
+      applier: core.applier,
+      view: core.store.view,
+      directory,
+      fleet,
+      lease: LEASE,
+      clock,
+      log: silent,
+    });
     watch.start(aliveAt);
     return watch;
   };

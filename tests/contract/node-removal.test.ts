@@ -1,0 +1,79 @@
+import { join } from 'node:path';
+import t from 'tap';
+import { startHollowNode } from './hollow-node.ts';
+import { openTarget, type Target } from './target.ts';
+
+let target: Target;
+t.before(async () => {
+  target = await openTarget(t);
+});
+
+t.test('a node is removed with what it had, its name is free, and what it left hurts no node of that name', async (t) => {
+  const { rest, own } = target;
+  if (own === undefined) return t.comment('only for nodes of the test’s own');
+  const log = { debug() {}, info() {}, warn() {}, error() {} };
+  const second = async (directory: string) =>
+    startHollowNode({
+      name: 'second',
+      directory: join(own.directory, directory),
+      token: await rest.nodeToken(),
+      image: 'raworc/session:contract',
+      log,
+    });
+  const events = await rest.watch('/events');
+  t.teardown(() => events.close());
+  const node = await second('second');
+  t.teardown(() => node.close());
+  await events.until('the second node is ready', ({ type }) => type === 'node.ready');
+  await rest.call('POST', '/nodes/hollow/cordon');
+  const [asleep, up, gone] = [await rest.createSession(), await rest.createSession(), await rest.createSession()];
+  await rest.call('POST', `/sessions/${asleep.id}/suspend?force=true`);
+
+  t.match(await rest.call('DELETE', '/nodes/second'), {
+    status: 409,
+    body: { error: { code: 'CONFLICT', message: /node second has the files of 3 sessions. Delete the sessions first/ } },
+  });
+  await node.close();
+  await rest.removeSession(gone.id);
+  t.match(await rest.call('DELETE', '/nodes/second?lost=perhaps'), { status: 400 });
+  t.equal((await rest.call('DELETE', '/nodes/second?lost=true')).status, 204);
+  t.equal((await rest.call('DELETE', '/nodes/second?lost=true')).status, 404);
+  t.match(await rest.call('GET', '/nodes/second'), { status: 404 });
+  t.same(
+    ((await rest.call('GET', '/nodes')).body as { name: string }[]).map(({ name }) => name),
+    ['hollow'],
+  );
+  for (const { id } of [asleep, up])
+    t.match(await rest.session(id), { state: 'error', node: 'second', termination_reason: 'host lost: the node second was removed' });
+  t.match(await rest.call('PUT', `/sessions/${up.id}/state`, { state: 'init' }), {
+    status: 409,
+    body: { error: { message: /was removed, and had the only copy/ } },
+  });
+
+  const later = await rest.watch('/events');
+  t.teardown(() => later.close());
+  const third = await second('third');
+  t.teardown(() => third.close());
+  await later.until('another node of that name is ready', ({ type }) => type === 'node.ready');
+  const { id } = await rest.createSession();
+  t.match(await rest.call('POST', `/sessions/${id}/resume?wait=30s`), { body: { state: 'idle', node: 'second' } });
+  for (const one of [asleep, up]) t.equal((await rest.call('DELETE', `/sessions/${one.id}`)).status, 204);
+  t.match(await rest.session(id), { state: 'idle' });
+  await rest.removeSession(id);
+  await third.close();
+  await rest.call('POST', '/nodes/hollow/uncordon');
+});
+
+t.test('a name belongs to its key: a machine without it cannot take the place of an absent node', async (t) => {
+  const { rest, own } = target;
+  if (own === undefined) return t.comment('only for nodes of the test’s own');
+  const { id } = await rest.createSession();
+  await target.endNode();
+  const log = { debug() {}, info() {}, warn() {}, error() {} };
+  const thief = join(own.directory, 'thief');
+  await t.rejects(
+    async () => startHollowNode({ name: 'hollow', directory: thief, token: await rest.nodeToken(), image: 'raworc/session:contract', log }),
+    /A node named "hollow" exists, with another key.*raworc node remove hollow/,
+  );
+  t.match(await rest.session(id), { state: 'idle' }, 'nothing happens to its sessions');
+});
