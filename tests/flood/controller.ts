@@ -23,12 +23,11 @@ export class FloodedController {
   readonly target: Target;
   readonly rest: Rest;
   readonly token: string;
-  readonly #launcher: ChildProcess;
-  readonly #pid: string;
+  /** The launcher, which Node.js 24 replaces by the controller. */
+  readonly #child: ChildProcess;
 
-  private constructor(launcher: ChildProcess, pid: string, target: Target, token: string) {
-    this.#launcher = launcher;
-    this.#pid = pid;
+  private constructor(child: ChildProcess, target: Target, token: string) {
+    this.#child = child;
     this.target = target;
     this.token = token;
     this.rest = new Rest(target.url, token);
@@ -37,12 +36,12 @@ export class FloodedController {
   static async start(directory: string): Promise<FloodedController> {
     const env = { ...process.env, RAWORC_DATA_DIR: directory, RAWORC_ADMIN_PASSWORD: PASSWORD, RAWORC_BASE_IMAGE_TAG: IMAGE };
     const ports = { RAWORC_HTTP_PORT: '0', RAWORC_NODE_PORT: '0', RAWORC_JOIN_PORT: '0' };
-    const launcher = spawn(process.execPath, [LAUNCHER, 'serve'], { env: { ...env, ...ports }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [LAUNCHER, 'serve'], { env: { ...env, ...ports }, stdio: ['ignore', 'pipe', 'pipe'] });
     const faults: string[] = [];
-    const lines = createInterface({ input: launcher.stdout });
-    launcher.stderr.on('data', (chunk) => faults.push(String(chunk)));
+    const lines = createInterface({ input: child.stdout });
+    child.stderr.on('data', (chunk) => faults.push(String(chunk)));
     const target = await new Promise<Target>((resolve, reject) => {
-      launcher.once('exit', (code) => reject(new Error(`the controller ended with ${code}: ${faults.slice(-5).join('')}`)));
+      child.once('exit', (code) => reject(new Error(`the controller ended with ${code}: ${faults.slice(-5).join('')}`)));
       lines.on('line', (line) => {
         const found = ready.safeParse(parsed(line));
         if (!found.success) return;
@@ -52,15 +51,15 @@ export class FloodedController {
     });
     const login = await new Rest(target.url, '').call('POST', '/auth/login', { user: 'admin', pass: PASSWORD });
     const { token } = z.object({ token: z.string() }).parse(expect(login, 200, 'login'));
-    const [pid = ''] = await childrenOf(String(launcher.pid));
-    return new FloodedController(launcher, pid, target, token);
+    return new FloodedController(child, target, token);
   }
 
   /** Resident set with that of its processes, in bytes. The program's file is one for all of them. */
   async memoryBytes(): Promise<number> {
-    const children = await childrenOf(this.#pid);
+    const pid = String(this.#child.pid);
+    const children = (await readFile(join('/proc', pid, 'task', pid, 'children'), 'utf8')).split(' ').filter(Boolean);
     const own = await Promise.all(children.map((child) => kibOf(child, 'RssAnon').catch(() => 0)));
-    return (await kibOf(this.#pid, 'VmRSS')) * 1024 + own.reduce((sum, kib) => sum + kib * 1024, 0);
+    return (await kibOf(pid, 'VmRSS')) * 1024 + own.reduce((sum, kib) => sum + kib * 1024, 0);
   }
 
   /** Samples of the controller's metrics whose names begin so, by name and labels. */
@@ -71,17 +70,12 @@ export class FloodedController {
   }
 
   async close(): Promise<void> {
-    if (this.#launcher.exitCode !== null) return;
-    this.#launcher.removeAllListeners('exit');
-    const exited = once(this.#launcher, 'exit');
-    this.#launcher.kill('SIGTERM');
+    if (this.#child.exitCode !== null) return;
+    this.#child.removeAllListeners('exit');
+    const exited = once(this.#child, 'exit');
+    this.#child.kill('SIGTERM');
     await exited;
   }
-}
-
-async function childrenOf(pid: string): Promise<string[]> {
-  const children = await readFile(join('/proc', pid, 'task', pid, 'children'), 'utf8');
-  return children.split(' ').filter(Boolean);
 }
 
 async function kibOf(pid: string, name: string): Promise<number> {
