@@ -21,6 +21,8 @@ import type { NodeServer } from './grpc/node-server-options.ts';
 import { createApp } from './http/app.ts';
 import { type HttpServer, listen } from './http/server/server.ts';
 import { nodeSide } from './node-side.ts';
+import { openRegistry } from './registry/open-registry.ts';
+import { RegistryProxy } from './registry/registry-proxy.ts';
 import { createPasswords } from './services/access/passwords.ts';
 import { signingKeyLoop } from './services/access/signing-key-loop.ts';
 import { openTokenKeys } from './services/access/token-keys.ts';
@@ -40,7 +42,7 @@ import { HashThreads } from './store/password-hash/threads.ts';
 import { SourceChecker } from './store/source-check/checker.ts';
 import { openControllerStore } from './store/sqlite/controller-store.ts';
 
-type SettingWithDefault = 'audit' | 'budgets' | 'proxies' | 'lease' | 'sizes' | 'diskLowBytes' | 'metricsToken';
+type SettingWithDefault = 'audit' | 'registry' | 'budgets' | 'proxies' | 'lease' | 'sizes' | 'diskLowBytes' | 'metricsToken';
 type NodeSettings = Settings['nodes'];
 type NodeSettingWithDefault = 'certificateLifeMs' | 'bounds';
 
@@ -104,6 +106,8 @@ export async function startController(options: ControllerOptions): Promise<Contr
 
   let addresses: { joinAddresses: string[]; nodeAddresses: string[] } = { joinAddresses: [], nodeAddresses: [] };
   const { version, baseImage, corsOrigins, checkAnswers = false } = options;
+  const registry = await openRegistry(options.registry ?? { kind: 'off' }, { directory, clock, log });
+  const isRegistryWanted = (options.registry ?? { kind: 'off' }).kind !== 'off';
   const core = openCore({
     store,
     news: openNews(options.natsUrl, bus, log),
@@ -125,6 +129,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     nodeRules: options.nodes.bounds?.rules,
     builds: options.nodes.bounds?.builds,
     audit: auditOf(options.audit ?? AUDIT_DEFAULTS, store, bus),
+    registry,
     growthRefusal: () => diskWatch.refusal(),
     onFatal: options.onFatal,
     joinLine: (id, secret) => encodeJoinToken({ ...addresses, caHash: authority.caHash, id, secret }),
@@ -134,6 +139,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
         bus: () => (bus.connected ? 0 : 1),
         reader: store.readersDown,
         disk_low: () => (diskWatch.isLow ? 1 : 0),
+        registry: () => (isRegistryWanted && registry?.isUp !== true ? 1 : 0),
       },
     },
   });
@@ -142,6 +148,8 @@ export async function startController(options: ControllerOptions): Promise<Contr
   signingKeyLoop({ loops: core.loops, tokens, read: () => openTokenKeys(keys, disk, random), log });
   core.start();
 
+  const proxy = registry && core.images && new RegistryProxy({ upstream: registry, rights: core.images.grants, log, metrics });
+  await registry?.start();
   const nodes = await startNodeServer({
     authority,
     clock,
@@ -152,6 +160,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     host: options.nodes.host,
     nodePort: options.nodes.port,
     joinPort: options.nodes.joinPort,
+    registry: proxy,
     ...nodeSide(core, authority, sourceStore, options, () => addresses),
   });
   addresses = {
@@ -192,7 +201,9 @@ export async function startController(options: ControllerOptions): Promise<Contr
       }
       core.fleet.close();
       await nodes.close();
+      proxy?.close();
       await core.close();
+      await registry?.close();
       await argon2.close();
       await bus.close();
       await store.close();

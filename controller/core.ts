@@ -44,6 +44,7 @@ import { type News, withLocalWatchers } from './services/events/news.ts';
 import { Publisher } from './services/events/publisher.ts';
 import { Tail } from './services/events/tail.ts';
 import { Fleet } from './services/fleet/fleet.ts';
+import { type ImageDistribution, openImages, type RegistryState } from './services/images/image-distribution.ts';
 import { backlogLoop } from './services/messages/backlog-loop.ts';
 import { messageService } from './services/messages/message-service.ts';
 import { drainLoop } from './services/nodes/drain-loop.ts';
@@ -84,6 +85,8 @@ export interface CoreDeps {
   /** The operator's rules for nodes. */
   readonly nodeRules?: NodeRules | undefined;
   readonly builds?: BuildBounds | undefined;
+  /** The registry of images; undefined if there is none. */
+  readonly registry?: RegistryState | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -107,6 +110,7 @@ export interface Core {
   readonly fleet: Fleet;
   readonly directory: NodeDirectory;
   readonly dispatch: BuildDispatch;
+  readonly images: ImageDistribution | undefined;
   readonly streams: ByteStreams;
   readonly alarms: NodeAlarms;
   readonly services: Services;
@@ -140,7 +144,7 @@ export function openCore(deps: CoreDeps): Core {
   const lastAliveAt = store.writer.lastTime();
   const capacity = new Capacity(placedSessions(view));
   const rules = deps.nodeRules ?? NO_RULES;
-  const directory = new NodeDirectory({ view, capacity, rules, sizes });
+  const directory = new NodeDirectory({ view, capacity, rules, sizes, hasRegistry: deps.registry !== undefined });
   const { growthRefusal, onFatal } = deps;
   const applier = new Applier({ store: store.writer, fleet: directory, capacity, clock, log, metrics, growthRefusal, onFatal });
   applier.onCommitted(({ mutations }) => directory.committed(mutations));
@@ -172,7 +176,8 @@ export function openCore(deps: CoreDeps): Core {
     epoch: events.epoch,
     metrics,
   });
-  const dispatch = new BuildDispatch({ ...background, fleet, directory, bounds: deps.builds });
+  const images = deps.registry && openImages({ ...background, fleet, directory, baseImage, registry: deps.registry }, () => dispatch);
+  const dispatch: BuildDispatch = new BuildDispatch({ ...background, fleet, directory, bounds: deps.builds, images });
   const leases = new LeaseLoop({ ...background, directory, fleet, lease });
   expiryLoop(background, SUSPEND_GRACE_MS);
   drainLoop({ ...background, directory, fleet }, SUSPEND_GRACE_MS);
@@ -262,6 +267,7 @@ export function openCore(deps: CoreDeps): Core {
     fleet,
     directory,
     dispatch,
+    images,
     streams,
     alarms,
     services,

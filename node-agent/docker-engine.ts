@@ -5,9 +5,10 @@ import { systemClock, systemFreeSpace, systemRandom } from '../seams/system.ts';
 import { DISK_KINDS, isDiskSetting } from './domain/disk-choice.ts';
 import { CHAINS, isCidr, TABLE } from './domain/firewall-rules.ts';
 import { roomOf } from './domain/network-room.ts';
-import { DockerBaseImages } from './engine/docker/base-images.ts';
 import { dockerClients } from './engine/docker/client.ts';
 import { DockerDriver } from './engine/docker/driver.ts';
+import { DockerBaseImages } from './engine/docker/images/base-images.ts';
+import { ImageTransfer } from './engine/docker/images/image-transfer.ts';
 import { BRIDGE } from './engine/docker/network.ts';
 import { dockerSees } from './engine/docker/sight.ts';
 import { showBridgedPackets } from './engine/firewall/bridge-netfilter.ts';
@@ -16,6 +17,7 @@ import { watchNft } from './engine/firewall/nft-monitor.ts';
 import { Resolvers } from './engine/firewall/resolvers.ts';
 import { Sockets } from './guests/sockets.ts';
 import { installGuestFiles } from './images/guest-files.ts';
+import { openRegistryListener } from './images/registry-listener.ts';
 import type { Engine, EngineDeps } from './run.ts';
 import { runCommand } from './volumes/command.ts';
 import { openDisks } from './volumes/open-disks.ts';
@@ -30,7 +32,7 @@ async function addressesOf(controllers: readonly string[]): Promise<string[]> {
  * Opens Docker with the disks, sockets and firewall of its sessions, as set by flags and
  * environment.
  */
-export async function openDocker({ flags, env, identity, settings, log, conditions, metrics }: EngineDeps): Promise<Engine> {
+export async function openDocker({ flags, env, identity, settings, log, conditions, metrics, registry: dial }: EngineDeps): Promise<Engine> {
   const allowed = (env.RAWORC_ALLOW_CIDRS ?? '')
     .split(',')
     .map((range) => range.trim())
@@ -63,7 +65,9 @@ export async function openDocker({ flags, env, identity, settings, log, conditio
     log,
   });
   const resolvers = new Resolvers({ file: join(flags.dataDirectory, 'resolv.conf'), addresses: settings.dns, conditions });
+  const registry = await openRegistryListener({ random: systemRandom, log, metrics, dial });
   const driver = new DockerDriver({
+    transfer: new ImageTransfer(clients, registry),
     clients,
     owner,
     disks,
@@ -106,5 +110,5 @@ export async function openDocker({ flags, env, identity, settings, log, conditio
     clock: systemClock,
     log,
   });
-  return { driver, listener, disks };
+  return { driver, listener, disks, registry };
 }

@@ -1,8 +1,9 @@
-import { type ControllerFrame, NODE_PROTOCOL_VERSION, type NodeFrame } from '../proto/frame.ts';
+import type { ControllerFrame, NodeFrame } from '../proto/frame.ts';
 import { type Metrics, silentMetrics } from '../seams/metrics.ts';
 import { Conditions } from './conditions.ts';
 import { Assignments } from './control/assignments.ts';
 import { ControllerLink } from './control/controller-link.ts';
+import { helloFrame } from './control/hello.ts';
 import { inventoryParts } from './control/inventory.ts';
 import { Outbox } from './control/outbox.ts';
 import { ReportSender } from './control/report-sender.ts';
@@ -15,7 +16,7 @@ import { EngineTurns } from './engine/engine-turns.ts';
 import { guestsReturned } from './guests/guests-return.ts';
 import { Relay } from './guests/relay.ts';
 import type { Host } from './host.ts';
-import { Builder } from './images/builder.ts';
+import { NodeImages } from './images/node-images.ts';
 import { Discovery } from './session/discovery.ts';
 import { Sessions } from './session/sessions.ts';
 import { removeContainers } from './session/shutdown.ts';
@@ -58,7 +59,7 @@ export class NodeAgent {
   readonly #tunnels: Tunnels;
   readonly #sessions: Sessions;
   readonly #assignments: Assignments;
-  readonly #builder: Builder;
+  readonly #images: NodeImages;
   readonly #link: ControllerLink;
   readonly #discovery: Discovery;
   readonly #ending = new AbortController();
@@ -119,11 +120,7 @@ export class NodeAgent {
       listEveryMs: deps.relistEveryMs,
       call: (work) => this.#call(work),
     });
-    this.#builder = new Builder({
-      ...host,
-      refusal: () => conditions.unschedulable(),
-      report: (report) => outbox.keep(`build:${report.buildId}`, { kind: 'build', value: report }),
-    });
+    this.#images = new NodeImages({ ...host, conditions, outbox, arrived: (image) => sessions.imageArrived(image) });
     this.#link = new ControllerLink({
       ...host,
       clusterId: deps.clusterId,
@@ -186,7 +183,7 @@ export class NodeAgent {
     this.#ending.abort(new Error('the node agent is shutting down'));
     await this.#discovery.close();
     await this.#link.close();
-    await this.#builder.close();
+    await this.#images.close();
     await this.#sessions.close();
     this.#tunnels.close();
     this.#relay.close();
@@ -196,29 +193,17 @@ export class NodeAgent {
   }
 
   #greeting(): { hello: NodeFrame; inventory: Iterator<NodeFrame> } {
-    const { ledger, driver, clusterId, incarnation, version, hostname } = this.#deps;
     this.#outbox.begin();
     if (this.#conditions.all().length > 0) this.#sendConditions();
     this.#relay.hold();
     this.#assignments.begin();
-    const hello = {
-      protocolVersion: NODE_PROTOCOL_VERSION,
-      agentVersion: version,
-      clusterId,
-      epoch: ledger.epoch,
-      incarnation,
-      boot: ledger.boot,
-      driver: driver.kind,
-      capacity: this.#capacity,
-      hostname,
-    };
     const inventory = inventoryParts({
       reports: this.#sessions.reports(),
       images: this.#discovery.images,
-      tombstones: ledger.openTombstones(),
+      tombstones: this.#deps.ledger.openTombstones(),
       orphans: this.#sessions.orphans.list(),
     });
-    return { hello: { kind: 'hello', value: hello }, inventory };
+    return { hello: helloFrame(this.#deps, this.#capacity), inventory };
   }
 
   #take(frame: Exclude<ControllerFrame, { kind: 'welcome' | 'heartbeatAck' | 'inventoryTaken' }>): Promise<void> | undefined {
@@ -240,7 +225,9 @@ export class NodeAgent {
       case 'openStream':
         return void this.#tunnels.start(frame.value);
       case 'build':
-        return void this.#builder.assign(frame.value);
+      case 'pullImage':
+      case 'pushImage':
+        return void this.#images.take(frame);
       case 'imageGone':
         return void this.#sessions.imageGone(frame.value.image, frame.value.reason);
       case 'shutdown':
@@ -253,7 +240,7 @@ export class NodeAgent {
   /** The controller has sent all assignments: repeat what it can have missed. */
   #assigned(assignments: number, unassigned: number): void {
     this.#relay.resend();
-    this.#builder.resend();
+    this.#images.resend();
     this.#sessions.requestImagesAgain();
     const { log, nodeId } = this.#deps;
     log.info('controller.connected', { assignments, unassigned });

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { Journal } from '../journal/journal.ts';
 import project from '../package.json' with { type: 'json' };
@@ -43,6 +44,8 @@ export interface EngineDeps {
   readonly log: Log;
   readonly conditions: Conditions;
   readonly metrics: Metrics;
+  /** Opens a connection to the registry. Throws while the controller cannot be dialled. */
+  registry(): Duplex;
 }
 
 /** The engine of the sessions and the listener for their guests. `disks` are watched. */
@@ -50,6 +53,8 @@ export interface Engine {
   readonly driver: Driver;
   readonly listener: GuestListener;
   readonly disks?: Disks;
+  /** Serves the registry to the engine. */
+  readonly registry?: { close(): Promise<void> };
 }
 
 async function identityOf(flags: Flags, log: Log): Promise<Identity> {
@@ -104,7 +109,10 @@ export async function run(flags: Flags, env: Environment, log: Log, openEngine: 
   const settings = readSessionSettings(env);
   const conditions = new Conditions(systemClock, log);
   const lowBytes = diskLowBytes(env);
-  const { driver, listener, disks } = await openEngine({ flags, env, identity, settings, log, conditions, metrics });
+  const { driver, listener, disks, registry } = await openEngine({
+    ...{ flags, env, identity, settings, log, conditions, metrics },
+    registry: () => dialer.registry(),
+  });
   const certificate = new Certificate({
     identity,
     directory: flags.dataDirectory,
@@ -163,6 +171,7 @@ export async function run(flags: Flags, env: Environment, log: Log, openEngine: 
     log.error('node.fault', { error: end.error instanceof Error ? end.error.message : String(end.error) });
   void watched?.close();
   await Promise.race([node.close(), new Promise<void>((done) => systemClock.after(CLOSE_WITHIN_MS, done))]);
+  await registry?.close();
   dialer.close();
   await scraped?.close();
   await certificate.close();

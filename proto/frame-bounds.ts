@@ -86,6 +86,7 @@ const NODE: Shapes<NodeFrame> = {
   orphans: { orphans },
   images: { images },
   imageMissing: { sessionId: ID, image: NAME },
+  imageMoved: { image: NAME, error: SENTENCES },
   build: { buildId: ID, imageId: NAME, error: { most: 64 * 1024 } },
   conditions: { conditions: { most: 64, each: { type: { most: 64, of: WORD }, message: { most: 2048 } } } },
   disk: { sessionId: ID },

@@ -47,7 +47,7 @@ function isNodeProtocol(definition: unknown): definition is NodeProtocolDefiniti
   return (
     typeof definition === 'object' &&
     definition !== null &&
-    ['Join', 'Connect', 'FetchSource', 'Renew', 'Challenge', 'ByteStream'].every((method) => method in definition)
+    ['Join', 'Connect', 'FetchSource', 'Renew', 'Challenge', 'ByteStream', 'Registry'].every((method) => method in definition)
   );
 }
 
@@ -61,3 +61,4 @@ export const fetchSourceMethod = service.FetchSource;
 /** Carries bytes: the link at each end encodes frames itself, because it counts them. */
 export const connectMethod = { path: service.Connect.path, ...bytes };
 export const byteStreamMethod = { path: service.ByteStream.path, ...bytes };
+export const registryMethod = service.Registry;

@@ -2,7 +2,7 @@ import diagnostics from 'node:diagnostics_channel';
 import type { Http2Session, ServerHttp2Stream } from 'node:http2';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { serverLink } from '../../proto/grpc-link.ts';
-import { byteStreamMethod } from '../../proto/node-service.ts';
+import { byteStreamMethod, registryMethod } from '../../proto/node-service.ts';
 import { STREAM_FLUSH_MS, type StreamLink, streamFrames } from '../../proto/streams/stream-frame.ts';
 import type { Clock } from '../../seams/clock.ts';
 
@@ -23,11 +23,14 @@ export function streamLinkOf(call: ServerDuplexStream<Buffer, Buffer>, cutOff: (
   return serverLink(call, cutOff, { outgoing: streamFrames, incoming: streamFrames, clock, lingerMs: STREAM_FLUSH_MS });
 }
 
-/** Widens the windows of byte-stream connections until closed. grpc-js has no setting for it. */
+/** Connections that carry bulk data, and no control stream. */
+const BULK: ReadonlySet<unknown> = new Set([byteStreamMethod.path, registryMethod.path]);
+
+/** Widens the windows of connections with bulk data until closed. grpc-js has no setting for it. */
 export function widenWindows(): { close(): void } {
   const widened = new WeakSet<Http2Session>();
   const widen = (message: unknown) => {
-    if (!isCreated(message) || message.headers[':path'] !== byteStreamMethod.path) return;
+    if (!isCreated(message) || !BULK.has(message.headers[':path'])) return;
     const { session } = message.stream;
     if (session === undefined || widened.has(session)) return;
     widened.add(session);

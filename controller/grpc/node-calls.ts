@@ -1,5 +1,5 @@
 import { ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
-import { byteStreamMethod, connectMethod } from '../../proto/node-service.ts';
+import { byteStreamMethod, connectMethod, registryMethod } from '../../proto/node-service.ts';
 import type { Clock, Timer } from '../../seams/clock.ts';
 import type { NodeId } from '../domain/engine/ids.ts';
 import { peerOf } from './peer.ts';
@@ -9,6 +9,8 @@ import { peerOf } from './peer.ts';
  * renewals, source downloads. Byte streams have their own bound.
  */
 const MAX_CALLS = 8;
+/** A node's engine moves few layers at once, of a few images, over a connection each. */
+export const MAX_REGISTRY_CALLS = 32;
 /** Byte streams allowed beyond the requested ones, for calls that are just ending. */
 const SPARE_STREAMS = 16;
 
@@ -29,6 +31,11 @@ export interface NodeCallsDeps {
 export function nodeCalls({ clusterId, clock, callMs, streamsOf, cutOff }: NodeCallsDeps): ServerInterceptor {
   const calls = new Map<NodeId, number>();
   const streams = new Map<NodeId, number>();
+  const registry = new Map<NodeId, number>();
+  const countedIn = new Map([
+    [byteStreamMethod.path, streams],
+    [registryMethod.path, registry],
+  ]);
   const count = (calls: Map<NodeId, number>, nodeId: NodeId, change: 1 | -1) => {
     const now = (calls.get(nodeId) ?? 0) + change;
     if (now > 0) calls.set(nodeId, now);
@@ -39,8 +46,11 @@ export function nodeCalls({ clusterId, clock, callMs, streamsOf, cutOff }: NodeC
     const address = call.getPeer();
     const peer = peerOf(call, clusterId, clock.now());
     const nodeId = peer.ok ? peer.value.nodeId : undefined;
-    const counted = method.path === byteStreamMethod.path ? streams : calls;
-    const most = (id: NodeId) => (counted === streams ? streamsOf(id) + SPARE_STREAMS : MAX_CALLS);
+    const counted = countedIn.get(method.path) ?? calls;
+    const most = (id: NodeId) => {
+      if (counted === streams) return streamsOf(id) + SPARE_STREAMS;
+      return counted === registry ? MAX_REGISTRY_CALLS : MAX_CALLS;
+    };
     const isBeyond = nodeId !== undefined && count(counted, nodeId, 1) > most(nodeId);
     let deadline: Timer | undefined;
     if (isBeyond) clock.soon(() => cutOff(address));

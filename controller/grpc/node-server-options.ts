@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import type { ControllerFrame, NodeFrame } from '../../proto/frame.ts';
 import type { OutboundBound } from '../../proto/grpc-link.ts';
 import type { Link } from '../../proto/link.ts';
@@ -74,6 +74,8 @@ export interface NodeServerOptions {
   onLink(nodeId: NodeId, link: Link<ControllerFrame, NodeFrame>, info: LinkInfo): void;
   /** Undefined disables byte streams. */
   readonly streams?: StreamCalls;
+  /** Undefined: this controller has no registry of images. */
+  readonly registry?: RegistryCalls | undefined;
   /** Returns whether this node is building something with that source. */
   canFetch(nodeId: NodeId, digest: string): boolean;
   openSource(digest: string): Readable | undefined;
@@ -87,8 +89,13 @@ export interface StreamCalls {
   openTo(nodeId: NodeId): number;
 }
 
+/** Takes the calls that carry connections to the registry of images. */
+export interface RegistryCalls {
+  accept(nodeId: NodeId, connection: Duplex): void;
+}
+
 export interface RefusedCall {
-  readonly method: 'Connect' | 'Renew' | 'ByteStream';
+  readonly method: 'Connect' | 'Renew' | 'ByteStream' | 'Registry';
   readonly peer: string;
   /** Id of an authenticated node. */
   readonly node?: string;

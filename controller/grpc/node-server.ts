@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import {
   Metadata,
   Server,
@@ -9,6 +10,7 @@ import {
 import { controllerFrames, nodeFrames } from '../../proto/codec.ts';
 import type { ControllerFrame, NodeFrame } from '../../proto/frame.ts';
 import type { FetchSourceRequest__Output } from '../../proto/generated/raworc/node/v0/FetchSourceRequest.ts';
+import type { RegistryBytes, RegistryBytes__Output } from '../../proto/generated/raworc/node/v0/RegistryBytes.ts';
 import type { RenewRequest__Output } from '../../proto/generated/raworc/node/v0/RenewRequest.ts';
 import type { RenewResponse } from '../../proto/generated/raworc/node/v0/RenewResponse.ts';
 import type { SourceChunk } from '../../proto/generated/raworc/node/v0/SourceChunk.ts';
@@ -19,9 +21,11 @@ import {
   connectMethod,
   defaultKeepalive,
   fetchSourceMethod,
+  registryMethod,
   renewMethod,
   transportOptions,
 } from '../../proto/node-service.ts';
+import { serverBytes } from '../../proto/streams/call-bytes.ts';
 import type { StreamLink } from '../../proto/streams/stream-frame.ts';
 import type { LogFields } from '../../seams/log.ts';
 import type { NodeId } from '../domain/engine/ids.ts';
@@ -59,6 +63,7 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
   const maxConnections = options.maxConnections ?? 8192;
   const links = new Set<Link<ControllerFrame, NodeFrame>>();
   const streamLinks = new Set<StreamLink>();
+  const registryConnections = new Set<Duplex>();
   const windows = widenWindows();
   const listeners: { node?: Listener; join?: Listener } = {};
   const cutOff = (peer: string) => listeners.node?.cutOff(peer);
@@ -135,6 +140,25 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
     else options.streams.accept(nodeId, link);
   };
 
+  const registry = (call: ServerDuplexStream<RegistryBytes__Output, RegistryBytes>) => {
+    const address = call.getPeer();
+    const peer = peerOf(call, authority.clusterId, clock.now());
+    const refuseCall = ({ refusal }: { readonly refusal: Refusal }) => {
+      logRefusal({ method: 'Registry', peer: address, reason: refusal.message });
+      refuse(call, refusal);
+    };
+    if (!peer.ok) return refuseCall(peer);
+    const admitted = options.admit(peer.value);
+    if (!admitted.ok) return refuseCall(admitted);
+    if (options.registry === undefined) return refuse(call, refused('UNAVAILABLE', 'This controller has no registry.').refusal);
+    listeners.node?.admitted(address, peer.value.nodeId);
+    const connection = serverBytes(call);
+    registryConnections.add(connection);
+    connection.once('close', () => registryConnections.delete(connection));
+    call.sendMetadata(new Metadata());
+    options.registry.accept(peer.value.nodeId, connection);
+  };
+
   const fetchSource = async (call: ServerWritableStream<FetchSourceRequest__Output, SourceChunk>): Promise<void> => {
     const peer = peerOf(call, authority.clusterId, clock.now());
     if (!peer.ok) return refuse(call, peer.refusal);
@@ -162,6 +186,8 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
   });
   server.register(connectMethod.path, connect, connectMethod.serialize, connectMethod.deserialize, 'bidi');
   server.register(byteStreamMethod.path, byteStream, byteStreamMethod.serialize, byteStreamMethod.deserialize, 'bidi');
+  const { path, responseSerialize, requestDeserialize } = registryMethod;
+  server.register(path, registry, responseSerialize, requestDeserialize, 'bidi');
   const renewal = createRenewal({ authority, clock, random: options.random, rate: options.renewRate, renew: options.renew, logRefusal });
   const renewOverTls = async (call: ServerUnaryCall<RenewRequest__Output, RenewResponse>): Promise<Outcome<RenewResponse>> => {
     const address = call.getPeer();
@@ -215,6 +241,7 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
   const close = async () => {
     windows.close();
     for (const link of [...links, ...streamLinks]) link.close();
+    for (const connection of registryConnections) connection.destroy();
     await Promise.all([listeners.node?.close(), listeners.join?.close()]);
     injector.destroy();
     server.forceShutdown();

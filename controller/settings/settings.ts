@@ -9,6 +9,7 @@ import { type BudgetLimits, parseLimits } from '../services/budget/limits.ts';
 import { LEASE, type LeaseTimes, LOST_AFTER_MS } from '../services/nodes/lease.ts';
 import { type AuditSettings, readAuditSettings } from './audit-settings.ts';
 import { type NodeBoundSettings, readNodeBounds } from './node-settings.ts';
+import { type RegistrySettings, readRegistrySettings } from './registry-settings.ts';
 import { readSizeRules } from './size-settings.ts';
 
 export interface Settings {
@@ -28,6 +29,8 @@ export interface Settings {
   readonly natsUrl: string | undefined;
   /** The image of sessions in a space without a build. */
   readonly baseImage: string;
+  /** The registry through which images travel between nodes. */
+  readonly registry: RegistrySettings;
   /** Password of the account `admin`. Default: generated into a file. */
   readonly adminPassword: string | undefined;
   /**
@@ -84,6 +87,7 @@ export function readSettings(env: Environment): Outcome<Settings> {
       },
       natsUrl: natsUrl(env),
       baseImage: text(env, 'RAWORC_BASE_IMAGE_TAG') ?? 'raworc/session:base',
+      registry: readRegistrySettings(env),
       adminPassword: secret(env, 'RAWORC_ADMIN_PASSWORD'),
       audit: readAuditSettings(env),
       corsOrigins: list(env, 'RAWORC_CORS_ORIGINS') ?? [],

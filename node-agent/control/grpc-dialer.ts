@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type { Client, ServiceError } from '@grpc/grpc-js';
 import { controllerFrames, nodeFrames } from '../../proto/codec.ts';
 import type { ControllerFrame, NodeFrame } from '../../proto/frame.ts';
@@ -7,10 +8,10 @@ import { connectMethod, defaultKeepalive, fetchSourceMethod, type Keepalive } fr
 import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import type { Identity } from '../identity/identity.ts';
+import { BulkCalls } from './bulk-calls.ts';
 import { openChannel } from './channel.ts';
 import { DialError, dialError } from './dial-error.ts';
 import type { Dialer } from './dialer.ts';
-import { StreamConnection } from './stream-connection.ts';
 
 const DIAL_TIMEOUT_MS = 10_000;
 
@@ -31,7 +32,7 @@ export interface GrpcDialerOptions {
  * Each attempt takes the identity's next controller and a connection of its own, so the library's
  * back-off never delays it.
  */
-export function grpcDialer(options: GrpcDialerOptions): Dialer & { close(): void } {
+export function grpcDialer(options: GrpcDialerOptions): Dialer & { registry(): Duplex; close(): void } {
   const { clock, log } = options;
   const keepalive = options.keepalive ?? defaultKeepalive;
   const bound = options.outboundBound === undefined ? {} : { bound: options.outboundBound };
@@ -90,7 +91,7 @@ export function grpcDialer(options: GrpcDialerOptions): Dialer & { close(): void
       });
     });
 
-  const streams = new StreamConnection({
+  const bulk = new BulkCalls({
     // To the controller of the newest control stream, with the current certificate.
     client: () => channel(attempts - 1).client,
     key: () => `${attempts} ${options.identity().certificatePem}`,
@@ -121,11 +122,12 @@ export function grpcDialer(options: GrpcDialerOptions): Dialer & { close(): void
 
   return {
     dial,
-    stream: (signal) => streams.open(signal),
+    stream: (signal) => bulk.stream(signal),
+    registry: () => bulk.registry(),
     fetchSource,
     close() {
       closed = true;
-      streams.close();
+      bulk.close();
       for (const end of [...open]) end();
     },
   };

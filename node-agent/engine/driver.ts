@@ -24,6 +24,28 @@ export interface ImagePlan {
   readonly context: NodeJS.ReadableStream;
 }
 
+/** An image to pull by the digest of its manifest, and to give this tag. */
+export interface PullPlan {
+  readonly image: string;
+  readonly repository: string;
+  readonly digest: string;
+}
+
+export interface PushPlan {
+  readonly image: string;
+  readonly repository: string;
+  /** In the registry. */
+  readonly tag: string;
+}
+
+/** `reason` is a clause for the operator. */
+export type MoveOutcome = { readonly ok: true } | { readonly ok: false; readonly reason: string };
+
+export interface Transfer {
+  pull(plan: PullPlan, signal: AbortSignal): Promise<MoveOutcome>;
+  push(plan: PushPlan, signal: AbortSignal): Promise<MoveOutcome>;
+}
+
 export type BuildOutcome = { readonly ok: true; readonly imageId: string } | { readonly ok: false; readonly reason: string };
 
 export type DriverChange =
@@ -75,6 +97,8 @@ export interface Driver {
   /** Returns the image's id and labels; undefined if there is no image with that tag. */
   inspectImage(tag: string, signal: AbortSignal): Promise<{ id: string; labels: Readonly<Record<string, string>> } | undefined>;
   buildImage(plan: ImagePlan, signal: AbortSignal): Promise<BuildOutcome>;
+  /** Moves images through the registry. Undefined: images stay on this host. */
+  readonly transfer?: Transfer | undefined;
   /** Undoes `prepare` if no session of any node needs it any more. */
   dismantle(signal: AbortSignal): Promise<void>;
   close(): void;

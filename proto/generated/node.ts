@@ -20,6 +20,7 @@ import type { HeartbeatAck as _raworc_node_v0_HeartbeatAck, HeartbeatAck__Output
 import type { Hello as _raworc_node_v0_Hello, Hello__Output as _raworc_node_v0_Hello__Output } from './raworc/node/v0/Hello.ts';
 import type { ImageGone as _raworc_node_v0_ImageGone, ImageGone__Output as _raworc_node_v0_ImageGone__Output } from './raworc/node/v0/ImageGone.ts';
 import type { ImageMissing as _raworc_node_v0_ImageMissing, ImageMissing__Output as _raworc_node_v0_ImageMissing__Output } from './raworc/node/v0/ImageMissing.ts';
+import type { ImageMoved as _raworc_node_v0_ImageMoved, ImageMoved__Output as _raworc_node_v0_ImageMoved__Output } from './raworc/node/v0/ImageMoved.ts';
 import type { Images as _raworc_node_v0_Images, Images__Output as _raworc_node_v0_Images__Output } from './raworc/node/v0/Images.ts';
 import type { Inventory as _raworc_node_v0_Inventory, Inventory__Output as _raworc_node_v0_Inventory__Output } from './raworc/node/v0/Inventory.ts';
 import type { InventoryTaken as _raworc_node_v0_InventoryTaken, InventoryTaken__Output as _raworc_node_v0_InventoryTaken__Output } from './raworc/node/v0/InventoryTaken.ts';
@@ -30,6 +31,9 @@ import type { NodeFrame as _raworc_node_v0_NodeFrame, NodeFrame__Output as _rawo
 import type { NodeProtocolClient as _raworc_node_v0_NodeProtocolClient, NodeProtocolDefinition as _raworc_node_v0_NodeProtocolDefinition } from './raworc/node/v0/NodeProtocol.ts';
 import type { Orphan as _raworc_node_v0_Orphan, Orphan__Output as _raworc_node_v0_Orphan__Output } from './raworc/node/v0/Orphan.ts';
 import type { Orphans as _raworc_node_v0_Orphans, Orphans__Output as _raworc_node_v0_Orphans__Output } from './raworc/node/v0/Orphans.ts';
+import type { PullImage as _raworc_node_v0_PullImage, PullImage__Output as _raworc_node_v0_PullImage__Output } from './raworc/node/v0/PullImage.ts';
+import type { PushImage as _raworc_node_v0_PushImage, PushImage__Output as _raworc_node_v0_PushImage__Output } from './raworc/node/v0/PushImage.ts';
+import type { RegistryBytes as _raworc_node_v0_RegistryBytes, RegistryBytes__Output as _raworc_node_v0_RegistryBytes__Output } from './raworc/node/v0/RegistryBytes.ts';
 import type { Removed as _raworc_node_v0_Removed, Removed__Output as _raworc_node_v0_Removed__Output } from './raworc/node/v0/Removed.ts';
 import type { RenewRequest as _raworc_node_v0_RenewRequest, RenewRequest__Output as _raworc_node_v0_RenewRequest__Output } from './raworc/node/v0/RenewRequest.ts';
 import type { RenewResponse as _raworc_node_v0_RenewResponse, RenewResponse__Output as _raworc_node_v0_RenewResponse__Output } from './raworc/node/v0/RenewResponse.ts';
@@ -92,6 +96,7 @@ export interface ProtoGrpcType {
         Hello: MessageTypeDefinition<_raworc_node_v0_Hello, _raworc_node_v0_Hello__Output>
         ImageGone: MessageTypeDefinition<_raworc_node_v0_ImageGone, _raworc_node_v0_ImageGone__Output>
         ImageMissing: MessageTypeDefinition<_raworc_node_v0_ImageMissing, _raworc_node_v0_ImageMissing__Output>
+        ImageMoved: MessageTypeDefinition<_raworc_node_v0_ImageMoved, _raworc_node_v0_ImageMoved__Output>
         Images: MessageTypeDefinition<_raworc_node_v0_Images, _raworc_node_v0_Images__Output>
         Inventory: MessageTypeDefinition<_raworc_node_v0_Inventory, _raworc_node_v0_Inventory__Output>
         InventoryTaken: MessageTypeDefinition<_raworc_node_v0_InventoryTaken, _raworc_node_v0_InventoryTaken__Output>
@@ -103,6 +108,9 @@ export interface ProtoGrpcType {
         Orphan: MessageTypeDefinition<_raworc_node_v0_Orphan, _raworc_node_v0_Orphan__Output>
         Orphans: MessageTypeDefinition<_raworc_node_v0_Orphans, _raworc_node_v0_Orphans__Output>
         Phase: EnumTypeDefinition
+        PullImage: MessageTypeDefinition<_raworc_node_v0_PullImage, _raworc_node_v0_PullImage__Output>
+        PushImage: MessageTypeDefinition<_raworc_node_v0_PushImage, _raworc_node_v0_PushImage__Output>
+        RegistryBytes: MessageTypeDefinition<_raworc_node_v0_RegistryBytes, _raworc_node_v0_RegistryBytes__Output>
         Removed: MessageTypeDefinition<_raworc_node_v0_Removed, _raworc_node_v0_Removed__Output>
         RenewRequest: MessageTypeDefinition<_raworc_node_v0_RenewRequest, _raworc_node_v0_RenewRequest__Output>
         RenewResponse: MessageTypeDefinition<_raworc_node_v0_RenewResponse, _raworc_node_v0_RenewResponse__Output>

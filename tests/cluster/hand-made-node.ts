@@ -146,7 +146,13 @@ export class HandMadeNode {
 
   #greet({ clusterId, incarnation, memoryBytes, images }: Claims): void {
     const capacity = { cpuMillis: 2000, memoryBytes, sessions: 0, processes: 0, diskBytes: 0, most: null };
-    const version = { protocolVersion: NODE_PROTOCOL_VERSION, agentVersion: '0.0.0-by-hand', driver: 'hollow', hostname: 'nowhere' };
+    const version = {
+      protocolVersion: NODE_PROTOCOL_VERSION,
+      agentVersion: '0.0.0-by-hand',
+      driver: 'hollow',
+      hostname: 'nowhere',
+      movesImages: false,
+    };
     this.send({ kind: 'hello', value: { ...version, clusterId, epoch: 0, incarnation, boot: 1, capacity } });
     this.send({ kind: 'inventory', value: { sessions: [], images: [...images], tombstones: [], orphans: [], part: 0, more: false } });
   }

@@ -67,6 +67,7 @@ const greeting = ({ clusterId, incarnation }: RubbishNode, image: string): NodeF
       ...{ protocolVersion: NODE_PROTOCOL_VERSION, agentVersion: '0', clusterId, epoch: 0, incarnation, boot: 1, driver: 'docker' },
       capacity: { cpuMillis: 4_000_000, memoryBytes: 2 ** 47, sessions: 0, processes: 0, diskBytes: 0, most: null },
       hostname: 'rubbish',
+      movesImages: false,
     },
   },
   { kind: 'inventory', value: { sessions: [], images: [image], tombstones: [], orphans: [], part: 0, more: false } },

@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import t from 'tap';
-import { type BaseImage, DockerBaseImages } from '../../node-agent/engine/docker/base-images.ts';
 import { dockerClients } from '../../node-agent/engine/docker/client.ts';
+import { type BaseImage, DockerBaseImages } from '../../node-agent/engine/docker/images/base-images.ts';
 import type { Clock } from '../../seams/clock.ts';
 import { systemClock, systemFreeSpace } from '../../seams/system.ts';
 import { makeBusyboxImage } from './busybox.ts';

@@ -20,6 +20,8 @@ export interface FleetNode {
   /** 0: unlimited. */
   readonly maxSessions: number;
   readonly images: ReadonlySet<string>;
+  /** Whether it can pull images from the registry. */
+  readonly pulls?: boolean | undefined;
   /** Spaces whose sessions and builds this node accepts. Undefined: all. */
   readonly spaces?: ReadonlySet<SpaceId> | undefined;
   readonly requested: Requests;

@@ -2,6 +2,7 @@ import { ACCOUNTS, API_KEYS, BINDINGS, REVOKED_TOKENS, ROLES } from '../access/r
 import { AGENTS } from '../agents/rows.ts';
 import type { AuditPart, AuditRecord } from '../audit/audit.ts';
 import { BUILDS } from '../builds/rows.ts';
+import { IMAGES } from '../images/rows.ts';
 import type { QueueRow } from '../messages/rows.ts';
 import { BACKLOG, MESSAGES, QUEUE, RUNS } from '../messages/rows.ts';
 import { NODE_TOKENS, NODES } from '../nodes/rows.ts';
@@ -34,6 +35,7 @@ export const TABLES = {
   secrets: SECRETS,
   agents: AGENTS,
   builds: BUILDS,
+  images: IMAGES,
   sessions: SESSIONS,
   messages: MESSAGES,
   queue: QUEUE,

@@ -13,6 +13,8 @@ export interface Need {
   readonly requests: Requests;
   readonly limits: Limits;
   readonly image: string;
+  /** Whether the registry has the image, so that nodes can pull it. */
+  readonly isInRegistry?: boolean;
   /** The session's disk is already on the node, and counted in the node's use. */
   readonly hasDisk?: boolean;
 }
@@ -45,7 +47,8 @@ const FILTERS: readonly Filter[] = [
   },
   {
     name: 'image',
-    refuse: (node, need) => (node.images.has(need.image) ? undefined : `does not have the image ${need.image}`),
+    refuse: (node, need) =>
+      node.images.has(need.image) || (need.isInRegistry && node.pulls) ? undefined : `does not have the image ${need.image}`,
   },
   {
     name: 'cpu',
@@ -143,20 +146,20 @@ function load(node: FleetNode, { requests }: Need): number {
 }
 
 /**
- * Returns the least loaded node that passes every filter. Ties go to the node with fewer sessions,
- * then to the smaller id, so that the result is independent of the fleet's order. If no node
- * passes: the first obstacle of each.
+ * Returns the least loaded node that passes every filter, of those that have the image if any does.
+ * Ties go to the node with fewer sessions, then to the smaller id, so that the result is independent
+ * of the fleet's order. If no node passes: the first obstacle of each.
  */
 export function place(nodes: readonly FleetNode[], need: Need, rules: SizeRules = DEFAULT_SIZE_RULES): Placement {
   const obstacles: Obstacle[] = [];
-  let best: { node: FleetNode; load: number } | undefined;
+  let best: Candidate | undefined;
   for (const node of nodes) {
     const obstacle = firstObstacle(node, need, rules);
     if (obstacle !== undefined) {
       obstacles.push(obstacle);
       continue;
     }
-    const candidate = { node, load: load(node, need) };
+    const candidate = { node, hasImage: node.images.has(need.image), load: load(node, need) };
     if (best === undefined || isBetter(candidate, best)) best = candidate;
   }
   return best === undefined ? { ok: false, obstacles } : { ok: true, nodeId: best.node.id };
@@ -179,7 +182,14 @@ function firstObstacle(node: FleetNode, need: Need, rules: SizeRules): Obstacle 
   return undefined;
 }
 
-function isBetter(a: { node: FleetNode; load: number }, b: { node: FleetNode; load: number }): boolean {
+interface Candidate {
+  readonly node: FleetNode;
+  readonly hasImage: boolean;
+  readonly load: number;
+}
+
+function isBetter(a: Candidate, b: Candidate): boolean {
+  if (a.hasImage !== b.hasImage) return a.hasImage;
   if (a.load !== b.load) return a.load < b.load;
   if (a.node.sessions !== b.node.sessions) return a.node.sessions < b.node.sessions;
   return a.node.id < b.node.id;

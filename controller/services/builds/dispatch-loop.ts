@@ -9,6 +9,7 @@ import { type Loop, RETRY } from '../engine/loop.ts';
 import type { NodeDirectory } from '../engine/node-directory.ts';
 import { buildAssignment } from '../fleet/encode.ts';
 import type { Fleet } from '../fleet/fleet.ts';
+import type { ImageDistribution } from '../images/image-distribution.ts';
 import { Rebuilds } from './rebuilds.ts';
 
 /** How long a build waits for a node with its base image while other nodes are ready. */
@@ -33,6 +34,8 @@ export interface DispatchDeps extends Pick<Background, 'loops' | 'applier' | 'vi
   readonly fleet: Fleet;
   readonly directory: Pick<NodeDirectory, 'nodes'>;
   readonly bounds?: BuildBounds | undefined;
+  /** Brings images to nodes. Undefined without a registry: images stay where they were built. */
+  readonly images?: Pick<ImageDistribution, 'missing' | 'built'> | undefined;
 }
 
 /** Waiting builds considered per run. Later ones wait until these are assigned or failed. */
@@ -79,7 +82,9 @@ export class BuildDispatch {
         this.#loop.wake(BUILDS);
         for (const image of lost) this.#rebuildForSpace(image);
       },
-      imageMissing: (node, { spaceId, image }) => this.rebuilds.forSession(node, spaceId, image),
+      imageMissing: (node, { spaceId, image }) => {
+        if (this.#deps.images?.missing(node, spaceId, image) !== true) this.rebuilds.forSession(node, spaceId, image);
+      },
       closed: (node) => {
         this.rebuilds.forget(node);
         this.#loop.wake(BUILDS);
@@ -219,7 +224,9 @@ export class BuildDispatch {
       (build) => {
         if (build === undefined) return;
         this.#deps.log.info('build.finished', { build: build.id, status: build.status });
-        if (build.status === 'completed') this.#deps.fleet.stream(node)?.facts.addImage(build.image);
+        if (build.status !== 'completed') return;
+        this.#deps.fleet.stream(node)?.facts.addImage(build.image);
+        this.#deps.images?.built(build);
       },
       () => undefined,
     );

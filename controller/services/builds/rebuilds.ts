@@ -57,6 +57,7 @@ export class Rebuilds {
     if (build?.image !== image) return false;
     const ready = this.#deps.directory.nodes().filter((node) => node.ready);
     if (ready.some(({ images }) => images.has(image))) return false;
+    if (this.#deps.view.get('images', image) !== undefined && ready.some(({ pulls }) => pulls)) return false;
     if (ready.some(({ id }) => this.#inProgress.get(id)?.has(build.id))) return true;
     const node = ready.find((one) => one.images.has(build.baseImage) && takesSpace(one, spaceId));
     if (node === undefined) return false;

@@ -14,6 +14,7 @@ export interface LiveNode {
   readonly lease: { readonly runs: boolean };
   readonly facts: {
     readonly images: ReadonlySet<string>;
+    readonly movesImages?: boolean;
     readonly conditions: readonly { readonly unschedulable: boolean; readonly message: string }[];
   };
 }
@@ -23,6 +24,8 @@ export interface NodeDirectoryDeps {
   readonly capacity: Capacity;
   readonly rules: NodeRules;
   readonly sizes: SizeRules;
+  /** Whether the controller has a registry of images. */
+  readonly hasRegistry?: boolean;
 }
 
 interface Known {
@@ -133,6 +136,7 @@ export class NodeDirectory implements Fleet {
       cordoned: row.cordonedAt !== null,
       draining: row.drain !== null,
       images: live?.facts.images ?? NO_IMAGES,
+      pulls: this.#deps.hasRegistry === true && live?.facts.movesImages === true,
       unschedulable: live?.facts.conditions.find(({ unschedulable }) => unschedulable)?.message,
       ...this.#deps.capacity.ofNode(claim.id),
     };

@@ -13,6 +13,7 @@ import type { Committed } from '../engine/applier.ts';
 import type { Loops } from '../engine/loops.ts';
 import type { NodeDirectory } from '../engine/node-directory.ts';
 import { TimeSlices } from '../engine/time-slices.ts';
+import type { Moved } from '../images/image-moves.ts';
 import { changesIn } from './changes.ts';
 import { Comparisons } from './compare-loop.ts';
 import { stopAgent } from './encode.ts';
@@ -35,10 +36,12 @@ export interface FleetListener {
   live(nodeId: NodeId): void;
   imagesChanged(nodeId: NodeId, lost: readonly string[]): void;
   /** A node lacks the image of one of its sessions. */
-  imageMissing(nodeId: NodeId, session: SessionRow): void;
-  conditionsChanged(nodeId: NodeId): void;
+  imageMissing?(nodeId: NodeId, session: SessionRow): void;
+  /** A node ended a pull or push. */
+  imageMoved?(nodeId: NodeId, moved: Moved): void;
+  conditionsChanged?(nodeId: NodeId): void;
   closed(nodeId: NodeId): void;
-  built(nodeId: NodeId, report: { buildId: string; imageId: string } | { buildId: string; error: string }): void;
+  built?(nodeId: NodeId, report: { buildId: string; imageId: string } | { buildId: string; error: string }): void;
 }
 
 export interface FleetDeps extends Omit<StreamDeps, 'slices' | 'metrics' | 'memory' | 'mayHave' | 'isDraining' | 'nameByItself'> {
@@ -67,7 +70,7 @@ export class Fleet {
   readonly #paces: NodePaces;
   readonly #shared: StreamDeps;
   readonly #comparisons: Comparisons;
-  #listener: FleetListener | undefined;
+  readonly #listeners: FleetListener[] = [];
   #carrier: StreamCarrier | undefined;
   #closing = false;
 
@@ -89,7 +92,7 @@ export class Fleet {
   }
 
   listen(listener: FleetListener): void {
-    this.#listener = listener;
+    this.#listeners.push(listener);
   }
 
   /** Call once. */
@@ -191,12 +194,13 @@ export class Fleet {
       },
       live: () => {
         this.#deps.directory.connected(stream.nodeId, stream);
-        this.#listener?.live(stream.nodeId);
+        this.#tell((one) => one.live(stream.nodeId));
       },
-      imagesChanged: (lost) => this.#listener?.imagesChanged(stream.nodeId, lost),
-      imageMissing: (session) => this.#listener?.imageMissing(stream.nodeId, session),
-      conditionsChanged: () => this.#listener?.conditionsChanged(stream.nodeId),
-      build: (report) => this.#listener?.built(stream.nodeId, report),
+      imagesChanged: (lost) => this.#tell((one) => one.imagesChanged(stream.nodeId, lost)),
+      imageMissing: (session) => this.#tell((one) => one.imageMissing?.(stream.nodeId, session)),
+      imageMoved: (moved) => this.#tell((one) => one.imageMoved?.(stream.nodeId, moved)),
+      conditionsChanged: () => this.#tell((one) => one.conditionsChanged?.(stream.nodeId)),
+      build: (report) => this.#tell((one) => one.built?.(stream.nodeId, report)),
       shutDown: () => this.#ended(stream),
       workers: (session, workers) => {
         for (const name of this.workers.report(stream.nodeId, session, workers))
@@ -213,9 +217,13 @@ export class Fleet {
         if (this.#closing) return;
         this.#carrier?.nodeGone(stream.nodeId);
         this.#deps.applier.tell(nodeUnreachable(stream.nodeId, true));
-        this.#listener?.closed(stream.nodeId);
+        this.#tell((one) => one.closed(stream.nodeId));
       },
     };
+  }
+
+  #tell(news: (listener: FleetListener) => void): void {
+    for (const listener of this.#listeners) news(listener);
   }
 
   #gone(nodeId: NodeId): void {

@@ -12,13 +12,13 @@ import type { Seen } from '../seen.ts';
 import type { SessionPlan } from '../session-plan.ts';
 import type { CopySeen, VolumeWork } from '../volume-work.ts';
 import { ImageAccounts } from './accounts.ts';
-import type { DockerBaseImages } from './base-images.ts';
 import { type BoundsOptions, DockerBounds } from './bounds.ts';
 import { BridgeUse } from './bridge-use.ts';
 import { abortable, type DockerClients, unless } from './client.ts';
 import { containerOptions, type Owner } from './container.ts';
 import { watchDocker } from './events.ts';
-import { DockerImages } from './images.ts';
+import type { DockerBaseImages } from './images/base-images.ts';
+import { DockerImages } from './images/images.ts';
 import { kernelFiles, MemoryReturn } from './memory.ts';
 import { ensureNetwork, networkRoom, removeNetwork, SESSION_NETWORK } from './network.ts';
 import { outcomeOf } from './outcomes.ts';
@@ -34,7 +34,7 @@ export interface NetworkGuard {
   close(): void;
 }
 
-export interface DockerDeps {
+export interface DockerDeps extends Pick<Driver, 'transfer'> {
   readonly clients: DockerClients;
   readonly owner: Owner;
   /** On the host: the guest's files and the Node.js binary that runs them. */
@@ -66,6 +66,7 @@ const info = z.object({ NCPU: z.number(), MemTotal: z.number() });
 /** Drives Docker through its API. See {@link Driver} for the guarantees of each call. */
 export class DockerDriver implements Driver {
   readonly kind = 'docker';
+  readonly transfer: Driver['transfer'];
   readonly #deps: DockerDeps;
   readonly #docker: Docker;
   readonly #owner: Owner;
@@ -91,6 +92,7 @@ export class DockerDriver implements Driver {
     const containers = this.#containers;
     this.#volumes = new DockerVolumes({ docker: clients.calls, streams: clients.streams, owner, disks, containers, log, cgroupParent });
     this.#images = new DockerImages({ clients, owner, baseImages, cgroupParent });
+    this.transfer = deps.transfer;
     this.#resolvers = new SessionResolvers({ containers, log, conditions, run });
     this.#memory = new MemoryReturn(kernelFiles, log);
   }

@@ -46,7 +46,9 @@ export function createSession(input: NewSession): Command<Outcome<SessionObject>
       });
       if (refusal !== undefined) return unchanged(refusal);
       const build = view.newestBuild(input.spaceId, 'completed');
-      const need = { spaceId: input.spaceId, requests, limits, image: build?.image ?? input.baseImage };
+      const image = build?.image ?? input.baseImage;
+      const isInRegistry = view.get('images', image) !== undefined;
+      const need = { spaceId: input.spaceId, requests, limits, image, isInRegistry };
       const placement = place(fleet.nodes(), need, fleet.sizes);
       if (!placement.ok) return unchanged(noRoom(need, placement.obstacles));
       const row: SessionRow = {

@@ -75,7 +75,13 @@ export function remixSession(remix: Remix): Command<Outcome<SessionObject>> {
 
       const nodes = fleet.nodes().filter(({ id }) => source.value === null || id === parent.nodeId);
       const start = startOf(view, remix, parent, nodes);
-      const need = { spaceId: remix.spaceId, requests, limits, image: start.image };
+      const need = {
+        spaceId: remix.spaceId,
+        requests,
+        limits,
+        image: start.image,
+        isInRegistry: view.get('images', start.image) !== undefined,
+      };
       const placement = place(nodes, need, fleet.sizes);
       if (!placement.ok) {
         const stays =

@@ -13,6 +13,7 @@ import type { SessionRow } from '../../../domain/sessions/rows.ts';
 import type { Applier } from '../../engine/applier.ts';
 import type { TimeSlices } from '../../engine/time-slices.ts';
 import type { LiveNews } from '../../events/news.ts';
+import type { Moved } from '../../images/image-moves.ts';
 import type { LeaseTimes } from '../../nodes/lease.ts';
 import type { NodeAlarms } from '../../nodes/node-alarms.ts';
 import type { SecretSource } from '../secrets-for.ts';
@@ -69,6 +70,7 @@ export interface StreamEvents {
   imagesChanged(lost: readonly string[]): void;
   /** The node lacks the image of one of its sessions. */
   imageMissing(session: SessionRow): void;
+  imageMoved(moved: Moved): void;
   conditionsChanged(): void;
   build(report: { buildId: string; imageId: string } | { buildId: string; error: string }): void;
   shutDown(): void;

@@ -20,6 +20,8 @@ export interface StreamCondition extends Condition__Output {
 export class NodeFacts {
   readonly #memory: StreamMemory;
   readonly #images = new Set<string>();
+  /** Whether its node agent moves images, from its hello. */
+  movesImages = false;
   /** Whether each session's disk is full. */
   readonly fullDisks = new Map<SessionId, boolean>();
   #orphans: readonly Orphan__Output[] = [];

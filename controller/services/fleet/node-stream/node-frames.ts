@@ -1,5 +1,6 @@
 import type { Condition__Output } from '../../../../proto/generated/raworc/node/v0/Condition.ts';
 import type { Orphan__Output } from '../../../../proto/generated/raworc/node/v0/Orphan.ts';
+import { visibleText } from '../../../../seams/terminal-text.ts';
 import { decodeBuild } from '../decode.ts';
 import { type Handlers, type Inbound, ownSession } from './inbound.ts';
 
@@ -34,6 +35,11 @@ export const NODE_FRAMES = {
       stream.facts.removeImage(session.image);
       stream.events.imageMissing(session);
     });
+  },
+
+  imageMoved(stream, moved) {
+    stream.limits.chargeWaste('imageMoved'); // an honest node sends few of them, so each counts
+    stream.events.imageMoved({ ...moved, error: visibleText(moved.error) });
   },
 
   build(stream, value) {

@@ -140,6 +140,7 @@ export class NodeStream implements Inbound {
     }
     if (hello.epoch > epoch) log.warn('node.epoch_ahead', { node: this.name, theirs: hello.epoch, ours: epoch });
     this.#hello = hello;
+    this.facts.movesImages = hello.movesImages;
     this.#phase = 'listing';
     this.events.greeted();
     this.send(welcome(this.nodeId, this.shared));

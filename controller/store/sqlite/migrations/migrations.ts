@@ -45,6 +45,10 @@ const MIGRATIONS = {
   '0016-more-storage': moreStorageSums,
   '0017-strangers-of-audit': strangersOfAudit,
   '0019-managed-nodes': managedNodes,
+  '0020-images': steps(
+    `create table images (
+       id text not null primary key, repository text not null, digest text not null, pushed_at integer not null) strict, without rowid`,
+  ),
 };
 
 /** Makes the migrator run all steps, and record them, in one transaction: a crash undoes both. */

@@ -4,9 +4,10 @@ import type { Assignment as _raworc_node_v0_Assignment, Assignment__Output as _r
 import type { Tombstone as _raworc_node_v0_Tombstone, Tombstone__Output as _raworc_node_v0_Tombstone__Output } from '../../../raworc/node/v0/Tombstone.ts';
 
 /**
- * All assignments and tombstones of this node, in parts 1, 2, …; changes can arrive in between.
- * After the last part, any container or volume not named since part 1 is an orphan. `part` 0: the
- * only one.
+ * All assignments, then all tombstones of this node, in parts 1, 2, …; changes can arrive in
+ * between. Tombstones are last because a node removes a volume once it knows of no session that must
+ * copy it. After the last part, any container or volume not named since part 1 is an orphan. `part`
+ * 0: the only one.
  */
 export interface AssignmentSet {
   'setId'?: (string);
@@ -20,9 +21,10 @@ export interface AssignmentSet {
 }
 
 /**
- * All assignments and tombstones of this node, in parts 1, 2, …; changes can arrive in between.
- * After the last part, any container or volume not named since part 1 is an orphan. `part` 0: the
- * only one.
+ * All assignments, then all tombstones of this node, in parts 1, 2, …; changes can arrive in
+ * between. Tombstones are last because a node removes a volume once it knows of no session that must
+ * copy it. After the last part, any container or volume not named since part 1 is an orphan. `part`
+ * 0: the only one.
  */
 export interface AssignmentSet__Output {
   'setId': (string);

@@ -12,6 +12,8 @@ import type { Secrets as _raworc_v0_Secrets, Secrets__Output as _raworc_v0_Secre
 import type { ImageGone as _raworc_node_v0_ImageGone, ImageGone__Output as _raworc_node_v0_ImageGone__Output } from '../../../raworc/node/v0/ImageGone.ts';
 import type { SetDigest as _raworc_node_v0_SetDigest, SetDigest__Output as _raworc_node_v0_SetDigest__Output } from '../../../raworc/node/v0/SetDigest.ts';
 import type { InventoryTaken as _raworc_node_v0_InventoryTaken, InventoryTaken__Output as _raworc_node_v0_InventoryTaken__Output } from '../../../raworc/node/v0/InventoryTaken.ts';
+import type { PullImage as _raworc_node_v0_PullImage, PullImage__Output as _raworc_node_v0_PullImage__Output } from '../../../raworc/node/v0/PullImage.ts';
+import type { PushImage as _raworc_node_v0_PushImage, PushImage__Output as _raworc_node_v0_PushImage__Output } from '../../../raworc/node/v0/PushImage.ts';
 import type { StopAgent as _raworc_v0_StopAgent, StopAgent__Output as _raworc_v0_StopAgent__Output } from '../../../raworc/v0/StopAgent.ts';
 import type { OpenStream as _raworc_v0_OpenStream, OpenStream__Output as _raworc_v0_OpenStream__Output } from '../../../raworc/v0/OpenStream.ts';
 
@@ -28,9 +30,11 @@ export interface ControllerFrame {
   'imageGone'?: (_raworc_node_v0_ImageGone | null);
   'setDigest'?: (_raworc_node_v0_SetDigest | null);
   'inventoryTaken'?: (_raworc_node_v0_InventoryTaken | null);
+  'pullImage'?: (_raworc_node_v0_PullImage | null);
+  'pushImage'?: (_raworc_node_v0_PushImage | null);
   'stopAgent'?: (_raworc_v0_StopAgent | null);
   'openStream'?: (_raworc_v0_OpenStream | null);
-  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled"|"secrets"|"imageGone"|"setDigest"|"inventoryTaken"|"stopAgent"|"openStream";
+  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled"|"secrets"|"imageGone"|"setDigest"|"inventoryTaken"|"pullImage"|"pushImage"|"stopAgent"|"openStream";
 }
 
 export interface ControllerFrame__Output {
@@ -46,7 +50,9 @@ export interface ControllerFrame__Output {
   'imageGone'?: (_raworc_node_v0_ImageGone__Output | null);
   'setDigest'?: (_raworc_node_v0_SetDigest__Output | null);
   'inventoryTaken'?: (_raworc_node_v0_InventoryTaken__Output | null);
+  'pullImage'?: (_raworc_node_v0_PullImage__Output | null);
+  'pushImage'?: (_raworc_node_v0_PushImage__Output | null);
   'stopAgent'?: (_raworc_v0_StopAgent__Output | null);
   'openStream'?: (_raworc_v0_OpenStream__Output | null);
-  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled"|"secrets"|"imageGone"|"setDigest"|"inventoryTaken"|"stopAgent"|"openStream";
+  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled"|"secrets"|"imageGone"|"setDigest"|"inventoryTaken"|"pullImage"|"pushImage"|"stopAgent"|"openStream";
 }

@@ -22,6 +22,10 @@ export interface Hello {
   'driver'?: (string);
   'capacity'?: (_raworc_node_v0_Capacity | null);
   'hostname'?: (string);
+  /**
+   * accepts PullImage and PushImage
+   */
+  'movesImages'?: (boolean);
 }
 
 export interface Hello__Output {
@@ -43,4 +47,8 @@ export interface Hello__Output {
   'driver': (string);
   'capacity': (_raworc_node_v0_Capacity__Output | null);
   'hostname': (string);
+  /**
+   * accepts PullImage and PushImage
+   */
+  'movesImages': (boolean);
 }

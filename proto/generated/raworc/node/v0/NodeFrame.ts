@@ -19,6 +19,7 @@ import type { Conditions as _raworc_node_v0_Conditions, Conditions__Output as _r
 import type { SetPartTaken as _raworc_node_v0_SetPartTaken, SetPartTaken__Output as _raworc_node_v0_SetPartTaken__Output } from '../../../raworc/node/v0/SetPartTaken.ts';
 import type { SetJudged as _raworc_node_v0_SetJudged, SetJudged__Output as _raworc_node_v0_SetJudged__Output } from '../../../raworc/node/v0/SetJudged.ts';
 import type { DiskState as _raworc_node_v0_DiskState, DiskState__Output as _raworc_node_v0_DiskState__Output } from '../../../raworc/node/v0/DiskState.ts';
+import type { ImageMoved as _raworc_node_v0_ImageMoved, ImageMoved__Output as _raworc_node_v0_ImageMoved__Output } from '../../../raworc/node/v0/ImageMoved.ts';
 import type { Workers as _raworc_v0_Workers, Workers__Output as _raworc_v0_Workers__Output } from '../../../raworc/v0/Workers.ts';
 import type { LimitReached as _raworc_v0_LimitReached, LimitReached__Output as _raworc_v0_LimitReached__Output } from '../../../raworc/v0/LimitReached.ts';
 import type { StreamRefused as _raworc_v0_StreamRefused, StreamRefused__Output as _raworc_v0_StreamRefused__Output } from '../../../raworc/v0/StreamRefused.ts';
@@ -43,10 +44,11 @@ export interface NodeFrame {
   'setPartTaken'?: (_raworc_node_v0_SetPartTaken | null);
   'setJudged'?: (_raworc_node_v0_SetJudged | null);
   'disk'?: (_raworc_node_v0_DiskState | null);
+  'imageMoved'?: (_raworc_node_v0_ImageMoved | null);
   'workers'?: (_raworc_v0_Workers | null);
   'limitReached'?: (_raworc_v0_LimitReached | null);
   'streamRefused'?: (_raworc_v0_StreamRefused | null);
-  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"orphans"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"secretsRequest"|"imageMissing"|"setPartTaken"|"setJudged"|"workers"|"conditions"|"limitReached"|"disk"|"streamRefused";
+  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"orphans"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"secretsRequest"|"imageMissing"|"setPartTaken"|"setJudged"|"workers"|"conditions"|"limitReached"|"disk"|"imageMoved"|"streamRefused";
 }
 
 export interface NodeFrame__Output {
@@ -69,8 +71,9 @@ export interface NodeFrame__Output {
   'setPartTaken'?: (_raworc_node_v0_SetPartTaken__Output | null);
   'setJudged'?: (_raworc_node_v0_SetJudged__Output | null);
   'disk'?: (_raworc_node_v0_DiskState__Output | null);
+  'imageMoved'?: (_raworc_node_v0_ImageMoved__Output | null);
   'workers'?: (_raworc_v0_Workers__Output | null);
   'limitReached'?: (_raworc_v0_LimitReached__Output | null);
   'streamRefused'?: (_raworc_v0_StreamRefused__Output | null);
-  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"orphans"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"secretsRequest"|"imageMissing"|"setPartTaken"|"setJudged"|"workers"|"conditions"|"limitReached"|"disk"|"streamRefused";
+  'body'?: "hello"|"inventory"|"heartbeat"|"report"|"removed"|"orphans"|"images"|"build"|"shutdownDone"|"accepted"|"runStarted"|"delta"|"answer"|"secretsRequest"|"imageMissing"|"setPartTaken"|"setJudged"|"workers"|"conditions"|"limitReached"|"disk"|"imageMoved"|"streamRefused";
 }

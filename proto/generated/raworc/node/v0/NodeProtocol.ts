@@ -9,6 +9,7 @@ import type { FetchSourceRequest as _raworc_node_v0_FetchSourceRequest, FetchSou
 import type { JoinRequest as _raworc_node_v0_JoinRequest, JoinRequest__Output as _raworc_node_v0_JoinRequest__Output } from '../../../raworc/node/v0/JoinRequest.ts';
 import type { JoinResponse as _raworc_node_v0_JoinResponse, JoinResponse__Output as _raworc_node_v0_JoinResponse__Output } from '../../../raworc/node/v0/JoinResponse.ts';
 import type { NodeFrame as _raworc_node_v0_NodeFrame, NodeFrame__Output as _raworc_node_v0_NodeFrame__Output } from '../../../raworc/node/v0/NodeFrame.ts';
+import type { RegistryBytes as _raworc_node_v0_RegistryBytes, RegistryBytes__Output as _raworc_node_v0_RegistryBytes__Output } from '../../../raworc/node/v0/RegistryBytes.ts';
 import type { RenewRequest as _raworc_node_v0_RenewRequest, RenewRequest__Output as _raworc_node_v0_RenewRequest__Output } from '../../../raworc/node/v0/RenewRequest.ts';
 import type { RenewResponse as _raworc_node_v0_RenewResponse, RenewResponse__Output as _raworc_node_v0_RenewResponse__Output } from '../../../raworc/node/v0/RenewResponse.ts';
 import type { SourceChunk as _raworc_node_v0_SourceChunk, SourceChunk__Output as _raworc_node_v0_SourceChunk__Output } from '../../../raworc/node/v0/SourceChunk.ts';
@@ -69,6 +70,17 @@ export interface NodeProtocolClient extends grpc.Client {
   join(argument: _raworc_node_v0_JoinRequest, callback: grpc.requestCallback<_raworc_node_v0_JoinResponse__Output>): grpc.ClientUnaryCall;
   
   /**
+   * One HTTP/1.1 connection from the node's engine to the registry of images, byte for byte.
+   */
+  Registry(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_raworc_node_v0_RegistryBytes, _raworc_node_v0_RegistryBytes__Output>;
+  Registry(options?: grpc.CallOptions): grpc.ClientDuplexStream<_raworc_node_v0_RegistryBytes, _raworc_node_v0_RegistryBytes__Output>;
+  /**
+   * One HTTP/1.1 connection from the node's engine to the registry of images, byte for byte.
+   */
+  registry(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_raworc_node_v0_RegistryBytes, _raworc_node_v0_RegistryBytes__Output>;
+  registry(options?: grpc.CallOptions): grpc.ClientDuplexStream<_raworc_node_v0_RegistryBytes, _raworc_node_v0_RegistryBytes__Output>;
+  
+  /**
    * Renews a certificate over the same key. A valid client certificate proves the caller. An
    * expired one is renewed on the join port: the request then has the certificate and a challenge,
    * signed by its key.
@@ -111,6 +123,11 @@ export interface NodeProtocolHandlers extends grpc.UntypedServiceImplementation 
   Join: grpc.handleUnaryCall<_raworc_node_v0_JoinRequest__Output, _raworc_node_v0_JoinResponse>;
   
   /**
+   * One HTTP/1.1 connection from the node's engine to the registry of images, byte for byte.
+   */
+  Registry: grpc.handleBidiStreamingCall<_raworc_node_v0_RegistryBytes__Output, _raworc_node_v0_RegistryBytes>;
+  
+  /**
    * Renews a certificate over the same key. A valid client certificate proves the caller. An
    * expired one is renewed on the join port: the request then has the certificate and a challenge,
    * signed by its key.
@@ -125,5 +142,6 @@ export interface NodeProtocolDefinition extends grpc.ServiceDefinition {
   Connect: MethodDefinition<_raworc_node_v0_NodeFrame, _raworc_node_v0_ControllerFrame, _raworc_node_v0_NodeFrame__Output, _raworc_node_v0_ControllerFrame__Output>
   FetchSource: MethodDefinition<_raworc_node_v0_FetchSourceRequest, _raworc_node_v0_SourceChunk, _raworc_node_v0_FetchSourceRequest__Output, _raworc_node_v0_SourceChunk__Output>
   Join: MethodDefinition<_raworc_node_v0_JoinRequest, _raworc_node_v0_JoinResponse, _raworc_node_v0_JoinRequest__Output, _raworc_node_v0_JoinResponse__Output>
+  Registry: MethodDefinition<_raworc_node_v0_RegistryBytes, _raworc_node_v0_RegistryBytes, _raworc_node_v0_RegistryBytes__Output, _raworc_node_v0_RegistryBytes__Output>
   Renew: MethodDefinition<_raworc_node_v0_RenewRequest, _raworc_node_v0_RenewResponse, _raworc_node_v0_RenewRequest__Output, _raworc_node_v0_RenewResponse__Output>
 }

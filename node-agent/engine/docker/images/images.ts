@@ -1,14 +1,15 @@
 import type Docker from 'dockerode';
 import { z } from 'zod';
-import type { BuildOutcome, ImagePlan } from '../driver.ts';
+import type { BuildOutcome, ImagePlan } from '../../driver.ts';
+import { abortable, answerOf, type DockerClients, unless } from '../client.ts';
+import type { Owner } from '../container.ts';
+import { jsonLines } from '../json-lines.ts';
 import type { BaseImage, DockerBaseImages } from './base-images.ts';
-import { abortable, answerOf, type DockerClients, unless } from './client.ts';
-import type { Owner } from './container.ts';
-import { jsonLines } from './json-lines.ts';
+import { isMovingName } from './image-transfer.ts';
 
 const buildLine = z.object({ error: z.string().optional(), aux: z.object({ ID: z.string() }).optional().catch(undefined) });
 
-const tagsOf = ({ RepoTags }: Docker.ImageInfo) => (RepoTags ?? []).filter((tag) => tag !== '<none>:<none>');
+const tagsOf = ({ RepoTags }: Docker.ImageInfo) => (RepoTags ?? []).filter((tag) => tag !== '<none>:<none>' && !isMovingName(tag));
 
 function baseImagesIn(image: Docker.ImageInfo): BaseImage[] {
   if (image.Labels?.['raworc.image'] !== 'base') return [];

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { finished, pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import type Docker from 'dockerode';
-import type { Clock, Timer } from '../../../seams/clock.ts';
-import type { FreeSpace } from '../../../seams/free-space.ts';
-import type { Log } from '../../../seams/log.ts';
-import { messageOf } from '../../../seams/message-of.ts';
+import type { Clock, Timer } from '../../../../seams/clock.ts';
+import type { FreeSpace } from '../../../../seams/free-space.ts';
+import type { Log } from '../../../../seams/log.ts';
+import { messageOf } from '../../../../seams/message-of.ts';
 
 export interface BaseImage {
   readonly tag: string;

@@ -1,0 +1,12 @@
+import { integer, type RowOf, text } from '../engine/fields.ts';
+
+/** Images in the registry. A node without such an image pulls it by its digest. */
+export const IMAGES = {
+  /** The image's tag on nodes. */
+  id: text(),
+  repository: text(),
+  /** Of its manifest: `sha256:…`. */
+  digest: text(),
+  pushedAt: integer(),
+};
+export interface ImageRow extends RowOf<typeof IMAGES> {}

@@ -1,0 +1,45 @@
+import { join } from 'node:path';
+import type { Clock } from '../../seams/clock.ts';
+import type { Log } from '../../seams/log.ts';
+import { makePrivateDirectory } from '../../seams/private-file.ts';
+import { findProgram, RegistryProcess } from './registry-process.ts';
+import { RemoteRegistry } from './remote-registry.ts';
+import type { Upstream } from './upstream.ts';
+
+/** Which registry to use; see the settings. */
+export type RegistryChoice =
+  | { readonly kind: 'off' }
+  | { readonly kind: 'own'; readonly program: string }
+  | { readonly kind: 'url'; readonly url: URL; readonly user: string | undefined; readonly password: string | undefined };
+
+export interface OpenRegistry extends Upstream {
+  onUp(listener: () => void): void;
+  start(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the chosen registry. Returns undefined without one, or if its program is missing: images
+ * then stay on the nodes that built them.
+ */
+export async function openRegistry(
+  choice: RegistryChoice,
+  { directory, clock, log }: { readonly directory: string; readonly clock: Clock; readonly log: Log },
+): Promise<OpenRegistry | undefined> {
+  if (choice.kind === 'off') return undefined;
+  const listeners: (() => void)[] = [];
+  const changed = (isUp: boolean) => {
+    if (isUp) for (const listener of listeners) listener();
+  };
+  const onUp = (listener: () => void) => void listeners.push(listener);
+  if (choice.kind === 'url') return Object.assign(new RemoteRegistry({ ...choice, clock, log, changed }), { onUp });
+  const program = findProgram(choice.program);
+  if (program === undefined) {
+    const remedy = 'Install docker-registry, set RAWORC_REGISTRY_URL, or set RAWORC_REGISTRY=off for a single host.';
+    log.warn('registry.missing', { program: choice.program, effect: 'images stay on the nodes that built them', remedy });
+    return undefined;
+  }
+  const place = join(directory, 'registry');
+  await makePrivateDirectory(place);
+  return Object.assign(new RegistryProcess({ program, directory: place, clock, log, changed }), { onUp });
+}

@@ -1,0 +1,173 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { type FileHandle, mkdir, open, rm, writeFile } from 'node:fs/promises';
+import type { ClientRequest, IncomingHttpHeaders } from 'node:http';
+import { delimiter, join } from 'node:path';
+import type { Clock, Timer } from '../../seams/clock.ts';
+import type { Log } from '../../seams/log.ts';
+import { socketRequest, type Upstream } from './upstream.ts';
+
+/** Delay before a restart, doubled with each one until the registry has run for a minute. */
+const RESTART = { firstMs: 250, maxMs: 30_000, stableMs: 60_000 } as const;
+/** How often a starting and a running registry are asked whether they serve. */
+const PROBE = { startingMs: 100, runningMs: 5_000 } as const;
+const END_WITHIN_MS = 5_000;
+const SOCKET = 'registry.sock';
+/** Longer paths of Unix sockets are cut off by the system. */
+const MAX_SOCKET_PATH = 100;
+const MAX_STDERR = 2048;
+
+export interface RegistryProcessDeps {
+  /** Path of the program. */
+  readonly program: string;
+  /** Configuration, socket and storage of the registry; only its owner can enter it. */
+  readonly directory: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Called when the registry begins or ceases to serve. */
+  changed(isUp: boolean): void;
+}
+
+/** Returns the path of a program in the PATH, or undefined. */
+export function findProgram(name: string, path = process.env.PATH ?? ''): string | undefined {
+  const places = name.includes('/') ? [name] : path.split(delimiter).map((place) => join(place, name));
+  return places.find((place) => {
+    try {
+      accessSync(place, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+const config = (directory: string) =>
+  JSON.stringify({
+    version: '0.1',
+    log: { level: 'warn', formatter: 'json', accesslog: { disabled: true } },
+    storage: {
+      filesystem: { rootdirectory: join(directory, 'storage') },
+      delete: { enabled: true },
+      maintenance: { uploadpurging: { enabled: true, age: '24h', interval: '6h', dryrun: false } },
+    },
+    http: { net: 'unix', addr: SOCKET, relativeurls: true },
+  });
+
+/**
+ * A registry as a child process, restarted with back-off whenever it ends. It listens on a Unix
+ * socket in a private directory instead of a port, so that nothing else on the host reaches it and
+ * no password exists. It ends with this process, even if this process is killed.
+ */
+export class RegistryProcess implements Upstream {
+  readonly #deps: RegistryProcessDeps;
+  #place: FileHandle | undefined;
+  #socketPath = '';
+  #child: ChildProcess | undefined;
+  #timer: Timer | undefined;
+  #probing: ClientRequest | undefined;
+  #isUp = false;
+  #isClosed = false;
+  #restarts = 0;
+  #startedAtMs = 0;
+
+  constructor(deps: RegistryProcessDeps) {
+    this.#deps = deps;
+  }
+
+  get isUp(): boolean {
+    return this.#isUp;
+  }
+
+  async start(): Promise<void> {
+    const { directory } = this.#deps;
+    await mkdir(join(directory, 'storage'), { recursive: true, mode: 0o700 });
+    await writeFile(join(directory, 'config.yml'), config(directory), { mode: 0o600 });
+    await rm(join(directory, SOCKET), { force: true });
+    this.#place = await open(directory, constants.O_RDONLY | constants.O_DIRECTORY);
+    const path = join(directory, SOCKET);
+    this.#socketPath = path.length <= MAX_SOCKET_PATH ? path : `/proc/self/fd/${this.#place.fd}/${SOCKET}`;
+    this.#begin();
+  }
+
+  request(method: string, path: string, headers: IncomingHttpHeaders): ClientRequest {
+    return socketRequest(this.#socketPath, method, path, headers);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    this.#probing?.destroy();
+    const child = this.#child;
+    if (child !== undefined && child.exitCode === null && child.signalCode === null) {
+      const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+      child.kill('SIGTERM');
+      const killed = this.#deps.clock.after(END_WITHIN_MS, () => child.kill('SIGKILL'));
+      await ended;
+      killed.cancel();
+    }
+    await this.#place?.close();
+  }
+
+  #begin(): void {
+    const { program, directory, clock } = this.#deps;
+    this.#startedAtMs = clock.monotonic();
+    const command = [program, 'serve', join(directory, 'config.yml')];
+    const setpriv = findProgram('setpriv');
+    const [first = program, ...rest] = setpriv === undefined ? command : [setpriv, '--pdeathsig', 'TERM', '--', ...command];
+    const child = spawn(first, rest, { cwd: directory, stdio: ['ignore', 'ignore', 'pipe'], env: { PATH: process.env.PATH } });
+    this.#child = child;
+    let printed = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      printed = (printed + text).slice(-MAX_STDERR);
+    });
+    child.once('error', (error) => this.#ended(child, error.message));
+    child.once('exit', (code, signal) => this.#ended(child, `${signal ?? `exit code ${code}`}: ${lastLine(printed)}`));
+    this.#probeIn(PROBE.startingMs);
+  }
+
+  #ended(child: ChildProcess, reason: string): void {
+    if (this.#child !== child) return;
+    this.#child = undefined;
+    this.#probing?.destroy();
+    this.#serves(false);
+    if (this.#isClosed) return;
+    const { clock, log } = this.#deps;
+    if (clock.monotonic() - this.#startedAtMs > RESTART.stableMs) this.#restarts = 0;
+    const delayMs = Math.min(RESTART.maxMs, RESTART.firstMs * 2 ** this.#restarts);
+    this.#restarts += 1;
+    log.error('registry.ended', { reason, restart_ms: delayMs });
+    this.#timer?.cancel();
+    this.#timer = clock.after(delayMs, () => this.#begin());
+  }
+
+  #probeIn(delayMs: number): void {
+    this.#timer?.cancel();
+    this.#timer = this.#deps.clock.after(delayMs, () => this.#probe());
+  }
+
+  #probe(): void {
+    const asked = this.request('GET', '/v2/', {});
+    this.#probing = asked;
+    const answered = (serves: boolean) => {
+      if (this.#isClosed || this.#probing !== asked || this.#child === undefined) return;
+      this.#probing = undefined;
+      this.#serves(serves);
+      this.#probeIn(serves ? PROBE.runningMs : PROBE.startingMs);
+    };
+    asked.on('error', () => answered(false));
+    asked.on('response', (answer) => {
+      answer.resume();
+      answered(answer.statusCode === 200);
+    });
+    asked.end();
+  }
+
+  #serves(isUp: boolean): void {
+    if (this.#isUp === isUp) return;
+    this.#isUp = isUp;
+    if (isUp) this.#deps.log.info('registry.ready', {});
+    this.#deps.changed(isUp);
+  }
+}
+
+const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? '';

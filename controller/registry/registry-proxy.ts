@@ -1,0 +1,132 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { relayedHeaders, relayHttp } from '../../proto/streams/http-relay.ts';
+import type { Log } from '../../seams/log.ts';
+import type { Counter, Metrics } from '../../seams/metrics.ts';
+import type { NodeId } from '../domain/engine/ids.ts';
+import { isDigest, type RegistryRequest, registryRequest } from '../domain/images/registry-request.ts';
+import type { Upstream } from './upstream.ts';
+
+const HEADERS_MS = 10_000;
+
+/** What each node can do in the registry, and what the proxy learns from its answers. */
+export interface RegistryRights {
+  mayPull(nodeId: NodeId, repository: string): boolean;
+  mayPush(nodeId: NodeId, repository: string, tag?: string): boolean;
+  /** A manifest that this node was allowed to push is in the registry. */
+  pushed(nodeId: NodeId, repository: string, tag: string, digest: string): void;
+  /** Something that this node was allowed to pull is not in the registry. */
+  vanished(nodeId: NodeId, repository: string): void;
+}
+
+export interface RegistryProxyDeps {
+  readonly upstream: Upstream;
+  readonly rights: RegistryRights;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+/**
+ * Serves nodes' connections to the registry: each request is judged by the node's rights, then
+ * forwarded with the controller's credentials. Nothing is buffered.
+ */
+export class RegistryProxy {
+  readonly #deps: RegistryProxyDeps;
+  readonly #server: Server;
+  readonly #nodes = new Map<Duplex, NodeId>();
+  readonly #requests: Counter<'kind' | 'outcome'>;
+
+  constructor(deps: RegistryProxyDeps) {
+    this.#deps = deps;
+    this.#requests = deps.metrics.counter({
+      name: 'registry_requests_total',
+      help: 'Requests of nodes to the registry, by kind and outcome',
+      labels: ['kind', 'outcome'],
+    });
+    this.#server = createServer({ requestTimeout: 0, headersTimeout: HEADERS_MS }, (request, response) => this.#serve(request, response));
+    this.#server.on('clientError', (_error, socket) => socket.destroy());
+  }
+
+  accept(nodeId: NodeId, connection: Duplex): void {
+    this.#nodes.set(connection, nodeId);
+    connection.once('close', () => this.#nodes.delete(connection));
+    this.#server.emit('connection', connection);
+  }
+
+  /** Cuts off a node that was revoked. */
+  cutOff(nodeId: NodeId): void {
+    for (const [connection, node] of this.#nodes) if (node === nodeId) connection.destroy(new Error('this node was revoked'));
+  }
+
+  close(): void {
+    for (const connection of this.#nodes.keys()) connection.destroy();
+  }
+
+  #serve(request: IncomingMessage, response: ServerResponse): void {
+    const nodeId = this.#nodes.get(request.socket);
+    const method = request.method ?? '';
+    const url = request.url ?? '';
+    const asked = registryRequest(method, url);
+    if (nodeId === undefined || asked === undefined) {
+      this.#requests.add(1, { kind: 'other', outcome: 'refused' });
+      return refuse(request, response, 405, 'UNSUPPORTED', 'this registry serves pulls and pushes of images only');
+    }
+    const path = this.#permitted(nodeId, asked, url);
+    if (path === undefined) {
+      this.#requests.add(1, { kind: asked.kind, outcome: 'refused' });
+      this.#deps.log.warn('registry.refused', { node: nodeId, method, url: url.slice(0, 200) });
+      return refuse(request, response, 403, 'DENIED', 'this node was not asked to move this image');
+    }
+    const onward = this.#deps.upstream.request(method, path, relayedHeaders(request.headers));
+    relayHttp(request, response, onward, {
+      answered: (answer) => {
+        this.#requests.add(1, { kind: asked.kind, outcome: 'relayed' });
+        this.#learn(nodeId, asked, answer);
+        return answer.headers;
+      },
+      failed: (error) => {
+        this.#requests.add(1, { kind: asked.kind, outcome: 'failed' });
+        this.#deps.log.warn('registry.failed', { error: error.message });
+        refuse(request, response, 503, 'UNAVAILABLE', `the registry does not answer: ${error.message}`);
+      },
+    });
+  }
+
+  /** Returns the path to forward, or undefined if the node has no right to it. */
+  #permitted(nodeId: NodeId, asked: RegistryRequest, url: string): string | undefined {
+    const { rights } = this.#deps;
+    switch (asked.kind) {
+      case 'ping':
+        return url;
+      case 'read':
+        return rights.mayPull(nodeId, asked.repository) ? url : undefined;
+      case 'probe':
+        return rights.mayPull(nodeId, asked.repository) || rights.mayPush(nodeId, asked.repository) ? url : undefined;
+      case 'put-manifest':
+        return rights.mayPush(nodeId, asked.repository, asked.tag) ? url : undefined;
+      case 'upload': {
+        if (!rights.mayPush(nodeId, asked.repository)) return undefined;
+        // A blob of a repository that the node cannot read is uploaded instead of mounted.
+        const mounts = asked.mountFrom !== undefined && !rights.mayPull(nodeId, asked.mountFrom);
+        return mounts ? url.slice(0, url.indexOf('?')) : url;
+      }
+      default:
+        return asked satisfies never;
+    }
+  }
+
+  #learn(nodeId: NodeId, asked: RegistryRequest, { statusCode, headers }: IncomingMessage): void {
+    const { rights } = this.#deps;
+    if (asked.kind === 'read' && statusCode === 404) rights.vanished(nodeId, asked.repository);
+    const digest = headers['docker-content-digest'];
+    if (asked.kind === 'put-manifest' && statusCode === 201 && typeof digest === 'string' && isDigest(digest))
+      rights.pushed(nodeId, asked.repository, asked.tag, digest);
+  }
+}
+
+function refuse(request: IncomingMessage, response: ServerResponse, status: number, code: string, message: string): void {
+  request.resume();
+  if (response.headersSent) return void response.destroy();
+  response.writeHead(status, { 'content-type': 'application/json', connection: 'close' });
+  response.end(JSON.stringify({ errors: [{ code, message }] }));
+}

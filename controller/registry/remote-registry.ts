@@ -1,0 +1,89 @@
+import { type ClientRequest, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import type { Clock, Timer } from '../../seams/clock.ts';
+import type { Log } from '../../seams/log.ts';
+import { SILENT_MS, type Upstream } from './upstream.ts';
+
+const PROBE = { downMs: 2_000, upMs: 15_000 } as const;
+
+export interface RemoteRegistryDeps {
+  readonly url: URL;
+  readonly user: string | undefined;
+  readonly password: string | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Called when the registry begins or ceases to serve. */
+  changed(isUp: boolean): void;
+}
+
+/** The operator's registry. A path in its URL is the first part of every repository's name. */
+export class RemoteRegistry implements Upstream {
+  readonly #deps: RemoteRegistryDeps;
+  readonly #headers: IncomingHttpHeaders;
+  readonly #prefix: string;
+  #timer: Timer | undefined;
+  #isUp = false;
+  #isClosed = false;
+
+  constructor(deps: RemoteRegistryDeps) {
+    this.#deps = deps;
+    const { user, password = '', url } = deps;
+    const authorization = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+    this.#headers = { host: url.host, ...(user === undefined ? {} : { authorization }) };
+    this.#prefix = url.pathname.replace(/\/$/, '');
+  }
+
+  get isUp(): boolean {
+    return this.#isUp;
+  }
+
+  async start(): Promise<void> {
+    this.#probe();
+  }
+
+  request(method: string, path: string, headers: IncomingHttpHeaders): ClientRequest {
+    const { url } = this.#deps;
+    const begin = url.protocol === 'https:' ? httpsRequest : httpRequest;
+    const made = begin(url, { method, path: this.#pathOf(path), headers: { ...headers, ...this.#headers } });
+    made.setTimeout(SILENT_MS, () => made.destroy(new Error(`the registry was silent for ${SILENT_MS / 1000} s`)));
+    return made;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+  }
+
+  #pathOf(path: string): string {
+    return path === '/v2/' || path.startsWith(`/v2${this.#prefix}/`) ? path : path.replace('/v2/', `/v2${this.#prefix}/`);
+  }
+
+  #probe(): void {
+    const answered = (problem: string | undefined) => {
+      if (this.#isClosed) return;
+      const { clock, log, changed, url } = this.#deps;
+      const isUp = problem === undefined;
+      if (isUp !== this.#isUp || this.#timer === undefined) {
+        if (isUp) log.info('registry.ready', { url: url.href });
+        else log.warn('registry.unreachable', { url: url.href, error: problem });
+      }
+      const isChanged = isUp !== this.#isUp;
+      this.#isUp = isUp;
+      if (isChanged) changed(isUp);
+      this.#timer = clock.after(isUp ? PROBE.upMs : PROBE.downMs, () => this.#probe());
+    };
+    const asked = this.request('GET', '/v2/', {});
+    let isAnswered = false;
+    const once = (problem: string | undefined) => {
+      if (isAnswered) return;
+      isAnswered = true;
+      answered(problem);
+    };
+    asked.on('error', (error) => once(error.message));
+    asked.on('response', (answer) => {
+      answer.resume();
+      once(answer.statusCode === 200 ? undefined : `it answers with status ${answer.statusCode}`);
+    });
+    asked.end();
+  }
+}

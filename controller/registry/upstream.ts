@@ -1,0 +1,19 @@
+import { type ClientRequest, type IncomingHttpHeaders, request } from 'node:http';
+
+/** The registry behind the proxy. */
+export interface Upstream {
+  /** Whether the registry answered lately. */
+  readonly isUp: boolean;
+  /** Begins a request with the controller's own credentials. Its errors come as events. */
+  request(method: string, path: string, headers: IncomingHttpHeaders): ClientRequest;
+}
+
+/** A registry that does not answer for so long is considered stuck. */
+export const SILENT_MS = 120_000;
+
+/** Requests to a registry that listens on a Unix socket, which only its owner can open. */
+export function socketRequest(socketPath: string, method: string, path: string, headers: IncomingHttpHeaders): ClientRequest {
+  const made = request({ socketPath, method, path, headers: { ...headers, connection: 'close' }, setHost: false, agent: false });
+  made.setTimeout(SILENT_MS, () => made.destroy(new Error(`the registry was silent for ${SILENT_MS / 1000} s`)));
+  return made;
+}

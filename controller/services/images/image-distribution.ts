@@ -1,0 +1,260 @@
+import type { Counter } from '../../../seams/metrics.ts';
+import type { BuildRow } from '../../domain/builds/rows.ts';
+import type { FleetNode } from '../../domain/engine/fleet.ts';
+import type { NodeId, SpaceId } from '../../domain/engine/ids.ts';
+import { forgetImage, recordImage } from '../../domain/images/commands/record-image.ts';
+import { buildOf, placeOf } from '../../domain/images/repository.ts';
+import { takesSpace } from '../../domain/sessions/placement.ts';
+import type { Rebuilds } from '../builds/rebuilds.ts';
+import type { Background } from '../engine/background.ts';
+import type { Loop } from '../engine/loop.ts';
+import type { NodeDirectory } from '../engine/node-directory.ts';
+import type { Fleet } from '../fleet/fleet.ts';
+import { ImageMoves, type Moved } from './image-moves.ts';
+import { type Grant, RegistryGrants } from './registry-grants.ts';
+
+/** Nodes that pull at the same time, and images that are pushed at the same time. */
+const PULLING_NODES = 8;
+const PUSHES = 4;
+/** In a fleet of at most so many ready nodes, each gets every new image ahead of need. */
+const SMALL_FLEET = 8;
+/** New images of spaces that are remembered for a small fleet. */
+const MAX_FRESH = 1000;
+/** Nodes that share an engine see a new image a moment after the node that built it. */
+const SETTLE_MS = 500;
+const RETRY = { firstMs: 1_000, maxMs: 60_000 };
+
+export interface RegistryState {
+  readonly isUp: boolean;
+  /** Calls `listener` when the registry begins to serve. */
+  onUp(listener: () => void): void;
+}
+
+export interface ImageDistributionDeps extends Pick<Background, 'loops' | 'applier' | 'view' | 'clock' | 'log' | 'metrics'> {
+  readonly fleet: Pick<Fleet, 'stream'>;
+  readonly directory: Pick<NodeDirectory, 'nodes' | 'node'>;
+  readonly baseImage: string;
+  readonly registry: RegistryState;
+  /** Rebuilds an image that a node's session needs, or tells the node that nothing can. */
+  rebuild(nodeId: NodeId, spaceId: SpaceId, image: string): void;
+}
+
+/**
+ * Brings images to the nodes that need them, through the registry. A node pulls what its sessions
+ * lack first, then what it is likely to need. An image is pushed only when another node lacks it, by
+ * a node that has it. Level-triggered: both loops compare what nodes have with what they need.
+ */
+export class ImageDistribution {
+  readonly grants = new RegistryGrants();
+  readonly #deps: ImageDistributionDeps;
+  readonly #moves: ImageMoves;
+  readonly #pulls: Loop<NodeId>;
+  readonly #pushes: Loop<string>;
+  /** Images that sessions of a node wait for, each with a space. */
+  readonly #asked = new Map<NodeId, Map<string, SpaceId>>();
+  /** The newest images of spaces, built in this process's time. */
+  readonly #fresh = new Map<SpaceId, string>();
+  /** Images that a node lacks and the registry too. */
+  readonly #toPush = new Set<string>();
+  readonly #moved: Counter<'kind' | 'outcome'>;
+
+  constructor(deps: ImageDistributionDeps) {
+    this.#deps = deps;
+    const { loops, metrics, log, clock, fleet, applier } = deps;
+    this.#moves = new ImageMoves({ clock, send: (nodeId, frame) => fleet.stream(nodeId)?.send(frame) === true });
+    this.#moved = metrics.counter({
+      name: 'image_moves_total',
+      help: 'Images that nodes pulled from or pushed to the registry, by outcome',
+      labels: ['kind', 'outcome'],
+    });
+    const failed =
+      (kind: string) =>
+      (error: string, { key, inARow }: { readonly key: string; readonly inARow: number }) =>
+        log.warn('image.not_moved', { kind, key, error, in_a_row: inARow });
+    this.#pulls = loops.open<NodeId>({
+      name: 'image-pulls',
+      concurrency: PULLING_NODES,
+      retry: RETRY,
+      failed: failed('pull'),
+      run: (nodeId, closing) => this.#pullAll(nodeId, closing),
+    });
+    this.#pushes = loops.open({
+      name: 'image-pushes',
+      concurrency: PUSHES,
+      retry: RETRY,
+      failed: failed('push'),
+      run: (image, closing) => this.#push(image, closing),
+    });
+    applier.onCommitted(({ mutations }) => {
+      if (mutations.some((one) => 'table' in one && one.table === 'images')) this.wakeAll();
+    });
+  }
+
+  /** Something changed that concerns all nodes: the registry came up, or its images changed. */
+  wakeAll(): void {
+    for (const { id, ready } of this.#deps.directory.nodes()) if (ready) this.#pulls.wake(id);
+    for (const image of this.#toPush) this.#pushes.wake(image);
+  }
+
+  /** A build completed on a node: the others are asked to pull it ahead of need. */
+  built(build: BuildRow): void {
+    this.#fresh.delete(build.spaceId);
+    this.#fresh.set(build.spaceId, build.image);
+    const [oldest] = this.#fresh.keys();
+    if (this.#fresh.size > MAX_FRESH && oldest !== undefined) this.#fresh.delete(oldest);
+    for (const { id, ready } of this.#deps.directory.nodes()) if (ready) this.#pulls.after(id, SETTLE_MS);
+  }
+
+  /** A node connected, or its images changed. */
+  changed(nodeId: NodeId): void {
+    this.#pulls.after(nodeId, SETTLE_MS);
+    const images = this.#deps.directory.node(nodeId)?.images;
+    for (const image of this.#toPush) if (images?.has(image)) this.#pushes.wake(image);
+    // Another node can wait for what this one has.
+    for (const [other, asked] of this.#asked) for (const image of asked.keys()) if (images?.has(image)) this.#pulls.wake(other);
+  }
+
+  /** Takes over an image that a session lacks. Returns false if this node cannot pull. */
+  missing(nodeId: NodeId, spaceId: SpaceId, image: string): boolean {
+    if (this.#deps.directory.node(nodeId)?.pulls !== true) return false;
+    const asked = this.#asked.get(nodeId) ?? new Map<string, SpaceId>();
+    this.#asked.set(nodeId, asked.set(image, spaceId));
+    this.#pulls.wake(nodeId);
+    return true;
+  }
+
+  moved(nodeId: NodeId, moved: Moved): void {
+    this.#moves.moved(nodeId, moved);
+  }
+
+  gone(nodeId: NodeId): void {
+    this.#asked.delete(nodeId);
+    this.#moves.gone(nodeId);
+    this.#pulls.forget(nodeId);
+  }
+
+  async #pullAll(nodeId: NodeId, closing: AbortSignal): Promise<undefined> {
+    let failure: { readonly error: unknown } | undefined;
+    const tried = new Set<string>();
+    for (;;) {
+      // Look again after each image: what sessions wait for comes first.
+      const node = this.#deps.directory.node(nodeId);
+      if (node === undefined || !node.ready || !node.pulls || !this.#deps.registry.isUp) break;
+      const image = this.#needed(node).find((one) => !tried.has(one));
+      if (image === undefined) break;
+      tried.add(image);
+      try {
+        await this.#bring(node, image, closing);
+      } catch (error) {
+        failure = { error };
+      }
+    }
+    if (failure !== undefined && !closing.aborted) throw failure.error;
+    return undefined;
+  }
+
+  /** Returns the images that a node lacks, most urgent first. */
+  #needed(node: FleetNode): readonly string[] {
+    const { view, baseImage, directory } = this.#deps;
+    const asked = this.#asked.get(node.id);
+    for (const image of asked?.keys() ?? []) if (node.images.has(image)) asked?.delete(image);
+    const needed = new Set<string>([...(asked?.keys() ?? []), baseImage]);
+    const spaces = new Set<SpaceId>();
+    for (const image of node.images) {
+      const spaceId = buildOf(view, image)?.spaceId;
+      if (spaceId !== undefined) spaces.add(spaceId);
+    }
+    if (directory.nodes().filter(({ ready }) => ready).length <= SMALL_FLEET) for (const spaceId of this.#fresh.keys()) spaces.add(spaceId);
+    for (const spaceId of spaces) {
+      const newest = takesSpace(node, spaceId) ? view.newestBuild(spaceId, 'completed') : undefined;
+      if (newest !== undefined) needed.add(newest.image);
+    }
+    return [...needed].filter((image) => !node.images.has(image));
+  }
+
+  async #bring(node: FleetNode, image: string, closing: AbortSignal): Promise<void> {
+    const { view, directory, log, fleet, applier } = this.#deps;
+    const row = view.get('images', image);
+    if (row === undefined) {
+      if (directory.nodes().some((other) => canPush(other, image))) {
+        this.#toPush.add(image);
+        this.#pushes.wake(image);
+        return;
+      }
+      const spaceId = this.#asked.get(node.id)?.get(image);
+      if (spaceId === undefined) return;
+      this.#asked.get(node.id)?.delete(image);
+      return this.#deps.rebuild(node.id, spaceId, image);
+    }
+    const { repository, digest } = row;
+    const grant: Grant = { nodeId: node.id, image, repository };
+    const withdraw = this.grants.give(grant);
+    try {
+      await this.#moves.ask(node.id, { kind: 'pullImage', value: { image, repository, digest } }, closing);
+      fleet.stream(node.id)?.facts.addImage(image);
+      this.#moved.add(1, { kind: 'pull', outcome: 'ok' });
+      log.info('image.pulled', { image, node: node.name });
+    } catch (error) {
+      this.#moved.add(1, { kind: 'pull', outcome: 'failed' });
+      if (grant.hasVanished) {
+        log.warn('image.vanished', { image, digest });
+        await applier.apply(forgetImage(image, digest));
+      }
+      throw error;
+    } finally {
+      withdraw();
+    }
+  }
+
+  async #push(image: string, closing: AbortSignal): Promise<undefined> {
+    const { view, directory, registry, applier, log } = this.#deps;
+    if (view.get('images', image) !== undefined) return void this.#toPush.delete(image);
+    if (!registry.isUp) return undefined;
+    const holders = directory.nodes().filter((node) => canPush(node, image));
+    const node = holders.sort((a, b) => this.#moves.of(a.id) - this.#moves.of(b.id))[0];
+    if (node === undefined) return void this.#toPush.delete(image);
+    const build = buildOf(view, image);
+    // The base image goes first: then its layers are in the registry, and are not uploaded again.
+    if (build !== undefined && node.images.has(build.baseImage) && view.get('images', build.baseImage) === undefined) {
+      this.#toPush.add(build.baseImage);
+      this.#pushes.wake(build.baseImage);
+      return undefined;
+    }
+    const { repository, tag } = placeOf(build, image);
+    const grant: Grant = { nodeId: node.id, image, repository, tag };
+    const withdraw = this.grants.give(grant);
+    try {
+      await this.#moves.ask(node.id, { kind: 'pushImage', value: { image, repository, tag } }, closing);
+      if (grant.digest === undefined) throw new Error('the registry did not confirm the image');
+      await applier.apply(recordImage(image, repository, grant.digest));
+      this.#toPush.delete(image);
+      this.#moved.add(1, { kind: 'push', outcome: 'ok' });
+      log.info('image.pushed', { image, node: node.name, digest: grant.digest });
+    } catch (error) {
+      this.#moved.add(1, { kind: 'push', outcome: 'failed' });
+      throw error;
+    } finally {
+      withdraw();
+    }
+    return undefined;
+  }
+}
+
+/** Opens the distribution of images, and follows the nodes of the fleet. */
+export function openImages(
+  deps: Omit<ImageDistributionDeps, 'rebuild' | 'fleet'> & { readonly fleet: Fleet },
+  dispatch: () => { readonly rebuilds: Pick<Rebuilds, 'forSession'> },
+): ImageDistribution {
+  const rebuild = (nodeId: NodeId, spaceId: SpaceId, image: string) => dispatch().rebuilds.forSession(nodeId, spaceId, image);
+  const images = new ImageDistribution({ ...deps, rebuild });
+  deps.registry.onUp(() => images.wakeAll());
+  deps.fleet.listen({
+    live: (nodeId) => images.changed(nodeId),
+    imagesChanged: (nodeId) => images.changed(nodeId),
+    imageMoved: (nodeId, moved) => images.moved(nodeId, moved),
+    closed: (nodeId) => images.gone(nodeId),
+  });
+  return images;
+}
+
+const canPush = ({ ready, pulls, images }: FleetNode, image: string): boolean => ready && pulls === true && images.has(image);

@@ -1,0 +1,66 @@
+import type { ControllerFrame } from '../../../proto/frame.ts';
+import type { Clock } from '../../../seams/clock.ts';
+import type { NodeId } from '../../domain/engine/ids.ts';
+
+/** After this, a move counts as failed. Node agents give up earlier. */
+const LIMIT_MS = 30 * 60_000;
+
+export interface Moved {
+  readonly image: string;
+  readonly pushed: boolean;
+  /** Empty: it succeeded. */
+  readonly error: string;
+}
+
+export interface ImageMovesDeps {
+  readonly clock: Clock;
+  /** Returns false if the node has no stream. */
+  send(nodeId: NodeId, frame: ControllerFrame): boolean;
+}
+
+type Request = Extract<ControllerFrame, { kind: 'pullImage' | 'pushImage' }>;
+
+/** Pulls and pushes that nodes were asked for, until they answer. */
+export class ImageMoves {
+  readonly #deps: ImageMovesDeps;
+  readonly #waiting = new Map<string, { readonly nodeId: NodeId; end(error?: Error): void }>();
+
+  constructor(deps: ImageMovesDeps) {
+    this.#deps = deps;
+  }
+
+  /** Returns the number of moves that a node is asked for. */
+  of(nodeId: NodeId): number {
+    return [...this.#waiting.values()].filter((one) => one.nodeId === nodeId).length;
+  }
+
+  /** Resolves when the node has moved the image. Rejects with its reason, or when it goes. */
+  ask(nodeId: NodeId, request: Request, closing: AbortSignal): Promise<void> {
+    const key = keyOf(nodeId, request.value.image, request.kind === 'pushImage');
+    return new Promise((resolve, reject) => {
+      closing.throwIfAborted();
+      const end = (error?: Error) => {
+        timer.cancel();
+        closing.removeEventListener('abort', abort);
+        this.#waiting.delete(key);
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      const abort = () => end(new Error('the controller is shutting down'));
+      const timer = this.#deps.clock.after(LIMIT_MS, () => end(new Error(`the node did not answer within ${LIMIT_MS / 60_000} minutes`)));
+      closing.addEventListener('abort', abort);
+      this.#waiting.set(key, { nodeId, end });
+      if (!this.#deps.send(nodeId, request)) end(new Error('the node is not connected'));
+    });
+  }
+
+  moved(nodeId: NodeId, { image, pushed, error }: Moved): void {
+    this.#waiting.get(keyOf(nodeId, image, pushed))?.end(error === '' ? undefined : new Error(error));
+  }
+
+  gone(nodeId: NodeId): void {
+    for (const one of [...this.#waiting.values()]) if (one.nodeId === nodeId) one.end(new Error('the node disconnected'));
+  }
+}
+
+const keyOf = (nodeId: NodeId, image: string, pushed: boolean): string => `${nodeId} ${pushed} ${image}`;

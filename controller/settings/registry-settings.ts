@@ -1,0 +1,28 @@
+import { readFileSync } from 'node:fs';
+
+/** The registry through which images travel between nodes. */
+export type RegistrySettings =
+  | { readonly kind: 'off' }
+  /** A child process of the controller, with its storage in the data directory. */
+  | { readonly kind: 'own'; readonly program: string }
+  /** The operator's. */
+  | { readonly kind: 'url'; readonly url: URL; readonly user: string | undefined; readonly password: string | undefined };
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Reads which registry to use. @throws on an invalid value. */
+export function readRegistrySettings(env: Environment): RegistrySettings {
+  const choice = env.RAWORC_REGISTRY || 'on';
+  if (choice !== 'on' && choice !== 'off') throw new Error(`RAWORC_REGISTRY must be on or off, not "${choice}"`);
+  if (choice === 'off') return { kind: 'off' };
+  const text = env.RAWORC_REGISTRY_URL || undefined;
+  if (text === undefined) return { kind: 'own', program: env.RAWORC_REGISTRY_PROGRAM || 'docker-registry' };
+  const url = URL.parse(text);
+  if (url === null || !['http:', 'https:'].includes(url.protocol) || url.username !== '' || url.search !== '')
+    throw new Error(
+      'RAWORC_REGISTRY_URL must be an http or https URL without a password; set RAWORC_REGISTRY_USER and RAWORC_REGISTRY_PASSWORD_FILE',
+    );
+  const file = env.RAWORC_REGISTRY_PASSWORD_FILE || undefined;
+  const password = file === undefined ? env.RAWORC_REGISTRY_PASSWORD || undefined : readFileSync(file, 'utf8').trim();
+  return { kind: 'url', url, user: env.RAWORC_REGISTRY_USER || undefined, password };
+}

@@ -1,0 +1,32 @@
+import { NODE_PROTOCOL_VERSION, type NodeFrame } from '../../proto/frame.ts';
+import type { Capacity, Driver } from '../engine/driver.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+
+export interface HelloDeps {
+  readonly driver: Pick<Driver, 'kind' | 'transfer'>;
+  readonly ledger: Pick<Ledger, 'epoch' | 'boot'>;
+  readonly clusterId: string;
+  readonly incarnation: number;
+  readonly version: string;
+  readonly hostname: string;
+}
+
+/** Returns the first frame of a stream. */
+export function helloFrame({ driver, ledger, version, ...node }: HelloDeps, capacity: Required<Capacity>): NodeFrame {
+  const { clusterId, incarnation, hostname } = node;
+  return {
+    kind: 'hello',
+    value: {
+      protocolVersion: NODE_PROTOCOL_VERSION,
+      agentVersion: version,
+      clusterId,
+      epoch: ledger.epoch,
+      incarnation,
+      boot: ledger.boot,
+      driver: driver.kind,
+      capacity,
+      hostname,
+      movesImages: driver.transfer !== undefined,
+    },
+  };
+}
