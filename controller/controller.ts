@@ -13,6 +13,7 @@ import { auditBus } from './bus/audit-sink.ts';
 import type { Bus } from './bus/bus.ts';
 import { openBus, openNews } from './bus/open-bus.ts';
 import { type Core, openCore } from './core.ts';
+import type { Mutation } from './domain/engine/mutation.ts';
 import type { View } from './domain/engine/view.ts';
 import { seed } from './first-start.ts';
 import { openAuthority } from './grpc/authority.ts';
@@ -106,8 +107,8 @@ export async function startController(options: ControllerOptions): Promise<Contr
 
   let addresses: { joinAddresses: string[]; nodeAddresses: string[] } = { joinAddresses: [], nodeAddresses: [] };
   const { version, baseImage, corsOrigins, checkAnswers = false } = options;
-  const registry = await openRegistry(options.registry ?? { kind: 'off' }, { directory, clock, log });
-  const isRegistryWanted = (options.registry ?? { kind: 'off' }).kind !== 'off';
+  const choice = options.registry ?? { kind: 'off' };
+  const registry = await openRegistry(choice, { directory, clock, log });
   const core = openCore({
     store,
     news: openNews(options.natsUrl, bus, log),
@@ -139,7 +140,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
         bus: () => (bus.connected ? 0 : 1),
         reader: store.readersDown,
         disk_low: () => (diskWatch.isLow ? 1 : 0),
-        registry: () => (isRegistryWanted && registry?.isUp !== true ? 1 : 0),
+        registry: () => (choice.kind !== 'off' && registry?.isUp !== true ? 1 : 0),
       },
     },
   });
@@ -149,6 +150,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
   core.start();
 
   const proxy = registry && core.images && new RegistryProxy({ upstream: registry, rights: core.images.grants, log, metrics });
+  if (proxy !== undefined) core.applier.onCommitted(({ mutations }) => cutOffRevoked(proxy, mutations));
   await registry?.start();
   const nodes = await startNodeServer({
     authority,
@@ -216,6 +218,11 @@ const auditOf = ({ kept, file, isOnBus }: AuditSettings, store: Pick<Store, 'aud
   cursor: store.audit,
   sinks: [...(file === undefined ? [] : [auditFile(file)]), ...(isOnBus ? [auditBus(bus)] : [])],
 });
+
+/** A node that is revoked loses its connections to the registry, too. */
+function cutOffRevoked(proxy: RegistryProxy, mutations: readonly Mutation[]): void {
+  for (const one of mutations) if (one.kind === 'put' && one.table === 'nodes' && one.row.revokedAt !== null) proxy.cutOff(one.row.id);
+}
 
 /**
  * Call after opening the store: key rotation assumes that a controller without an open store will

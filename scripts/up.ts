@@ -59,6 +59,10 @@ runProgram(async (args) => {
   }
 });
 
+/** Whether the controller starts a registry itself; see its settings. */
+const hasOwnRegistry = () =>
+  process.env.RAWORC_REGISTRY !== 'off' && !process.env.RAWORC_REGISTRY_URL && !process.env.RAWORC_REGISTRY_PROGRAM;
+
 async function bringUp(running: Running, onLine: PartsOptions['onLine'], signal: AbortSignal): Promise<Site> {
   const { dataDir } = running;
   const parts = { dataDir, onLine };
@@ -68,6 +72,7 @@ async function bringUp(running: Running, onLine: PartsOptions['onLine'], signal:
   running.engine = engine;
   const natsUrl = process.env.RAWORC_NATS_URL;
   const natsServer = natsUrl ? undefined : await step('nats-server', ({ progress }) => apt.fetch('nats-server', progress));
+  const registry = hasOwnRegistry() ? await step('docker-registry', ({ progress }) => apt.fetch('docker-registry', progress)) : undefined;
   const image = await step('Session image', (report) => ensureSessionImage({ docker: engine.docker, dataDir, apt, signal, ...report }));
   await step('Guest', () => buildGuest());
   signal.throwIfAborted();
@@ -81,7 +86,7 @@ async function bringUp(running: Running, onLine: PartsOptions['onLine'], signal:
       return nats.child?.start();
     });
   }
-  const controller = await controllerPart(parts, image, nats);
+  const controller = await controllerPart(parts, image, nats, registry);
   signal.throwIfAborted();
   running.controller = controller;
   const ready = await step('Start the controller', () => controller.start());

@@ -13,7 +13,7 @@ export const SILENT_MS = 120_000;
 
 /** Requests to a registry that listens on a Unix socket, which only its owner can open. */
 export function socketRequest(socketPath: string, method: string, path: string, headers: IncomingHttpHeaders): ClientRequest {
-  const made = request({ socketPath, method, path, headers: { ...headers, connection: 'close' }, setHost: false, agent: false });
+  const made = request({ socketPath, method, path, headers: { host: 'registry', ...headers, connection: 'close' }, agent: false });
   made.setTimeout(SILENT_MS, () => made.destroy(new Error(`the registry was silent for ${SILENT_MS / 1000} s`)));
   return made;
 }

@@ -37,7 +37,8 @@ export async function natsPart(options: PartsOptions, program: string): Promise<
   return { child, url: `nats://${address}`, tokenFile };
 }
 
-export async function controllerPart(options: PartsOptions, image: string, nats: NatsPart): Promise<Child> {
+/** `registry`: the program that the controller starts as its registry, unless the environment says otherwise. */
+export async function controllerPart(options: PartsOptions, image: string, nats: NatsPart, registry: string | undefined): Promise<Child> {
   const host = process.env.RAWORC_HTTP_HOST || loopback;
   await refuseTaken(host, portOf('RAWORC_HTTP_PORT', 9000), 'RAWORC_HTTP_PORT');
   const nodeHost = process.env.RAWORC_NODE_HOST || loopback;
@@ -52,6 +53,7 @@ export async function controllerPart(options: PartsOptions, image: string, nats:
     env: {
       MALLOC_ARENA_MAX: '2',
       ...environment(/^RAWORC_/),
+      ...(registry === undefined ? {} : { RAWORC_REGISTRY_PROGRAM: registry }),
       RAWORC_DATA_DIR: options.dataDir,
       RAWORC_NATS_URL: nats.url,
       RAWORC_NATS_TOKEN_FILE: nats.tokenFile,

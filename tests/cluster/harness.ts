@@ -113,6 +113,7 @@ export class Cluster {
       RAWORC_BASE_IMAGE_TAG: await sessionImage(),
       RAWORC_BARRIERS: this.barriers.directory,
       RAWORC_SHUTDOWN_NODES: '1',
+      RAWORC_REGISTRY: 'off', // the nodes share this machine's engine
       ...this.#env,
     };
     if (this.nats !== undefined) env.RAWORC_NATS_URL = this.nats.url;

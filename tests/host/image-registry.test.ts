@@ -1,4 +1,4 @@
-/** Images travel between two engines through a real registry, over the node protocol's mTLS. */
+/** An image travels through a real registry, over the node protocol's mTLS, between two nodes that share this machine's Docker. */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -19,7 +19,6 @@ import { silentMetrics } from '../../seams/metrics.ts';
 import { systemClock, systemRandom } from '../../seams/system.ts';
 import { silentLog, startRig } from '../unit/controller/grpc/wire-rig.ts';
 import { makeBusyboxImage } from './busybox.ts';
-import { OwnEngine } from './own-engine.ts';
 
 const A = 'a0000000-0000-4000-8000-000000000001' as NodeId;
 const B = 'b0000000-0000-4000-8000-000000000002' as NodeId;
@@ -31,7 +30,7 @@ const never = new AbortController().signal;
 const reasonOf = (outcome: MoveOutcome) => (outcome.ok ? '' : outcome.reason);
 
 t.setTimeout(240_000);
-t.test('an image that one engine pushes is pulled by another, by its digest', async (t) => {
+t.test('an image that one node pushes is pulled by another, by its digest', async (t) => {
   const directory = t.testdir();
   const ups: (() => void)[] = [];
   const registry = await openRegistry({ kind: 'own', program: 'docker-registry' }, { directory, clock, log: silentLog });
@@ -50,7 +49,9 @@ t.test('an image that one engine pushes is pulled by another, by its digest', as
   await registry.start();
   await up();
 
-  const nodeWith = async (nodeId: NodeId, socket: string) => {
+  const clients = await dockerClients('/var/run/docker.sock');
+  const docker = clients.calls;
+  const node = async (nodeId: NodeId) => {
     const identity = await rig.node(nodeId);
     const dialer = grpcDialer({ identity: () => identity, clock, log: silentLog });
     const listener = await openRegistryListener({
@@ -61,17 +62,13 @@ t.test('an image that one engine pushes is pulled by another, by its digest', as
       () => dialer.close(),
       () => listener.close(),
     );
-    const clients = await dockerClients(socket);
-    return { listener, docker: clients.calls, transfer: new ImageTransfer(clients, listener) };
+    return { listener, transfer: new ImageTransfer(clients, listener) };
   };
-  const other = new OwnEngine();
-  closers.push(() => other.close());
-  await other.start();
-  const a = await nodeWith(A, '/var/run/docker.sock');
-  const b = await nodeWith(B, other.socket);
+  const [a, b] = [await node(A), await node(B)];
+  const lose = () => docker.getImage(image).remove({ force: true });
   await makeBusyboxImage(image, { 'raworc.managed': 'true', 'raworc.build': build });
-  closers.push(() => a.docker.getImage(image).remove({ force: true }));
-  const { Id: id } = await a.docker.getImage(image).inspect();
+  closers.push(() => lose().catch(() => undefined));
+  const { Id: id } = await docker.getImage(image).inspect();
 
   const push: Grant = { nodeId: A, image, repository: space, tag: build };
   t.match(reasonOf(await a.transfer.push({ image, repository: space, tag: build }, never)), /denied|not asked/, 'without a grant');
@@ -82,22 +79,21 @@ t.test('an image that one engine pushes is pulled by another, by its digest', as
   const { digest = '' } = push;
   t.match(digest, /^sha256:[0-9a-f]{64}$/, 'the controller saw the digest itself');
 
+  await lose();
   const plan = { image, repository: space, digest };
   t.match(reasonOf(await b.transfer.pull(plan, never)), /denied|not asked/, 'a node that was not asked');
   const pull: Grant = { nodeId: B, image, repository: space };
   grants.give(pull);
   t.same(await b.transfer.pull(plan, never), { ok: true });
-  const pulled = await b.docker.getImage(image).inspect();
+  const pulled = await docker.getImage(image).inspect();
   t.equal(pulled.Id, id);
   t.equal(pulled.Config.Labels?.['raworc.build'], build);
-  for (const { docker } of [a, b]) {
-    const names = (await docker.listImages()).flatMap(({ RepoTags, RepoDigests }) => [...(RepoTags ?? []), ...(RepoDigests ?? [])]);
-    t.same(
-      names.filter((name) => name.includes(space)),
-      [],
-      'no name of the move is left',
-    );
-  }
+  const names = (await docker.listImages()).flatMap(({ RepoTags, RepoDigests }) => [...(RepoTags ?? []), ...(RepoDigests ?? [])]);
+  t.same(
+    names.filter((name) => name.includes(space)),
+    [],
+    'no name of the move is left',
+  );
 
   t.comment('no other user of the host can use the listener');
   const [answer] = await once(get(`http://${b.listener.host}/v2/${space}/manifests/${digest}`), 'response');
@@ -105,7 +101,7 @@ t.test('an image that one engine pushes is pulled by another, by its digest', as
   t.equal(answer.statusCode, 401);
 
   t.comment('the registry is killed, and comes back by itself');
-  await b.docker.getImage(image).remove({ force: true });
+  await lose();
   const pid = childOf(process.pid, 'docker-registry');
   process.kill(pid, 'SIGKILL');
   for (let outcome: MoveOutcome | undefined; outcome?.ok !== true; ) {
@@ -115,7 +111,7 @@ t.test('an image that one engine pushes is pulled by another, by its digest', as
   t.not(childOf(process.pid, 'docker-registry'), pid);
 
   t.comment('a layer is lost');
-  await b.docker.getImage(image).remove({ force: true });
+  await lose();
   await rm(join(directory, 'registry/storage/docker/registry/v2/blobs'), { recursive: true });
   t.match(reasonOf(await b.transfer.pull(plan, never)), /not found|unknown/);
   t.equal(pull.hasVanished, true, 'the controller saw it');

@@ -1,0 +1,152 @@
+/** Which node is asked to push or pull what, over a fleet that is played. */
+import t, { type Test } from 'tap';
+import type { BuildRow } from '../../../../controller/domain/builds/rows.ts';
+import type { BuildId, NodeId } from '../../../../controller/domain/engine/ids.ts';
+import { put } from '../../../../controller/domain/engine/mutation.ts';
+import { recordImage } from '../../../../controller/domain/images/commands/record-image.ts';
+import { BASE_REPOSITORY, repositoryOf } from '../../../../controller/domain/images/repository.ts';
+import { ImageDistribution } from '../../../../controller/services/images/image-distribution.ts';
+import type { ControllerFrame } from '../../../../proto/frame.ts';
+import { silentMetrics } from '../../../../seams/metrics.ts';
+import { systemClock } from '../../../../seams/system.ts';
+import { NODE, node, OTHER_NODE, openCore, SPACE, silent } from '../core.ts';
+import { loopsOf } from '../loops.ts';
+
+const THIRD = 'n3' as NodeId;
+const IMAGE = 'raworc_space_default:build-1';
+const DIGEST = `sha256:${'d'.repeat(64)}`;
+const BUILD: BuildRow = {
+  ...{ id: 'build-1' as BuildId, spaceId: SPACE, status: 'completed', image: IMAGE, imageId: 'i', baseImage: 'base', agents: [] },
+  ...{ unfetched: [], nodeId: NODE, error: null, createdAt: 1, completedAt: 2, createdBy: 'admin' },
+};
+
+async function world(t: Test, images: Readonly<Record<string, readonly string[]>>) {
+  const core = await openCore();
+  t.teardown(() => core.close());
+  const held = new Map(Object.entries(images).map(([id, tags]) => [id, new Set(tags)]));
+  const shown = (id: string) => ({
+    ...node(id as NodeId, { images: held.get(id) ?? new Set(), pulls: true }),
+    ...core.capacity.ofNode(id as NodeId),
+  });
+  const sent: { readonly node: NodeId; readonly frame: ControllerFrame }[] = [];
+  const waiting: (() => void)[] = [];
+  const rebuilt: string[] = [];
+  const registry = { isUp: true, onUp: () => undefined };
+  const distribution = new ImageDistribution({
+    ...{ loops: loopsOf(t), applier: core.applier, view: core.store.view, clock: systemClock, log: silent, metrics: silentMetrics },
+    ...{ baseImage: 'base', registry },
+    directory: { nodes: () => [...held.keys()].map(shown), node: (id) => (id !== null && held.has(id) ? shown(id) : undefined) },
+    fleet: {
+      stream: (id: NodeId) => ({
+        facts: { addImage: (image: string) => held.get(id)?.add(image) },
+        send(frame: ControllerFrame) {
+          sent.push({ node: id, frame });
+          for (const look of waiting.splice(0)) look();
+          return true;
+        },
+      }),
+    } as unknown as ConstructorParameters<typeof ImageDistribution>[0]['fleet'],
+    rebuild: (id, _space, image) => void rebuilt.push(`${id} ${image}`),
+  });
+  await core.applier.apply({
+    name: 'test-build',
+    decide: () => ({ mutations: [put('builds', BUILD)], events: [], result: undefined }),
+  });
+  /** The next request, in order. */
+  const next = async () => {
+    while (sent.length === 0) await new Promise<void>((resolve) => waiting.push(resolve));
+    const one = sent.shift();
+    if (one === undefined || (one.frame.kind !== 'pullImage' && one.frame.kind !== 'pushImage')) throw new Error('not a move');
+    const { frame } = one;
+    const moved = (error = '') => distribution.moved(one.node, { image: frame.value.image, pushed: frame.kind === 'pushImage', error });
+    return { what: `${one.node} ${frame.kind} ${frame.value.image}`, node: one.node, frame, moved };
+  };
+  const inRegistry = (image: string, repository: string) => core.applier.apply(recordImage(image, repository, DIGEST));
+  return { core, held, sent, rebuilt, registry, distribution, next, inRegistry };
+}
+
+t.test('a new build is pushed once by its node, after its base image, and pulled by the others', async (t) => {
+  const { distribution, next, held, core } = await world(t, { [NODE]: ['base', IMAGE], [OTHER_NODE]: [], [THIRD]: ['base'] });
+  distribution.built(BUILD);
+  const base = await next();
+  t.equal(base.what, `${NODE} pushImage base`);
+  t.match(base.frame.value, { repository: BASE_REPOSITORY, tag: 'base' });
+  distribution.grants.pushed(NODE, BASE_REPOSITORY, 'base', DIGEST);
+  base.moved();
+  const asked = [await next(), await next()].sort((a, b) => a.frame.kind.localeCompare(b.frame.kind));
+  t.same(
+    asked.map(({ what }) => what),
+    [`${OTHER_NODE} pullImage base`, `${NODE} pushImage ${IMAGE}`],
+  );
+  t.match(asked[0]?.frame.value, { repository: BASE_REPOSITORY, digest: DIGEST });
+  t.ok(distribution.grants.mayPush(NODE, repositoryOf(SPACE), 'build-1'));
+  t.notOk(distribution.grants.mayPush(OTHER_NODE, repositoryOf(SPACE)));
+  distribution.grants.pushed(NODE, repositoryOf(SPACE), 'build-1', DIGEST);
+  for (const one of asked) one.moved();
+  const pulls = [await next(), await next()];
+  t.same(pulls.map(({ what }) => what).sort(), [OTHER_NODE, THIRD].map((id) => `${id} pullImage ${IMAGE}`).sort());
+  t.ok(pulls.every(({ node }) => distribution.grants.mayPull(node, repositoryOf(SPACE))));
+  for (const one of pulls) one.moved();
+  await core.applier.apply(recordImage('unrelated', 'x', DIGEST));
+  t.ok([OTHER_NODE, THIRD].every((id) => held.get(id)?.has(IMAGE)));
+  t.notOk(distribution.grants.mayPull(THIRD, repositoryOf(SPACE)), 'the right ends with the pull');
+});
+
+t.test('what all nodes have is never pushed', async (t) => {
+  const { distribution, sent, core } = await world(t, { [NODE]: ['base', IMAGE], [OTHER_NODE]: ['base', IMAGE] });
+  distribution.built(BUILD);
+  distribution.changed(NODE);
+  await new Promise((resolve) => systemClock.after(700, () => resolve(undefined)));
+  await core.applier.apply(recordImage('unrelated', 'x', DIGEST));
+  t.same(sent, []);
+});
+
+t.test('a session that lacks its image: pulled, again after a failure, and never given up', async (t) => {
+  const { distribution, next, inRegistry, rebuilt } = await world(t, { [NODE]: ['base'], [OTHER_NODE]: ['base'] });
+  await inRegistry(IMAGE, repositoryOf(SPACE));
+  t.ok(distribution.missing(NODE, SPACE, IMAGE));
+  const first = await next();
+  t.equal(first.what, `${NODE} pullImage ${IMAGE}`);
+  first.moved('the line was cut');
+  const second = await next();
+  t.equal(second.what, first.what);
+  distribution.gone(NODE);
+  t.same(rebuilt, []);
+});
+
+t.test('an image that the registry lost is forgotten, and pushed again by a node that has it', async (t) => {
+  const { distribution, next, inRegistry, core } = await world(t, { [NODE]: ['base', IMAGE], [OTHER_NODE]: ['base'] });
+  await inRegistry('base', BASE_REPOSITORY);
+  await inRegistry(IMAGE, repositoryOf(SPACE));
+  distribution.missing(OTHER_NODE, SPACE, IMAGE);
+  const pull = await next();
+  distribution.grants.vanished(OTHER_NODE, repositoryOf(SPACE));
+  pull.moved('manifest unknown');
+  const push = await next();
+  t.equal(push.what, `${NODE} pushImage ${IMAGE}`);
+  t.equal(core.store.view.get('images', IMAGE), undefined);
+  distribution.grants.pushed(NODE, repositoryOf(SPACE), 'build-1', DIGEST);
+  push.moved();
+  t.equal((await next()).what, `${OTHER_NODE} pullImage ${IMAGE}`);
+});
+
+t.test('an image that nobody has is rebuilt; one without a way to the registry is left to that', async (t) => {
+  const { distribution, rebuilt, held } = await world(t, { [NODE]: ['base'], [OTHER_NODE]: ['base'] });
+  distribution.missing(NODE, SPACE, IMAGE);
+  while (rebuilt.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  t.same(rebuilt, [`${NODE} ${IMAGE}`]);
+  held.delete(NODE);
+  t.equal(distribution.missing(NODE, SPACE, IMAGE), false);
+});
+
+t.test('while the registry is away nothing is asked; when it is back, all at once', async (t) => {
+  const { distribution, next, inRegistry, registry, sent } = await world(t, { [NODE]: ['base'], [OTHER_NODE]: ['base'] });
+  await inRegistry(IMAGE, repositoryOf(SPACE));
+  registry.isUp = false;
+  distribution.missing(NODE, SPACE, IMAGE);
+  await new Promise((resolve) => systemClock.after(50, () => resolve(undefined)));
+  t.same(sent, []);
+  registry.isUp = true;
+  distribution.wakeAll();
+  t.equal((await next()).what, `${NODE} pullImage ${IMAGE}`);
+});
