@@ -109,7 +109,8 @@ t.test('every variable that the controller reads is a setting', async (t) => {
         return Reflect.get(target, name);
       },
     });
-  for (const env of [{}, { RAWORC_AUDIT_FILE: '/a', RAWORC_NATS_URL: 'nats://n' }]) t.ok(readSettings(spy(env)).ok);
+  for (const env of [{}, { RAWORC_AUDIT_FILE: '/a', RAWORC_NATS_URL: 'nats://n', RAWORC_REGISTRY_URL: 'https://r' }])
+    t.ok(readSettings(spy(env)).ok);
   t.ok(asked.size > 40);
   t.same(
     [...asked].filter((name) => !knownVariables.includes(name)),
