@@ -32,7 +32,16 @@ async function addressesOf(controllers: readonly string[]): Promise<string[]> {
  * Opens Docker with the disks, sockets and firewall of its sessions, as set by flags and
  * environment.
  */
-export async function openDocker({ flags, env, identity, settings, log, conditions, metrics, registry: dial }: EngineDeps): Promise<Engine> {
+export async function openDocker({
+  flags,
+  env,
+  identity,
+  settings,
+  log,
+  conditions,
+  metrics,
+  registry: dial,
+}: EngineDeps): Promise<Engine> {
   const allowed = (env.RAWORC_ALLOW_CIDRS ?? '')
     .split(',')
     .map((range) => range.trim())
