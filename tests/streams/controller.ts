@@ -4,9 +4,11 @@
  */
 import { createServer } from 'node:http';
 import { join } from 'node:path';
+import { Transform } from 'node:stream';
 import { startController } from '../../controller/controller.ts';
 import type { SessionId } from '../../controller/domain/engine/ids.ts';
 import { readSettings } from '../../controller/settings/settings.ts';
+import { LogDecoder } from '../../proto/streams/log-stream.ts';
 import { prometheusMetrics } from '../../seams/prometheus.ts';
 import { barriersIn, jsonLog, systemClock, systemDisk, systemFreeSpace, systemRandom } from '../../seams/system.ts';
 
@@ -40,11 +42,22 @@ const server = createServer(async (request, response) => {
   stream.end();
   response.on('close', () => stream.destroy());
   stream.on('error', (error) => response.destroy(error));
-  stream.pipe(response);
+  (kind === 'lines' ? stream.pipe(decodedLines()) : stream).pipe(response);
 });
 server.listen(0, '127.0.0.1', () => {
   const address = server.address();
   log.info('streams.served', { port: typeof address === 'object' ? address?.port : undefined });
   log.info('controller.ready', { url: controller.http.url });
 });
+/** Decodes log lines and passes their text on. */
+function decodedLines(): Transform {
+  const decoder = new LogDecoder();
+  return new Transform({
+    transform(bytes: Buffer, _encoding, done) {
+      const lines = decoder.decode(bytes).flatMap((logged) => (logged === 'live' ? [] : [`${logged.line}\n`]));
+      done(undefined, lines.join(''));
+    },
+  });
+}
+
 process.on('SIGTERM', () => process.exit(0));

@@ -1,11 +1,24 @@
 /** Kinds of streams that only tests add to a guest: what they read is on the session's disk, as an agent's files are. */
 import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
+import type { LineStore } from '../../guest/logs/line-store.ts';
+import { logStream } from '../../guest/streams/logs.ts';
 import type { StreamKinds } from '../../guest/streams/stream-kinds.ts';
 
 const CHUNK_BYTES = 256 * 1024;
 
 const pathIn = (parameters: unknown): string => String(Object.entries(Object(parameters)).find(([name]) => name === 'path')?.[1]);
+
+/** The lines of one file as those of an agent, without the bound of the guest's own store. */
+const linesOf = (path: string): LineStore => ({
+  keep: () => undefined,
+  follow: () => ({ close: () => undefined }),
+  async newest(agent) {
+    const texts = (await readFile(path, 'utf8')).split('\n').slice(0, -1);
+    return texts.map((line) => ({ agent, runId: '00000000-0000-0000-0000-000000000000', stream: 'STDOUT', atMs: 1, line }));
+  },
+});
 
 export const kinds: StreamKinds = {
   /** One file, from its start to its end. */
@@ -13,6 +26,9 @@ export const kinds: StreamKinds = {
     stream.resume();
     await pipeline(createReadStream(pathIn(parameters), { highWaterMark: CHUNK_BYTES }), stream);
   },
+  /** One file as log lines. */
+  lines: (stream, parameters) =>
+    logStream(linesOf(pathIn(parameters)))(stream, { agent: 'echo', stream: 'all', limit: 1, sinceMs: 0, follow: false }),
   /** Bytes without end. */
   async endless(stream) {
     stream.resume();
