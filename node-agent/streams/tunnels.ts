@@ -4,6 +4,7 @@ import { STREAM_REASONS, type StreamReason } from '../../proto/streams/reasons.t
 import type { StreamLink } from '../../proto/streams/stream-frame.ts';
 import { MAX_CREDIT_BYTES } from '../../proto/streams/stream-state.ts';
 import type { Clock, Timer } from '../../seams/clock.ts';
+import { streamOpened } from '../../seams/garbage.ts';
 import type { Log } from '../../seams/log.ts';
 import { messageOf } from '../../seams/message-of.ts';
 import { type Counter, type Metrics, silentMetrics } from '../../seams/metrics.ts';
@@ -29,6 +30,7 @@ interface Tunnel {
   readonly sessionId: string;
   readonly open: OpenStream;
   readonly dialling: AbortController;
+  readonly streamEnded: () => void;
   timer: Timer | undefined;
   guest: StreamLink | undefined;
   passage: Passage | undefined;
@@ -75,7 +77,8 @@ export class Tunnels {
     if (ofSession >= MAX_STREAMS.ofSession || this.#tunnels.size >= MAX_STREAMS.ofNode) return this.#refuse(open, 'too_many');
     if (open.credit > MAX_CREDIT_BYTES) return this.#refuse(open, 'protocol');
     const tunnel: Tunnel = {
-      ...{ sessionId, open, dialling: new AbortController(), timer: undefined, guest: undefined, passage: undefined },
+      ...{ sessionId, open, dialling: new AbortController(), streamEnded: streamOpened() },
+      ...{ timer: undefined, guest: undefined, passage: undefined },
     };
     this.#tunnels.add(tunnel);
     this.#bySession.set(sessionId, ofSession + 1);
@@ -156,6 +159,7 @@ export class Tunnels {
   #forget(tunnel: Tunnel, end: string): void {
     if (!this.#tunnels.delete(tunnel)) return;
     tunnel.timer?.cancel();
+    tunnel.streamEnded();
     tunnel.dialling.abort(new Error('the stream has ended'));
     this.#waiting.delete(tunnel.open.ticket);
     const left = (this.#bySession.get(tunnel.sessionId) ?? 1) - 1;

@@ -9,10 +9,12 @@ import { startController } from '../../controller/controller.ts';
 import type { SessionId } from '../../controller/domain/engine/ids.ts';
 import { readSettings } from '../../controller/settings/settings.ts';
 import { LogDecoder } from '../../proto/streams/log-stream.ts';
+import { boundGarbage } from '../../seams/garbage.ts';
 import { prometheusMetrics } from '../../seams/prometheus.ts';
 import { barriersIn, jsonLog, systemClock, systemDisk, systemFreeSpace, systemRandom } from '../../seams/system.ts';
 
 process.umask(0o077);
+boundGarbage();
 const log = jsonLog('controller', 'info');
 const settings = readSettings(process.env);
 if (!settings.ok) throw new Error(settings.refusal.message);

@@ -3,6 +3,7 @@ import { ByteStream, DEFAULT_WINDOW_BYTES } from '../../../proto/streams/byte-st
 import { isStreamReason, STREAM_REASONS, StreamError, type StreamReason } from '../../../proto/streams/reasons.ts';
 import type { StreamLink } from '../../../proto/streams/stream-frame.ts';
 import type { Clock } from '../../../seams/clock.ts';
+import { streamOpened } from '../../../seams/garbage.ts';
 import { type Counter, type Metrics, silentMetrics } from '../../../seams/metrics.ts';
 import type { Random } from '../../../seams/random.ts';
 import type { NodeId, SessionId } from '../../domain/engine/ids.ts';
@@ -127,7 +128,12 @@ export class ByteStreams {
         signal?.removeEventListener('abort', abort);
         resolve(outcome);
       };
-      const entry: Entry = { nodeId, sessionId, kind, window, release: place.value, settle, ticket: '', stream: undefined };
+      const streamEnded = streamOpened();
+      const release = () => {
+        streamEnded();
+        place.value();
+      };
+      const entry: Entry = { nodeId, sessionId, kind, window, release, settle, ticket: '', stream: undefined };
       const abort = () => this.#refuse(entry, 'cancelled');
       const timer = this.#deps.clock.after(TICKET_MS, () => this.#refuse(entry, 'expired'));
       signal?.addEventListener('abort', abort);
