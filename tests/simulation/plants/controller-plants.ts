@@ -334,4 +334,11 @@ export const CONTROLLER_PLANTS = {
     replace: '',
     foundBy: { seed: 3 },
   },
+  'tombstones sent first': {
+    breaks: 'A node is sent all its sessions before it is sent a tombstone.',
+    file: 'controller/services/fleet/assignments.ts',
+    find: 'this.#isSendingSessions ? [] : tombstones',
+    replace: 'tombstones',
+    foundBy: { test: 'tests/unit/controller/fleet/parts.test.ts' },
+  },
 } satisfies Readonly<Record<string, Plant>>;

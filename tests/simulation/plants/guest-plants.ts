@@ -44,4 +44,11 @@ export const GUEST_PLANTS = {
     replace: 'after(graceMs, () => undefined)',
     foundBy: { test: 'tests/unit/guest/drain.test.ts' },
   },
+  'started again at the limit, whatever it did': {
+    breaks: 'An agent that can have seen the message is not started again for it.',
+    file: 'guest/workers/kept-worker.ts',
+    find: 'this.#ready ? undefined : this.#program.lackedProcesses',
+    replace: 'this.#program.lackedProcesses',
+    foundBy: { test: 'tests/unit/guest/start-again.test.ts' },
+  },
 } satisfies Readonly<Record<string, Plant>>;

@@ -142,4 +142,11 @@ export const NODE_PLANTS = {
     replace: '',
     foundBy: { seed: 1 },
   },
+  'tombstones stored first': {
+    breaks: 'A node knows of every copy of a volume before it removes the volume.',
+    file: 'node-agent/ledger/ledger.ts',
+    find: '(named.has(sessionId) ? records : last).push',
+    replace: 'records.push',
+    foundBy: { test: 'tests/unit/node-agent/ledger/take.test.ts' },
+  },
 } satisfies Readonly<Record<string, Plant>>;
