@@ -1,7 +1,8 @@
 /**
- * Reads of one session and lists of 100 among 100,000, authenticated and authorised, beside a bare Koa route with the same body; and posts of
- * messages at a steady rate, with and without 20 lists a second beside them. Controller, bare route and load are processes of their own.
- * Ends with 1 when a goal is missed. `npm run bench -- api [rounds] [sessions]`.
+ * Compares reads of one session and lists of 100 out of 100,000, with authentication and
+ * permissions, with a bare Koa route that returns the same body. Then posts messages at a steady
+ * rate, with and without 20 lists per second. Controller, bare route and load generator are
+ * separate processes. Exits with 1 if a goal is missed. `npm run bench -- api [rounds] [sessions]`.
  */
 import { loadavg } from 'node:os';
 import { lists } from './api/lists.ts';
@@ -22,9 +23,9 @@ try {
   const rig = await openRig(sessions, RUNNING, (end) => void endings.unshift(end));
   const run = { rounds, signal: stop.signal };
   const begun = load();
-  console.log(`${sessions} sessions at rest, ${RUNNING} that run on a hollow node`);
+  console.log(`${sessions} resting sessions, ${RUNNING} running on a hollow node`);
   const reached = [await reads(rig, run), await lists(rig, run), await posts(rig, run)];
-  console.log(`\nLoad of the machine: ${begun} before, ${load()} after`);
+  console.log(`\nLoad average: ${begun} before, ${load()} after`);
   if (reached.includes(false)) process.exitCode = 1;
 } finally {
   for (const end of endings) await end();

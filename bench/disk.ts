@@ -1,6 +1,7 @@
 /**
- * What a disk of the node agent's own costs at a session's creation: a disk, a container on it and its start, beside a volume of the engine, the same container on it
- * and its start, taken in turns in one run since absolute times drift. Nothing runs in them but a shell. `npm run bench -- disk [turns]`.
+ * Times what a session's disk adds to its creation: creating a disk, a container on it and starting
+ * it, compared with the same on a volume of the engine. They take turns in one run, since absolute
+ * times drift. The containers run only a shell. `npm run bench -- disk [turns]`.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -49,7 +50,7 @@ async function once(how: keyof typeof whole, count: boolean): Promise<void> {
     const options = containerOptions(owner, plan, { guest: directory, disk: path, passwd: '/etc/passwd' });
     const Mounts =
       how === 'volume' ? [{ Type: 'volume', Source: volume, Target: '/session' } as const] : (options.HostConfig?.Mounts ?? []);
-    // The network is not what is compared, and costs more than all else.
+    // The network is not part of the comparison, and would cost more than all else.
     const HostConfig = { ...options.HostConfig, Mounts: [...Mounts], NetworkMode: 'none' };
     const container = await docker.createContainer({ ...options, Entrypoint: ['sleep', '1000'], HostConfig });
     remove = () => container.remove({ force: true });
@@ -76,7 +77,7 @@ try {
     process.stdout.write(`${row(`on ${NAMES[how]}`, [...figures(whole[how], 1), median(parts[how]).toFixed(1)], 36)}\n`);
   const more = (median(whole.prepared) - median(whole.volume)).toFixed(1);
   process.stdout.write(
-    `a prepared image costs ${more} ms more than a volume (${turns} each, in turns; load ${loadavg()[0]?.toFixed(1)})\n`,
+    `a prepared image costs ${more} ms more than a volume (${turns} of each, taking turns; load average ${loadavg()[0]?.toFixed(1)})\n`,
   );
 } finally {
   prepared.close();

@@ -1,6 +1,7 @@
 /**
- * What the link between a session's guest and its node costs: the length-framed one beside a gRPC stream, both bundled to one
- * file as the guest is, over a Unix socket. Each measurement is a fresh process; the kinds take turns, and the medians are shown.
+ * Compares the link between guest and node agent, which frames messages by length, with a gRPC
+ * stream. Both are bundled into one file like the guest and use a Unix socket. Each measurement is
+ * a new process; the variants take turns. Prints medians.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -19,7 +20,7 @@ import { method } from './link/method.ts';
 const ROUNDS = Number(process.argv[2] ?? 15);
 const EXCHANGES = 200;
 
-/** One connection of a child, whichever way it came. */
+/** One connection of a child, of either kind. */
 interface Peer {
   send(frame: HostFrame): void;
   onFrame(listener: (frame: GuestFrame) => void): void;
@@ -130,9 +131,9 @@ try {
   const results = new Map(kinds.map((kind): [Kind, Result[]] => [kind, []]));
   for (const kind of kinds) await measure(kind);
   for (let round = 0; round < ROUNDS; round += 1) for (const kind of kinds) results.get(kind)?.push(await measure(kind));
-  process.stdout.write(`${ROUNDS} fresh processes of each kind, taking turns; medians\n\n`);
+  process.stdout.write(`${ROUNDS} new processes of each kind, taking turns; medians\n\n`);
   process.stdout.write(
-    `${'link'.padEnd(34)}${'to first answer'.padStart(17)}${'an exchange'.padStart(13)}${'PSS'.padStart(10)}${'private'.padStart(10)}\n`,
+    `${'link'.padEnd(34)}${'to first answer'.padStart(17)}${'round trip'.padStart(13)}${'PSS'.padStart(10)}${'private'.padStart(10)}\n`,
   );
   for (const [{ name }, all] of results) {
     const of = (key: keyof Result) => median(all.map((one) => one[key]));

@@ -1,4 +1,6 @@
-/** `npm run bench -- NAME` runs bench/NAME.ts, in a process of its own. Without a name it says which there are. */
+/**
+ * `npm run bench -- NAME` runs bench/NAME.ts as a separate process. Without a name it lists all.
+ */
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,10 +12,10 @@ const names = readdirSync(import.meta.dirname)
 
 const [name, ...rest] = process.argv.slice(2);
 if (name === undefined || !names.includes(name)) {
-  console.error(`Say which: npm run bench -- ${names.join(' | ')}`);
+  console.error(`Usage: npm run bench -- ${names.join(' | ')}`);
   process.exitCode = 2;
 } else {
-  // What is measured is what stands here now.
+  // Measure the current source, not an older build.
   await buildGuest();
   const child = spawn(process.execPath, [join(import.meta.dirname, `${name}.ts`), ...rest], { stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));

@@ -1,7 +1,9 @@
 /**
- * A message to a session at rest and its reply, over REST with `?wait`: to a paused one beside `docker unpause` of a container like its own (by
- * Docker's API, and by the command line), to a suspended one beside create and start of such a container by the API. Taken in turns in one run, since
- * absolute times drift. Then where the time goes. `npm run bench -- resume [turns]`.
+ * Times a message to a resting session until its reply, over REST with `?wait`. Compares a paused
+ * session with `docker unpause` of a similar container, by Docker's API and by its command line;
+ * and a suspended session with create and start of such a container by the API. All take turns in
+ * one run, since absolute times drift. Then prints where the time goes.
+ * `npm run bench -- resume [turns]`.
  */
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
@@ -79,7 +81,7 @@ try {
     times.warm.push(warm);
   }
 
-  console.log(`${turns} turns, milliseconds; load of the machine ${load(begun)} before, ${load(loadavg())} after`);
+  console.log(`${turns} turns, milliseconds; load average ${load(begun)} before, ${load(loadavg())} after`);
   console.log(row('', ['median', 'p95', 'p99'], WIDTH));
   const lines = {
     'paused session: message → reply': times.paused,
@@ -92,18 +94,18 @@ try {
   for (const [name, samples] of Object.entries(lines)) console.log(row(name, figures(samples), WIDTH));
   const ratio = (one: readonly number[], other: readonly number[]) => (median(one) / median(other)).toFixed(2);
   console.log(
-    `At the median waking a paused session and its reply take ${ratio(times.paused, times.unpauseApi)} of docker unpause by the API, ${ratio(times.paused, times.unpauseCommand)} of it by the CLI;\n` +
-      `waking a suspended one and its reply ${ratio(times.suspended, times.createStart)} of docker create + start by the API.`,
+    `At the median, waking a paused session until its reply takes ${ratio(times.paused, times.unpauseApi)} of docker unpause by the API and ${ratio(times.paused, times.unpauseCommand)} of it by the CLI;\n` +
+      `waking a suspended one takes ${ratio(times.suspended, times.createStart)} of docker create + start by the API.`,
   );
   for (const [state, found] of Object.entries(phases)) {
-    console.log(`\nWhere the time of the ${state} one goes`);
+    console.log(`\nWhere the time of the ${state} session goes`);
     for (const [phase, samples] of found) console.log(row(`  ${phase}`, figures(samples, 1), WIDTH));
   }
 } finally {
   for (const end of endings) await end();
 }
 
-/** Each phase ends with its moment. One that ended before the one in front of it took no time of its own. */
+/** Each phase ends at its moment. A phase that ended before its predecessor counts as 0. */
 function note(phases: Map<string, number[]>, sentMs: number, moments: readonly Moment[]): void {
   let lastMs = sentMs;
   for (const { phase, atMs } of moments) {

@@ -1,7 +1,8 @@
 /**
- * A message to a trivial agent in a running session and its reply, over REST with `?wait`, beside `docker exec CONTAINER true`:
- * by Docker's API (create, start, wait for its end; the quickest way there is) and by the command line (what a person types).
- * Taken in turns in one run, since absolute times drift. `npm run bench -- roundtrip [turns]`.
+ * Times a message to a trivial agent in a running session until its reply, over REST with `?wait`,
+ * and compares it with `docker exec CONTAINER true`: by Docker's API (create, start, wait for the
+ * exit; the fastest way) and by the command line (what a person types). All take turns in one run,
+ * since absolute times drift. `npm run bench -- roundtrip [turns]`.
  */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
@@ -12,7 +13,7 @@ import { startCluster } from '../tests/cluster/harness.ts';
 import { figures, median, row, timed } from './figures/figures.ts';
 
 const WARM_UP = 20;
-/** How many times faster than `docker exec` a message is to be, at the median; below it the exit code is 1. */
+/** Minimum speed-up over `docker exec` at the median; below it the exit code is 1. */
 const GOAL = 5;
 const ECHO = { 'main.py': 'def process_message(message, context):\n    return message\n' };
 
@@ -36,7 +37,7 @@ try {
   };
   const execByApi = async () => {
     const { code } = await execIn(container, ['true']);
-    if (code !== 0) throw new Error(`docker exec ended with ${code}`);
+    if (code !== 0) throw new Error(`docker exec exited with ${code}`);
   };
   const execByCommand = () => run('docker', ['exec', container, 'true']);
 
@@ -59,7 +60,7 @@ try {
   console.log(row('docker exec true (docker CLI)', figures(times.command)));
   const ratio = (others: number[]) => median(others) / median(times.message);
   console.log(
-    `At the median a message is ${ratio(times.api).toFixed(1)} times faster than docker exec by the API, ${ratio(times.command).toFixed(1)} times than by the CLI.`,
+    `At the median, a message is ${ratio(times.api).toFixed(1)} times faster than docker exec by the API and ${ratio(times.command).toFixed(1)} times faster than by the CLI.`,
   );
   if (ratio(times.command) < GOAL) process.exitCode = 1;
 } finally {

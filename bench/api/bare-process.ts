@@ -1,10 +1,10 @@
-/** What the API is compared with: a bare Koa route that answers the same body. */
+/** The baseline for the API: a bare Koa route that returns the same body. */
 import Router from '@koa/router';
 import Koa from 'koa';
 import { processorMs, profile, profiled } from './profiler.ts';
 import { serve } from './remote.ts';
 
-/** Answers each of the bodies under its name; resolves to the port. */
+/** Serves each body under its name. Resolves to the port. */
 function listen(bodies: Readonly<Record<string, unknown>>): Promise<number> {
   const koa = new Koa();
   const router = new Router();

@@ -1,4 +1,4 @@
-/** HTTP/1.1 with as little as is possible, so that what asks costs much less than what answers. */
+/** A minimal HTTP/1.1 client, so that requests cost much less than their answers. */
 import { connect, type Socket } from 'node:net';
 
 export interface Target {
@@ -6,7 +6,7 @@ export interface Target {
   readonly port: number;
 }
 
-/** One request after another on one connection. Answers must tell their Content-Length. */
+/** Sends one request after another on one connection. Answers must have a Content-Length. */
 export class Connection {
   readonly #socket: Socket;
   #settle: ((status: number) => void) | undefined;
@@ -19,14 +19,14 @@ export class Connection {
     this.#socket = connect({ host, port, noDelay: true });
     this.#socket.on('data', (chunk) => this.#take(chunk));
     this.#socket.on('error', (error) => this.#fail?.(error));
-    this.#socket.on('close', () => this.#fail?.(new Error('the server has closed the connection')));
+    this.#socket.on('close', () => this.#fail?.(new Error('the server closed the connection')));
   }
 
   get isFree(): boolean {
     return this.#settle === undefined;
   }
 
-  /** The answer's status, once all of it is here. */
+  /** Resolves to the status once the whole answer has arrived. */
   send(request: string): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#settle = resolve;
@@ -50,7 +50,7 @@ export class Connection {
       this.#status = Number(text.slice(9, 12));
       const length = /\r\ncontent-length: (\d+)/i.exec(text.slice(0, end))?.[1];
       if (length === undefined) {
-        this.#fail?.(new Error(`an answer of unknown length: ${text.slice(0, end)}`));
+        this.#fail?.(new Error(`the answer has no Content-Length: ${text.slice(0, end)}`));
         return;
       }
       this.#left = Number(length) - (text.length - end - 4);
@@ -65,7 +65,7 @@ export class Connection {
   }
 }
 
-/** The bytes of a request. */
+/** Returns the bytes of a request. */
 export function request(method: string, path: string, token: string, body?: unknown): string {
   const text = body === undefined ? '' : JSON.stringify(body);
   const about = body === undefined ? '' : `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\n`;

@@ -1,4 +1,4 @@
-/** The controller, as it is, in a process of its own. Its profile is taken from within. */
+/** The real controller as a separate process, which profiles itself. */
 import { type Controller, startController } from '../../controller/controller.ts';
 import { boundGarbage } from '../../seams/garbage.ts';
 import { processorMs, profile, profiled } from './profiler.ts';

@@ -2,12 +2,15 @@ import { figures, median, row } from '../figures/figures.ts';
 import type { Rig } from './rig.ts';
 import { type Run, spread, verdict, WIDTH } from './turns.ts';
 
-/** How many times its queries a list may take beyond what the bare route takes. */
+/** Maximum time of a list beyond the bare route's, as a multiple of its queries' time. */
 const GOAL = 2;
 const BLOCK_MS = 1000;
 const QUERIES = 50;
 
-/** Lists of 100, one after another, beside the bare route and beside what SQLite alone takes. Whether the goal was reached. */
+/**
+ * Compares lists of 100, one after another, with the bare route and with SQLite alone. Returns
+ * whether the goal was reached.
+ */
 export async function lists(rig: Rig, { rounds, signal }: Run): Promise<boolean> {
   const measure = async (target: 'api' | 'bareRoutes', requests: readonly string[]) =>
     (await rig.load.ask('closed', { target: rig[target], requests, connections: 1, durationMs: BLOCK_MS })).latenciesMs;
@@ -26,7 +29,7 @@ export async function lists(rig: Rig, { rounds, signal }: Run): Promise<boolean>
   console.log(row('', ['median', 'p95', 'p99'], WIDTH));
   const lines = {
     'bare Koa route with the same body': 'bare',
-    'page and total in SQLite alone': 'queries',
+    'page and total, SQLite only': 'queries',
     'GET /sessions?limit=100': 'api',
   } as const;
   for (const [name, key] of Object.entries(lines)) console.log(row(name, figures(found.flatMap((one) => one[key])), WIDTH));

@@ -1,9 +1,12 @@
-/** The load: a process of its own. */
+/** The load generator, as a separate process. */
 import { Connection, type Target } from './connection.ts';
 import { processorMs } from './profiler.ts';
 import { serve } from './remote.ts';
 
-/** One request for each of the kept words from the first to before the last: so many are not to be sent over for each measurement. */
+/**
+ * One request for each stored word from `first` up to `last`. Words are sent once, not for each
+ * measurement.
+ */
 export interface Worded {
   readonly before: string;
   readonly after: string;
@@ -12,8 +15,9 @@ export interface Worded {
 }
 
 /**
- * `connections` of which each asks again as soon as it has its answer. This process never sleeps meanwhile: to wake one costs whoever writes to it
- * some 20 µs on a virtual machine, which only the slower of two servers would pay.
+ * Sends requests over `connections`, each again as soon as it has its answer. This process never
+ * sleeps meanwhile: waking it costs the server some 20 µs on a virtual machine, which only the
+ * slower of two servers would pay.
  */
 export interface ClosedLoop {
   readonly target: Target;
@@ -22,7 +26,10 @@ export interface ClosedLoop {
   readonly durationMs: number;
 }
 
-/** Requests that come whether or not those before have their answers; their latencies by stream. */
+/**
+ * Sends requests at their times, whether or not earlier ones were answered. Returns latencies by
+ * stream.
+ */
 export interface OpenLoop {
   readonly target: Target;
   readonly durationMs: number;
@@ -37,7 +44,7 @@ export interface OpenLoop {
 export interface Measured {
   readonly perSecond: number;
   readonly latenciesMs: readonly number[];
-  /** How much of a processor it took to ask. */
+  /** Processors used by the load generator. */
   readonly asking: number;
 }
 
@@ -47,7 +54,7 @@ function keep(words: readonly string[]): void {
   kept = words;
 }
 
-/** The n-th request, beginning again after the last. */
+/** Returns the n-th request, starting over after the last. */
 function requestAt(requests: ClosedLoop['requests'], n: number): string {
   if (!('before' in requests)) return requests[n % requests.length] ?? '';
   const { before, after, first, last } = requests;
@@ -77,7 +84,7 @@ async function closed({ target, requests, connections, durationMs }: ClosedLoop)
   return { perSecond: (latenciesMs.length / tookMs) * 1000, latenciesMs, asking: (processorMs() - usedMs) / tookMs };
 }
 
-/** Each request goes on a connection that waits for nothing, so none stands behind another here. */
+/** Sends each request on an idle connection, so that none waits for another here. */
 async function open({ target, streams, durationMs }: OpenLoop): Promise<Record<string, readonly number[]>> {
   const pool: Connection[] = [];
   const free = () => {
@@ -89,7 +96,7 @@ async function open({ target, streams, durationMs }: OpenLoop): Promise<Record<s
   const runs = streams.map(async ({ name, requests, perSecond, even }) => {
     const latenciesMs: number[] = [];
     const sent: Promise<void>[] = [];
-    // By chance in time, so that two streams never keep in step.
+    // At random times, so that two streams never run in step.
     const gapMs = () => (even ? 1000 / perSecond : (-Math.log(1 - Math.random()) * 1000) / perSecond);
     for (let dueMs = gapMs(); dueMs < durationMs; dueMs += gapMs()) {
       await until(begun + dueMs);

@@ -1,13 +1,13 @@
-/** Where the time of a profile goes, by what the code is of. */
+/** Attributes the time of a profile to libraries and folders. */
 import type { Profiler } from 'node:inspector';
 
 export interface Share {
   readonly name: string;
-  /** Of the time in which the main thread did something. */
+  /** Share of the time in which the main thread was busy. */
   readonly share: number;
 }
 export interface TimeSpent {
-  /** Of all the time: 1 is a main thread that never waited. */
+  /** Share of all time; 1 means that the main thread was never idle. */
   readonly busy: number;
   readonly parts: readonly Share[];
   readonly functions: readonly Share[];
@@ -15,7 +15,10 @@ export interface TimeSpent {
 
 const MAX_FUNCTIONS = 12;
 
-/** Time is of the nearest caller that is somebody's: what `Buffer.from` takes in jsonwebtoken is jsonwebtoken's. */
+/**
+ * Attributes built-in code to its nearest caller: `Buffer.from` in jsonwebtoken counts for
+ * jsonwebtoken.
+ */
 export function whereTimeGoes(profile: Profiler.Profile): TimeSpent {
   const nodes = new Map(profile.nodes.map((node) => [node.id, node]));
   const parents = new Map(profile.nodes.flatMap(({ id, children = [] }) => children.map((child) => [child, id] as const)));
@@ -26,7 +29,7 @@ export function whereTimeGoes(profile: Profiler.Profile): TimeSpent {
   samples.forEach((id, at) => {
     const time = deltas[at] ?? 0;
     const frame = nodes.get(id)?.callFrame;
-    // The profiler's own start is nobody's.
+    // The start of the profiler counts for nobody.
     if (frame === undefined || frame.url === 'node:inspector') return;
     all += time;
     if (frame.functionName === '(idle)') {
@@ -53,7 +56,7 @@ export function whereTimeGoes(profile: Profiler.Profile): TimeSpent {
 
 const ROOT = new URL('../..', import.meta.url).href;
 
-/** The library, or the folder of ours. */
+/** Returns the library, or our folder. */
 function partOf(url: string): string {
   const library = /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1];
   if (library !== undefined) return library;

@@ -4,13 +4,13 @@ import { type TimeSpent, whereTimeGoes } from './profile.ts';
 const inspector = new Session();
 let usedBefore = 0;
 
-/** How much time of processors this process has used, in milliseconds: all of its threads. */
+/** Returns the processor time that all threads of this process have used, in milliseconds. */
 export function processorMs(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;
 }
 
-/** From now on the main thread of this process is looked at. */
+/** Starts to profile the main thread of this process. */
 export async function profile(): Promise<void> {
   inspector.connect();
   await inspector.post('Profiler.enable');
@@ -19,7 +19,7 @@ export async function profile(): Promise<void> {
   usedBefore = processorMs();
 }
 
-/** What it did since, and the time of processors that was used. */
+/** Returns the profile since the start, and the processor time used. */
 export async function profiled(): Promise<TimeSpent & { readonly usedMs: number }> {
   const usedMs = processorMs() - usedBefore;
   const { profile: taken } = await inspector.post('Profiler.stop');

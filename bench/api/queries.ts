@@ -1,4 +1,4 @@
-/** What the store alone takes for a list: its page and its total, as the API runs them, on a connection of their own. */
+/** Times the queries of a list, page and total, as the API runs them but without the API. */
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { sqlLists } from '../../controller/store/sqlite/lists/sql-lists.ts';
@@ -10,7 +10,7 @@ export class Queries {
     this.#database = new Database(join(directory, 'raworc.db'), { readonly: true });
   }
 
-  /** Milliseconds of the statements that list all sessions, so many times. */
+  /** Returns the milliseconds of the statements that list all sessions, for each repetition. */
   async timesMs(times: number): Promise<number[]> {
     const found: number[] = [];
     const statements = new Map<string, Database.Statement<unknown[], never>>();

@@ -4,16 +4,16 @@ import type { TimeSpent } from './profile.ts';
 import type { Rig } from './rig.ts';
 import { inTurns, type Run, spread, verdict, WIDTH } from './turns.ts';
 
-/** Of the bare route's throughput. */
+/** Minimum share of the bare route's throughput. */
 const GOAL = 0.6;
 const BLOCK_MS = 2000;
-/** Too short to come round to the first again. */
+/** Short enough that no session is read twice. */
 const FRESH_MS = 700;
 const CONNECTIONS = 16;
 const WARM_UP = 20_000;
-/** Of the sessions: what is not read before a part begins is read in it for the first time. */
+/** Each of these parts reads sessions that no earlier part read. */
 const PARTS = 5;
-/** Below it, in microseconds a request, a part is not named. */
+/** Parts below this are left out, in microseconds per request. */
 const MIN_US = 1;
 
 const NAMES = { bare: 'bare Koa route with the same body', api: 'GET /sessions/{id}' } as const;
@@ -21,11 +21,11 @@ type Side = keyof typeof NAMES;
 const SIDES: readonly Side[] = ['bare', 'api'];
 
 interface Block extends Measured {
-  /** How much of a processor it took to answer, all threads. */
+  /** Processors used to answer, in all threads. */
   readonly answering: number;
 }
 
-/** Reads of one session each, out of all that there are, as many as can be had. Whether the goal was reached. */
+/** Reads single sessions out of all, as fast as possible. Returns whether the goal was reached. */
 export async function reads(rig: Rig, run: Run): Promise<boolean> {
   const { reads } = rig.requests;
   const size = reads.last / PARTS;
@@ -35,11 +35,11 @@ export async function reads(rig: Rig, run: Run): Promise<boolean> {
     last: Math.floor((part + 1) * size),
   }));
   const [known = reads, ...fresh] = parts;
-  // By number, not time: the slower one needs as many to be compiled as well as the quicker.
+  // Warm up by count, not by time: both sides need as many requests until their code is compiled.
   for (let done = 0; done < WARM_UP; ) done += (await measure(rig, 'bare')).latenciesMs.length;
   for (let done = 0; done < WARM_UP; ) done += (await measure(rig, 'api', known)).latenciesMs.length;
 
-  console.log(`One session, ${CONNECTIONS} connections that always ask`);
+  console.log(`One session, ${CONNECTIONS} busy connections`);
   console.log(row('', ['requests/s', 'median ms', 'p99 ms', 'CPU', 'CPU load', 'µs/request'], WIDTH));
   const unread = fresh.values();
   const first = await inTurns(
@@ -47,7 +47,7 @@ export async function reads(rig: Rig, run: Run): Promise<boolean> {
     () => measure(rig, 'bare', undefined, FRESH_MS),
     () => measure(rig, 'api', unread.next().value, FRESH_MS),
   );
-  told(`${fresh.length} rounds of ${FRESH_MS} ms, each session for the first time`, first);
+  told(`${fresh.length} rounds of ${FRESH_MS} ms, each session read for the first time`, first);
   for (const part of parts) await measure(rig, 'api', part);
   const again = await inTurns(
     run,
@@ -60,14 +60,16 @@ export async function reads(rig: Rig, run: Run): Promise<boolean> {
   return ratio >= GOAL;
 }
 
-/** Prints what was found; the median of the rounds' throughput by that of the bare route. */
+/**
+ * Prints the results. Returns the median of the rounds' throughput relative to the bare route's.
+ */
 function told(title: string, found: readonly (readonly [Block, Block])[]): number {
   const blocks = { bare: found.map(([bare]) => bare), api: found.map(([, api]) => api) };
   console.log(title);
   for (const side of SIDES) console.log(row(`  ${NAMES[side]}`, cells(blocks[side]), WIDTH));
   const throughput = found.map(([bare, api]) => api.perSecond / bare.perSecond);
   const effort = found.map(([bare, api]) => usOf(bare) / usOf(api));
-  console.log(`  a read has ${spread(throughput)} of the bare route's throughput, and at equal time of processors ${spread(effort)}`);
+  console.log(`  throughput of a read relative to the bare route: ${spread(throughput)}; at equal processor time: ${spread(effort)}`);
   return median(throughput);
 }
 
@@ -94,7 +96,7 @@ function cells(blocks: readonly Block[]): string[] {
   ];
 }
 
-/** What a request costs, by whose code it is. */
+/** Returns the cost of a request by the owner of the code. */
 async function profileOf(rig: Rig, side: Side): Promise<string> {
   await (side === 'api' ? rig.controller.ask('profile', undefined) : rig.bare.ask('profile', undefined));
   const { latenciesMs } = await measure(rig, side);
@@ -106,5 +108,5 @@ async function profileOf(rig: Rig, side: Side): Promise<string> {
       .filter(({ share }) => share * us >= MIN_US)
       .map(({ name, share }) => `${name} ${(share * us).toFixed(0)}`)
       .join(', ');
-  return `${NAMES[side]}, ${us.toFixed(0)} µs a request under the profiler: ${worded(parts)}\n  in ${worded(functions)}`;
+  return `${NAMES[side]}, ${us.toFixed(0)} µs per request under the profiler: ${worded(parts)}\n  in ${worded(functions)}`;
 }

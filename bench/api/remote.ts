@@ -1,8 +1,8 @@
-/** A process of its own for each part of a bench, so that no part takes another's processor time unseen. */
+/** Runs each part of a bench as a separate process, so that processor time is measured per part. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 
-/** What a process does when asked, by name. Arguments and results are JSON. */
+/** The functions of a process by name. Arguments and results are JSON. */
 export type Duties = Readonly<Record<string, (argument: never) => unknown>>;
 
 interface Question {
@@ -14,7 +14,7 @@ type Answer = { readonly id: number; readonly result: unknown } | { readonly id:
 type Argument<Duty> = Duty extends () => unknown ? undefined : Duty extends (argument: infer A) => unknown ? A : never;
 type Result<Duty> = Duty extends (...given: never) => infer R ? Awaited<R> : never;
 
-/** In the process itself: answers until the one that started it is gone. */
+/** Called in the process itself: answers calls until its parent exits. */
 export function serve(duties: Duties): void {
   const known = duties as Readonly<Record<string, (argument: unknown) => unknown>>;
   process.on('disconnect', () => process.exit());
@@ -29,7 +29,7 @@ export function serve(duties: Duties): void {
   });
 }
 
-/** A running process with the duties of one file of this folder. */
+/** A running process that serves the functions of one file in this folder. */
 export class Remote<D extends Duties> {
   readonly #child: ChildProcess;
   readonly #waiting = new Map<number, (answer: Answer) => void>();
@@ -42,14 +42,14 @@ export class Remote<D extends Duties> {
       this.#waiting.delete(answer.id);
     });
     this.#child.on('exit', (code, signal) => {
-      for (const [id, settle] of this.#waiting) settle({ id, fault: `${file} has ended: ${signal ?? code}` });
+      for (const [id, settle] of this.#waiting) settle({ id, fault: `${file} exited: ${signal ?? code}` });
       this.#waiting.clear();
     });
   }
 
-  /** Rejects with what was thrown there, and when the process has ended or ends meanwhile. */
+  /** Rejects with the error thrown there, or when the process has exited. */
   ask<Name extends keyof D & string>(name: Name, argument: Argument<D[Name]>): Promise<Result<D[Name]>> {
-    if (!this.#child.connected) return Promise.reject(new Error(`nobody is there to be asked for ${name}`));
+    if (!this.#child.connected) return Promise.reject(new Error(`the process that serves ${name} has exited`));
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, (answer) => ('fault' in answer ? reject(new Error(answer.fault)) : resolve(answer.result as Result<D[Name]>)));

@@ -1,4 +1,6 @@
-/** Everything that the bench of the API runs: a controller with its sessions, a node, the bare route, the load. */
+/**
+ * Starts what the API bench needs: a controller with sessions, a node, the bare route and the load.
+ */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,12 +26,12 @@ export interface Rig {
   readonly api: Target;
   readonly bareRoutes: Target;
   readonly requests: Readonly<Record<'list' | 'posts' | 'bareRead' | 'bareList', readonly string[]>> & {
-    /** Of each session, in no order. */
+    /** Of each session, in random order. */
     readonly reads: Worded;
   };
 }
 
-/** What is opened is closed by `atEnd`, latest first. */
+/** `atEnd` closes everything that was opened, latest first. */
 export async function openRig(sessions: number, running: number, atEnd: (end: () => Promise<void>) => void): Promise<Rig> {
   const directory = await mkdtemp(join(tmpdir(), 'raworc-bench-'));
   atEnd(() => rm(directory, { recursive: true, force: true }));

@@ -1,4 +1,4 @@
-/** The controller that is measured, and the sessions that it holds. */
+/** The measured controller and its sessions. */
 
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
@@ -38,10 +38,10 @@ export function benchController({ directory }: Setting): ControllerOptions {
     directory,
     http: { host: '127.0.0.1', port: 0 },
     nodes: { host: '127.0.0.1', port: 0, joinPort: 0, advertise: ['127.0.0.1'] },
-    // The mechanism is part of what is measured; its default limits are not.
+    // Rate limiting is part of the measurement, but its default limits are too low for it.
     budgets: UNBOUNDED,
     ...{ natsUrl: undefined, baseImage: IMAGE, adminPassword: PASSWORD, corsOrigins: [], version: '0.0.0-bench' },
-    // The node that holds the sessions at rest is away, and is not to be given up meanwhile.
+    // The node of the resting sessions is away and must not count as lost.
     lease: { ...LEASE, lostAfterMs: 24 * 3600_000 },
     ...{ clock: systemClock, random: systemRandom, disk: systemDisk, freeSpace: systemFreeSpace, log, barriers: noBarriers },
     metrics: prometheusMetrics({ processMetrics: false }),
@@ -53,7 +53,10 @@ export function benchController({ directory }: Setting): ControllerOptions {
 
 const IN_ONE_COMMIT = 5000;
 
-/** Makes a controller's directory with so many suspended sessions in the space `default`; their ids. */
+/**
+ * Creates a controller's directory with suspended sessions in the space `default`. Returns their
+ * ids.
+ */
 export async function fillController(setting: Setting, count: number): Promise<string[]> {
   const seeded = await startController(benchController(setting));
   await seeded.close();

@@ -1,4 +1,4 @@
-/** What is compared takes turns, so that whatever else the machine does falls on both alike. */
+/** Alternates between the compared sides, so that other load on the machine affects both alike. */
 import { median, percentile } from '../figures/figures.ts';
 
 export interface Run {
@@ -8,7 +8,7 @@ export interface Run {
 
 export const WIDTH = 46;
 
-/** Both in each round; who comes first changes. */
+/** Runs both sides in each round, in alternating order. */
 export async function inTurns<T>({ rounds, signal }: Run, one: () => Promise<T>, other: () => Promise<T>): Promise<(readonly [T, T])[]> {
   const found: (readonly [T, T])[] = [];
   for (let turn = 0; turn < rounds; turn += 1) {
@@ -24,7 +24,7 @@ export async function inTurns<T>({ rounds, signal }: Run, one: () => Promise<T>,
   return found;
 }
 
-/** The median, and between what nine rounds in ten lay. */
+/** Returns the median and the range of nine rounds in ten. */
 export const spread = (ratios: readonly number[]): string =>
   `${median(ratios).toFixed(2)} (${percentile(ratios, 5).toFixed(2)}–${percentile(ratios, 95).toFixed(2)})`;
 

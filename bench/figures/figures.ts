@@ -1,4 +1,4 @@
-/** What the benches print: samples in milliseconds, as percentiles by the nearest rank. */
+/** Formats samples in milliseconds as percentiles, by nearest rank. */
 
 export function percentile(samples: readonly number[], rank: number): number {
   const sorted = [...samples].sort((a, b) => a - b);
@@ -7,19 +7,19 @@ export function percentile(samples: readonly number[], rank: number): number {
 
 export const median = (samples: readonly number[]): number => percentile(samples, 50);
 
-/** How long the work took, in milliseconds. */
+/** Returns the duration of the work in milliseconds. */
 export async function timed(work: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
   await work();
   return performance.now() - start;
 }
 
-/** A line of a table: a name, and cells to the right of it. */
+/** Returns a line of a table: a name and its cells. */
 export function row(name: string, cells: readonly string[], nameWidth = 32): string {
   return name.padEnd(nameWidth) + cells.map((cell) => cell.padStart(10)).join('');
 }
 
-/** Median, p95 and p99 of the samples. */
+/** Returns the median, p95 and p99 of the samples. */
 export function figures(samples: readonly number[], digits = 2): string[] {
   return [50, 95, 99].map((rank) => percentile(samples, rank).toFixed(digits));
 }

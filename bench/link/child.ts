@@ -5,7 +5,7 @@ export const HELLO: GuestFrame = {
   value: { protocolVersion: 1, guestVersion: 'bench', sessionId: 'bench', acceptedSeq: 0, unsettled: 0, life: 1, streams: false },
 };
 
-/** What each of the compared programs does: hello, and then an answer to each message. */
+/** Every compared program sends a hello, then answers each message. */
 export function answerTo(frame: HostFrame): GuestFrame | undefined {
   if (frame.kind !== 'deliver') return undefined;
   const { sessionId, generation, messageId, agent, content } = frame.value;

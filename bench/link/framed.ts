@@ -1,4 +1,4 @@
-/** The guest's own way: length-framed, with the lean codec. */
+/** The guest's link: length-framed, with its own small codec. */
 import { createConnection } from 'node:net';
 import { framedLink } from '../../proto/framed-link.ts';
 import { guestFrames, hostFrames } from '../../proto/lean-codec.ts';

@@ -1,7 +1,7 @@
 import { guestFrames, hostFrames } from '../../proto/codec.ts';
 import type { GuestFrame, HostFrame } from '../../proto/frame.ts';
 
-/** What a gRPC service for guests would be: one stream in both directions. */
+/** The method of a gRPC service for guests: one bidirectional stream. */
 export const method = {
   path: '/raworc.bench.Guest/Connect',
   requestStream: true,

@@ -6,8 +6,9 @@ import { docker } from '../../tests/cluster/docker.ts';
 const run = promisify(execFile);
 
 /**
- * A container like a session's in all that costs the engine time (image, limits, mounts, network, security), with a volume of its own, in which
- * nothing of Raworc runs: the least that anybody has to wait for. It carries the cluster's label, by which it is swept.
+ * A container that costs the engine as much as a session's (image, limits, mounts, network,
+ * security) and has a volume, but runs nothing of Raworc: the baseline of any wait. The cluster's
+ * tear-down removes it by its label.
  */
 export class BareContainer {
   readonly #options: ContainerCreateOptions;

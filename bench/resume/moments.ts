@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { docker } from '../../tests/cluster/docker.ts';
 import type { Exchange } from '../../tests/cluster/shapes.ts';
 
-/** Told by the bench's agent in its reply: Unix times in milliseconds. */
+/** Unix times in milliseconds that the bench's agent sends in its reply. */
 const told = z.object({ loaded: z.number(), called: z.number() });
 const stamped = z.looseObject({ created_at: z.coerce.date() });
 const engineEvent = z.looseObject({ Action: z.string(), timeNano: z.number() });
@@ -14,10 +14,13 @@ export interface Moment {
   readonly atMs: number;
 }
 
-/** The wall clock with fractions: every process of the bench is on one machine. */
+/** The wall clock with fractions. All processes of the bench run on one machine. */
 export const wallMs = () => performance.timeOrigin + performance.now();
 
-/** When what happened on the way of one message from a session at rest to its reply, by what its parts say of themselves. */
+/**
+ * Returns the moments between a message to a resting session and its reply, from the logs of all
+ * parts.
+ */
 export async function momentsOf(session: string, sentMs: number, receivedMs: number, exchange: Exchange): Promise<Moment[]> {
   const agent = told.parse(JSON.parse(exchange.reply.content));
   const engine = await engineEvents(session, sentMs, receivedMs);
