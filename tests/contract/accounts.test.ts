@@ -12,13 +12,13 @@ t.before(async () => {
 
 const LONG = 'eight888';
 
-t.test('whoever asks learns where each role holds', async (t) => {
+t.test('an account shows the space of each role', async (t) => {
   const space = await newSpace(t, target);
   const ann = await person(t, target, ['viewer', space], ['viewer', null], ['developer', space]);
   const { body } = await ann.rest.call('GET', '/auth/me');
   const { roles, role_bindings: bindings } = body as { roles: string[]; role_bindings: { role_name: string; space: string | null }[] };
   t.same(roles.toSorted(), ['developer', 'viewer']);
-  t.same(bindings[0], { role_name: 'viewer', space: null }, 'what holds everywhere first');
+  t.same(bindings[0], { role_name: 'viewer', space: null }, 'bindings in all spaces first');
   t.same(
     bindings
       .slice(1)
@@ -28,7 +28,7 @@ t.test('whoever asks learns where each role holds', async (t) => {
   );
 });
 
-t.test('nobody sets the password of an account whose sessions it could do more with as that account', async (t) => {
+t.test('nobody can set the password of an account that has more permissions on its sessions than they have', async (t) => {
   const { rest, url } = target;
   const space = await newSpace(t, target);
   const made = await role(t, target, 'sessions create');
@@ -48,7 +48,7 @@ t.test('nobody sets the password of an account whose sessions it could do more w
   t.ok(await login(url, ann.user, LONG));
 });
 
-t.test('other spellings of a role and of a binding mean the same', async (t) => {
+t.test('other spellings of a role and of a binding are equivalent', async (t) => {
   const { rest } = target;
   const { user } = await person(t, target);
   const role = unique('role');
@@ -59,10 +59,10 @@ t.test('other spellings of a role and of a binding mean the same', async (t) => 
   const bound = await rest.call('POST', '/role-bindings', { role_ref: role, subject: user });
   t.match(bound, { status: 201, body: { role_name: role, role_ref: role, principal: user, subject: user } });
   const ours = await rest.call('POST', '/roles', { name: role, id: unique('another'), rules });
-  t.match(ours, { status: 409 }, 'where both are sent, the name counts');
+  t.match(ours, { status: 409 }, 'if both are sent, the name counts');
 });
 
-t.test('a service account is made, found by id and by name, listed, changed and removed', async (t) => {
+t.test('a service account is created, found by id and by name, listed, changed and removed', async (t) => {
   const { rest, url } = target;
   const user = unique('Ann');
   const made = await rest.call('POST', '/service-accounts', { user, pass: PASSWORD, description: 'x', space: 'default', unknown: 1 });
@@ -100,7 +100,7 @@ t.test('a service account is made, found by id and by name, listed, changed and 
     t.match(await rest.call(method, `/service-accounts/${id}${more}`, body), refusal(404, 'NOT_FOUND'), `${method} ${more}`);
 });
 
-t.test('what is no account is refused', async (t) => {
+t.test('an invalid account is refused', async (t) => {
   const { rest } = target;
   const { user } = await person(t, target);
   t.match(await rest.call('POST', '/service-accounts', { user, pass: LONG }), refusal(409, 'CONFLICT'));
@@ -123,7 +123,7 @@ t.test('what is no account is refused', async (t) => {
   t.match(await rest.call('POST', '/service-accounts', { user: unique('x'), pass: LONG, space: unique('no') }), refusal(404, 'NOT_FOUND'));
 });
 
-t.test('accounts are for those who may', async (t) => {
+t.test('accounts need permission', async (t) => {
   const nobody = (await person(t, target)).rest;
   const other = await person(t, target);
   const calls = [
@@ -139,12 +139,16 @@ t.test('accounts are for those who may', async (t) => {
     const holder = await person(t, target, [await role(t, target, `service-accounts ${verb}`), null]);
     t.equal((await holder.rest.call(method, `/service-accounts${path}`, body)).status, status, `${method} ${path} with`);
     const local = await person(t, target, [await role(t, target, `service-accounts ${verb}`), 'default']);
-    t.equal((await local.rest.call(method, `/service-accounts${path}`, body)).status, 403, 'accounts are of no space');
+    t.equal((await local.rest.call(method, `/service-accounts${path}`, body)).status, 403, 'accounts belong to no space');
   }
-  t.match(await nobody.call('GET', `/service-accounts/${randomUUID()}`), refusal(403, 'FORBIDDEN'), 'nor is it told who there is');
+  t.match(
+    await nobody.call('GET', `/service-accounts/${randomUUID()}`),
+    refusal(403, 'FORBIDDEN'),
+    'nor does it learn which accounts exist',
+  );
 });
 
-t.test('a password is changed by its owner, and by whoever may and holds no less; older tokens end', async (t) => {
+t.test('a password is changed by its owner, or with permission by an account that has no fewer; older tokens are revoked', async (t) => {
   const { rest, url } = target;
   const ann = await person(t, target);
   const path = `/service-accounts/${ann.user}/password`;
@@ -161,7 +165,7 @@ t.test('a password is changed by its owner, and by whoever may and holds no less
     status: 200,
     body: { success: true },
   });
-  t.match(await ann.rest.call('GET', '/auth/me'), refusal(401, 'UNAUTHORIZED'), 'the token of before');
+  t.match(await ann.rest.call('GET', '/auth/me'), refusal(401, 'UNAUTHORIZED'), 'an older token');
   t.match(await new Rest(url, '').call('POST', '/auth/login', { user: ann.user, pass: PASSWORD }), refusal(401, 'UNAUTHORIZED'));
   t.match(await new Rest(url, await login(url, ann.user, 'the second one')).call('GET', '/auth/me'), {
     status: 200,
@@ -185,7 +189,7 @@ t.test('a password is changed by its owner, and by whoever may and holds no less
   });
 });
 
-t.test('an account that is deactivated stops at once, and its tokens of before stay dead', async (t) => {
+t.test('a deactivated account stops working at once, and its older tokens stay invalid', async (t) => {
   const { rest, url } = target;
   const ann = await person(t, target);
   const key = ((await ann.rest.call('POST', '/api-keys', { name: 'k' })).body as { key: string }).key;
@@ -199,7 +203,7 @@ t.test('an account that is deactivated stops at once, and its tokens of before s
   t.equal((await byKey.call('GET', '/auth/me')).status, 200);
 });
 
-t.test('nobody ends themselves, and the last admin stays', async (t) => {
+t.test('nobody can remove themselves, and the last admin stays', async (t) => {
   const { rest } = target;
   const admins = (
     (await rest.call('GET', '/role-bindings?limit=1000')).body as readonly { id: string; role_name: string; space: null | string }[]
@@ -228,7 +232,7 @@ t.test('nobody ends themselves, and the last admin stays', async (t) => {
   t.match(await rest.call('DELETE', `/role-bindings/${admins[0]?.id}`), refusal(409, 'CONFLICT', /last/), 'an inactive one does not count');
 });
 
-t.test('a name that is used again inherits nothing', async (t) => {
+t.test('an account with a reused name inherits nothing', async (t) => {
   const { rest, url } = target;
   const ann = await person(t, target, ['viewer', null]);
   const { key } = (await ann.rest.call('POST', '/api-keys', { name: 'k' })).body as { key: string };

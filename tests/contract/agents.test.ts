@@ -22,7 +22,7 @@ interface Scope {
   teardown(run: () => Promise<unknown>): unknown;
 }
 
-/** An agent that goes with the test. */
+/** Creates an agent that is removed at the end of the test. */
 async function made(t: Scope, rest: Rest, more: object = {}): Promise<string> {
   const name = unique('agent');
   const answer = await rest.call('POST', `${space}/agents`, { name, ...more });
@@ -50,7 +50,7 @@ async function deployed(t: Scope, rest: Rest): Promise<string> {
   return name;
 }
 
-/** What no event tells of: looked for until it is there. */
+/** Polls for a change that no event reports. */
 async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
   for (;;) {
     const found = await look();
@@ -65,7 +65,7 @@ async function ended(rest: Rest, events: Awaited<ReturnType<Rest['watch']>>, id:
   return now();
 }
 
-t.test('an agent is changed by what is named, and a null clears its description and purpose', async (t) => {
+t.test('a change affects only the named fields of an agent, and null clears its description and purpose', async (t) => {
   const { rest } = target;
   const path = `${space}/agents/${await made(t, rest, { description: 'one', purpose: 'two' })}`;
   const changed = await rest.call('PUT', path, { description: 'three', source_repo: 'owner/repo', source_branch: 'next', more: 1 });
@@ -97,7 +97,7 @@ t.test('an agent is changed by what is named, and a null clears its description 
   t.match(await rest.call('PUT', `/spaces/${unique('none')}/agents/x`, { description: 'x' }), { status: 404 });
 });
 
-t.test('a client sets active, inactive and stopped; the other words are derived', async (t) => {
+t.test('clients set active, inactive and stopped; all other states are derived', async (t) => {
   const { rest } = target;
   const path = `${space}/agents/${await made(t, rest)}`;
   for (const status of ['active', 'inactive', 'stopped', 'active']) {
@@ -110,7 +110,7 @@ t.test('a client sets active, inactive and stopped; the other words are derived'
       body: { error: { code: 'UNPROCESSABLE_ENTITY', details: [{ path: 'status' }] } },
     });
   t.match(await rest.call('POST', `${path}/stop`), { status: 200, body: { status: 'inactive' } });
-  t.match(await rest.call('POST', `${path}/stop`), { status: 200, body: { status: 'inactive' } }, 'once more changes nothing');
+  t.match(await rest.call('POST', `${path}/stop`), { status: 200, body: { status: 'inactive' } }, 'a repetition changes nothing');
   t.match(await rest.call('POST', `${path}/deploy`), { status: 409, body: code('CONFLICT') }, 'without a source');
   for (const [method, more, body] of [
     ['PATCH', '/status', { status: 'active' }],
@@ -120,7 +120,7 @@ t.test('a client sets active, inactive and stopped; the other words are derived'
     t.match(await rest.call(method, `${space}/agents/${unique('none')}${more}`, body), { status: 404 }, `${method} ${more}`);
 });
 
-t.test('no agent is called running, and no two of a space have one name', async (t) => {
+t.test('an agent cannot be called running, and names are unique in a space', async (t) => {
   const { rest } = target;
   const name = await made(t, rest);
   t.match(await rest.call('POST', `${space}/agents`, { name }), { status: 409, body: code('CONFLICT') });
@@ -129,7 +129,7 @@ t.test('no agent is called running, and no two of a space have one name', async 
   t.match(await rest.call('POST', `${space}/agents`, { name: unique('a'), source_repo: 'file:///etc' }), { status: 422 });
 });
 
-t.test('an agent that is removed is gone, and its name begins anew', async (t) => {
+t.test('a removed agent is gone, and its name can be used again', async (t) => {
   const { rest } = target;
   const name = await made(t, rest, { description: 'the first' });
   t.equal((await rest.call('DELETE', `${space}/agents/${name}`)).status, 204);
@@ -138,7 +138,7 @@ t.test('an agent that is removed is gone, and its name begins anew', async (t) =
   t.match(await rest.call('POST', `${space}/agents`, { name }), { status: 201, body: { description: null, status: 'configured' } });
 });
 
-t.test('whom nobody may ask any more answers with an error_response', async (t) => {
+t.test('messages to an agent that is inactive get an error_response', async (t) => {
   const { rest } = target;
   const name = await deployed(t, rest);
   t.match(await rest.call('GET', `${space}/agents/${name}`), { body: { status: 'active' } });
@@ -164,7 +164,7 @@ t.test('whom nobody may ask any more answers with an error_response', async (t) 
   t.match(await asked(), { type: 'error_response', reason: 'agent_inactive' }, 'removed');
 });
 
-t.test('an agent runs where a worker of it lives, and no more once it is stopped', async (t) => {
+t.test('an agent is running while it has a live worker, until it is stopped', async (t) => {
   const { rest } = target;
   const name = await deployed(t, rest);
   const running = async () => {
@@ -185,7 +185,7 @@ t.test('an agent runs where a worker of it lives, and no more once it is stopped
   t.match(await rest.call('GET', '/spaces/none/agents/running'), { status: 404 });
 });
 
-t.test('what an agent prints is read from the sessions that are up, and followed', async (t) => {
+t.test('logs of an agent come from its running sessions, and can be followed', async (t) => {
   const { rest } = target;
   const name = await deployed(t, rest);
   const path = `${space}/agents/${name}/logs`;
@@ -216,10 +216,10 @@ t.test('what an agent prints is read from the sessions that are up, and followed
   t.match(await rest.call('GET', '/spaces/none/agents/none/logs'), { status: 404 });
   await rest.call('POST', `/sessions/${session.id}/suspend`);
   t.match(await rest.call('GET', `${path}?session_id=${session.id}`), { status: 409, body: { error: { message: /suspended/ } } });
-  t.same(await lines(''), [], 'what rests is passed over');
+  t.same(await lines(''), [], 'resting sessions are skipped');
 });
 
-t.test('a build is answered again where nothing has changed, and made anew by force or for a key', async (t) => {
+t.test('a build without changes returns the last one; force or a new key starts another', async (t) => {
   const { rest } = target;
   await deployed(t, rest);
   const latest = await rest.latestBuild();
@@ -252,7 +252,7 @@ t.test('a build is answered again where nothing has changed, and made anew by fo
     t.match(await call, { status: 404, body: code('NOT_FOUND') });
 });
 
-t.test('agents that come with a repository queue one build, however many at once', async (t) => {
+t.test('agents created with a repository queue one build, however many are created at once', async (t) => {
   const { rest } = target;
   const events = await rest.watch('/events');
   t.teardown(async () => events.close());
@@ -267,7 +267,7 @@ t.test('agents that come with a repository queue one build, however many at once
   t.match(await rest.call('GET', `${space}/build/${build.id}`), { body: status === 'failed' ? { error: /\w/ } : { error: null } });
 });
 
-t.test('each call needs its permission in the space; whoever holds nothing there is told of no such space', async (t) => {
+t.test('each call needs its permission in the space; without any role there, the space does not exist', async (t) => {
   const here = await newSpace(t, target);
   const there = await newSpace(t, target);
   const viewer = await person(t, target, ['viewer', here]);

@@ -1,4 +1,7 @@
-/** Secrets are sent in every place that a request has; none of them is in the audit record, in the store or in its export. */
+/**
+ * Sends secrets in every part of a request. None appears in the audit record, in the store or in
+ * the export.
+ */
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,7 +13,7 @@ import { openTarget } from './target.ts';
 
 t.setTimeout(120_000);
 
-t.test('no body, token, value or query string is in the audit record, nor in its export', async (t) => {
+t.test('the audit record and its export contain no body, token, secret value or query string', async (t) => {
   const aside = await mkdtemp(join(tmpdir(), 'raworc-audit-secrets-'));
   t.teardown(() => rm(aside, { recursive: true, force: true }));
   const auditFile = join(aside, 'audit.jsonl');
@@ -23,7 +26,7 @@ t.test('no body, token, value or query string is in the audit record, nor in its
     planted.push(made);
     return made;
   };
-  // It ends with the controller, which this test ends.
+  // Closed with the controller at the end of this test.
   const kept = { teardown: () => undefined };
   const space = await newSpace(kept, target);
   const somebody = await person(kept, target, ['developer', space]);
@@ -56,7 +59,7 @@ t.test('no body, token, value or query string is in the audit record, nor in its
   t.equal(await login(somebody.user, password), 200);
   t.equal(await login(somebody.user, secret('wrong-password')), 401);
   t.equal(await login(secret('password-as-user'), 'x'), 401);
-  // Where a path has a name, somebody pastes a key, a token, or something that looks like a name and is none.
+  // People paste keys, tokens and invalid names where a path has a name.
   t.equal(await raw('DELETE', `/api-keys/${key.key}`, undefined, { authorization: `Bearer ${secret('token')}` }), 401);
   t.equal(await raw('DELETE', `/roles/${somebody.token}`, undefined, { authorization: '' }), 401);
   t.equal(await raw('GET', `/sessions?metadata.key=${secret('query')}`, undefined, { authorization: '', cookie: secret('cookie') }), 401);
@@ -76,7 +79,7 @@ t.test('no body, token, value or query string is in the audit record, nor in its
     t.notOk(stored.includes(text), `${what} in the store`);
     t.notOk(exported.includes(text), `${what} in the export`);
   }
-  // What is there, so that the search is not one of nothing.
+  // Proves that the search can find something.
   for (const text of [session.id, key.id, KEY, somebody.user, 'loginRefused'.slice(0, 5)])
     t.ok(stored.includes(text) && exported.includes(text), text);
 });

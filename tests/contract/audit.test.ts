@@ -1,4 +1,7 @@
-/** Every operation that changes something is made, and refused, and found in the audit record: once each. */
+/**
+ * Performs every operation that changes something, once allowed and once refused, and finds one
+ * audit record of each.
+ */
 import { randomUUID } from 'node:crypto';
 import t, { type Test } from 'tap';
 import type { AuditObject } from '../../controller/contract/audit.ts';
@@ -15,7 +18,7 @@ import { openTarget, type Target } from './target.ts';
 
 t.setTimeout(200_000);
 
-/** What an operation answers where nothing can change: a node that is not lost, an orphan that is not there. */
+/** Statuses of operations with nothing to change, for example an orphan that does not exist. */
 const UNCHANGED = new Set([404, 409]);
 
 async function recordsOf(rest: Rest, query: string): Promise<AuditObject[]> {
@@ -28,27 +31,27 @@ async function recordsOf(rest: Rest, query: string): Promise<AuditObject[]> {
 }
 
 const records = async (t: Test, { rest }: Target, ids: ReadonlySet<string>) => {
-  // What is recorded lazily is committed with or before any later change.
+  // Delayed records are committed with or before any later change.
   const { status } = await rest.call('PUT', '/spaces/default', { description: unique('settled') });
   t.equal(status, 200);
   const found = Map.groupBy(await recordsOf(rest, ''), ({ request_id: id }) => id ?? '');
   return new Map([...ids].map((id) => [id, found.get(id) ?? []]));
 };
 
-/** The call such that it changes something: what is as it was asked to be has no record. */
+/** Makes the call change something, since a request without effect has no record. */
 async function changing(t: Test, target: Target, operation: string, call: Call): Promise<Call> {
-  // In a space of its own: until the build is done, no session starts there.
+  // In a new space, since no session starts in a space before its build is done.
   if (operation === 'POST /spaces/{name}/build') return { place: { name: await newSpace(t, target) }, body: { force: true } };
   if (operation === 'POST /sessions/{id}/resume') await target.rest.call('POST', `/sessions/${call.place?.id}/pause`);
   return call;
 }
 
-/** Routes are described before anything serves them: what they are made from is not used. */
+/** The routes are only described, so their dependencies are never used. */
 const nothing: never = new Proxy(() => nothing, { get: () => nothing }) as never;
 const recordedAs = new Map(allRoutes(nothing).map(({ method, path, recorded }) => [`${method} ${path}`, recorded]));
 const isRecorded = ({ operation }: Row) => recordedAs.get(operation) !== 'nothing';
 
-t.test('every operation that is no plain read says how it is recorded', async (t) => {
+t.test('every operation that is not a plain read declares how it is recorded', async (t) => {
   const operations = await readDocument((await openTarget(t)).url);
   t.same(
     operations.map(({ name }) => name).filter((name) => !name.startsWith('GET ') && (recordedAs.get(name) ?? 'nothing') === 'nothing'),
@@ -56,7 +59,7 @@ t.test('every operation that is no plain read says how it is recorded', async (t
   );
 });
 
-t.test('each operation, done and refused, has exactly one record each', async (t) => {
+t.test('each operation has exactly one record when it is done, and one when it is refused', async (t) => {
   const target = await openTarget(t);
   const { url, rest } = target;
   const operations = new Map((await readDocument(url)).map((operation) => [operation.name, operation]));
@@ -87,7 +90,7 @@ t.test('each operation, done and refused, has exactly one record each', async (t
     return got.status;
   }
 
-  // Sessions first: those of the space queue builds, which new sessions would wait for.
+  // Sessions first, since operations on the space queue builds, for which new sessions wait.
   for (const row of [...accessRows(url), ...sessionRows, ...spaceRows].filter(isRecorded)) {
     const operation = operations.get(row.operation);
     if (operation === undefined) continue;
@@ -116,7 +119,7 @@ t.test('each operation, done and refused, has exactly one record each', async (t
   }
 });
 
-t.test('what is done by nobody’s token: a node that joins, a first start, a guess at a password', async (t) => {
+t.test('records without a token: a node joins, the first start, a wrong password', async (t) => {
   const target = await openTarget(t);
   if (!target.hollow) return;
   const { url, rest } = target;
@@ -160,7 +163,7 @@ t.test('what is done by nobody’s token: a node that joins, a first start, a gu
   t.notMatch(JSON.stringify(logins), new RegExp(wrong));
 });
 
-t.test('what only looks is recorded where it is refused, whether or not the caller may know what there is', async (t) => {
+t.test('refused reads are recorded, whether or not the object exists for the caller', async (t) => {
   const target = await openTarget(t);
   const { url, rest } = target;
   const space = await newSpace(t, target);
@@ -193,7 +196,7 @@ t.test('what only looks is recorded where it is refused, whether or not the call
 
 const AUDITOR = ['audit list'] as const;
 
-t.test('who may read it: everything, or one space; filters and pages as everywhere', async (t) => {
+t.test('the record can be read for all spaces or one, with the usual filters and pages', async (t) => {
   const target = await openTarget(t);
   const { rest } = target;
   const [mine, other] = [await newSpace(t, target), await newSpace(t, target)];
@@ -229,7 +232,8 @@ t.test('who may read it: everything, or one space; filters and pages as everywhe
   t.equal(page.headers.get('x-total-count'), String(own.length));
   t.equal(new Set(own.map(({ id }) => id)).size, own.length);
   t.match(await rest.call('GET', '/audit?since=yesterday'), { status: 400 });
-  // A space that is gone can still be asked about, by who may read everything, and not by who comes after it.
+  // Records of a removed space stay readable for callers who can read all, but not for members of a
+  // new space of that name.
   const gone = unique('gone');
   await rest.call('POST', '/spaces', { name: gone });
   await rest.call('DELETE', `/spaces/${gone}`);

@@ -12,7 +12,7 @@ t.before(async () => {
   await target.rest.call('POST', '/spaces/default/agents', { name: 'victim' });
 });
 
-/** "404 NOT_FOUND", where the body has the shape of an error. */
+/** Returns for example "404 NOT_FOUND" if the body is a valid error. */
 function said({ status, body }: Answer): string {
   if (typeof body !== 'object' || body === null || !('error' in body)) return `${status}`;
   const { error } = body;
@@ -20,7 +20,7 @@ function said({ status, body }: Answer): string {
   return typeof error.message === 'string' && error.message !== '' ? `${status} ${error.code}` : `${status} without a message`;
 }
 
-t.test('bad requests get the error of the contract and change nothing', async (t) => {
+t.test('invalid requests get the documented error and change nothing', async (t) => {
   const { rest } = target;
   const json = 'application/json';
   const unknown = randomUUID();
@@ -82,13 +82,13 @@ t.test('bad requests get the error of the contract and change nothing', async (t
   t.same((await rest.call('GET', `/sessions/${session}/messages/count`)).body, { count: 0, session_id: session }, 'no message was made');
 });
 
-t.test('where nothing fits, every node says why', async (t) => {
+t.test('if no node has room, the error names the reason of each', async (t) => {
   const { status, body } = await target.rest.call('POST', '/sessions', { resources: { requests: { memory_bytes: 2 ** 37 } } });
   t.equal(status, 503);
   t.match(JSON.stringify(body), /memory/i);
 });
 
-t.test('a deleted session is unknown to everything, a repeated deletion too', async (t) => {
+t.test('a deleted session is unknown to every operation, including a second deletion', async (t) => {
   const { rest } = target;
   const { id } = await rest.createSession();
   await rest.post(id, 'hello');
@@ -101,7 +101,7 @@ t.test('a deleted session is unknown to everything, a repeated deletion too', as
   t.equal(said(await rest.call('DELETE', `/sessions/${id}`)), '404 NOT_FOUND');
 });
 
-t.test('archives that could harm are refused, and nothing of them is left', async (t) => {
+t.test('harmful archives are refused, and leave nothing behind', async (t) => {
   const bomb: Item = { name: 'zeroes', content: Buffer.alloc(40 * 2 ** 20) };
   const bodies: [string, Buffer, string][] = [
     ['a path with ..', await archiveOf([main, { name: '../x' }]), '422 UNPROCESSABLE_ENTITY'],
@@ -132,7 +132,7 @@ t.test('archives that could harm are refused, and nothing of them is left', asyn
   t.equal(good.status, 201, 'the control is taken');
 });
 
-t.test('whoever has no good token gets 401 everywhere, and the list of paths is no secret', async (t) => {
+t.test('without a valid token every operation returns 401; the list of paths is public', async (t) => {
   const { url } = target;
   for (const authorization of ['', 'Bearer no.good.token', 'Basic YWRtaW46YWRtaW4=']) {
     for (const path of ['/sessions', `/sessions/${session}`, `/sessions/${randomUUID()}`, '/events', '/nodes', '/auth/me']) {

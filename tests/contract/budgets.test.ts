@@ -5,7 +5,7 @@ import { openTarget } from './target.ts';
 
 const target = await openTarget(t);
 
-/** How many of so many streams are opened; all are closed. */
+/** Tries to open streams, then closes them. Returns how many opened, and the refusals. */
 async function opened(token: string, attempts: number): Promise<{ open: number; refusals: unknown[] }> {
   const streams: EventStream[] = [];
   const refusals: unknown[] = [];
@@ -18,7 +18,7 @@ async function opened(token: string, attempts: number): Promise<{ open: number; 
   return { open: streams.length, refusals };
 }
 
-t.test('an account without any role opens ten event streams and no more; one with a role opens more', async (t) => {
+t.test('an account without a role can open ten event streams; one with a role can open more', async (t) => {
   const outsider = await person(t, target);
   const developer = await person(t, target, ['developer', 'default']);
   const { open, refusals } = await opened(outsider.token, 40);
@@ -27,7 +27,7 @@ t.test('an account without any role opens ten event streams and no more; one wit
   t.equal((await opened(developer.token, 40)).open, 40);
 });
 
-t.test('each answer says what is left of its budgets, and a refused stream says which budget is used up', async (t) => {
+t.test('each answer carries what is left of its budgets, and a refused stream names the budget that is used up', async (t) => {
   const { rest, token } = await person(t, target);
   const read = await rest.call('GET', '/auth/me');
   t.match(read.headers.get('ratelimit-policy') ?? '', /^"requests-account";q=\d+;w=\d+$/);

@@ -10,7 +10,7 @@ const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** The thing that an event tells of; empty where it tells of another. */
+/** Returns the object that the event is about; empty if it is of another kind. */
 function part(data: Fields, name: string): Fields {
   const value = data[name];
   return typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value)) : {};
@@ -20,7 +20,7 @@ t.before(async () => {
   target = await openTarget(t);
 });
 
-t.test('login, whose token it is, version and health', async (t) => {
+t.test('login, the account of a token, version and health', async (t) => {
   const { rest, url, password } = target;
   const login = await rest.call('POST', '/auth/login', { user: 'admin', pass: password });
   t.match(login, { status: 200, body: { token: String, token_type: 'Bearer', expires_at: TIME } });
@@ -46,7 +46,7 @@ t.test('a session without an agent answers with what to set up', async (t) => {
   });
 });
 
-t.test('an agent is made, gets its files, is built and active', async (t) => {
+t.test('an agent is created, gets its files, is built, and becomes active', async (t) => {
   const { rest } = target;
   const name = `hello-${randomUUID().slice(0, 8)}`;
   const made = await rest.call('POST', `${space}/agents`, { name, purpose: 'Says hello', description: null });
@@ -89,7 +89,7 @@ t.test('an agent is made, gets its files, is built and active', async (t) => {
   t.ok((await rest.call('GET', `${space}/agents`)).headers.get('x-total-count'));
 });
 
-t.test('a session is made once for a key, is listed, and goes', async (t) => {
+t.test('a session is created once per key, listed and deleted', async (t) => {
   const { rest, url, password } = target;
   const login = await rest.call('POST', '/auth/login', { user: 'admin', pass: password });
   const { token } = login.body as { token: string };
@@ -131,7 +131,7 @@ t.test('a session is made once for a key, is listed, and goes', async (t) => {
   t.same((await rest.call('GET', `/sessions?metadata.tag=${tag}`)).body, []);
 });
 
-t.test('lists page in a total order, newest first', async (t) => {
+t.test('lists are paged in a total order, newest first', async (t) => {
   const { rest } = target;
   const tag = randomUUID();
   const made: string[] = [];
@@ -184,7 +184,7 @@ t.test('messages are answered in order, once each, and listed by seq', async (t)
   await rest.removeSession(id);
 });
 
-t.test('events come in order without a gap, and again from any id', async (t) => {
+t.test('events come in order without a gap, and can be resumed from any id', async (t) => {
   const { rest } = target;
   const { id } = await rest.createSession();
   const live = await rest.watch(`/sessions/${id}/events`);
@@ -213,7 +213,7 @@ t.test('events come in order without a gap, and again from any id', async (t) =>
   live.close();
 });
 
-t.test('nodes are shown, and a token for another is given once', async (t) => {
+t.test('nodes are listed, and the token for a new node is shown once', async (t) => {
   const { rest } = target;
   const { status, body } = await rest.call('GET', '/nodes');
   t.equal(status, 200);

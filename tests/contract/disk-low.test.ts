@@ -1,4 +1,4 @@
-/** A controller whose disk is almost full, as its clients see it. */
+/** A controller with an almost full disk, seen by its clients. */
 import { setTimeout as pause } from 'node:timers/promises';
 import t from 'tap';
 import { archiveOf, main } from '../unit/controller/agents/source-archives.ts';
@@ -8,10 +8,10 @@ t.setTimeout(60_000);
 
 const MIB = 1024 * 1024;
 
-t.test('what makes the store larger is refused and says what to do; the rest goes on, and all of it once there is room', async (t) => {
+t.test('requests that grow the store are refused and say what to do; others continue, and all do once there is room', async (t) => {
   const disk = { freeBytes: 1024 * MIB, totalBytes: 100_000 * MIB };
   const { rest, hollow } = await openTarget(t, { freeSpace: async () => disk });
-  // The disk of another server is its own.
+  // Not on another server, whose disk this test cannot fill.
   if (!hollow) return;
   const healthIs = async (status: string) => {
     for (;;) {

@@ -2,7 +2,7 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { z } from 'zod';
 
-/** JSON Schema, as far as the document uses it. */
+/** The part of JSON Schema that the document uses. */
 export interface Schema {
   readonly $ref?: string;
   readonly type?: string;
@@ -65,7 +65,7 @@ const documentShape = z.looseObject({
   components: z.object({ responses: z.record(z.string(), response) }),
 });
 
-/** Every operation of the document that the server gives. Throws where it is not the document of an API like ours. */
+/** Returns every operation of the server's document. Throws if it does not describe this API. */
 export async function readDocument(url: string): Promise<readonly Operation[]> {
   const sent: unknown = await (await fetch(`${url}/api/v0/openapi.json`)).json();
   const { paths, components } = documentShape.parse(sent);

@@ -6,7 +6,7 @@ import { openTarget } from './target.ts';
 
 t.setTimeout(120_000);
 
-t.test('events of a space come by the right to what they are about', async (t) => {
+t.test('events of a space need the permission to read what they are about', async (t) => {
   const target = await openTarget(t);
   const { rest } = target;
   const mine = await space(t, target);
@@ -25,7 +25,7 @@ t.test('events of a space come by the right to what they are about', async (t) =
   t.teardown(() => rest.removeSession(id));
   expect(await rest.call('POST', `/spaces/${mine}/secrets`, { key_name: 'KEY', value: 'x' }), 201, 'a secret');
   expect(await rest.call('PUT', `/spaces/${mine}`, { description: 'new' }), 200, 'the space');
-  // Each stream is in order: what comes after shows that nothing else came before.
+  // Streams are ordered, so a later event proves that no other came before it.
   expect(await ci.rest.call('POST', `/spaces/${mine}/agents`, { name: `${agent}-last` }), 201, 'an agent');
   await rest.call('PUT', `/sessions/${id}`, { name: unique('last') });
   expect(await rest.call('PUT', `/spaces/${mine}`, { description: 'last' }), 200, 'the space');

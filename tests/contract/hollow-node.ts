@@ -27,7 +27,10 @@ export interface HollowNode {
   close(): Promise<void>;
 }
 
-/** A node agent in this process whose engine only pretends. It has started; its controller may not know yet. */
+/**
+ * Starts a node agent with a simulated engine in this process. Its controller can still be unaware
+ * of it.
+ */
 export async function startHollowNode(plan: HollowNodePlan): Promise<HollowNode> {
   const { name, directory, token, image, log, capacity } = plan;
   const signal = new AbortController().signal;

@@ -1,6 +1,6 @@
 import type { Operation } from './document.ts';
 
-/** An answer as it came. */
+/** An answer as received. */
 export interface Got {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -9,7 +9,7 @@ export interface Got {
 
 const header = (headers: Got['headers'], name: string): string => `${headers[name] ?? ''}`;
 
-/** The code of the error for each status that is one. */
+/** The error code of each error status. */
 const CODES: Readonly<Record<number, string>> = {
   400: 'BAD_REQUEST',
   401: 'UNAUTHORIZED',
@@ -28,16 +28,16 @@ const CODES: Readonly<Record<number, string>> = {
 };
 const INTERNAL = /node_modules|SQLITE|\.ts\b|\bat \S+ \(|\/work\/|\/tmp\//;
 
-/** What is wrong with an answer to whatever request; nothing where all is well. */
+/** Returns what is wrong with an answer to any request. */
 export function faultsOfAny({ status, headers, text }: Got, wasHead: boolean): string[] {
   const faults: string[] = [];
-  if (status >= 500 && status !== 503) faults.push('a failure of the server');
+  if (status >= 500 && status !== 503) faults.push('a server error');
   if (headers['x-request-id'] === undefined) faults.push('no X-Request-Id');
   if (status === 401 && headers['www-authenticate'] === undefined) faults.push('no WWW-Authenticate');
   if (status === 405 && headers.allow === undefined) faults.push('no Allow');
   if (status === 429 && !/^[1-9]\d*$/.test(header(headers, 'retry-after'))) faults.push('no Retry-After');
   if (wasHead || status === 204) {
-    if (text !== '') faults.push('a body where none may be');
+    if (text !== '') faults.push('a body where none is allowed');
     return faults;
   }
   if (status >= 400) faults.push(...faultsOfError(status, header(headers, 'content-type'), text));
@@ -53,19 +53,19 @@ function faultsOfError(status: number, type: string, text: string): string[] {
     return ['an error without code or message'];
   if (error.code !== CODES[status]) return [`the code ${String(error.code)} with the status ${status}`];
   if (typeof error.message !== 'string' || error.message === '') return ['an error without a message'];
-  // What was sent may be repeated; details hold no more than that.
+  // Details can repeat the request, and nothing else.
   return INTERNAL.test(error.message) ? [`a message that tells of the inside: ${error.message}`] : [];
 }
 
-/** What is wrong with the answer of an operation, by the document. */
+/** Returns how the answer of an operation differs from the document. */
 export function faultsOf(operation: Operation, { status, headers, text }: Got): string[] {
   const documented = operation.answers.get(status);
   if (documented === undefined) return [`${status} is not in the document`];
   const missing = documented.headers.filter((name) => headers[name.toLowerCase()] === undefined).map((name) => `no ${name}`);
-  // The document has one media type for each answer; what is followed comes as a stream.
+  // The document has one media type for each answer, but followed logs come as a stream.
   if (operation.query.some(({ name }) => name === 'follow') && header(headers, 'content-type').startsWith('text/event-stream'))
     return missing;
-  if (documented.mediaType === undefined) return text === '' ? missing : [...missing, 'a body where there is none in the document'];
+  if (documented.mediaType === undefined) return text === '' ? missing : [...missing, 'a body that is not in the document'];
   if (!header(headers, 'content-type').startsWith(documented.mediaType)) return [...missing, `a body as ${headers['content-type']}`];
   if (documented.mediaType !== 'application/json') return missing;
   const body = parsed(text);

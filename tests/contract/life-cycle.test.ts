@@ -13,7 +13,7 @@ const ask = (id: string, what: Asked): Promise<Answer> =>
     ? target.rest.call('POST', `/sessions/${id}/${what}`)
     : target.rest.call('PUT', `/sessions/${id}/state`, { state: what });
 
-/** The contract's matrix: the state after each request, or the refusal. */
+/** For each state and request: the state afterwards, or the refusal. */
 const MATRIX: Readonly<Record<'idle' | 'paused' | 'suspended', Readonly<Record<Asked, string>>>> = {
   idle: {
     ...{ pause: 'paused', suspend: 'suspended', resume: 'idle', idle: 'idle', paused: 'paused', suspended: 'suspended' },
@@ -35,7 +35,7 @@ async function sessionIn(state: 'idle' | 'paused' | 'suspended'): Promise<string
   return id;
 }
 
-t.test('every request in every state: done, unchanged, or refused with what is allowed', async (t) => {
+t.test('every request in every state: done, without effect, or refused with what is allowed', async (t) => {
   for (const [state, cells] of Object.entries(MATRIX)) {
     for (const [request, becomes] of Object.entries(cells)) {
       const id = await sessionIn(state as keyof typeof MATRIX);
@@ -51,7 +51,7 @@ t.test('every request in every state: done, unchanged, or refused with what is a
   }
 });
 
-t.test('a message wakes what rests, unless it is asked not to or is only a note', async (t) => {
+t.test('a message wakes a resting session, unless it says not to or is a note', async (t) => {
   const { rest } = target;
   for (const state of ['paused', 'suspended'] as const) {
     const id = await sessionIn(state);
@@ -73,7 +73,7 @@ t.test('a message wakes what rests, unless it is asked not to or is only a note'
   }
 });
 
-t.test('what is frozen is up again at once by its state, and settled once its node has it', async (t) => {
+t.test('a resumed session shows its new state at once, and settles when its node reports it', async (t) => {
   const { rest } = target;
   const { id } = await rest.createSession();
   const watching = await rest.watch(`/sessions/${id}/events`);
@@ -88,7 +88,7 @@ t.test('what is frozen is up again at once by its state, and settled once its no
   t.equal((await rest.call('DELETE', `/sessions/${id}`)).status, 204);
 });
 
-t.test('timeouts: taken at creation, shown, and done in their time', async (t) => {
+t.test('timeouts are set at creation, shown, and applied in time', async (t) => {
   const { rest } = target;
   const watching = await rest.watch('/events');
   t.teardown(() => watching.close());
@@ -105,7 +105,7 @@ t.test('timeouts: taken at creation, shown, and done in their time', async (t) =
     t.match(await rest.call('POST', '/sessions', { timeouts }), { status: 422 });
 });
 
-t.test('what has failed: only recovery and deletion are left, and recovery waits for the node', async (t) => {
+t.test('a failed session allows only recovery and deletion, and recovery waits for the node', async (t) => {
   const { rest, hollow } = target;
   if (!hollow) return t.comment('only with a node that can be switched off');
   const { id } = await rest.createSession();

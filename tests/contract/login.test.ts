@@ -5,7 +5,7 @@ import { openTarget } from './target.ts';
 
 const target = await openTarget(t);
 
-t.test('many right logins of one account at once are all let in', async (t) => {
+t.test('many correct logins of one account at once all succeed', async (t) => {
   const { user } = await person(t, target);
   const answers = await Promise.all(
     Array.from({ length: 24 }, () => new Rest(target.url, '').call('POST', '/auth/login', { user, pass: PASSWORD })),
@@ -16,9 +16,9 @@ t.test('many right logins of one account at once are all let in', async (t) => {
   );
 });
 
-t.test('many wrong ones at once gain nothing: most are refused without a look at the password', async (t) => {
+t.test('of many wrong passwords at once, most are refused without being checked', async (t) => {
   const { user } = await person(t, target);
-  // With a guess among them that is right.
+  // One of the guesses is correct.
   const passwords = Array.from({ length: 20 }, (_, guess) => (guess === 19 ? PASSWORD : `wrong guess ${guess}`));
   const answers = await Promise.all(passwords.map((pass) => new Rest(target.url, '').call('POST', '/auth/login', { user, pass })));
   const statuses = answers.map(({ status }) => status);

@@ -1,4 +1,4 @@
-/** What bounds the size of a session, and who may change what bounds a space. */
+/** Maxima of sessions, and who can change those of a space. */
 import t from 'tap';
 import { person, refusal, space, unique } from './people.ts';
 import { openTarget, type Target } from './target.ts';
@@ -20,7 +20,7 @@ async function sized(t: { teardown(run: () => Promise<unknown>): unknown }, name
   return made;
 }
 
-t.test('nobody gets a limit that the cluster does not allow, whatever little is requested', async (t) => {
+t.test('limits above the maxima of the cluster are refused, however little is requested', async (t) => {
   const name = await space(t, target);
   const requests = { cpu: 0.01, memory_bytes: 1 };
   const table: readonly (readonly [resources: object, path: string, problem: RegExp])[] = [
@@ -40,7 +40,7 @@ t.test('nobody gets a limit that the cluster does not allow, whatever little is 
   t.match(await sized(t, name, { limits: { memory_bytes: 1024 * MIB } }), { status: 201 });
 });
 
-t.test('a space has maxima of its own, which its defaults and its sessions keep', async (t) => {
+t.test('a space has its own maxima, which bound its defaults and its sessions', async (t) => {
   const { rest } = target;
   const name = await space(t, target);
   const put = (settings: object) => rest.call('PUT', `/spaces/${name}`, { settings });
@@ -51,10 +51,10 @@ t.test('a space has maxima of its own, which its defaults and its sessions keep'
   t.match(await put({ maxima }), { status: 200, body: { settings: { maxima } } });
   t.match(await sized(t, name, { limits: { processes: 101 } }), fault('resources.limits.processes', /at most 100/));
   t.match(await sized(t, name, { limits: { processes: 100 } }), { status: 201 });
-  t.match(await sized(t, name), { status: 201 }, 'what nobody asks for is lowered to them');
+  t.match(await sized(t, name), { status: 201 }, 'defaults are lowered to them');
 });
 
-t.test('a session above a lowered maximum goes on, and starts again with less', async (t) => {
+t.test('a session above a lowered maximum continues, and its next start has less', async (t) => {
   const { rest } = target;
   const name = await space(t, target);
   const resources = { limits: { memory_bytes: 1024 * MIB } };
@@ -72,7 +72,7 @@ t.test('a session above a lowered maximum goes on, and starts again with less', 
   t.ok(before.includes('suspended'), 'a paused one keeps its container, and its limits with it');
 });
 
-t.test('a copy is no way around the maxima of a space', async (t) => {
+t.test('a remix cannot exceed the maxima of its space', async (t) => {
   const { rest } = target;
   const [wide, narrow] = [await space(t, target), await space(t, target)];
   const maxima = { memory_bytes: 256 * MIB, disk_bytes: 64 * MIB };
@@ -88,7 +88,7 @@ t.test('a copy is no way around the maxima of a space', async (t) => {
   t.match(await remix(wide, true), { status: 201 });
 });
 
-t.test('who has a space alone does not change what bounds it', async (t) => {
+t.test('an admin of one space cannot change its bounds', async (t) => {
   const { rest } = target;
   const name = await space(t, target);
   const bounds = { quotas: { sessions: 2, memory_bytes: 256 * MIB }, maxima: { memory_bytes: 256 * MIB } };
@@ -128,7 +128,7 @@ t.test('who has a space alone does not change what bounds it', async (t) => {
   );
 });
 
-t.test('messages that nobody answers are not free: a space keeps no more bytes than its quota', async (t) => {
+t.test('unanswered messages count towards the storage quota of a space', async (t) => {
   const { rest } = target;
   const name = await space(t, target);
   const { id } = (await sized(t, name, { limits: { disk_bytes: 8 * MIB } })).body as { id: string };

@@ -7,7 +7,7 @@ t.before(async () => {
   target = await openTarget(t);
 });
 
-t.test('what a node holds and nobody explains is listed, adopted or removed, and otherwise stays', async (t) => {
+t.test('orphans on a node are listed, adopted or removed, and otherwise stay', async (t) => {
   const { rest, orphans } = target;
   if (orphans === undefined) return t.comment('only on a node whose past is the test’s own');
   const path = '/nodes/hollow/orphans';
@@ -48,7 +48,7 @@ t.test('what a node holds and nobody explains is listed, adopted or removed, and
   }
 });
 
-t.test('a node that is ready cannot be given up; one that is gone can, and what was on it fails', async (t) => {
+t.test('a ready node cannot be declared lost; a disconnected one can, and its sessions fail', async (t) => {
   const { rest, hollow } = target;
   if (!hollow) return t.comment('only for a node of the test’s own');
   t.match(await rest.call('POST', '/nodes/hollow/lost'), { status: 409, body: { error: { code: 'CONFLICT' } } });

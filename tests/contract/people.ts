@@ -1,4 +1,4 @@
-/** Accounts, roles and spaces that a test of the contract makes for itself, and takes away again. */
+/** Creates accounts, roles and spaces for a contract test, and removes them afterwards. */
 import { randomUUID } from 'node:crypto';
 import { expect, Rest } from '../cluster/rest.ts';
 import type { Target } from './target.ts';
@@ -17,7 +17,7 @@ export interface Person {
   readonly token: string;
 }
 
-/** Roles that are held, each in a space or (null) everywhere. */
+/** Roles, each in a space or (null) everywhere. */
 export type Held = readonly (readonly [role: string, space: string | null])[];
 
 export async function person(t: Scope, { rest, url }: Target, ...held: Held): Promise<Person> {
@@ -34,7 +34,7 @@ export async function login(url: string, user: string, pass = PASSWORD): Promise
   return (expect(answer, 200, `log in as ${user}`) as { token: string }).token;
 }
 
-/** The id of the binding. */
+/** Returns the id of the binding. */
 export async function bind(t: Scope, rest: Rest, role_name: string, principal: string, space: string | null): Promise<string> {
   const answer = await rest.call('POST', '/role-bindings', { role_name, principal, space });
   const { id } = expect(answer, 201, `bind ${role_name} to ${principal}`) as { id: string };

@@ -11,7 +11,7 @@ t.before(async () => {
 
 const BUILT_IN = ['admin', 'operator', 'developer', 'viewer'];
 
-t.test('a role is made, found by id and by name, listed and removed with its bindings; built-in ones stay', async (t) => {
+t.test('a role is created, found by id and by name, listed, and removed with its bindings; built-in roles stay', async (t) => {
   const { rest } = target;
   const name = unique('Role');
   const rules = [
@@ -45,7 +45,7 @@ t.test('a role is made, found by id and by name, listed and removed with its bin
   }
 });
 
-t.test('what is no role is refused', async (t) => {
+t.test('an invalid role is refused', async (t) => {
   const rule = { resources: ['sessions'], verbs: ['get'] };
   for (const [body, path] of [
     [{ rules: [] }, 'name'],
@@ -64,7 +64,7 @@ t.test('what is no role is refused', async (t) => {
     );
 });
 
-t.test('a role is bound in a space or in all of them, once', async (t) => {
+t.test('a role is bound once, in a space or in all spaces', async (t) => {
   const { rest } = target;
   const here = await space(t, target);
   const ann = await person(t, target);
@@ -83,7 +83,11 @@ t.test('a role is bound in a space or in all of them, once', async (t) => {
   t.same((await rest.call('GET', `/role-bindings?space=${here}`)).body, [made.body]);
   const same = { role_name: 'viewer', principal: ann.user };
   t.match(await rest.call('POST', '/role-bindings', { ...same, space: here }), refusal(409, 'CONFLICT'));
-  t.match(await rest.call('POST', '/role-bindings', same), { status: 201, body: { space: null } }, 'everywhere is another one');
+  t.match(
+    await rest.call('POST', '/role-bindings', same),
+    { status: 201, body: { space: null } },
+    'a binding in all spaces is another one',
+  );
   const outside = await rest.call('POST', '/role-bindings', {
     role_name: 'viewer',
     principal: 'ann@example.org',
@@ -109,7 +113,7 @@ t.test('a role is bound in a space or in all of them, once', async (t) => {
     t.equal((await rest.call('POST', '/role-bindings', body)).status, status, JSON.stringify(body));
 });
 
-t.test('an Idempotency-Key makes one role and one binding', async (t) => {
+t.test('an Idempotency-Key creates one role and one binding', async (t) => {
   const { rest } = target;
   const ann = await person(t, target);
   const name = unique('role');
@@ -128,7 +132,7 @@ t.test('an Idempotency-Key makes one role and one binding', async (t) => {
   }
 });
 
-t.test('rights hold in their space, and what is in another is not there', async (t) => {
+t.test('permissions apply in their space; other spaces do not exist for the caller', async (t) => {
   const [here, there] = [await space(t, target), await space(t, target)];
   const reader = await person(t, target, [await role(t, target, 'role-bindings list,get,delete'), here]);
   const other = await person(t, target);
@@ -147,7 +151,11 @@ t.test('rights hold in their space, and what is in another is not there', async 
     await reader.rest.call('POST', '/role-bindings', { role_name: 'viewer', principal: other.user, space: here }),
     refusal(403, 'FORBIDDEN'),
   );
-  t.match(await other.rest.call('GET', `/role-bindings/${near}`), refusal(403, 'FORBIDDEN'), 'it holds something there, and not this');
+  t.match(
+    await other.rest.call('GET', `/role-bindings/${near}`),
+    refusal(403, 'FORBIDDEN'),
+    'it has a role there, but not this permission',
+  );
   t.equal((await reader.rest.call('DELETE', `/role-bindings/${near}`)).status, 204);
   t.match(await other.rest.call('GET', `/spaces/${here}/agents`), refusal(404, 'NOT_FOUND'), 'at once');
   for (const [method, path, body] of [
@@ -159,7 +167,7 @@ t.test('rights hold in their space, and what is in another is not there', async 
     t.match(await reader.rest.call(method, path, body), refusal(403, 'FORBIDDEN'), `${method} ${path}`);
 });
 
-t.test('nobody gives more than they hold', async (t) => {
+t.test('nobody can grant more than they have', async (t) => {
   const [here, there] = [await space(t, target), await space(t, target)];
   const binder = await role(t, target, 'role-bindings create', 'sessions list,get');
   const reads = await role(t, target, 'sessions read');

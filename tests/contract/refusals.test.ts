@@ -11,7 +11,7 @@ import { openTarget } from './target.ts';
 
 t.setTimeout(200_000);
 
-t.test('each conflict, and each want of room, that the document knows', async (t) => {
+t.test('each documented 409 and 503', async (t) => {
   const target = await openTarget(t);
   const { url, rest } = target;
   const operations = await readDocument(url);
@@ -73,7 +73,10 @@ async function closedSpace(t: Test, rest: Rest, space: string): Promise<RefusalS
 
 const capacityShape = z.object({ memory_bytes: z.number() });
 
-/** Sessions that take more than half of a node each, until there is room for none. The node must hold nothing else of that size. */
+/**
+ * Fills the nodes with sessions that take more than half of a node each. No other session can be
+ * that large.
+ */
 async function fullNodes(t: Test, rest: Rest): Promise<FullStage> {
   const largest = Math.max(...(await rest.nodes()).map(({ capacity }) => capacityShape.parse(capacity).memory_bytes));
   const size = { resources: { requests: { memory_bytes: Math.floor(largest * 0.6) } } };
@@ -89,7 +92,7 @@ async function fullNodes(t: Test, rest: Rest): Promise<FullStage> {
 const made = async (t: Test, rest: Rest, body: object): Promise<string> =>
   gone(t, rest, expect(await rest.call('POST', '/sessions', body), 201, 'make a session'));
 
-/** Its id; at the end of the test it goes. */
+/** Returns its id. Deletes it at the end of the test. */
 function gone(t: Test, rest: Rest, body: unknown): string {
   const { id } = body as { id: string };
   t.teardown(() => rest.removeSession(id));

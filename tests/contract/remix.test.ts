@@ -27,7 +27,7 @@ async function remix(id: string, body?: unknown, wait = '?wait=60s'): Promise<An
 
 const idOf = (answer: Answer) => sessionShape.parse(answer.body).id;
 
-t.test('a remix is a running session of its own, with its parent named', async (t) => {
+t.test('a remix is a running session that names its parent', async (t) => {
   const parent = await session({ name: 'the parent', metadata: { colour: 'red' }, timeouts: { ttl_s: 3600 } });
   const answer = await remix(parent.id);
   t.match(answer, {
@@ -47,7 +47,7 @@ t.test('a remix is a running session of its own, with its parent named', async (
   });
 });
 
-t.test('a parent in any state is remixed, and stays as it is', async (t) => {
+t.test('a parent in any state can be remixed, and does not change', async (t) => {
   for (const state of ['paused', 'suspended'] as const) {
     const parent = await session();
     await target.rest.call('PUT', `/sessions/${parent.id}/state`, { state });
@@ -59,7 +59,7 @@ t.test('a parent in any state is remixed, and stays as it is', async (t) => {
   }
 });
 
-t.test('a remix of what has only just been asked for, and whose parent is deleted at once, comes up all the same', async (t) => {
+t.test('a remix of a session that was just created comes up even if its parent is deleted at once', async (t) => {
   const parent = await target.rest.call('POST', '/sessions', {});
   const first = await remix(idOf(parent), {}, '');
   t.equal(first.status, 201);
@@ -74,7 +74,7 @@ t.test('a remix of what has only just been asked for, and whose parent is delete
   t.match(await target.rest.call('POST', `/sessions/${idOf(third)}/resume?wait=60s`), { status: 200, body: { state: 'idle' } });
 });
 
-t.test('with messages=true the answered conversation goes along, under ids of its own', async (t) => {
+t.test('messages=true copies the answered conversation, under new ids', async (t) => {
   const { rest } = target;
   const parent = await session();
   await rest.say(parent.id, 'one');
@@ -91,13 +91,13 @@ t.test('with messages=true the answered conversation goes along, under ids of it
   const ids = new Set(before.map(({ id }) => id));
   for (const message of after) {
     t.match(message, { session_id: copy });
-    t.notOk(ids.has(message.id), 'an id of its own');
+    t.notOk(ids.has(message.id), 'a new id');
     if (message.role === 'agent') t.equal(after.find(({ id }) => id === message.metadata.in_reply_to)?.role, 'user', 'and its question');
   }
   const { reply } = await rest.say(copy, 'three');
   t.equal(reply?.role, 'agent', 'and the conversation goes on');
   t.equal((await rest.messages(copy)).length, 7);
-  t.equal((await rest.messages(parent.id)).length, 5, 'of which the parent hears nothing');
+  t.equal((await rest.messages(parent.id)).length, 5, 'without effect on the parent');
   t.match(
     await rest.call('GET', `/sessions/${idOf(await remix(parent.id))}/messages/count`),
     { body: { count: 0 } },
@@ -105,7 +105,7 @@ t.test('with messages=true the answered conversation goes along, under ids of it
   );
 });
 
-t.test('the same Idempotency-Key gives the same copy', async (t) => {
+t.test('the same Idempotency-Key returns the same copy', async (t) => {
   const parent = await session();
   const headers = { 'idempotency-key': randomUUID() };
   const ask = (body: object) =>
@@ -119,13 +119,13 @@ t.test('the same Idempotency-Key gives the same copy', async (t) => {
   t.teardown(() => target.rest.call('DELETE', `/api-keys/${narrow.id}`));
   const repeat = () =>
     new Rest(target.url, narrow.key).send('POST', `/sessions/${parent.id}/remix`, '{"name":"once"}', 'application/json', { headers });
-  t.match(await repeat(), { status: 404 }, 'but not to a key that may not see it');
+  t.match(await repeat(), { status: 404 }, 'but not for a key that cannot see it');
   await target.rest.call('DELETE', `/sessions/${parent.id}`);
-  t.match(await ask({ name: 'once' }), { status: 201, body: { id: idOf(first) } }, 'also when the parent is gone');
+  t.match(await ask({ name: 'once' }), { status: 201, body: { id: idOf(first) } }, 'even if the parent is deleted');
   t.match(await repeat(), { status: 404 });
 });
 
-t.test('what cannot be remixed, and what makes no sense, is refused', async (t) => {
+t.test('sessions that cannot be remixed, and invalid requests, are refused', async (t) => {
   const parent = await session();
   for (const id of [randomUUID(), 'nonsense']) t.match(await remix(id, {}), { status: 404, body: { error: { code: 'NOT_FOUND' } } });
   t.match(await remix(parent.id, { space: `none-${randomUUID().slice(0, 8)}` }), { status: 404 });
@@ -136,7 +136,7 @@ t.test('what cannot be remixed, and what makes no sense, is refused', async (t) 
   t.match(await remix(parent.id, {}), { status: 404 });
 });
 
-t.test('a lost node holds the only copy of a volume: 409, and without data 503 while there is no other node', async (t) => {
+t.test('the volume is on a lost node: 409; without data, 503 while there is no other node', async (t) => {
   const { rest, hollow } = target;
   if (!hollow) return t.comment('only with a node that can be switched off');
   const parent = await session();

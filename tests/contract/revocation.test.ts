@@ -11,7 +11,7 @@ t.before(async () => {
   target = await openTarget(t);
 });
 
-/** A request whose token the server has taken for good, and whose body it still waits for. */
+/** A request with an accepted token, whose body the server still waits for. */
 async function begin(token: string, method: string, path: string, body: object) {
   const text = JSON.stringify(body);
   const headers = {
@@ -33,7 +33,7 @@ async function begin(token: string, method: string, path: string, body: object) 
 const keyOf = async (rest: Rest, rules?: readonly object[]) =>
   expect(await rest.call('POST', '/api-keys', { name: 'k', rules }), 201, 'make a key') as { id: string; key: string };
 
-t.test('rights that are taken away while a body is on its way do nothing any more', async (t) => {
+t.test('permissions revoked while a request body is being sent no longer count', async (t) => {
   const { rest } = target;
   const boss = await person(t, target, ['admin', null]);
   const mole = await person(t, target);
@@ -53,10 +53,10 @@ t.test('rights that are taken away while a body is on its way do nothing any mor
   const binding = await bind(t, rest, 'admin', ann.user, null);
   const late = await begin(ann.token, 'POST', '/service-accounts', { user: unique('back'), pass: PASSWORD });
   t.equal((await rest.call('DELETE', `/role-bindings/${binding}`)).status, 204);
-  t.equal(await late(), 403, 'who is still there, and may no more');
+  t.equal(await late(), 403, 'the account still exists, without the permission');
 });
 
-t.test('a key ends with the one that it was made with, however far down', async (t) => {
+t.test('a key is revoked with the key that created it, at any depth', async (t) => {
   const ann = await person(t, target);
   const as = (key: string) => new Rest(target.url, key);
   const root = await keyOf(ann.rest);
@@ -72,7 +72,7 @@ t.test('a key ends with the one that it was made with, however far down', async 
   t.same(await left(), [other.id]);
 });
 
-t.test('a narrowed key sets no password of an owner who may do more', async (t) => {
+t.test('a restricted key cannot set its owner’s password', async (t) => {
   const boss = await person(t, target, ['admin', null]);
   const path = `/service-accounts/${boss.user}/password`;
   const narrow = new Rest(target.url, (await keyOf(boss.rest, [{ resources: ['service-accounts'], verbs: ['update'] }])).key);
@@ -83,10 +83,10 @@ t.test('a narrowed key sets no password of an owner who may do more', async (t) 
     );
   await login(target.url, boss.user);
   const whole = new Rest(target.url, (await keyOf(boss.rest)).key);
-  t.match(await whole.call('PUT', path, { new_password: PASSWORD }), { status: 200 }, 'a key that may all that its owner may');
+  t.match(await whole.call('PUT', path, { new_password: PASSWORD }), { status: 200 }, 'a key with all permissions of its owner');
 });
 
-t.test('whoever resets a password must be able to do what its account does by its own sessions', async (t) => {
+t.test('resetting a password requires the permissions of its account on its own sessions', async (t) => {
   const { rest } = target;
   const here = await space(t, target);
   const bob = await person(t, target);
@@ -101,7 +101,7 @@ t.test('whoever resets a password must be able to do what its account does by it
   t.match(await reset(), { status: 200 });
 });
 
-t.test('a maker whose role in the space is gone keeps nothing of what they made there', async (t) => {
+t.test('a creator who lost every role in the space has no access to what they created there', async (t) => {
   const { rest } = target;
   const [here, elsewhere] = [await space(t, target), await space(t, target)];
   const ann = await person(t, target, ['developer', elsewhere]);
@@ -110,7 +110,7 @@ t.test('a maker whose role in the space is gone keeps nothing of what they made 
   const session = await ann.rest.createSession({ space: here });
   t.teardown(() => rest.call('DELETE', `/sessions/${session.id}`));
   const path = `/sessions/${session.id}`;
-  t.match(await ann.rest.call('POST', `${path}/messages`, { content: 'before' }), { status: 201 }, 'while the role holds');
+  t.match(await ann.rest.call('POST', `${path}/messages`, { content: 'before' }), { status: 201 }, 'while the role is bound');
   const headers = { 'idempotency-key': randomUUID() };
   const again = () => ann.rest.send('POST', '/sessions', JSON.stringify({ space: here }), 'application/json', { headers });
   const made = expect(await again(), 201, 'make one') as { id: string };
@@ -146,14 +146,14 @@ t.test('a maker whose role in the space is gone keeps nothing of what they made 
     t.match(await who.call('GET', `/sessions?space=${here}`), refusal(404, 'NOT_FOUND'));
     t.match(await who.call('POST', '/sessions', { space: elsewhere, parent_session_id: session.id }), refusal(404, 'NOT_FOUND'));
   }
-  t.match(await again(), refusal(404, 'NOT_FOUND'), 'nor what the Idempotency-Key made');
+  t.match(await again(), refusal(404, 'NOT_FOUND'), 'nor the object of the Idempotency-Key');
 
   await bind(t, rest, await role(t, target, 'builds get'), ann.user, here);
-  t.match(await ann.rest.call('GET', path), { status: 200, body: { created_by: ann.user } }, 'any role there, and it is theirs again');
+  t.match(await ann.rest.call('GET', path), { status: 200, body: { created_by: ann.user } }, 'with any role there, it is theirs again');
   t.match((await ann.rest.call('GET', `/sessions?space=${here}&limit=1`)).body, [{ id: made.id }]);
 });
 
-t.test('no name is spelled like an id', async (t) => {
+t.test('a name cannot look like an id', async (t) => {
   const { rest } = target;
   const victim = await person(t, target);
   for (const spelled of [victim.id, victim.id.toUpperCase()]) {

@@ -1,4 +1,7 @@
-/** For each answer of 409 and 503 that the document knows: a call that brings it, or why the suite cannot cause it on any server. */
+/**
+ * For each documented 409 and 503: a call that causes it, or why the suite cannot cause it on any
+ * server.
+ */
 import { expect } from '../cluster/rest.ts';
 import { PASSWORD, type Person } from './people.ts';
 import type { Call, Stage } from './rows.ts';
@@ -26,7 +29,7 @@ const secretIn = async ({ made, unique }: Stage, space: string, value: string) =
   await made(`/spaces/${space}/secrets`, { key_name: key, value });
   return { name: space, key };
 };
-/** Another 64 KiB, and the secrets of the space have more than they may. */
+/** Another 64 KiB exceeds the bound of the space's secrets. */
 async function fullOfSecrets(stage: Stage) {
   const name = String((await stage.made('/spaces', { name: stage.unique('space') })).name);
   const place = await secretIn(stage, name, 'small');
@@ -97,7 +100,7 @@ export const conflicts: readonly Refusal[] = [
   conflict('POST /nodes/{id}/lost', 'it is connected', ({ node }) => ({ place: { id: node } })),
 ];
 
-/** While a session of this size is all that its node has room for, and another rests. */
+/** A running session of this size fills its node while another one rests. */
 export interface FullStage {
   readonly size: { readonly resources: { readonly requests: { readonly memory_bytes: number } } };
   readonly up: string;
@@ -112,7 +115,10 @@ export const withoutRoom: readonly (readonly [operation: string, call: (stage: F
   ['POST /sessions/{id}/messages', ({ resting }) => ({ place: { id: resting }, body: { content: 'up!' } })],
 ];
 
-/** What takes more than a client of any server has. The tests beside hold these, with a server of their own. */
+/**
+ * Refusals that need more than a client of any server can do. Other tests here cover them with
+ * their own server.
+ */
 export const NOT_BY_A_CLIENT: Readonly<Record<string, string>> = {
   'DELETE /role-bindings/{id}: 409': 'it takes that there is one admin alone',
   'POST /api-keys: 409': 'it takes 1,000 keys',

@@ -3,9 +3,12 @@ import { anybody, everywhere, type Row, type Stage, within } from './rows.ts';
 const UNKNOWN = '00000000-0000-4000-8000-000000000000';
 const session = async ({ made, space }: Stage) => ({ id: String((await made('/sessions', { space })).id) });
 
-/** Sessions, messages, events, nodes, and what is public. A session that may not be read is not there. */
+/**
+ * Sessions, messages, events, nodes and public operations. A session does not exist for callers who
+ * cannot read it.
+ */
 export const sessionRows: readonly Row[] = [
-  // Of their own everybody may see a list, if an empty one.
+  // Everybody can list their own sessions, even if there are none.
   within('GET /sessions', 'sessions:list', 200, () => ({}), { without: 200, outside: 200 }),
   within('POST /sessions', 'sessions:create', 201, ({ space }) => ({ body: { space } })),
   within('GET /sessions/{id}', 'sessions:get', 200, async (stage) => ({ place: await session(stage) }), { without: 404 }),
@@ -48,14 +51,14 @@ export const sessionRows: readonly Row[] = [
   everywhere('GET /nodes/{id}', 'nodes:get', 200, ({ node }) => ({ place: { id: node } })),
   everywhere('POST /nodes/tokens', 'nodes:create', 201, () => ({ body: { expires_in_s: 1 } })),
   everywhere('PUT /nodes/{id}', 'nodes:update', 200, ({ node }) => ({ place: { id: node }, body: { labels: { of: 'the-suite' } } })),
-  // The suite needs its node: cordoned and drained ones are tried by a test of their own.
+  // The suite needs its node, so another test cordons and drains.
   everywhere('POST /nodes/{id}/cordon', 'nodes:update', 404, () => ({ place: { id: 'nowhere' } })),
   everywhere('POST /nodes/{id}/uncordon', 'nodes:update', 200, ({ node }) => ({ place: { id: node } })),
   everywhere('POST /nodes/{id}/drain', 'nodes:update', 404, () => ({ place: { id: 'nowhere' } })),
   everywhere('GET /nodes/{id}/drain', 'nodes:get', 404, ({ node }) => ({ place: { id: node } })),
   everywhere('DELETE /nodes/{id}/drain', 'nodes:update', 404, ({ node }) => ({ place: { id: node } })),
   everywhere('DELETE /nodes/{id}', 'nodes:delete', 404, () => ({ place: { id: 'nowhere' } })),
-  // What happens to a node that is gone, and to orphans, is for a node of the test's own.
+  // Lost nodes and orphans need a node of the test's own.
   everywhere('POST /nodes/{id}/lost', 'nodes:update', 409, ({ node }) => ({ place: { id: node } })),
   everywhere('GET /nodes/{id}/orphans', 'nodes:get', 200, ({ node }) => ({ place: { id: node } })),
   everywhere('POST /nodes/{id}/orphans/{session}/adopt', 'nodes:update', 404, ({ node }) => ({ place: { id: node, session: UNKNOWN } })),

@@ -12,14 +12,14 @@ import { openTarget } from './target.ts';
 t.setTimeout(200_000);
 
 const UNKNOWN = '00000000-0000-4000-8000-000000000000';
-/** What each operation that takes JSON must refuse, whatever it does. */
+/** Bodies that every operation with a JSON body must refuse. */
 const UNREADABLE: readonly (readonly [status: number, body: string, mediaType: string])[] = [
   [400, '{"name":', 'application/json'],
   [413, JSON.stringify({ name: 'x'.repeat(2 ** 20) }), 'application/json'],
   [415, 'name=x', 'application/x-www-form-urlencoded'],
 ];
 
-t.test('each row: what works, who may, who may not, and to whom it is not there', async (t) => {
+t.test('each operation: a call that works, who is allowed, who is forbidden, and for whom it does not exist', async (t) => {
   const target = await openTarget(t);
   const { url, rest } = target;
   const operations = await readDocument(url);

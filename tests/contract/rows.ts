@@ -1,8 +1,8 @@
-/** The rows of the contract as a table: for each operation a call that works, and who may make it. */
+/** The contract as a table: for each operation, a call that works and who is allowed to make it. */
 import type { Rest } from '../cluster/rest.ts';
 import type { Person } from './people.ts';
 
-/** What the rows act on: a space of the suite, with an agent, a build, and whatever a row makes for itself. */
+/** The suite's space with an agent and a build, in which rows create what they need. */
 export interface Stage {
   /** As an admin. */
   readonly admin: Rest;
@@ -31,15 +31,21 @@ export interface Call {
 export interface Row {
   /** As in the document: "GET /spaces/{name}". */
   readonly operation: string;
-  /** `public`; `self` for any login; else what is needed, "sessions:get", several with a blank between. */
+  /**
+   * `public`; `self` for any login; else what is needed, "sessions:get", several with a blank
+   * between.
+   */
   readonly permission: string;
   /** Whether the permission is judged in a space. */
   readonly inSpace: boolean;
-  /** What comes of it for those who may. No success where only a node of the test's own could bring one. */
+  /**
+   * What comes of it for those who may. No success where only a node of the test's own could bring
+   * one.
+   */
   readonly status: number;
-  /** For those in the space who may not: 403, or 404 where they may not know of it. */
+  /** For members of the space without permission: 403, or 404 if they cannot see the object. */
   readonly without: number;
-  /** For those who may do everything in another space. */
+  /** For admins of another space. */
   readonly outside: number;
   /** A call that works once. */
   readonly call: (stage: Stage) => Promise<Call> | Call;
@@ -47,19 +53,19 @@ export interface Row {
 
 type Options = Partial<Pick<Row, 'without' | 'outside'>>;
 
-/** Judged in every space at once. */
+/** Needs the permission in all spaces. */
 export const everywhere = (operation: string, permission: string, status: number, call: Row['call'], options: Options = {}): Row => ({
   ...{ operation, permission, status, call, inSpace: false, without: 403, outside: 403 },
   ...options,
 });
 
-/** Judged in the space of the stage: to others, what is in it is not there. */
+/** Needs the permission in the suite's space. For others, its contents do not exist. */
 export const within = (operation: string, permission: string, status: number, call: Row['call'], options: Options = {}): Row => ({
   ...{ operation, permission, status, call, inSpace: true, without: 403, outside: 404 },
   ...options,
 });
 
-/** Whatever they may or not. */
+/** Every account, with or without permissions. */
 export const anybody = (operation: string, permission: 'public' | 'self', status: number, call: Row['call'] = () => ({})): Row => ({
   ...{ operation, permission, status, call, inSpace: false, without: status, outside: status },
 });

@@ -19,7 +19,7 @@ async function session(t: Test, body: { name?: string; metadata?: Record<string,
   return made;
 }
 
-t.test('logs in when it needs to, and says why the server refuses', async (t) => {
+t.test('logs in when needed, and passes on the reason of a refusal', async (t) => {
   t.match(await raworc.auth.me(), { user: 'admin', roles: ['admin'] });
   await t.rejects(raworc.sessions.get(randomUUID()), { name: 'RaworcError', status: 404, code: 'NOT_FOUND', requestId: /./ });
   const invalid = raworc.spaces.create({ name: 'not a name!' });
@@ -29,7 +29,7 @@ t.test('logs in when it needs to, and says why the server refuses', async (t) =>
   await t.rejects(stranger.auth.me(), { name: 'RaworcError', status: 401 });
 });
 
-t.test('an API key serves as well as a login, until it is removed', async (t) => {
+t.test('an API key works like a login until it is deleted', async (t) => {
   const made = await raworc.apiKeys.create({ name: unique('key') });
   const keyed = new Raworc({ url: target.url, apiKey: made.key });
   t.match(await keyed.auth.me(), { user: 'admin' });
@@ -37,7 +37,7 @@ t.test('an API key serves as well as a login, until it is removed', async (t) =>
   await t.rejects(keyed.auth.me(), { name: 'RaworcError', status: 401 });
 });
 
-t.test('a create that is repeated under its key makes one thing; a list of it walks every page', async (t) => {
+t.test('a create repeated under its key creates one object; lists walk all pages', async (t) => {
   const batch = unique('batch');
   const idempotencyKey = randomUUID();
   const first = await raworc.sessions.create({ metadata: { batch } }, { idempotencyKey });
@@ -50,7 +50,7 @@ t.test('a create that is repeated under its key makes one thing; a list of it wa
   t.same(await raworc.sessions.list({ 'metadata.batch': batch, limit: 1, order: 'asc' }), [await raworc.sessions.get(first.id)]);
 });
 
-t.test('waits for a state by hearing of it', async (t) => {
+t.test('waits for a state by its events', async (t) => {
   const { id } = await session(t);
   t.equal((await raworc.waitFor(id, 'idle', { timeoutMs: 60_000 })).id, id, 'it is already');
   const paused = raworc.waitFor(id, 'paused', { timeoutMs: 60_000 });
@@ -66,7 +66,7 @@ t.test('waits for a state by hearing of it', async (t) => {
   await never.catch((error: unknown) => t.ok(error instanceof NothingToCome || error instanceof RaworcError));
 });
 
-t.test('an agent is deployed, answers, and is heard of', async (t) => {
+t.test('an agent is deployed and answers, with events for both', async (t) => {
   const space = unique('space');
   await raworc.spaces.create({ name: space });
   t.teardown(() => raworc.spaces.delete(space));

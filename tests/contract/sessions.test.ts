@@ -24,7 +24,7 @@ async function listed(rest: Rest, query: string): Promise<readonly [ids: readonl
   return [(answer.body as { id: string }[]).map(({ id }) => id), answer.headers.get('x-total-count')];
 }
 
-t.test('a session is renamed, and its metadata replaced; nothing to change is 400', async (t) => {
+t.test('a session is renamed, and its metadata replaced; an empty change returns 400', async (t) => {
   const { rest } = target;
   const id = await session(t, rest, { name: 'one', metadata: { a: 1, b: 2 } });
   const put = (body: unknown) => rest.call('PUT', `/sessions/${id}`, body);
@@ -43,7 +43,7 @@ t.test('a session is renamed, and its metadata replaced; nothing to change is 40
   t.match(await rest.call('PUT', `/sessions/${randomUUID()}`, { name: 'x' }), refusal(404, 'NOT_FOUND'));
 });
 
-t.test('a session follows from a parent that its maker may see, and from no other', async (t) => {
+t.test('a session can name a parent that its creator can see, and no other', async (t) => {
   const { rest } = target;
   const [here, there] = [await newSpace(t, target), await newSpace(t, target)];
   const ann = await person(t, target, ['developer', here]);
@@ -58,51 +58,54 @@ t.test('a session follows from a parent that its maker may see, and from no othe
   await rest.call('DELETE', `/sessions/${(free.body as { id: string }).id}`);
 });
 
-t.test('lists: by space, state, maker and metadata, a page of a total order, and only what the caller may see', async (t) => {
-  const { rest } = target;
-  const [here, there] = [await newSpace(t, target), await newSpace(t, target)];
-  const own = await role(t, target, 'sessions create');
-  const [ann, bob] = [await person(t, target, ['developer', here]), await person(t, target, [own, here], ['viewer', there])];
-  const first = await session(t, ann.rest, {
-    space: here,
-    metadata: { kind: 'a', flag: true, count: 3, 'odd "key"': 'x', deep: { x: 1 } },
-  });
-  const second = await session(t, bob.rest, { space: here, metadata: { kind: 'b', flag: 'true' } });
-  const third = await session(t, rest, { space: there, metadata: { kind: 'a' } });
-  await rest.call('PUT', `/sessions/${second}/state`, { state: 'suspended' });
+t.test(
+  'lists filter by space, state, creator and metadata, in pages of a total order, and show only what the caller can see',
+  async (t) => {
+    const { rest } = target;
+    const [here, there] = [await newSpace(t, target), await newSpace(t, target)];
+    const own = await role(t, target, 'sessions create');
+    const [ann, bob] = [await person(t, target, ['developer', here]), await person(t, target, [own, here], ['viewer', there])];
+    const first = await session(t, ann.rest, {
+      space: here,
+      metadata: { kind: 'a', flag: true, count: 3, 'odd "key"': 'x', deep: { x: 1 } },
+    });
+    const second = await session(t, bob.rest, { space: here, metadata: { kind: 'b', flag: 'true' } });
+    const third = await session(t, rest, { space: there, metadata: { kind: 'a' } });
+    await rest.call('PUT', `/sessions/${second}/state`, { state: 'suspended' });
 
-  for (const by of ['space', 'workspace_name']) t.same(await listed(rest, `${by}=${here}`), [[second, first], '2'], by);
-  t.same(await listed(rest, `space=${here}&order=asc&limit=1`), [[first], '2']);
-  t.same(await listed(rest, `space=${here}&order=asc&limit=1&offset=1`), [[second], '2']);
-  t.same(await listed(rest, `space=${here}&offset=5`), [[], '2']);
-  for (const state of ['suspended', 'SUSPENDED', 'Suspended'])
-    t.same(await listed(rest, `space=${here}&state=${state}`), [[second], '1'], state);
-  t.same(await listed(rest, `space=${here}&created_by=${ann.user}`), [[first], '1']);
-  for (const [query, found] of [
-    ['metadata.kind=a', [first]],
-    ['metadata.flag=true', [second, first]],
-    ['metadata.count=3', [first]],
-    [`metadata.${encodeURIComponent('odd "key"')}=x`, [first]],
-    ['metadata.deep=x', []],
-    ['metadata.kind=a&metadata.count=4', []],
-    [`metadata.kind=${encodeURIComponent("a' or 1=1 --")}`, []],
-    [`metadata.${encodeURIComponent('k"]\\')}=x`, []],
-  ] as const)
-    t.same(await listed(rest, `space=${here}&${query}`), [found, String(found.length)], query);
+    for (const by of ['space', 'workspace_name']) t.same(await listed(rest, `${by}=${here}`), [[second, first], '2'], by);
+    t.same(await listed(rest, `space=${here}&order=asc&limit=1`), [[first], '2']);
+    t.same(await listed(rest, `space=${here}&order=asc&limit=1&offset=1`), [[second], '2']);
+    t.same(await listed(rest, `space=${here}&offset=5`), [[], '2']);
+    for (const state of ['suspended', 'SUSPENDED', 'Suspended'])
+      t.same(await listed(rest, `space=${here}&state=${state}`), [[second], '1'], state);
+    t.same(await listed(rest, `space=${here}&created_by=${ann.user}`), [[first], '1']);
+    for (const [query, found] of [
+      ['metadata.kind=a', [first]],
+      ['metadata.flag=true', [second, first]],
+      ['metadata.count=3', [first]],
+      [`metadata.${encodeURIComponent('odd "key"')}=x`, [first]],
+      ['metadata.deep=x', []],
+      ['metadata.kind=a&metadata.count=4', []],
+      [`metadata.kind=${encodeURIComponent("a' or 1=1 --")}`, []],
+      [`metadata.${encodeURIComponent('k"]\\')}=x`, []],
+    ] as const)
+      t.same(await listed(rest, `space=${here}&${query}`), [found, String(found.length)], query);
 
-  t.same(await listed(ann.rest, ''), [[second, first], '2'], 'her space');
-  t.same(await listed(bob.rest, ''), [[third, second], '2'], 'what he made, and the space that he may look into');
-  t.same(await listed(bob.rest, 'order=asc&limit=1'), [[second], '2']);
-  t.same(await listed(bob.rest, 'limit=1&offset=1'), [[second], '2']);
-  t.same(await listed(bob.rest, `space=${here}`), [[second], '1'], 'of hers only his own');
-  t.same(await listed(bob.rest, 'metadata.kind=a'), [[third], '1']);
-  for (const unknown of [there, unique('none')])
-    t.match(await ann.rest.call('GET', `/sessions?space=${unknown}`), refusal(404, 'NOT_FOUND'), 'a space in which she has nothing');
-  for (const query of ['state=asleep', 'limit=0', 'limit=1001', 'offset=-1', 'order=up', 'metadata.=x', 'state=idle&state=busy'])
-    t.match(await rest.call('GET', `/sessions?${query}`), refusal(400, 'BAD_REQUEST'), query);
-});
+    t.same(await listed(ann.rest, ''), [[second, first], '2'], 'her space');
+    t.same(await listed(bob.rest, ''), [[third, second], '2'], 'his own, and those of the space that he can read');
+    t.same(await listed(bob.rest, 'order=asc&limit=1'), [[second], '2']);
+    t.same(await listed(bob.rest, 'limit=1&offset=1'), [[second], '2']);
+    t.same(await listed(bob.rest, `space=${here}`), [[second], '1'], 'in her space only his own');
+    t.same(await listed(bob.rest, 'metadata.kind=a'), [[third], '1']);
+    for (const unknown of [there, unique('none')])
+      t.match(await ann.rest.call('GET', `/sessions?space=${unknown}`), refusal(404, 'NOT_FOUND'), 'a space without a role of hers');
+    for (const query of ['state=asleep', 'limit=0', 'limit=1001', 'offset=-1', 'order=up', 'metadata.=x', 'state=idle&state=busy'])
+      t.match(await rest.call('GET', `/sessions?${query}`), refusal(400, 'BAD_REQUEST'), query);
+  },
+);
 
-t.test('a list by name and by the beginning of an id, of what the caller may see', async (t) => {
+t.test('lists filter by name and by id prefix, and show only what the caller can see', async (t) => {
   const { rest } = target;
   const [here, there] = [await newSpace(t, target), await newSpace(t, target)];
   const ann = await person(t, target, ['developer', here]);
@@ -110,21 +113,21 @@ t.test('a list by name and by the beginning of an id, of what the caller may see
   const first = await session(t, ann.rest, { space: here, name });
   const second = await session(t, rest, { space: there, name: name.normalize('NFD') });
   for (const spelled of [name, name.normalize('NFD')]) {
-    t.same(await listed(rest, `name=${encodeURIComponent(spelled)}`), [[second, first], '2'], 'however it is composed');
+    t.same(await listed(rest, `name=${encodeURIComponent(spelled)}`), [[second, first], '2'], 'in any Unicode normal form');
     t.same(await listed(ann.rest, `name=${encodeURIComponent(spelled)}`), [[first], '1']);
   }
   t.same(await listed(rest, `name=${encodeURIComponent(name)}&space=${here}`), [[first], '1']);
   t.same(await listed(rest, `name=${encodeURIComponent(name.slice(0, -1))}`), [[], '0'], 'the whole name');
   for (const length of [8, 13, 36]) t.same(await listed(rest, `id_prefix=${first.slice(0, length)}`), [[first], '1']);
   t.same(await listed(rest, `id_prefix=${first.slice(0, 8).toUpperCase()}&name=${encodeURIComponent(name)}`), [[first], '1']);
-  t.same(await listed(ann.rest, `id_prefix=${second}`), [[], '0'], 'none that she may not see');
+  t.same(await listed(ann.rest, `id_prefix=${second}`), [[], '0'], 'none that she cannot see');
   const few = await listed(rest, `id_prefix=${first.slice(0, 1)}&limit=1000`);
   t.ok(few[0].includes(first));
   for (const bad of ['', 'x', 'a%25', '0'.repeat(37)])
     t.match(await rest.call('GET', `/sessions?id_prefix=${bad}`), refusal(400, 'BAD_REQUEST'), `"${bad}"`);
 });
 
-t.test('what one has made in a space is listed by that space, as long as one holds any role there', async (t) => {
+t.test('a caller’s own sessions are listed in a space while the caller has a role there', async (t) => {
   const { rest } = target;
   const here = await newSpace(t, target);
   const ann = await person(t, target);
@@ -143,7 +146,7 @@ t.test('what one has made in a space is listed by that space, as long as one hol
   t.same(await listed(ann.rest, ''), [[], '0']);
 });
 
-t.test('a remix into another space needs permission in both, and is what its new space allows', async (t) => {
+t.test('a remix into another space needs permission in both, and keeps the bounds of the new one', async (t) => {
   const { rest } = target;
   const [here, there] = [await newSpace(t, target), await newSpace(t, target)];
   const parent = await session(t, rest, { space: here });
@@ -153,7 +156,7 @@ t.test('a remix into another space needs permission in both, and is what its new
     return answer;
   };
   const inside = await person(t, target, ['developer', here]);
-  // A viewer reads what REST shows, and no files.
+  // A viewer can read sessions over REST, but not their files.
   const viewer = await person(t, target, ['viewer', here], ['developer', there]);
   for (const taken of [{}, { data: false, messages: true }])
     t.match(await remix(viewer.rest, { space: there, ...taken }), refusal(403, 'FORBIDDEN', /sessions:update/), JSON.stringify(taken));
@@ -178,14 +181,14 @@ t.test('a remix into another space needs permission in both, and is what its new
   const reader = await person(t, target, ['viewer', here], ['viewer', there]);
   t.match(await remix(reader.rest, { space: there, data: false }), refusal(403, 'FORBIDDEN', /sessions:create/));
   const stranger = await person(t, target, ['developer', there]);
-  t.match(await remix(stranger.rest, { space: there }), refusal(404, 'NOT_FOUND'), 'what may not be seen is not there');
+  t.match(await remix(stranger.rest, { space: there }), refusal(404, 'NOT_FOUND'), 'a parent that the caller cannot see does not exist');
   for (const space of [there, unique('none')]) t.match(await remix(inside.rest, { space }), refusal(404, 'NOT_FOUND'), 'nor is its space');
   t.match(await remix(inside.rest, { name: 'here' }), { status: 201, body: { space: here, name: 'here', created_by: inside.user } });
   await rest.call('PUT', `/spaces/${there}`, { active: false });
   t.match(await remix(both.rest, { space: there }), refusal(409, 'CONFLICT', /is inactive/));
 });
 
-t.test('messages: by role and since, counted, cleared, and only of those that were posted', async (t) => {
+t.test('messages are filtered by role and time, counted and cleared', async (t) => {
   const { rest } = target;
   const id = await session(t, rest);
   const path = `/sessions/${id}/messages`;

@@ -18,7 +18,7 @@ async function newSpace(t: Test, more: object = {}): Promise<string> {
   return name;
 }
 
-/** An account that holds these roles, each in a space or (null) everywhere. */
+/** Creates an account with these roles, each in a space or (null) everywhere. */
 async function someone(t: Test, ...bindings: readonly (readonly [role: string, space: string | null])[]): Promise<Rest> {
   const { rest, url } = target;
   const user = unique('user');
@@ -38,7 +38,7 @@ async function newRole(t: Test, ...rules: readonly object[]): Promise<string> {
 
 const namesOf = ({ body }: { body: unknown }) => (body as readonly { name: string }[]).map(({ name }) => name);
 
-t.test('a space is made, found, listed, changed and removed', async (t) => {
+t.test('a space is created, found, listed, changed and removed', async (t) => {
   const { rest } = target;
   const name = unique('Space');
   const settings = { colour: 'red', quotas: { sessions: 3, of_ours: 1 }, timeouts: { ttl_s: 60 } };
@@ -69,7 +69,7 @@ t.test('a space is made, found, listed, changed and removed', async (t) => {
     t.match(await rest.call(method, `/spaces/${name}`, body), refusal(404, 'NOT_FOUND'));
 });
 
-t.test('what is no space is refused, with the path of each fault', async (t) => {
+t.test('an invalid space is refused, with the path of each problem', async (t) => {
   const { rest } = target;
   const faults: readonly (readonly [body: object, path: string])[] = [
     [{}, 'name'],
@@ -92,7 +92,7 @@ t.test('what is no space is refused, with the path of each fault', async (t) => 
   t.match(await rest.call('DELETE', '/spaces/default'), refusal(409, 'CONFLICT', /default/));
 });
 
-t.test('an idempotency key makes one space', async (t) => {
+t.test('an Idempotency-Key creates one space', async (t) => {
   const { rest } = target;
   const name = unique('once');
   const send = (body: object) =>
@@ -103,7 +103,7 @@ t.test('an idempotency key makes one space', async (t) => {
   t.match(await send({ name, description: 'another' }), refusal(422, 'UNPROCESSABLE_ENTITY', /Idempotency-Key/));
 });
 
-t.test('who may see a space, and who is not told that it is there', async (t) => {
+t.test('who can see a space, and for whom it does not exist', async (t) => {
   const { rest } = target;
   const mine = await newSpace(t);
   const theirs = await newSpace(t);
@@ -124,12 +124,12 @@ t.test('who may see a space, and who is not told that it is there', async (t) =>
 
   const admin = await someone(t, ['admin', mine]);
   t.match(await admin.call('PUT', `/spaces/${mine}`, { description: 'ours' }), { status: 200 });
-  t.match(await admin.call('POST', '/spaces', { name: unique('not') }), refusal(403, 'FORBIDDEN'), 'a new space is nobody’s yet');
+  t.match(await admin.call('POST', '/spaces', { name: unique('not') }), refusal(403, 'FORBIDDEN'), 'a new space has no roles yet');
   t.match(await someone(t, ['developer', mine]).then((one) => one.call('GET', `/spaces/${mine}`)), refusal(403, 'FORBIDDEN', /spaces:get/));
   t.match(await rest.call('GET', `/spaces/${theirs}`), { status: 200, body: { active: true } }, 'nothing was changed');
 });
 
-t.test('a space with sessions stays; made again under its name it inherits nothing', async (t) => {
+t.test('a space with sessions cannot be removed; a new one of the same name inherits nothing', async (t) => {
   const { rest } = target;
   const name = await newSpace(t, { settings: { colour: 'red' } });
   const admin = await someone(t, ['admin', name]);
@@ -149,7 +149,7 @@ t.test('a space with sessions stays; made again under its name it inherits nothi
   t.match(await admin.call('GET', '/spaces'), refusal(403, 'FORBIDDEN'));
 });
 
-t.test('an inactive space takes nothing on, and what runs can be ended', async (t) => {
+t.test('an inactive space accepts no work, and its running sessions can be stopped', async (t) => {
   const { rest } = target;
   const name = await newSpace(t);
   const { id } = await rest.createSession({ space: name });
@@ -167,7 +167,7 @@ t.test('an inactive space takes nothing on, and what runs can be ended', async (
   await rest.removeSession(id);
 });
 
-t.test('quotas bound what a space has, and say what is used, allowed and asked for', async (t) => {
+t.test('quotas bound a space, and a refusal shows use, limit and request', async (t) => {
   const { rest } = target;
   const MIB = 1024 * 1024;
   const quotas = { sessions: 2, cpu: 0.3, memory_bytes: 400 * MIB };
@@ -191,7 +191,7 @@ t.test('quotas bound what a space has, and say what is used, allowed and asked f
   const [rested = '', other = ''] = sessions;
   t.match(await rest.call('POST', `/sessions/${rested}/suspend`), { status: 200 });
   await rest.removeSession(other);
-  t.equal((await ask({ cpu: 0.3, memory_bytes: 128 * MIB })).status, 201, 'what is suspended takes no room');
+  t.equal((await ask({ cpu: 0.3, memory_bytes: 128 * MIB })).status, 201, 'suspended sessions take no room');
   t.match(await rest.call('POST', `/sessions/${rested}/resume`), beyond({ quota: 'cpu', used: 0.3, asked: 0.2 }));
   t.match(await rest.call('POST', `/sessions/${rested}/messages`, { content: 'wake up' }), beyond({ quota: 'cpu' }));
   t.match(await rest.call('POST', `/sessions/${rested}/messages`, { content: 'later', wake: false }), { status: 201 });
@@ -200,7 +200,7 @@ t.test('quotas bound what a space has, and say what is used, allowed and asked f
   for (const id of sessions.filter((one) => one !== other)) await rest.removeSession(id);
 });
 
-t.test('a secret is made, found, changed and removed; its value is shown to who asks and may', async (t) => {
+t.test('a secret is created, found, changed and removed; its value is shown on request, with permission', async (t) => {
   const { rest } = target;
   const name = await newSpace(t);
   const path = `/spaces/${name}/secrets`;
@@ -227,7 +227,7 @@ t.test('a secret is made, found, changed and removed; its value is shown to who 
   t.match(await rest.call('GET', `/spaces/${unique('none')}/secrets`), refusal(404, 'NOT_FOUND', /space/));
 });
 
-t.test('what is no secret is refused, and the answer does not repeat it', async (t) => {
+t.test('an invalid secret is refused, and the answer does not repeat it', async (t) => {
   const { rest } = target;
   const name = await newSpace(t);
   const path = `/spaces/${name}/secrets`;
@@ -258,7 +258,7 @@ t.test('what is no secret is refused, and the answer does not repeat it', async 
   t.match(await rest.call('POST', path, { key_name: 'LAST', value: 'x'.repeat(65_536) }), refusal(409, 'CONFLICT', /1 MiB/));
 });
 
-t.test('who may see a secret, and who its value', async (t) => {
+t.test('who can see a secret, and who its value', async (t) => {
   const name = await newSpace(t);
   const path = `/spaces/${name}/secrets`;
   for (const key_name of ['ONE', 'TWO']) t.match(await target.rest.call('POST', path, { key_name, value: 'v' }), { status: 201 });
@@ -292,7 +292,7 @@ t.test('who may see a secret, and who its value', async (t) => {
     t.match(await stranger.call(method, at, body), refusal(404, 'NOT_FOUND', /No such space/), `${method} ${at}`);
 });
 
-t.test('events tell that secrets and spaces changed, and nothing that is in them', async (t) => {
+t.test('events report changes of secrets and spaces, without their contents', async (t) => {
   const { rest } = target;
   const news = await rest.watch('/events');
   t.teardown(() => news.close());

@@ -1,4 +1,4 @@
-/** Where the rows of the contract are played: a space with an agent and a build, and how a call is made there. */
+/** The setting of the rows of the contract: a space with an agent and a build, and calls in it. */
 import type { Test } from 'tap';
 import { expect, type Rest } from '../cluster/rest.ts';
 import { archiveOf, main } from '../unit/controller/agents/source-archives.ts';
@@ -12,7 +12,7 @@ export interface OwnStage extends Stage {
   cleanUp(path: string, text: string): void;
 }
 
-/** By the path of what makes it: the field that names it. */
+/** The field that holds an object's name, by the path that creates it. */
 const CLEANED: Readonly<Record<string, string>> = { '/service-accounts': 'id', '/roles': 'id', '/spaces': 'name', '/sessions': 'id' };
 
 export async function setUp(t: Test, admin: Rest, space: string, somebody: Person): Promise<OwnStage> {

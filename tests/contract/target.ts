@@ -12,7 +12,7 @@ import { systemClock, systemDisk, systemFreeSpace, systemRandom } from '../../se
 import { Rest } from '../cluster/rest.ts';
 import { startHollowNode } from './hollow-node.ts';
 
-/** What the suite speaks to. */
+/** The server under test. */
 export interface Target {
   readonly url: string;
   readonly password: string;
@@ -20,11 +20,17 @@ export interface Target {
   readonly rest: Rest;
   /** Whether its nodes only pretend: agents answer "echo: " and the message. */
   readonly hollow: boolean;
-  /** Sessions whose containers and volumes were on its node before the controller ever heard of them; none where the target is elsewhere. */
+  /**
+   * Sessions whose containers and volumes were on its node before the controller ever heard of
+   * them; none where the target is elsewhere.
+   */
   readonly orphans: Readonly<Record<'running' | 'volume' | 'unwanted', string>> | undefined;
   /** Ends its node, as if the host were switched off. */
   endNode(): Promise<void>;
-  /** Its data, and its end, after which nothing is written any more; undefined when the target is elsewhere. */
+  /**
+   * Its data, and its end, after which nothing is written any more; undefined when the target is
+   * elsewhere.
+   */
   readonly own: { readonly directory: string; close(): Promise<void> } | undefined;
   /** Files kept of uploads; undefined when the target is elsewhere. */
   sources(): Promise<string[] | undefined>;
@@ -43,8 +49,8 @@ const log: Log = {
 };
 
 /**
- * The controller at RAWORC_CONTRACT_URL, with the admin's password in RAWORC_CONTRACT_PASSWORD; without these one of its own
- * with a hollow node in this process.
+ * Connects to the controller at RAWORC_CONTRACT_URL, with the admin's password in
+ * RAWORC_CONTRACT_PASSWORD. Without these, starts one with a hollow node in this process.
  */
 export async function openTarget(t: Scope, own: OwnTarget = {}): Promise<Target> {
   const { RAWORC_CONTRACT_URL: url, RAWORC_CONTRACT_PASSWORD: password } = process.env;
@@ -101,7 +107,7 @@ async function ownTarget(t: Scope, { freeSpace = systemFreeSpace, auditFile }: O
   return { url, password, rest, hollow: true, own, orphans, sources: () => readdir(kept), endNode: () => node.close() };
 }
 
-/** Whether or not the node connected before the watcher: the list is read after the stream is open. */
+/** The node can connect before the watcher does, so the list is read once the stream is open. */
 async function nodeIsReady(rest: Rest): Promise<void> {
   const stream = await rest.watch('/events');
   try {

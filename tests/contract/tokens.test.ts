@@ -26,7 +26,7 @@ async function keyOf(person: Person, more: object = {}): Promise<Key & { rest: R
 
 const UNKNOWN = refusal(401, 'UNAUTHORIZED');
 
-t.test('a token is refreshed; logging out ends it, and everywhere ends all', async (t) => {
+t.test('a token can be refreshed; logging out revokes it, and logging out everywhere revokes all', async (t) => {
   const ann = await person(t, target);
   const refreshed = await ann.rest.call('POST', '/auth/refresh');
   t.match(refreshed, { status: 200, body: { token: String, token_type: 'Bearer', expires_at: String } });
@@ -42,7 +42,7 @@ t.test('a token is refreshed; logging out ends it, and everywhere ends all', asy
   for (const one of [second, third]) t.match(await one.call('GET', '/auth/me'), UNKNOWN);
 });
 
-t.test('an API key is shown once, speaks for its owner, and ends when it is deleted', async (t) => {
+t.test('an API key is shown once, acts for its owner, and is invalid once deleted', async (t) => {
   const ann = await person(t, target, ['viewer', null]);
   const { id, key, rest: byKey } = await keyOf(ann, { expires_at: '2999-01-01T00:00:00Z' });
   t.match(key, /^rwk_[A-Za-z0-9_-]{43}$/);
@@ -54,10 +54,10 @@ t.test('an API key is shown once, speaks for its owner, and ends when it is dele
   t.equal((await byKey.call('GET', '/nodes')).status, 200);
   t.equal((await byKey.call('POST', '/spaces', { name: 'x' })).status, 403);
   for (const path of ['/auth/refresh', '/auth/logout'])
-    t.match(await byKey.call('POST', path), refusal(403, 'FORBIDDEN'), 'it is no login');
+    t.match(await byKey.call('POST', path), refusal(403, 'FORBIDDEN'), 'it is not a login token');
 
   const bob = await person(t, target);
-  t.same((await bob.rest.call('GET', '/api-keys')).body, [], 'another’s are not there');
+  t.same((await bob.rest.call('GET', '/api-keys')).body, [], 'keys of others do not exist');
   t.match(await bob.rest.call('DELETE', `/api-keys/${id}`), refusal(404, 'NOT_FOUND'));
   t.match(await ann.rest.call('DELETE', `/api-keys/${randomUUID()}`), refusal(404, 'NOT_FOUND'));
   t.equal((await ann.rest.call('DELETE', `/api-keys/${id}`)).status, 204);
@@ -87,11 +87,15 @@ t.test('a key’s rules narrow its owner’s rights, and never widen them', asyn
   t.teardown(() => target.rest.call('DELETE', `/sessions/${own.id}`));
   const reads = await keyOf(ann, { rules: [{ resources: ['sessions', 'nodes'], verbs: ['get', 'list'] }] });
   t.equal((await reads.rest.call('GET', `/sessions/${own.id}`)).status, 200);
-  t.match(await reads.rest.call('POST', `/sessions/${own.id}/pause`), refusal(403, 'FORBIDDEN'), 'not even what is its owner’s own');
+  t.match(await reads.rest.call('POST', `/sessions/${own.id}/pause`), refusal(403, 'FORBIDDEN'), 'not even its owner’s own objects');
   t.match(await reads.rest.call('POST', '/sessions', { space: here }), refusal(403, 'FORBIDDEN'));
   t.match(await reads.rest.call('GET', `/spaces/${here}/agents`), refusal(403, 'FORBIDDEN'));
-  t.match(await reads.rest.call('GET', '/nodes'), refusal(403, 'FORBIDDEN'), 'what its owner may not');
-  t.match(await reads.rest.call('POST', '/api-keys', { name: 'wider' }), refusal(403, 'FORBIDDEN'), 'it makes none that may more');
+  t.match(await reads.rest.call('GET', '/nodes'), refusal(403, 'FORBIDDEN'), 'what its owner cannot do');
+  t.match(
+    await reads.rest.call('POST', '/api-keys', { name: 'wider' }),
+    refusal(403, 'FORBIDDEN'),
+    'it cannot create a key with more permissions',
+  );
   const keys = await keyOf(ann, { rules: [{ resources: ['service-accounts', 'sessions'], verbs: ['get', 'update'] }] });
   t.match(await keys.rest.call('POST', '/api-keys', { name: 'wider' }), refusal(403, 'FORBIDDEN'));
   t.match(
@@ -106,7 +110,7 @@ t.test('a key’s rules narrow its owner’s rights, and never widen them', asyn
   });
 });
 
-t.test('what a role gave is gone with it at once, for tokens and keys', async (t) => {
+t.test('removing a role takes effect at once, for tokens and keys', async (t) => {
   const here = await space(t, target);
   const ann = await person(t, target);
   const { rest: byKey } = await keyOf(ann);
@@ -118,7 +122,7 @@ t.test('what a role gave is gone with it at once, for tokens and keys', async (t
   for (const one of [ann.rest, byKey]) t.equal((await reads(one)).status, 404);
 });
 
-/** Ends well before a stream would look by itself whether it may go on. */
+/** Well before a stream checks its own permission again. */
 const ends = (t: Test, stream: EventStream, why: string) =>
   t.rejects(
     stream.until('its end', () => false, 4000),
@@ -126,7 +130,7 @@ const ends = (t: Test, stream: EventStream, why: string) =>
     why,
   );
 
-t.test('whatever ends a right ends the streams that were opened by it', async (t) => {
+t.test('streams close when the permission that opened them ends', async (t) => {
   const { rest, url } = target;
   const here = await space(t, target);
   const watched = await person(t, target, ['viewer', here]);
@@ -154,7 +158,7 @@ t.test('whatever ends a right ends the streams that were opened by it', async (t
   t.notOk(other.ended, 'another’s goes on');
 });
 
-t.test('a watcher of all sees what happens in its own sessions, and nothing of others where it holds no right to see them', async (t) => {
+t.test('a watcher of all events sees those of its own sessions, and no others without permission', async (t) => {
   const here = await space(t, target);
   const makes = await role(t, target, 'sessions create');
   const [ann, bob] = [await person(t, target, [makes, here]), await person(t, target, [makes, here])];
