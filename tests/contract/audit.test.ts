@@ -42,6 +42,7 @@ const records = async (t: Test, { rest }: Target, ids: ReadonlySet<string>) => {
 async function changing(t: Test, target: Target, operation: string, call: Call): Promise<Call> {
   // In a new space, since no session starts in a space before its build is done.
   if (operation === 'POST /spaces/{name}/build') return { place: { name: await newSpace(t, target) }, body: { force: true } };
+  if (operation === 'POST /nodes/{id}/uncordon') await target.rest.call('POST', `/nodes/${call.place?.id}/cordon`);
   if (operation === 'POST /sessions/{id}/resume') await target.rest.call('POST', `/sessions/${call.place?.id}/pause`);
   return call;
 }
