@@ -6,7 +6,7 @@ import { pack } from 'tar-stream';
 import { expect, type Rest } from './rest.ts';
 import { type Build, buildShape } from './shapes.ts';
 
-/** Makes an agent's directory, as a person would: `files` are texts by path. */
+/** Creates an agent's directory. `files`: contents by path. */
 export async function writeAgent(directory: string, files: Readonly<Record<string, string>>): Promise<string> {
   for (const [path, text] of Object.entries(files)) {
     const file = join(directory, path);
@@ -16,7 +16,7 @@ export async function writeAgent(directory: string, files: Readonly<Record<strin
   return directory;
 }
 
-/** An agent's directory, as a gzipped tar. */
+/** Returns an agent's directory as a gzipped tar. */
 export async function packDirectory(directory: string): Promise<Uint8Array<ArrayBuffer>> {
   const archive = pack();
   const packed = buffer(archive);
@@ -29,7 +29,10 @@ export async function packDirectory(directory: string): Promise<Uint8Array<Array
   return new Uint8Array(gzipSync(await packed));
 }
 
-/** Makes the agent, uploads its directory, deploys it and waits for the build: it answers in sessions made from now on. */
+/**
+ * Creates the agent, uploads its directory, deploys it and waits for the build. New sessions then
+ * have it.
+ */
 export async function deploy(rest: Rest, name: string, directory: string, space = 'default'): Promise<Build> {
   const news = await rest.watch('/events');
   try {

@@ -4,7 +4,7 @@ import { within } from './deadline.ts';
 
 export type BarrierName = 'message.committed' | 'answer.received' | 'sealing.batch';
 
-/** The test's side of seams/barrier.ts: files in a directory that the held process watches. */
+/** The test's side of seams/barrier.ts: files in a directory that the process watches. */
 export class BarrierFiles {
   readonly directory: string;
 
@@ -13,7 +13,7 @@ export class BarrierFiles {
     mkdirSync(directory, { recursive: true });
   }
 
-  /** From now on the process waits at `name`. */
+  /** Makes the process wait at `name`. */
   hold(name: BarrierName): void {
     rmSync(join(this.directory, `${name}.reached`), { force: true });
     writeFileSync(join(this.directory, `${name}.hold`), '');
@@ -23,7 +23,7 @@ export class BarrierFiles {
     rmSync(join(this.directory, `${name}.hold`), { force: true });
   }
 
-  /** Resolves once the process stands at `name`. */
+  /** Resolves once the process waits at `name`. */
   reached(name: BarrierName, limitMs = 30_000): Promise<void> {
     const file = join(this.directory, `${name}.reached`);
     const seen = new Promise<void>((resolve) => {

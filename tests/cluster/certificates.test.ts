@@ -1,6 +1,7 @@
 /**
- * Three nodes whose certificates expire all the time: each process is killed and started again, and the controller stays away for longer than
- * a certificate lives. RAWORC_SIZE=long: a life of 60 s, for ten minutes, with the controller away for five.
+ * Three nodes with short-lived certificates: each process is killed and restarted, and the
+ * controller stays away for longer than a certificate is valid. RAWORC_SIZE=long: certificates of
+ * 60 s, for ten minutes, with the controller away for five.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,7 +20,7 @@ const LIFE_S = scaled({ short: 8, long: 60 });
 const AWAY_MS = scaled({ short: 12_000, long: 300_000 });
 const RENEWALS = scaled({ short: 2, long: 7 });
 const NODES = ['node-1', 'node-2', 'node-3'];
-/** One session on each: no node has room for two. */
+/** One session per node, since none has room for two. */
 const MEMORY_BYTES = 700 * 2 ** 20;
 
 const AGENT = `
@@ -30,7 +31,7 @@ def process_message(message, context):
 
 const count = (child: Child, event: string) => child.lines.filter((line) => line.includes(`"${event}"`)).length;
 
-/** The process has said it that many times in this life. */
+/** Resolves once the process has logged it that many times since its start. */
 async function untilSaid(child: Child, event: string, times: number): Promise<void> {
   const from = count(child, event);
   let seen = 0;
@@ -53,7 +54,7 @@ async function untilReady(cluster: Cluster): Promise<void> {
   }
 }
 
-/** What a container that nobody touched still is. */
+/** Properties that stay the same while nobody touches a container. */
 async function livesOf(sessions: readonly string[]): Promise<unknown> {
   return Promise.all(
     sessions.map(async (session) => {
@@ -65,7 +66,7 @@ async function livesOf(sessions: readonly string[]): Promise<unknown> {
 
 const eventShape = z.object({ type: z.string(), n: z.number() });
 
-/** Of each kind of event, how many there are. */
+/** Counts events by type. */
 function eventsLike(databaseFile: string, pattern: string): unknown {
   const database = new Database(databaseFile, { readonly: true });
   try {
@@ -79,7 +80,7 @@ function eventsLike(databaseFile: string, pattern: string): unknown {
 const keyOf = (node: NodeProcess) => readFileSync(join(node.dataDirectory, 'node.key'), 'utf8');
 
 t.setTimeout(scaled({ short: 300_000, long: 1_200_000 }));
-t.test('certificates expire and are renewed, whichever process is away, and no session is touched', async (t) => {
+t.test('certificates are renewed in time, whichever process is away, and no session is touched', async (t) => {
   const cluster = await startCluster(t, {
     nodes: NODES.map((name) => ({ name, memoryBytes: MEMORY_BYTES })),
     env: { RAWORC_NODE_CERT_LIFE_S: String(LIFE_S) },
@@ -109,7 +110,8 @@ t.test('certificates expire and are renewed, whichever process is away, and no s
   await untilReady(cluster);
   t.same(await livesOf(sessions), before, 'after each node agent was killed');
 
-  // Killed as well while it is away: it comes back with an expired certificate and a token that was used.
+  // Killed as well while it is away: it comes back with an expired certificate and a token that was
+  // used.
   await cluster.controller.end('SIGKILL');
   const awayUntil = Date.now() + AWAY_MS;
   await Promise.all(NODES.map((name) => cluster.node(name).process.untilEvent('certificate.expired', AWAY_MS + 30_000)));

@@ -1,4 +1,4 @@
-/** What a test waits for comes within `limitMs`, or the wait fails saying what did not come. Nothing here sleeps. */
+/** Waits for `work` for at most `limitMs`. The error names what did not happen. */
 export async function within<T>(what: string, limitMs: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {

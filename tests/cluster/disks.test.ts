@@ -5,7 +5,7 @@ import { Follower } from './follow.ts';
 import { type Cluster, startCluster } from './harness.ts';
 import { expect } from './rest.ts';
 
-/** Writes as much as it is told to, or until the disk is full; or makes room again. */
+/** Writes the requested amount, or until the disk is full, or makes room again. */
 const AGENT = `
 import os
 
@@ -40,7 +40,7 @@ async function prepared(t: Parameters<typeof startCluster>[0], env: Record<strin
 }
 
 t.setTimeout(240_000);
-t.test('a session that writes 3 GB against its limit of 1 GiB meets the end of its disk, and nobody else notices', async (t) => {
+t.test('a session that writes 3 GB with a limit of 1 GiB fills its disk, without effect on others', async (t) => {
   const cluster = await prepared(t, {});
   const { rest } = cluster;
   const [writer, neighbour] = [await rest.createSession(), await rest.createSession()];
@@ -62,7 +62,7 @@ t.test('a session that writes 3 GB against its limit of 1 GiB meets the end of i
   t.equal(cluster.disks().length, 2);
 });
 
-t.test('where a limit can only be measured, a session that exceeds it is stopped with the reason, and can make room', async (t) => {
+t.test('with measured limits, a session that exceeds its own is stopped with the reason, and can make room', async (t) => {
   const cluster = await prepared(t, { RAWORC_DISK_KIND: 'measured' });
   const { rest } = cluster;
   t.match(expect(await rest.call('GET', '/nodes/node-1'), 200, 'the node'), { conditions: [{ type: 'DiskKind', message: /measured/ }] });
@@ -79,7 +79,7 @@ t.test('where a limit can only be measured, a session that exceeds it is stopped
   life.close();
 });
 
-t.test('a node whose disk runs low takes no sessions and no builds, says why, and does again once there is room', async (t) => {
+t.test('a node with a low disk accepts no sessions or builds, says why, and accepts them again once there is room', async (t) => {
   const cluster = await prepared(t, {});
   const { rest } = cluster;
   const { id } = await rest.createSession();

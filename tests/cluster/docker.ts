@@ -15,7 +15,7 @@ export interface ContainerSeen {
   readonly running: boolean;
 }
 
-/** Containers of a cluster, stopped ones too. */
+/** Returns a cluster's containers, including stopped ones. */
 export async function containersOf(cluster: string): Promise<ContainerSeen[]> {
   const found = await docker.listContainers({ all: true, filters: { label: [`raworc.cluster=${cluster}`] } });
   return found.map(({ Id, Labels, State }) => ({
@@ -26,7 +26,7 @@ export async function containersOf(cluster: string): Promise<ContainerSeen[]> {
   }));
 }
 
-/** The session image that the test runner made, which names it; without a runner, the newest that is there. */
+/** Returns the session image named by the test runner; without a runner, the newest one. */
 export async function sessionImage(): Promise<string> {
   const named = process.env.RAWORC_BASE_IMAGE_TAG;
   if (named !== undefined && named !== '') return named;
@@ -40,7 +40,7 @@ export async function sessionImage(): Promise<string> {
   return newest;
 }
 
-/** The user of a session's agents, which no other session has. */
+/** Returns the user of a session's agents, which is unique to it. */
 export async function agentUser(container: string): Promise<string> {
   return (await docker.getContainer(container).inspect()).Config.Labels['raworc.uid'] ?? '';
 }
@@ -50,7 +50,10 @@ export interface Ran {
   readonly output: string;
 }
 
-/** `docker exec`: with the container's own user (the guest's) and capabilities unless `user` says otherwise. Output is both streams. */
+/**
+ * Runs `docker exec` as the container's user (the guest's) unless `user` is set. Returns both
+ * output streams.
+ */
 export async function execIn(container: string, command: readonly string[], user?: string): Promise<Ran> {
   const exec = await docker.getContainer(container).exec({
     Cmd: [...command],
@@ -69,7 +72,7 @@ export async function execIn(container: string, command: readonly string[], user
 
 const eventShape = z.looseObject({ Action: z.string(), Actor: z.looseObject({ ID: z.string() }) });
 
-/** Everything that happens to a cluster's containers, from the call until `stop`. */
+/** Collects all events of a cluster's containers from now until `stop`. */
 export async function recordContainerEvents(cluster: string): Promise<{ seen: { action: string; container: string }[]; stop: () => void }> {
   const stop = new AbortController();
   const stream = await docker.getEvents({
@@ -90,7 +93,10 @@ export async function recordContainerEvents(cluster: string): Promise<{ seen: { 
   return { seen, stop: () => stop.abort() };
 }
 
-/** Removes what a cluster left in Docker: containers, volumes, the images of its spaces, and Raworc's network when nobody is on it. */
+/**
+ * Removes a cluster's leftovers from Docker: containers, volumes, images of its spaces, and
+ * Raworc's network if unused.
+ */
 export async function sweep(cluster: string): Promise<void> {
   for (const { id } of await containersOf(cluster)) await settle(docker.getContainer(id).remove({ force: true, v: true }));
   const { Volumes } = await docker.listVolumes({ filters: { label: [`raworc.cluster=${cluster}`] } });
@@ -104,7 +110,7 @@ export async function sweep(cluster: string): Promise<void> {
   await promisify(execFile)('nft', ['delete', 'table', 'inet', TABLE]).catch(() => undefined);
 }
 
-/** A removal of what may be gone already, or in use by another. */
+/** Removes something that can already be gone, or in use. */
 async function settle(removal: Promise<unknown>): Promise<void> {
   await removal.catch((fault: unknown) => {
     const status = z.object({ statusCode: z.number() }).safeParse(fault);

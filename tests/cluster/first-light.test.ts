@@ -57,7 +57,7 @@ t.test('an agent deployed from a directory answers in a session, and deleting th
   t.equal(node.socketDirectories().length, 1);
 
   for (const agent of ['py', 'js']) {
-    await t.test(`${agent} answers twice in one process, streams, and what it prints is in its logs only`, async (t) => {
+    await t.test(`${agent} answers twice in one process, streams, and its output is only in its logs`, async (t) => {
       const news = await rest.watch(`/sessions/${session.id}/events`);
       t.teardown(() => news.close());
       const first = await rest.say(session.id, 'good morning', { agent });
@@ -88,7 +88,7 @@ t.test('an agent deployed from a directory answers in a session, and deleting th
     });
   }
 
-  await t.test('the second build holds both agents and the list holds every exchange once', async (t) => {
+  await t.test('the second build has both agents, and the list has every exchange once', async (t) => {
     const messages = await rest.messages(session.id);
     t.same(
       messages.map(({ role }) => role),
@@ -100,14 +100,14 @@ t.test('an agent deployed from a directory answers in a session, and deleting th
     );
   });
 
-  await t.test('with two active agents a message that names none gets an error_response that lists them', async (t) => {
+  await t.test('with two active agents, a message that names none gets an error_response that lists them', async (t) => {
     const { reply } = await rest.say(session.id, 'who are you?');
     t.match(reply, { role: 'agent', metadata: { type: 'error_response' } });
     t.match(reply.content, /py/);
     t.match(reply.content, /js/);
   });
 
-  await t.test('after a delete there is no container, volume, socket directory, or row that is not history', async (t) => {
+  await t.test('a delete leaves no container, volume or socket directory, and only rows of history', async (t) => {
     await rest.removeSession(session.id);
     t.equal((await rest.call('GET', `/sessions/${session.id}`)).status, 404);
     t.equal((await rest.call('POST', `/sessions/${session.id}/messages`, { content: 'hello?' })).status, 404);

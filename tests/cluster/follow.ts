@@ -2,7 +2,10 @@ import type { Rest } from './rest.ts';
 import { messageShape, type Session, sessionShape } from './shapes.ts';
 import type { EventStream, ServerEvent } from './sse.ts';
 
-/** What becomes of one session, by its events: each wait goes on where the last one ended, so that what happens between is not missed. */
+/**
+ * Follows one session by its events. Each wait continues where the last one ended, so that none is
+ * missed.
+ */
 export class Follower {
   readonly #news: EventStream;
   #seen = 0;
@@ -15,12 +18,12 @@ export class Follower {
     return new Follower(await rest.watch(`/sessions/${session}/events`));
   }
 
-  /** What becomes of everything. */
+  /** Follows everything. */
   static async ofAll(rest: Rest): Promise<Follower> {
     return new Follower(await rest.watch('/events'));
   }
 
-  /** The next event that matches. */
+  /** Resolves to the next matching event. */
   async next(what: string, matches: (event: ServerEvent) => boolean, limitMs = 30_000): Promise<ServerEvent> {
     for (;;) {
       const at = this.#seen;
@@ -34,7 +37,7 @@ export class Follower {
     }
   }
 
-  /** The session as its next event of that kind shows it. */
+  /** Resolves to the session in its next event of that type. */
   async session(what: string, is: (session: Session) => boolean, limitMs = 30_000): Promise<Session> {
     const sessionOf = (event: ServerEvent) =>
       event.type === 'session.state' ? sessionShape.safeParse(event.data.session).data : undefined;
@@ -53,12 +56,12 @@ export class Follower {
     return this.session(`${state} and settled`, (session) => session.state === state && session.settled, limitMs);
   }
 
-  /** The agent has begun with this message, and said its first piece. */
+  /** Resolves once the agent has sent its first piece for this message. */
   async began(message: string): Promise<void> {
     await this.next('the agent to begin', ({ type, data }) => type === 'delta' && data.message_id === message);
   }
 
-  /** The answer to this message. */
+  /** Resolves to the answer to this message. */
   async answer(message: string) {
     const event = await this.next('the answer', ({ type, data }) => {
       const made = messageShape.safeParse(data.message);

@@ -16,11 +16,11 @@ const HOUR_MS = 3_600_000;
 export interface ForeignPapers {
   readonly keyPem: string;
   readonly certificatePem: string;
-  /** Who signed it. */
+  /** The issuer. */
   readonly authorityPem: string;
 }
 
-/** A certificate that names a node just as the cluster's own would, signed by somebody else under the same name. */
+/** A certificate like the cluster's own for a node, signed by another CA of the same name. */
 export async function foreignPapers(nodeId: string, authorityName: string): Promise<ForeignPapers> {
   const authority = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
   const own = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);

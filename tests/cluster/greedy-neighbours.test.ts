@@ -7,7 +7,7 @@ import { expect } from './rest.ts';
 
 const MIB = 2 ** 20;
 
-/** Answers at once; or writes, or starts processes, without end. */
+/** Answers at once, or writes or starts processes endlessly. */
 const AGENT = `
 import os
 
@@ -33,12 +33,12 @@ def attack(message):
 `;
 
 const SAID_A_ROUND = 12;
-/** A single round on a busy machine says little. */
+/** A single round on a busy machine proves little. */
 const ROUNDS = 8;
 
 const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
-/** How long a message takes, from its post to its answer: the median of some. */
+/** Returns the median time from a message's post to its answer. */
 async function round({ rest }: Cluster, session: string): Promise<number> {
   const took: number[] = [];
   for (let at = 0; at < SAID_A_ROUND; at += 1) {
@@ -65,7 +65,7 @@ const linesOf = ({ lines }: Child, event: string, session: string) =>
   lines.filter((line) => line.includes(`"event":"${event}"`) && line.includes(session));
 
 t.setTimeout(240_000);
-t.test('a session that writes without end and one that starts processes without end slow no neighbour, and are said once', async (t) => {
+t.test('sessions that endlessly write or start processes slow no neighbour, and are reported once', async (t) => {
   const cluster = await startCluster(t, { nodes: [{ name: 'node-1', cpuMillis: 4000, memoryBytes: 2 ** 32 }] });
   const { rest } = cluster;
   await deploy(rest, 'agent', await writeAgent(join(cluster.directory, 'agent'), { 'main.py': AGENT }));

@@ -12,7 +12,7 @@ const SERVER_NAME = 'controller.raworc.internal';
 
 export interface Papers {
   readonly caPem: string;
-  /** Absent: no client certificate is shown. */
+  /** Undefined: no client certificate is sent. */
   readonly keyPem?: string;
   readonly certificatePem?: string;
 }
@@ -26,14 +26,18 @@ export interface Claims {
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** Joins as a node of that name, with a key and a certificate of its own. Rejects when the token does not do. */
+/**
+ * Joins as a node of that name, with its own key and certificate. Rejects if the token is refused.
+ */
 export function joinByHand(clusterDirectory: string, nodeName: string, token: string): Promise<Identity> {
   const directory = join(clusterDirectory, 'by-hand', nodeName);
   const signal = AbortSignal.timeout(15_000);
   return joinWithToken({ token, nodeName, directory, clock: systemClock, log: quiet, signal });
 }
 
-/** A node that runs nothing and says what the test tells it to, true or not, over a real connection. */
+/**
+ * A node that runs nothing and reports what the test wants, true or not, over a real connection.
+ */
 export class HandMadeNode {
   readonly frames: ControllerFrame[] = [];
   readonly #client: Client;
@@ -42,7 +46,7 @@ export class HandMadeNode {
   #ended: string | undefined;
   #numbers = 0;
 
-  /** Resolves once the controller welcomed it; rejects with what the refusal said. */
+  /** Resolves once the controller welcomed it. Rejects with the message of a refusal. */
   static async dial(address: string, papers: Papers, claims: Claims): Promise<HandMadeNode> {
     const node = new HandMadeNode(address, papers);
     try {
@@ -83,7 +87,10 @@ export class HandMadeNode {
     this.#stream.write(frame);
   }
 
-  /** The first frame that matches, also one that came before. Rejects when the stream ends without it. */
+  /**
+   * Resolves to the first matching frame, including earlier ones. Rejects if the stream ends
+   * without it.
+   */
   until(what: string, matches: (frame: ControllerFrame) => boolean, limitMs = 15_000): Promise<ControllerFrame> {
     const found = new Promise<ControllerFrame>((resolve, reject) => {
       const look = () => {
@@ -99,7 +106,7 @@ export class HandMadeNode {
     return within(what, limitMs, found);
   }
 
-  /** Resolves once the controller has read everything that was sent so far, or has ended the stream. */
+  /** Resolves once the controller has read everything sent so far, or ended the stream. */
   async heard(): Promise<void> {
     this.#numbers += 1;
     const number = 1000 + this.#numbers;
@@ -110,7 +117,7 @@ export class HandMadeNode {
     });
   }
 
-  /** Says that a session runs here. */
+  /** Reports that a session runs here. */
   reportRunning(sessionId: string, generation: number): void {
     this.#numbers += 1;
     const value = {

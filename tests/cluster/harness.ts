@@ -14,13 +14,13 @@ const PROJECT = resolve(import.meta.dirname, '../..');
 
 export interface ClusterOptions {
   readonly nodes: readonly NodeOptions[];
-  /** A nats-server of its own; without one the controller's bus is in its process. */
+  /** Starts a nats-server; without one, the controller's bus is in its process. */
   readonly nats?: boolean;
-  /** Where the controller listens. All addresses when containers have to be able to try. */
+  /** Where the controller listens: all addresses if containers must be able to try. */
   readonly host?: string;
   /** Its program. Default controller/main.ts. */
   readonly program?: string;
-  /** Settings of the controller besides. */
+  /** More settings of the controller. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -31,8 +31,9 @@ interface Ports {
 }
 
 /**
- * A whole cluster as processes on this machine, in a temporary directory: one controller, node agents, and a nats-server if asked for.
- * Ports stay the same over restarts. `close` ends every process and removes what the cluster left in Docker.
+ * A cluster of processes on this machine, in a temporary directory: one controller, node agents and
+ * optionally a nats-server. Ports stay the same over restarts. `close` kills every process and
+ * removes the cluster's leftovers from Docker.
  */
 export class Cluster {
   readonly directory: string;
@@ -63,7 +64,7 @@ export class Cluster {
     this.nats = nats;
   }
 
-  /** The REST client of the admin. Valid over restarts of the controller: the token outlives it. */
+  /** The admin's REST client. Its token survives restarts of the controller. */
   get rest(): Rest {
     if (this.#rest === undefined) throw new Error('the controller was never started');
     return this.#rest;
@@ -85,7 +86,7 @@ export class Cluster {
     return node;
   }
 
-  /** The id that labels everything of this cluster. */
+  /** The id in the labels of everything in this cluster. */
   get id(): string {
     for (const node of this.nodes.values()) {
       const id = node.clusterId();
@@ -133,7 +134,10 @@ export class Cluster {
     return (await readFile(join(this.directory, 'controller', 'admin-password'), 'utf8')).trim();
   }
 
-  /** Joins a node of that name at its first start, and is the same node ever after, started as it was, or anew with these options. */
+  /**
+   * Starts a node, which joins at its first start. Later starts use the first options, or new ones
+   * if `anew`.
+   */
   async startNode(options: NodeOptions, anew = false): Promise<NodeProcess> {
     let node = this.nodes.get(options.name);
     if (node === undefined) {
@@ -149,14 +153,14 @@ export class Cluster {
     await this.startNode(this.node(name).options);
   }
 
-  /** One of the controller's programs, run to its end on this cluster's data. */
+  /** Runs one of the controller's programs on this cluster's data until it exits. */
   async program(name: 'backup' | 'restore', file: string): Promise<{ readonly end: string; readonly lines: readonly string[] }> {
     const env = { PATH: process.env.PATH ?? '', RAWORC_DATA_DIR: this.directory };
     const child = new Child(name, process.execPath, ['controller/raworc-controller.mjs', name, file], env, PROJECT);
     return { end: await child.ended(60_000), lines: child.lines };
   }
 
-  /** The last lines that each process printed: what a failed test needs to be understood. */
+  /** Returns the last lines of each process, to explain a failed test. */
   logs(linesEach = 60): string {
     const children = [...this.#controllers, ...[...this.nodes.values()].flatMap(({ logs }) => logs)];
     return children.map(({ name, lines }) => [`--- ${name}`, ...lines.slice(-linesEach)].join('\n')).join('\n');
@@ -173,14 +177,17 @@ export class Cluster {
   }
 }
 
-/** What a test hands in so that the cluster is closed with it, and its logs are shown when it failed: tap's `t`. */
+/** The part of tap's `t` that closes the cluster, and shows its logs if the test failed. */
 export interface Scope {
   teardown(run: () => Promise<void>): unknown;
   passing(): boolean;
   comment(...text: unknown[]): void;
 }
 
-/** A cluster that serves: every node is connected. Closed at the end of the test, also when starting it fails. */
+/**
+ * Starts a cluster with all nodes connected. Closed at the end of the test, also if the start
+ * fails.
+ */
 export async function startCluster(t: Scope, options: ClusterOptions): Promise<Cluster> {
   const [http = 0, node = 0, join_ = 0, natsPort = 0] = await freePorts(4);
   const directory = await mkdtemp(join(tmpdir(), 'raworc-'));

@@ -7,7 +7,9 @@ import { type Cluster, startCluster } from './harness.ts';
 import { messageShape } from './shapes.ts';
 import type { EventStream } from './sse.ts';
 
-/** Says that it has begun, and for a message that starts with "wait" goes on only when the test lets it. */
+/**
+ * Reports its start. For a message that starts with "wait", continues only when the test lets it.
+ */
 const AGENT = `
 import os, time
 
@@ -27,7 +29,7 @@ def process_message(message, context):
 `;
 
 t.setTimeout(240_000);
-t.test('a kill -9 at the worst moment loses no message and answers none twice', async (t) => {
+t.test('kill -9 at the worst moment loses no message and answers none twice', async (t) => {
   const cluster = await startCluster(t, { nodes: [{ name: 'node-1' }] });
   const { rest, barriers } = cluster;
   await deploy(rest, 'patient', await writeAgent(join(cluster.directory, 'patient'), { 'main.py': AGENT }));
@@ -52,7 +54,7 @@ t.test('a kill -9 at the worst moment loses no message and answers none twice', 
   }
 
   for (const finishes of ['after its node agent is back', 'while there is no node agent'] as const) {
-    await t.test(`the node agent while the agent works, which ends ${finishes}: the same container answers`, async (t) => {
+    await t.test(`the node agent during a run that ends ${finishes}: the same container answers`, async (t) => {
       const news = await rest.watch(`/sessions/${session.id}/events`);
       t.teardown(() => news.close());
       const message = await rest.post(session.id, `wait, ends ${finishes}`);
@@ -68,7 +70,7 @@ t.test('a kill -9 at the worst moment loses no message and answers none twice', 
     });
   }
 
-  await t.test('a container that is removed from outside is made again on its volume', async (t) => {
+  await t.test('a container removed from outside is created again on its volume', async (t) => {
     await rest.say(session.id, 'remember the milk');
     const news = await rest.watch(`/sessions/${session.id}/events`);
     t.teardown(() => news.close());
@@ -92,7 +94,10 @@ t.test('a kill -9 at the worst moment loses no message and answers none twice', 
   });
 });
 
-/** Waits for the answer to the one message of that content, and asserts that it is there exactly once and is a reply. */
+/**
+ * Waits for the answer to the message with that content, and asserts that there is exactly one, a
+ * reply.
+ */
 async function expectOneReply(t: Test, cluster: Cluster, session: string, content: string): Promise<string> {
   const { rest } = cluster;
   const news = await rest.watch(`/sessions/${session}/events`);
@@ -115,7 +120,7 @@ async function expectOneReply(t: Test, cluster: Cluster, session: string, conten
   }
 }
 
-/** The session was away and is up again. */
+/** Resolves once the session was away and is up again. */
 async function untilState(news: EventStream, state: string): Promise<void> {
   let left = false;
   for (let at = 0; ; at += 1) {

@@ -7,7 +7,10 @@ import { Follower } from './follow.ts';
 import { type Cluster, startCluster } from './harness.ts';
 import { expect, type Rest } from './rest.ts';
 
-/** Answers with its process, what it remembers in memory and what it wrote into a file; a message "wait" goes on only when the test lets it. */
+/**
+ * Answers with its process, its memory and its file; a message "wait" continues only when the test
+ * lets it.
+ */
 const AGENT = `
 import os, time
 
@@ -79,7 +82,7 @@ t.test('the life of a session in Docker', async (t) => {
     t.same(cluster.node('node-1').socketDirectories(), []);
   });
 
-  await t.test('a pause in the middle of a run freezes it; it goes on where it was', async (t) => {
+  await t.test('a pause during a run freezes it, and it continues where it was', async (t) => {
     const { id, life } = await upAndFollowed(t);
     const message = await rest.post(id, 'wait');
     await life.began(message.id);
@@ -91,7 +94,7 @@ t.test('the life of a session in Docker', async (t) => {
     t.match(await life.answer(message.id), { metadata: { type: 'agent_response' } });
   });
 
-  await t.test('a suspend waits for what runs, within its grace', async (t) => {
+  await t.test('a suspend waits for the current run, within its grace period', async (t) => {
     const { id, life } = await upAndFollowed(t);
     const message = await rest.post(id, 'wait');
     const queued = await rest.post(id, 'remember me');
@@ -106,7 +109,7 @@ t.test('the life of a session in Docker', async (t) => {
     t.match(await life.answer(queued.id), { content: /memory=me/ }, 'what waited is answered after the resume');
   });
 
-  await t.test('a suspend that is forced interrupts what runs', async (t) => {
+  await t.test('a forced suspend interrupts the current run', async (t) => {
     const { id, life } = await upAndFollowed(t);
     const message = await rest.post(id, 'wait');
     await life.began(message.id);
@@ -116,7 +119,7 @@ t.test('the life of a session in Docker', async (t) => {
     t.equal(await stateIn(cluster, id), undefined);
   });
 
-  await t.test('a container that is killed is up again with its files; what it worked on has its one error', async (t) => {
+  await t.test('a killed container comes up again with its files, and its current message gets one error', async (t) => {
     const { id, life } = await upAndFollowed(t);
     await rest.say(id, 'write butter');
     const message = await rest.post(id, 'wait');
@@ -129,7 +132,7 @@ t.test('the life of a session in Docker', async (t) => {
     t.equal(answers.length, 1);
   });
 
-  await t.test('killed five times it is in error, with the reason, and is recovered by PUT state init', async (t) => {
+  await t.test('a session killed five times is in error with the reason, and recovers by PUT state init', async (t) => {
     const { id, life } = await upAndFollowed(t);
     await rest.say(id, 'write bread');
     for (let times = 1; times <= 5; times += 1) {
@@ -146,7 +149,7 @@ t.test('the life of a session in Docker', async (t) => {
     t.match((await rest.say(id, 'and now?')).reply.content, 'file=bread');
   });
 
-  await t.test('a paused session whose container is removed is suspended, and says so', async (t) => {
+  await t.test('a paused session whose container is removed becomes suspended, with a note', async (t) => {
     const { id, life } = await upAndFollowed(t);
     await rest.say(id, 'write salt');
     await act(rest, id, 'pause');
@@ -158,7 +161,7 @@ t.test('the life of a session in Docker', async (t) => {
     t.match((await rest.say(id, 'and now?')).reply.content, 'memory=None file=salt');
   });
 
-  await t.test('a volume that is removed is an error, never a new empty one', async (t) => {
+  await t.test('a removed volume is an error, and never replaced by an empty one', async (t) => {
     const { id, life } = await upAndFollowed(t);
     await rest.say(id, 'write sugar');
     await act(rest, id, 'suspend');
@@ -172,7 +175,7 @@ t.test('the life of a session in Docker', async (t) => {
   });
 });
 
-/** Docker's word for the state of this session's container; undefined when there is none. */
+/** Returns Docker's state of the session's container; undefined if there is none. */
 async function stateIn(cluster: Cluster, session: string): Promise<string | undefined> {
   const container = (await containersOf(cluster.id)).find((one) => one.session === session);
   return container && (await docker.getContainer(container.id).inspect()).State.Status;
@@ -187,7 +190,7 @@ async function letGo(session: string): Promise<void> {
   await execIn(container, ['touch', '/session/workspace/go'], await agentUser(container));
 }
 
-/** The node has removed what was this session's. */
+/** Resolves once the node has removed the session. */
 async function gone(cluster: Cluster, session: string): Promise<void> {
   await cluster.node('node-1').process.untilLine('its removal', (line) => line.includes('session.removed') && line.includes(session));
 }

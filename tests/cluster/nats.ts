@@ -1,6 +1,6 @@
 import { Child } from './processes.ts';
 
-/** A nats-server of the test's own, on a port that stays the same when it is killed and started again. */
+/** The test's own nats-server, which keeps its port over restarts. */
 export class NatsServer {
   readonly port: number;
   readonly url: string;

@@ -7,20 +7,20 @@ export interface NodeOptions {
   readonly name: string;
   readonly memoryBytes?: number;
   readonly cpuMillis?: number;
-  /** Of an engine other than the machine's own. */
+  /** Socket of an engine other than the machine's own. */
   readonly dockerSocket?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** One node agent's process with a data directory of its own, killed and started as the test likes. */
+/** A node agent's process with its own data directory, which the test can kill and restart. */
 export class NodeProcess {
-  /** Of its next start. */
+  /** Options of its next start. */
   options: NodeOptions;
   readonly dataDirectory: string;
   readonly runDirectory: string;
   readonly #projectDirectory: string;
   #child: Child | undefined;
-  /** The logs of every start. */
+  /** The processes of all starts, with their logs. */
   readonly logs: Child[] = [];
 
   constructor(projectDirectory: string, directory: string, number: number, options: NodeOptions) {
@@ -30,7 +30,7 @@ export class NodeProcess {
     this.runDirectory = join(directory, `r${number}`);
   }
 
-  /** Resolves once it has connected and reconciled. The token is used at the first start only. */
+  /** Resolves once it has connected and reconciled. Only the first start uses the token. */
   async start(token: string): Promise<void> {
     await mkdir(this.dataDirectory, { recursive: true });
     const tokenFile = `${this.dataDirectory}.token`;
@@ -54,17 +54,17 @@ export class NodeProcess {
     return this.#child;
   }
 
-  /** One for each session that has a socket now. */
+  /** Directories of sessions that have a socket now. */
   socketDirectories(): string[] {
     return existsSync(this.runDirectory) ? readdirSync(this.runDirectory) : [];
   }
 
-  /** Where this session's disk is. */
+  /** Returns the directory of the session's disk. */
   diskDirectory(session: string): string {
     return join(this.dataDirectory, 'disks', session);
   }
 
-  /** On this machine, what its container sees as /session while it runs. */
+  /** Returns the directory that its running container sees as /session. */
   diskFiles(session: string): string {
     const files = join(this.diskDirectory(session), 'fs');
     return join(files, readdirSync(files).find((name) => name !== 'lost+found') ?? '');
@@ -76,7 +76,7 @@ export class NodeProcess {
     return existsSync(disks) ? readdirSync(disks).filter((name) => !name.startsWith('.')) : [];
   }
 
-  /** Of what it joined; undefined before that. */
+  /** The id of the cluster that it joined; undefined before that. */
   clusterId(): string | undefined {
     const identity = join(this.dataDirectory, 'identity.json');
     return existsSync(identity) ? /"cluster_?[iI]d":\s*"([^"]+)"/.exec(readFileSync(identity, 'utf8'))?.[1] : undefined;

@@ -8,13 +8,13 @@ import { z } from 'zod';
 import { startCluster } from './harness.ts';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
-/** Their `sh` blocks run in order in one shell, but for those marked `sh no-test`. */
+/** Their `sh` blocks run in order in one shell, except those marked `sh no-test`. */
 const PAGES = ['README.md', 'docs/getting-started.md', 'docs/run-a-cluster.md', 'docs/operate.md'];
 const FENCE = /^```(\S*)([^\n]*)\n([\s\S]*?)^```$/gm;
 
 interface Page {
   readonly commands: readonly string[];
-  /** Code blocks that name their file in a first line such as `# my-agent/main.py`. */
+  /** Code blocks whose first line names their file, such as `# my-agent/main.py`. */
   readonly files: ReadonlyMap<string, string>;
 }
 
@@ -29,7 +29,10 @@ function readPage(page: string): Page {
   return { commands, files };
 }
 
-/** What the pages need of a clone: `data` is the cluster's, `npx` starts our own programs at once, and `curl` fails where the API refuses. */
+/**
+ * What the pages need of a clone: the cluster's `data`, an `npx` that starts our programs, and a
+ * `curl` that fails on refusals.
+ */
 function makeClone(data: string): string {
   const clone = mkdtempSync(join(tmpdir(), 'raworc-pages-'));
   for (const name of ['sdk', 'node_modules', 'examples']) symlinkSync(join(PROJECT, name), join(clone, name));
@@ -50,7 +53,7 @@ echo "the pages use npx $program, which is no program of ours" >&2; exit 1
 }
 
 t.setTimeout(300_000);
-t.test('the commands of the pages work, in the order in which they stand there', async (t) => {
+t.test('the commands of the documentation work, in order', async (t) => {
   const cluster = await startCluster(t, { nodes: [{ name: 'node-1' }] });
   const { body } = await cluster.rest.call('POST', '/api-keys', { name: 'pages' });
   const { key } = z.object({ key: z.string() }).parse(body);

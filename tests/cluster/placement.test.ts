@@ -5,7 +5,7 @@ import { startCluster } from './harness.ts';
 import { errorShape, sessionShape } from './shapes.ts';
 
 const MIB = 2 ** 20;
-/** What a session requests unless told otherwise. */
+/** The default requests of a session. */
 const REQUEST = 128 * MIB;
 
 t.setTimeout(240_000);
@@ -21,14 +21,14 @@ t.test('two node agents on one dockerd, with room for one session and for three'
   const on = async (name: string) => (await containersOf(cluster.id)).filter(({ node }) => node === nodeIds.get(name));
   const sessions = await Promise.all(Array.from({ length: 4 }, () => rest.createSession()));
 
-  await t.test('four sessions end up 1 and 3, and Docker agrees with REST', async (t) => {
+  await t.test('four sessions are placed 1 and 3, and Docker agrees with REST', async (t) => {
     t.equal((await on('small')).length, 1);
     t.equal((await on('large')).length, 3);
     const counts = (await rest.nodes()).map(({ name, sessions }) => [name, sessions]);
     t.same(Object.fromEntries(counts), { small: 1, large: 3 });
   });
 
-  await t.test('the fifth is refused with the reasons of both nodes, and fits after a delete', async (t) => {
+  await t.test('a fifth session is refused with the reasons of both nodes, and fits after a delete', async (t) => {
     const refused = await rest.call('POST', '/sessions', {});
     t.equal(refused.status, 503);
     const { error } = errorShape.parse(refused.body);
@@ -49,7 +49,7 @@ t.test('two node agents on one dockerd, with room for one session and for three'
     ['small', 'large'],
     ['large', 'small'],
   ] as const) {
-    await t.test(`${restarted} is killed and started again: it adopts its own containers and touches none of the other's`, async (t) => {
+    await t.test(`${restarted} is killed and restarted: it adopts its own containers and leaves the other's alone`, async (t) => {
       const before = { own: await on(restarted), others: await on(other) };
       const events = await recordContainerEvents(cluster.id);
       t.teardown(() => events.stop());
@@ -73,7 +73,7 @@ t.test('two node agents on one dockerd, with room for one session and for three'
     });
   }
 
-  await t.test('a node with all the room in the world and without the image gets nothing', async (t) => {
+  await t.test('a node without the image gets no session, however much room it has', async (t) => {
     const identity = await joinByHand(cluster.directory, 'bare', await rest.nodeToken());
     const claims = { clusterId: identity.clusterId, incarnation: identity.incarnation, memoryBytes: 64 * 1024 * MIB, images: [] };
     const bare = await HandMadeNode.dial(`127.0.0.1:${cluster.ports.node}`, identity, claims);

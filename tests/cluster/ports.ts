@@ -1,6 +1,9 @@
 import { createServer } from 'node:net';
 
-/** Free TCP ports, distinct from one another. Chosen once by a test, so that a process that is started again finds its own. */
+/**
+ * Returns distinct free TCP ports. A test chooses them once, so that restarted processes keep
+ * theirs.
+ */
 export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(Array.from({ length: count }, listen));
   const ports = servers.map(({ port }) => port);

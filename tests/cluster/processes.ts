@@ -5,7 +5,7 @@ import { within } from './deadline.ts';
 
 export type LogEvent = Readonly<Record<string, unknown>>;
 
-/** A child process and the lines that it printed. They are kept, so that a wait also sees what came before it. */
+/** A child process and its output lines, which are kept so that a wait also sees earlier ones. */
 export class Child {
   readonly name: string;
   readonly lines: string[] = [];
@@ -43,7 +43,7 @@ export class Child {
     return this.#end === undefined;
   }
 
-  /** The first line that matches. Rejects when the process ends without it. */
+  /** Resolves to the first matching line. Rejects if the process exits without it. */
   untilLine(what: string, matches: (line: string) => boolean, limitMs = 30_000): Promise<string> {
     const found = new Promise<string>((resolve, reject) => {
       const look = () => {
@@ -59,25 +59,25 @@ export class Child {
     return within(`${this.name}: ${what}`, limitMs, found);
   }
 
-  /** The first log line of that event. */
+  /** Resolves to the first log line of that event. */
   async untilEvent(event: string, limitMs = 30_000): Promise<LogEvent> {
     const line = await this.untilLine(event, (candidate) => parse(candidate)?.event === event, limitMs);
     return parse(line) ?? {};
   }
 
-  /** Sends the signal and resolves once the process is gone, with how it ended. */
+  /** Sends the signal. Resolves to the exit status once the process is gone. */
   async end(signal: NodeJS.Signals, limitMs = 30_000): Promise<string> {
     if (this.#end !== undefined) return this.#end;
     this.#process.kill(signal);
     return within(`${this.name} to end after ${signal}`, limitMs, this.#ended);
   }
 
-  /** For SIGSTOP and SIGCONT: it lives on. */
+  /** For SIGSTOP and SIGCONT, which do not end the process. */
   signal(signal: NodeJS.Signals): void {
     this.#process.kill(signal);
   }
 
-  /** Resolves once the process is gone, with how it ended. */
+  /** Resolves to the exit status once the process is gone. */
   ended(limitMs = 30_000): Promise<string> {
     return within(`${this.name} to end`, limitMs, this.#ended);
   }

@@ -8,7 +8,7 @@ import { expect } from './rest.ts';
 import { untilRows } from './rows.ts';
 import { sessionShape } from './shapes.ts';
 
-/** Says who it is, what it remembers, and what is in its files. */
+/** Answers with its id, its memory and its files. */
 const AGENT = `
 import hashlib, os
 
@@ -67,7 +67,7 @@ t.test('remix in Docker', async (t) => {
   const { reply: before } = await rest.say(parent.id, 'write eggs');
   t.match(before.content, /text=eggs mode=0o100640 .*link=\/etc\/passwd big=[0-9a-f]{64}/);
 
-  await t.test('of what runs: all of its files, and the parent goes on as if nothing had been', async (t) => {
+  await t.test('a running session: all files are copied, and the parent continues', async (t) => {
     const life = await Follower.of(rest, parent.id);
     t.teardown(() => life.close());
     const copying = remix(parent.id);
@@ -84,7 +84,7 @@ t.test('remix in Docker', async (t) => {
     await rest.removeSession(copy.id);
   });
 
-  await t.test('a kill -9 of the node agent and of what copies, in the middle of it: the parent goes on, the copy is whole', async (t) => {
+  await t.test('kill -9 of node agent and copier during a copy: the parent continues, and the copy is complete', async (t) => {
     const { seen, stop } = await recordContainerEvents(cluster.id);
     t.teardown(stop);
     const begun = copierBegins(cluster);
@@ -110,7 +110,7 @@ t.test('remix in Docker', async (t) => {
     await rest.removeSession(asked.id);
   });
 
-  await t.test('a kill -9 of the node agent when all is read: what copies goes on, and the copy is taken for whole', async (t) => {
+  await t.test('kill -9 of the node agent once everything was read: the copier finishes, and its copy is used', async (t) => {
     const begun = copierBegins(cluster);
     const asked = await remix(parent.id, '');
     const copier = await begun;
@@ -126,7 +126,7 @@ t.test('remix in Docker', async (t) => {
     await rest.removeSession(asked.id);
   });
 
-  await t.test('of what is suspended, and deleted at once: the volume stays until it is copied', async (t) => {
+  await t.test('a suspended session that is deleted at once: its volume stays until it is copied', async (t) => {
     expect(await rest.call('POST', `/sessions/${parent.id}/suspend`), 200, 'suspend');
     const life = await Follower.of(rest, parent.id);
     await life.settled('suspended');
@@ -148,7 +148,7 @@ async function copiers(cluster: Cluster): Promise<string[]> {
 
 const stateOf = async (container: string): Promise<string> => (await docker.getContainer(container).inspect()).State.Status;
 
-/** The container that makes the next copy, once it is told to begin. */
+/** Resolves to the next copier's container, once it is to start. */
 async function copierBegins(cluster: Cluster): Promise<string> {
   const stop = new AbortController();
   const label = [`raworc.cluster=${cluster.id}`, 'raworc.copy'];

@@ -16,17 +16,17 @@ import { EventStream } from './sse.ts';
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
-  /** Parsed JSON, or undefined when there was no body. */
+  /** Parsed JSON, or undefined without a body. */
   readonly body: unknown;
 }
 
 export interface SendOptions {
   readonly headers?: Readonly<Record<string, string>>;
-  /** The call rejects when there is no answer by then. */
+  /** The call rejects if there is no answer by then. */
   readonly limitMs?: number;
 }
 
-/** A small client of the REST contract: what the tests do, no more. Methods named after an action throw unless it is done. */
+/** A small REST client for the tests. Methods named after an action throw if it fails. */
 export class Rest {
   readonly #base: string;
   #token: string;
@@ -41,7 +41,7 @@ export class Rest {
     return new Rest(base, z.object({ token: z.string() }).parse(expect(answer, 200, 'login')).token);
   }
 
-  /** With a token of another life of the store. */
+  /** Replaces the token, for example after a restore. */
   async loginAgain(user: string, pass: string): Promise<void> {
     this.#token = (await Rest.login(this.#base, user, pass)).#token;
   }
@@ -71,7 +71,7 @@ export class Rest {
     return EventStream.open(`${this.#base}/api/v0${path}`, this.#token, lastEventId);
   }
 
-  /** A session that is up. */
+  /** Creates a session and waits until it is up. */
   async createSession(input: Readonly<Record<string, unknown>> = {}): Promise<Session> {
     const session = sessionShape.parse(expect(await this.call('POST', '/sessions?wait=60s', input), 201, 'create a session'));
     if (session.state !== 'idle')
@@ -87,7 +87,7 @@ export class Rest {
     expect(await this.call('DELETE', `/sessions/${id}`), 204, 'delete a session');
   }
 
-  /** Posts and waits for the answer, whichever it is. */
+  /** Posts a message and waits for its answer of any kind. */
   async say(session: string, content: string, metadata: Readonly<Record<string, unknown>> = {}): Promise<Exchange> {
     const answer = await this.call('POST', `/sessions/${session}/messages?wait=60s`, { content, metadata });
     return exchangeShape.parse(expect(answer, 201, 'post a message'));
@@ -120,7 +120,7 @@ export class Rest {
   }
 }
 
-/** The body of an answer of that status; any other status throws with what was said. */
+/** Returns the body of an answer with that status. Throws for any other status. */
 export function expect(answer: Answer, status: number, what: string): unknown {
   if (answer.status !== status) throw new Error(`${what}: ${answer.status} ${JSON.stringify(answer.body)}`);
   return answer.body;

@@ -5,12 +5,15 @@ import { z } from 'zod';
 import { within } from './deadline.ts';
 
 /**
- * What is kept of a session that is gone, on purpose: its events, the number of the last one, who did what to it, and its own row, marked as
- * ended, with the sums of what it stored, which are zero then.
+ * History kept of a deleted session: its events, the number of the last one, its audit records, and
+ * its own row, marked as ended, with storage sums of zero.
  */
 const HISTORY = new Set(['events', 'session_event_counts', 'session_history', 'audit']);
 
-/** The tables that still speak of a session and are not history. Reads the controller's database, which may be in use. */
+/**
+ * Returns tables other than history that still mention a session. The controller can be using the
+ * database.
+ */
 export function tablesThatMention(databaseFile: string, sessionId: string): string[] {
   const database = new Database(databaseFile, { readonly: true });
   try {
@@ -34,7 +37,10 @@ const emptyShape = z.looseObject({ messages: z.literal(0), bytes: z.literal(0) }
 const isEnded = (table: string, row: unknown) =>
   (table === 'sessions' && endedShape.safeParse(row).success) || (table === 'session_history' && emptyShape.safeParse(row).success);
 
-/** Resolves once the database says `holds`. Looked at whenever something is written to it; looking itself touches its other files. */
+/**
+ * Resolves once `holds` is true for the database, which is checked after each write. Checks touch
+ * other files only.
+ */
 export async function untilRows(what: string, databaseFile: string, holds: () => boolean, limitMs = 30_000): Promise<void> {
   const stop = new AbortController();
   const come = new Promise<void>((resolve) => {

@@ -21,12 +21,15 @@ def process_message(message, context):
 const FIRST = 'first-value-that-is-nowhere-else';
 const SECOND = 'second-value-that-is-nowhere-else-either';
 
-/** The groups of all processes of the container; the largest is an agent's. */
+/** Prints the groups of all processes in the container; the largest is an agent's. */
 const GROUPS = "sed -n 's/^Gid:\\t\\([0-9]*\\).*/\\1/p' /proc/[0-9]*/status";
-/** All that processes of the container say of their environments to whoever asks. */
+/** Prints the readable environments of all processes in the container. */
 const ENVIRONMENTS = 'cat /proc/[0-9]*/environ 2>/dev/null | tr "\\000" "\\n"; true';
 
-/** Whether a file of any size holds one of these. Its zeroes end lines, so that none is longer than memory. */
+/**
+ * Returns whether a file of any size contains one of these. Zero bytes end lines, to bound their
+ * length.
+ */
 const holds = (path: string, needles: readonly string[]): Promise<boolean> =>
   run('grep', ['-qzaF', ...needles.flatMap((needle) => ['-e', needle]), path]).then(
     () => true,
@@ -36,7 +39,7 @@ const holds = (path: string, needles: readonly string[]): Promise<boolean> =>
     },
   );
 
-/** Their arguments; Docker's own list of processes needs a `ps` on the host. */
+/** Returns their arguments, since Docker's own list needs `ps` on the host. */
 const ARGUMENTS = 'cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\\000" "\\n"; true';
 
 t.setTimeout(180_000);
@@ -64,7 +67,7 @@ t.test('secrets of a space are in the environment of its agents, and nowhere els
   t.not(pidOf(first), pidOf(second));
   t.equal(pidOf(await said()), pidOf(second), 'without a change the worker stays');
 
-  await t.test('they are asked for again after the end of guest, node agent and controller', async (t) => {
+  await t.test('they are requested again after a restart of guest, node agent or controller', async (t) => {
     await docker.getContainer(await container()).kill();
     t.match(await said(), `length=${SECOND.length} `);
     await cluster.node('node-1').kill();
@@ -80,7 +83,7 @@ t.test('secrets of a space are in the environment of its agents, and nowhere els
     t.match(await said(), `length=${SECOND.length} `);
   });
 
-  await t.test('neither Docker, the volume, the node, another user nor a log holds one', async (t) => {
+  await t.test('none is in Docker, on the volume, on the node, readable by another user, or in a log', async (t) => {
     const id = await container();
     const places: Record<string, string> = {
       inspect: JSON.stringify(await docker.getContainer(id).inspect()),
@@ -93,7 +96,8 @@ t.test('secrets of a space are in the environment of its agents, and nowhere els
     };
     for (const file of await readdir(join(cluster.directory, 'nodes'), { recursive: true, withFileTypes: true })) {
       const path = join(file.parentPath, file.name);
-      // A file system in a file is too large to read at once; what is in it is read where it is mounted, too.
+      // A file system in a file is too large to read at once; what is in it is read where it is
+      // mounted, too.
       if (file.name === 'image') t.notOk(await holds(path, [FIRST, SECOND]), `nothing is in ${path}`);
       else if (file.isFile()) places[`the node's ${file.name}`] = await readFile(path, 'latin1');
     }

@@ -1,4 +1,4 @@
-/** What the tests read of REST's objects, parsed from the answers: the contract's fields that they look at, and no others. */
+/** The fields of REST objects that the tests read. */
 import { z } from 'zod';
 
 export const sessionShape = z.looseObject({

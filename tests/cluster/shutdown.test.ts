@@ -13,7 +13,7 @@ def process_message(message, context):
 `;
 
 t.setTimeout(240_000);
-t.test('a shutdown of the cluster removes its containers and keeps its volumes, and the session goes on after a restart', async (t) => {
+t.test('a shutdown of the cluster removes containers and keeps volumes, and the session continues after a restart', async (t) => {
   const cluster = await startCluster(t, { nodes: [{ name: 'node-1' }, { name: 'node-2' }] });
   const { rest } = cluster;
   await deploy(rest, 'diary', await writeAgent(join(cluster.directory, 'diary'), { 'main.py': AGENT }));

@@ -6,14 +6,14 @@ export interface ServerEvent {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-/** A watcher of `/events`: keeps everything that came, in order, so that a wait also sees what came before it. */
+/** Watches `/events` and keeps all events in order, so that a wait also sees earlier ones. */
 export class EventStream {
   readonly events: ServerEvent[] = [];
   readonly #stop = new AbortController();
   readonly #looks = new Set<() => void>();
   #ended = false;
 
-  /** Resolves once the server has taken the watcher; from here on no event is missed. */
+  /** Resolves once the stream is open. No later event is missed. */
   static async open(url: string, token: string, lastEventId?: string): Promise<EventStream> {
     const stream = new EventStream();
     const headers = {
@@ -31,7 +31,7 @@ export class EventStream {
     return this.#ended;
   }
 
-  /** The newest id, with which a later stream goes on where this one ended. */
+  /** The newest id, from which a later stream can resume. */
   get lastId(): string | undefined {
     return this.events.findLast((event) => event.id !== undefined)?.id;
   }

@@ -3,7 +3,10 @@ import { dirname, join } from 'node:path';
 import { within } from './deadline.ts';
 import type { Cluster } from './harness.ts';
 
-/** Works 100 to 500 ms, by its message, and records durably in the volume when it starts and when it ends, with the wall clock's time. */
+/**
+ * Works 100 to 500 ms, depending on its message, and durably records start and end with the wall
+ * clock.
+ */
 export const STORM_AGENT = `
 import os, time, zlib
 
@@ -20,14 +23,17 @@ def process_message(message, context):
     return str(os.getpid()) + " heard " + message
 `;
 
-/** One run, by the record of its agent and the wall clock. */
+/** One run as recorded by its agent, by the wall clock. */
 export interface Run {
   readonly startedMs: number;
-  /** Undefined: it has none, or not yet. */
+  /** Undefined if it has not ended. */
   readonly endedMs: number | undefined;
 }
 
-/** What the agents of some sessions recorded, read from their disks. Sessions that have answered once. */
+/**
+ * The records of agents of some sessions, read from their disks. Each session must have answered
+ * once.
+ */
 export class RunRecords {
   readonly #files: ReadonlyMap<string, string>;
 
@@ -49,7 +55,7 @@ export class RunRecords {
     return this.#words(session, 'start').map(([message]) => message);
   }
 
-  /** Those that it has not ended: the one that runs now, and those that were cut off. */
+  /** Runs without an end: the current one, and those that were cut off. */
   unfinished(sessions: readonly string[]): readonly string[] {
     return sessions.flatMap((session) => {
       const ended = new Map(this.#words(session, 'end'));
@@ -63,7 +69,7 @@ export class RunRecords {
     return new Map(this.#words(session, 'start').map(([message, startedMs]) => [message, { startedMs, endedMs: ends.get(message) }]));
   }
 
-  /** Resolves once one more run of one of these sessions is under way. */
+  /** Resolves once one of these sessions starts another run. */
   untilRunning(sessions: readonly string[], limitMs: number): Promise<void> {
     const before = new Set(this.unfinished(sessions));
     const isRunning = () => this.unfinished(sessions).some((message) => !before.has(message));

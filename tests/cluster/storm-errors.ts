@@ -4,17 +4,20 @@ import type { Kill } from './storm.ts';
 import type { Run } from './storm-agent.ts';
 
 /**
- * An agent's record and its guest's journal are two syncs, one after the other: a run whose end was recorded so shortly before a kill may have
- * lost its answer with it. In milliseconds.
+ * Milliseconds before a kill in which a run's recorded end can lack an answer: the agent's record
+ * and the guest's journal are two syncs, one after the other.
  */
 const BETWEEN_SYNCS_MS = 400;
 
-/** Why an error_response is right: its run had no end when its container was killed, or was between two syncs then. */
+/**
+ * Why an error_response is right: at the kill of its container, the run had no end or was between
+ * two syncs.
+ */
 export type Excuse = 'unfinished' | 'between syncs';
 
 export interface Judged {
   readonly error: Message;
-  /** Undefined: there is none, and an answer was lost. */
+  /** Undefined if there is none, and an answer was lost. */
   readonly excuse: Excuse | undefined;
 }
 
@@ -22,9 +25,10 @@ const timeOf = (message: Message) => Date.parse(z.string().parse(message.created
 const endsOf = ({ atMs, doneMs }: Kill) => [atMs - BETWEEN_SYNCS_MS, doneMs] as const;
 
 /**
- * Why one session's error_responses are right, by the kills of its container and by what its agents recorded of their runs (by message). Each
- * kill cut one run off at most, so it excuses one error: that of a run that was begun before it was done and never ended; or of one that
- * ended, or was journalled by the guest and had not reached the agent, a moment before. Throws for an answer to nothing.
+ * Explains a session's error_responses by the kills of its container and by the runs that its
+ * agents recorded (by message). Each kill cut off at most one run, so it explains one error: of a
+ * run that started before the kill and never ended; or of one that had just ended, or was in the
+ * guest's journal but had not reached the agent. Throws for an answer without a message.
  */
 export function judgeErrorsBy(messages: readonly Message[], kills: readonly Kill[], runs: ReadonlyMap<string, Run>): readonly Judged[] {
   const left = [...kills];

@@ -2,30 +2,33 @@ import type { SeededRandom } from '../simulation/world/random.ts';
 
 export type ProcessName = 'controller' | 'node-1' | 'node-2' | 'nats';
 
-/** What befalls processes of the machine. */
+/** A fault of processes on the machine. */
 export type ProcessStrike =
   | { readonly kind: 'kill'; readonly victims: readonly ProcessName[]; readonly isAimed: boolean }
   | { readonly kind: 'stop'; readonly victim: ProcessName; readonly forMs: number }
-  /** A node agent, until the controller calls its node unreachable. */
+  /** Stops a node agent until its node is unreachable. */
   | { readonly kind: 'stop past the lease'; readonly victim: 'node-1' | 'node-2' };
 
-/** What befalls the container of a session. An aimed kill waits for a run. */
+/** A fault of a session's container. An aimed kill waits for a run. */
 export type GuestStrike =
   | { readonly kind: 'kill'; readonly session: string; readonly isAimed: boolean }
   | { readonly kind: 'stop'; readonly session: string; readonly forMs: number };
 
 export interface StormPlan {
   readonly processes: readonly ProcessStrike[];
-  /** In lines that have no session in common. */
+  /** In sequences that have no session in common. */
   readonly guests: readonly (readonly GuestStrike[])[];
 }
 
-/** One more in ten minutes, and the session fails, as it should. */
+/** One more within ten minutes would rightly fail the session. */
 const MAX_ENDS = 4;
 const AIMED = 0.8;
 const PAIRED = 0.7;
 
-/** 18 kills of processes, many of two at once, and 16 of containers; every kind of process is also stopped for longer than a heartbeat. */
+/**
+ * 18 kills of processes, many in pairs, and 16 of containers. Each kind of process is also stopped
+ * for longer than a heartbeat.
+ */
 export function planStorm(random: SeededRandom, sessions: readonly string[]): StormPlan {
   const killed = shuffled(random, [...times('controller', 7), ...times('node-1', 4), ...times('node-2', 4), ...times('nats', 3)]);
   const kills: ProcessStrike[] = [];

@@ -7,8 +7,9 @@ import type { Message } from './shapes.ts';
 import { judgeOrder, untilCalm } from './storm-verdict.ts';
 
 /**
- * Loses the controller's data while agents work, and goes on from a backup that knows these sessions but not their newest messages, nor `after`,
- * which was made later: no container is touched, and what came after the backup is told.
+ * Loses the controller's data during runs, and continues from a backup that has these sessions
+ * without their newest messages, and lacks `after`, which was created later. No container is
+ * touched, and everything newer than the backup is reported.
  */
 export async function judgeRestore(
   t: Test,

@@ -2,17 +2,17 @@ import type { SeededRandom } from '../simulation/world/random.ts';
 import type { Rest } from './rest.ts';
 import { type Message, messageShape } from './shapes.ts';
 
-/** A call that a stopped controller does not answer is given up then, and made again. */
+/** Time limit of a call, after which it is retried: a stopped controller never answers. */
 const CALL_LIMIT_MS = 4_000;
 
 /**
- * Clients that post to sessions, one to each and one message after another, as fast as they are let. Each message has a key, and is posted
- * again under it until the controller has said 201.
+ * Clients that post messages, one client per session and one message after another, as fast as
+ * allowed. Each message has a key and is repeated under it until the controller returns 201.
  */
 export class Traffic {
-  /** What was taken, by session, in the order in which it was posted. */
+  /** Accepted messages by session, in the order of posting. */
   readonly taken = new Map<string, Message[]>();
-  /** How often a call failed, and was made again. */
+  /** Number of retried calls. */
   retries = 0;
   readonly #rest: Rest;
   readonly #random: SeededRandom;
@@ -20,7 +20,7 @@ export class Traffic {
   readonly #clients = new Map<string, Promise<void>>();
   #left: number;
 
-  /** In all `budget` messages. `isUp` resolves once there is a controller to try. */
+  /** `budget`: total number of messages. `isUp` resolves once there is a controller to try. */
   constructor(rest: Rest, sessions: readonly string[], random: SeededRandom, budget: number, isUp: () => Promise<unknown>) {
     this.#rest = rest;
     this.#random = random;
@@ -29,7 +29,7 @@ export class Traffic {
     for (const session of sessions) this.taken.set(session, []);
   }
 
-  /** Lets so many more messages be posted to this session; fewer when the budget is spent. */
+  /** Allows more messages to this session; fewer if the budget is used up. */
   to(session: string, count: number): void {
     for (let number = 0; number < count && this.#left > 0; number += 1) {
       this.#left -= 1;
@@ -42,19 +42,19 @@ export class Traffic {
     }
   }
 
-  /** The same, to any sessions. */
+  /** The same for any sessions. */
   anywhere(count: number): void {
     const sessions = [...this.taken.keys()];
     for (let number = 0; number < count; number += 1) this.to(this.#random.pick(sessions) ?? '', 1);
   }
 
-  /** Spends what is left of the budget, and resolves once all was taken. */
+  /** Uses up the budget. Resolves once all messages were accepted. */
   async end(): Promise<void> {
     this.anywhere(this.#left);
     await this.allTaken();
   }
 
-  /** Rejects when one was refused. */
+  /** Rejects if one was refused. */
   async allTaken(): Promise<void> {
     await Promise.all(this.#clients.values());
   }

@@ -15,7 +15,7 @@ const SETTLES_WITHIN_MS = 90_000;
 const asked = (messages: readonly Message[]) => messages.filter(({ role }) => role === 'user');
 const answerTo = (messages: readonly Message[], { id }: Message) => messages.filter(({ metadata }) => metadata.in_reply_to === id);
 
-/** Every message of these sessions is answered, and each session is idle and as it should be. */
+/** Asserts that every message of these sessions is answered, and that each session is idle. */
 export async function untilCalm(rest: Rest, sessions: readonly string[]): Promise<void> {
   for (const session of sessions) {
     const life = await Follower.of(rest, session);
@@ -44,7 +44,7 @@ const isIdle = (value: unknown) => {
   return session?.state === 'idle' && session.settled;
 };
 
-/** Each message was taken once and in order, and has one answer, in order. */
+/** Asserts that each message was accepted once and has one answer, in order. */
 export function judgeOrder(t: Test, messages: readonly Message[], taken: readonly Message[]): void {
   const ids = asked(messages).map(({ id }) => id);
   t.same(
@@ -59,7 +59,10 @@ export function judgeOrder(t: Test, messages: readonly Message[], taken: readonl
   );
 }
 
-/** Every error_response of a session is of a run that a kill of its container cut off, one a kill; see {@link judgeErrorsBy}. Returns why each is right. */
+/**
+ * Asserts that every error_response belongs to a run that a kill cut off, one per kill; see {@link
+ * judgeErrorsBy}. Returns the reasons.
+ */
 export function judgeErrors(
   t: Test,
   messages: readonly Message[],
@@ -84,7 +87,10 @@ const rowShape = z.object({
   volume: z.string(),
 });
 
-/** What the store, the nodes' inventories and Docker say is the same: these sessions run, each with one container and one volume, and there is nothing else. */
+/**
+ * Asserts that store, inventories and Docker agree: these sessions run, each with one container and
+ * one volume, and there is nothing else.
+ */
 export async function judgeInventories(t: Test, cluster: Cluster, sessions: readonly string[]): Promise<void> {
   for (const { name } of await cluster.rest.nodes()) {
     t.same(expect(await cluster.rest.call('GET', `/nodes/${name}/orphans`), 200, 'orphans'), [], `${name} has no orphans`);

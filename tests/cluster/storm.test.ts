@@ -18,7 +18,7 @@ const MESSAGES = 500;
 const seed = Number(process.env.RAWORC_STORM_SEED ?? Date.now() % 1_000_000);
 
 t.setTimeout(280_000);
-t.test(`a storm loses nothing and answers nothing twice (RAWORC_STORM_SEED=${seed})`, async (t) => {
+t.test(`a storm of kills loses no message and answers none twice (RAWORC_STORM_SEED=${seed})`, async (t) => {
   const random = new SeededRandom(seed);
   const cluster = await startCluster(t, { nodes: [{ name: 'node-1' }, { name: 'node-2' }], nats: true });
   const { rest } = cluster;
@@ -66,7 +66,7 @@ t.test(`a storm loses nothing and answers nothing twice (RAWORC_STORM_SEED=${see
   t.ok(between <= kills.filter(({ session }) => session !== undefined).length / 4, 'but for the few that were between two syncs');
   t.ok(errors.length <= MESSAGES / 10, 'at least 90 % are real replies');
 
-  await t.test('store, inventories and Docker agree, also after node agents started once more', async (t) => {
+  await t.test('store, inventories and Docker agree, also after a restart of the node agents', async (t) => {
     await judgeInventories(t, cluster, sessions);
     const before = await containersOf(cluster.id);
     const again = ['node-1', 'node-2'].map(async (name) => {
@@ -79,11 +79,11 @@ t.test(`a storm loses nothing and answers nothing twice (RAWORC_STORM_SEED=${see
   });
 
   const { id: after } = await rest.createSession();
-  await t.test('the backup that was taken in the storm is restored, and nothing that lives is touched', (t) =>
+  await t.test('the backup taken in the storm is restored, and live sessions are untouched', (t) =>
     judgeRestore(t, cluster, file, sessions, traffic.taken, after),
   );
 
-  await t.test('deleted, they leave nothing', async (t) => {
+  await t.test('deleted sessions leave nothing behind', async (t) => {
     const removals = [...sessions, after].map(async (session) => {
       const { node } = await rest.session(session);
       await rest.removeSession(session);

@@ -12,20 +12,21 @@ import type { Traffic } from './storm-traffic.ts';
 
 const COMES_WITHIN_MS = 60_000;
 
-/** Times by the wall clock, which is also the store's. */
+/** Times of the wall clock, which the store also uses. */
 export interface Kill {
   readonly victim: ProcessName | 'container';
   /** Of the container. */
   readonly session: string | undefined;
   readonly atMs: number;
   readonly doneMs: number;
-  /** Messages whose runs were under way, by the record of their agents, before the kill and when it was done. */
+  /** Messages with a current run, as recorded by their agents, before and after the kill. */
   readonly cut: readonly string[];
 }
 
 /**
- * Strikes a cluster by plan, under traffic: processes in one line, containers in others, each strike after the effect of the last one in
- * its line was seen. Every strike lets some messages be posted, so that there is always something to hit.
+ * Kills and stops processes and containers of a cluster by plan, under traffic. Processes are one
+ * sequence, containers are others; each strike waits for the effect of the last one in its
+ * sequence. Every strike allows some more messages, so that there is always something to hit.
  */
 export class Storm {
   readonly kills: Kill[] = [];
@@ -35,7 +36,7 @@ export class Storm {
   readonly #records: RunRecords;
   readonly #random: SeededRandom;
   readonly #print: (line: string) => void;
-  /** Runs that ended with their container: no later kill is during them. */
+  /** Runs that ended with their container, so that no later kill can hit them. */
   readonly #cutOff = new Set<string>();
   readonly #startedAt = performance.now();
   #controllerUp: Promise<unknown> = Promise.resolve();
@@ -48,12 +49,12 @@ export class Storm {
     this.#print = print;
   }
 
-  /** Resolves once there is a controller, though it may be stopped. */
+  /** Resolves once there is a controller, which can be stopped. */
   controllerUp(): Promise<unknown> {
     return this.#controllerUp;
   }
 
-  /** `atHalf` is begun in the middle of it, and goes on under the strikes that follow. */
+  /** Starts `atHalf` in the middle, and continues with the strikes meanwhile. */
   async rage(plan: StormPlan, traffic: Traffic, atHalf: () => Promise<void>): Promise<void> {
     await Promise.all([
       this.#strikeProcesses(plan.processes, traffic, atHalf),
@@ -181,7 +182,10 @@ async function inTurn<T>(items: readonly T[], work: (item: T) => Promise<void>):
   for (const item of items) await work(item);
 }
 
-/** Their numbers on this machine, by the namespace that they share: Docker's own list needs a `ps` on the host. */
+/**
+ * Returns their process ids on this machine, by their shared namespace: Docker's own list needs
+ * `ps` on the host.
+ */
 async function processesIn(session: string): Promise<number[]> {
   const { State } = await docker.getContainer(`raworc_session_${session}`).inspect();
   const namespaceOf = (pid: number | string) => readlink(`/proc/${pid}/ns/pid`).catch(() => undefined);

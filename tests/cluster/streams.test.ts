@@ -48,7 +48,7 @@ const openSockets = (cluster: Cluster, node: string) => {
   return readdirSync(`/proc/${pid}/fd`).length;
 };
 
-t.test('a stream that is killed at any hop ends at both ends and leaves nothing open', async (t) => {
+t.test('a stream killed at any hop ends on both sides and leaves nothing open', async (t) => {
   const cluster = await startCluster(t, { nodes: [{ name: 'node-1' }], program: 'tests/streams/controller.ts' });
   const node = cluster.node('node-1');
   const installed = join(node.dataDirectory, 'guest');

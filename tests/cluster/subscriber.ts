@@ -7,15 +7,15 @@ import { type Message, messageShape } from './shapes.ts';
 const newsShape = z.looseObject({ type: z.string(), session_id: z.string().nullish(), data: z.looseObject({ message: z.unknown() }) });
 
 /**
- * A program of somebody else's: it takes a session's messages from NATS, and knows from the holes in their numbers what it missed.
- * That it reads from REST, and so ends with the whole list whatever NATS does.
+ * A third-party subscriber: it receives a session's messages from NATS and notices gaps in their
+ * numbers. It reads missing ones over REST, so it has the whole list whatever NATS does.
  */
 export class NatsSubscriber {
   /** By seq. */
   readonly messages = new Map<number, Message>();
-  /** How many came by NATS itself, before any hole was filled. */
+  /** Number received over NATS, before any gap was filled. */
   fromNats = 0;
-  /** How many had to be read from REST. */
+  /** Number read over REST. */
   fromRest = 0;
   readonly #connection: NatsConnection;
   readonly #rest: Rest;
@@ -38,7 +38,7 @@ export class NatsSubscriber {
     this.#followConnection();
   }
 
-  /** In order, without a hole, from the first to number `last`. */
+  /** Returns all in order, from the first to number `last`, without a gap. */
   async untilComplete(last: number, limitMs = 30_000): Promise<Message[]> {
     const complete = new Promise<void>((resolve) => {
       const look = () => {
@@ -65,7 +65,7 @@ export class NatsSubscriber {
     if (this.#contiguous() < message.seq) this.#fill();
   }
 
-  /** After a reconnection nothing tells that the last messages were missed: it asks. */
+  /** After a reconnection it asks, since no gap shows that the last messages were missed. */
   async #followConnection(): Promise<void> {
     for await (const status of this.#connection.status()) {
       if (status.type === 'reconnect') this.#fill();
@@ -86,7 +86,7 @@ export class NatsSubscriber {
     for (const look of [...this.#looks]) look();
   }
 
-  /** The greatest number up to which there is no hole. */
+  /** The largest number without a gap before it. */
   #contiguous(): number {
     let last = 0;
     while (this.messages.has(last + 1)) last += 1;

@@ -2,7 +2,9 @@ import { connect } from 'node:tls';
 import { within } from './deadline.ts';
 import type { Papers } from './hand-made-node.ts';
 
-/** Resolves once the server has taken these papers and says its first word of HTTP/2; rejects with the alert that it sent instead. */
+/**
+ * Resolves once the server accepts these credentials and starts HTTP/2. Rejects with its TLS alert.
+ */
 export function tlsGreeting(port: number, { caPem, keyPem, certificatePem }: Papers): Promise<void> {
   const own = keyPem === undefined || certificatePem === undefined ? {} : { key: keyPem, cert: certificatePem };
   const socket = connect({ host: '127.0.0.1', port, servername: 'controller.raworc.internal', ALPNProtocols: ['h2'], ca: caPem, ...own });

@@ -1,4 +1,7 @@
-/** What a session keeps while it rests, what it gives back, and what is left of it after its host was restarted: each cell of the table in docs/life-cycle.md. */
+/**
+ * What a resting session keeps and frees, and what is left after a restart of its host: each cell
+ * of the table in docs/life-cycle.md.
+ */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
@@ -17,7 +20,7 @@ import { expect } from './rest.ts';
 
 const HELD_BYTES = 64 * 2 ** 20;
 
-/** Has something in memory, much of it, and something in a file. A message "wait" is never answered by it. */
+/** Fills memory and writes a file. It never answers a message "wait". */
 const AGENT = `
 import os, time, zlib
 
@@ -79,12 +82,12 @@ t.test('what survives', async (t) => {
 
   const [runs, pauses, suspends] = await Promise.all([up('running'), up('paused'), up('suspended')]);
 
-  await t.test('running: memory is kept, and held', async (t) => {
+  await t.test('running: memory is kept and stays in use', async (t) => {
     t.ok((await usedBytes(runs.id)) > HELD_BYTES);
     t.equal((await rest.say(runs.id, 'and now?')).reply.content, runs.content);
   });
 
-  await t.test('paused: memory is kept, and given back only where the kernel can move it to swap', async (t) => {
+  await t.test('paused: memory is kept, and is freed only if the kernel can swap it out', async (t) => {
     await ask(pauses, 'pause', 'paused');
     const line = await cluster
       .node('node-1')
@@ -95,7 +98,7 @@ t.test('what survives', async (t) => {
     t.equal((await rest.say(pauses.id, 'and now?')).reply.content, pauses.content, 'the same process, with all that it had in memory');
   });
 
-  await t.test('suspended: memory is given back, and gone', async (t) => {
+  await t.test('suspended: memory is freed and its contents are lost', async (t) => {
     await ask(suspends, 'suspend', 'suspended');
     t.notOk(await isThere(suspends.id));
     await hasFilesOnly(t, suspends);
@@ -113,7 +116,7 @@ t.test('what survives', async (t) => {
     await engine.start();
     await cluster.restartNode('node-1');
 
-    await t.test('running: it is up again by itself, and what it worked on is answered once', async (t) => {
+    await t.test('running: it comes up by itself, and its current message is answered once', async (t) => {
       t.match(await runs.life.answer(message.id), { metadata: { type: 'error_response', reason: 'agent_died' } });
       await runs.life.settled('idle');
       await hasFilesOnly(t, runs);
@@ -121,14 +124,14 @@ t.test('what survives', async (t) => {
       t.equal(answers.length, 1);
     });
 
-    await t.test('paused: it is suspended, with a note, and wakes with its files', async (t) => {
+    await t.test('paused: it becomes suspended, with a note, and wakes with its files', async (t) => {
       await pauses.life.settled('suspended');
       t.notOk(await isThere(pauses.id));
       t.match((await rest.messages(pauses.id)).at(-1), { role: 'system', content: /memory is lost/, metadata: { reason: 'memory_lost' } });
       await hasFilesOnly(t, pauses);
     });
 
-    await t.test('suspended: it is as it was, and wakes with its files', async (t) => {
+    await t.test('suspended: it stays suspended, and wakes with its files', async (t) => {
       t.match(await rest.session(suspends.id), { state: 'suspended', settled: true });
       t.notOk(await isThere(suspends.id));
       await hasFilesOnly(t, suspends);
@@ -136,7 +139,7 @@ t.test('what survives', async (t) => {
   });
 });
 
-/** From the machine's engine into another. */
+/** Copies an image from the machine's engine to another. */
 async function copyImage(tag: string, socket: string): Promise<void> {
   const save = spawn('docker', ['save', tag], { stdio: ['ignore', 'pipe', 'inherit'] });
   const load = promisify(execFile)('docker', ['-H', `unix://${socket}`, 'load']);

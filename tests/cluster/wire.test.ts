@@ -14,7 +14,7 @@ import { tlsGreeting } from './tls-greeting.ts';
 const MIB = 2 ** 20;
 
 t.setTimeout(240_000);
-t.test('what is refused between node and controller', async (t) => {
+t.test('refusals between node and controller', async (t) => {
   const cluster = await startCluster(t, { nodes: [] });
   const { rest } = cluster;
   const address = `127.0.0.1:${cluster.ports.node}`;
@@ -23,7 +23,7 @@ t.test('what is refused between node and controller', async (t) => {
   const a = await joinByHand(cluster.directory, 'node-a', token);
   const claims = { clusterId: a.clusterId, incarnation: a.incarnation, memoryBytes: 1024 * MIB, images: [] };
 
-  await t.test('a token that was used: the first time it joined a node', async (t) => {
+  await t.test('a token that already joined a node', async (t) => {
     t.equal((await rest.nodes()).length, 1);
     await t.rejects(joinByHand(cluster.directory, 'node-c', token), { message: /used/ });
     t.equal((await rest.nodes()).length, 1);
@@ -31,12 +31,12 @@ t.test('what is refused between node and controller', async (t) => {
     t.not(again.nodeId, a.nodeId, 'a fresh token does join it');
   });
 
-  await t.test('no certificate, while its own is welcomed', async (t) => {
+  await t.test('no certificate; the right one is accepted', async (t) => {
     await t.rejects(HandMadeNode.dial(address, { caPem: a.caPem }, claims), { message: /certificate required/ });
     await welcomed(t, address, a);
   });
 
-  await t.test('a certificate of that very name of another CA, while its own is welcomed', async (t) => {
+  await t.test('a certificate of the same name from another CA; the right one is accepted', async (t) => {
     const foreign = await foreignPapers(a.nodeId, new X509Certificate(a.caPem).subject.replaceAll('\n', ','));
     const certificate = new X509Certificate(foreign.certificatePem);
     t.equal(certificate.subject, new X509Certificate(a.certificatePem).subject, 'it names A');
@@ -49,7 +49,7 @@ t.test('what is refused between node and controller', async (t) => {
     await welcomed(t, address, a);
   });
 
-  await t.test("node A speaking of node B's session, while B is heard", async (t) => {
+  await t.test("node A reports on node B's session; B's own reports are accepted", async (t) => {
     const b = await joinByHand(cluster.directory, 'node-b', await rest.nodeToken());
     const nodeA = await HandMadeNode.dial(address, a, claims);
     const nodeB = await HandMadeNode.dial(address, b, { ...claims, incarnation: b.incarnation, images: [await sessionImage()] });
@@ -111,7 +111,7 @@ function assignmentOf(frame: ControllerFrame, sessionId: string) {
   return frame.value.assignments.find((assignment) => assignment.sessionId === sessionId);
 }
 
-/** Deploys an agent, whose image the hand-made node says that it has made. */
+/** Deploys an agent, whose image the hand-made node claims to have built. */
 async function buildBy(cluster: Cluster, node: HandMadeNode): Promise<void> {
   const directory = await writeAgent(join(cluster.directory, 'echo'), {
     'main.py': 'def process_message(message, context):\n    return message\n',

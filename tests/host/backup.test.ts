@@ -23,7 +23,7 @@ def process_message(message, context):
 
 const isAnswerTo = (id: string, { role, metadata }: Message) => role === 'agent' && metadata.in_reply_to === id;
 
-/** The one answer to a message, whether it is there already or comes. */
+/** Resolves to the answer to a message, which can exist already. */
 async function answered(cluster: Cluster, news: EventStream, { id, session_id }: Message): Promise<Message> {
   const find = async () => (await cluster.rest.messages(session_id)).find((message) => isAnswerTo(id, message));
   const there = await find();
@@ -48,7 +48,7 @@ async function nodesAreReady(cluster: Cluster, count: number): Promise<void> {
 const go = async (container: string) => execIn(container, ['touch', '/session/workspace/go'], await agentUser(container));
 
 t.setTimeout(240_000);
-t.test('a backup under load, restored after everything was lost: what lives is untouched, what came after is told', async (t) => {
+t.test('a backup taken under load is restored after a loss: live sessions are untouched, and newer ones are reported', async (t) => {
   const cluster = await startCluster(t, { nodes: [{ name: 'node-1' }] });
   const { rest } = cluster;
   await deploy(rest, 'patient', await writeAgent(join(cluster.directory, 'patient'), { 'main.py': AGENT }));

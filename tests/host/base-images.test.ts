@@ -1,4 +1,7 @@
-/** The base image of a node survives the engine's clean-up. On an engine of the test's own, since everything on it is removed. */
+/**
+ * A node's base image survives a prune of the engine. Uses its own engine, since everything on it
+ * is removed.
+ */
 import { randomUUID } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import t from 'tap';
@@ -10,7 +13,7 @@ import { makeBusyboxImage } from './busybox.ts';
 import { OwnEngine } from './own-engine.ts';
 
 const TAG = `raworc-test-base:${randomUUID().slice(0, 8)}`;
-/** Every delay has passed already. */
+/** A clock whose delays pass at once. */
 const settled: Clock = {
   ...systemClock,
   after(_delayMs, run) {
@@ -20,7 +23,7 @@ const settled: Clock = {
 };
 
 t.setTimeout(240_000);
-t.test('a base image that the engine lost is loaded again from the copy of the node', async (t) => {
+t.test('a base image that the engine lost is loaded again from the node’s copy', async (t) => {
   const engine = new OwnEngine();
   t.teardown(() => engine.close());
   await engine.start();

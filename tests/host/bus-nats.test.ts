@@ -68,7 +68,7 @@ t.test('over a nats-server', async (t) => {
   });
 });
 
-t.test('the server comes, goes and comes again: subscriptions outlive it, and what cannot be sent is refused', async (t) => {
+t.test('subscriptions survive a restart of the server, and sends are refused while it is away', async (t) => {
   const port = await freePort();
   const bus = open(t, `nats://127.0.0.1:${port}`);
   const other = open(t, `nats://127.0.0.1:${port}`);
@@ -104,7 +104,7 @@ t.test('the server comes, goes and comes again: subscriptions outlive it, and wh
   t.equal(bus.refused, 2);
 });
 
-/** Each of a process's threads stops when it is next looked at: until then one may still answer. */
+/** A process's threads stop one by one, so one can still answer for a moment. */
 async function hasStopped(pid: number | undefined): Promise<void> {
   const running = () =>
     readdirSync(`/proc/${pid}/task`).some((task) => !/^State:\s+T/m.test(readFileSync(`/proc/${pid}/task/${task}/status`, 'utf8')));
@@ -125,7 +125,7 @@ t.test('a flush that the server does not answer ends with the server', async (t)
   t.notOk(await flushing);
 });
 
-t.test('a server that wants a password: refused without, at work once it is right', async (t) => {
+t.test('a server with a password refuses a wrong one, and works with the right one', async (t) => {
   const port = await freePort();
   const server = await startServer(port, '--user', 'raworc', '--pass', 'p@ss word');
   t.teardown(() => kill(server));

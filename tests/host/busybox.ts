@@ -7,12 +7,15 @@ import tar from 'tar-stream';
 const run = promisify(execFile);
 const BUSYBOX = '/bin/busybox';
 
-/** Runs docker and returns what it prints. */
+/** Runs docker and returns its output. */
 export async function docker(...args: string[]): Promise<string> {
   return (await run('docker', args)).stdout.trim();
 }
 
-/** An image of 2 MB with nothing but a static busybox in it, made here: no registry is asked. `engine`: flags that say in which. */
+/**
+ * Makes a 2 MB image with a static busybox, without a registry. `engine`: flags that select the
+ * engine.
+ */
 export async function makeBusyboxImage(
   tag: string,
   labels: Readonly<Record<string, string>>,
@@ -32,7 +35,9 @@ export async function makeBusyboxImage(
   await importing;
 }
 
-/** Stands in for the guest's files: what is started as Node.js only waits. Tests play the guest from outside. */
+/**
+ * Replaces the guest's files by a program that only waits. The test plays the guest from outside.
+ */
 export async function makeSleepingGuest(directory: string): Promise<string> {
   await mkdir(directory, { recursive: true });
   await writeFile(join(directory, 'node'), '#!/bin/sh\ntrap "exit 0" TERM\nwhile :; do sleep 1000 & wait $!; done\n', { mode: 0o755 });

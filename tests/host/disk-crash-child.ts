@@ -1,4 +1,7 @@
-/** One operation on a disk, in a process that ends itself by SIGKILL at the `at`-th moment at which it can. Prints how many moments there were when it got through. */
+/**
+ * Performs one disk operation in a process that kills itself at its `at`-th step. Prints the number
+ * of steps if it completes.
+ */
 import { runCommand } from '../../node-agent/volumes/command.ts';
 import { Disks } from '../../node-agent/volumes/disks.ts';
 import { PreparedImages } from '../../node-agent/volumes/prepared.ts';

@@ -1,4 +1,4 @@
-/** Files of a session's disk get the session's own user, on a disk of a version that had one user for all and on a copy of another session's. */
+/** Files of a session's disk get the session's user, on disks of an older version and on copies. */
 import { execFileSync } from 'node:child_process';
 import { linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,7 +22,7 @@ function world(t: Test, kind: 'image' | 'measured') {
   return { directory, disks };
 }
 
-/** Runs a program as a user who is not root, as an agent of a session would. */
+/** Runs a program like an agent, as a user other than root. */
 function asUser(uid: number, directory: string, program: string): string {
   const become = `import os, sys\nos.chdir(${JSON.stringify(directory)})\nos.setgroups([]); os.setgid(${uid}); os.setuid(${uid})\n`;
   return execFileSync('python3', ['-c', become + program], { encoding: 'utf8' }).trim();
@@ -30,7 +30,7 @@ function asUser(uid: number, directory: string, program: string): string {
 
 t.setTimeout(120_000);
 for (const kind of ['image', 'measured'] as const)
-  t.test(`all that agents wrote on a disk (${kind}) changes hands, and no path in it is followed`, async (t) => {
+  t.test(`files of agents on a disk (${kind}) change owner, and no link is followed`, async (t) => {
     const { directory, disks } = world(t, kind);
     const outside = join(directory, 'outside');
     mkdirSync(outside);
@@ -89,7 +89,7 @@ print(os.stat("deepest").st_uid)`,
     t.equal(owners('late'), BEFORE, 'what has changed hands is not walked again');
   });
 
-t.test('a disk of the session’s own user is not walked, and a copy is when it becomes a session’s', async (t) => {
+t.test('files of a copied disk change owner when its session uses it, and those of the parent do not', async (t) => {
   const { disks } = world(t, 'image');
   await disks.create(plan('parent', OWN));
   await disks.create(plan('copy', OWN + 1));

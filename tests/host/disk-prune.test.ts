@@ -1,4 +1,7 @@
-/** Disks of sessions beside an operator who cleans the engine up: those of this version, and volumes of the engine that node agents of before made. */
+/**
+ * Disks of sessions while an operator prunes the engine: current disks, and volumes of older
+ * versions.
+ */
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,7 +25,7 @@ const OWNER = { clusterId: 'test', nodeId: 'node' };
 const LONG_MS = 60_000;
 
 t.setTimeout(300_000);
-t.test('nothing that an operator prunes is a session’s', async (t) => {
+t.test('docker prune removes nothing of a session', async (t) => {
   const engine = new OwnEngine();
   const run = mkdtempSync('/tmp/rn-');
   const directory = diskDirectory(t);
@@ -76,7 +79,8 @@ t.test('nothing that an operator prunes is a session’s', async (t) => {
     controller.say({ kind: 'assignmentChange', value: { setId: 'set', number: change, assignments, tombstones: [] } });
   };
 
-  // As a node agent of before left them: one that runs, one that is suspended, and one whose files cannot be moved now.
+  // As a node agent of before left them: one that runs, one that is suspended, and one whose files
+  // cannot be moved now.
   const [fresh, running, resting] = [randomUUID(), randomUUID(), randomUUID()];
   const labels = (session: string) =>
     Object.entries({ managed: 'true', cluster: 'test', node: 'node', session, space: 'default', generation: '1' }).flatMap(

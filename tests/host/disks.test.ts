@@ -1,4 +1,7 @@
-/** Disks of sessions on this host's kernel: that their limit holds, that one that is not mounted is never taken for an empty one, and that a kill loses none. */
+/**
+ * Disks of sessions on this host's kernel: limits hold, an unmounted disk is never taken for an
+ * empty one, and a kill loses none.
+ */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -32,7 +35,7 @@ function world(t: Test) {
   return { directory: join(directory, 'disks'), disks, plan, again: () => testDisks(directory, OWNER) };
 }
 
-/** Writes as another user than root until it cannot: what an agent can. */
+/** Writes like an agent, not as root, until it fails. */
 function fill(path: string): { bytes: number; error: string } {
   const program = `
 import os, sys
@@ -50,7 +53,7 @@ except OSError as error:
 }
 
 t.setTimeout(120_000);
-t.test('agents can write as much as the limit says and not more; what is left is the guest’s', async (t) => {
+t.test('agents can write up to the limit; the reserve is for the guest', async (t) => {
   const { directory, disks, plan } = world(t);
   const limit = 256 * MIB;
   const { id } = await disks.create(plan('s', limit));
@@ -73,7 +76,7 @@ t.test('agents can write as much as the limit says and not more; what is left is
   t.ok(blocksOf(join(directory, 's', 'image')) < 32 * MIB, 'the host has back what was deleted');
 });
 
-t.test('a disk that is not mounted is mounted, and what is no disk of the session is refused', async (t) => {
+t.test('an unmounted disk is mounted, and anything that is not the session’s disk is refused', async (t) => {
   const { directory, disks, plan, again } = world(t);
   await disks.create(plan('s'));
   const { path, disk } = await disks.ready('s');
@@ -93,7 +96,7 @@ t.test('a disk that is not mounted is mounted, and what is no disk of the sessio
   t.equal(await disks.find('t'), undefined, 'one without its image is not there');
 });
 
-t.test('an image that a container still sees is never mounted from a second loop device', async (t) => {
+t.test('an image that a container still uses is never mounted from a second loop device', async (t) => {
   const { directory, disks, plan } = world(t);
   await disks.create(plan('s'));
   const { path } = await disks.ready('s');
@@ -112,7 +115,7 @@ t.test('an image that a container still sees is never mounted from a second loop
   await once(holder, 'exit');
 });
 
-t.test('a disk that is asked for while it is let go stays mounted; one that a container has, too', async (t) => {
+t.test('a disk that is requested while it is released stays mounted, as does one in use', async (t) => {
   const { disks, plan } = world(t);
   await disks.create(plan('s'));
   const { path } = await disks.ready('s');
@@ -123,7 +126,7 @@ t.test('a disk that is asked for while it is let go stays mounted; one that a co
 });
 
 for (const operation of ['create', 'create-prepared', 'release', 'remove', 'adopt', 'adopt by copy'] as const)
-  t.test(`a kill at any moment of ${operation} loses nothing, and what it leaves is cleared`, async (t) => {
+  t.test(`a kill during ${operation} loses nothing, and leftovers are cleared`, async (t) => {
     const { directory, disks, plan, again } = world(t);
     const volumes = operation === 'adopt by copy' ? `/dev/shm/raworc-test-${randomUUID()}` : join(directory, '..', 'volumes');
     mkdirSync(volumes);

@@ -39,7 +39,7 @@ t.teardown(async () => {
   rmSync(RUN, { recursive: true, force: true });
 });
 
-/** A machine on which node agents are started one after the other, with guests played from outside their containers. */
+/** A machine on which node agents start one after another. The test plays the guests. */
 async function machine(t: Test, nodeId: string) {
   const directory = diskDirectory(t);
   const controller = new HandController();
@@ -93,7 +93,7 @@ const change = (
 type Entry = Parameters<tar.Pack['entry']>[0];
 const LONG_MS = 20_000;
 
-t.test('a session in Docker, from its start over ends and restarts to its removal', async (t) => {
+t.test('a session in Docker: start, exits, restarts, removal', async (t) => {
   const { controller, socket, disk, start } = await machine(t, 'node-a');
   const session = randomUUID();
   const want = assigned(session, 1, 'DESIRED_RUNNING', false, IMAGE);
@@ -194,7 +194,7 @@ t.test('a session in Docker, from its start over ends and restarts to its remova
   t.notOk(existsSync(join(socket(session), '..')));
 });
 
-t.test('what cannot be made fails with a sentence, and what is of another node is not touched', async (t) => {
+t.test('a failed create has a readable reason, and objects of another node are left alone', async (t) => {
   const { controller, directory, disk, start } = await machine(t, 'node-b');
   const [noImage, foreign, lost] = [randomUUID(), randomUUID(), randomUUID()];
   const other = testDisks(directory, { clusterId: CLUSTER, nodeId: 'node-c' });
@@ -282,7 +282,7 @@ t.test(
   },
 );
 
-t.test('an image is built from sources that are what they should be, and from no others', async (t) => {
+t.test('an image is built only from valid sources', async (t) => {
   const { controller, start } = await machine(t, 'node-d');
   const node = await start();
   t.teardown(() => node.close());
@@ -357,7 +357,7 @@ t.test('an image is built from sources that are what they should be, and from no
   await t.rejects(docker('image', 'inspect', swapped.image));
 });
 
-t.test('a container that somebody is removing already is gone when its removal returns', async (t) => {
+t.test('removing a container that is already being removed returns once it is gone', async (t) => {
   const directory = diskDirectory(t);
   const owner = { clusterId: CLUSTER, nodeId: 'node-removes' };
   const driver = new DockerDriver({
@@ -387,7 +387,7 @@ t.test('a container that somebody is removing already is gone when its removal r
   t.equal((await driver.observe(sessionId, signal)).volume, undefined);
 });
 
-t.test('a container is known by its labels, whatever its name; one too many beside it goes', async (t) => {
+t.test('a container is found by its labels, whatever its name; a surplus one is removed', async (t) => {
   const { controller, socket, start } = await machine(t, 'node-names');
   const session = randomUUID();
   const node = await start();

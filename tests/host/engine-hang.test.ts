@@ -1,4 +1,4 @@
-/** A node agent beside an engine that hangs, and that holds very many containers. Every call goes through a socket that counts. */
+/** A node agent with an engine that hangs and has many containers. A proxy counts every call. */
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
@@ -27,13 +27,13 @@ const CONTAINERS = scaled({ short: 60, long: 1_000 });
 const quiet: Log = { debug() {}, info() {}, warn() {}, error() {} };
 const RUN = mkdtempSync('/tmp/rh-');
 const LONG_MS = 60_000;
-/** A ping, and the looks at everything: what is asked beside the calls for sessions. */
+/** Pings and listings: calls that belong to no session. */
 const BESIDE = 4;
 
 const isRequest = (chunk: Buffer) => /^(GET|POST|PUT|DELETE|HEAD) \//.test(chunk.toString('latin1', 0, 10));
 const isAnswer = (chunk: Buffer) => chunk.toString('latin1', 0, 9) === 'HTTP/1.1 ';
 
-/** Passes everything on, and counts requests, and those that have no answer yet. */
+/** Forwards everything, and counts requests and those without an answer. */
 async function counting(from: string, to: string) {
   const count = { now: 0, most: 0, all: 0 };
   const server = createServer((client) => {
@@ -66,7 +66,7 @@ async function counting(from: string, to: string) {
 }
 
 t.setTimeout(scaled({ short: 240_000, long: 900_000 }));
-t.test('an engine with many containers that hangs, and goes on', async (t) => {
+t.test('an engine with many containers hangs, then continues', async (t) => {
   const engine = new OwnEngine();
   const directory = diskDirectory(t);
   const proxied = join(RUN, 'engine.sock');
@@ -126,7 +126,7 @@ t.test('an engine with many containers that hangs, and goes on', async (t) => {
   t.equal(orphans.length, CONTAINERS, 'all are found');
   t.ok(proxy.count.most <= MAX_CALLS + BESIDE, `${proxy.count.most} calls at once for ${CONTAINERS} containers`);
 
-  await t.test('looking at everything again asks about nothing that has not changed', async (t) => {
+  await t.test('a full listing inspects no container that has not changed', async (t) => {
     const before = proxy.count.all;
     await new Promise<void>((resolve) => systemClock.after(7_000, resolve));
     const asked = proxy.count.all - before;
@@ -134,7 +134,7 @@ t.test('an engine with many containers that hangs, and goes on', async (t) => {
     t.ok(asked < 60, `${asked} calls in three looks at ${CONTAINERS} containers`);
   });
 
-  await t.test('while it hangs the node says so and begins nothing; afterwards everything is done once', async (t) => {
+  await t.test('while the engine hangs, the node reports it and starts no call; afterwards everything is done once', async (t) => {
     controller.welcome();
     controller.say({ kind: 'assignmentSet', value: { setId: 'set', assignments: [], tombstones: [], part: 0, more: false } });
     await controller.until('the set to be taken', () => controller.heard('setPartTaken')[0], LONG_MS);

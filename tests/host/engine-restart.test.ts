@@ -1,4 +1,7 @@
-/** A node agent beside an engine that goes away and comes back: with its containers, or without. Guests are played from outside. */
+/**
+ * A node agent whose engine stops and returns, with or without its containers. The test plays the
+ * guests.
+ */
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,7 +26,7 @@ const RUN = mkdtempSync('/tmp/rn-');
 const LONG_MS = 60_000;
 
 t.setTimeout(300_000);
-t.test('sessions outlive their engine, whose end is none of their own', async (t) => {
+t.test('sessions survive the end of their engine, which does not count as their exit', async (t) => {
   const engine = new OwnEngine();
   const directory = diskDirectory(t);
   t.teardown(async () => {
@@ -96,7 +99,7 @@ t.test('sessions outlive their engine, whose end is none of their own', async (t
   await next(frozen, 'PAUSED');
 
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-    await t.test(`the engine ends by ${signal} and is started again`, async (t) => {
+    await t.test(`the engine is stopped by ${signal} and restarted`, async (t) => {
       const before = await startedAt();
       seen();
       await engine.end(signal);
@@ -111,7 +114,7 @@ t.test('sessions outlive their engine, whose end is none of their own', async (t
     });
   }
 
-  await t.test('an engine that keeps its containers over its end finds them untouched', async (t) => {
+  await t.test('an engine that keeps its containers running through its restart finds them untouched', async (t) => {
     seen();
     await engine.end('SIGTERM');
     await engine.start('--live-restore');

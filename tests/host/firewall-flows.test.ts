@@ -1,4 +1,6 @@
-/** What one session can take of the host's connection table and of its network, while another goes on. */
+/**
+ * How much of the host's connection table and network one session can take while another continues.
+ */
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -26,7 +28,7 @@ t.setTimeout(120_000);
 
 interface World {
   readonly target: PublicTarget;
-  /** Two sessions, as far as the network can tell. */
+  /** Two containers that look like sessions to the network. */
   readonly greedy: string;
   readonly neighbour: string;
   bound(flows: FlowBounds): Promise<void>;
@@ -61,14 +63,14 @@ async function world(t: Test, runRules: RunProgram = runProgram): Promise<World>
   return { target, greedy, neighbour, bound, metrics };
 }
 
-/** Runs a program in a container and reads what it prints. */
+/** Runs a program in a container. Returns its output. */
 const inside = async (container: string, target: PublicTarget, program: string): Promise<unknown> => {
   const prelude = `import json, socket, sys, time\ntarget = (${JSON.stringify(target.address)}, ${target.port})\n`;
   return JSON.parse(await docker('exec', container, 'python3', '-c', prelude + program));
 };
 const number = async (answer: Promise<unknown>) => z.number().parse(await answer);
 
-/** How many of so many connections come about, and answer, at once; the first ones are then used again. */
+/** Opens connections at once and returns how many answer. Then uses the first ones again. */
 const CONNECT = (count: number) => `
 sockets = [socket.socket() for _ in range(${count})]
 for one in sockets:
@@ -87,7 +89,7 @@ with ThreadPoolExecutor(len(sockets)) as pool:
     again = list(pool.map(answers, [one for one, works in zip(sockets, first) if works]))
 print(json.dumps(sum(first) if all(again) else -1))`;
 
-/** A datagram from each of so many ports. */
+/** Sends one datagram from each of many ports. */
 const SPRAY = (count: number) => `
 for _ in range(${count}):
     one = socket.socket(type=socket.SOCK_DGRAM)
@@ -96,7 +98,7 @@ for _ in range(${count}):
     one.close()
 print(json.dumps(${count}))`;
 
-/** So many bytes over one connection, as fast as they go for a second and a half. */
+/** Sends as many bytes as it can over one connection for a second and a half. */
 const SEND = `
 one = socket.create_connection(target, timeout=2)
 one.settimeout(0.2)
@@ -108,7 +110,7 @@ print(json.dumps(sent))`;
 
 const tracked = async () => Number(await readFile('/proc/sys/net/netfilter/nf_conntrack_count', 'utf8'));
 
-t.test('a session opens so many connections, and one that is closed makes room for another', async (t) => {
+t.test('a session has a maximum of open connections, and a closed one makes room', async (t) => {
   const { target, greedy, neighbour, bound, metrics } = await world(t);
   const many = { connections: 100_000, newPerS: 100_000, egressBytesPerS: 0 };
   await bound(many);
@@ -129,7 +131,7 @@ t.test('a session opens so many connections, and one that is closed makes room f
   t.match(await metrics.text(), /node_session_packets_dropped_total\{bound="connections"\} [1-9]/);
 });
 
-t.test('a session begins so many connections in a second', async (t) => {
+t.test('a session has a maximum of new connections per second', async (t) => {
   const { target, greedy, neighbour, bound } = await world(t);
   const flows = { connections: 100_000, newPerS: 20, egressBytesPerS: 0 };
   await bound({ ...flows, newPerS: 100_000 });
@@ -145,7 +147,7 @@ t.test('a session begins so many connections in a second', async (t) => {
   t.equal(await number(inside(neighbour, target, CONNECT(20))), 20, 'the neighbour has all of its own');
 });
 
-t.test('a session sends so many bytes in a second, where the operator says so', async (t) => {
+t.test('a session has a maximum of bytes per second, if the operator sets one', async (t) => {
   const { target, greedy, neighbour, bound } = await world(t);
   const flows = { connections: 1_000, newPerS: 1_000, egressBytesPerS: 200_000 };
   await bound({ ...flows, egressBytesPerS: 0 });
@@ -162,7 +164,7 @@ t.test('a session sends so many bytes in a second, where the operator says so', 
   t.equal(await number(inside(neighbour, target, CONNECT(5))), 5);
 });
 
-t.test('without nftables the bounds are rules of iptables; a kernel without either has the rest of the rules', async (t) => {
+t.test('without nftables the bounds are iptables rules; a kernel without their modules still has the other rules', async (t) => {
   const withoutNft: RunProgram = (program, args, input) =>
     program === 'nft' ? Promise.reject(new Error('nft failed: not found')) : runProgram(program, args, input);
   const { target, greedy, neighbour, bound } = await world(t, withoutNft);

@@ -1,4 +1,6 @@
-/** Whatever becomes of the machine's rules, sessions stay kept in. On an engine and in a network of the test's own. */
+/**
+ * Sessions stay confined whatever happens to the machine's rules. Uses its own engine and network.
+ */
 import { execFile } from 'node:child_process';
 import { basename } from 'node:path';
 import { promisify } from 'node:util';
@@ -25,7 +27,10 @@ const V6 = { host: 'fd00:7::1', inside: 'fd00:7::2' };
 
 t.setTimeout(300_000);
 
-/** A machine: an engine, a session's container, its neighbour, one of somebody else, and servers that all of them could reach. */
+/**
+ * An engine with a session's container, its neighbour, a foreign container, and servers that all
+ * could reach.
+ */
 async function machine() {
   const engine = new OwnEngine();
   t.teardown(() => engine.close());
@@ -67,7 +72,7 @@ async function machine() {
       () => true,
       () => false,
     );
-  /** What the session reaches of all that it must not. */
+  /** Returns the forbidden servers that the session reaches. */
   const open = async () => {
     const tried = await Promise.all(Object.entries(targets).map(async ([name, at]) => ((await reaches(inside, at)) ? [name] : [])));
     return tried.flat().sort();
@@ -76,7 +81,7 @@ async function machine() {
   return { watch, engine, inMachine, inside, neighbour, outside, targets, reaches, open };
 }
 
-t.test('flushed, reset and restarted, the rules keep a session in', async (t) => {
+t.test('the rules are restored after a flush, a reset and a restart', async (t) => {
   const { watch, engine, inMachine, inside, neighbour, outside, targets, reaches, open } = await machine();
   const events: string[] = [];
   let told: (() => void)[] = [];
@@ -160,7 +165,7 @@ t.test('flushed, reset and restarted, the rules keep a session in', async (t) =>
   t.same(await open(), ['a container of somebody else', 'host', 'neighbour'], 'open without ours');
 });
 
-t.test('without nftables, iptables keeps a session in, and a condition says so', async (t) => {
+t.test('without nftables, iptables confines a session, and a condition says so', async (t) => {
   const { inMachine, open } = await machine();
   const raised: string[] = [];
   const events: string[] = [];

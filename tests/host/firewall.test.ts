@@ -24,7 +24,7 @@ t.setTimeout(120_000);
 t.before(() => makeBusyboxImage(IMAGE, {}));
 t.teardown(() => docker('rmi', '-f', IMAGE));
 
-/** What was done last is undone first, and a step that fails keeps none from being undone. */
+/** Undoes steps in reverse order, even if one fails. */
 function undoing(t: Test): (step: () => Promise<unknown>) => void {
   const steps: (() => Promise<unknown>)[] = [];
   t.teardown(async () => {
@@ -61,7 +61,7 @@ async function container(undo: Undo, ...flags: string[]): Promise<string> {
   return id;
 }
 
-/** Whether a TCP connection from that container comes about. */
+/** Returns whether a TCP connection from the container succeeds. */
 async function reaches(from: string, address: string, port: number): Promise<boolean> {
   return docker('exec', from, 'sh', '-c', `nc -w 2 ${address} ${port} </dev/null`).then(
     () => true,
@@ -69,13 +69,13 @@ async function reaches(from: string, address: string, port: number): Promise<boo
   );
 }
 
-/** Every rule of the machine, by iptables and by nftables. */
+/** Returns all rules of the machine, from iptables and nftables. */
 async function rulesNow(): Promise<string[]> {
   const listed = await Promise.all([run('iptables', ['-S']), run('nft', ['list', 'ruleset'])]);
   return listed.flatMap(({ stdout }) => stdout.split('\n'));
 }
 
-t.test('a session reaches neither this machine nor what is near it, and still resolves names', async (t) => {
+t.test('a session reaches neither this machine nor its network, and still resolves names', async (t) => {
   const undo = undoing(t);
   const before = await rulesNow();
   await network(undo);
@@ -116,7 +116,8 @@ t.test('a session reaches neither this machine nor what is near it, and still re
   t.equal(await reaches(inside, neighbours, 7070), false, 'another session is closed');
   t.equal(await reaches(neighbour, '127.0.0.1', 7070), true, 'and it does listen');
 
-  // By the name server that Docker gives to every container of the network, and a name of this test's own: the neighbour's short id.
+  // By the name server that Docker gives to every container of the network, and a name of this
+  // test's own: the neighbour's short id.
   t.match(await docker('exec', inside, 'nslookup', neighbour.slice(0, 12)), neighbours, 'names resolve');
 
   await firewall.remove();
@@ -129,10 +130,11 @@ t.test('a session reaches neither this machine nor what is near it, and still re
   );
 });
 
-t.test('what the operator allows is open, and closed addresses and the metadata address never are', async (t) => {
+t.test('allowed addresses are open; denied ones and the metadata address never are', async (t) => {
   const undo = undoing(t);
   await network(undo);
-  // Two machines of a private network, behind a bridge of their own: its containers are reached through this machine, as others on a LAN are.
+  // Two machines of a private network, behind a bridge of their own: its containers are reached
+  // through this machine, as others on a LAN are.
   const lan = `raworc_test_lan_${TAG}`;
   await docker('network', 'create', lan);
   undo(() => docker('network', 'rm', lan));

@@ -11,7 +11,9 @@ import { Bench } from '../unit/guest/bench.ts';
 
 const LIMITS: Limits = { cpuMillis: 1000, memoryBytes: 256 * 1024 * 1024, diskBytes: 1024 ** 3, processes: 256 };
 
-/** A guest in a container as a node agent makes it, but for its network and its disk, with the test as its host. */
+/**
+ * A guest in a container like a node agent's, except for network and disk. The test is its host.
+ */
 export class GuestContainer extends Bench {
   readonly #built: string;
   readonly #limits: Limits;
@@ -68,7 +70,7 @@ export class GuestContainer extends Bench {
     execFileSync('docker', ['start', this.#id], { stdio: 'ignore' });
   }
 
-  /** Its main process and all others end at once. */
+  /** Kills all its processes at once. */
   async killContainer(): Promise<void> {
     execFileSync('docker', ['kill', this.#id], { stdio: 'ignore' });
     await this.next('closed');
@@ -78,7 +80,7 @@ export class GuestContainer extends Bench {
     return execFileSync('docker', ['exec', '-u', '0', this.#id, ...command], { encoding: 'utf8' });
   }
 
-  /** Processes and threads in it, the guest's own too. */
+  /** Processes and threads in it, including the guest's. */
   processes(): number {
     const files = ['/sys/fs/cgroup/pids/pids.current', '/sys/fs/cgroup/pids.current'];
     return Number(this.exec('sh', '-c', files.map((file) => `cat ${file} 2>/dev/null`).join(' || ')));

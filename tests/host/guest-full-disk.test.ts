@@ -8,7 +8,7 @@ import { DISK_FULL_EXIT } from '../../guest/volume/disk-full.ts';
 import { buildGuest } from '../../scripts/build-guest.ts';
 import { Bench } from '../unit/guest/bench.ts';
 
-/** Fills the volume when told so; else answers with what it was sent. */
+/** Fills the volume on request; otherwise echoes. */
 const AGENT = `
 def process_message(message, context):
     if message != "fill":
@@ -28,7 +28,7 @@ const bundled = buildGuest(mkdtempSync(join(tmpdir(), 'raworc-bundle-')));
 t.teardown(async () => rmSync((await bundled).directory, { recursive: true, force: true }));
 
 t.setTimeout(120_000);
-t.test('on a volume that an agent has filled every message still gets its one answer, if only disk_full', async (t) => {
+t.test('on a full volume every message still gets one answer, at least disk_full', async (t) => {
   const bench = new Bench(join((await bundled).directory, 'guest.mjs'), AGENT);
   const session = join(bench.directory, 'session');
   execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${VOLUME_BYTES}`, 'tmpfs', session]);
@@ -68,7 +68,7 @@ t.test('on a volume that an agent has filled every message still gets its one an
   t.match((await bench.next('answer')).value, { messageId: 'm21', outcome: 'REPLY' }, 'there is room again once they are settled');
 });
 
-t.test('on a volume that has no room for its mailbox the guest ends with an exit code that says so', async (t) => {
+t.test('on a volume without room for its mailbox the guest exits with a code that says so', async (t) => {
   const bench = new Bench(join((await bundled).directory, 'guest.mjs'), AGENT);
   const session = join(bench.directory, 'session');
   for (const size of ['1m', '4k']) {

@@ -1,4 +1,4 @@
-/** What the limits of a session's container do to its agents, and what is said of it. */
+/** Limits of a session's container: how they affect its agents, and how they are reported. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -68,7 +68,7 @@ async function session(t: Test, limits: { memoryBytes?: number; processes?: numb
   return { guest, ask };
 }
 
-t.test('an agent with 242 threads keeps no other from starting', async (t) => {
+t.test('an agent with 242 threads does not prevent others from starting', async (t) => {
   const { ask } = await session(t, {});
   const pid = (await ask('greedy', 'pid')).content;
   t.match(await ask('greedy', 'threads'), { outcome: 'REPLY', content: '242' });
@@ -78,19 +78,22 @@ t.test('an agent with 242 threads keeps no other from starting', async (t) => {
   t.equal((await ask('greedy', 'pid')).content, pid, 'and goes on itself');
 });
 
-t.test('past the limit the agent with the most processes is ended, the error names the limit, and the others go on', async (t) => {
-  const { guest, ask } = await session(t, { processes: 40 });
-  t.match(await ask('node', 'hello'), { outcome: 'REPLY' });
-  guest.deliver(12, 'bomb', 'greedy');
-  t.match((await guest.next('limitReached')).value, { limit: 'processes', value: 40, agent: 'greedy' });
-  const { value } = await guest.next('answer');
-  t.match(value, { outcome: 'ERROR', reason: 'process_limit', content: /the limit is 40 \(limits\.processes\)/ });
-  guest.settle(12);
-  t.match(await ask('node', 'hello'), { outcome: 'REPLY' });
-  t.match(await ask('greedy', 'hello'), { outcome: 'REPLY' }, 'a new process of its own');
-});
+t.test(
+  'beyond the limit, the agent with the most processes is killed with an error that names the limit, and others continue',
+  async (t) => {
+    const { guest, ask } = await session(t, { processes: 40 });
+    t.match(await ask('node', 'hello'), { outcome: 'REPLY' });
+    guest.deliver(12, 'bomb', 'greedy');
+    t.match((await guest.next('limitReached')).value, { limit: 'processes', value: 40, agent: 'greedy' });
+    const { value } = await guest.next('answer');
+    t.match(value, { outcome: 'ERROR', reason: 'process_limit', content: /the limit is 40 \(limits\.processes\)/ });
+    guest.settle(12);
+    t.match(await ask('node', 'hello'), { outcome: 'REPLY' });
+    t.match(await ask('greedy', 'hello'), { outcome: 'REPLY' }, 'a new process of its own');
+  },
+);
 
-t.test('so are processes that hid from their agent', async (t) => {
+t.test('so are processes that detached from their agent', async (t) => {
   const { guest, ask } = await session(t, { processes: 40 });
   t.match(await ask('greedy', 'hidden bomb'), { content: 'lit' });
   for (let count = 0; count < 5; count += 1) {
@@ -100,7 +103,7 @@ t.test('so are processes that hid from their agent', async (t) => {
   t.match(await ask('greedy', 'hello'), { outcome: 'REPLY' });
 });
 
-t.test('what the kernel kills at the memory limit is said so, and what ends otherwise is not', async (t) => {
+t.test('a kill at the memory limit is reported as such, and other exits are not', async (t) => {
   const { guest, ask } = await session(t, { memoryBytes: 160 * MIB });
   const limit = /memory limit of 160 MiB \(limits\.memory_bytes\)/;
   guest.deliver(1, 'memory', 'greedy');
@@ -117,7 +120,7 @@ t.test('what the kernel kills at the memory limit is said so, and what ends othe
   t.match(await ask('greedy', 'kill'), { reason: 'agent_died' }, 'nor is this blamed on memory');
 });
 
-t.test("agents start whatever one of them did to the agents' own directories", async (t) => {
+t.test("agents start, whatever another agent did to the agents' directories", async (t) => {
   const { guest, ask } = await session(t, {});
   const closing = `
 import os, subprocess

@@ -1,4 +1,7 @@
-/** Whatever an agent starts, and however it hides it, ends with its worker; another agent's processes go on. */
+/**
+ * Everything that an agent starts ends with its worker, however it hides; other agents' processes
+ * continue.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +13,9 @@ const bundled = buildGuest(mkdtempSync(join(tmpdir(), 'raworc-bundle-')));
 t.teardown(async () => rmSync((await bundled).directory, { recursive: true, force: true }));
 t.setTimeout(180_000);
 
-/** Each way of hiding leaves a process that has neither its agent as an ancestor, nor its session, nor its environment. */
+/**
+ * Each way to hide leaves a process with another parent, session and environment than its agent.
+ */
 const SLY = `
 import ctypes, os, platform, signal, sys, threading, time
 
@@ -55,7 +60,7 @@ while [ ! -e "$mark" ]; do :; done
 echo started
 `;
 
-/** Processes of agents that are not one of these, by what they run. */
+/** Returns agents' processes other than these, with their programs. */
 function others(guest: GuestContainer, own: readonly string[]): string[] {
   const list = guest
     .exec('python3', '-c', LIST)
@@ -103,42 +108,45 @@ async function session(t: Test) {
 
 const WAYS = ['daemon', 'deaf', 'first thread ends'] as const;
 
-t.test('what left its agent’s process tree, session and environment ends with the worker, and the other agent’s does not', async (t) => {
-  const { guest, ask, gone } = await session(t);
-  const other = (await ask('other', 'pid')).content;
-  t.equal((await ask('other', 'daemon')).content, 'daemon');
-  const kept = others(guest, [other]).map((line) => line.split(' ')[0] ?? '');
-  t.equal(kept.length, 1, 'children outlive the message');
+t.test(
+  'processes that left their agent’s tree, session and environment end with its worker, and those of other agents do not',
+  async (t) => {
+    const { guest, ask, gone } = await session(t);
+    const other = (await ask('other', 'pid')).content;
+    t.equal((await ask('other', 'daemon')).content, 'daemon');
+    const kept = others(guest, [other]).map((line) => line.split(' ')[0] ?? '');
+    t.equal(kept.length, 1, 'children outlive the message');
 
-  const stop = () => guest.send({ kind: 'stopAgent', value: { spaceId: '', agent: 'sly', interrupt: true } });
-  const ends: Record<string, () => Promise<unknown>> = {
-    dies: () => ask('sly', 'die'),
-    exits: () => ask('sly', 'exit'),
-    'is stopped': async () => stop(),
-    'gets other secrets': async () => {
-      guest.send({ kind: 'secrets', value: { sessionId: 'session', version: 1, values: { KEY: 'new' } } });
-      return ask('sly', 'pid', 1);
-    },
-  };
-  for (const [how, end] of Object.entries(ends)) {
-    const pid = (await ask('sly', 'pid')).content;
-    for (const way of WAYS) t.equal((await ask('sly', way)).content, way);
-    t.equal(others(guest, [other, pid, ...kept]).length, WAYS.length, 'all of them go on');
-    await end();
-    if (how === 'gets other secrets') break;
-    t.same(await gone([other, ...kept]), [], `an agent that ${how} leaves nothing`);
-    t.equal((await ask('other', 'pid')).content, other, 'and the other agent goes on');
-    t.ok(
-      others(guest, [other]).some((line) => line.startsWith(`${kept[0]} `)),
-      'with what it started',
-    );
-  }
-  // These are the other agent's secrets, too.
-  const now = [(await ask('sly', 'pid', 1)).content, (await ask('other', 'pid', 1)).content];
-  t.same(await gone(now), [], 'nothing goes on with secrets of before');
-});
+    const stop = () => guest.send({ kind: 'stopAgent', value: { spaceId: '', agent: 'sly', interrupt: true } });
+    const ends: Record<string, () => Promise<unknown>> = {
+      dies: () => ask('sly', 'die'),
+      exits: () => ask('sly', 'exit'),
+      'is stopped': async () => stop(),
+      'gets other secrets': async () => {
+        guest.send({ kind: 'secrets', value: { sessionId: 'session', version: 1, values: { KEY: 'new' } } });
+        return ask('sly', 'pid', 1);
+      },
+    };
+    for (const [how, end] of Object.entries(ends)) {
+      const pid = (await ask('sly', 'pid')).content;
+      for (const way of WAYS) t.equal((await ask('sly', way)).content, way);
+      t.equal(others(guest, [other, pid, ...kept]).length, WAYS.length, 'all of them go on');
+      await end();
+      if (how === 'gets other secrets') break;
+      t.same(await gone([other, ...kept]), [], `an agent that ${how} leaves nothing`);
+      t.equal((await ask('other', 'pid')).content, other, 'and the other agent goes on');
+      t.ok(
+        others(guest, [other]).some((line) => line.startsWith(`${kept[0]} `)),
+        'with what it started',
+      );
+    }
+    // These are the other agent's secrets, too.
+    const now = [(await ask('sly', 'pid', 1)).content, (await ask('other', 'pid', 1)).content];
+    t.same(await gone(now), [], 'nothing goes on with secrets of before');
+  },
+);
 
-t.test('a native program’s end is the end of what it started', async (t) => {
+t.test('when a native program exits, everything that it started ends', async (t) => {
   const { ask, gone } = await session(t);
   for (let run = 0; run < 3; run += 1) {
     t.match(await ask('native', 'x'), { outcome: 'REPLY', content: 'started\n' });
@@ -146,7 +154,7 @@ t.test('a native program’s end is the end of what it started', async (t) => {
   }
 });
 
-t.test('a process that is always another one ends, too', async (t) => {
+t.test('a chain of processes that keep forking and exiting ends, too', async (t) => {
   const { guest, ask, gone } = await session(t);
   for (let round = 0; round < 3; round += 1) {
     const pid = (await ask('sly', 'pid')).content;

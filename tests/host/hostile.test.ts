@@ -18,7 +18,7 @@ import { publicTarget } from './public-target.ts';
 const run = promisify(execFile);
 const MIB = 2 ** 20;
 
-/** Runs what it is sent: to its end, or in the background until the agent dies; then the first line that it prints is the answer. */
+/** Runs a program to its end, or in the background, answering with its first line of output. */
 const AGENT = `
 import os, signal, subprocess, sys
 
@@ -35,7 +35,7 @@ def process_message(message, context):
 `;
 
 const C = 'import ctypes, fcntl, json, os, socket, sys, time\nlibc = ctypes.CDLL(None, use_errno=True)\n';
-/** Says how many it has got, and keeps them. */
+/** Takes as many as it can, keeps them, and prints how many. */
 const HOLD = '\nprint(json.dumps(len(got)), flush=True)\nwhile True: time.sleep(1000)';
 
 const INOTIFY = (most: number) => `${C}got = []
@@ -65,7 +65,7 @@ const shown = (medians: readonly number[]) => medians.map((ms) => ms.toFixed(1))
 const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
 t.setTimeout(420_000);
-t.test('an agent that attacks whatever it finds', async (t) => {
+t.test('an agent that attacks everything it finds', async (t) => {
   const target = await publicTarget(t);
   const env = { RAWORC_SESSION_DNS: target.address };
   const cluster = await startCluster(t, {
@@ -82,7 +82,7 @@ t.test('an agent that attacks whatever it finds', async (t) => {
     (await rest.say(session, `${verb}\n${code}`)).reply.content;
   const number = async (answer: Promise<string>) => z.number().parse(JSON.parse(await answer));
 
-  /** How long the neighbour's messages take: the median of some. */
+  /** Returns the median duration of the neighbour's messages. */
   const round = async () => {
     const took: number[] = [];
     for (let at = 0; at < 9; at += 1) {
@@ -127,7 +127,7 @@ t.test('an agent that attacks whatever it finds', async (t) => {
     { what: 'open files', attack: FILES, most: DEFAULT_OPEN_FILES, same: FILES, least: 1_000 },
   ];
   for (const { what, attack, most, same, least } of counted) {
-    await t.test(`it takes all ${what} that there are for its user, and the neighbour has its own`, async (t) => {
+    await t.test(`it uses up all ${what} of its user, and the neighbour has its own`, async (t) => {
       const taken: number[] = [];
       const take = async () => taken.push(await number(ask(attacker.id, 'hold', attack + HOLD)));
       await meanwhile(t, take, async (t) => {
@@ -145,9 +145,9 @@ t.test('an agent that attacks whatever it finds', async (t) => {
   });
 
   const begin = (code: string) => () => ask(attacker.id, 'hold', `${C}print("begun", flush=True)\n${code}`);
-  await t.test('it starts processes without end', (t) => meanwhile(t, begin('while True:\n    try: os.fork()\n    except OSError: pass')));
-  await t.test('it takes memory without end', (t) => meanwhile(t, begin('held = []\nwhile True: held.append(bytes(2 ** 20))')));
-  await t.test('it fills its disk, and uses up its files', async (t) => {
+  await t.test('it starts processes endlessly', (t) => meanwhile(t, begin('while True:\n    try: os.fork()\n    except OSError: pass')));
+  await t.test('it allocates memory endlessly', (t) => meanwhile(t, begin('held = []\nwhile True: held.append(bytes(2 ** 20))')));
+  await t.test('it fills its disk and uses up its inodes', async (t) => {
     const fill =
       'with open("ballast", "wb", buffering=0) as one:\n    while True:\n        try: one.write(bytes(2 ** 20))\n        except OSError: time.sleep(0.01)';
     await meanwhile(t, begin(fill));
@@ -162,7 +162,7 @@ t.test('an agent that attacks whatever it finds', async (t) => {
     await ask(attacker.id, 'run', 'import os\nfor name in os.listdir("."): os.remove(name)');
   });
 
-  await t.test('it opens connections and sends datagrams without end', async (t) => {
+  await t.test('it opens connections and sends datagrams endlessly', async (t) => {
     const tracked = async () => Number(await readFile('/proc/sys/net/netfilter/nf_conntrack_count', 'utf8'));
     const [before, address] = [await tracked(), JSON.stringify([target.address, target.port])];
     const connect = `target = tuple(${address})
@@ -191,7 +191,7 @@ while True:
     );
   });
 
-  await t.test('it asks every name server for the names of others', async (t) => {
+  await t.test('it asks every name server for other containers’ names', async (t) => {
     const resolve = 'import socket; print(socket.gethostbyname("some.name.example"))';
     t.equal(await ask(attacker.id, 'run', resolve), target.address, 'names are resolved');
     t.equal(await ask(attacker.id, 'run', 'print(open("/etc/resolv.conf").read().strip())'), `nameserver ${target.address}`);
@@ -214,11 +214,11 @@ print(answers)`;
     t.match((await run('docker', args)).stdout, /raworc_session/, 'Docker tells whoever it is open to');
   });
 
-  await t.test('it reaches the public target, and neither host, controller, bus, metadata address, neighbour nor anything by IPv6', (t) =>
+  await t.test('it reaches the public target, but not the host, controller, bus, metadata address, neighbour, or anything by IPv6', (t) =>
     reachesNothing(t, cluster, target, (code) => ask(attacker.id, 'run', code), neighbours),
   );
 
-  await t.test('it traces neither the guest nor its neighbour in the same container', async (t) => {
+  await t.test('it can trace neither the guest nor another agent in the same container', async (t) => {
     const trace = (wanted: string) => `${C}
 def name(pid):
     try: return open(f"/proc/{pid}/cmdline").read()
@@ -230,12 +230,12 @@ print(libc.ptrace(16, pid, 0, 0), os.strerror(ctypes.get_errno()))`;
     t.equal(await ask(attacker.id, 'run', own), '0', 'as it can its own');
   });
 
-  await t.test('after all that both sessions answer', async (t) => {
+  await t.test('afterwards both sessions answer', async (t) => {
     for (const { id } of [attacker, neighbour]) t.equal((await rest.say(id, 'still here')).reply.content, 'still here');
   });
 });
 
-/** Processes of agents that live in a container, other than a worker that has just been started anew. */
+/** Returns live processes of agents in a container, except a new worker. */
 async function agentsIn(container: string): Promise<number> {
   const user = await agentUser(container);
   const count = `

@@ -1,4 +1,7 @@
-/** An image travels through a real registry, over the node protocol's mTLS, between two nodes that share this machine's Docker. */
+/**
+ * An image travels through a real registry, over the node protocol's mTLS, between two nodes that
+ * share this machine's Docker.
+ */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -117,7 +120,7 @@ t.test('an image that one node pushes is pulled by another, by its digest', asyn
   t.equal(pull.hasVanished, true, 'the controller saw it');
 });
 
-/** The process id of a child with that program. */
+/** Returns the process id of a child with that program. */
 function childOf(parent: number, program: string): number {
   const children = readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').trim().split(' ').map(Number);
   const found = children.find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith(`/usr/bin/${program}`));

@@ -1,9 +1,9 @@
-/** Finds a secret wherever it lies, in the shapes that programs give to text. */
+/** Finds secrets in bytes, in the encodings that programs use for text. */
 import { createReadStream } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** The shapes in which a text is looked for, by name. */
+/** The encodings of a text, by name. */
 export function shapesOf(secret: string): ReadonlyMap<string, Buffer> {
   const utf8 = Buffer.from(secret, 'utf8');
   const utf16 = Buffer.from(secret, 'utf16le');
@@ -14,7 +14,8 @@ export function shapesOf(secret: string): ReadonlyMap<string, Buffer> {
     ['UTF-16LE', utf16],
     ['UTF-16BE', Buffer.from(utf16).swap16()],
   ]);
-  // Within a longer text a secret begins at any of three places of a base64 group; what its neighbours have a part in is left out.
+  // Within a longer text a secret begins at any of three places of a base64 group; what its
+  // neighbours have a part in is left out.
   for (const before of [0, 1, 2]) {
     const text = Buffer.concat([Buffer.alloc(before), utf8])
       .toString('base64')
@@ -39,7 +40,7 @@ export class Needles {
     this.#longest = Math.max(...this.#shapes.map(([, bytes]) => bytes.length));
   }
 
-  /** Which secrets these bytes hold, and how. */
+  /** Returns which secrets these bytes contain, and in which encoding. */
   in(bytes: Buffer): string[] {
     return this.#shapes.flatMap(([what, shape]) => (bytes.includes(shape) ? [what] : []));
   }

@@ -19,13 +19,16 @@ import { systemClock } from '../../seams/system.ts';
 const run = promisify(execFile);
 const UP_WITHIN_MS = 60_000;
 
-/** A Docker engine of the test's own, in a network namespace of its own, that may be killed and started as the test likes. */
+/** The test's own Docker engine in its own network namespace, which it can kill and restart. */
 export class OwnEngine {
   readonly directory = mkdtempSync('/tmp/re-');
-  /** Its images, containers and volumes: where the machine's engine keeps its own, since not every file system takes the layers of another engine. */
+  /**
+   * Its images, containers and volumes, beside those of the machine's engine: not every file system
+   * supports its layers.
+   */
   readonly data = mkdtempSync(join(execFileSync('docker', ['info', '-f', '{{.DockerRootDir}}'], { encoding: 'utf8' }).trim(), 're-'));
   readonly #namespace = this.directory.replace(/^.*\//, '');
-  /** What it prints. */
+  /** Its output. */
   readonly #log = openSync(join(this.directory, 'log'), 'a');
   #process: ChildProcess | undefined;
 
@@ -36,7 +39,8 @@ export class OwnEngine {
   /** Resolves once it answers. */
   async start(...flags: string[]): Promise<void> {
     if (!existsSync(`/run/netns/${this.#namespace}`)) await run('ip', ['netns', 'add', this.#namespace]);
-    // Where nobody reaps what an engine that was killed has left, this would pass for a containerd that still runs.
+    // Where nobody reaps what an engine that was killed has left, this would pass for a containerd
+    // that still runs.
     rmSync(join(this.directory, 'exec/containerd/containerd.pid'), { force: true });
     const path = (name: string) => join(this.directory, name);
     // Entered by its file: `ip netns exec` would hide the cgroups.
@@ -56,7 +60,7 @@ export class OwnEngine {
     }
   }
 
-  /** Stops or continues the engine's process, as if it hung. */
+  /** Stops or continues the engine's process, to simulate a hang. */
   hang(isHung: boolean): void {
     this.#process?.kill(isHung ? 'SIGSTOP' : 'SIGCONT');
   }
@@ -97,7 +101,10 @@ export class OwnEngine {
     rmSync(join(this.directory, 'pid'), { force: true });
   }
 
-  /** containerd and the shims: whatever was started with this engine's directory among its arguments. */
+  /**
+   * containerd and the shims: whatever was started with this engine's directory among its
+   * arguments.
+   */
   #helpers(): number[] {
     const pids = readdirSync('/proc').map(Number).filter(Number.isInteger);
     return pids.filter((pid) => pid !== process.pid && commandOf(pid).some((argument) => argument.includes(`${this.directory}/`)));
@@ -123,7 +130,7 @@ export class OwnEngine {
     return (await run('docker', ['-H', `unix://${this.socket}`, ...args])).stdout.trim();
   }
 
-  /** Ends what runs in it, and leaves nothing. */
+  /** Stops everything in it and leaves nothing behind. */
   async close(): Promise<void> {
     if (!this.#lives) await this.start().catch(() => undefined);
     const ids = await this.docker('ps', '-aq').catch(() => '');
@@ -152,7 +159,7 @@ function kill(pid: number): void {
   }
 }
 
-/** One that nobody reaps is as dead as can be. */
+/** A zombie counts as dead. */
 function lives(pid: number): boolean {
   try {
     return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));

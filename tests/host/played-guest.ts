@@ -3,7 +3,7 @@ import { guestFrames, hostFrames } from '../../proto/codec.ts';
 import { framedLink } from '../../proto/framed-link.ts';
 import { systemClock } from '../../seams/system.ts';
 
-/** Connects as the guest of a session would, from outside. Resolves once it was welcomed. */
+/** Connects like a session's guest, from outside. Resolves once it was welcomed. */
 export function playGuest(path: string, sessionId: string): Promise<{ close(): void }> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);

@@ -10,11 +10,14 @@ const run = promisify(execFile);
 export interface PublicTarget {
   readonly address: string;
   readonly port: number;
-  /** Connections that were accepted, and bytes and datagrams that arrived, since the last time that this was asked. */
+  /** Connections accepted, and bytes and datagrams received, since the last call. */
   counted(): Promise<z.infer<typeof counts>>;
 }
 
-/** Accepts connections and keeps them, echoes what comes, and counts. As a name server it has one address for every name, and no name for an address. */
+/**
+ * Keeps connections, echoes and counts. As a name server, it has one address for every name and no
+ * reverse names.
+ */
 const SERVER = `
 import json, select, socket, struct, sys
 tcp, udp = socket.socket(), socket.socket(type=socket.SOCK_DGRAM)
@@ -62,7 +65,9 @@ while True:
                 sockets.pop(number).close()
 `;
 
-/** A machine beside this host, in a network namespace of its own, with an address that is public as far as the rules for sessions can tell. */
+/**
+ * A machine in its own network namespace, with an address that is public for the sessions' rules.
+ */
 export async function publicTarget(t: Test, port = 7071): Promise<PublicTarget> {
   const tag = randomUUID().slice(0, 8);
   // A network of its own for each test: others can be under way.

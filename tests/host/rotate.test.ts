@@ -13,7 +13,7 @@ const COUNT = 40;
 const expected = Object.fromEntries(Array.from({ length: COUNT }, (_, at) => [`KEY_${at}`, `value ${at}`]));
 
 const PROGRAMS = { rotate: 'rotate/rotate', backup: 'backup/backup', restore: 'backup/restore' };
-/** Started without its launcher, so that a signal reaches the program itself. */
+/** Started without the launcher, so that signals reach the program. */
 const program = (directory: string, name: keyof typeof PROGRAMS, ...args: string[]) =>
   new Child(
     name,
@@ -31,7 +31,7 @@ async function valuesOf({ rest }: Cluster): Promise<Record<string, string>> {
 }
 
 t.setTimeout(120_000);
-t.test('keys are rotated while the controller runs; kill -9 of either, at any time, loses no secret', async (t) => {
+t.test('keys are rotated while the controller runs; kill -9 of either process loses no secret', async (t) => {
   const cluster = await startCluster(t, { nodes: [] });
   const { rest, barriers, directory } = cluster;
   for (const [key_name, value] of Object.entries(expected))

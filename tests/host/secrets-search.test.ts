@@ -11,9 +11,9 @@ import { Child } from '../cluster/processes.ts';
 import { Needles, shapesOf } from './needle.ts';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
-/** Whom neither the guest, nor an agent, nor the operator is. */
+/** A user other than the guest's, the agents' and the operator's. */
 const SOMEBODY = '65534';
-/** What of /proc anybody may read of the processes of others. */
+/** Files in /proc that any user can read of other processes. */
 const READ_PROC = 'cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline /proc/[0-9]*/task/*/comm /proc/[0-9]*/mem 2>/dev/null; true';
 
 const AGENT = `
@@ -24,7 +24,7 @@ def process_message(message, context):
     return hashlib.sha256(value.encode()).hexdigest()
 `;
 
-/** Where what a container writes lies on its host. */
+/** Where a container's writes are on the host. */
 const overlay = z.looseObject({ GraphDriver: z.looseObject({ Data: z.looseObject({ UpperDir: z.string() }) }) });
 
 async function asSomebody(script: string, env: Readonly<Record<string, string>> = {}): Promise<Buffer> {
@@ -35,7 +35,7 @@ async function asSomebody(script: string, env: Readonly<Record<string, string>> 
 }
 
 t.setTimeout(240_000);
-t.test('the search finds what was planted, in each shape and at each place', async (t) => {
+t.test('the search finds planted secrets, in each encoding and place', async (t) => {
   const secret = 'Zm9v?planted~~ÿ value';
   const needles = new Needles([secret]);
   const directory = await mkdtemp(join(tmpdir(), 'raworc-needle-'));
@@ -64,7 +64,7 @@ t.test('the search finds what was planted, in each shape and at each place', asy
   );
 });
 
-t.test('what was sealed and delivered is nowhere but in the memory of who needs it', async (t) => {
+t.test('a sealed and delivered secret is only in the memory of processes that need it', async (t) => {
   const cluster = await startCluster(t, { nodes: [{ name: 'node-1' }], nats: true });
   const { rest, directory } = cluster;
   const value = () => `v~${randomBytes(18).toString('base64url')}ÿ`;

@@ -14,7 +14,7 @@ const run = promisify(execFile);
 const METADATA = '169.254.169.254';
 const NEIGHBOUR_PORT = 7070;
 
-/** An agent that is somebody else's from its first line on: it runs whatever Python it is sent, and says what came of it. */
+/** A hostile agent: runs the Python code that it is sent, and returns the result. */
 const HOSTILE = `
 import subprocess, sys
 
@@ -23,7 +23,7 @@ def process_message(message, context):
     return (ran.stdout + ran.stderr).strip()
 `;
 
-/** The process of the guest, as anybody in the container can find it. */
+/** Finds the guest's process like anybody in the container. */
 const GUEST = `
 import os
 def guest():
@@ -37,7 +37,7 @@ def guest():
     raise SystemExit("there is no guest")
 `;
 
-/** Each is tried twice, word for word: by the agent, which must be refused, and as the guest, which must not be. */
+/** Each is tried by the agent, which must fail, and as the guest, which must succeed. */
 const LOCAL: readonly (readonly [string, string])[] = [
   ["open the guest's socket", 'import socket; socket.socket(socket.AF_UNIX).connect("/run/raworc/guest.sock")'],
   [
@@ -57,7 +57,7 @@ const LOCAL: readonly (readonly [string, string])[] = [
   ['become another group', 'import os; os.setgroups([4242]); os.setgid(4242)'],
 ];
 
-/** Ways to root that must lead nowhere, and what each says of it. */
+/** Ways to become root that must fail, with their errors. */
 const TO_ROOT: readonly (readonly [string, string])[] = [
   ['setuid', 'import os; os.setuid(0)'],
   ['setresuid', 'import os; os.setresuid(0, 0, 0)'],
@@ -73,7 +73,7 @@ const TO_ROOT: readonly (readonly [string, string])[] = [
 ];
 
 t.setTimeout(240_000);
-t.test('an agent that is hostile, in a container of its own', async (t) => {
+t.test('a hostile agent in its container', async (t) => {
   const cluster = await startCluster(t, { nodes: [{ name: 'node-1' }], host: '0.0.0.0' });
   const { rest } = cluster;
   await deploy(rest, 'hostile', await writeAgent(join(cluster.directory, 'hostile'), { 'main.py': HOSTILE }));
@@ -82,7 +82,7 @@ t.test('an agent that is hostile, in a container of its own', async (t) => {
   const asAgent = async (code: string) => (await rest.say(session.id, code)).reply.content;
 
   for (const [deed, code] of LOCAL) {
-    await t.test(`it cannot ${deed}, which the guest can`, async (t) => {
+    await t.test(`it cannot ${deed}, but the guest can`, async (t) => {
       t.match(await asAgent(`${code}\nprint("done")`), /PermissionError|Permission denied|Operation not permitted/);
       t.same(await execIn(container, ['python3', '-c', `${code}\nprint("done")`]), { code: 0, output: 'done\n' });
     });
@@ -96,7 +96,7 @@ t.test('an agent that is hostile, in a container of its own', async (t) => {
     });
   }
 
-  await t.test('it holds no capability and can gain none, while the guest holds exactly its three', async (t) => {
+  await t.test('it has no capability and can gain none; the guest has exactly three', async (t) => {
     const status = 'print(open("/proc/self/status").read())';
     const agent = await asAgent(status);
     const uid = await agentUser(container);
@@ -111,7 +111,7 @@ t.test('an agent that is hostile, in a container of its own', async (t) => {
     t.match(guest, /^NoNewPrivs:\s+1$/m);
   });
 
-  await t.test('it finds nothing of the host or of its own keeper to take', async (t) => {
+  await t.test('it finds nothing of the host or of the guest', async (t) => {
     const { HostConfig, Mounts } = await docker.getContainer(container).inspect();
     t.equal(HostConfig.Privileged, false);
     t.equal(HostConfig.ReadonlyRootfs, true);
@@ -125,7 +125,7 @@ t.test('an agent that is hostile, in a container of its own', async (t) => {
     t.notMatch(environment, /TOKEN|PASSWORD|SOCKET|NATS/);
   });
 
-  await t.test('it reaches neither host, controller, metadata address nor another session, which others do reach', async (t) => {
+  await t.test('it cannot reach host, controller, metadata address or another session, which other processes can', async (t) => {
     await withMetadataAddress(t);
     const listener = await listen(t);
     const { http, node, join: joining } = cluster.ports;
@@ -143,13 +143,13 @@ t.test('an agent that is hostile, in a container of its own', async (t) => {
     t.same(reachedIn((await execIn(container, ['python3', '-c', reach(targets)])).output), nothing(targets), 'nor would the guest');
   });
 
-  await t.test('after all that its session still answers', async (t) => {
+  await t.test('afterwards its session still answers', async (t) => {
     t.equal(await asAgent('print("still here")'), 'still here');
     t.equal((await rest.session(session.id)).state, 'idle');
   });
 });
 
-/** A program that tries to connect to all of these at once, and prints which it reached. */
+/** Returns a program that connects to all of these at once and prints which it reached. */
 function reach(targets: readonly string[]): string {
   return `
 import json, socket
@@ -177,14 +177,14 @@ async function outside(network: 'bridge' | 'host', targets: readonly string[]): 
 
 const interfacesShape = z.array(z.object({ ifname: z.string(), addr_info: z.array(z.object({ local: z.string() })) }));
 
-/** One address of each of the host's interfaces, by its name. Node.js itself leaves out a bridge that nobody is on. */
+/** Returns one address of each host interface. Node.js leaves out a bridge without members. */
 async function addressesOfHost(): Promise<Map<string, string>> {
   const { stdout } = await run('ip', ['-json', '-4', 'addr', 'show']);
   const interfaces = interfacesShape.parse(JSON.parse(stdout)).filter(({ ifname }) => ifname !== 'lo');
   return new Map(interfaces.flatMap(({ ifname, addr_info: [first] }) => (first === undefined ? [] : [[ifname, first.local] as const])));
 }
 
-/** Gives the host the metadata service's address for the time of the test. */
+/** Gives the host the metadata service's address during the test. */
 async function withMetadataAddress(t: Test): Promise<void> {
   const { stdout } = await run('ip', ['-4', 'addr', 'show']);
   if (stdout.includes(METADATA)) return;
@@ -192,7 +192,7 @@ async function withMetadataAddress(t: Test): Promise<void> {
   await run('ip', ['addr', 'add', `${METADATA}/32`, 'dev', 'lo']);
 }
 
-/** A listener on every address of the host. */
+/** Listens on every address of the host. */
 async function listen(t: Test): Promise<number> {
   const server = createServer((socket) => socket.on('error', () => undefined).end());
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '0.0.0.0', resolve));
@@ -202,7 +202,7 @@ async function listen(t: Test): Promise<number> {
   return address.port;
 }
 
-/** Lets the agent of another session listen, and says on which address. */
+/** Makes the agent of another session listen. Returns the address. */
 async function listenInside(cluster: Cluster, session: Session): Promise<string> {
   const server = `import socket\\ns = socket.socket()\\ns.bind(("0.0.0.0", ${NEIGHBOUR_PORT}))\\ns.listen()\\nprint("listening", flush=True)\\nwhile True: s.accept()[0].close()`;
   const code = `

@@ -28,7 +28,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Debian's docker-registry on a free port of the loopback, with a store of its own. */
+/** Debian's docker-registry on a free loopback port, with its own store. */
 async function startRegistry(t: Test): Promise<Registry> {
   const directory = mkdtempSync(join(tmpdir(), 'raworc-registry-'));
   const program = await new Apt(directory).fetch('docker-registry', () => undefined);
@@ -52,7 +52,7 @@ async function startRegistry(t: Test): Promise<Registry> {
   return { address, process };
 }
 
-/** Fails instead of making an image from packages, which takes minutes and has nothing to do with what is tested. */
+/** Fails, since making an image from packages takes minutes and is not tested here. */
 const noFallback = async (_tag: string, why: string) => {
   throw new Error(`fell back, since ${why}`);
 };
@@ -79,7 +79,7 @@ async function inContainer(image: string, script: string): Promise<string> {
   return text;
 }
 
-t.test('a base image that a registry serves under the configured name is pulled and built on', async (t) => {
+t.test('a configured base image is pulled from its registry and built on', async (t) => {
   const [local] = await docker.listImages({ filters: { label: ['raworc.image=base'] } });
   if (local === undefined) throw new Error('no session image is here to serve as the base: npm test makes one');
   const { address } = await startRegistry(t);
@@ -125,7 +125,7 @@ t.test('a base image that a registry serves under the configured name is pulled 
   t.match(notes.at(-1), /there already/, 'the second time it is reused');
 });
 
-t.test('where no registry helps, the image is made another way, and the reason is told', async (t) => {
+t.test('without a registry the image is made another way, and the reason is shown', async (t) => {
   const silent = createServer(() => undefined).listen(0, '127.0.0.1');
   await new Promise((resolve) => silent.once('listening', resolve));
   t.teardown(() => silent.close());

@@ -1,4 +1,7 @@
-/** Many sessions, each within its own limits, cannot take the host: what bounds them together is a control group of real Docker. */
+/**
+ * Many sessions, each within its limits, cannot exhaust the host: one control group bounds them
+ * all.
+ */
 import { execFile, execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -39,7 +42,7 @@ t.teardown(async () => {
 
 const proc = (name: string) => Number(readFileSync(`/proc/sys/kernel/${name}`, 'utf8'));
 
-/** What is left to the host where sessions get these totals. */
+/** Returns the host's reserve if sessions get these totals. */
 async function reserveFor(totals: Partial<Totals>): Promise<Partial<Totals>> {
   const [cpus = '', memory = ''] = (await docker('info', '--format', '{{.NCPU}} {{.MemTotal}}')).split(' ');
   const host: Totals = {
@@ -87,7 +90,7 @@ async function machine(t: Test, totals: Partial<Totals>, more: Partial<BoundsOpt
   };
 }
 
-/** The group's own files, whichever version of control groups the host has. */
+/** Returns the group's files for either version of control groups. */
 function groupFile(nodeId: string, controller: 'memory' | 'pids' | 'cpu', v1: string, v2: string): string {
   const mounts = cgroupMounts(readFileSync('/proc/self/mountinfo', 'utf8'));
   const name = nodeId.slice(0, 8);
@@ -97,7 +100,7 @@ function groupFile(nodeId: string, controller: 'memory' | 'pids' | 'cpu', v1: st
 }
 const numberIn = (path: string) => Number(readFileSync(path, 'utf8'));
 
-/** In a session, as its agents' code would: the exit code. */
+/** Runs a command like an agent in a session. Returns the exit code. */
 const inside = (sessionId: string, command: string) =>
   new Promise<number>((done) => {
     execFile('docker', ['exec', containerName(sessionId), 'sh', '-c', command], (error) =>
@@ -105,7 +108,7 @@ const inside = (sessionId: string, command: string) =>
     );
   });
 
-t.test('forks of many sessions together stop at the total, and the host and its node agent go on', async (t) => {
+t.test('forks of many sessions stop at the total, and the host and its node agent continue', async (t) => {
   const TOTAL = 160;
   const { driver, conditions, session, nodeId } = await machine(t, { processes: TOTAL });
   t.same(conditions.all(), []);
@@ -129,7 +132,7 @@ t.test('forks of many sessions together stop at the total, and the host and its 
   for (const id of sessions) await driver.removeContainer(id, signal);
 });
 
-t.test('memory of many sessions together ends inside their group', async (t) => {
+t.test('memory of many sessions is bounded by their group', async (t) => {
   const TOTAL = 224 * MIB;
   const { driver, session, nodeId } = await machine(t, { memoryBytes: TOTAL });
   const [one, other] = [await session(), await session()];
@@ -144,7 +147,7 @@ t.test('memory of many sessions together ends inside their group', async (t) => 
   for (const id of [one, other]) t.match(await driver.observe(id, signal), { container: { state: 'running' } });
 });
 
-t.test('the group is adopted by a later node agent, with the totals of now', async (t) => {
+t.test('a later node agent adopts the group and sets its own totals', async (t) => {
   const first = await machine(t, { processes: 300 });
   await first.session();
   const max = groupFile(first.nodeId, 'pids', 'pids.max', 'pids.max');
@@ -155,7 +158,7 @@ t.test('the group is adopted by a later node agent, with the totals of now', asy
   t.same(second.conditions.all(), []);
 });
 
-t.test('a container from before, or with more than a session may have now, is made anew before it starts again', async (t) => {
+t.test('a container outside the group, or above the current maximum, is replaced before it starts again', async (t) => {
   const wide = await machine(t, {});
   const id = await wide.session();
   const narrow = await machine(t, {}, { most: { memoryBytes: 128 * MIB } }, wide.nodeId);

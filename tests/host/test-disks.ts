@@ -10,7 +10,7 @@ import { systemRandom } from '../../seams/system.ts';
 
 const quiet: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** Disks below a directory of the test, which `unmountDisks` is to clear before the directory can go. */
+/** Disks below a test's directory. Call `unmountDisks` before removing it. */
 export function testDisks(
   directory: string,
   owner: { clusterId: string; nodeId: string },
@@ -22,7 +22,10 @@ export function testDisks(
   return new Disks({ ...at, ...(prepared && { prepared }) });
 }
 
-/** A directory for disks that is unmounted, then removed at the end of the test. tap's own would be removed while disks in it are mounted. */
+/**
+ * Creates a directory for disks, unmounted and removed at the end of the test. tap would remove its
+ * own while disks are mounted.
+ */
 export function diskDirectory(t: { teardown(run: () => void): unknown }): string {
   const directory = mkdtempSync('/tmp/rd-');
   t.teardown(() => {
@@ -46,7 +49,10 @@ export function unmountDisks(directory: string): void {
   }
 }
 
-/** Mounts in the order in which they were made. The kernel writes white space and backslashes of a path in octal. */
+/**
+ * Mounts in the order in which they were made. The kernel writes white space and backslashes of a
+ * path in octal.
+ */
 function mountsBelow(directory: string): string[] {
   const places = readFileSync('/proc/self/mounts', 'utf8')
     .split('\n')
