@@ -50,6 +50,7 @@ export async function showNode(io: Io, raworc: Raworc, ref: string, { json }: { 
       ['cpu', cpuOf(node)],
       ['memory', memoryOf(node)],
       ['labels', labelsOf(node) || '-'],
+      ['address', node.address ?? '-'],
       ['version', node.version],
       ['joined', node.joined_at],
       ['last seen', node.last_seen_at ?? '-'],

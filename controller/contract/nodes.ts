@@ -72,6 +72,7 @@ export const nodeObject = z
     drain: drainObject.nullable(),
     driver: z.string(),
     version: z.string(),
+    address: z.string().nullable().describe('From which it last connected'),
     capacity: z
       .strictObject({
         cpu: z.number(),

@@ -373,6 +373,10 @@ export type Node = {
     driver: string;
     version: string;
     /**
+     * From which it last connected
+     */
+    address: string | null;
+    /**
      * Null means unlimited. `disk_bytes` is the size of the file system that holds the session disks
      */
     capacity: {

@@ -58,11 +58,24 @@ export const NODES = {
   cordonedAt: integer<number | null>(),
   /** Null: it is not being drained. */
   drain: json<Drain | null>(),
+  /** Its host when it last connected, without the port. Null: unknown. */
+  address: text<string | null>(),
+  /**
+   * The highest boot number of its processes. One with a lower number that takes the node's place
+   * later is counted above it, or its reports would be older than those of the other.
+   */
+  lastBoot: integer(),
 };
 export interface NodeRow extends RowOf<typeof NODES> {}
 
 /** The fields that operators set, as a node has them when it joins. */
-export const UNMANAGED: Pick<NodeRow, 'labels' | 'cordonedAt' | 'drain'> = { labels: {}, cordonedAt: null, drain: null };
+export const UNSET: Pick<NodeRow, 'labels' | 'cordonedAt' | 'drain'> = { labels: {}, cordonedAt: null, drain: null };
+/** What is known of a node that has only joined. */
+export const UNMANAGED: Pick<NodeRow, 'labels' | 'cordonedAt' | 'drain' | 'address' | 'lastBoot'> = {
+  ...UNSET,
+  address: null,
+  lastBoot: 0,
+};
 
 export const NODE_TOKENS = {
   id: text(),

@@ -36,6 +36,7 @@ export const decodeHello = (frame: Hello__Output | undefined): Greeting => ({
   bounds: decodeBounds(frame?.capacity),
   incarnation: frame?.incarnation ?? 0,
   hostname: frame?.hostname ?? '',
+  boot: frame?.boot ?? 0,
 });
 
 function decodeBounds(capacity: Capacity__Output | null | undefined): NodeBounds | null {
@@ -46,14 +47,15 @@ function decodeBounds(capacity: Capacity__Output | null | undefined): NodeBounds
 
 const MAX_LIVES = 2 ** 40;
 
-export function decodeReport(from: NodeId, incarnation: number, frame: Report__Output): Report | undefined {
+/** `bootShift` is added to the number of the process's start. */
+export function decodeReport(from: NodeId, incarnation: number, bootShift: number, frame: Report__Output): Report | undefined {
   const phase = PHASES[frame.phase];
   if (phase === undefined) return undefined;
   const { generation, boot, number, containerId, volume, acceptedSeq } = frame;
   const reason = visibleText(frame.reason);
   // Bounded, because its digits become part of a message's id.
   const life = frame.life <= MAX_LIVES ? frame.life : 0;
-  const order = { incarnation, boot, number };
+  const order = { incarnation, boot: boot + bootShift, number };
   return { from, sessionId: frame.sessionId as SessionId, generation, phase, order, containerId, volume, reason, acceptedSeq, life };
 }
 

@@ -6,7 +6,6 @@ import type { AgentRow } from '../../domain/agents/rows.ts';
 import type { NodeId } from '../../domain/engine/ids.ts';
 import { canAnswer } from '../../domain/messages/choose-agent.ts';
 import { nodeUnreachable } from '../../domain/nodes/commands/node-absence.ts';
-import { certificateFault } from '../../domain/nodes/commands/node-certificates.ts';
 import { NO_RULES, type NodeRules, nameByItself } from '../../domain/nodes/node-rules.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
 import type { Committed } from '../engine/applier.ts';
@@ -17,6 +16,7 @@ import type { Moved } from '../images/image-moves.ts';
 import { changesIn } from './changes.ts';
 import { Comparisons } from './compare-loop.ts';
 import { stopAgent } from './encode.ts';
+import { hostOf, IdentityFence } from './identity-fence.ts';
 import { LiveWorkers } from './live-workers.ts';
 import { type StreamDeps, type StreamEvents, streamMetrics } from './node-stream/deps.ts';
 import { NodePaces } from './node-stream/node-pace.ts';
@@ -54,14 +54,21 @@ export interface FleetDeps extends Omit<StreamDeps, 'slices' | 'metrics' | 'memo
   readonly compareMs?: number;
 }
 
-/** The control streams of all nodes. A newer stream of a node replaces the older one. */
+/** What a link's certificate and connection say about a node. */
+export interface StreamProof {
+  readonly keyHash: string;
+  /** Host and port. */
+  readonly address?: string;
+}
+
+/**
+ * The control streams of all nodes, one each. A process that reconnects replaces its older stream;
+ * {@link IdentityFence} keeps other processes with its identity out.
+ */
 export class Fleet {
   readonly #deps: FleetDeps;
   readonly #streams = new Map<NodeId, NodeStream>();
-  /**
-   * Streams with another key than the stored one. They replace no stream until their hello is
-   * accepted.
-   */
+  /** Streams that have no place yet: their hello was not accepted, or another process can have it. */
   readonly #contenders = new Set<NodeStream>();
   /** Live workers of agents by session. */
   readonly workers = new LiveWorkers();
@@ -71,6 +78,7 @@ export class Fleet {
   readonly #shared: StreamDeps;
   readonly #comparisons: Comparisons;
   readonly #listeners: FleetListener[] = [];
+  readonly #fence: IdentityFence;
   #carrier: StreamCarrier | undefined;
   #closing = false;
 
@@ -79,6 +87,13 @@ export class Fleet {
     this.#slices = new TimeSlices(deps.clock);
     this.#paces = new NodePaces(deps.clock);
     this.#comparisons = new Comparisons(deps);
+    this.#fence = new IdentityFence({
+      ...deps,
+      lastKnown: (id) => {
+        const row = deps.directory.row(id);
+        return row && { boot: row.lastBoot, host: row.address };
+      },
+    });
     this.#shared = {
       ...deps,
       slices: this.#slices,
@@ -101,7 +116,7 @@ export class Fleet {
   }
 
   /** Accepts a stream whose certificate names this node. */
-  connect(nodeId: NodeId, link: Link<ControllerFrame, NodeFrame>, proof?: { readonly keyHash: string }): void {
+  connect(nodeId: NodeId, link: Link<ControllerFrame, NodeFrame>, proof?: StreamProof): void {
     const row = this.#deps.view.get('nodes', nodeId);
     if (this.#closing) {
       link.close(new Error('the controller is shutting down'));
@@ -114,16 +129,17 @@ export class Fleet {
       shared: this.#shared,
       pace: this.#paces.of(nodeId),
       keyHash: proof?.keyHash,
+      host: hostOf(proof?.address),
       events: (one) => this.#eventsOf(one),
     });
-    const isDoubtful = proof !== undefined && certificateFault(row, proof.keyHash) !== undefined;
-    if (isDoubtful && this.#streams.has(nodeId)) this.#contenders.add(stream);
-    else this.#takesPlace(stream);
+    this.#contenders.add(stream);
   }
 
   #takesPlace(stream: NodeStream): void {
     const older = this.#streams.get(stream.nodeId);
     this.#gone(stream.nodeId);
+    this.#contenders.delete(stream);
+    this.#fence.taken(stream);
     this.#streams.set(stream.nodeId, stream);
     this.#comparisons.add(stream.outbound);
     older?.close(new Error('a newer stream of this node replaced this one'));
@@ -145,7 +161,7 @@ export class Fleet {
     stream?.guarded(() => stream.outbound.resume());
   }
 
-  /** Returns the streams that wait for their hello while their node has another stream. */
+  /** Returns the streams without a place: they sent no hello yet, or wait for another process to end. */
   contenders(): readonly NodeStream[] {
     return [...this.#contenders];
   }
@@ -183,14 +199,20 @@ export class Fleet {
 
   close(): void {
     this.#closing = true;
+    this.#fence.close();
     this.#slices.close();
     for (const stream of [...this.#streams.values(), ...this.#contenders]) stream.close();
   }
 
   #eventsOf(stream: NodeStream): StreamEvents {
     return {
-      greeted: () => {
-        if (this.#contenders.delete(stream)) this.#takesPlace(stream);
+      greeted: (proceed) =>
+        this.#fence.claim(stream, this.#streams.get(stream.nodeId), () => {
+          this.#takesPlace(stream);
+          proceed();
+        }),
+      heartbeat: () => {
+        if (this.#streams.get(stream.nodeId) === stream) this.#fence.heard(stream);
       },
       live: () => {
         this.#deps.directory.connected(stream.nodeId, stream);
@@ -211,6 +233,7 @@ export class Fleet {
         this.#ended(stream);
         this.#comparisons.delete(stream.outbound);
         this.#contenders.delete(stream);
+        this.#fence.left(stream);
         if (this.#streams.get(stream.nodeId) !== stream) return;
         this.#streams.delete(stream.nodeId);
         this.#gone(stream.nodeId);
@@ -218,6 +241,7 @@ export class Fleet {
         this.#carrier?.nodeGone(stream.nodeId);
         this.#deps.applier.tell(nodeUnreachable(stream.nodeId, true));
         this.#tell((one) => one.closed(stream.nodeId));
+        this.#fence.freed(stream);
       },
     };
   }

@@ -3,15 +3,19 @@ import type { Log } from '../../../seams/log.ts';
 import type { Counter, Metrics } from '../../../seams/metrics.ts';
 import type { NodeId } from '../../domain/engine/ids.ts';
 import type { View } from '../../domain/engine/view.ts';
-import { type Alarm, CERTIFICATE_REFUSED, raiseNodeAlarm } from '../../domain/nodes/commands/node-certificates.ts';
+import { type Alarm, CERTIFICATE_REFUSED, IDENTITY_CONTESTED, raiseNodeAlarm } from '../../domain/nodes/commands/node-certificates.ts';
 import type { Applier } from '../engine/applier.ts';
 
 /** A lasting alarm is repeated after this long. */
 const REPEAT_MS = 3_600_000;
+/** An identity is contested for as long as both claim it, and refused processes retry within this. */
+const CONTESTED_MS = 2 * 60_000;
 /** Nodes with an alarm. Only holders of a certificate of this cluster can raise one. */
 const MAX_NODES = 1000;
 
 interface ActiveAlarm extends Alarm {
+  /** As rows have times. */
+  readonly since: number;
   readonly toldAtMs: number;
   readonly seenAtMs: number;
 }
@@ -47,7 +51,8 @@ export class NodeAlarms {
     if (!isNews) return void ofNode.set(alarm.type, { ...before, seenAtMs: clock.monotonic() });
     if (!this.#active.has(id) && this.#active.size >= MAX_NODES) this.#forgetOldest();
     this.#active.set(id, ofNode);
-    ofNode.set(alarm.type, { ...alarm, toldAtMs: clock.monotonic(), seenAtMs: clock.monotonic() });
+    const since = before !== undefined && isSeen(before, clock.monotonic()) ? before.since : applier.time.now();
+    ofNode.set(alarm.type, { ...alarm, since, toldAtMs: clock.monotonic(), seenAtMs: clock.monotonic() });
     log.error('node.alarm', { node: view.get('nodes', id)?.name ?? id, type: alarm.type, message: alarm.message });
     // The applier logs a failed commit; the condition stands either way.
     applier.apply(raiseNodeAlarm(id, alarm)).catch(() => undefined);
@@ -60,11 +65,11 @@ export class NodeAlarms {
     if (ofNode?.size === 0) this.#active.delete(id);
   }
 
-  /** Returns the alarms whose cause was seen within the last hour. */
-  conditions(id: NodeId): readonly Alarm[] {
+  /** Returns the alarms whose cause lasts, as far as it was seen lately. */
+  conditions(id: NodeId): readonly (Alarm & { readonly since: number })[] {
     const now = this.#deps.clock.monotonic();
-    const ofNode = [...(this.#active.get(id)?.values() ?? [])].filter(({ seenAtMs }) => now - seenAtMs < REPEAT_MS);
-    return ofNode.map(({ type, message }) => ({ type, message }));
+    const ofNode = [...(this.#active.get(id)?.values() ?? [])].filter((alarm) => isSeen(alarm, now));
+    return ofNode.map(({ type, message, since }) => ({ type, message, since }));
   }
 
   #forgetOldest(): void {
@@ -74,3 +79,6 @@ export class NodeAlarms {
     }
   }
 }
+
+const isSeen = ({ type, seenAtMs }: ActiveAlarm, nowMs: number): boolean =>
+  nowMs - seenAtMs < (type === IDENTITY_CONTESTED ? CONTESTED_MS : REPEAT_MS);

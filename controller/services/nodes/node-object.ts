@@ -40,7 +40,7 @@ function absence(status: NodeHealth, row: Absence | undefined): NodeObject['cond
 /** 0 means no bound. */
 const orNull = (bound: number | undefined): number | null => bound || null;
 
-const reportedConditions = (conditions: readonly StreamCondition[]) =>
+const reportedConditions = (conditions: readonly Pick<StreamCondition, 'type' | 'message' | 'since'>[]) =>
   conditions.map(({ type, message, since }) => ({ type, message, since: rfc3339(since) }));
 
 const CORDONED = {
@@ -99,6 +99,7 @@ export function nodeObject({ view, directory, fleet, alarms, leaseMs, clock }: N
     drain,
     driver: row?.driver ?? '',
     version: row?.version ?? '',
+    address: row?.address ?? null,
     capacity: {
       cpu: node.cpuMillis / 1000,
       memory_bytes: node.memoryBytes,
@@ -120,7 +121,7 @@ export function nodeObject({ view, directory, fleet, alarms, leaseMs, clock }: N
     conditions: [
       ...absence(status, row),
       ...scheduling(row, drain),
-      ...alarms.conditions(node.id),
+      ...reportedConditions(alarms.conditions(node.id)),
       ...reportedConditions(fleet.stream(node.id)?.facts.conditions ?? []),
     ],
     joined_at: rfc3339(row?.joinedAt ?? 0),

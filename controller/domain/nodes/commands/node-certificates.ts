@@ -58,6 +58,13 @@ export const certificateAlarm = (fault: CertificateFault, name: string): Alarm =
   message: CAUSES[fault](name),
 });
 
+export const IDENTITY_CONTESTED = 'IdentityContested';
+
+export const identityAlarm = (name: string, connected: string | undefined, refused: string | undefined): Alarm => ({
+  type: IDENTITY_CONTESTED,
+  message: `Two processes use the identity of the node ${name}: the one at ${connected ?? 'an unknown address'} is connected, and the one at ${refused ?? 'an unknown address'} was refused. If one is a copy of the other's data directory, stop it, delete its identity, and let it join with a new token.`,
+});
+
 /** Emits an alarm event for callers with nodes:list. A node without a row is named by its id. */
 export function raiseNodeAlarm(id: NodeId, alarm: Alarm): Command<undefined> {
   return {

@@ -97,6 +97,10 @@ function refusedJoin({ name, isConnected }: JoiningNode, own: NodeRow | undefine
 export interface Greeting
   extends Pick<NodeRow, 'driver' | 'version' | 'cpuMillis' | 'memoryBytes' | 'maxSessions' | 'bounds' | 'incarnation'> {
   readonly hostname: string;
+  /** Its host, without the port. */
+  readonly address?: string | undefined;
+  /** The number of this process's start, above those of all processes before it. */
+  readonly boot: number;
   /** Key of the certificate with which it connected; undefined on links without certificates. */
   readonly keyHash?: string | undefined;
 }
@@ -105,7 +109,7 @@ export interface Greeting
  * Records that a node connected and sent its inventory. A lost node can return; its failed sessions
  * stay failed until somebody recovers them.
  */
-export function nodeConnected(id: NodeId, { hostname, keyHash, ...greeting }: Greeting): Command<undefined> {
+export function nodeConnected(id: NodeId, { hostname, keyHash, address, boot, ...greeting }: Greeting): Command<undefined> {
   return {
     name: 'node-connected',
     decide({ view, now }) {
@@ -113,7 +117,12 @@ export function nodeConnected(id: NodeId, { hostname, keyHash, ...greeting }: Gr
       const row = known ?? readmitted(view, id, hostname, now);
       return {
         mutations: [
-          put('nodes', { ...row, ...greeting, keyHash: keyHash ?? row.keyHash, lastSeenAt: now, unreachableSince: null, lostAt: null }),
+          put('nodes', {
+            ...row,
+            ...greeting,
+            ...{ keyHash: keyHash ?? row.keyHash, address: address ?? row.address, lastBoot: Math.max(row.lastBoot, boot) },
+            ...{ lastSeenAt: now, unreachableSince: null, lostAt: null },
+          }),
         ],
         events: [...(known === undefined ? [nodeEvent('node.joined', row)] : []), nodeEvent('node.ready', row)],
         result: undefined,

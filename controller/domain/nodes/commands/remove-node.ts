@@ -7,7 +7,7 @@ import type { NodeId } from '../../engine/ids.ts';
 import { type Mutation, put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
 import { NO_NODE } from '../refusals.ts';
-import { UNMANAGED } from '../rows.ts';
+import { UNSET } from '../rows.ts';
 import { nodeEvent } from './node-absence.ts';
 
 /**
@@ -22,7 +22,7 @@ export function removeNode(id: NodeId, lost: boolean, by: string): Command<Outco
       if (row === undefined || row.revokedAt !== null) return unchanged(NO_NODE);
       const [sessions, removals] = [view.sessionsOn(id), view.tombstonesOf(id, '', 1).length];
       if (!lost && sessions + removals > 0) return unchanged(refused('CONFLICT', stillHas(row.name, sessions)));
-      const after = { ...row, ...UNMANAGED, revokedAt: now, unreachableSince: row.unreachableSince ?? now, lostAt: row.lostAt ?? now };
+      const after = { ...row, ...UNSET, revokedAt: now, unreachableSince: row.unreachableSince ?? now, lostAt: row.lostAt ?? now };
       const events = [nodeEvent('node.removed', row, { by, sessions_failed: lost && sessions > 0 })];
       return { mutations: [put('nodes', after)], events, result: accepted(undefined) };
     },

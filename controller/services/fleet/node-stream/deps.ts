@@ -62,8 +62,10 @@ export interface Stream {
 
 /** What a stream tells the fleet that it belongs to. */
 export interface StreamEvents {
-  /** Its hello was accepted. */
-  greeted(): void;
+  /** Its hello was accepted. Calls `proceed` once it can take its node's place. */
+  greeted(proceed: () => void): void;
+  /** A heartbeat arrived. */
+  heartbeat(): void;
   /** Its inventory was accepted, and the full set is on its way. */
   live(): void;
   /** `lost`: images that disappeared from the node. */

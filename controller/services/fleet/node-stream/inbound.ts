@@ -23,6 +23,8 @@ export interface Inbound extends Stream {
   readonly outbound: Outbound;
   /** From the node's hello. */
   readonly incarnation: number;
+  /** Added to the boot numbers of its reports, so that they are newer than those of earlier processes. */
+  readonly bootShift: number;
   /** Ends the stream because the node violated the protocol or a bound. */
   reject(reason: string): void;
 }

@@ -68,6 +68,7 @@ export const NODE_FRAMES = {
 export function heartbeat(stream: Inbound, number: number): void {
   if (!stream.limits.allows('heartbeats')) return stream.limits.chargeWaste('heartbeat');
   stream.lease.renew();
+  stream.events.heartbeat();
   stream.send({ kind: 'heartbeatAck', value: { number, leaseMs: stream.shared.lease.leaseMs } });
 }
 

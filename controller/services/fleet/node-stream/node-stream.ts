@@ -26,8 +26,13 @@ export interface NodeStreamOptions {
   readonly pace: NodePace;
   /** Of the link's certificate; undefined for links without one. */
   readonly keyHash?: string | undefined;
+  /** The node's host, without the port; undefined for links without one. */
+  readonly host?: string | undefined;
   events(stream: NodeStream): StreamEvents;
 }
+
+/** Frames before the welcome that are kept: more than an honest node sends. */
+const MAX_EARLY = 16;
 
 /**
  * One node's stream, from hello to its end.
@@ -53,12 +58,16 @@ export class NodeStream implements Inbound {
   readonly limits: StreamLimits;
   readonly facts: NodeFacts;
   readonly outbound: Outbound;
+  readonly host: string | undefined;
   readonly #keyHash: string | undefined;
   readonly #listing: Listing;
   #hello: Hello__Output | undefined;
-  #phase: 'greeting' | 'listing' | 'live' | 'closed' = 'greeting';
+  #phase: 'greeting' | 'waiting' | 'listing' | 'live' | 'closed' = 'greeting';
+  /** Frames that arrived while another process might still have the node's place. */
+  readonly #early: (readonly [NodeFrame, number])[] = [];
+  #bootShift = 0;
 
-  constructor({ nodeId, name, link, shared, pace, keyHash, events }: NodeStreamOptions) {
+  constructor({ nodeId, name, link, shared, pace, keyHash, host, events }: NodeStreamOptions) {
     this.nodeId = nodeId;
     this.name = name;
     this.link = link;
@@ -70,6 +79,7 @@ export class NodeStream implements Inbound {
     this.facts = new NodeFacts(shared.memory);
     this.outbound = new Outbound(this, this.flow);
     this.#keyHash = keyHash;
+    this.host = host;
     this.#listing = new Listing(this, () => this.#connect());
     link.onMessage((frame, bytes = DEFAULT_FRAME_BYTES) => this.#take(frame, bytes));
     link.onClose((fault) => this.#closed(fault));
@@ -81,6 +91,14 @@ export class NodeStream implements Inbound {
 
   get incarnation(): number {
     return this.#hello?.incarnation ?? 0;
+  }
+
+  get boot(): number {
+    return this.#hello?.boot ?? 0;
+  }
+
+  get bootShift(): number {
+    return this.#bootShift;
   }
 
   send(frame: ControllerFrame): boolean {
@@ -123,6 +141,7 @@ export class NodeStream implements Inbound {
     if (this.#phase === 'live') return handle(this, frame);
     if (this.#phase === 'greeting')
       return frame.kind === 'hello' ? this.#greet(frame.value) : this.reject(`the node sent ${frame.kind} before hello`);
+    if (this.#phase === 'waiting') return this.#keep(frame, bytes);
     if (frame.kind === 'heartbeat') return heartbeat(this, frame.value.number);
     if (frame.kind === 'conditions') return conditions(this, frame.value.conditions);
     if (this.#listing.isComplete) return this.#listing.later(() => this.#take(frame, bytes));
@@ -141,9 +160,26 @@ export class NodeStream implements Inbound {
     if (hello.epoch > epoch) log.warn('node.epoch_ahead', { node: this.name, theirs: hello.epoch, ours: epoch });
     this.#hello = hello;
     this.facts.movesImages = hello.movesImages;
+    this.#phase = 'waiting';
+    this.events.greeted(() => this.#welcome());
+    if (this.#phase === 'waiting') this.link.pause();
+  }
+
+  #welcome(): void {
+    if (this.#phase !== 'waiting') return;
+    // Read now, because another process can have been connected meanwhile.
+    const { lastBoot = 0 } = this.shared.view.get('nodes', this.nodeId) ?? {};
+    this.#bootShift = this.boot < lastBoot ? lastBoot + 1 - this.boot : 0;
     this.#phase = 'listing';
-    this.events.greeted();
     this.send(welcome(this.nodeId, this.shared));
+    for (const [frame, bytes] of this.#early.splice(0)) this.#take(frame, bytes);
+    this.link.resume();
+  }
+
+  /** A paused link delivers only what was already read. */
+  #keep(frame: NodeFrame, bytes: number): void {
+    if (this.#early.length >= MAX_EARLY) return this.reject('the node sent too much before its welcome');
+    this.#early.push([frame, bytes]);
   }
 
   /** Records the connection, once everything that the node reported is decided. */
@@ -151,7 +187,8 @@ export class NodeStream implements Inbound {
     const { applier, nameByItself } = this.shared;
     const greeting = decodeHello(this.#hello);
     const hostname = nameByItself(this.nodeId, greeting.hostname);
-    this.flow.decide(applier.apply(nodeConnected(this.nodeId, { ...greeting, hostname, keyHash: this.#keyHash })), () => this.#goLive());
+    const connected = { ...greeting, hostname, keyHash: this.#keyHash, address: this.host, boot: greeting.boot + this.#bootShift };
+    this.flow.decide(applier.apply(nodeConnected(this.nodeId, connected)), () => this.#goLive());
   }
 
   #goLive(): void {

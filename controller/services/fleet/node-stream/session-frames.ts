@@ -82,7 +82,7 @@ function sendSecrets(stream: Inbound, request: SecretsRequest__Output): void {
 /** Records a report on one session, alone or from an inventory. */
 export function report(stream: Inbound, value: Report__Output): void {
   const { shared, nodeId, limits, flow, incarnation } = stream;
-  const report = decodeReport(nodeId, incarnation, value);
+  const report = decodeReport(nodeId, incarnation, stream.bootShift, value);
   if (report === undefined) return stream.reject('the node sent a report without a phase');
   const session = ownSession(stream, report.sessionId);
   if (session === undefined) return refuseFrame(stream, report.sessionId, 'report');

@@ -49,6 +49,10 @@ const MIGRATIONS = {
     `create table images (
        id text not null primary key, repository text not null, digest text not null, pushed_at integer not null) strict, without rowid`,
   ),
+  '0021-node-streams': steps(
+    'alter table nodes add column address text',
+    'alter table nodes add column last_boot integer not null default 0',
+  ),
 };
 
 /** Makes the migrator run all steps, and record them, in one transaction: a crash undoes both. */
