@@ -214,8 +214,9 @@ export function nodeCommands(program: Command, io: Io, connect: Connect): void {
   const node = program.command('node').description('manage nodes: the machines that run sessions');
   node
     .command('token')
-    .description('print a token that lets one machine join')
-    .action(async () => makeNodeToken(io, await connect()));
+    .description('print the command with which one host joins')
+    .option('--token-only', 'print only its token')
+    .action(async (options) => makeNodeToken(io, await connect(), options));
   node
     .command('list')
     .alias('ls')

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { boundGarbage } from '../seams/garbage.ts';
 import { prometheusMetrics } from '../seams/prometheus.ts';
 import { barriersIn, jsonLog, systemClock, systemDisk, systemFreeSpace, systemRandom } from '../seams/system.ts';
+import { notifier } from '../systemd/notify.ts';
 import { startController } from './controller.ts';
 import { configured } from './settings/configured.ts';
 import { readSettings, type Settings } from './settings/settings.ts';
@@ -57,12 +58,15 @@ log.info('controller.ready', {
   join_port: controller.nodes.joinPort,
   admin_password_file: controller.adminPasswordPath,
 });
+const notify = notifier({ env: process.env, after: (ms, tick) => systemClock.after(ms, tick) });
+notify.ready();
 
 let ending = false;
 function stop(signal: string): void {
   if (ending) return;
   ending = true;
   log.info('controller.stopping', { signal });
+  notify.stopping();
   controller.close({ shutDownNodes: settings.shutDownNodes, graceMs: GRACE_MS }).then(
     () => {
       log.info('controller.stopped');

@@ -5,6 +5,8 @@ const usage = `Usage: raworc-controller serve                    run the control
        raworc-controller backup FILE              back up all state into one file, also while it runs
        raworc-controller restore FILE [--force]   restore a backup into an empty data directory
        raworc-controller rotate                   replace the keys of secrets and tokens, also while it runs
+       raworc-controller install [--print]        run the controller as a systemd service, or print its unit
+       raworc-controller uninstall                stop the service and remove its unit; data stays
        raworc-controller --help | --version
 
 Each command accepts --config FILE (default: /etc/raworc/controller.toml, if it exists). Variables
@@ -23,6 +25,8 @@ launchCommand({
     backup: 'controller/backup/backup',
     restore: 'controller/backup/restore',
     rotate: 'controller/rotate/rotate',
+    install: 'controller/service/install',
+    uninstall: 'controller/service/uninstall',
   },
   // Otherwise a burst grows each thread's young generation to 96 MiB for good.
   nodeOptions: ['--max-semi-space-size=8'],

@@ -7,7 +7,9 @@ export interface Flags {
   readonly dataDirectory: string;
   /** The node's name. Undefined uses the host's name. */
   readonly name: string | undefined;
-  /** "-" is standard input. Read only if this machine has not joined yet. */
+  /** A join token. Others can see it in the list of processes. */
+  readonly token: string | undefined;
+  /** A file with a join token. "-" is standard input. */
   readonly tokenFile: string | undefined;
   readonly capacity: {
     readonly cpuMillis?: number;
@@ -27,7 +29,7 @@ export interface Flags {
 
 const DATA = '/var/lib/raworc';
 
-const TEXTS = ['data', 'name', 'token-file', 'run-dir', 'docker-socket', 'metrics-port'];
+const TEXTS = ['data', 'name', 'token', 'token-file', 'run-dir', 'docker-socket', 'metrics-port'];
 /** Flags that take an integer, and what each sets. */
 const CAPACITY = { 'cpu-millis': 'cpuMillis', 'memory-bytes': 'memoryBytes', sessions: 'sessions', 'disk-bytes': 'diskBytes' } as const;
 const MOST = {
@@ -38,7 +40,7 @@ const MOST = {
 } as const;
 const RESERVE = { 'reserve-cpu-millis': 'cpuMillis', 'reserve-memory-bytes': 'memoryBytes', 'reserve-processes': 'processes' } as const;
 export const FLAGS: readonly string[] = [...TEXTS, ...Object.keys(CAPACITY), ...Object.keys(MOST), ...Object.keys(RESERVE)];
-const OPTIONS = Object.fromEntries(FLAGS.map((name) => [name, { type: 'string' as const }]));
+export const FLAG_OPTIONS = Object.fromEntries(FLAGS.map((name) => [name, { type: 'string' as const }]));
 
 type Values = Readonly<Record<string, string | undefined>>;
 
@@ -47,10 +49,11 @@ export function parseFlags(
   args: readonly string[],
 ): { readonly ok: true; readonly flags: Flags } | { readonly ok: false; readonly problem: string } {
   try {
-    const values: Values = parseArgs({ args: [...args], allowPositionals: false, options: OPTIONS }).values;
+    const values: Values = parseArgs({ args: [...args], allowPositionals: false, options: FLAG_OPTIONS }).values;
     const flags: Flags = {
       dataDirectory: values.data ?? DATA,
       name: values.name,
+      token: values.token,
       tokenFile: values['token-file'],
       capacity: numbersIn(values, CAPACITY),
       most: numbersIn(values, MOST),

@@ -2,12 +2,17 @@
 import { launchCommand } from '../launcher/launch.mjs';
 
 const usage = `Usage: raworc-node-agent run [options]              run the node agent of this host, as root
+       raworc-node-agent doctor [options]           examine this host, and its way to the controller
+       raworc-node-agent join --token TOKEN         examine the host, join the cluster, run as a systemd service
+       raworc-node-agent install [--print]          run as a systemd service after a join, or print its unit
+       raworc-node-agent uninstall                  stop the service and remove its unit; sessions and data stay
        raworc-node-agent session-image              build the image that sessions start from, and print its tag
        raworc-node-agent --help | --version
 
-Options of run, which are also keys of the configuration file (--cpu-millis is cpu_millis):
+Options, which are also keys of the configuration file (--cpu-millis is cpu_millis):
   --config FILE           the configuration file (default: /etc/raworc/node-agent.toml, if it exists)
   --data DIR              identity, ledger and disks (default: /var/lib/raworc)
+  --token TOKEN           join a cluster with this token; others can see it in the list of processes
   --token-file FILE|-     join a cluster with the token in this file or on standard input
   --name NAME             the node's name (default: the host's)
   --docker-socket PATH    Docker's socket (default: /var/run/docker.sock)
@@ -30,5 +35,12 @@ or an invalid setting, 128 + N ended by signal N.
 launchCommand({
   name: 'raworc-node-agent',
   usage,
-  commands: { run: 'node-agent/main', 'session-image': 'scripts/image/main' },
+  commands: {
+    run: 'node-agent/main',
+    doctor: 'node-agent/doctor/main',
+    join: 'node-agent/join/main',
+    install: 'node-agent/service/install',
+    uninstall: 'node-agent/service/uninstall',
+    'session-image': 'scripts/image/main',
+  },
 });

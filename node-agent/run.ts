@@ -1,28 +1,24 @@
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import { Journal } from '../journal/journal.ts';
 import project from '../package.json' with { type: 'json' };
 import type { Log } from '../seams/log.ts';
 import type { Metrics } from '../seams/metrics.ts';
-import { makePrivateDirectory } from '../seams/private-file.ts';
 import { prometheusMetrics } from '../seams/prometheus.ts';
 import { systemClock, systemDisk, systemFreeSpace, systemRandom } from '../seams/system.ts';
+import { notifier } from '../systemd/notify.ts';
 import { Conditions } from './conditions.ts';
 import { grpcDialer } from './control/grpc-dialer.ts';
+import { diskLowBytes } from './disk-low.ts';
 import type { Driver } from './engine/driver.ts';
 import { measuredDriver } from './engine/measured.ts';
 import type { Flags } from './flags.ts';
 import type { GuestListener } from './guests/listener.ts';
 import { Certificate } from './identity/certificate.ts';
-import { type Identity, loadIdentity } from './identity/identity.ts';
-import { joinWithToken } from './identity/join.ts';
-import { ownIdentity } from './identity/own-identity.ts';
+import { claimData, enterCluster, givenToken } from './identity/enter.ts';
+import type { Identity } from './identity/identity.ts';
 import { requestRenewal } from './identity/renew-call.ts';
-import { type FileLock, lockFile } from './ledger/file-lock.ts';
 import { Ledger } from './ledger/ledger.ts';
 import { serveMetrics } from './metrics-server.ts';
 import { NodeAgent } from './node.ts';
@@ -57,50 +53,13 @@ export interface Engine {
   readonly registry?: { close(): Promise<void> };
 }
 
-async function identityOf(flags: Flags, log: Log): Promise<Identity> {
-  const known = await loadIdentity(flags.dataDirectory);
-  const hasToken = flags.tokenFile === '-' || (flags.tokenFile !== undefined && existsSync(flags.tokenFile));
-  return ownIdentity({
-    known,
-    token: flags.tokenFile !== undefined && hasToken ? await tokenIn(flags.tokenFile) : undefined,
-    log,
-    join(token) {
-      const nodeName = flags.name ?? known?.name ?? hostname();
-      const signal = new AbortController().signal;
-      return joinWithToken({ token, nodeName, directory: flags.dataDirectory, clock: systemClock, log, signal });
-    },
-  });
-}
-
-const tokenIn = async (file: string) => (file === '-' ? await text(process.stdin) : await readFile(file, 'utf8')).trim();
-
-/**
- * Locks the data directory: a second process with the same data would act as the same node and
- * write to the same ledger, even in another namespace.
- */
-async function claimData(directory: string): Promise<FileLock> {
-  await makePrivateDirectory(directory);
-  const lock = await lockFile(join(directory, 'node-agent.lock'));
-  if (lock === undefined) throw new Error(`another node agent uses ${directory}. Stop it, or start this one with another --data`);
-  return lock;
-}
-
-const DISK_LOW_BYTES = 2 * 2 ** 30;
-
-function diskLowBytes(env: Environment): number {
-  const text = env.RAWORC_DISK_LOW_BYTES;
-  if (text === undefined || text === '') return DISK_LOW_BYTES;
-  if (!/^\d{1,15}$/.test(text)) throw new Error(`RAWORC_DISK_LOW_BYTES must be a number of bytes, not "${text}"`);
-  return Number(text);
-}
-
 /** Runs a node agent on the engine that `open` returns. Resolves with the exit code. */
 export async function run(flags: Flags, env: Environment, log: Log, openEngine: (deps: EngineDeps) => Promise<Engine>): Promise<number> {
   const stopped = new Promise<'stopped'>((done) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => done('stopped'));
   });
   const claim = await claimData(flags.dataDirectory);
-  const identity = await identityOf(flags, log);
+  const identity = await enterCluster(flags, await givenToken(flags), { clock: systemClock, log });
   const { journal, records } = await Journal.open({ disk: systemDisk, directory: join(flags.dataDirectory, 'ledger'), name: 'ledger' });
   const ledger = await Ledger.open(journal, records, identity.incarnation, systemClock.now());
   const metrics = prometheusMetrics({ processMetrics: flags.metricsPort !== undefined });
@@ -151,6 +110,7 @@ export async function run(flags: Flags, env: Environment, log: Log, openEngine: 
     metrics,
   });
   certificate.start();
+  const notify = notifier({ env, after: (ms, tick) => systemClock.after(ms, tick) });
   const watched =
     disks === undefined
       ? undefined
@@ -166,9 +126,12 @@ export async function run(flags: Flags, env: Environment, log: Log, openEngine: 
           clock: systemClock,
           log,
         });
+  // Connecting can take as long as the controller is away.
+  notify.ready();
   const end = await Promise.race([node.ended, stopped, node.start().then(() => Promise.race([node.ended, stopped]))]);
   if (end !== 'stopped' && end.why === 'fault')
     log.error('node.fault', { error: end.error instanceof Error ? end.error.message : String(end.error) });
+  notify.stopping();
   void watched?.close();
   await Promise.race([node.close(), new Promise<void>((done) => systemClock.after(CLOSE_WITHIN_MS, done))]);
   await registry?.close();

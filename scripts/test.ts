@@ -23,6 +23,7 @@ const programs = {
   ip: 'iproute2',
   nft: 'nftables',
   mke2fs: 'e2fsprogs',
+  'systemd-analyze': 'systemd',
 };
 
 runProgram(async (args) => {

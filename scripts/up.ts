@@ -100,7 +100,7 @@ async function bringUp(running: Running, onLine: PartsOptions['onLine'], signal:
     const started = nodes.map(async ({ child, tokenFile }) => {
       if (tokenFile !== undefined) {
         await login;
-        writeFileSync(tokenFile, await raworc.run(['node', 'token']), { mode: 0o600 });
+        writeFileSync(tokenFile, await raworc.run(['node', 'token', '--token-only']), { mode: 0o600 });
       }
       if (!signal.aborted) await child.start();
       if (tokenFile !== undefined) rmSync(tokenFile, { force: true });

@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { didYouMean } from './closest.ts';
 import { parseConfig } from './config-file.ts';
 import { knownVariables, settingVariables, variableOf } from './names.ts';
@@ -24,6 +25,8 @@ export interface Loaded {
   readonly env: Environment;
   /** The arguments without --config, after the flags that the file sets. */
   readonly args: readonly string[];
+  /** The file that --config or RAWORC_CONFIG names. */
+  readonly file: string | undefined;
 }
 
 /**
@@ -33,11 +36,10 @@ export interface Loaded {
 export function loadSettings({ names, flags = [], args, env, defaultFile }: LoadOptions): Loaded {
   const unknown = settingVariables(env).find((name) => !knownVariables.includes(name));
   if (unknown !== undefined) throw new Error(`there is no setting ${unknown}.${didYouMean(unknown, knownVariables)}`);
-  const { file, rest } = takeConfig(args);
-  const settings = readConfig(file ?? (env.RAWORC_CONFIG || undefined), defaultFile, [
-    ...names.map((name) => name.toLowerCase()),
-    ...flags.map(keyOf),
-  ]);
+  const { file: flag, rest } = takeConfig(args);
+  const named = flag ?? (env.RAWORC_CONFIG || undefined);
+  const file = named === undefined ? undefined : resolve(named);
+  const settings = readConfig(file, defaultFile, [...names.map((name) => name.toLowerCase()), ...flags.map(keyOf)]);
   const fromFile = (own: readonly string[]) =>
     own.flatMap((name) => (settings.has(name) ? [[name, settings.get(name) ?? ''] as const] : []));
   const variables = fromFile(names.map((name) => name.toLowerCase())).map(([key, value]) => [variableOf(key), value] as const);
@@ -45,6 +47,7 @@ export function loadSettings({ names, flags = [], args, env, defaultFile }: Load
   // NAME and NAME_FILE set the same thing, so either of them in the environment wins over both.
   const isOverridden = (name: string) => isSet(name) || isSet(`${name}_FILE`) || (name.endsWith('_FILE') && isSet(name.slice(0, -5)));
   return {
+    file,
     env: { ...env, ...Object.fromEntries(variables.filter(([name]) => !isOverridden(name))) },
     // parseArgs takes the last value of a flag.
     args: [...flags.flatMap((flag) => (settings.has(keyOf(flag)) ? [`--${flag}=${settings.get(keyOf(flag))}`] : [])), ...rest],

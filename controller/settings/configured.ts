@@ -2,7 +2,7 @@ import { print } from '../../seams/print.ts';
 import { type Loaded, loadSettings } from '../../settings/load.ts';
 import { CONTROLLER_SETTINGS } from '../../settings/names.ts';
 
-const FILE = '/etc/raworc/controller.toml';
+export const FILE = '/etc/raworc/controller.toml';
 
 /**
  * Returns the settings of the controller and its tools as environment variables: those that are

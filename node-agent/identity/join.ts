@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import type { JoinRequest } from '../../proto/generated/raworc/node/v0/JoinRequest.ts';
 import type { JoinResponse__Output } from '../../proto/generated/raworc/node/v0/JoinResponse.ts';
@@ -52,7 +52,7 @@ export async function joinWithToken(options: JoinOptions): Promise<Identity> {
   const { token } = parsed;
   const { address, ca } = await findController(token, options);
   await makePrivateDirectory(directory);
-  const keyPem = await prepareKey(directory);
+  const keyPem = await prepareKey(directory, token.caHash);
   const csrDer = await certificateRequest(keyPem);
   const request: JoinRequest = { tokenId: token.id, tokenSecret: token.secret, csrDer, nodeName };
   const answer = await requestJoin(address, ca.toString(), request, options);
@@ -92,14 +92,19 @@ async function findController(token: JoinToken, { clock, signal }: JoinOptions):
   throw new JoinError('unreachable', `The controller cannot be reached at ${failures.join(', ')}.`);
 }
 
-/** Returns the key of an unfinished join, or a new one. */
-async function prepareKey(directory: string): Promise<string> {
+/**
+ * Returns the key of an unfinished join, this node's key if it has joined the same cluster before,
+ * or a new one. The key is the node: under another name it remains the same node with its sessions.
+ */
+async function prepareKey(directory: string, caHash: string): Promise<string> {
   const { pendingKey } = identityFiles(directory);
   const pending = await readPrivateFile(pendingKey);
   const current = await loadIdentity(directory).catch(() => undefined);
   // If the pending key is in use, the earlier join crashed at its last step and is complete. This
   // is another join.
   if (pending !== undefined && pending !== current?.keyPem) return pending;
+  if (current !== undefined && createHash('sha256').update(new X509Certificate(current.caPem).raw).digest('hex') === caHash)
+    return current.keyPem;
   const keyPem = await createNodeKey();
   await writePrivateFile(pendingKey, keyPem);
   return keyPem;

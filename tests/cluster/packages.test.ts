@@ -113,18 +113,37 @@ t.test('npm pack makes the product: it installs without compiler or install scri
   const page = await fetch(`http://127.0.0.1:${http}/docs`);
   t.equal(page.status, 200, 'the reference page has its files');
 
-  const token = join(directory, 'token');
-  await run('sh', ['-c', `umask 077; "${bin('raworc')}" node token > "${token}"`], { env });
   const data = join(directory, 'node');
-  const args = ['run', '--data', data, '--name', 'packed', '--token-file', token, '--run-dir', join(directory, 'r')];
-  const agent = new Child('node agent', bin('raworc-node-agent'), args, { PATH: path }, directory);
-  children.push(agent);
-  await agent.untilEvent('node.ready', 60_000);
+  const nodeAgent = bin('raworc-node-agent');
+  const places = ['--data', data, '--run-dir', join(directory, 'r')];
+  /** Runs the line that `raworc node token` prints, with more flags. */
+  const joinLine = async (...flags: readonly string[]) => {
+    const [program, ...words] = (await raworc('node', 'token')).trim().split(' ');
+    t.equal(program, 'raworc-node-agent');
+    return async (...more: readonly string[]) => (await run(nodeAgent, [...words, ...places, ...flags, ...more], { env })).stdout;
+  };
+  const startAgent = async () => {
+    const agent = new Child('node agent', nodeAgent, ['run', ...places], { PATH: path }, directory);
+    children.push(agent);
+    await agent.untilEvent('node.ready', 60_000);
+    return agent;
+  };
+  const joinAs = await joinLine('--name', 'packed');
+  await t.rejects(joinAs('--docker-socket', '/nonexistent'), { code: 1, stdout: /✗ Docker[\s\S]*→ /, stderr: /token is still good/ });
+  t.match(await joinAs(), /✓ Docker[\s\S]*✓ clock[\s\S]*joined as packed[\s\S]*raworc-node-agent run --data=/, 'the token was still good');
+  await t.rejects(run(nodeAgent, ['run', '--dta', data], { env }), { code: 2, stderr: /--dta/ });
+  let agent = await startAgent();
 
   await raworc('agent', 'deploy', join(root, 'examples', 'hello-python'));
   const session = (await raworc('session', 'new')).trim();
   t.match(await raworc('chat', session, 'packed?'), /You said: packed\?/);
   t.match(await raworc('node', 'list'), new RegExp(`packed .*${version}`));
+
+  t.equal(await agent.end('SIGTERM'), 'code 0');
+  await (await joinLine('--name', 'renamed'))();
+  agent = await startAgent();
+  t.match(await raworc('chat', session, 'again?'), /That is message 2/, 'under another name it is the same node, with its sessions');
+  t.notMatch(await raworc('node', 'list'), /packed/);
   await raworc('session', 'rm', session);
   t.equal(await agent.end('SIGTERM'), 'code 0');
   t.equal(await controller.end('SIGTERM'), 'code 0');

@@ -126,6 +126,7 @@ t.test('nodes: a token alone on standard output, a list with their conditions, a
   const node = {
     id: 'x',
     name: 'node-1',
+    labels: {},
     status: 'ready',
     version: '0.1.0',
     capacity: { cpu: 2, memory_bytes: 4 * 1024 ** 3, sessions: null },
@@ -146,7 +147,8 @@ t.test('nodes: a token alone on standard output, a list with their conditions, a
     'GET /nodes/node-2': { body: { ...node, name: 'node-2', conditions } },
   });
   const { run } = await world(t, server);
-  t.match(await run('node', 'token'), { code: 0, out: 'rwn_x\n' });
+  t.match(await run('node', 'token'), { code: 0, out: 'raworc-node-agent join --token rwn_x\n' });
+  t.match(await run('node', 'token', '--token-only'), { code: 0, out: 'rwn_x\n' });
   t.equal(
     (await run('node', 'list')).out,
     `NAME    STATUS  SESSIONS  CPU        MEMORY            VERSION  CONDITIONS

@@ -18,6 +18,7 @@ const thing = {
   ...{ key_name: ATTACK, key: ATTACK, expires_at: ATTACK, last_used_at: ATTACK, rules: null, token: ATTACK },
   ...{ version: ATTACK, driver: ATTACK, images: [ATTACK], joined_at: ATTACK, last_seen_at: ATTACK, sessions: 1 },
   ...{ capacity: { cpu: 1, memory_bytes: 1, sessions: null }, requested: { cpu: 1, memory_bytes: 1 } },
+  labels: { zone: ATTACK },
   conditions: [{ type: ATTACK, message: ATTACK, since: ATTACK }],
   ...{ actor: ATTACK, credential: ATTACK, address: ATTACK, action: ATTACK, resource: ATTACK, resource_id: ATTACK, code: ATTACK, count: 2 },
   ...{ user: ATTACK, type: ATTACK, namespace: null, roles: [ATTACK], role_bindings: [{ role_name: ATTACK, space: ATTACK }] },

@@ -1,13 +1,14 @@
 import t from 'tap';
 import { type SourceFile, sourceFile, sourceTree } from './source-tree.ts';
 
-const product = ['proto', 'seams', 'settings', 'journal', 'controller', 'node-agent', 'guest', 'sdk', 'cli'];
+const product = ['proto', 'seams', 'settings', 'systemd', 'journal', 'controller', 'node-agent', 'guest', 'sdk', 'cli'];
 
 /** Which way things flow: the first room that fits a file says what it may import. `*.ts` are a folder's own files. */
 const rooms: readonly (readonly [room: string, mayImport: readonly string[]])[] = [
   ['seams/', ['seams/']],
   ['journal/', ['journal/', 'seams/']],
   ['settings/', ['settings/']],
+  ['systemd/', ['systemd/']],
   ['proto/', ['proto/', 'seams/']],
   // The lowest room of the controller: the words of the API, on which everything else is built.
   ['controller/contract/', ['controller/contract/', 'proto/secret-names.ts', 'seams/terminal-text.ts']],
@@ -20,9 +21,9 @@ const rooms: readonly (readonly [room: string, mayImport: readonly string[]])[] 
         [`controller/${edge}/`, 'controller/contract/', 'controller/services/', 'controller/domain/', 'proto/', 'seams/'],
       ] as const,
   ),
-  ['controller/', ['controller/', 'proto/', 'seams/', 'settings/']],
+  ['controller/', ['controller/', 'proto/', 'seams/', 'settings/', 'systemd/']],
   ['node-agent/domain/', ['node-agent/domain/']],
-  ['node-agent/', ['node-agent/', 'proto/', 'seams/', 'journal/', 'settings/']],
+  ['node-agent/', ['node-agent/', 'proto/', 'seams/', 'journal/', 'settings/', 'systemd/']],
   ['guest/', ['guest/', 'proto/', 'seams/', 'journal/']],
   ['sdk/', ['sdk/']],
   ['cli/', ['cli/', 'sdk/', 'seams/terminal-text.ts']],

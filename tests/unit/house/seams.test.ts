@@ -14,6 +14,12 @@ const outside = [
   'node-agent/identity/presented-ca.ts',
   'node-agent/identity/renew-call.ts',
   'node-agent/docker-engine.ts',
+  'node-agent/configured.ts',
+  // Programs that run to their end beside the node agent.
+  'node-agent/doctor/',
+  'node-agent/join/',
+  'node-agent/service/',
+  'node-agent/identity/enter.ts',
   'node-agent/main.ts',
   'node-agent/run.ts',
   'node-agent/guests/sockets.ts',

@@ -3,7 +3,20 @@ import { join } from 'node:path';
 import t from 'tap';
 
 const root = join(import.meta.dirname, '../../..');
-const ROOMS = ['controller', 'node-agent', 'guest', 'journal', 'seams', 'cli', 'sdk', 'proto', 'settings', 'launcher', 'scripts'];
+const ROOMS = [
+  'controller',
+  'node-agent',
+  'guest',
+  'journal',
+  'seams',
+  'cli',
+  'sdk',
+  'proto',
+  'settings',
+  'systemd',
+  'launcher',
+  'scripts',
+];
 const MAX_LINES = 300;
 const MAX_FILES = 20;
 

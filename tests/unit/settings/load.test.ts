@@ -88,7 +88,7 @@ t.test('--config is taken out of the arguments, and its file is read instead of 
   const a = join(directory, 'a.toml');
   for (const config of [['--config', join(directory, 'b.toml')], [`--config=${join(directory, 'b.toml')}`]]) {
     const loaded = loadSettings({ names, env: { RAWORC_CONFIG: a }, args: ['x', ...config, '--force'], defaultFile: a });
-    t.same(loaded, { env: { RAWORC_CONFIG: a, RAWORC_HTTP_PORT: '2' }, args: ['x', '--force'] });
+    t.same(loaded, { file: join(directory, 'b.toml'), env: { RAWORC_CONFIG: a, RAWORC_HTTP_PORT: '2' }, args: ['x', '--force'] });
   }
 });
 

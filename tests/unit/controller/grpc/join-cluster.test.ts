@@ -118,43 +118,62 @@ t.test('a controller that fails inside says nothing of it', async (t) => {
   await t.rejects(refusal, { code: 'refused', message: /Its log has the details/ });
 });
 
-t.test('a join that was cut off is repeated with the same key; a new one replaces an old identity only when granted', async (t) => {
-  /** Of each request, its public key. */
-  const keys: string[] = [];
-  let open = false;
-  const rig = await startRig({
-    async join({ csrDer }) {
-      keys.push(Buffer.from(csrDer).subarray(12, 101).toString('hex'));
-      if (!open) return refused('UNAVAILABLE', 'not yet');
-      const certificate = await rig.authority.issueNode(csrDer, NODE);
-      if (!certificate.ok) return certificate;
-      const { der, expiresAtMs } = certificate.value;
-      const { clusterId, caDer } = rig.authority;
-      return { ok: true, value: { nodeId: NODE as NodeId, clusterId, incarnation: keys.length, certificateDer: der, caDer, expiresAtMs } };
-    },
-  });
-  t.teardown(() => rig.close());
-  const directory = join(rig.directory, 'node');
-  await t.rejects(attempt(directory, rig.token()), { code: 'unreachable', message: /not yet/ });
-  open = true;
-  const first = await attempt(directory, rig.token());
-  t.equal(keys[0], keys[1], 'the same key');
+t.test(
+  'a join that was cut off is repeated with the same key; a later one keeps the key in the same cluster and replaces the identity when granted',
+  async (t) => {
+    /** Of each request, its public key. */
+    const keys: string[] = [];
+    let open = false;
+    const rig = await startRig({
+      async join({ csrDer }) {
+        keys.push(Buffer.from(csrDer).subarray(12, 101).toString('hex'));
+        if (!open) return refused('UNAVAILABLE', 'not yet');
+        const certificate = await rig.authority.issueNode(csrDer, NODE);
+        if (!certificate.ok) return certificate;
+        const { der, expiresAtMs } = certificate.value;
+        const { clusterId, caDer } = rig.authority;
+        return {
+          ok: true,
+          value: { nodeId: NODE as NodeId, clusterId, incarnation: keys.length, certificateDer: der, caDer, expiresAtMs },
+        };
+      },
+    });
+    t.teardown(() => rig.close());
+    const directory = join(rig.directory, 'node');
+    await t.rejects(attempt(directory, rig.token()), { code: 'unreachable', message: /not yet/ });
+    open = true;
+    const first = await attempt(directory, rig.token());
+    t.equal(keys[0], keys[1], 'the same key');
 
-  open = false;
-  await t.rejects(attempt(directory, rig.token()), { code: 'unreachable' });
-  t.strictSame(await loadIdentity(directory), first, 'the old identity is still there');
-  open = true;
-  const second = await attempt(directory, rig.token());
-  t.not(second.keyPem, first.keyPem);
-  t.strictSame(await loadIdentity(directory), second);
+    open = false;
+    await t.rejects(attempt(directory, rig.token()), { code: 'unreachable' });
+    t.strictSame(await loadIdentity(directory), first, 'the old identity is still there');
+    open = true;
+    const second = await attempt(directory, rig.token());
+    t.equal(second.keyPem, first.keyPem, 'the key is the node');
+    t.not(second.certificatePem, first.certificatePem);
+    t.strictSame(await loadIdentity(directory), second);
 
-  // Cut off after the key was put in place and before the certificate, and at the very last step.
-  const pending = join(directory, 'node.key.joining');
-  await writeFile(pending, second.keyPem, { mode: 0o600 });
-  await rm(join(directory, 'node.crt'));
-  t.equal(await loadIdentity(directory), undefined);
-  t.equal((await attempt(directory, rig.token())).keyPem, second.keyPem);
-  await writeFile(pending, second.keyPem, { mode: 0o600 });
-  t.not((await attempt(directory, rig.token())).keyPem, second.keyPem);
-  t.notMatch(await readFile(join(directory, 'identity.json'), 'utf8'), /PRIVATE|secret/);
-});
+    // Cut off after the key was put in place and before the certificate, and at the very last step.
+    const pending = join(directory, 'node.key.joining');
+    await writeFile(pending, second.keyPem, { mode: 0o600 });
+    await rm(join(directory, 'node.crt'));
+    t.equal(await loadIdentity(directory), undefined);
+    t.equal((await attempt(directory, rig.token())).keyPem, second.keyPem);
+    await writeFile(pending, second.keyPem, { mode: 0o600 });
+    t.equal((await attempt(directory, rig.token())).keyPem, second.keyPem);
+
+    const other = await startRig({
+      async join({ csrDer }) {
+        const certificate = await other.authority.issueNode(csrDer, NODE);
+        if (!certificate.ok) return certificate;
+        const { der, expiresAtMs } = certificate.value;
+        const { clusterId, caDer } = other.authority;
+        return { ok: true, value: { nodeId: NODE as NodeId, clusterId, incarnation: 1, certificateDer: der, caDer, expiresAtMs } };
+      },
+    });
+    t.teardown(() => other.close());
+    t.not((await attempt(directory, other.token())).keyPem, second.keyPem, 'in another cluster it is another node');
+    t.notMatch(await readFile(join(directory, 'identity.json'), 'utf8'), /PRIVATE|secret/);
+  },
+);

@@ -1,0 +1,15 @@
+/** `raworc-controller uninstall`: stops the controller and removes its unit. Its data stays. */
+import { print } from '../../seams/print.ts';
+import { uninstallUnit } from '../../systemd/install.ts';
+import { UNIT } from './unit.ts';
+
+try {
+  print(
+    (await uninstallUnit(UNIT))
+      ? 'The controller is stopped and its unit removed. Its data stays.'
+      : 'The controller’s unit is not installed.',
+  );
+} catch (error) {
+  print(`raworc-controller: ${String(error)}`, 'stderr');
+  process.exit(1);
+}

@@ -1,0 +1,74 @@
+import { assignment, commandLine, DAEMON, type Directives, RESTRICTED, unitText } from '../../systemd/unit.ts';
+
+export const UNIT = 'raworc-controller.service';
+/** Where the unit keeps the controller's data, unless the settings name a directory. */
+const STATE = 'raworc-controller';
+
+export interface UnitInput {
+  readonly node: string;
+  readonly program: string;
+  /** Flags of `serve`. */
+  readonly args: readonly string[];
+  readonly dataDirectory: string | undefined;
+  /** Other directories in which it writes files. */
+  readonly writes: readonly string[];
+  /** Secrets in files, by the variable that names the file. Only systemd needs to read these. */
+  readonly secrets: Readonly<Record<string, string>>;
+}
+
+/** It needs no capability. It is root so that backup, restore and rotate can share its files. */
+const SERVICE: Directives = [
+  ...DAEMON,
+  ...RESTRICTED,
+  ['UMask', '0077'],
+  ['LimitNOFILE', '65536'],
+  ['CapabilityBoundingSet', ''],
+  ['ProtectSystem', 'strict'],
+  ['PrivateTmp', 'yes'],
+  ['PrivateDevices', 'yes'],
+  ['ProtectClock', 'yes'],
+  ['ProtectControlGroups', 'yes'],
+  ['ProtectHostname', 'yes'],
+  ['ProtectKernelLogs', 'yes'],
+  ['ProtectKernelModules', 'yes'],
+  ['ProtectKernelTunables', 'yes'],
+  ['ProtectProc', 'invisible'],
+  ['RestrictNamespaces', 'yes'],
+  ['SystemCallFilter', '@system-service'],
+];
+
+/** Returns the unit of a controller. */
+export function controllerUnit({ node, program, args, dataDirectory, writes, secrets }: UnitInput): string {
+  const isAtHome = [node, program, ...(dataDirectory === undefined ? [] : [dataDirectory])].some((path) => /^\/(home|root)\//.test(path));
+  const credentials = Object.entries(secrets).flatMap(
+    ([variable, file]): Directives => [
+      ['LoadCredential', `${variable}:${file}`],
+      ['Environment', `${variable}=%d/${variable}`],
+    ],
+  );
+  const data: Directives =
+    dataDirectory === undefined
+      ? [
+          ['StateDirectory', STATE],
+          ['StateDirectoryMode', '0700'],
+          ['Environment', assignment('RAWORC_DATA_DIR', `/var/lib/${STATE}`)],
+        ]
+      : [['ReadWritePaths', dataDirectory]];
+  return unitText({
+    unit: [
+      ['Description', 'Raworc controller'],
+      ['Wants', 'network-online.target'],
+      ['After', 'network-online.target nats-server.service'],
+      ['StartLimitIntervalSec', '0'],
+    ],
+    service: [
+      ['ExecStart', commandLine([node, '--max-semi-space-size=8', program, ...args])],
+      ['Environment', assignment('MALLOC_ARENA_MAX', '2')],
+      ...data,
+      ...writes.map((path) => ['ReadWritePaths', path] as const),
+      ...credentials,
+      ['ProtectHome', isAtHome ? 'no' : 'yes'],
+      ...SERVICE,
+    ],
+  });
+}

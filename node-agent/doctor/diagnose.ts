@@ -1,0 +1,32 @@
+import { fileURLToPath } from 'node:url';
+import { setTlsDefaults } from '../../proto/tls-defaults.ts';
+import type { Clock } from '../../seams/clock.ts';
+import type { FreeSpace } from '../../seams/free-space.ts';
+import { print } from '../../seams/print.ts';
+import type { Random } from '../../seams/random.ts';
+import type { Configured } from '../configured.ts';
+import { diskLowBytes } from '../disk-low.ts';
+import { DISK_KINDS, isDiskSetting } from '../domain/disk-choice.ts';
+import { runCommand } from '../volumes/command.ts';
+import { examine } from './examine.ts';
+import { gatherFacts } from './facts.ts';
+import { hasProblem, report } from './finding.ts';
+import type { ControllerPlace } from './reach.ts';
+
+/** The packed guest, as `raworc-node-agent run` installs it. */
+const GUEST = fileURLToPath(new URL('../../build/guest', import.meta.url));
+
+/** Examines this host and prints the findings. Returns whether a node agent can run here. */
+export async function diagnose(
+  { flags, env }: Pick<Configured, 'flags' | 'env'>,
+  place: ControllerPlace | undefined,
+  deps: { readonly clock: Clock; readonly random: Random; readonly freeSpace: FreeSpace },
+): Promise<boolean> {
+  setTlsDefaults();
+  const diskSetting = env.RAWORC_DISK_KIND || 'auto';
+  if (!isDiskSetting(diskSetting)) throw new Error(`RAWORC_DISK_KIND must be one of auto, ${DISK_KINDS.join(', ')}, not "${diskSetting}"`);
+  const lowBytes = diskLowBytes(env);
+  const findings = examine(await gatherFacts({ ...deps, flags, guestDirectory: GUEST, diskSetting, lowBytes, place, run: runCommand }));
+  print(report(findings));
+  return !hasProblem(findings);
+}

@@ -1,0 +1,58 @@
+/**
+ * `raworc-node-agent join`: examines this host, joins the token's cluster, and runs the node agent
+ * as a service. If the host is not fit, the token is not used.
+ */
+import { parseJoinToken } from '../../proto/join-token.ts';
+import { setTlsDefaults } from '../../proto/tls-defaults.ts';
+import type { Log } from '../../seams/log.ts';
+import { messageOf } from '../../seams/message-of.ts';
+import { print } from '../../seams/print.ts';
+import { systemClock, systemFreeSpace, systemRandom } from '../../seams/system.ts';
+import { hasSystemd, installUnit } from '../../systemd/install.ts';
+import { type Configured, configured, refuse } from '../configured.ts';
+import { diagnose } from '../doctor/diagnose.ts';
+import { placeInToken } from '../doctor/reach.ts';
+import { claimData, enterCluster, givenToken } from '../identity/enter.ts';
+import { ownUnit, serviceArgs } from '../service/service.ts';
+import { UNIT } from '../service/unit.ts';
+
+/** What an operator has to see goes to standard error. The result is printed. */
+const warnings: Log = {
+  debug() {},
+  info() {},
+  warn: (_event, fields) => print(`raworc-node-agent: ${fields?.error ?? ''}`, 'stderr'),
+  error: (_event, fields) => print(`raworc-node-agent: ${fields?.error ?? ''}`, 'stderr'),
+};
+
+async function join({ flags, env, given, file }: Configured): Promise<number> {
+  const token = await givenToken(flags);
+  if (token === undefined) return refuse('a join token is missing: create one with `raworc node token`, and pass --token or --token-file');
+  const parsed = parseJoinToken(token);
+  if (!parsed.ok) return refuse(parsed.problem);
+  // An invalid unit is found before the token is used.
+  const unit = hasSystemd() ? ownUnit(given, file) : undefined;
+  const deps = { clock: systemClock, random: systemRandom, freeSpace: systemFreeSpace };
+  if (!(await diagnose({ flags, env }, placeInToken(parsed.token), deps))) {
+    print('This host has not joined, and the token is still good. Follow the arrows above, then repeat the command.', 'stderr');
+    return 1;
+  }
+  const claim = await claimData(flags.dataDirectory);
+  const identity = await enterCluster(flags, token, { clock: systemClock, log: warnings }).finally(() => claim.close());
+  print(`This host has joined as ${identity.name}.`);
+  if (unit === undefined) {
+    print(
+      `systemd does not manage it. Run the node agent under your own supervisor:\nraworc-node-agent run ${serviceArgs(given, file).join(' ')}`,
+    );
+    return 0;
+  }
+  print(`The node agent runs. Its unit is ${await installUnit(UNIT, unit)}, its log: journalctl -u raworc-node-agent`);
+  return 0;
+}
+
+setTlsDefaults();
+process.exit(
+  await join(configured()).catch((error: unknown) => {
+    print(`raworc-node-agent: ${messageOf(error)}`, 'stderr');
+    return 1;
+  }),
+);

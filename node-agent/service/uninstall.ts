@@ -1,0 +1,19 @@
+/**
+ * `raworc-node-agent uninstall`: stops the node agent and removes its unit. Its sessions, disks and
+ * identity stay.
+ */
+import { messageOf } from '../../seams/message-of.ts';
+import { print } from '../../seams/print.ts';
+import { uninstallUnit } from '../../systemd/install.ts';
+import { UNIT } from './unit.ts';
+
+try {
+  print(
+    (await uninstallUnit(UNIT))
+      ? 'The node agent is stopped and its unit removed. Sessions and data stay.'
+      : 'The node agent’s unit is not installed.',
+  );
+} catch (error) {
+  print(`raworc-node-agent: ${messageOf(error)}`, 'stderr');
+  process.exit(1);
+}

@@ -1,0 +1,33 @@
+import { execFile } from 'node:child_process';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const UNITS = '/etc/systemd/system';
+/** Starting includes the wait for READY=1. */
+const SYSTEMCTL_MS = 120_000;
+
+const systemctl = (...args: readonly string[]) => promisify(execFile)('systemctl', [...args], { timeout: SYSTEMCTL_MS });
+
+/** Whether systemd manages this machine. */
+export const hasSystemd = (): boolean => existsSync('/run/systemd/system');
+
+/** Writes a unit, enables it and starts it, or restarts it. Returns its file once the daemon is ready. */
+export async function installUnit(name: string, text: string): Promise<string> {
+  const file = join(UNITS, name);
+  writeFileSync(file, text, { mode: 0o644 });
+  await systemctl('daemon-reload');
+  await systemctl('enable', name);
+  await systemctl('restart', name);
+  return file;
+}
+
+/** Stops, disables and removes a unit. Returns false if it was not installed. */
+export async function uninstallUnit(name: string): Promise<boolean> {
+  const file = join(UNITS, name);
+  if (!existsSync(file)) return false;
+  await systemctl('disable', '--now', name);
+  rmSync(file);
+  await systemctl('daemon-reload');
+  return true;
+}
