@@ -1,6 +1,7 @@
 /**
- * `npm run test:sim -- --seed N --runs M`: runs the simulation with these seeds, and says which phases met which faults.
- * `--plant NAME` does so with a fault planted in the product; `--plants` hunts for every planted fault, and says how each was found.
+ * `npm run test:sim -- --seed N --runs M` runs the simulation with these seeds and prints faults by
+ * phase. `--plant NAME` plants a fault in the product first; `--plants` hunts for every planted
+ * fault and prints how it was found.
  */
 import { spawnSync } from 'node:child_process';
 import process from 'node:process';
@@ -36,7 +37,7 @@ if (plant !== undefined && !Object.hasOwn(PLANTS, plant)) {
   process.exit(2);
 }
 if (plant !== undefined && process.env[PLANT_VARIABLE] === undefined) {
-  // In a process of its own: what is loaded here was loaded as it is.
+  // As a separate process, since the source is already loaded here without the fault.
   const words = [...PLANTING, fileURLToPath(import.meta.url), ...process.argv.slice(2)];
   process.exit(spawnSync(process.execPath, words, { stdio: 'inherit', env: plantIn(plant) }).status ?? 1);
 }

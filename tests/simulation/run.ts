@@ -15,16 +15,16 @@ import { Watcher } from './world/watcher.ts';
 
 export interface RunOptions {
   readonly seed: number;
-  /** Undefined: some, by chance. */
+  /** Undefined: a random number. */
   readonly faults?: number;
-  /** Ends at the first broken promise. */
+  /** Stops at the first violation. */
   readonly bail?: boolean;
   readonly print?: (line: string) => void;
 }
 
 export interface RunResult {
   readonly seed: number;
-  /** The same for the same seed, of all that happened. */
+  /** Hash of all events, the same for the same seed. */
   readonly digest: string;
   readonly commands: number;
   readonly messages: number;
@@ -40,19 +40,22 @@ const CLIENTS = 4;
 const COMMANDS_EACH = 42;
 const COMMANDS_OF_PERSON = 34;
 const CLIENTS_WITHIN_MS = 30 * 60_000;
-/** Less than a controller waits before it sends everything once more: what is said once is enough. */
+/** Less than the controller's interval of comparisons, so that one delivery must be enough. */
 const REST_WITHIN_MS = 200_000;
 const REST_MS = 5_000;
-/** Many times what a run needs. */
+/** Far more than a run needs. */
 const MAX_STEPS = 200_000;
 
 const faultsFor = (random: SeededRandom) => (random.chance(0.25) ? random.whole(25, 50) : random.whole(10, 16));
 
-/** The command that runs this seed again, and prints every step. */
+/** Returns the command that repeats this seed and prints every step. */
 export const repeatWith = (seed: number, plant?: string) =>
   `npm run test:sim -- --seed ${seed}${plant === undefined ? '' : ` --plant '${plant}'`} --trace`;
 
-/** One seed from its first moment to its verdict: clients and faults, then everything heals, comes to rest, is judged, is woken, and judged again. */
+/**
+ * Runs one seed: clients and faults; then everything heals, comes to rest, is checked, is woken,
+ * and is checked again.
+ */
 export async function simulate({ seed, faults, bail, print }: RunOptions): Promise<RunResult> {
   const began = performance.now();
   const cluster = await Cluster.start({ seed, nodes: 2 + (seed % 2), print });
@@ -94,7 +97,7 @@ export async function simulate({ seed, faults, bail, print }: RunOptions): Promi
       await rest(cluster);
       judge(cluster, book);
       judgeLeft(cluster);
-      // The observer has only the bus, and looks for itself once nothing was heard for a while.
+      // The observer has only the bus, and reads the store after a quiet period.
       const hasAll = ({ position }: Watcher) => position.epoch === cluster.events.epoch && position.number === cluster.events.newest();
       await time.run(time.now + REST_MS, () => seers.every(hasAll));
       for (const seer of seers)
@@ -110,7 +113,7 @@ export async function simulate({ seed, faults, bail, print }: RunOptions): Promi
   }
 }
 
-/** Runs the world until this work has ended, and whatever else is to be done. */
+/** Runs the world until this work is done, and `also` is true. */
 async function ends({ time, violation }: Cluster, work: Promise<unknown>, also: () => boolean = () => true): Promise<void> {
   let over = false;
   work.then(
@@ -123,7 +126,7 @@ async function ends({ time, violation }: Cluster, work: Promise<unknown>, also: 
   if (!over) violation('the clients did not come to an end');
 }
 
-/** Until nothing is left to do, and a little longer. */
+/** Runs until nothing is left to do, and a little longer. */
 async function rest(cluster: Cluster): Promise<void> {
   const { time } = cluster;
   const until = time.now + REST_WITHIN_MS;

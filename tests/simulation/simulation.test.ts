@@ -2,7 +2,7 @@ import t from 'tap';
 import { repeatWith, simulate } from './run.ts';
 import { Coverage } from './world/coverage.ts';
 
-/** About a second of one core each. `npm run test:sim -- --seed 1 --runs 2000` tries as many as there is time for. */
+/** Each takes about a second of one core. `npm run test:sim -- --seed 1 --runs 2000` runs more. */
 const SEEDS = 100;
 
 t.setTimeout(290_000);

@@ -4,5 +4,5 @@ import { MAINTENANCE_PLANTS } from './maintenance-plants.ts';
 import { NODE_PLANTS } from './node-plants.ts';
 import type { Plant } from './plant.ts';
 
-/** Every planted fault, by its name. */
+/** All planted faults by name. */
 export const PLANTS: Readonly<Record<string, Plant>> = { ...CONTROLLER_PLANTS, ...MAINTENANCE_PLANTS, ...NODE_PLANTS, ...GUEST_PLANTS };

@@ -1,6 +1,6 @@
 import type { Plant } from './plant.ts';
 
-/** Decisions of the controller, each broken once. */
+/** Faults in decisions of the controller. */
 export const CONTROLLER_PLANTS = {
   'change without a record': {
     breaks: 'A change of a client has one audit record, in its own transaction.',

@@ -3,7 +3,10 @@ import { foundBySeed, foundByTest } from './found.ts';
 import { loudWithout, seedsFrom } from './hunt-all.ts';
 import type { Plant } from './plant.ts';
 
-/** One test for each planted fault, in which it is found; and one in which the same seeds find nothing without them. */
+/**
+ * Adds a test for each planted fault, which must be found, and one in which the same seeds pass
+ * without faults.
+ */
 export function findPlants(t: Test, plants: Readonly<Record<string, Plant>>): void {
   const seeds = new Set<number>();
   for (const [name, { breaks, foundBy }] of Object.entries(plants)) {

@@ -8,7 +8,7 @@ const hunt = fileURLToPath(new URL('./hunt.ts', import.meta.url));
 const Hunted = z.object({ seed: z.number(), violation: z.string() }).nullable();
 const UNIT_LIMIT_MS = 120_000;
 
-/** The first of the seeds that finds the fault, and how; null when none does. */
+/** Returns the first seed that finds the fault, and its violation; null if none does. */
 export async function foundBySeed(name: string, seeds: readonly number[]): Promise<z.output<typeof Hunted>> {
   const { code, output } = await run(name, [hunt, ...seeds.map(String)]);
   const last = output.trim().split('\n').at(-1) ?? '';
@@ -16,7 +16,7 @@ export async function foundBySeed(name: string, seeds: readonly number[]): Promi
   return Hunted.parse(JSON.parse(last));
 }
 
-/** The first test of the file that fails with the fault; null when all pass. */
+/** Returns the first test in the file that fails with the fault; null if all pass. */
 export async function foundByTest(name: string, file: string): Promise<string | null> {
   const { code, output } = await run(name, [file]);
   return code === 0 ? null : (/not ok \d+ - (.*)/.exec(output)?.[1] ?? null);

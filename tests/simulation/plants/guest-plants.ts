@@ -1,6 +1,6 @@
 import type { Plant } from './plant.ts';
 
-/** Decisions of the guest and of its journal, each broken once. */
+/** Faults in decisions of the guest and its journal. */
 export const GUEST_PLANTS = {
   'accepted before it is durable': {
     breaks: 'A message is acknowledged once it is durable.',

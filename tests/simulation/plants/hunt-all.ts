@@ -3,17 +3,23 @@ import { PLANTS } from './catalogue.ts';
 import { foundBySeed, foundByTest } from './found.ts';
 import type { Plant } from './plant.ts';
 
-/** How many seeds a fault may take to be found. */
+/** Maximum number of seeds until a fault is found. */
 export const FOUND_WITHIN = 200;
 const AT_ONCE = 2;
 
-/** The one that is known to find it, then all others: which one does changes with every change of the product. */
+/**
+ * Returns the seed that is known to find it, then all others, since the seed changes with the
+ * product.
+ */
 export function seedsFrom(known: number): readonly number[] {
   const all = Array.from({ length: FOUND_WITHIN }, (_, at) => at + 1);
   return [known, ...all.filter((seed) => seed !== known)];
 }
 
-/** Hunts for each planted fault, and prints how it was found. Whether all were, by seeds that are silent without it. */
+/**
+ * Hunts for each planted fault, and prints how it was found. Returns whether all were, by seeds
+ * that pass without it.
+ */
 export async function huntAll(print: (line: string) => void): Promise<boolean> {
   const waiting = Object.entries(PLANTS);
   const seeds = new Set<number>();
@@ -34,7 +40,7 @@ export async function huntAll(print: (line: string) => void): Promise<boolean> {
   return missed === 0 && loud.length === 0;
 }
 
-/** Those of the seeds that break a promise of the product as it is. */
+/** Returns the seeds that fail without a fault. */
 export async function loudWithout(seeds: Iterable<number>): Promise<readonly number[]> {
   const loud: number[] = [];
   for (const seed of seeds) if ((await simulate({ seed })).violations.length > 0) loud.push(seed);

@@ -1,4 +1,4 @@
-/** `node hunt.ts SEED…`: runs the seeds up to the first that breaks a promise, and prints it as a line of JSON. */
+/** `node hunt.ts SEED…`: runs seeds until one fails, and prints it as a line of JSON. */
 import process from 'node:process';
 import { simulate } from '../run.ts';
 

@@ -1,6 +1,6 @@
 import type { Plant } from './plant.ts';
 
-/** Decisions about nodes that an operator drains, each broken once. */
+/** Faults in decisions about drained nodes. */
 export const MAINTENANCE_PLANTS = {
   'woken while drained': {
     breaks: 'No message wakes a session on a drained node.',

@@ -1,6 +1,6 @@
 import type { Plant } from './plant.ts';
 
-/** Decisions of the node agent, each broken once. */
+/** Faults in decisions of the node agent. */
 export const NODE_PLANTS = {
   'limits of the controller taken as they are': {
     breaks: 'A node gives a session no more than its operator lets it.',

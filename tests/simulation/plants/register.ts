@@ -1,6 +1,7 @@
 /**
- * Loaded before a program (`node --import`), with the name of a plant in the environment: the one file of that plant is then loaded changed.
- * The program ends with {@link UNPLANTED} when that was not possible, or when the file was never loaded.
+ * Loaded before a program (`node --import`), with the name of a plant in the environment, whose file
+ * is then changed while it is loaded. The program exits with {@link UNPLANTED} if that fails, or if
+ * the file is never loaded.
  */
 import { registerHooks } from 'node:module';
 import process from 'node:process';

@@ -9,12 +9,12 @@ interface Rest {
   untilMs: number;
 }
 
-/** When which agent was not to be asked, what was asked of it then, and which of its workers live. */
+/** When which agent was inactive or stopped, its messages then, and its live workers. */
 export class AgentStops {
   readonly #agents = new Map<string, AgentRow>();
   readonly #rests = new Map<string, Rest[]>();
   readonly #known = new Set<string>();
-  /** By life of a guest, then by agent. */
+  /** By process of a guest, then by agent. */
   readonly workers = new Map<string, Map<string, Pick<Worker, 'alive'>>>();
 
   committed(
@@ -45,12 +45,12 @@ export class AgentStops {
     return this.#rests.get(`${spaceId} ${name}`)?.at(-1)?.untilMs === Number.POSITIVE_INFINITY;
   }
 
-  /** Whether it rested at that time or at some time since. */
+  /** Returns whether it was inactive at that time or later. */
   hasRested(spaceId: string, name: string, sinceMs: number): boolean {
     return this.#rests.get(`${spaceId} ${name}`)?.some(({ untilMs }) => untilMs >= sinceMs) ?? false;
   }
 
-  /** Once all is at rest: no worker lives of an agent that rests. */
+  /** Call at rest: no inactive agent has a live worker. */
   judge(machines: readonly Machine[], spaceOf: (sessionId: string) => string | undefined, violation: (what: string) => void): void {
     for (const { guests, host } of machines)
       for (const [sessionId, life] of guests) {

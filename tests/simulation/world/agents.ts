@@ -20,7 +20,7 @@ function contextIn(contextJson: string): { messageId: string; of: string } {
   return { messageId: String(context.message_id), of: String(context.session_id) };
 }
 
-/** Agents by chance: they record each start, take their time, stream, reply, and sometimes raise or die. */
+/** Random agents: they record each start, take time, stream, reply, and sometimes raise or die. */
 export function simulatedAgents({ around, life, clock, random, machine, sessionId, marks }: AgentsOptions): WorkerHost {
   const { chronicle, auditors, trace, reach } = around;
   const workers = new Map<string, Worker>();
@@ -105,7 +105,7 @@ export function simulatedAgents({ around, life, clock, random, machine, sessionI
   };
 }
 
-/** A guest cuts off what runs for an agent that was stopped, or when the grace of a suspend is over. */
+/** A guest interrupts runs of a stopped agent, or when the grace period of a suspend is over. */
 function judgeInterruption(
   { auditors, chronicle, time, violation }: Surroundings,
   { sessionId, messageId, life, startedMs }: Run,

@@ -7,7 +7,7 @@ import { SecretVersions } from './secret-versions.ts';
 import { SpaceUse } from './space-use.ts';
 import { Suspends } from './suspends.ts';
 
-/** Those who look at every commit for what one kind of command has promised. */
+/** Checks every commit for the promises of one kind of command each. */
 export class Auditors {
   readonly remixes: Remixes;
   readonly secrets = new SecretVersions();
@@ -24,7 +24,7 @@ export class Auditors {
     this.deadlines = new Deadlines(deps);
   }
 
-  /** To be called before the chronicle is told. */
+  /** Call before the chronicle. */
   committed(mutations: readonly Mutation[]): void {
     const { nowMs, violation } = this.#deps;
     this.remixes.committed(mutations);
@@ -35,7 +35,7 @@ export class Auditors {
     this.stops.committed(mutations, nowMs(), this.#spaceOf, violation);
   }
 
-  /** To be called after the chronicle was told. */
+  /** Call after the chronicle. */
   restored(): void {
     const { view, chronicle, nowMs } = this.#deps;
     this.remixes.restored();
@@ -46,7 +46,7 @@ export class Auditors {
     this.stops.restored(view(), nowMs());
   }
 
-  /** Once all is at rest. */
+  /** Call once everything is at rest. */
   judge(): void {
     this.remixes.judge();
     this.deadlines.judge(this.#deps.view());

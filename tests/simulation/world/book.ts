@@ -2,15 +2,15 @@ import type { View } from '../../../controller/domain/engine/view.ts';
 import type { Work } from './client.ts';
 import type { CommandName } from './commands.ts';
 
-/** What the clients know to be promised to them: the simulation holds the product to it. */
+/** Everything that the product promised to clients, and that the simulation checks. */
 export interface SessionFact {
   readonly id: string;
-  /** A DELETE was asked for, perhaps in vain; then answered. */
+  /** A DELETE was requested, then answered. */
   deletion: 'none' | 'asked' | 'done';
-  /** When a clearing of its messages was last asked for and not yet answered for good: Infinity; or answered. */
+  /** When the last clearing of its messages was answered; Infinity while one is unanswered. */
   clearedUntil: number;
   hasTimeouts: boolean;
-  /** Made after the backup from which the store was restored: it does not know of it. */
+  /** Created after the backup from which the store was restored, and so unknown to it. */
   isForgotten: boolean;
 }
 
@@ -21,14 +21,17 @@ export interface MessageFact {
   readonly postedAt: number;
   readonly content: string;
   readonly role: 'user' | 'system';
-  /** Of a user message: how it must be answered, leaving faults aside; `moody`: by an agent that may rest. */
+  /**
+   * The expected answer to a user message without faults. `moody`: from an agent that can be
+   * stopped.
+   */
   readonly expects: 'reply' | 'moody' | 'agent_unknown' | 'agent_ambiguous' | 'nothing';
 }
 
-/** Made under an idempotency key, in that life of the store; `again` asks for the same. */
+/** Created under an idempotency key in that epoch of the store. `again` repeats the request. */
 export interface MadeOnce {
   readonly id: string;
-  /** A key is its caller's. */
+  /** A key belongs to its caller. */
   readonly by: string;
   readonly restores: number;
   readonly what: string;
@@ -38,17 +41,17 @@ export interface MadeOnce {
 export class Book {
   readonly sessions = new Map<string, SessionFact>();
   readonly messages = new Map<string, MessageFact>();
-  /** What each idempotency key made. */
+  /** The object of each idempotency key. */
   readonly made = new Map<string, MadeOnce>();
   readonly #forgotten = new Map<string, SessionFact>();
-  /** How often each command was given. */
+  /** Number of commands by name. */
   readonly asked = new Map<CommandName, number>();
 
   get commands(): number {
     return [...this.asked.values()].reduce((sum, times) => sum + times, 0);
   }
 
-  /** The store is as it was when a backup was taken. What was made since is not known any more, what was done since may not be. */
+  /** The store was restored. Newer objects are unknown, and newer changes can be undone. */
   restored(view: View): void {
     for (const fact of [...this.sessions.values(), ...this.#forgotten.values()]) {
       const row = view.get('sessions', fact.id);
@@ -65,7 +68,7 @@ export class Book {
     for (const id of [...this.messages.keys()]) if (view.get('messages', id) === undefined) this.messages.delete(id);
   }
 
-  /** What was forgotten is a session again. */
+  /** A forgotten session exists again. */
   adopted(id: string): void {
     const fact = this.#forgotten.get(id);
     this.#forgotten.delete(id);

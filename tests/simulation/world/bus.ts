@@ -10,7 +10,7 @@ interface Listening {
   readonly listener: (subject: string, payload: Uint8Array) => void;
 }
 
-/** The broker beside the controller. It loses, doubles and delays what is published, and may be down. */
+/** The broker beside the controller. It loses, duplicates and delays messages, and can be down. */
 export class Broker {
   readonly #time: SimulatedTime;
   readonly #random: SeededRandom;
@@ -34,7 +34,7 @@ export class Broker {
     for (const { life, listener } of this.#states) this.#time.schedule(this.#random.between(0, 50), () => life.run(() => listener(up)));
   }
 
-  /** The bus as one process has it. */
+  /** The bus of one process. */
   busFor(life: Life): Bus {
     const broker = this;
     let refused = 0;
@@ -82,7 +82,7 @@ export class Broker {
     };
   }
 
-  /** Nothing comes back to who published it. */
+  /** A publisher does not receive its own messages. */
   #publish(from: Life, subject: string, payload: Uint8Array): true {
     for (const { life, pattern, listener } of this.#listening) {
       if (life === from || !matches(pattern, subject)) continue;

@@ -1,12 +1,12 @@
 import Database from 'better-sqlite3';
 import type { Mutation } from '../../../controller/domain/engine/mutation.ts';
 
-/** Kinds of things that nobody but a client makes. */
+/** Objects that only clients create. */
 const MADE_BY_CLIENTS: ReadonlySet<string> = new Set(['sessions', 'accounts', 'bindings', 'apiKeys', 'spaces']);
 
 /**
- * Holds the audit record of one life of the controller against what its commands changed, after every command and every commit: what only a
- * client can do has one record, nothing has two, and the store has as many as there were.
+ * Compares a controller's audit record with the changes of its commands, after every command and
+ * commit: changes that only a client can make have one record, none has two, and the store has all.
  */
 export class ChangeRecords {
   readonly #database: Database.Database;
@@ -26,7 +26,7 @@ export class ChangeRecords {
     this.#expected = this.#inStore();
   }
 
-  /** A command is decided: its changes are the last of its batch, of which nothing is committed. */
+  /** Called when a command is decided. Its changes are the last of an uncommitted batch. */
   decided(batch: readonly Mutation[]): void {
     if (batch !== this.#batch) this.#confirmed = 0;
     this.#batch = batch;
@@ -61,7 +61,7 @@ export class ChangeRecords {
     const { table, row } = mutation;
     const isMessage = mutation.table === 'messages' && mutation.row.role === 'user';
     if (!isMessage && !MADE_BY_CLIENTS.has(table)) return false;
-    // New to the store, and not an earlier command's of this batch.
+    // New to the store, and not from an earlier command of this batch.
     const first = batch.find((one) => one.kind === 'put' && one.table === table && one.row.id === row.id);
     return first === mutation && this.#isThere.get(table)?.get(row.id) === undefined;
   }

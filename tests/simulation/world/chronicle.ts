@@ -10,35 +10,40 @@ export interface Run {
   readonly agent: string;
   readonly idempotent: boolean;
   readonly life: string;
-  /** In the run's own time. */
+  /** In simulated time. */
   readonly startedMs: number;
   /** `stopped`: by its guest. */
   end: 'under way' | 'replied' | 'raised' | 'died' | 'stopped' | 'cut off';
 }
 
-/** What truly happened, as only the simulation can know: what was committed, which runs began and how they ended, what was broken. */
+/**
+ * What really happened, as only the simulation can know: commits, runs and their ends, and faults.
+ */
 export class Chronicle {
   readonly runs: Run[] = [];
   /** The newest committed row of each session. */
   readonly sessions = new Map<string, SessionRow>();
   readonly tombstones = new Map<string, number>();
-  /** How often a session's guest was killed, by a fault or with its container. */
+  /** Number of kills of a session's guest, by a fault or with its container. */
   readonly guestKills = new Map<string, number>();
   readonly #killed = new Set<string>();
   readonly volumesLost = new Set<string>();
   readonly volumesFilled = new Set<string>();
-  /** Machines whose engine has refused or lost a call. */
+  /** Machines whose engine refused or lost a call. */
   readonly enginesFailed = new Set<string>();
-  /** Machines that lost images which no container used. */
+  /** Machines that lost unused images. */
   readonly imagesPruned = new Set<string>();
-  /** Nodes that were given up at some time. */
+  /** Nodes that were ever lost. */
   readonly lostNodes = new Set<string>();
   readonly failed = new Set<string>();
-  /** Sessions of another life of the store: made after the backup from which it was restored. */
+  /** Sessions created after the backup from which the store was restored. */
   readonly forgotten = new Set<string>();
-  /** Sessions that had no volume when the store was restored, or were being removed, and since which generation one is expected all the same: they may fail for that. */
+  /**
+   * Sessions without a volume, or being removed, when the store was restored, and the generation
+   * from which a volume is expected. They can fail for that.
+   */
   readonly volumeless = new Map<string, number>();
-  /** Messages that sessions began with: nobody waits for answers to them. */
+  /** Messages that sessions started with. Nobody waits for their answers. */
   readonly copiedMessages = new Set<string>();
   readonly settlement = new Settlement();
   readonly #desired = new Map<string, Map<number, Desired>>();
@@ -55,7 +60,7 @@ export class Chronicle {
     }
   }
 
-  /** The store is as it was when a backup was taken. What was made since is not known any more, and what was done since is not done. */
+  /** The store was restored. Newer objects are unknown, and newer changes are undone. */
   restored(view: View, hasVolume: (sessionId: string) => boolean): void {
     for (const id of new Set([...this.sessions.keys(), ...this.forgotten])) {
       const row = view.get('sessions', id);
@@ -79,7 +84,7 @@ export class Chronicle {
     this.#desired.set(row.id, known);
   }
 
-  /** What a session should have been at that generation; undefined: there was none such. */
+  /** Returns the desired state of a session at that generation; undefined if there was none. */
   desiredAt(sessionId: string, generation: number): Desired | undefined {
     return this.#desired.get(sessionId)?.get(generation);
   }
@@ -94,12 +99,15 @@ export class Chronicle {
     return [...(this.#desired.get(sessionId)?.values() ?? [])].includes('suspended');
   }
 
-  /** Whether the guest that began it was killed, during it or before its answer was kept. */
+  /** Returns whether its guest was killed during the run or before the answer was stored. */
   wasCutOff(run: Run): boolean {
     return run.end === 'cut off' || this.#killed.has(run.life);
   }
 
-  /** A later message of the session that was begun before this one; undefined: none was, or this one was begun before. */
+  /**
+   * Returns a later message of the session that started before this one; undefined if there is
+   * none.
+   */
   overtakenBy(sessionId: string, messageId: string): string | undefined {
     const seq = this.settlement.seqOf(messageId);
     if (seq === undefined || this.runsOf(messageId).length > 0) return undefined;

@@ -14,12 +14,12 @@ export type Work<T> = (services: Services, caller: Caller) => Promise<Outcome<T>
 const REQUEST_LIMIT_MS = 10_000;
 const TRIES = 6;
 const STALE_TRIES = 3;
-/** Refusals that any command may meet, and that say nothing of the session. */
+/** Refusals that any command can get, and that are unrelated to the session. */
 const PASSING: ReadonlySet<string> = new Set(['UNAVAILABLE', 'RATE_LIMITED']);
 
 const isStale = (outcome: Answered<unknown>): boolean => outcome !== 'lost' && !outcome.ok && outcome.refusal.stale === true;
 
-/** One client: a program by chance that calls the services as HTTP would, and holds every answer against what may be. */
+/** A client with a random program, which calls the services like HTTP and checks every answer. */
 export class Client {
   readonly cluster: Cluster;
   readonly book: Book;
@@ -29,7 +29,7 @@ export class Client {
   #number = 0;
   #isNobody = false;
 
-  /** `as`: whoever it is at the moment of a call; nobody: the call is lost. */
+  /** `as`: its account at the moment of a call. Without one, the call is lost. */
   constructor(cluster: Cluster, book: Book, name: string, as = cluster.administrator) {
     this.#as = (services) => {
       const caller = as(services);
@@ -42,7 +42,7 @@ export class Client {
     this.random = cluster.random.fork(name);
   }
 
-  /** `haste`: of the usual time between two commands. */
+  /** `haste`: factor of the usual time between two commands. */
   async run(commands: number, weights: Readonly<Record<CommandName, number>>, haste: number): Promise<void> {
     for (let done = 0; done < commands; done += 1) {
       await this.cluster.time.sleep(this.random.mostlySmall(5, 3_000) * haste);
@@ -54,7 +54,7 @@ export class Client {
     }
   }
 
-  /** A name that no other thing of this run has. */
+  /** Returns a name that is unique in this run. */
   fresh(): string {
     this.#number += 1;
     return `${this.name}-${this.#number}`;
@@ -70,13 +70,13 @@ export class Client {
     // HTTP authorises again and repeats the command.
     for (let left = STALE_TRIES; left > 0 && isStale(outcome); left -= 1)
       outcome = await this.cluster.request(this.random, REQUEST_LIMIT_MS, work, this.#as);
-    // Whatever was said is of another life of the store.
+    // The answer belongs to another epoch of the store.
     if (restores !== this.cluster.restores) outcome = 'lost';
     this.cluster.trace.note(this.name, `${what}: ${outcome === 'lost' ? 'lost' : outcome.ok ? 'ok' : outcome.refusal.code}`);
     return outcome;
   }
 
-  /** Again and again while answers are lost: for what may be repeated. */
+  /** Repeats a request until it has an answer. For idempotent requests. */
   async insist<T>(what: string, work: Work<T>): Promise<Answered<T>> {
     for (let left = TRIES; left > 1; left -= 1) {
       const outcome = await this.ask(what, work);
@@ -86,7 +86,10 @@ export class Client {
     return this.ask(what, work);
   }
 
-  /** A request about a session, judged by the table of what is legal: some state that it should have had meanwhile must allow the answer. */
+  /**
+   * Makes a request about a session and checks its answer: some state that the session had
+   * meanwhile must allow it.
+   */
   async request<T>(session: SessionFact, request: SessionRequest, what: string, work: Work<T>): Promise<Answered<T>> {
     const { chronicle } = this.cluster;
     const wasGone = session.deletion === 'done';
@@ -101,7 +104,7 @@ export class Client {
     const to = chronicle.sessions.get(session.id)?.generation ?? 0;
     const { code } = outcome.ok ? { code: 'OK' } : outcome.refusal;
     const nodeId = chronicle.sessions.get(session.id)?.nodeId ?? '';
-    // What is left of it may be on a node that was given up.
+    // It can still exist on a lost node.
     if (request === 'recover' && code === 'CONFLICT' && chronicle.lostNodes.has(nodeId)) return outcome;
     const states = Array.from({ length: to - from + 1 }, (_, at) => chronicle.desiredAt(session.id, from + at));
     const allows = states.some((desired) => {

@@ -13,8 +13,8 @@ const isSooner = (a: Entry, b: Entry) => a.at < b.at || (a.at === b.at && a.orde
 export const BEGAN_AT = 1_800_000_000_000;
 
 /**
- * Time as a queue of events: it jumps from one to the next, and stands still while one is handled. Between two events every promise
- * that can settle has settled, so the order of everything is the order of this queue.
+ * Time as a queue of events: it jumps from one to the next, and stands still while one is handled.
+ * All promises settle between two events, so this queue defines the order of everything.
  */
 export class SimulatedTime {
   #now = 0;
@@ -22,12 +22,12 @@ export class SimulatedTime {
   #heap: Entry[] = [];
   #handled = 0;
   readonly #held = new Set<Promise<unknown>>();
-  /** Called with what an event's handler throws. */
+  /** Called with errors of event handlers. */
   onFault: (fault: unknown) => void = (fault) => {
     throw fault;
   };
 
-  /** Asked after each event: the world ends where it says so, and nothing is handled any more. */
+  /** Called after each event. Returns true to end the world: nothing more is handled. */
   isOver: () => boolean = () => false;
 
   /** Milliseconds since the run began. */
@@ -54,7 +54,7 @@ export class SimulatedTime {
     return new Promise((resolve) => this.schedule(delayMs, resolve));
   }
 
-  /** Stands still until this has settled: for work that the real machine does at its own pace, and that takes no time here. */
+  /** Stops time until this settles: for real work of this machine that takes no simulated time. */
   hold<T>(work: Promise<T>): Promise<T> {
     this.#held.add(work);
     const release = () => void this.#held.delete(work);
@@ -62,7 +62,7 @@ export class SimulatedTime {
     return work;
   }
 
-  /** Handles what is due up to `untilMs`, or until `done` says so, which is asked after each event. */
+  /** Handles events up to `untilMs`, or until `done` returns true after an event. */
   async run(untilMs: number, done: () => boolean = () => false): Promise<void> {
     await this.#settle();
     while (!done() && !this.isOver()) {
@@ -125,15 +125,15 @@ export class SimulatedTime {
   }
 }
 
-/** Lets every promise settle that can: the real loop's next turn comes after all microtasks. */
+/** Lets all promises settle: the real loop's next turn comes after all microtasks. */
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** A machine's wall clock, which may jump. */
+/** A machine's wall clock, which can jump. */
 export interface WallClock {
   skewMs: number;
 }
 
-/** Time as one process sees it: its timers end with it, and wait while it is stopped. */
+/** The clock of one process: its timers end with it, and wait while it is stopped. */
 export class ProcessClock implements Clock {
   readonly #time: SimulatedTime;
   readonly #life: Life;

@@ -34,7 +34,7 @@ export interface ClusterOptions {
 
 const MIB = 1024 * 1024;
 const CLUSTER = 'c0ffee00-0000-4000-8000-000000000001';
-/** Most violations that are told of one run: the first ones say it. */
+/** Maximum number of violations reported per run, since the first ones matter. */
 const MAX_TOLD = 20;
 
 /** A controller, its broker and machines with node agents, in one process, under one clock. */
@@ -48,11 +48,11 @@ export class Cluster implements Surroundings {
   readonly violations: string[] = [];
   readonly wall: WallClock = { skewMs: 0 };
   controller: ControllerProcess | undefined;
-  /** False from when the controller begins to end in order: HTTP closes first. */
+  /** False once the controller starts to shut down, since HTTP closes first. */
   takesRequests = true;
-  /** How many more changes its disk takes. */
+  /** How many more changes fit on its disk. */
   roomInStore = Number.POSITIVE_INFINITY;
-  /** What strikes at phases, once there are faults. */
+  /** Called at phases, once there are faults. */
   onPhase: (phase: Phase, place: Place) => Promise<void> | undefined = () => undefined;
   readonly #depot: Depot;
   readonly #witness: Witness;
@@ -61,9 +61,9 @@ export class Cluster implements Surroundings {
   #lives = 0;
   #starting = false;
   #restoring = false;
-  /** Restores from backups so far: what was heard before is of another life of the store. */
+  /** Number of restores so far. What was received before belongs to another epoch of the store. */
   restores = 0;
-  /** Told after each of them, before a controller is up. */
+  /** Called after each restore, before a controller is up. */
   readonly onRestored = new Set<() => void>();
 
   private constructor(options: ClusterOptions, depot: Depot, random: SeededRandom) {
@@ -98,7 +98,7 @@ export class Cluster implements Surroundings {
     return cluster;
   }
 
-  /** What is committed, seen from beside every process. */
+  /** The committed state, independent of all processes. */
   get view(): View {
     return this.#depot.inspection.view;
   }
@@ -107,7 +107,7 @@ export class Cluster implements Surroundings {
     return this.#depot.inspection.events;
   }
 
-  // Handed on apart from this object.
+  // Passed on without this object.
   readonly reach = (phase: Phase, place: Place): Promise<void> | undefined => this.onPhase(phase, place);
 
   readonly violation = (what: string): void => {
@@ -158,18 +158,18 @@ export class Cluster implements Surroundings {
     this.time.schedule(0, () => process.close());
   }
 
-  /** A backup of what is committed, taken beside whatever runs. */
+  /** Takes a backup of the committed state while everything runs. */
   backUp(): Promise<string> {
     return this.time.hold(this.#depot.backup());
   }
 
-  /** The controller is stopped, and started anew on what a backup holds. */
+  /** Stops the controller and starts it on a backup. */
   restore(backup: Promise<string>): void {
     if (this.#restoring) return;
     this.#restoring = true;
     const attempt = () => {
       this.killController();
-      // One that is about to be up cannot be stopped before.
+      // A controller that is starting cannot be stopped before it is up.
       if (this.#starting) return void this.time.schedule(10, attempt);
       this.time.schedule(0, () => void this.time.hold(backup.then((file) => this.#begin(file))));
     };
@@ -189,7 +189,7 @@ export class Cluster implements Surroundings {
   }
 
   readonly administrator = (services: Services): Caller | undefined => {
-    // A restore ends all tokens: who logs in again goes on.
+    // A restore revokes all tokens. Accounts continue after a login.
     const caller = services.accounts.callerOf({
       kind: 'token',
       tokenId: '',
@@ -201,7 +201,10 @@ export class Cluster implements Surroundings {
     return caller;
   };
 
-  /** A client's request: answered, or `lost` when the connection ends or too much time goes by. */
+  /**
+   * A client's request. Resolves to its answer, or to `lost` if the connection ends or time runs
+   * out.
+   */
   request<T>(
     client: SeededRandom,
     limitMs: number,
@@ -287,7 +290,8 @@ export class Cluster implements Surroundings {
               machine.streams = machine.streams.filter((stream) => !stream.isOver);
               machine.streams.push(connection);
               process.accept(machine.id, right);
-              // A reset on the way back: the controller has a stream of which the node knows nothing, for a moment.
+              // A reset on the way back: for a moment the controller has a stream that the node
+              // does not know.
               if (signal.aborted || random.chance(0.02)) {
                 connection.cut(() => random.between(0, 200));
                 return life.run(() => reject(new Error('connection reset')));
@@ -351,7 +355,7 @@ export const stackOf = (fault: unknown): string =>
         .replaceAll(/file:\/\/\S*\/(?=controller|node-agent|guest|tests|journal|proto)/g, '')
     : String(fault);
 
-/** What a machine has for its sessions beyond CPU and memory; 0: no bound. */
+/** What a machine has for its sessions besides CPU and memory; 0: unbounded. */
 const boundsOf = (random: SeededRandom) => ({
   processes: random.pick([0, 4 * 320, 8 * 320]) ?? 0,
   diskBytes: random.pick([0, 12 * 1024 * MIB]) ?? 0,

@@ -1,4 +1,4 @@
-/** What clients do, each with what must be true of its answer. */
+/** The commands of clients, each with a check of its answer. */
 
 import type { MessageObject, PostMessage } from '../../../controller/contract/messages.ts';
 import type { CreateSession, SessionObject } from '../../../controller/contract/sessions.ts';
@@ -42,7 +42,7 @@ async function create(client: Client): Promise<void> {
     client.violation(`create: ${made.refusal.code} ${made.refusal.message}`);
 }
 
-/** Several at once: they are decided in one batch, each on what those before it have taken. */
+/** Several at once, decided in one batch, each with the room that the ones before it left. */
 async function createMany(client: Client): Promise<void> {
   const { random, book, cluster } = client;
   const names = Array.from({ length: random.whole(2, 6) }, () => client.fresh());
@@ -156,7 +156,8 @@ async function read(client: Client, session: SessionFact): Promise<void> {
     seqs.set(id, seq);
     if (role !== 'agent') continue;
     const asked = seqs.get(String(metadata.in_reply_to));
-    // Its question may have been cleared in the middle of a page of two commits; a later question may not be answered first.
+    // Its question can be cleared while a page spans two commits, but no later question can be
+    // answered first.
     if (asked === undefined) client.violation(`${id} answers what is not there`);
     else if (asked <= lastAnswered) client.violation(`${seq} of ${session.id} answers ${asked}, after ${lastAnswered} was answered`);
     else lastAnswered = asked;
@@ -202,7 +203,7 @@ async function remove(client: Client, session: SessionFact): Promise<void> {
   if (!removed.ok && removed.refusal.code !== 'NOT_FOUND') client.violation(`delete ${session.id}: ${removed.refusal.code}`);
 }
 
-/** Deleted as soon as it is there, while its node is at making it. */
+/** Deletes a session at once, while its node creates it. */
 async function createAndRemove(client: Client): Promise<void> {
   const known = new Set(client.book.sessions.keys());
   await create(client);
@@ -212,7 +213,7 @@ async function createAndRemove(client: Client): Promise<void> {
   await remove(client, made);
 }
 
-/** A copy, and something happens to the one or the other while it is made. */
+/** Remixes a session, and changes the parent or the copy meanwhile. */
 async function remixAndMore(client: Client, session: SessionFact): Promise<void> {
   const copy = await remix(client, session);
   if (copy === undefined) return;
@@ -222,7 +223,7 @@ async function remixAndMore(client: Client, session: SessionFact): Promise<void>
   await next(client, one);
 }
 
-/** A new image for what is made from now on, with the same in it. */
+/** Builds a new image with the same contents for later sessions. */
 async function deploy(client: Client): Promise<void> {
   const name = client.random.pick(['once', 'again']) ?? 'once';
   const deployed = await client.ask(`deploy ${name}`, (services, caller) => services.agents.deploy(caller, 'default', name));
@@ -258,7 +259,7 @@ export const COMMANDS = {
 } satisfies Readonly<Record<string, Command>>;
 export type CommandName = keyof typeof COMMANDS;
 
-/** What a client does how often. */
+/** Weights of a client's commands. */
 export const USUAL: Readonly<Record<CommandName, number>> = {
   create: 9,
   createMany: 0.7,

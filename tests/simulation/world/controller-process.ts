@@ -31,12 +31,12 @@ export interface ControllerOptions {
   readonly broker: Broker;
   readonly wall: WallClock;
   readonly random: SeededRandom;
-  /** How long a node may be unreachable before it is given up. */
+  /** How long a node can be unreachable before it is lost. */
   readonly lostAfterMs: number;
   readonly committed: (mutations: readonly Mutation[]) => void;
-  /** Throws as SQLite does where the disk of the store takes no more. */
+  /** Throws like SQLite if the store's disk is full. */
   readonly takeRoom: () => void;
-  /** It ended by itself: a COMMIT failed. */
+  /** Called when it exits because a COMMIT failed. */
   readonly ended: () => void;
 }
 
@@ -44,7 +44,7 @@ const notHere = (): never => {
   throw new Error('not in the simulation');
 };
 
-/** One life of the controller: the production core on the real store. */
+/** One process of the controller: the production core on the real store. */
 export class ControllerProcess {
   readonly life: Life;
   readonly core: Core;
@@ -129,7 +129,7 @@ export class ControllerProcess {
     this.core.streams.accept(nodeId as NodeId, link);
   }
 
-  /** Its files are to be let go of on a later turn, when no transaction is in work: by `close`. */
+  /** `close` releases its files on a later turn, when no transaction is in progress. */
   kill(): void {
     this.life.kill();
   }

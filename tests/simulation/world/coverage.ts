@@ -6,7 +6,7 @@ const letterAt = (at: number) => String.fromCharCode('A'.charCodeAt(0) + at);
 
 type Column = Phase | 'any time';
 
-/** Which faults struck at which phases, and which commands were given how often, over many runs. */
+/** Counts faults by phase, and commands, over many runs. */
 export class Coverage {
   readonly #counts = new Map<string, number>();
   readonly #commands = new Map<CommandName, number>();
@@ -19,7 +19,7 @@ export class Coverage {
     }
   }
 
-  /** A row for each phase, a column for each fault, and how often the one met the other; then how often each command was given. */
+  /** Returns a table of faults by phase, and the number of commands by name. */
   table(): string {
     const faults = Object.keys(FAULTS) as FaultName[];
     const letters = faults.map((_, at) => (at < 26 ? letterAt(at) : `${letterAt(at - 26)}${letterAt(at - 26)}`));

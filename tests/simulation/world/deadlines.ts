@@ -2,12 +2,14 @@ import type { Mutation } from '../../../controller/domain/engine/mutation.ts';
 import type { View } from '../../../controller/domain/engine/view.ts';
 import type { SessionRow } from '../../../controller/domain/sessions/rows.ts';
 
-/** For the command to come and to be decided, also where the applier could not at first. */
+/** Time for the command to be sent and decided, even if the applier is blocked at first. */
 const SLACK_MS = 5_000;
-/** By so much rows may be off: a small step of a wall clock is followed, and several may come. */
+/**
+ * Tolerance of times in rows: small steps of a wall clock are followed, and there can be several.
+ */
 const EARLY_MS = 5_000;
 
-/** Of a session, in the run's own time, which no clock of the product can set. */
+/** Times of a session in simulated time, which no clock of the product can set. */
 interface Since {
   readonly createdAt: number;
   readonly activeAt: number;
@@ -19,18 +21,21 @@ interface Since {
    * expiry after its commit, when the session may already have been resumed.
    */
   readonly restedFromMs: number;
-  /** When each of its activities was, by what its row said of it. */
+  /** When each activity happened, by the time in the session's row. */
   readonly activities: Map<number, number>;
 }
 
 export interface DeadlinesDeps {
   readonly nowMs: () => number;
   readonly violation: (what: string) => void;
-  /** How long a node may be away before it is given up. */
+  /** How long a node can be away before it is lost. */
   readonly lostAfterMs: number;
 }
 
-/** What is to happen after a time happens then: not before, whatever the clocks of the machines show, and not much later. */
+/**
+ * Checks that timeouts happen in time: not early, whatever the machines' clocks show, and not much
+ * later.
+ */
 export class Deadlines {
   readonly #deps: DeadlinesDeps;
   readonly #sessions = new Map<string, { row: SessionRow; since: Since }>();
@@ -56,7 +61,7 @@ export class Deadlines {
     }
   }
 
-  /** A session that came back from a backup was last used when the backup says. */
+  /** A session from a backup was last used when the backup says. */
   restored(view: View): void {
     this.#awaySinceMs.clear();
     for (const [id, { since }] of [...this.#sessions]) {
@@ -90,7 +95,7 @@ export class Deadlines {
       this.#judgeEarly(row, 'deleted', nowMs - since.createdMs, row.timeouts.ttl_s);
   }
 
-  /** A controller says that a timeout of a session asked for something, and that it was done. */
+  /** A controller reports that a session's timeout took effect. */
   expired(id: string, expiry: string): void {
     const known = this.#sessions.get(id);
     if (known === undefined || expiry === 'delete') return;
@@ -104,7 +109,7 @@ export class Deadlines {
       this.#deps.violation(`${id} expired (${what}) after ${Math.round(afterMs)} ms of its ${limitS} s`);
   }
 
-  /** Once all is at rest: nothing is overdue. */
+  /** Called at rest: nothing is overdue. */
   judge(view: View): void {
     for (const { row: known, since } of this.#sessions.values()) {
       const row = view.get('sessions', known.id);

@@ -4,7 +4,10 @@ import { beginEpoch, copyDatabase } from '../../../controller/store/sqlite/backu
 import { openBareStore, type SqliteStore } from '../../../controller/store/sqlite/bare-store.ts';
 import { EPOCH, newStore, type StoreDirectory } from './store.ts';
 
-/** The files of the controller's store, through all of its lives: where the database is now, its epoch, and a connection to look at it from beside every process. */
+/**
+ * The store's files over all processes of the controller: the current database, its epoch, and a
+ * connection of the simulation's own.
+ */
 export class Depot {
   readonly #directory: StoreDirectory;
   #path: string;
@@ -39,7 +42,7 @@ export class Depot {
     return this.#inspection;
   }
 
-  /** A file with all that is committed. */
+  /** Writes everything committed to a file. Returns its path. */
   async backup(): Promise<string> {
     this.#backups += 1;
     const file = `${this.#directory.path}.backup-${this.#backups}`;
@@ -47,7 +50,7 @@ export class Depot {
     return file;
   }
 
-  /** The store is from now on what that file holds, in a life of its own. No process may have it open. */
+  /** Replaces the store by that file, in a new epoch. No process can have it open. */
   async restore(file: string, nowMs: number): Promise<void> {
     const epoch = Math.max(this.#epoch + 1, Math.floor(nowMs / 1000));
     const path = `${this.#directory.path}.epoch-${epoch}`;

@@ -4,12 +4,12 @@ import type { SimulatedTime } from './clock.ts';
 import { type Life, never } from './life.ts';
 import type { SeededRandom } from './random.ts';
 
-/** A disk, or a volume, that outlives the processes which use it, and what is wrong with it now. */
+/** A disk or volume that survives its processes, with its current faults. */
 export class Platter {
   readonly inner = new SimulatedDisk();
-  /** Each operation takes up to this long. */
+  /** Maximum duration of an operation. */
   slowMs = 2;
-  /** Messages that agents on it were given: what somebody's work leaves in a volume. */
+  /** Messages that agents received on it, as the traces of work in a volume. */
   readonly marks = new Set<string>();
   #fails = 0;
 
@@ -49,7 +49,10 @@ export interface DiskView {
   readonly random: SeededRandom;
 }
 
-/** A disk as one process sees it: what it asked for takes time, and is never answered once it is dead. Whether a write on its way then took effect is chance. */
+/**
+ * A disk as seen by one process: operations take time, and never complete once it is dead. A write
+ * in progress takes effect at random.
+ */
 export function diskFor(platter: Platter, { time, life, random }: DiskView): Disk {
   function operation<T>(work: () => Promise<T>): Promise<T> {
     if (life.isDead) return never();

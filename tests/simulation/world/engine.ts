@@ -12,14 +12,14 @@ import type { SeededRandom } from './random.ts';
 import { readThrough } from './source.ts';
 import type { Surroundings } from './surroundings.ts';
 
-/** What is wrong with a machine's engine now. */
+/** Current faults of a machine's engine. */
 export interface EngineTrouble {
-  /** The daemon is not there. */
+  /** The daemon is down. */
   down: boolean;
   slowMs: number;
-  /** Calls neither return nor fail. Each of these may still take effect, or never, once it is over. */
+  /** Calls neither return nor fail. Once it is over, each takes effect or never does. */
   hung: { readonly goOn: () => void; readonly lose: () => void }[] | undefined;
-  /** Of a call, to fail before or after it took effect. */
+  /** Probability that a call fails, before or after its effect. */
   failing: number;
 }
 
@@ -36,17 +36,20 @@ export interface EngineView {
   readonly life: Life;
   readonly machine: string;
   readonly random: SeededRandom;
-  /** What the node agent that calls lets a session have. */
+  /** The calling node agent's maximum for one session. */
   readonly most: () => Partial<Most>;
-  /** Of the node agent that calls. */
+  /** Of the calling node agent. */
   readonly ledger: () => Ledger | undefined;
-  /** Whether the guest of a session has been connected for a while. */
+  /** Whether the session's guest has been connected for a while. */
   readonly hasGuest: (sessionId: string) => boolean;
-  /** Of the machine: calls everyone in it when the daemon is back. */
+  /** Notifies all watchers when the daemon is back. */
   readonly watching: Set<() => void>;
 }
 
-/** The engine as one life of a node agent calls it. A call takes time, may fail on either side of its effect, and may still take effect after the caller's death. */
+/**
+ * The engine for one process of a node agent. A call takes time, can fail before or after its
+ * effect, and can take effect after the caller's death.
+ */
 export function driverFor(view: EngineView): Driver {
   const { around, host, trouble, life, machine, random, most } = view;
   const { time, trace, reach } = around;
@@ -70,16 +73,17 @@ export function driverFor(view: EngineView): Driver {
       signal.addEventListener('abort', aborted, { once: true });
 
       const carryOut = async (late: boolean): Promise<unknown> => {
-        // Whoever asked is gone: the daemon never heard of it, or is at it for some time yet.
+        // The caller is gone: the daemon never received the call, or still works on it.
         if (life.isDead && !late)
           return random.chance(0.3) || time.schedule(random.between(0, LATE_MS), () => void carryOut(true).catch(reject));
-        // What a dead node agent asked for long ago wakes nothing that is being copied: no engine keeps what it got back so long, or a record of it.
+        // An old call of a dead node agent does not unpause a volume's container during a copy: no
+        // engine delays a call that long.
         if (late && WAKES.has(name) && host.copier.reads(sessionId)) return;
         if (trouble.hung !== undefined) {
           const about = host.containers.get(sessionId)?.id;
-          // What it was about is another container by then: no engine takes the one for the other.
+          // The container was replaced meanwhile: no engine confuses the two.
           const goOn = () => (about === host.containers.get(sessionId)?.id ? void carryOut(late).catch(reject) : fail('it is gone'));
-          // A build may take long, and is waited for as long: its connection is seen to end.
+          // A build can take long, and its end is seen by its connection.
           const lose = () => (LONG.has(name) ? fail('the connection was lost') : undefined);
           return trouble.hung.push({ goOn, lose });
         }
@@ -121,7 +125,7 @@ export function driverFor(view: EngineView): Driver {
       const sessionId = 'plan' in work ? work.plan.sessionId : work.sessionId;
       if (work.kind === 'create-volume') checkCreate(view, work.plan);
       if (work.kind === 'remove-volume') check(work.kind, sessionId);
-      // What the copier calls back is heard by a node agent that lives.
+      // Only a live node agent receives the copier's callback.
       const own: VolumeWork = work.kind === 'start-copy' ? { ...work, read: () => life.run(work.read) } : work;
       return call(work.kind, sessionId, signal, () => host.volume(own, ownSignal), failedOutcome);
     },
@@ -138,12 +142,13 @@ export function driverFor(view: EngineView): Driver {
       return call('start', sessionId, signal, () => startWhole(view, sessionId, ownSignal), failedOutcome);
     },
     pause: change('pause'),
-    // For a copy of its volume, also while it is as it should be.
+    // For a copy of its volume, even in its desired state.
     freeze: (sessionId, signal) => call('freeze', sessionId, signal, () => host.freeze(sessionId, ownSignal)),
     unpause: change('unpause'),
     removeContainer: change('removeContainer'),
     watch(listener) {
-      // What happens while the daemon is away is not told; once it is back everything is to be looked at again.
+      // Changes while the daemon is down are not reported. Once it is back, everything has to be
+      // listed.
       const tell = (news: DriverChange) => time.schedule(random.mostlySmall(0.1, trouble.slowMs), () => life.run(() => listener(news)));
       const watching = host.watch((news) => trouble.down || tell(news));
       const back = () => tell({ kind: 'everything' });
@@ -157,7 +162,7 @@ export function driverFor(view: EngineView): Driver {
     },
     images: (signal) => call('images', '', signal, () => host.images()),
     inspectImage: (tag, signal) => call('inspectImage', '', signal, () => host.inspectImage(tag)),
-    // Unpacking is the real machine's work, at its own pace.
+    // Unpacking is real work of this machine.
     buildImage: (plan, signal) =>
       time
         .hold(readThrough(plan.context))
@@ -167,26 +172,30 @@ export function driverFor(view: EngineView): Driver {
   };
 }
 
-/** No volume that should exist is made anew, empty. */
+/** A volume that should exist must not be created again, empty. */
 function checkCreate({ around, machine }: EngineView, { sessionId, generation }: SessionPlan): void {
   const { sessions, volumesLost, volumeless } = around.chronicle;
   const row = sessions.get(sessionId);
-  // For one that is to go a create that may be under way is repeated, to know its end, and what it made is removed.
-  // One that is to begin as a copy has none before that.
+  // Before a removal, a create in progress is repeated to learn its outcome, then its result is
+  // removed.
+  // A session that starts as a copy has no volume before.
   if (row?.desired === 'deleted' || (row !== undefined && row.copyFrom !== null)) return;
   if (volumesLost.has(sessionId) && row?.hasRun) around.violation(`${machine} makes the volume of ${sessionId} anew, which was lost`);
   if (generation >= (volumeless.get(sessionId) ?? Number.POSITIVE_INFINITY))
     around.violation(`${machine} makes an empty volume for ${sessionId}, which is from a backup`);
 }
 
-/** Nothing is started on a volume that is still to become a copy. */
+/** Nothing starts on a volume that is not a complete copy yet. */
 async function startWhole({ around, host, machine }: EngineView, sessionId: string, signal: AbortSignal): Promise<Outcome> {
   const { state } = host.copier.observe(sessionId);
   if (state === 'alive' || state === 'broken') around.violation(`${machine} starts ${sessionId}, a copy that is ${state}`);
   return host.start(sessionId, signal);
 }
 
-/** No call touches a container that is as it should be, nor removes anything without the controller's word for it. */
+/**
+ * No call touches a container in its desired state, or removes anything without the controller's
+ * order.
+ */
 function checkTouch({ around, host, machine, ledger, life, hasGuest }: EngineView, name: string, sessionId: string): void {
   const remembered = life.isDead ? undefined : ledger()?.remembered(sessionId);
   if (remembered === undefined) return;
@@ -200,7 +209,7 @@ function checkTouch({ around, host, machine, ledger, life, hasGuest }: EngineVie
   const volume = host.volumes.get(sessionId);
   const isBuried = (made: { generation: number } | undefined) => made !== undefined && made.generation <= (tombstone ?? -1);
   const is = (desired: string, state: string) => assignment?.desired === desired && container?.state === state && !isBuried(container);
-  // Started or frozen a moment ago by what a node agent before it asked for: told once more, an engine touches nothing.
+  // An earlier node agent just started or froze it, so the repeated call has no effect.
   if ((is('running', 'running') && name !== 'start') || (is('paused', 'paused') && name !== 'pause'))
     around.violation(`${machine} calls ${name} of ${sessionId}, which is ${container?.state}, as it should be`);
   if (assignment === undefined && around.chronicle.forgotten.has(sessionId) && container !== undefined && !isBuried(container))
@@ -212,13 +221,13 @@ function checkTouch({ around, host, machine, ledger, life, hasGuest }: EngineVie
   if (isCutOff && assignment?.desired === 'suspended' && !isBuried(container) && hasGuest(sessionId))
     if (!around.auditors.suspends.isGraceOver(sessionId, assignment.generation, around.time.now))
       around.violation(`${machine} removes the container of ${sessionId} in the middle of a run, within its grace`);
-  // What is to be suspended is thawed, so that its guest can finish.
+  // A session to be suspended is unpaused, so that its guest can finish.
   const wakes = name === 'start' || (name === 'unpause' && assignment?.desired !== 'suspended');
   if (wakes && (assignment?.desired !== 'running' || isBuried(container)))
     around.violation(`${machine} calls ${name} of ${sessionId}, which should be ${assignment?.desired ?? 'gone'}`);
 }
 
-/** The host's doors as one life of a node agent has them. */
+/** The host's listeners for one process of a node agent. */
 export function listenerFor(host: HollowHost, life: Life): GuestListener {
   const alive = <T>(work: () => Promise<T>): Promise<T> => (life.isDead ? never() : work());
   return {

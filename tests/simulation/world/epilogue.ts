@@ -3,7 +3,10 @@ import type { Client } from './client.ts';
 import { judgeOrphans } from './orphans.ts';
 import { openSpaces } from './spaces.ts';
 
-/** Once all has come to rest: what nothing explains is adopted or removed, what sleeps is woken and what failed is recovered, and has to answer what it still owes. */
+/**
+ * Called at rest: adopts or removes orphans, wakes resting sessions and recovers failed ones, which
+ * then must answer everything left.
+ */
 export async function wakeAll(client: Client): Promise<void> {
   const { cluster } = client;
   await openSpaces(client);

@@ -3,7 +3,10 @@ import type { Chronicle } from './chronicle.ts';
 
 const ENDS_BORNE = 5;
 
-/** Why a session should not have failed for the reason that is given; undefined: something happened that explains it. */
+/**
+ * Returns why a session should not have failed for the given reason; undefined if something
+ * explains it.
+ */
 export function unexplainedFailure(chronicle: Chronicle, before: SessionRow | undefined, row: SessionRow): string | undefined {
   const reason = row.reason ?? '';
   const isGone = (id: string) => chronicle.volumesLost.has(id) || chronicle.volumeless.has(id);
@@ -21,7 +24,7 @@ export function unexplainedFailure(chronicle: Chronicle, before: SessionRow | un
   return chronicle.enginesFailed.size > 0 ? undefined : 'no engine failed';
 }
 
-/** A copy has nothing to begin with when its source was deleted, failed or lost what it had before it was read. */
+/** A copy has no source if that was deleted, failed or lost its volume before it was read. */
 function sourceIsThere(chronicle: Chronicle, before: SessionRow | undefined, isGone: (id: string) => boolean): string | undefined {
   const id = before?.copyFrom ?? '';
   const source = chronicle.sessions.get(id);

@@ -1,4 +1,4 @@
-/** What goes wrong, each with how long it lasts. Where it strikes at a phase, it strikes what the phase is about. */
+/** Faults and how long each lasts. A fault at a phase hits the object of the phase. */
 import type { Cluster } from './cluster.ts';
 import type { Platter } from './disk.ts';
 import type { Machine } from './machine.ts';
@@ -9,9 +9,9 @@ export interface Strike {
   readonly cluster: Cluster;
   readonly random: SeededRandom;
   readonly machine: Machine;
-  /** A session that is on the machine; undefined when none is. */
+  /** A session on the machine; undefined if there is none. */
   readonly sessionId: string | undefined;
-  /** Undoes it after so long, or when everything is healed, whichever comes first. */
+  /** Undoes the fault after a time, or when everything is healed, if that is earlier. */
   readonly until: (delayMs: number, undo: () => void) => void;
 }
 
@@ -19,7 +19,7 @@ export type Fault = (strike: Strike) => void;
 
 const HOUR_MS = 3_600_000;
 
-/** Within the call that reached a phase nothing can be closed in order: it begins on the next turn. */
+/** Starts on the next turn, since nothing can be closed within the call that reached a phase. */
 const soon = ({ cluster }: Strike, work: () => void) => void cluster.time.schedule(0, work);
 
 function crashAgain({ cluster, random, until }: Strike, kill: () => void, start: () => void, maxMs: number): void {
@@ -67,7 +67,7 @@ export const FAULTS = {
     life?.stop();
     until(random.mostlySmall(100, 60_000), () => life?.resume((work) => cluster.time.schedule(0, work)));
   },
-  /** From a backup that is taken now. */
+  /** Restores a backup taken now. */
   'controller restored': ({ cluster, random, until }) => {
     const backup = cluster.backUp();
     until(random.mostlySmall(300, 40_000), () => cluster.restore(backup));
@@ -120,7 +120,7 @@ export const FAULTS = {
   'connection cut': ({ machine, random }) => {
     for (const stream of machine.streams) stream.cut(() => random.mostlySmall(0, 3_000));
   },
-  /** What a node said before, on whichever stream, comes once more. */
+  /** Repeats an earlier frame of a node, from any stream. */
   'frames repeated': ({ machine }) => machine.repeatFrames(),
   'engine slow': ({ machine, random, until }) => {
     machine.trouble.slowMs = random.pick([500, 5_000, 80_000]) ?? 500;
@@ -136,7 +136,7 @@ export const FAULTS = {
     cluster.chronicle.imagesPruned.add(machine.name);
     machine.pruneImages();
   },
-  /** In the middle of a batch, and then for a while. */
+  /** In the middle of a batch, and for a while afterwards. */
   'store full': ({ cluster, random, until }) => {
     cluster.roomInStore = random.whole(0, 12);
     until(random.between(1_000, 15_000), () => {
@@ -188,7 +188,7 @@ export const FAULTS = {
 } satisfies Readonly<Record<string, Fault>>;
 export type FaultName = keyof typeof FAULTS;
 
-/** Where a strike lands: what the phase was about, else anything. */
+/** Returns the target of a fault: the object of the phase, else any. */
 export function target(
   cluster: Cluster,
   random: SeededRandom,

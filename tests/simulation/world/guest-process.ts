@@ -15,17 +15,17 @@ export interface GuestOptions {
   readonly sessionId: string;
   readonly wall: WallClock;
   readonly random: SeededRandom;
-  /** Of its volume. */
+  /** The marks on its volume. */
   readonly marks: Set<string>;
   readonly disk: (life: Life) => Disk;
   readonly dialer: (life: Life) => HostDialer;
-  /** The container's main process has ended by itself. */
+  /** Called when the container's main process exits by itself. */
   readonly ended: (life: Life) => void;
 }
 
 const MAILBOX_BYTES = 8 * 1024;
 
-/** The production guest as the main process of one container's life. */
+/** The production guest as the main process of one run of a container. */
 export function startGuest(options: GuestOptions): Life {
   const { around, name, machine, sessionId, random } = options;
   const life = new Life(name);

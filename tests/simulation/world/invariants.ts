@@ -1,4 +1,4 @@
-/** What must be true once everything has healed and come to rest. */
+/** What must be true once everything is healed and at rest. */
 
 import type { View } from '../../../controller/domain/engine/view.ts';
 import type { MessageRow } from '../../../controller/domain/messages/rows.ts';
@@ -11,10 +11,10 @@ import { unmaintained } from './maintenance.ts';
 import { judgeOnce } from './once.ts';
 import { SPACE } from './store.ts';
 
-/** Of the container of a session that is as it should be; undefined: there is none. */
+/** The container's state in the desired state of a session; undefined if there is none. */
 const STATES: Readonly<Record<string, string | undefined>> = { running: 'running', paused: 'paused' };
 
-/** Why the cluster is not at rest yet; undefined when it is. */
+/** Returns why the cluster is not at rest; undefined if it is. */
 export function unrest(cluster: Cluster): string | undefined {
   const { view, machines, controller, chronicle } = cluster;
   if (controller === undefined) return 'the controller is down';
@@ -31,7 +31,7 @@ export function unrest(cluster: Cluster): string | undefined {
     if (removal !== undefined) return `${machine.name} is still to remove ${removal.sessionId}`;
     for (const id of [...machine.host.containers.keys(), ...machine.host.volumes.keys()]) {
       const held = view.get('sessions', id);
-      // An orphan stays until an operator says what is to become of it; who is told of it once its node has seen it.
+      // An orphan stays until an operator decides, who sees it once its node has reported it.
       if (held === undefined && chronicle.forgotten.has(id)) {
         const told = controller.core.fleet.stream(row.id)?.facts.orphans ?? [];
         if (!told.some(({ sessionId }) => sessionId === id)) return `${machine.name} has not told of the orphan ${id}`;
@@ -44,7 +44,7 @@ export function unrest(cluster: Cluster): string | undefined {
         const { desired, generation, phase, observedGeneration } = session;
         return `${session.id} should be ${desired} (${generation}), and is ${phase} (${observedGeneration})`;
       }
-      // What ended a moment ago is told by an engine that may be slow.
+      // A slow engine can report a recent exit late.
       const state = machine.host.containers.get(session.id)?.state;
       if (state !== STATES[session.desired]) return `${session.id} should be ${session.desired}, its container is ${state}`;
       const [waiting] = session.desired === 'running' ? view.queued(session.id, 1) : [];
@@ -110,7 +110,7 @@ export function messagesOf(view: View, id: SessionRow['id']): readonly MessageRo
   return view.messagesBefore(id, Number.MAX_SAFE_INTEGER, 100_000).toReversed();
 }
 
-/** One answer each, in the order of the questions. */
+/** Every message has one answer, in order. */
 function judgeMessages(cluster: Cluster, row: SessionRow): void {
   const messages = messagesOf(cluster.view, row.id);
   const asked = new Map(messages.filter(({ role }) => role === 'user').map((message) => [message.id, message]));
@@ -134,7 +134,7 @@ function judgeMessages(cluster: Cluster, row: SessionRow): void {
   if (row.outstanding !== held) cluster.violation(`${row.id} counts ${row.outstanding} outstanding, there are ${held}`);
 }
 
-/** What a client was promised. */
+/** The promises to clients are kept. */
 function judgeMessage(cluster: Cluster, { sessions }: Book, { id, sessionId, seq, postedAt, content, role, expects }: MessageFact): void {
   const { view, chronicle } = cluster;
   const session = view.get('sessions', sessionId);
@@ -158,7 +158,7 @@ function judgeMessage(cluster: Cluster, { sessions }: Book, { id, sessionId, seq
     return;
   }
   const hasMoody = session?.agents.some(({ name }) => name === 'moody') === true;
-  // Adopted after a restore from a backup that does not know the build of its image.
+  // Adopted after a restore from a backup without the build of its image.
   const hasNone = session?.agents.length === 0 && cluster.restores > 0;
   const hasRested = expects === 'moody' && cluster.auditors.stops.hasRested(session?.spaceId ?? '', 'moody', postedAt);
   const ended = (...ends: string[]) => runs.some(({ end }) => ends.includes(end));
@@ -168,16 +168,16 @@ function judgeMessage(cluster: Cluster, { sessions }: Book, { id, sessionId, seq
     agent_stopped: hasRested,
     agent_ambiguous: expects === 'agent_ambiguous',
     agent_failed: ended('raised'),
-    // A run that was begun durably, and whose agent had not seen the message yet, is counted by session in judgeRuns.
+    // judgeRuns counts runs that started durably but whose agent had not seen the message.
     agent_died:
       ended('died') ||
       runs.some((run) => chronicle.wasCutOff(run)) ||
       (runs.length === 0 && (chronicle.guestKills.get(sessionId) ?? 0) > 0),
-    // Also of a run that was begun durably, and whose agent had not seen the message yet.
+    // Also for a run that started durably but whose agent had not seen the message.
     interrupted: (ended('stopped') || runs.length === 0) && chronicle.wasSuspended(sessionId),
     host_lost: chronicle.failed.has(sessionId) && chronicle.lostNodes.has(session?.nodeId ?? ''),
     session_failed: chronicle.failed.has(sessionId),
-    // Its guest had settled it before the store was restored.
+    // Its guest had settled it before the restore.
     answer_lost: cluster.restores > 0,
     disk_full: chronicle.volumesFilled.has(sessionId),
   };
@@ -187,7 +187,7 @@ function judgeMessage(cluster: Cluster, { sessions }: Book, { id, sessionId, seq
     );
 }
 
-/** What new sessions start from is where it was made, and holds every agent. */
+/** The image of new sessions is on the node that built it, and has every agent. */
 function judgeBuild({ view, controller, chronicle, violation }: Cluster): void {
   const build = view.newestBuild(SPACE, 'completed');
   if (build === undefined) return violation('no build is left');
@@ -198,7 +198,7 @@ function judgeBuild({ view, controller, chronicle, violation }: Cluster): void {
     violation(`${node.name} lacks ${build.image}`);
 }
 
-/** Nothing but what rows explain; and no node is given more than it has. */
+/** Nothing exists without a row, and no node has more than its capacity. */
 function judgeMachines(cluster: Cluster): void {
   for (const { host, name, id, agent } of cluster.machines) {
     for (const sessionId of new Set([...host.containers.keys(), ...host.volumes.keys()])) {
@@ -214,7 +214,7 @@ function judgeMachines(cluster: Cluster): void {
   }
 }
 
-/** After the operator has been: no orphan is left. */
+/** After the operator's work, no orphan is left. */
 export function judgeLeft({ machines, chronicle, view, controller, violation }: Cluster): void {
   const open = controller?.core.streams.open ?? 0;
   if (open > 0) violation(`the controller has ${open} byte streams that nobody reads`);
@@ -225,7 +225,10 @@ export function judgeLeft({ machines, chronicle, view, controller, violation }: 
       if (chronicle.forgotten.has(id) && view.get('sessions', id) === undefined) violation(`${name} still has the orphan ${id}`);
 }
 
-/** No agent that is not idempotent is started twice for one message, and no more runs were lost than guests were killed. */
+/**
+ * No message starts a non-idempotent agent twice, and no more runs were lost than guests were
+ * killed.
+ */
 function judgeRuns({ chronicle, view, violation }: Cluster): void {
   const begun = new Map<string, number>();
   for (const { messageId, idempotent, agent } of chronicle.runs) {

@@ -1,6 +1,7 @@
 /**
- * One life of a process. Whatever reaches it from outside (a timer, a frame, the end of a disk operation) goes through `run`:
- * after its death nothing does, so that what was pending never resolves; while it is stopped (SIGSTOP, a frozen container) all of it waits.
+ * One process. Everything from outside (a timer, a frame, the end of a disk operation) goes through
+ * `run`. After its death nothing does, so pending promises never resolve; while it is stopped
+ * (SIGSTOP, a frozen container) everything waits.
  */
 export class Life {
   readonly name: string;
@@ -25,7 +26,7 @@ export class Life {
     else if (this.#state === 'stopped') this.#deferred.push(work);
   }
 
-  /** What the rest of the world does about its death, at once. */
+  /** Called at once when it dies. */
   atDeath(notice: () => void): { cancel(): void } {
     this.#atDeath.add(notice);
     return { cancel: () => this.#atDeath.delete(notice) };
@@ -43,7 +44,9 @@ export class Life {
     if (this.#state === 'alive') this.#state = 'stopped';
   }
 
-  /** What waited comes now, in its order. `later` puts each on the world's queue, so that promises settle in between. */
+  /**
+   * Runs everything that waited, in order. `later` queues each, so that promises settle in between.
+   */
   resume(later: (work: () => void) => void): void {
     if (this.#state !== 'stopped') return;
     this.#state = 'alive';
@@ -53,5 +56,5 @@ export class Life {
   }
 }
 
-/** Of a process that is dead: never. */
+/** Never resolves, as in a dead process. */
 export const never = <T>(): Promise<T> => new Promise<T>(() => undefined);

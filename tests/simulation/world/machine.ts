@@ -26,17 +26,17 @@ export interface MachineOptions {
   readonly clusterId: string;
   readonly image: string;
   readonly memoryBytes: number;
-  /** Most of them; 0: as many as there is room for. */
+  /** Maximum number of sessions; 0: as many as there is room for. */
   readonly sessions: number;
   readonly bounds: { readonly processes: number; readonly diskBytes: number };
   readonly random: SeededRandom;
   readonly dialer: (machine: Machine, life: Life) => Dialer;
 }
 
-/** What may come twice, and changes rows. */
+/** Frames that can be repeated and change rows. */
 const REPEATED: ReadonlySet<string> = new Set(['report', 'accepted', 'runStarted', 'answer', 'removed']);
 const FRAMES_KEPT = 60;
-/** Before that its node agent may not know of it yet. */
+/** Before that, its node agent can be unaware of it. */
 const WELCOME_FOR_MS = 2_000;
 
 interface Agent {
@@ -46,7 +46,7 @@ interface Agent {
   node: NodeAgent | undefined;
 }
 
-/** A host: its engine with containers and volumes, its disk, and the node agent, life after life. */
+/** A host: its engine with containers and volumes, its disk, and its node agent's processes. */
 export class Machine {
   readonly id: string;
   readonly name: string;
@@ -56,16 +56,16 @@ export class Machine {
   readonly disk = new Platter();
   readonly volumes = new Map<string, Platter>();
   readonly guests = new Map<string, Life>();
-  /** Nothing comes through to the controller or from it. */
+  /** Whether it is cut off from the controller. */
   isCut = false;
   streams: Pick<Connection<never, never>, 'isOver' | 'cut' | 'silent' | 'heard'>[] = [];
   agent: Agent | undefined;
   readonly #reported: NodeFrame[] = [];
   #say: (frame: NodeFrame) => void = () => undefined;
-  /** Who follows the engine's changes, to be told to look at everything. */
+  /** Watchers of the engine, to be asked to list everything. */
   readonly watching = new Set<() => void>();
   readonly #options: MachineOptions;
-  /** By life of a guest: its newest connection, and since when it is welcome on it. */
+  /** By process of a guest: its newest connection, and when it was welcomed. */
   readonly #welcomes = new Map<string, { readonly sinceMs: number; readonly isOpen: () => boolean }>();
   #lives = 0;
 
@@ -95,7 +95,7 @@ export class Machine {
     this.#lives += 1;
     const life = new Life(`${name}#${this.#lives}`);
     const random = this.#options.random.fork(life.name);
-    // An operator starts it with other maxima now and then.
+    // An operator sometimes starts it with other maxima.
     const most = this.#lives > 1 && random.fork('most').chance(0.3) ? { memoryBytes: 384 * 2 ** 20, processes: 200 } : {};
     const agent: Agent = { life, most, ledger: undefined, node: undefined };
     this.agent = agent;
@@ -116,7 +116,7 @@ export class Machine {
         ...{ nodeId: id, clusterId, incarnation: 1, version: 'sim', hostname: name, capacity: {} },
         most,
         ...{ driver, listener: listenerFor(this.host, life), ledger: agent.ledger, dialer: dialer(this, life), clock, random, log },
-        // So few that ids of deleted sessions are used again.
+        // So few that user ids of deleted sessions are reused.
         uids: { first: 100_000, last: 100_127 },
       });
       await agent.node.start();
@@ -131,19 +131,19 @@ export class Machine {
     });
   }
 
-  /** A stream to the controller is up: what is said on it from now on goes through `say`. */
+  /** A stream to the controller is up. Frames from now on go through `say`. */
   opened(say: (frame: NodeFrame) => void): void {
     this.#say = say;
   }
 
-  /** Its node agent has said so. */
+  /** Its node agent sent this frame. */
   said(frame: NodeFrame): void {
     if (!REPEATED.has(frame.kind)) return;
     this.#reported.push(frame);
     if (this.#reported.length > FRAMES_KEPT) this.#reported.shift();
   }
 
-  /** Says some of it again, as a network or a node agent may that is not sure of having said it. */
+  /** Repeats some frames, like a network or a node agent that is unsure of their delivery. */
   repeatFrames(): void {
     const { random, around } = this.#options;
     const agent = this.agent;
@@ -153,7 +153,7 @@ export class Machine {
     }
   }
 
-  /** The process is gone: its sockets are closed by its kernel, containers go on. */
+  /** The process is gone: its kernel closes its sockets, and containers continue. */
   killAgent(): void {
     const { agent } = this;
     if (agent === undefined) return;
@@ -162,12 +162,12 @@ export class Machine {
     void this.host.closeAll();
   }
 
-  /** The daemon is there, and answers nothing. */
+  /** The daemon runs, but answers nothing. */
   hangEngine(): void {
     this.trouble.hung ??= [];
   }
 
-  /** It goes on: what it was asked for meanwhile is done now, or was lost. */
+  /** The daemon continues. Calls made meanwhile are done now, or were lost. */
   wakeEngine(): void {
     const { random, around } = this.#options;
     const hung = this.trouble.hung ?? [];
@@ -175,7 +175,10 @@ export class Machine {
     for (const { goOn, lose } of hung) around.time.schedule(random.between(0, 500), random.chance(0.6) ? goOn : lose);
   }
 
-  /** As by `docker image prune -a`: what no container uses is gone, but for the base image, which the node agent keeps. */
+  /**
+   * Like `docker image prune -a`: removes unused images, except the base image, which the node
+   * agent keeps.
+   */
   pruneImages(): void {
     const { host } = this;
     const used = new Set([...host.containers.keys()].map((sessionId) => this.#options.around.chronicle.sessions.get(sessionId)?.image));
@@ -189,7 +192,7 @@ export class Machine {
     this.endContainers(gone);
   }
 
-  /** Whoever follows its changes is told to look at everything. */
+  /** Asks all watchers to list everything. */
   startEngine(): void {
     this.trouble.down = false;
     for (const look of this.watching) look();
@@ -203,7 +206,7 @@ export class Machine {
     }
   }
 
-  /** Of what was not synced only pieces stay. Nobody is told, the network least of all. */
+  /** Loses parts of what was not synced. Nobody is notified, not even the network. */
   cutPower(): void {
     this.killAgent();
     this.trouble.down = true;
@@ -231,7 +234,7 @@ export class Machine {
     else guest.resume((work) => around.time.schedule(0, work));
   }
 
-  /** All of the source is read; not all of the copy is on the disk yet. */
+  /** The source was read, but the copy is not flushed yet. */
   #volumeCopied(from: string, to: string): void {
     const platter = this.#platter(to);
     platter.becomeCopyOf(this.#platter(from));

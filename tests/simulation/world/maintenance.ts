@@ -4,7 +4,7 @@ import type { Client } from './client.ts';
 import type { Cluster } from './cluster.ts';
 import { openSpaces } from './spaces.ts';
 
-/** What an operator does to a machine: nobody's work may be lost or done twice for it. */
+/** Maintenance by an operator, during which no work is lost or done twice. */
 export async function maintain(client: Client): Promise<void> {
   const { random, cluster } = client;
   const machine = random.pick(cluster.machines);
@@ -22,7 +22,7 @@ export async function maintain(client: Client): Promise<void> {
   if (answer !== 'lost' && !answer.ok) client.violation(`${how} ${machine.name}: ${answer.refusal.code}`);
 }
 
-/** Every machine takes sessions again, and every space is open. */
+/** Makes every machine accept sessions again, and every space active. */
 export async function uncordonAll(client: Client): Promise<void> {
   await openSpaces(client);
   for (const { name } of client.cluster.machines) {
@@ -31,7 +31,7 @@ export async function uncordonAll(client: Client): Promise<void> {
   }
 }
 
-/** Why a node is not yet as its operator wants it. */
+/** Returns why a node is not in its desired state yet. */
 export function unmaintained({ view, machines, controller }: Cluster, id: NodeId): string | undefined {
   const row = view.get('nodes', id);
   if (row === undefined || controller === undefined) return undefined;

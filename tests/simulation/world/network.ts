@@ -4,10 +4,10 @@ import type { Timer } from '../../../seams/clock.ts';
 import type { SimulatedTime } from './clock.ts';
 import type { Life } from './life.ts';
 
-/** What one pair of machines has between them. */
+/** The connection between two machines. */
 export interface Route {
   latencyMs(): number;
-  /** While true nothing arrives; what was sent waits, as TCP would send it again. */
+  /** While true, nothing arrives. Frames wait, as TCP would repeat them. */
   isCut(): boolean;
 }
 
@@ -24,17 +24,17 @@ export interface Party<Out, In> {
 export interface ConnectionOptions<Frame> {
   readonly time: SimulatedTime;
   readonly route: Route;
-  /** Frames that one side may have under way; `send` says false past it. */
+  /** Maximum frames in flight of one side; beyond it, `send` returns false. */
   readonly bound: number;
-  /** Called with each frame that goes in. */
+  /** Called with each frame sent. */
   readonly sent: (from: string, kind: string, bytes: number, frame: Frame) => void;
 }
 
 const SILENCE_MS = 15_000;
 
 /**
- * A connection between two processes. Frames pass the real codecs and arrive in order, each once, or not at all from some point on:
- * the connection is cut, a party dies, or nothing is heard for so long that each side gives up by itself.
+ * A connection between two processes. Frames pass the real codecs and arrive once and in order,
+ * until the connection is cut, a process dies, or each side gives up after a long silence.
  */
 export class Connection<A extends Framed, B extends Framed> {
   readonly left: End<A, B>;
@@ -54,19 +54,19 @@ export class Connection<A extends Framed, B extends Framed> {
     return this.left.isOver && this.right.isOver;
   }
 
-  /** Both sides find out, not at the same time; what was under way is gone. */
+  /** Cuts the connection. Both sides notice, at different times; frames in flight are lost. */
   cut(delayMs: () => number): void {
     this.left.lose(delayMs());
     this.right.lose(delayMs());
   }
 
-  /** Nothing comes through for now: should it last, each side closes for want of an answer to its keepalives. */
+  /** Stops delivery. If it lasts, each side closes because its keepalives are not answered. */
   silent(delayMs: () => number): void {
     this.#silence?.cancel();
     this.#silence = this.#options.time.schedule(SILENCE_MS, () => this.cut(delayMs));
   }
 
-  /** It is heard again. */
+  /** Resumes delivery. */
   heard(): void {
     this.#silence?.cancel();
     this.#silence = undefined;
@@ -87,7 +87,7 @@ class End<Out extends Framed, In extends Framed> implements Link<Out, In> {
   #flowing: Timer | undefined;
   #paused = false;
   #refused = false;
-  /** Nothing arrives any more, and it does not know yet. */
+  /** Nothing arrives any more, and this side does not know yet. */
   #isDeaf = false;
   #over = false;
   #message: (frame: In) => void = () => undefined;
@@ -132,7 +132,7 @@ class End<Out extends Framed, In extends Framed> implements Link<Out, In> {
     this.flow();
   }
 
-  /** Brings the next frame, when it is due and can be taken. */
+  /** Delivers the next frame when it is due and there is room. */
   flow(): void {
     const next = this.#arriving[0];
     if (next === undefined || this.#flowing !== undefined || this.#over) return;
@@ -210,7 +210,7 @@ class End<Out extends Framed, In extends Framed> implements Link<Out, In> {
     this.#options.time.schedule(0, () => this.#party.life.run(() => this.#close(fault)));
   }
 
-  /** The process is gone: its kernel closes for it. */
+  /** The process is gone, and its kernel closes the connection. */
   #finish(): void {
     if (this.#over) return;
     this.#tellPeer();

@@ -6,7 +6,10 @@ import type { Cluster } from './cluster.ts';
 import { Life } from './life.ts';
 import { Watcher } from './watcher.ts';
 
-/** A process beside the controller, as a second one would be: it hears of events over the bus alone, and reads the store for what is missing. */
+/**
+ * A process beside the controller, like a second one: it receives events over the bus only, and
+ * reads missing ones from the store.
+ */
 export function observe(cluster: Cluster): Watcher {
   const watcher = new Watcher(cluster, 'observer');
   let life = follow(cluster, watcher);
@@ -17,7 +20,7 @@ export function observe(cluster: Cluster): Watcher {
   return watcher;
 }
 
-/** One life of it, on one life of the store. */
+/** One process of it, on one epoch of the store. */
 function follow(cluster: Cluster, watcher: Watcher): Life {
   const life = new Life('observer');
   const log = cluster.trace.log('observer');

@@ -2,8 +2,8 @@ import type { Answered, Client, Work } from './client.ts';
 import type { Cluster } from './cluster.ts';
 
 /**
- * Makes something under a key. The same key and body give the same thing, however often and through whatever crash;
- * another body is refused.
+ * Creates something under a key. The same key and body return the same object, however often and
+ * after any crash; another body is refused.
  */
 export async function makeOnce<T extends { readonly id: string }>(
   client: Client,
@@ -30,11 +30,11 @@ export async function makeOnce<T extends { readonly id: string }>(
     if (!['lost', 'UNPROCESSABLE_ENTITY', 'NOT_FOUND'].includes(code) && restores === cluster.restores)
       client.violation(`${what} with a used key and another body: ${code}`);
   }
-  // What was made may be of another life of the store by now.
+  // The object can belong to another epoch of the store by now.
   return restores === cluster.restores ? first : 'lost';
 }
 
-/** Something that was made a while ago, asked for once more: it is the same, or gone. */
+/** Repeats an earlier create: the object is the same, or gone. */
 export async function repeat(client: Client): Promise<void> {
   const { book, cluster, random } = client;
   const { restores } = cluster;
@@ -46,7 +46,7 @@ export async function repeat(client: Client): Promise<void> {
   if (!again.ok && again.refusal.code !== 'NOT_FOUND') client.violation(`${made.what}, repeated: ${again.refusal.code}`);
 }
 
-/** What clients say once is there once: their texts and names are no other's. */
+/** Objects with the client's texts and names exist once. */
 export function judgeOnce({ view, chronicle, violation }: Cluster): void {
   const named = new Map<string, string>();
   for (const { id, name, desired } of chronicle.sessions.values()) {

@@ -4,7 +4,7 @@ import type { Machine } from './machine.ts';
 
 const PAGE = { limit: 1000, offset: 0 } as const;
 
-/** What an operator does: looks at what a node holds and nothing explains, and adopts or removes some of it; or all of it. */
+/** Work of an operator: lists orphans, and adopts or removes some or all of them. */
 export async function judgeOrphans(client: Client, machine: Machine | undefined, all = false): Promise<void> {
   if (machine === undefined) return;
   const { cluster, random, book } = client;

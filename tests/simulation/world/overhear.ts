@@ -1,6 +1,8 @@
 import type { Link } from '../../../proto/link.ts';
 
-/** The same link, with what comes in changed or listened to before its owner hears it. */
+/**
+ * Wraps a link, so that incoming frames can be observed or changed before their receiver gets them.
+ */
 export function overheard<Out, In>(link: Link<Out, In>, hear: (frame: In) => In): Link<Out, In> {
   return {
     send: (frame) => link.send(frame),

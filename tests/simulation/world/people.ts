@@ -22,13 +22,16 @@ interface Identity {
 
 const YEAR_MS = 365 * 24 * 3_600_000;
 
-/** What somebody who works in sessions does; the rest needs more rights. */
+/** Commands of an account that works in sessions. Others need more permissions. */
 const WORK: Readonly<Record<CommandName, number>> = {
   ...USUAL,
   ...{ createMany: 0, createAndRemove: 0, deploy: 0, maintain: 0, orphans: 0, secrets: 0, quotas: 0, moods: 0, repeat: 0 },
 };
 
-/** A client of accounts that come and go: while it works, an administrator takes from it what it works with. From that commit on nothing of it is accepted, and it sees nothing more. */
+/**
+ * A client whose account an administrator revokes while it works. From that commit on, nothing of
+ * it is accepted and it sees nothing more.
+ */
 export class Person {
   readonly #cluster: Cluster;
   readonly #client: Client;
@@ -60,7 +63,10 @@ export class Person {
     await leaving;
   }
 
-  /** Who it is by what it proves, held against the rows. Without all its rights it is over with this identity. */
+  /**
+   * The account of its credentials, compared with the rows. Without any permission this identity
+   * ends.
+   */
   #caller(services: Services): Caller | undefined {
     const identity = this.#identity;
     if (identity === undefined) return undefined;
@@ -132,7 +138,7 @@ export class Person {
       const { accounts, events } = process.core.services;
       const caller = accounts.callerOf(identity.proof);
       const scope = caller && events.scope(caller, undefined);
-      // Without its rights it would be shown only what is its own.
+      // Without its permissions it would see only its own sessions.
       if (scope?.ok !== true || scope.value.spaces !== undefined) return;
       const stream = new PersonStream(this.#cluster, identity, () => {
         const caller = accounts.callerOf(identity.proof);
@@ -148,7 +154,7 @@ export class Person {
   }
 }
 
-/** By what the rows say. `unbound`: known, and without a right but to what is its own. */
+/** State of the account by the rows. `unbound`: exists, but has access to its own objects only. */
 function standingOf({ view }: Cluster, { accountId, proof }: Identity): 'out' | 'unbound' | 'bound' {
   const account = view.get('accounts', accountId);
   if (account?.active !== true) return 'out';
@@ -163,7 +169,7 @@ const LOGIN: Attribution = {
   thing: { kind: 'service-accounts', ref: null, space: null },
 };
 
-/** A stream of events as HTTP keeps one. */
+/** A stream of events as HTTP serves it. */
 class PersonStream implements SseStream {
   readonly proof: Proof;
   readonly user: string;

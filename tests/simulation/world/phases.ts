@@ -1,4 +1,4 @@
-/** Known points of the product's work, at which a fault can be made to strike. */
+/** Known points in the product's work at which a fault can strike. */
 export const PHASES = [
   'commit.before',
   'commit.after',

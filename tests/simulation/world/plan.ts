@@ -5,7 +5,7 @@ import { PHASES, type Phase } from './phases.ts';
 import type { SeededRandom } from './random.ts';
 import type { Place } from './surroundings.ts';
 
-/** How often each fault is chosen. */
+/** Weights of the faults. */
 const WEIGHTS: Readonly<Record<FaultName, number>> = {
   'controller killed': 10,
   'controller restarted': 2,
@@ -37,7 +37,7 @@ const WEIGHTS: Readonly<Record<FaultName, number>> = {
   'clock jump': 8,
 };
 
-/** One that waits for its phase longer than this strikes anyhow. */
+/** A fault that waits longer than this for its phase strikes anyway. */
 const PATIENCE_MS = 15_000;
 const SPREAD_MS = 60_000;
 const STEERED_PATIENCE_MS = 40_000;
@@ -47,9 +47,9 @@ interface Armed {
   readonly phase: Phase;
 }
 
-/** The faults of one run: some strike at a moment, most when a phase is next reached. */
+/** The faults of one run: some strike at a time, most when a phase is next reached. */
 export class Plan {
-  /** What struck where; the phase of one that struck at a moment is "any time". */
+  /** Faults that struck, with their phase; "any time" if they struck at a time. */
   readonly struck: { readonly fault: FaultName; readonly phase: Phase | 'any time' }[] = [];
   readonly #cluster: Cluster;
   readonly #random: SeededRandom;
@@ -58,7 +58,10 @@ export class Plan {
   #count = 0;
   #over = false;
 
-  /** `turn`: of each so many runs in a row every pair of phase and fault has its turn in one, however rare the two are. */
+  /**
+   * `turn`: over enough consecutive runs, every pair of phase and fault gets its turn, however
+   * rare.
+   */
   constructor(cluster: Cluster, count: number, turn: number) {
     this.#cluster = cluster;
     this.#random = cluster.random.fork('faults');
@@ -91,7 +94,7 @@ export class Plan {
     });
   }
 
-  /** Everything is put right, and nothing goes wrong any more. */
+  /** Heals everything. No fault strikes any more. */
   heal(): void {
     this.#cluster.trace.note('FAULT', 'all is healed');
     this.#over = true;

@@ -1,7 +1,10 @@
 import type { Random } from '../../../seams/random.ts';
 import { seeded } from '../../unit/journal/simulated-disk.ts';
 
-/** Chance by seed. Each part of the world draws from a fork of its own, so that one more draw here changes nothing there. */
+/**
+ * A seeded random source. Each part of the world has its own fork, so that more draws in one change
+ * nothing in another.
+ */
 export class SeededRandom implements Random {
   readonly #seed: number;
   readonly #next: () => number;
@@ -41,7 +44,7 @@ export class SeededRandom implements Random {
     return least + this.#next() * (most - least);
   }
 
-  /** Skewed to the small: most are near `least`, few near `most`. */
+  /** Skewed: most values are near `least`, few near `most`. */
   mostlySmall(least: number, most: number): number {
     return least + this.#next() ** 4 * (most - least);
   }
@@ -54,7 +57,7 @@ export class SeededRandom implements Random {
     return items[Math.floor(this.#next() * items.length)];
   }
 
-  /** One of the names, by weight. */
+  /** Picks a name by weight. */
   weighted<Name extends string>(weights: Readonly<Record<Name, number>>): Name {
     const entries = Object.entries<number>(weights) as [Name, number][];
     let left = this.#next() * entries.reduce((sum, [, weight]) => sum + weight, 0);

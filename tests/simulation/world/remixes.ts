@@ -14,15 +14,15 @@ export interface RemixesDeps {
 
 interface Remixed {
   readonly id: string;
-  /** Whose volume it was to begin as a copy of. */
+  /** The session whose volume it copied. */
   readonly source: string | undefined;
-  /** What that held when the remix was committed. */
+  /** The contents of that volume when the remix was committed. */
   readonly marks: readonly string[];
 }
 
 const MOST = 100_000;
 
-/** What sessions began with that were made as copies of others, and whether they still have it. */
+/** Checks that remixed sessions started with a copy of their source, and still have it. */
 export class Remixes {
   readonly #deps: RemixesDeps;
   readonly #remixed = new Map<string, Remixed>();
@@ -31,7 +31,7 @@ export class Remixes {
     this.#deps = deps;
   }
 
-  /** To be called before the chronicle is told. */
+  /** Call before the chronicle. */
   committed(mutations: readonly Mutation[]): void {
     const { chronicle } = this.#deps;
     for (const mutation of mutations) {
@@ -44,13 +44,13 @@ export class Remixes {
     }
   }
 
-  /** What became of a copy that the store forgot in the middle of it is what its orphan holds. */
+  /** Forgets copies that the restored store does not know. Their orphans hold what was copied. */
   restored(): void {
     const { view } = this.#deps;
     for (const id of [...this.#remixed.keys()]) if (view().get('sessions', id) === undefined) this.#remixed.delete(id);
   }
 
-  /** Once all is at rest. */
+  /** Call once everything is at rest. */
   judge(): void {
     const { view, chronicle, machines, violation } = this.#deps;
     for (const { host, name } of machines())
@@ -60,7 +60,7 @@ export class Remixes {
       const marks = this.#platter(remixed.id)?.marks;
       if (row === undefined || row.desired === 'deleted' || marks === undefined) continue;
       if (remixed.source === undefined) this.#judgeEmpty(row, marks);
-      // One that failed before it was made may lack it.
+      // A session that failed before its copy can lack it.
       else if (!(row.desired === 'failed' && row.copyFrom !== null) && !chronicle.volumesLost.has(row.id))
         for (const mark of remixed.marks)
           if (!marks.has(mark)) return violation(`the copy ${row.id} of ${remixed.source} lacks what ${mark} left in its volume`);
@@ -80,7 +80,10 @@ export class Remixes {
     for (const mark of marks) if (others.has(mark)) violation(`${id} began with nothing, and holds what ${mark} left elsewhere`);
   }
 
-  /** It begins with what was settled before, as it was; what the parent has still to answer stays with the parent. */
+  /**
+   * A remix starts with the parent's settled messages, unchanged. Unanswered ones stay with the
+   * parent.
+   */
   #judgeHistory(from: string, to: string, mutations: readonly Mutation[]): void {
     const { chronicle, view, violation } = this.#deps;
     const messagesOf = (id: string): readonly MessageRow[] => view().messagesBefore(id as SessionRow['id'], Number.MAX_SAFE_INTEGER, MOST);

@@ -6,7 +6,10 @@ import { makeOnce } from './once.ts';
 import { isSpaceFull } from './spaces.ts';
 import { NARROW, SPACES } from './store.ts';
 
-/** A copy of a session: with its volume or an empty one, with what was said or not. Undefined: none was made, as far as is known. */
+/**
+ * Remixes a session, with or without its volume and its messages. Returns undefined if no remix is
+ * known to exist.
+ */
 export async function remix(client: Client, parent: SessionFact): Promise<SessionFact | undefined> {
   const { random, book, cluster } = client;
   const body: RemixSession = {

@@ -7,7 +7,10 @@ import { SPACES } from './store.ts';
 
 const WHAT = ['sessions', 'cpuMillis', 'memoryBytes', 'maxMemoryBytes', 'diskBytes', 'processes'] as const;
 
-/** Holds what one life of the controller counts of its nodes and spaces against the rows, after every command and every commit. */
+/**
+ * Compares a controller's counts of its nodes and spaces with the rows, after every command and
+ * commit.
+ */
 export class RoomAudit {
   readonly #rooms: Rooms;
   readonly #violation: (what: string) => void;
@@ -18,13 +21,13 @@ export class RoomAudit {
     this.#violation = violation;
   }
 
-  /** What is to be judged. */
+  /** Sets what is checked. */
   of(fleet: Fleet): void {
     this.#fleet = fleet;
     this.#judge(this.#rooms, 'at its start');
   }
 
-  /** A command is decided, on top of these earlier changes of its batch and its own. */
+  /** Called when a command is decided, with the changes of its batch so far. */
   decided(pending: readonly Mutation[]): void {
     this.#judge(this.#rooms.with(pending), 'after a command');
   }

@@ -1,12 +1,12 @@
 import type { Mutation } from '../../../controller/domain/engine/mutation.ts';
 import type { SessionRow } from '../../../controller/domain/sessions/rows.ts';
 
-/** What sessions take up of a node, or of a space. */
+/** Room that sessions use on a node, or in a space. */
 export interface Room {
   sessions: number;
   cpuMillis: number;
   memoryBytes: number;
-  /** Sums of limits: memory and processes of those that are up, with their guests; disks of all. */
+  /** Sums of limits: memory and processes of running sessions with their guests; disks of all. */
   maxMemoryBytes: number;
   diskBytes: number;
   processes: number;
@@ -14,10 +14,13 @@ export interface Room {
 
 const NOTHING: Room = { sessions: 0, cpuMillis: 0, memoryBytes: 0, maxMemoryBytes: 0, diskBytes: 0, processes: 0 };
 
-/** Said here again in its own words, so that a fault of the product's arithmetic is not repeated by whoever judges it. */
+/** Computed independently, so that a fault in the product's arithmetic is not repeated here. */
 export const takesRoom = ({ nodeId, desired }: SessionRow): boolean => nodeId !== null && ['running', 'paused'].includes(desired);
 
-/** What is taken up, added up anew from all rows each time. A space counts every session that is not deleted; room is taken by those alone that are up. */
+/**
+ * Returns the room in use, computed from all rows. A space counts every session that is not
+ * deleted; only running sessions use room.
+ */
 export class Rooms {
   readonly #rows = new Map<string, SessionRow>();
 
@@ -36,7 +39,7 @@ export class Rooms {
     }
   }
 
-  /** The same with these changes, which may still be taken back. */
+  /** The same with these changes, which can still be rolled back. */
   with(mutations: readonly Mutation[]): Rooms {
     const changed = new Rooms(this.#rows.values());
     changed.apply(mutations);

@@ -1,6 +1,6 @@
 import { SealingRing, sealingKey } from '../../../controller/services/spaces/sealing.ts';
 
-/** One that never changes. */
+/** A fixed key. */
 const KEY = sealingKey('00000001', new Uint8Array(32).fill(7));
 
 export const RING = new SealingRing([KEY]);

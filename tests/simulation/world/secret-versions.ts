@@ -8,7 +8,7 @@ type Values = Readonly<Record<string, string>>;
 interface Kept {
   version: number;
   readonly now: Map<string, { key: string; value: string }>;
-  /** By version: what was in force with it. */
+  /** Secrets by version. */
   readonly versions: Map<number, string>;
 }
 
@@ -16,12 +16,12 @@ type Made = Pick<SessionRow, 'spaceId' | 'createdById'>;
 
 const spelled = (values: Values): string => JSON.stringify(Object.entries(values).sort(([a], [b]) => (a < b ? -1 : 1)));
 
-/** What was in force in each space, version by version, and what each message may be run with. */
+/** The secrets of each space by version, and the versions with which each message can run. */
 export class SecretVersions {
   readonly #spaces = new Map<string, Kept>();
-  /** Of each message the version that was in force when it was posted. */
+  /** The version of each message at the time of its post. */
   readonly #posted = new Map<string, { spaceId: string; maker: string; version: number }>();
-  /** Accounts without any right, with the version of each space when they lost the last one. */
+  /** Accounts without permissions, with the version of each space when they lost the last one. */
   readonly #out = new Map<string, ReadonlyMap<string, number>>();
   readonly #everOut = new Set<string>();
   readonly #accountOf = new Map<string, string>();
@@ -74,13 +74,13 @@ export class SecretVersions {
     for (const account of this.#everOut) this.#judge(account, view);
   }
 
-  /** Why a message should not be run with this; undefined: it may. */
+  /** Returns why a message must not run with these secrets; undefined if it can. */
   objection(messageId: string, environment: Values): string | undefined {
     const posted = this.#posted.get(messageId);
     if (posted === undefined) return undefined;
     const has = spelled(environment);
     const { versions, version: newest } = this.#of(posted.spaceId);
-    // A session whose maker has no right any more goes on with what it had, or with none.
+    // A session whose creator lost all permissions keeps its secrets, or has none.
     const isWithheld = this.#everOut.has(posted.maker);
     if (isWithheld && has === spelled({})) return undefined;
     const last = this.#out.get(posted.maker)?.get(posted.spaceId) ?? newest;

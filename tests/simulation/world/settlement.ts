@@ -4,12 +4,15 @@ import type { SessionRow } from '../../../controller/domain/sessions/rows.ts';
 import type { HostFrame } from '../../../proto/frame.ts';
 
 interface Settled {
-  /** A guest that was welcomed at this generation or a later one has been told. */
+  /** Guests welcomed at this generation or later know it. */
   readonly generation: number;
   readonly how: 'answered' | 'cleared';
 }
 
-/** Which messages wait for no answer any more, since when, and which guests can know: none of these is to be run by one that can. */
+/**
+ * Which messages no longer wait for an answer, since when, and which guests can know. A guest that
+ * can know must not run them.
+ */
 export class Settlement {
   readonly #seqs = new Map<string, number>();
   readonly #bySession = new Map<string, Set<string>>();
@@ -23,7 +26,7 @@ export class Settlement {
     const settle = (id: string, sessionId: string, how: Settled['how']) => {
       if (this.#settled.has(id)) return;
       const before = this.#generations.get(sessionId) ?? 0;
-      // What was committed with a generation is told with it; what came within one, with the next.
+      // Changes committed with a generation are sent with it; others with the next one.
       this.#settled.set(id, { generation: Math.max(before + 1, generations.get(sessionId) ?? 0), how });
     };
     for (const mutation of mutations) {
@@ -39,12 +42,12 @@ export class Settlement {
     for (const [id, generation] of generations) this.#generations.set(id, generation);
   }
 
-  /** Undefined of a message that is not known here. */
+  /** Undefined for an unknown message. */
   seqOf(messageId: string): number | undefined {
     return this.#seqs.get(messageId);
   }
 
-  /** What the store does not know as settled now, no guest can know to be. */
+  /** No guest can know as settled what the store does not. */
   restored(view: View, rows: Iterable<SessionRow>): void {
     for (const id of [...this.#settled.keys()]) {
       if (view.get('messages', id) === undefined || view.get('queue', id) !== undefined) this.#settled.delete(id);
@@ -52,7 +55,7 @@ export class Settlement {
     for (const { id, generation } of rows) this.#generations.set(id, generation);
   }
 
-  /** This life of a guest takes a frame in. */
+  /** A guest's process receives a frame. */
   heard(life: string, frame: HostFrame): void {
     const known = this.#heard.get(life) ?? { generation: 0, seq: 0 };
     this.#heard.set(life, known);
@@ -62,7 +65,7 @@ export class Settlement {
     } else if (frame.kind === 'settled') known.seq = Math.max(known.seq, frame.value.upToSeq);
   }
 
-  /** Why this life of a guest should not run that message; undefined: it may. */
+  /** Returns why this guest's process must not run the message; undefined if it can. */
   objection(life: string, messageId: string): string | undefined {
     const known = this.#heard.get(life) ?? { generation: 0, seq: 0 };
     const seq = this.#seqs.get(messageId) ?? Number.POSITIVE_INFINITY;

@@ -9,7 +9,10 @@ const Settings = z.object({
   maxima: z.object({ memory_bytes: z.number(), processes: z.number() }).partial().default({}),
 });
 
-/** Looks at every commit: no space is given more than it may have. What it has already goes on, whatever its quotas have become. */
+/**
+ * Checks at every commit that no space gets more than its quotas allow. Running sessions continue,
+ * whatever the quotas become.
+ */
 export class SpaceUse {
   readonly #violation: (what: string) => void;
   readonly #spaces = new Map<string, SpaceRow>();
@@ -42,7 +45,7 @@ export class SpaceUse {
     this.#rooms.apply([mutation]);
     const has = this.#rooms.inSpace(row.spaceId);
     const space = this.#spaces.get(row.spaceId);
-    // What was resumed after the backup from which the store was restored runs on.
+    // Sessions resumed after the backup of a restored store keep running.
     if (space === undefined || before?.restoredFrom != null) return;
     const { quotas, maxima } = Settings.parse(space.settings);
     const { sessions, cpu, memory_bytes } = quotas;

@@ -7,7 +7,7 @@ const MIB = 1024 * 1024;
 const KEYS = ['TOKEN', 'REGION'] as const;
 const HIDDEN = {} as const;
 
-/** Whether a space says that it takes no more: of a quota it must be true by its own account. */
+/** Returns whether a space refuses more. A refusal by quota must agree with its own figures. */
 export function isSpaceFull({ code, message, details }: Refusal): boolean {
   if (code !== 'CONFLICT') return false;
   if (details === undefined || details === null) return / is inactive and accepts /.test(message);
@@ -15,7 +15,7 @@ export function isSpaceFull({ code, message, details }: Refusal): boolean {
   return told.success && told.data.used + told.data.asked > told.data.allowed;
 }
 
-/** Other quotas for the narrow space, or none, or no more of anything for a while. */
+/** Changes the quotas of the narrow space, removes them, or sets them to what is used. */
 export async function changeQuotas(client: Client): Promise<void> {
   const { random } = client;
   const storage = random.fork('storage');
@@ -29,7 +29,7 @@ export async function changeQuotas(client: Client): Promise<void> {
   await settle(client, { settings: random.chance(0.8) ? { quotas, ...maxima } : maxima, active: random.chance(0.85) });
 }
 
-/** So that whatever waits can go on. */
+/** Lets everything that waits continue. */
 export const openSpaces = (client: Client) => settle(client, { settings: {}, active: true });
 
 async function settle(client: Client, change: { settings: Record<string, unknown>; active: boolean }): Promise<void> {
@@ -50,11 +50,11 @@ export async function changeSecret(client: Client): Promise<void> {
     return changed.ok || changed.refusal.code !== 'NOT_FOUND' ? changed : secrets.create(caller, space, { key_name: key, value });
   });
   if (answer === 'lost' || answer.ok) return;
-  // Somebody else was at it.
+  // Somebody else changed it meanwhile.
   if (!['CONFLICT', 'NOT_FOUND'].includes(answer.refusal.code)) client.violation(`${how} ${key} of ${space}: ${answer.refusal.code}`);
 }
 
-/** The moody agent is stopped, sent to rest after its run, or asked to work again. */
+/** Stops the moody agent, deactivates it, or activates it again. */
 export async function stopOrStart(client: Client): Promise<void> {
   const { random } = client;
   const space = random.pick(SPACES)?.name ?? NARROW;

@@ -1,6 +1,9 @@
 import Database from 'better-sqlite3';
 
-/** Adds up from the rows what spaces and sessions keep, after every few commits, and compares it with the sums that the store keeps. */
+/**
+ * Adds up the storage of spaces and sessions from the rows, after every few commits, and compares
+ * it with the store's sums.
+ */
 export class StorageAudit {
   readonly #database: Database.Database;
   readonly #differing: Database.Statement<[], { what: string; counted: number; is: number }>;
@@ -31,7 +34,7 @@ export class StorageAudit {
   }
 
   committed(): void {
-    // A sum that is wrong stays wrong: now and then is often enough.
+    // A wrong sum stays wrong, so an occasional check is enough.
     this.#commits += 1;
     if (this.#commits % 8 !== 0) return;
     for (const { what, counted, is } of this.#differing.all())

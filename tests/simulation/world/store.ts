@@ -1,4 +1,4 @@
-/** The real store on a disk in memory, with the one interface wrapped through which everything is written. */
+/** The real store on a disk in memory, with its writer wrapped. */
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -17,7 +17,7 @@ import { SOURCE_DIGEST } from './source.ts';
 export const IMAGE = 'raworc/session:sim';
 export const ACCOUNT = '00000000-0000-4000-8000-000000000001' as AccountId;
 export const SPACE = '00000000-0000-4000-8000-000000000002' as SpaceId;
-/** One with quotas that change. */
+/** A space whose quotas change. */
 export const NARROW = 'narrow';
 export const SPACES = [
   { id: SPACE, name: 'default' },
@@ -25,11 +25,11 @@ export const SPACES = [
 ] as const;
 export const EPOCH = 1;
 
-/** The agents of each space: what they are called, and whether a run of theirs may be repeated. */
+/** The agents of each space, and whether their runs can be repeated. */
 export const AGENTS = [
   { name: 'once', runtime: 'python', handler: 'main.process_message', idempotent: false },
   { name: 'again', runtime: 'node', handler: 'index.processMessage', idempotent: true },
-  /** Is stopped and started now and then. */
+  /** Stopped and started now and then. */
   { name: 'moody', runtime: 'python', handler: 'main.process_message', idempotent: false },
 ] as const;
 
@@ -41,7 +41,10 @@ export interface StoreDirectory {
   remove(): void;
 }
 
-/** A new database with an account, a space with agents in an image, and these nodes. Migrated once a process, then copied. */
+/**
+ * Creates a database with an account, a space with agents in an image, and these nodes. Migrated
+ * once per process, then copied.
+ */
 export async function newStore(nodes: readonly { id: string; name: string }[]): Promise<StoreDirectory> {
   template ??= makeTemplate();
   const directory = inMemory('raworc-sim-');
@@ -120,13 +123,13 @@ function rowsOfSpace({ id: spaceId, name }: (typeof SPACES)[number]): Mutation[]
 }
 
 export interface Watch {
-  /** Within the transaction, nothing committed yet. What it throws rolls back. */
+  /** Called within the transaction, before the commit. An error rolls back. */
   before(): void;
-  /** Something is written. What it throws is thrown by the store. */
+  /** Called at each write. The store throws its errors. */
   apply(): void;
-  /** A command is decided: these are the changes of its batch so far, its own the last. */
+  /** Called when a command is decided, with the changes of its batch so far, its own last. */
   decided(pending: readonly Mutation[]): void;
-  /** Committed, and nobody told. What it throws leaves it so. */
+  /** Called after the commit, before anyone is notified. An error leaves it so. */
   after(mutations: readonly Mutation[]): void;
 }
 
@@ -169,7 +172,7 @@ export function watchedWriter(writer: Writer, watch: Watch): Writer {
   };
 }
 
-/** What scans, on this thread: the order in which a thread of its own answers is not ours to repeat. */
+/** Runs scans on this thread, since the order of another thread's answers cannot be repeated. */
 export function listsOn(path: string): { lists: Lists; close(): void } {
   const database = new Database(path, { readonly: true });
   const statements = new Map<string, Database.Statement<unknown[], SqlRow>>();

@@ -1,6 +1,6 @@
 import type { StreamKinds } from '../../../guest/streams/stream-kinds.ts';
 
-/** What simulated guests connect byte streams to: so many bytes, of which each says where it is. */
+/** The source of simulated guests' byte streams: bytes that encode their own position. */
 export const NUMBERED: StreamKinds = {
   numbered(stream, parameters) {
     const { bytes = 0 } = Object(parameters) as { bytes?: number };

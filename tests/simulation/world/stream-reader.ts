@@ -3,10 +3,15 @@ import type { Cluster } from './cluster.ts';
 import type { SeededRandom } from './random.ts';
 
 const STREAMS = 25;
-/** Longer than it takes without faults. A session that is paused in the middle would keep its reader for as long as that lasts. */
+/**
+ * Longer than it takes without faults. A session paused in between would block its reader for as
+ * long.
+ */
 const PATIENCE_MS = 20_000;
 
-/** Opens byte streams to sessions and reads them, now fast, now slowly, while everything else goes on and breaks. */
+/**
+ * Opens byte streams to sessions and reads them at varying speed, among all other work and faults.
+ */
 export class StreamReader {
   readonly #cluster: Cluster;
   readonly #random: SeededRandom;
@@ -29,7 +34,7 @@ export class StreamReader {
     return new Promise((resolve) => this.#cluster.time.schedule(ms, resolve));
   }
 
-  /** Resolves when it is over, also with the life of the controller. */
+  /** Resolves when it ends, also with the controller's process. */
   #readOne(): Promise<void> {
     const { controller, chronicle } = this.#cluster;
     const row = this.#random.pick(

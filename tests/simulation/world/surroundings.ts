@@ -6,22 +6,25 @@ import type { Life } from './life.ts';
 import { isPhase, type Phase } from './phases.ts';
 import type { Trace } from './trace.ts';
 
-/** Where a phase was reached: in which process, and about what. */
+/** Where a phase was reached: the process and the object. */
 export interface Place {
   readonly life: Life;
   readonly machine?: string;
   readonly sessionId?: string;
 }
 
-/** What every part of the world has around it. */
+/** What every part of the world can use. */
 export interface Surroundings {
   readonly time: SimulatedTime;
   readonly trace: Trace;
   readonly chronicle: Chronicle;
   readonly auditors: Auditors;
-  /** A fault may strike now. Undefined: go on. Else the process is held or dead, and goes on when it resolves, if ever. */
+  /**
+   * A fault can strike now. Returns undefined to continue; else the process is stopped or dead, and
+   * continues when it resolves, if ever.
+   */
   readonly reach: (phase: Phase, place: Place) => Promise<void> | undefined;
-  /** Something that may never be. */
+  /** Reports something that must never happen. */
   readonly violation: (what: string) => void;
 }
 

@@ -5,14 +5,17 @@ interface Asked {
   readonly generation: number;
   readonly graceMs: number;
   readonly atMs: number;
-  /** When something else was asked for; Infinity while nothing was. */
+  /** When another state was requested; Infinity if none was. */
   overMs: number;
 }
 
-/** For so long a node, or its guest, may not have heard that something else is asked for by now. */
+/** Time until a node and its guest must know of a new request. */
 const UNHEARD_MS = 90_000;
 
-/** When each session was asked to be suspended, and when what ran in it then may be cut off: not before its grace is over. */
+/**
+ * When the suspend of each session was requested, and when its run can be interrupted: not before
+ * the grace period is over.
+ */
 export class Suspends {
   readonly #asked = new Map<string, Asked[]>();
   readonly #generations = new Map<string, number>();
@@ -21,7 +24,7 @@ export class Suspends {
     for (const mutation of mutations) if (mutation.kind === 'put' && mutation.table === 'sessions') this.#became(mutation.row, nowMs);
   }
 
-  /** What was under way for the sake of an earlier generation goes on. */
+  /** A drain of an earlier generation continues. */
   restored(rows: Iterable<SessionRow>, nowMs: number): void {
     for (const row of rows) {
       const earliest = this.#asked.get(row.id)?.[0]?.atMs;
@@ -39,16 +42,16 @@ export class Suspends {
     if (desired === 'suspended') asked.push({ generation, graceMs, atMs, overMs: Number.POSITIVE_INFINITY });
   }
 
-  /** Whether a node that was told this generation has waited for as long as it had to. */
+  /** Returns whether a node with this generation has waited for the whole grace period. */
   isGraceOver(sessionId: string, generation: number, nowMs: number): boolean {
     const asked = this.#asked.get(sessionId) ?? [];
     const at = asked.findIndex((one) => one.generation === generation);
-    // A drain goes on when the session is asked once more to be suspended.
+    // A drain continues if the suspend is requested again.
     const first = asked.findLastIndex((one, index) => index <= at && asked[index - 1]?.overMs !== one.atMs);
     return asked.slice(Math.max(first, 0), at + 1).some(({ graceMs, atMs }) => nowMs >= atMs + graceMs);
   }
 
-  /** Whether a guest may interrupt what it runs now. */
+  /** Returns whether a guest can interrupt its current run. */
   mayInterrupt(sessionId: string, nowMs: number): boolean {
     const asked = this.#asked.get(sessionId) ?? [];
     return asked.some(({ graceMs, atMs, overMs }) => nowMs >= atMs + graceMs && nowMs < overMs + UNHEARD_MS);

@@ -4,10 +4,13 @@ import type { SimulatedTime } from './clock.ts';
 
 const KEPT = 4000;
 
-/** What happened, line by line: a hash over all of it, to prove that a seed repeats a run, and the last lines, for whoever looks for a cause. */
+/**
+ * All events, line by line: a hash, to prove that a seed repeats a run, and the last lines, to find
+ * a cause.
+ */
 export class Trace {
   readonly #time: SimulatedTime;
-  /** The store's, which has another name in each run, and is in its errors. */
+  /** The store's directory. Its name is in errors and differs in each run. */
   readonly #directory: string;
   readonly #hash = createHash('sha1');
   readonly #print: ((line: string) => void) | undefined;
@@ -27,7 +30,7 @@ export class Trace {
     if (this.#lines.length > 2 * KEPT) this.#lines = this.#lines.slice(-KEPT);
   }
 
-  /** The newest lines, of those that hold one of the words where words are given. */
+  /** Returns the newest lines, or those with one of the words. */
   last(count: number, words: readonly string[] = []): readonly string[] {
     const lines = words.length === 0 ? this.#lines : this.#lines.filter((line) => words.some((word) => line.includes(word)));
     return lines.slice(-count);

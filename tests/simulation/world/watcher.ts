@@ -5,7 +5,7 @@ import type { Cluster } from './cluster.ts';
 import type { SeededRandom } from './random.ts';
 import { EPOCH } from './store.ts';
 
-/** Someone who follows all events, and takes them up again where they ended. */
+/** Watches all events, and resumes where a stream ended. */
 export class Watcher {
   readonly #cluster: Cluster;
   readonly name: string;
@@ -31,7 +31,7 @@ export class Watcher {
     return this.#position;
   }
 
-  /** Until the watch ends, or its process. */
+  /** Runs until the watch or its process ends. */
   #follow(events: Services['events'], life: { atDeath(notice: () => void): unknown; run(work: () => void): void }): Promise<void> {
     return new Promise((resolve) => {
       life.atDeath(resolve);
@@ -52,7 +52,7 @@ export class Watcher {
     });
   }
 
-  /** With `resumeLater`, it has no room now and then. */
+  /** With `resumeLater`, it is sometimes full. */
   watcher(ended: () => void, resumeLater?: (hasRoom: () => void) => void): EventWatcher {
     let isFull = false;
     return {

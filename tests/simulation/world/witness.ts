@@ -13,7 +13,7 @@ export interface WitnessDeps {
   readonly violation: (what: string) => void;
 }
 
-/** Looks at every commit: what may not be true even for a moment. */
+/** Checks every commit for what must never be true, not even for a moment. */
 export class Witness {
   readonly #deps: WitnessDeps;
   readonly #reported = new Set<string>();
@@ -23,20 +23,20 @@ export class Witness {
     this.#deps = deps;
   }
 
-  /** To be called after the chronicle was told. */
+  /** Call after the chronicle. */
   restored(): void {
     this.#rooms = new Rooms(this.#deps.chronicle.sessions.values());
   }
 
-  /** A node says so. */
+  /** A node reports it. */
   reported({ sessionId, generation, phase }: Report): void {
     this.#reported.add(`${sessionId} ${generation} ${phase.toLowerCase()}`);
   }
 
-  /** To be called before the chronicle is told. */
+  /** Call before the chronicle. */
   committed(mutations: readonly Mutation[]): void {
     const { chronicle } = this.#deps;
-    // Within one commit only the last row of each session counts.
+    // Only the last row of each session in a commit counts.
     const rows = new Map<string, SessionRow>();
     for (const mutation of mutations) if (mutation.kind === 'put' && mutation.table === 'sessions') rows.set(mutation.row.id, mutation.row);
     for (const row of rows.values()) this.#became(chronicle.sessions.get(row.id), row);
@@ -63,7 +63,10 @@ export class Witness {
     this.#place(before, row);
   }
 
-  /** No node is given more than it has. What it has already goes on, also where it was resumed after the backup that the store is from. */
+  /**
+   * No node gets more than its capacity. Running sessions continue, including those resumed after
+   * the backup of a restored store.
+   */
   #place(before: SessionRow | undefined, row: SessionRow): void {
     this.#rooms.apply([put('sessions', row)]);
     const wasThere = before !== undefined && takesRoom(before) && before.nodeId === row.nodeId;
@@ -89,7 +92,7 @@ export class Witness {
   }
 }
 
-/** By life of the node, then of its agent, then by number. */
+/** Orders by incarnation of the node, then by start of its agent, then by number. */
 function isEarlier(a: SessionRow['observedOrder'], b: SessionRow['observedOrder']): boolean {
   if (a === null || b === null) return false;
   return a.incarnation !== b.incarnation ? a.incarnation < b.incarnation : a.boot !== b.boot ? a.boot < b.boot : a.number < b.number;
