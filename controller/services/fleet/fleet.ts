@@ -70,6 +70,8 @@ export class Fleet {
   readonly #streams = new Map<NodeId, NodeStream>();
   /** Streams that have no place yet: their hello was not accepted, or another process can have it. */
   readonly #contenders = new Set<NodeStream>();
+  /** Nodes whose stream ended while another one, without a place yet, was there. */
+  readonly #succeeding = new Set<NodeId>();
   /** Live workers of agents by session. */
   readonly workers = new LiveWorkers();
   readonly #ending = new Map<NodeStream, () => void>();
@@ -139,6 +141,7 @@ export class Fleet {
     const older = this.#streams.get(stream.nodeId);
     this.#gone(stream.nodeId);
     this.#contenders.delete(stream);
+    this.#succeeding.delete(stream.nodeId);
     this.#fence.taken(stream);
     this.#streams.set(stream.nodeId, stream);
     this.#comparisons.add(stream.outbound);
@@ -232,22 +235,32 @@ export class Fleet {
       closed: () => {
         this.#ended(stream);
         this.#comparisons.delete(stream.outbound);
+        const hadPlace = this.#streams.get(stream.nodeId) === stream;
         this.#contenders.delete(stream);
         this.#fence.left(stream);
-        if (this.#streams.get(stream.nodeId) !== stream) return;
-        this.#streams.delete(stream.nodeId);
-        this.#gone(stream.nodeId);
+        if (hadPlace) {
+          this.#streams.delete(stream.nodeId);
+          this.#gone(stream.nodeId);
+        }
         if (this.#closing) return;
-        this.#carrier?.nodeGone(stream.nodeId);
-        this.#deps.applier.tell(nodeUnreachable(stream.nodeId, true));
-        this.#tell((one) => one.closed(stream.nodeId));
-        this.#fence.freed(stream);
+        if (hadPlace || this.#succeeding.has(stream.nodeId)) this.#left(stream.nodeId);
+        if (hadPlace) this.#fence.freed(stream);
       },
     };
   }
 
   #tell(news: (listener: FleetListener) => void): void {
     for (const listener of this.#listeners) news(listener);
+  }
+
+  /** A node that moves to another stream, as when it renews its certificate, is not away. */
+  #left(nodeId: NodeId): void {
+    const isSucceeded = [...this.#contenders].some((stream) => stream.nodeId === nodeId);
+    if (isSucceeded) return void this.#succeeding.add(nodeId);
+    this.#succeeding.delete(nodeId);
+    this.#carrier?.nodeGone(nodeId);
+    this.#deps.applier.tell(nodeUnreachable(nodeId, true));
+    this.#tell((one) => one.closed(nodeId));
   }
 
   #gone(nodeId: NodeId): void {

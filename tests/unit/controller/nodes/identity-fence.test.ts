@@ -160,3 +160,22 @@ t.test('a controller that has just started keeps the place for the host that had
   await up(copy);
   t.pass('it cannot tell a copy from a node that moved');
 });
+
+t.test('a node that moves to a new stream is not away, also if its old one ends first', async (t) => {
+  const { core, fleet, id, connect, up } = await contested(t);
+  const old = connect('10.0.0.1:400', 5);
+  await up(old);
+  const [next, never] = [new FakeNode(), new FakeNode()];
+  fleet.connect(id, next.link, { keyHash: `key-${id}`, address: '10.0.0.1:401' });
+  old.link.close();
+  next.say(hello({ boot: 5 }));
+  next.say(inventory);
+  await up(next);
+  const isAway = async () => (await committedEvents(core.store.events)).some(({ type }) => type === 'node.unreachable');
+  t.notOk(await isAway());
+  fleet.connect(id, never.link, { keyHash: `key-${id}`, address: '10.0.0.1:402' });
+  next.link.close();
+  never.link.close();
+  await core.applier.apply({ name: 'test-flush', decide: () => ({ mutations: [], events: [], result: undefined }) });
+  t.ok(await isAway(), 'it is when the new one comes to nothing');
+});
