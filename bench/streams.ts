@@ -1,8 +1,10 @@
 /**
- * Compares the throughput of one byte stream, for a file on a session's disk, with that of
- * `docker exec CONTAINER cat` for the same file; then the round trips of messages without and with
- * ten full streams. The two take turns, since absolute times drift. The guest's file reader exists
- * only in tests/streams. `npm run bench -- streams [turns] [megabytes]`.
+ * Compares byte streams with Docker, in turns, since absolute times drift:
+ * 1. the throughput of one stream, for a file on a session's disk, with `docker exec CONTAINER cat`;
+ * 2. that of log lines in a stream with `docker logs` of the same lines;
+ * 3. the round trips of messages beside ten full streams with those beside nothing, and beside ten
+ *    `docker exec` that carry as much.
+ * The guest's readers of files exist only in tests/streams. `npm run bench -- streams [turns] [megabytes]`.
  */
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -14,21 +16,25 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { deploy, writeAgent } from '../tests/cluster/agents.ts';
+import { sessionImage } from '../tests/cluster/docker.ts';
 import { type Cluster, startCluster } from '../tests/cluster/harness.ts';
 import { buildTestGuest } from '../tests/streams/build-guest.ts';
-import { figures, median, row, timed } from './figures/figures.ts';
+import { figures, median, percentile, row, timed } from './figures/figures.ts';
+import { printed, writeLines } from './streams/log-lines.ts';
+import { ofExec, ofStream, type PacedReader } from './streams/paced-reader.ts';
 
 const ECHO = { 'main.py': 'def process_message(message, context):\n    return message\n' };
 const FULL_STREAMS = 10;
 const MESSAGES = 200;
+const ROUNDS = 3;
 /** Between two messages: without it, an account would use up its budget of writes. */
 const PAUSE_MS = 8;
-/** More than a stream's window. */
-const RUNNING_BYTES = 1_500_000;
+/** Bytes per second of each paced stream. */
+const PACE = Number(process.env.RAWORC_BENCH_PACE ?? 1) * 1_000_000;
 const PROCESSES = ['controller', 'node agent', 'guest'] as const;
 type Resident = Readonly<Record<(typeof PROCESSES)[number], number>>;
-/** Minimum share of docker exec's throughput; below it the exit code is 1. */
-const GOAL = 0.7;
+/** Minimum share of docker exec's throughput, and maximum growth of the p99; beyond either the exit code is 1. */
+const GOALS = { throughput: 0.7, p99: 1.3 };
 
 const run = promisify(execFile);
 const turns = Number(process.argv[2] ?? 9);
@@ -48,33 +54,51 @@ try {
   const FILE = '/session/bench';
   await writeFile(join(cluster.node('node-1').diskFiles(session.id), 'bench'), randomBytes(megabytes * 1_000_000), { mode: 0o644 });
 
-  const byStream = async (path = `/${session.id}/file?path=${FILE}`) => {
-    const request = get({ host: '127.0.0.1', port: Number(port), path });
+  const LINES = '/session/lines';
+  const linesFile = join(cluster.node('node-1').diskFiles(session.id), 'lines');
+  const linesBytes = await writeLines(linesFile, megabytes / 10);
+  const printer = await printed(linesFile, await sessionImage(), cluster.id);
+
+  const byStream = async (kind: 'file' | 'lines', path: string, expected: number) => {
+    const request = get({ host: '127.0.0.1', port: Number(port), path: `/${session.id}/${kind}?path=${path}` });
     const [response] = await once(request, 'response');
-    let bytes = 0;
-    for await (const piece of response) bytes += piece.byteLength;
-    if (bytes !== megabytes * 1_000_000) throw new Error(`${bytes} bytes by a stream`);
+    const bytes = await count(response);
+    if (bytes !== expected) throw new Error(`${bytes} bytes by a stream`);
   };
-  const byExec = async () => {
-    const child = spawn('docker', ['exec', container, 'cat', FILE], { stdio: ['ignore', 'pipe', 'inherit'] });
-    let bytes = 0;
-    for await (const piece of child.stdout) bytes += piece.byteLength;
-    if (bytes !== megabytes * 1_000_000) throw new Error(`${bytes} bytes by docker exec`);
+  const byDocker = async (args: readonly string[], expected: number) => {
+    const child = spawn('docker', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const bytes = await count(child.stdout);
+    if (bytes !== expected) throw new Error(`${bytes} bytes by docker ${args[0]}`);
   };
-  const times = { stream: [] as number[], exec: [] as number[] };
-  await byStream();
-  await byExec();
-  for (let turn = 0; turn < turns; turn += 1) {
-    times.stream.push(await timed(() => byStream()));
-    times.exec.push(await timed(byExec));
-  }
-  const rate = (all: number[]) => megabytes / (median(all) / 1000);
-  console.log(`${megabytes} MB, ${turns} turns, milliseconds`);
-  console.log(row('', ['median', 'p95', 'p99']));
-  console.log(row('one byte stream, to an HTTP client', figures(times.stream)));
-  console.log(row('docker exec cat (docker CLI)', figures(times.exec)));
-  const ratio = rate(times.stream) / rate(times.exec);
-  console.log(`${rate(times.stream).toFixed(0)} MB/s and ${rate(times.exec).toFixed(0)} MB/s: ${ratio.toFixed(2)} of docker exec cat.`);
+  const compared = async (names: readonly [string, string], bytes: number, stream: () => Promise<void>, peer: () => Promise<void>) => {
+    const times = { stream: [] as number[], peer: [] as number[] };
+    for (let turn = -1; turn < turns; turn += 1) {
+      const [a, b] = [await timed(stream), await timed(peer)];
+      if (turn >= 0) times.stream.push(a);
+      if (turn >= 0) times.peer.push(b);
+    }
+    const rate = (all: readonly number[]) => bytes / 1000 / median(all);
+    console.log(`${(bytes / 1e6).toFixed(0)} MB, ${turns} turns, milliseconds`);
+    console.log(row('', ['median', 'p95', 'p99']));
+    console.log(row(names[0], figures(times.stream)));
+    console.log(row(names[1], figures(times.peer)));
+    const ratio = rate(times.stream) / rate(times.peer);
+    console.log(`${rate(times.stream).toFixed(0)} MB/s and ${rate(times.peer).toFixed(0)} MB/s: ${ratio.toFixed(2)}\n`);
+    return ratio;
+  };
+  const fileBytes = megabytes * 1_000_000;
+  const ratio = await compared(
+    ['one byte stream, to an HTTP client', 'docker exec cat (docker CLI)'],
+    fileBytes,
+    () => byStream('file', FILE, fileBytes),
+    () => byDocker(['exec', container, 'cat', FILE], fileBytes),
+  );
+  await compared(
+    ['log lines by a stream', 'docker logs (docker CLI)'],
+    linesBytes,
+    () => byStream('lines', LINES, linesBytes),
+    () => byDocker(['logs', printer], linesBytes),
+  );
 
   const message = async () => {
     await cluster.rest.say(session.id, 'hello');
@@ -88,38 +112,59 @@ try {
     return all;
   };
   for (let turn = 0; turn < 20; turn += 1) await message();
+  /** Messages beside full readers, and what those carried. */
+  const beside = async (into: Beside, open: () => PacedReader) => {
+    const readers = Array.from({ length: FULL_STREAMS }, open);
+    await Promise.all(readers.map((reader) => reader.running));
+    into.resident.push(await residentKib(cluster, container));
+    const before = performance.now();
+    into.times.push(...(await measure()));
+    into.lastedMs += performance.now() - before;
+    for (const reader of readers) into.bytes += reader.close();
+    // What is on its way ends with its reader.
+    await delay(200);
+  };
   const alone: number[] = [];
-  const beside: number[] = [];
   const residentAlone: Resident[] = [];
-  const residentBeside: Resident[] = [];
-  let carried = 0;
-  let lastedMs = 0;
-  for (let round = 0; round < 3; round += 1) {
+  const full = { streams: besideNothing(), execs: besideNothing() };
+  for (let round = 0; round < ROUNDS; round += 1) {
     alone.push(...(await measure()));
     residentAlone.push(await residentKib(cluster, container));
-    // Paced like clients across a network: ten unpaced readers would use all processor time.
-    const paced = Array.from({ length: FULL_STREAMS }, () => pacedReader(Number(port), `/${session.id}/endless`));
-    // A stream is running once it has filled every buffer on its way.
-    await Promise.all(paced.map((reader) => reader.running));
-    residentBeside.push(await residentKib(cluster, container));
-    const before = performance.now();
-    beside.push(...(await measure()));
-    lastedMs += performance.now() - before;
-    for (const reader of paced) carried += reader.close();
+    await beside(full.streams, () => ofStream(Number(port), `/${session.id}/endless`, PACE));
+    await beside(full.execs, () => ofExec(container, PACE));
   }
-  console.log(
-    `${3 * MESSAGES} messages, milliseconds; the streams carried ${(carried / 1e6 / (lastedMs / 1000)).toFixed(0)} MB/s together`,
-  );
-  console.log(row('', ['median', 'p95', 'p99']));
-  console.log(row('without streams', figures(alone)));
-  console.log(row(`beside ${FULL_STREAMS} full streams`, figures(beside)));
+  const carried = ({ bytes, lastedMs }: Beside) => `${(bytes / 1e6 / (lastedMs / 1000)).toFixed(0)} MB/s`;
+  console.log(`${ROUNDS * MESSAGES} messages, milliseconds`);
+  console.log(row('', ['median', 'p95', 'p99', 'carried']));
+  console.log(row('alone', figures(alone)));
+  console.log(row(`beside ${FULL_STREAMS} full streams`, [...figures(full.streams.times), carried(full.streams)]));
+  console.log(row(`beside ${FULL_STREAMS} docker exec cat`, [...figures(full.execs.times), carried(full.execs)]));
+  const growth = ({ times }: Beside) => percentile(times, 99) / percentile(alone, 99);
+  console.log(`p99: ${growth(full.streams).toFixed(2)} times that alone, beside docker exec ${growth(full.execs).toFixed(2)} times.`);
   for (const name of PROCESSES) {
-    const grown = Math.max(...residentBeside.map((all) => all[name])) - Math.min(...residentAlone.map((all) => all[name]));
+    const grown = Math.max(...full.streams.resident.map((all) => all[name])) - Math.min(...residentAlone.map((all) => all[name]));
     console.log(`${name}: at most ${(grown / 1024 / FULL_STREAMS).toFixed(1)} MiB more memory per full stream`);
   }
-  if (ratio < GOAL) process.exitCode = 1;
+  if (ratio < GOALS.throughput || growth(full.streams) > GOALS.p99) process.exitCode = 1;
 } finally {
   for (const end of endings) await end();
+}
+
+interface Beside {
+  readonly times: number[];
+  readonly resident: Resident[];
+  bytes: number;
+  lastedMs: number;
+}
+
+function besideNothing(): Beside {
+  return { times: [], resident: [], bytes: 0, lastedMs: 0 };
+}
+
+async function count(source: AsyncIterable<Buffer>): Promise<number> {
+  let bytes = 0;
+  for await (const piece of source) bytes += piece.byteLength;
+  return bytes;
 }
 
 /** Returns the resident memory of each process on the way, in KiB. */
@@ -135,34 +180,4 @@ async function residentKib(cluster: Cluster, container: string): Promise<Residen
 
 function kibOf(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
-}
-
-/**
- * Reads one stream at RAWORC_BENCH_PACE megabytes per second (default 1; 0: unlimited), so that the
- * stream is always full.
- */
-function pacedReader(port: number, path: string): { readonly running: Promise<void>; close(): number } {
-  const pace = Number(process.env.RAWORC_BENCH_PACE ?? 1) * 1_000_000;
-  let bytes = 0;
-  const { promise: running, resolve } = Promise.withResolvers<void>();
-  const request = get({ host: '127.0.0.1', port, path }, (response) => {
-    const began = performance.now();
-    response.on('data', (piece: Buffer) => {
-      bytes += piece.byteLength;
-      if (bytes > RUNNING_BYTES) resolve();
-      const aheadMs = pace === 0 ? 0 : (bytes / pace) * 1000 - (performance.now() - began);
-      if (aheadMs < 5) return;
-      response.pause();
-      setTimeout(() => response.resume(), aheadMs);
-    });
-    response.on('error', () => undefined);
-  });
-  request.on('error', () => undefined);
-  return {
-    running,
-    close() {
-      request.destroy();
-      return bytes;
-    },
-  };
 }
