@@ -72,8 +72,8 @@ export class NodeAgent {
     const { promise, resolve } = Promise.withResolvers<NodeEnd>();
     [this.ended, this.#end] = [promise, resolve];
     const { clock, log, ledger, driver, dialer, listener, random, metrics = silentMetrics, uids = DEFAULT_UIDS } = deps;
-    const host: Host = { driver, listener, ledger, dialer, clock, random, log, metrics };
     const conditions = deps.conditions ?? new Conditions(clock, log);
+    const host = { driver, listener, ledger, dialer, clock, random, log, metrics, conditions };
     const outbox = new Outbox(metrics);
     const engine = new EngineTurns(clock);
     const relay = new Relay({
@@ -116,7 +116,6 @@ export class NodeAgent {
       sessions,
       engine,
       outbox,
-      conditions,
       listEveryMs: deps.relistEveryMs,
       call: (work) => this.#call(work),
     });

@@ -3,8 +3,10 @@ import type { Welcome__Output as Welcome } from '../../proto/generated/raworc/no
 import type { Link } from '../../proto/link.ts';
 import { pause, type Timer } from '../../seams/clock.ts';
 import { messageOf } from '../../seams/message-of.ts';
+import type { Conditions } from '../conditions.ts';
 import { within } from '../engine/deadline.ts';
 import type { Host } from '../host.ts';
+import { compareClocks } from './clock-skew.ts';
 import type { Wire } from './outbox.ts';
 
 const DIAL_WITHIN_MS = 10_000;
@@ -20,6 +22,7 @@ type Greeting = 'welcome' | 'heartbeatAck' | 'inventoryTaken';
 
 export interface ControllerLinkDeps extends Pick<Host, 'dialer' | 'clock' | 'random' | 'log'> {
   readonly clusterId: string;
+  readonly conditions: Pick<Conditions, 'raise' | 'clear'>;
   /**
    * Returns hello and the parts of the inventory. Each part is built when the one before it was
    * acknowledged.
@@ -164,7 +167,9 @@ export class ControllerLink {
         if (frame.kind === 'heartbeatAck') {
           const sent = sentAtMs.get(frame.value.number);
           for (const number of sentAtMs.keys()) if (number <= frame.value.number) sentAtMs.delete(number);
-          if (sent !== undefined) renew(sent, frame.value.leaseMs);
+          if (sent === undefined) return undefined;
+          renew(sent, frame.value.leaseMs);
+          compareClocks(this.#deps, frame.value.nowMs, sent);
           return undefined;
         }
         if (frame.kind === 'welcome') {

@@ -35,7 +35,17 @@ export function dialError(address: string, error: ServiceError): DialError {
     if (ENDED_EARLY.test(problem)) {
       return new DialError('handshake', `The controller at ${address} ended the connection in the TLS handshake.`);
     }
-    return new DialError('unreachable', `The controller at ${address} cannot be reached: ${problem}`);
+    return new DialError('unreachable', clockProblem(address, problem) ?? `The controller at ${address} cannot be reached: ${problem}`);
   }
   return new DialError('refused', `The controller at ${address} refused: ${error.details}`);
+}
+
+/** Returns what to do if the controller's certificate is outside its dates: usually a wrong clock. */
+function clockProblem(address: string, problem: string): string | undefined {
+  const remedy = 'Check the clocks of this host and of the controller with `date`, and synchronize them, for example with chrony.';
+  if (/certificate is not yet valid/.test(problem))
+    return `By this host's clock, the certificate of the controller at ${address} is not valid yet: the clock is behind. ${remedy}`;
+  if (/certificate has expired/.test(problem))
+    return `By this host's clock, the certificate of the controller at ${address} has expired. ${remedy}`;
+  return undefined;
 }

@@ -69,7 +69,8 @@ export function heartbeat(stream: Inbound, number: number): void {
   if (!stream.limits.allows('heartbeats')) return stream.limits.chargeWaste('heartbeat');
   stream.lease.renew();
   stream.events.heartbeat();
-  stream.send({ kind: 'heartbeatAck', value: { number, leaseMs: stream.shared.lease.leaseMs } });
+  const { lease, applier } = stream.shared;
+  stream.send({ kind: 'heartbeatAck', value: { number, leaseMs: lease.leaseMs, nowMs: applier.time.now() } });
 }
 
 export function conditions(stream: Inbound, conditions: readonly Condition__Output[]): void {
