@@ -19,6 +19,7 @@ const commands = {
   'test:contract': { program: 'scripts/test-contract.ts' },
   'test:fuzz': { program: 'tests/fuzz/main.ts' },
   'test:size': { program: 'scripts/test.ts', args: ['--size'], needsRoot: true },
+  'test:hosts': { program: 'scripts/test.ts', args: ['--hosts'], needsRoot: true },
   'test:flood': { program: 'tests/flood/main.ts' },
   'test:mutation': { program: 'tests/mutation/main.ts' },
   clean: { program: 'scripts/clean.ts', needsRoot: true },

@@ -1,7 +1,8 @@
 /**
  * `npm test`: gets what the tests need, then checks types and lint and runs every test. `npm test
  * -- WORD…` runs only the files whose path contains a word; `npm run test:size` only the size
- * tests, in their long form. The last line is `N passed, N failed`.
+ * tests, in their long form, and `npm run test:hosts` only the long tests of many hosts. The last
+ * line is `N passed, N failed`.
  */
 import { dirname } from 'node:path';
 import process from 'node:process';
@@ -12,7 +13,7 @@ import { ensureDocker } from './machine/docker.ts';
 import { dataDirectory } from './places.ts';
 import { runProgram } from './program.ts';
 import { print, step, yellow } from './terminal.ts';
-import { chosenFiles, phases, sizeFolder } from './test/files.ts';
+import { chosenFiles, hostsFolder, phases, sizeFolder } from './test/files.ts';
 import { runVariable, watchLeftovers } from './test/leftovers.ts';
 import { runSuite } from './test/suite.ts';
 import { stopSignals } from './up/stop-signals.ts';
@@ -24,15 +25,19 @@ const programs = {
   nft: 'nftables',
   mke2fs: 'e2fsprogs',
   'systemd-analyze': 'systemd',
+  faketime: 'faketime',
 };
 
+/** By the flag of the npm script that runs only that folder. */
+const longFolders: ReadonlyMap<string | undefined, string> = new Map([
+  ['--size', sizeFolder],
+  ['--hosts', hostsFolder],
+]);
+
 runProgram(async (args) => {
-  const isSize = args[0] === '--size';
-  const words = isSize ? args.slice(1) : args;
-  const chosen = chosenFiles(
-    phases.filter(({ folder }) => !isSize || folder === sizeFolder),
-    words,
-  );
+  const long = longFolders.get(args[0]);
+  const words = long === undefined ? args : args.slice(1);
+  const chosen = chosenFiles(long === undefined ? phases : [{ folder: long, atOnce: 1 }], words);
   const { first: stop } = stopSignals();
   const dataDir = await dataDirectory();
   const apt = new Apt(dataDir);
@@ -51,16 +56,16 @@ runProgram(async (args) => {
       [runVariable]: run,
       RAWORC_BASE_IMAGE_TAG: image,
       DOCKER_API_VERSION: '1.41',
-      ...(isSize ? { RAWORC_SIZE: 'long' } : {}),
+      ...(long === sizeFolder ? { RAWORC_SIZE: 'long' } : {}),
     };
     const sweep = await watchLeftovers(docker, run);
     return await runSuite({
       phases: chosen,
-      withStatics: words.length === 0 && !isSize,
+      withStatics: words.length === 0 && long === undefined,
       dataDir,
       env,
       stop,
-      limitMs: isSize ? 1_800_000 : 300_000,
+      limitMs: long === undefined ? 300_000 : 1_800_000,
       async cleanUp() {
         for (const left of await sweep()) print(`${yellow('!')} the tests left behind: ${left}\n`);
       },

@@ -5,6 +5,9 @@ import { Trouble } from '../program.ts';
 /** Tests of large amounts: several of them fill the machine's memory, so they run one at a time. */
 export const sizeFolder = 'tests/size';
 
+/** Long tests of many hosts, which only `npm run test:hosts` runs. */
+export const hostsFolder = 'tests/hosts/long';
+
 /**
  * The folders of tests, fast ones first. Tests that share this machine's Docker run one at a time.
  */
@@ -31,7 +34,8 @@ export interface Phase {
  */
 export function chosenFiles(folders: typeof phases, words: readonly string[]): readonly Phase[] {
   const chosen = folders.map(({ folder, atOnce }) => {
-    const files = globSync(`${folder}/**/*.test.ts`, { cwd: projectRoot }).sort();
+    const exclude = folder === hostsFolder ? [] : [`${hostsFolder}/**`];
+    const files = globSync(`${folder}/**/*.test.ts`, { cwd: projectRoot, exclude }).sort();
     return { atOnce, files: files.filter((path) => words.length === 0 || words.some((word) => path.includes(word))) };
   });
   if (chosen.every(({ files }) => files.length === 0))

@@ -77,7 +77,7 @@ export class ControlPlane {
     this.#rest ??= await Rest.login(`http://${this.#place.network.address(NUMBER)}:${HTTP_PORT}`, 'admin', password);
   }
 
-  async close(): Promise<void> {
+  async powerOff(): Promise<void> {
     await this.machine.powerOff();
   }
 

@@ -13,6 +13,10 @@ const DATA = '/var/lib/raworc';
 const UP_WITHIN_MS = 60_000;
 
 export interface HostOptions {
+  /** Whether it joins when the rack starts. Default true. */
+  readonly joins?: boolean;
+  /** Of its node agent. */
+  readonly env?: Readonly<Record<string, string>>;
   readonly memoryBytes?: number;
   readonly cpuMillis?: number;
 }
@@ -39,6 +43,7 @@ export class Host {
   readonly #group: string;
   readonly #number: number;
   readonly #options: HostOptions;
+  readonly joins: boolean;
 
   constructor(name: string, rack: RackPlace, number: number, options: HostOptions) {
     const { directory, network, storageDriver } = rack;
@@ -51,6 +56,7 @@ export class Host {
     this.#network = network;
     this.#number = number;
     this.#options = options;
+    this.joins = options.joins ?? true;
   }
 
   /** Switches it on. Resolves once its Docker answers. */
@@ -83,15 +89,19 @@ export class Host {
 
   /** Joins with the token, or goes on as the node that it is. Resolves once it is ready. */
   async startAgent(token?: string): Promise<void> {
-    const { memoryBytes = 4 * 2 ** 30, cpuMillis = 2_000 } = this.#options;
+    await this.launchAgent(token).child.untilEvent('node.ready', UP_WITHIN_MS);
+  }
+
+  launchAgent(token?: string): MachineProcess {
+    const { env = {}, memoryBytes = 4 * 2 ** 30, cpuMillis = 2_000 } = this.#options;
     const flags = ['--data', DATA, '--memory-bytes', String(memoryBytes), '--cpu-millis', String(cpuMillis)];
     if (token !== undefined) {
       writeFileSync(this.machine.path('/run/token'), token, { mode: 0o600 });
       flags.push('--token-file', '/run/token');
     }
-    const agent = this.machine.launch('node agent', process.execPath, ['node-agent/main.ts', ...flags]);
+    const agent = this.machine.launch('node agent', process.execPath, ['node-agent/main.ts', ...flags], env);
     this.agents.push(agent);
-    await agent.child.untilEvent('node.ready', UP_WITHIN_MS);
+    return agent;
   }
 
   /** Sessions that have a disk here. */
@@ -120,12 +130,17 @@ export class Host {
     return listed === '' ? [] : listed.split('\n').map((line) => [line.split(' ')[0] ?? '', line.split(' ')[1] ?? ''] as const);
   }
 
-  /** Switches it off, and removes what it has in the control groups. */
-  async close(): Promise<void> {
+  /** Everything that runs is gone, with its control groups. The disk stays, for the next boot. */
+  async powerOff(): Promise<void> {
     const groups = [this.#group, ...nodeGroups(this.machine.directory)];
     groups.forEach(thaw);
     await this.machine.powerOff();
     groups.forEach(removeGroup);
+  }
+
+  /** Removes everything that its Docker had. It was stopped. */
+  async wipeEngine(): Promise<void> {
+    await this.machine.run('sh', '-c', 'rm -rf /var/lib/docker/*');
   }
 
   get processes(): readonly Child[] {

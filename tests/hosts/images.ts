@@ -15,10 +15,13 @@ export async function loadImage(tag: string, host: Host): Promise<void> {
   await host.docker('load', '-q', '-i', await isThere);
 }
 
-/** Copies an image from one host to others that have its base. */
-export async function copyImage(tag: string, from: Host, to: readonly Host[]): Promise<void> {
-  const file = join(from.machine.directory, '..', 'copied.tar');
-  await from.docker('save', '-o', file, tag);
-  await Promise.all(to.map((host) => host.docker('load', '-q', '-i', file)));
+/** Gives the result of a build to the hosts that lack it. They have its base. */
+export async function spreadImage(tag: string, hosts: readonly Host[]): Promise<void> {
+  const found = await Promise.all(hosts.map((host) => host.docker('images', '-q', tag)));
+  const holder = hosts.find((_, index) => found[index] !== '');
+  if (holder === undefined) throw new Error(`no host has ${tag}`);
+  const file = join(holder.machine.directory, '..', 'spread.tar');
+  await holder.docker('save', '-o', file, tag);
+  await Promise.all(hosts.filter((_, index) => found[index] === '').map((host) => host.docker('load', '-q', '-i', file)));
   rmSync(file);
 }

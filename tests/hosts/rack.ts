@@ -15,6 +15,8 @@ const run = promisify(execFile);
 /** The head has the first address, this machine the last. */
 const FIRST_HOST = 11;
 const LOG_LINES = 60;
+/** A directory for all that the processes of a rack print. */
+const LOGS = process.env.RAWORC_HOSTS_LOGS;
 
 export interface RackOptions {
   /** By name. */
@@ -51,14 +53,30 @@ export class Rack {
     return [...this.hosts.values()];
   }
 
-  logs(): string {
+  logs(linesEach = LOG_LINES): string {
     const children = [...this.head.processes, ...this.all.flatMap(({ processes }) => processes)];
-    return children.map(({ name, lines }) => [`--- ${name}`, ...lines.filter(isTelling).slice(-LOG_LINES)].join('\n')).join('\n');
+    return children.map(({ name, lines }) => [`--- ${name}`, ...lines.filter(isTelling).slice(-linesEach)].join('\n')).join('\n');
+  }
+
+  /** Resolves once every node is ready, and nothing is wrong with it. */
+  async untilReady(limitMs = 120_000): Promise<void> {
+    const endsAt = performance.now() + limitMs;
+    for (;;) {
+      const news = await this.rest.watch('/events');
+      try {
+        const away = (await this.rest.nodes()).filter(({ status }) => status !== 'ready').map(({ name }) => name);
+        if (away.length === 0) return;
+        const left = Math.max(1, endsAt - performance.now());
+        await news.until(`${away.join(', ')} to be ready`, ({ type }) => type === 'node.ready', left);
+      } finally {
+        news.close();
+      }
+    }
   }
 
   /** Switches everything off. */
   async close(): Promise<void> {
-    await Promise.all([...this.all, this.head].map((machine) => machine.close()));
+    await Promise.all([...this.all, this.head].map((machine) => machine.powerOff()));
   }
 }
 
@@ -77,6 +95,7 @@ export async function startRack(t: Scope, options: RackOptions): Promise<Rack> {
   const rack = new Rack({ directory, network, storageDriver }, { ...options, env: { RAWORC_BASE_IMAGE_TAG: image, ...options.env } });
   t.teardown(async () => {
     if (!t.passing()) t.comment(rack.logs());
+    if (LOGS !== undefined) writeFileSync(join(LOGS, `${basename(directory)}.log`), rack.logs(Number.POSITIVE_INFINITY));
     await rack.close();
   });
   const join_ = async (host: Host) => {
@@ -84,7 +103,8 @@ export async function startRack(t: Scope, options: RackOptions): Promise<Rack> {
     await loadImage(image, host);
   };
   await Promise.all([rack.head.boot(), ...rack.all.map(join_)]);
-  await Promise.all(rack.all.map(async (host) => host.startAgent(await rack.rest.nodeToken())));
+  const joining = rack.all.filter(({ joins }) => joins);
+  await Promise.all(joining.map(async (host) => host.startAgent(await rack.rest.nodeToken())));
   return rack;
 }
 

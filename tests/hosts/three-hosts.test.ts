@@ -10,7 +10,7 @@ import type { Message, Session } from '../cluster/shapes.ts';
 import { STORM_AGENT } from '../cluster/storm-agent.ts';
 import { judgeOrder, untilCalm } from '../cluster/storm-verdict.ts';
 import type { Host } from './host.ts';
-import { copyImage } from './images.ts';
+import { spreadImage } from './images.ts';
 import { type Rack, startRack } from './rack.ts';
 import { judgeRack } from './rack-verdict.ts';
 import { recordsOf } from './records.ts';
@@ -28,7 +28,7 @@ t.test('three hosts', async (t) => {
   const { rest } = rack;
 
   const build = await deploy(rest, 'worker', await writeAgent(join(rack.place.directory, 'worker'), { 'main.py': STORM_AGENT }));
-  await spread(rack, build.image_tag ?? '');
+  await spreadImage(build.image_tag ?? '', rack.all);
   const sessions = await Promise.all(Array.from({ length: 6 }, () => rest.createSession()));
   const taken = new Map<string, Message[]>(sessions.map(({ id }) => [id, []]));
   const post = async (of: readonly Session[], content: string) => {
@@ -139,13 +139,4 @@ function nameIn(data: Readonly<Record<string, unknown>>): unknown {
 
 async function containersOf(rack: Rack): Promise<ReadonlyMap<string, string>> {
   return new Map((await Promise.all(rack.all.map((host) => host.containers()))).flat());
-}
-
-/** Gives the result of a build to the hosts that lack it. */
-async function spread(rack: Rack, tag: string): Promise<void> {
-  const holders = await Promise.all(rack.all.map((host) => host.docker('images', '-q', tag)));
-  const holder = rack.all.find((_, index) => holders[index] !== '');
-  if (holder === undefined) throw new Error(`no host has ${tag}`);
-  const others = rack.all.filter((host) => host !== holder);
-  await copyImage(tag, holder, others);
 }
