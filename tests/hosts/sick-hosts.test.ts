@@ -83,7 +83,9 @@ t.test('hosts that are not well', async (t) => {
     t.same([working.node, gone.node], ['ben', 'ben']);
     for (const { id } of [working, gone]) await rest.say(id, 'hello');
     const records = recordsOf(rack, [working.id]);
-    const runs = records.untilRunning([working.id], COMES_WITHIN_MS).then(() => ben.wire.cut('in', 'out'));
+    const runs = records
+      .untilMoreThan(records.started(working.id).length, working.id, COMES_WITHIN_MS)
+      .then(() => ben.wire.cut('in', 'out'));
     for (let number = 0; number < 5; number += 1) await rest.post(working.id, `before the loss ${number}`);
     await runs;
     await news.next('ben to be lost', ({ type }) => type === 'node.lost', COMES_WITHIN_MS);
