@@ -11,7 +11,7 @@ const refused = (status: number, code: string, message: string) => ({ status, bo
 const missing = refused(404, 'NOT_FOUND', 'There is no such secret.');
 const session = { id: B, name: null, space: 'lab', state: 'idle', node: 'node-1', created_at: AT, termination_reason: null };
 
-t.test('agents of a space: listed, stopped, removed', async (t) => {
+t.test('agents of a space: list, stop, remove', async (t) => {
   const agent = { name: 'bob', status: 'active', source_repo: null, updated_at: AT, purpose: 'Greets' };
   const server = await fakeServer(t, {
     'GET /spaces/lab/agents': { body: [agent] },
@@ -29,7 +29,7 @@ t.test('agents of a space: listed, stopped, removed', async (t) => {
   t.match(await run('agent', 'rm', 'bob', 'eve', '--space', 'lab'), { code: 1, out: 'bob\n', err: /eve: nothing at/ });
 });
 
-t.test('logs of an agent: what it printed, and on from there without printing a line twice', async (t) => {
+t.test('logs of an agent: shows its output, and follows it without repeating a line', async (t) => {
   const line = (text: string, more: object = {}) => ({ session_id: A, run_id: 'r1', stream: 'stdout', line: text, timestamp: AT, ...more });
   const server = await fakeServer(t, {
     'GET /spaces/default/agents/bob/logs': {
@@ -59,7 +59,7 @@ t.test('logs of an agent: what it printed, and on from there without printing a 
   t.match(await following.done, { code: 130, out: `${printed}${AT}  aaaa1111  stderr  three\n`, err: /2 lines came too fast/ });
 });
 
-t.test('spaces: made, listed, removed', async (t) => {
+t.test('spaces: create, list, remove', async (t) => {
   const space = { name: 'lab', active: true, created_at: AT, description: null };
   const server = await fakeServer(t, {
     'GET /spaces': { body: [space] },
@@ -73,7 +73,7 @@ t.test('spaces: made, listed, removed', async (t) => {
   t.match(await run('space', 'rm', 'lab'), { code: 1, out: '', err: /has 2 sessions/ });
 });
 
-t.test('the value of a secret is typed or read, and shown nowhere', async (t) => {
+t.test('the value of a secret is typed or read, and never shown', async (t) => {
   const secret = { key_name: 'KEY', updated_at: AT, created_by: 'admin', description: null };
   const server = await fakeServer(t, {
     'GET /spaces/default/secrets': { body: [secret] },
@@ -113,7 +113,7 @@ t.test('the value of a secret is typed or read, and shown nowhere', async (t) =>
   t.match(await run('secret', 'rm', 'KEY'), { code: 0, out: 'KEY\n' });
 });
 
-t.test('API keys: printed alone when they are made, removed by name', async (t) => {
+t.test('API keys: a new key is printed alone, and keys are removed by name', async (t) => {
   const key = { id: A, name: 'ci', created_at: AT, expires_at: null, last_used_at: null };
   const server = await fakeServer(t, {
     'GET /api-keys': { body: [key] },
@@ -130,7 +130,7 @@ t.test('API keys: printed alone when they are made, removed by name', async (t) 
   t.match(await run('key', 'rm', 'other'), { code: 1, err: /no key "other"/ });
 });
 
-t.test('the audit record: the newest last, filtered by the server', async (t) => {
+t.test('the audit record: newest last, filtered by the server', async (t) => {
   const record = {
     ...{ id: 'a', created_at: AT, actor: 'ann', actor_id: A, actor_type: 'ServiceAccount', credential: 'token:1', action: 'deleteRole' },
     ...{ resource: 'roles', resource_id: B, resource_name: 'mighty', space: null, address: '192.0.2.1', request_id: 'r' },
@@ -147,7 +147,7 @@ t.test('the audit record: the newest last, filtered by the server', async (t) =>
   t.match(await run('audit', 'list', '--json'), { code: 0, out: /"code": "FORBIDDEN"/ });
 });
 
-t.test('a remix says what it is to take over, and prints the id of the copy', async (t) => {
+t.test('a remix selects what to copy, and prints the id of the new session', async (t) => {
   const server = await fakeServer(t, { [`POST /sessions/${A}/remix`]: { status: 201, body: session } });
   const { run } = await world(t, server);
   t.match(await run('session', 'remix', A), { code: 0, out: `${B}\n`, err: /Copy of aaaa.*: idle on node-1/ });
@@ -159,7 +159,7 @@ t.test('a remix says what it is to take over, and prints the id of the copy', as
   t.equal(server.asked[0]?.path, `/sessions/${A}/remix?wait=120s`);
 });
 
-t.test('whose login it is; a logout ends it there and forgets it here', async (t) => {
+t.test('whoami shows the account; logout revokes the token and deletes it locally', async (t) => {
   const login = { body: { token: 'kept', token_type: 'Bearer', expires_at: AT } };
   const server = await fakeServer(t, {
     'POST /auth/login': login,

@@ -40,7 +40,7 @@ function talking(...frames: string[]) {
   };
 }
 
-t.test('what is said is printed once, piece by piece, whatever comes between', async (t) => {
+t.test('replies are printed once, piece by piece, whatever happens in between', async (t) => {
   const cases: { name: string; frames: string[]; out: string; code?: number; err?: RegExp }[] = [
     { name: 'the answer alone', frames: [reply('Hi!')], out: 'Hi!\n' },
     { name: 'pieces, then the same', frames: [piece(1, 'H'), piece(2, 'i!'), reply('Hi!')], out: 'Hi!\n' },
@@ -71,7 +71,7 @@ t.test('what is said is printed once, piece by piece, whatever comes between', a
   }
 });
 
-t.test('a stream that breaks off is taken up again, and the answer that was missed is found', async (t) => {
+t.test('a broken stream is resumed, and a missed answer is found', async (t) => {
   const server = await fakeServer(t, {
     ...talking(piece(1, 'H')),
     [LIST]: {
@@ -101,7 +101,7 @@ t.test('without a terminal the message is read from standard input', async (t) =
   t.match(await start(['chat', ID], Readable.from([])).done, { code: 1, err: /message is empty/ });
 });
 
-t.test('on a terminal it talks until Ctrl-D; Ctrl-C leaves also while it waits', async (t) => {
+t.test('on a terminal it chats until Ctrl-D; Ctrl-C also exits while it waits', async (t) => {
   const server = await fakeServer(t, talking(reply('Hi!')));
   const { start } = await world(t, server);
   const keys = keyboard();
@@ -131,7 +131,7 @@ function printed(out: readonly string[], wanted: string): Promise<void> {
   });
 }
 
-t.test('a server that is started anew while a message is sent gets it once more, under the same key', async (t) => {
+t.test('a message is repeated under its key if the server restarts meanwhile', async (t) => {
   const server = await fakeServer(t, talking(reply('Hi!')));
   const answer = server.routes[POST];
   let tries = 0;

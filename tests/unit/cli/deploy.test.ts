@@ -50,7 +50,7 @@ function routes(latest: object, ...events: string[]) {
   };
 }
 
-t.test('a directory is packed the same way whenever, without what is to be ignored', async (t) => {
+t.test('a directory is packed reproducibly, without ignored files', async (t) => {
   const root = await directory(t, {
     'main.py': 'x',
     'bin/tool': 'y',
@@ -81,7 +81,7 @@ t.test('a directory is packed the same way whenever, without what is to be ignor
   });
 });
 
-t.test('what holds only on this machine is left out and said, whatever its name, and can be taken back', async (t) => {
+t.test('files that work only on this machine are left out with a note, and can be included', async (t) => {
   const files = {
     'main.py': 'x',
     '.venv/pyvenv.cfg': 'home = /usr/bin',
@@ -153,7 +153,7 @@ t.test('the patterns of a .raworcignore', async (t) => {
   }
 });
 
-t.test('deploy: makes the agent, uploads, builds, and follows the build to its end', async (t) => {
+t.test('deploy: creates the agent, uploads, builds, and follows the build to its end', async (t) => {
   const root = await directory(t, { 'main.py': 'def process_message(m, c): return m' });
   const server = await fakeServer(
     t,
@@ -187,7 +187,7 @@ t.test('deploy: makes the agent, uploads, builds, and follows the build to its e
   t.same(Object.keys(await contents(server.asked[1]?.body ?? Buffer.alloc(0))), ['main.py']);
 });
 
-t.test('deploy again, under a name, in a space; the build was quicker than the question', async (t) => {
+t.test('deploy again, under a name, in a space; the build is already done', async (t) => {
   const root = await directory(t, { 'raworc.json': '{}' });
   const space = '/spaces/lab%20one';
   const server = await fakeServer(t, {
@@ -201,7 +201,7 @@ t.test('deploy again, under a name, in a space; the build was quicker than the q
   t.match(await run('agent', 'deploy', root, '--space', 'lab one', '--name', 'bob'), { code: 0, err: /: exists/ });
 });
 
-t.test('a stream that breaks off during the build: the build itself is asked', async (t) => {
+t.test('if the stream breaks during the build, the build is read over REST', async (t) => {
   const root = await directory(t, { 'main.py': '' });
   const server = await fakeServer(t, {
     ...routes(build('pending')),
@@ -247,7 +247,7 @@ function handTimers() {
   };
 }
 
-t.test('a build of which no event tells is looked at every ten seconds', async (t) => {
+t.test('a build without events is checked every ten seconds', async (t) => {
   const root = await directory(t, { 'main.py': '' });
   for (const events of ['silent', 'refused']) {
     const server = await fakeServer(t, { ...routes(build('pending')) });
@@ -268,7 +268,7 @@ t.test('a build of which no event tells is looked at every ten seconds', async (
   }
 });
 
-t.test('a build that does not end is waited for so long, and says what to do', async (t) => {
+t.test('waiting for a build times out, and says what to do', async (t) => {
   const root = await directory(t, { 'main.py': '' });
   const server = await fakeServer(t, routes(build('building')));
   const timers = handTimers();
@@ -278,7 +278,7 @@ t.test('a build that does not end is waited for so long, and says what to do', a
   t.match(await done, { code: 1, err: /Build b1 is still building after 2 min 0 s and continues\. Check .*--timeout/ });
 });
 
-t.test('what is no agent is refused before the server hears of it; what the server refuses is said in its words', async (t) => {
+t.test('an invalid agent is refused locally; refusals of the server are shown in its words', async (t) => {
   const server = await fakeServer(t, {
     ...routes(build('pending')),
     [`PUT ${AGENTS}/my-agent/source`]: {
@@ -297,7 +297,7 @@ t.test('what is no agent is refused before the server hears of it; what the serv
   t.match(await run('agent', 'deploy', refused), { code: 1, err: /runtime must be python/ });
 });
 
-t.test('a first deploy that is refused leaves no agent; a later one leaves the agent as it is', async (t) => {
+t.test('a refused first deploy leaves no agent; a later one leaves the agent unchanged', async (t) => {
   const server = await fakeServer(t, {
     ...routes(build('pending')),
     [`PUT ${AGENTS}/my-agent/source`]: { status: 422, body: { error: { code: 'UNPROCESSABLE_ENTITY', message: 'no good' } } },

@@ -7,7 +7,7 @@ import { fakeServer, keyboard, world } from './world.ts';
 const LOGIN = 'POST /auth/login';
 const good = { body: { token: 'secret-token', token_type: 'Bearer', expires_at: '2030-01-01T00:00:00.000Z' } };
 
-t.test('the password comes from a file, standard input or the keyboard, and is shown nowhere', async (t) => {
+t.test('the password comes from a file, standard input or the keyboard, and is never shown', async (t) => {
   const server = await fakeServer(t, { [LOGIN]: good });
   const { home, env, start } = await world(t, server);
   env.RAWORC_URL = undefined;
@@ -55,7 +55,7 @@ t.test('a saved token is used with its server and sent to no other', async (t) =
   t.equal(other.asked.at(-1)?.headers.authorization, 'Bearer given');
 });
 
-t.test('what goes wrong is one line with what to do, and nothing is kept', async (t) => {
+t.test('an error is one line with what to do, and nothing is saved', async (t) => {
   const server = await fakeServer(t, {
     [LOGIN]: { status: 401, body: { error: { code: 'UNAUTHORIZED', message: 'Wrong user or password' } } },
   });
@@ -85,7 +85,7 @@ t.test('what goes wrong is one line with what to do, and nothing is kept', async
   t.match(await run('node', 'list'), { code: 3, err: /does not respond \(.*\)\. Check that Raworc is running/ });
 });
 
-t.test('a login that ran out says so', async (t) => {
+t.test('an expired login says so', async (t) => {
   const refused = { status: 401, body: { error: { code: 'UNAUTHORIZED', message: 'jwt expired' } } };
   const server = await fakeServer(t, { 'GET /nodes': refused });
   const { env, run } = await world(t, server);

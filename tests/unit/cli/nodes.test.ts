@@ -14,7 +14,7 @@ const drain = (left: number) => ({
 });
 const node = (more: object = {}) => ({ id: ID, name: 'node-2', labels: {}, schedulable: true, drain: null, conditions: [], ...more });
 
-t.test('labels are set and removed beside those that stay', async (t) => {
+t.test('labels are set and removed, and others stay', async (t) => {
   const server = await fakeServer(t, {
     'GET /nodes/node-2': { body: node({ labels: { zone: 'a', disk: 'hdd', old: '' } }) },
     [`PUT /nodes/${ID}`]: (response, { json }) => send(response, 200, node(json as object)),
@@ -58,7 +58,7 @@ t.test('a drain shows its progress until no session runs', async (t) => {
   t.equal(server.requests()[0], 'GET /events', 'it listens before it begins');
 });
 
-t.test('a drain that somebody ends is no success; without --wait the command returns at once', async (t) => {
+t.test('a cancelled drain is a failure; without --wait the command returns at once', async (t) => {
   const server = await fakeServer(t, {
     'GET /events': stream(frame('node.updated', { node: { id: ID } }, '1')),
     'POST /nodes/node-2/drain': { body: node({ drain: drain(2) }) },

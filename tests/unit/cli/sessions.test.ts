@@ -17,7 +17,7 @@ const B = 'aaaa2222-0000-4000-8000-000000000002';
 const C = 'bbbb3333-0000-4000-8000-000000000003';
 const some = { body: [session(A, 'first'), session(B), session(C, 'aaaa')] };
 
-t.test('a new session: waits until it is up and prints its id alone', async (t) => {
+t.test('a new session: waits until it is up and prints only its id', async (t) => {
   const server = await fakeServer(t, { 'POST /sessions': { status: 201, body: session(A) } });
   const { run } = await world(t, server);
   t.match(await run('session', 'new', '--name', 'mine', '--space', 'lab'), { code: 0, out: `${A}\n`, err: /idle on node-1/ });
@@ -28,7 +28,7 @@ t.test('a new session: waits until it is up and prints its id alone', async (t) 
   });
 });
 
-t.test('a new session that fails, is late, or finds no room', async (t) => {
+t.test('a new session that fails, times out, or finds no room', async (t) => {
   const full = { status: 503, body: { error: { code: 'UNAVAILABLE', message: 'No node has room: 128 MiB asked for, 64 MiB free.' } } };
   for (const [answer, err] of [
     [{ body: session(A, null, { state: 'error', termination_reason: 'no image' }) }, /The session failed: no image/],
@@ -42,7 +42,7 @@ t.test('a new session that fails, is late, or finds no room', async (t) => {
   }
 });
 
-t.test('the list: a table, or JSON with everything the server said', async (t) => {
+t.test('the list: a table, or JSON with everything from the server', async (t) => {
   const { run } = await world(t, await fakeServer(t, { 'GET /sessions': some }));
   const listed = await run('session', 'list');
   t.equal(
@@ -68,7 +68,7 @@ t.test('all pages are read', async (t) => {
   t.equal(JSON.parse((await run('session', 'ls', '--json')).out).length, 1001);
 });
 
-t.test('a session is meant by id, name, or the beginning of its id', async (t) => {
+t.test('a session is selected by id, name, or id prefix', async (t) => {
   const removal = { status: 204 };
   const found = (response: ServerResponse, { path }: Asked) => {
     const query = new URLSearchParams(path.split('?')[1]);
@@ -102,7 +102,7 @@ t.test('a session is meant by id, name, or the beginning of its id', async (t) =
   t.match(await run('session', 'rm', 'cccc', 'first'), { code: 1, out: `${A}\n`, err: /cccc/ }, 'the others are removed all the same');
 });
 
-t.test('sessions of one name are told apart by their ids, however a name is composed', async (t) => {
+t.test('sessions of the same name are distinguished by id, in any Unicode normal form', async (t) => {
   const twice = { body: [session(A, 'caf\u00e9'), session(B, 'caf\u00e9', { space: 'lab', state: 'paused' })] };
   const server = await fakeServer(t, { 'GET /sessions': twice });
   const { run } = await world(t, server);
@@ -112,7 +112,7 @@ t.test('sessions of one name are told apart by their ids, however a name is comp
   t.match(server.requests(), ['GET /sessions?name=caf%C3%A9&limit=11']);
 });
 
-t.test('a session in state error is recovered, and waited for', async (t) => {
+t.test('a session in state error is recovered, and the command waits for it', async (t) => {
   const server = await fakeServer(t, {
     [`PUT /sessions/${A}/state`]: { body: session(A, null, { state: 'init', settled: false }) },
     [`POST /sessions/${A}/resume`]: { body: session(A) },
@@ -122,7 +122,7 @@ t.test('a session in state error is recovered, and waited for', async (t) => {
   t.match(server.asked, [{ json: { state: 'init' } }, { path: `/sessions/${A}/resume?wait=120s` }]);
 });
 
-t.test('nodes: a token alone on standard output, a list with their conditions, and one with what these mean', async (t) => {
+t.test('nodes: prints only the token; lists nodes with conditions, and explains these on request', async (t) => {
   const node = {
     id: 'x',
     name: 'node-1',
@@ -162,13 +162,13 @@ node-2  ready   1         0.05 of 2  128 MiB of 4 GiB  0.1.0    EngineHung, Unre
   t.same(JSON.parse((await run('node', 'get', 'node-2', '--json')).out).conditions, conditions);
 });
 
-t.test('an answer of something that is no Raworc is one line', async (t) => {
+t.test('the answer of another server gives an error of one line', async (t) => {
   const { run } = await world(t, await fakeServer(t, { 'GET /nodes': { body: { hello: 1 } } }));
   const ran = await run('node', 'list');
   t.match(ran, { code: 1, err: /unexpected response/ });
 });
 
-t.test('pause, suspend and resume say what became of it; a resume waits until the session is up', async (t) => {
+t.test('pause, suspend and resume report the result; resume waits until the session is up', async (t) => {
   const server = await fakeServer(t, {
     [`POST /sessions/${A}/pause`]: { body: session(A, null, { state: 'paused', settled: false }) },
     [`POST /sessions/${A}/suspend`]: { body: session(A, null, { state: 'suspended', settled: true }) },
@@ -188,7 +188,7 @@ t.test('pause, suspend and resume say what became of it; a resume waits until th
   t.same(server.requests().slice(1, 3), [`POST /sessions/${A}/suspend?force=true`, `POST /sessions/${A}/resume?wait=120s`]);
 });
 
-t.test('one session: what there is to know, and nothing that is not there', async (t) => {
+t.test('one session: shows its fields, and omits empty ones', async (t) => {
   const more = { state: 'error', settled: true, termination_reason: 'host lost', timeouts: { idle_pause_s: 60 }, container_id: null };
   const { run } = await world(t, await fakeServer(t, { [`GET /sessions/${A}`]: { body: session(A, 'first', more) } }));
   const { out } = await run('session', 'get', A);
@@ -198,7 +198,7 @@ t.test('one session: what there is to know, and nothing that is not there', asyn
   t.match(JSON.parse((await run('session', 'get', '--json', A)).out), { id: A, state: 'error' });
 });
 
-t.test('orphans of a node: listed, adopted, discarded; a node is given up', async (t) => {
+t.test('orphans of a node: list, adopt, discard; a node is declared lost', async (t) => {
   const orphan = { session_id: A, generation: 1, container_id: 'c'.repeat(64), persistent_volume_id: 'v', space: 'default', image: null };
   const node = { id: B, name: 'node-1', status: 'lost', version: '1', sessions: 0 };
   const sizes = { capacity: { cpu: 1, memory_bytes: 1, sessions: null }, requested: { cpu: 0, memory_bytes: 0 } };
@@ -217,7 +217,7 @@ t.test('orphans of a node: listed, adopted, discarded; a node is given up', asyn
   t.match(await run('node', 'lost', 'node-1'), { code: 0, out: 'node-1 is lost\n' });
 });
 
-t.test('events are followed until Ctrl-C, over a stream that breaks off', async (t) => {
+t.test('events are followed until Ctrl-C, over a broken stream', async (t) => {
   let opened = 0;
   const leave = new AbortController();
   const server = await fakeServer(t, {

@@ -8,7 +8,7 @@ import { fakeServer, frame, stream } from './world.ts';
 const raworc = fileURLToPath(new URL('../../../cli/raworc.mjs', import.meta.url));
 const SESSION = 'aaaa1111-0000-4000-8000-000000000001';
 
-t.test('following events ends by a signal, while the stream is open and silent', { timeout: 60_000 }, async (t) => {
+t.test('a signal ends following of events on an open, silent stream', { timeout: 60_000 }, async (t) => {
   const news = stream(frame('node.ready', { at: 'now', node: { name: 'node-1' } }, '1'));
   const server = await fakeServer(t, { 'GET /events': news, [`GET /sessions/${SESSION}/events`]: news });
   for (const args of [['events'], ['events', '--json'], ['events', SESSION]]) {

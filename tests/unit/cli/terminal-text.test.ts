@@ -14,7 +14,7 @@ const isHarmless = (text: string) =>
     );
   });
 
-t.test('nothing that a terminal acts on is left of an attack, and its text can still be read', async (t) => {
+t.test('sanitised attacks contain nothing that a terminal acts on, and stay readable', async (t) => {
   for (const [what, attack] of Object.entries(ATTACKS)) {
     t.notOk(isHarmless(attack), `${what} is one`);
     const shown = visibleText(attack);
@@ -35,14 +35,14 @@ t.test('nothing that a terminal acts on is left of an attack, and its text can s
   t.equal(visibleText('\u001b]0;owned\u0007'), '\\u001b]0;owned\\u0007');
 });
 
-t.test('honest text stays as it is', async (t) => {
+t.test('harmless text is unchanged', async (t) => {
   for (const text of HONEST) {
     t.equal(visibleText(text), text);
     t.ok(isPlainText(text), text);
   }
 });
 
-t.test('in a name also what is not seen is spelled out', async (t) => {
+t.test('invisible characters in names are spelled out', async (t) => {
   for (const [what, name] of Object.entries({ ...ATTACKS, ...IN_NAMES })) {
     t.notOk(isPlainName(name), what);
     t.ok(isPlainName(visibleName(name)) && isHarmless(visibleName(name)) && !/[\t\r\n]/.test(visibleName(name)), what);
@@ -50,7 +50,7 @@ t.test('in a name also what is not seen is spelled out', async (t) => {
   for (const name of ['node-1', 'Grüße', '你好', 'raworc/session:4f4a52', '']) t.ok(isPlainName(name), name);
 });
 
-t.test('a line of a log is shown without what a terminal would act on: of our own processes and of any other', async (t) => {
+t.test('log lines of our own and other processes are sanitised', async (t) => {
   for (const [what, attack] of Object.entries({ ...ATTACKS, ...IN_NAMES })) {
     const entry = JSON.stringify({
       at: '2026-01-01T00:00:00.000Z',

@@ -31,13 +31,13 @@ const aroundWriters = (files: readonly SourceFile[]): readonly string[] =>
       ];
     });
 
-t.test('no file writes to a terminal around the writers that make text harmless', async (t) => {
+t.test('every file writes to terminals through the writers that sanitise text', async (t) => {
   const files = sourceTree(['cli', 'controller', 'node-agent', 'guest', 'proto', 'seams', 'journal', 'sdk', 'scripts', 'bench']);
   t.ok(files.length > 300, 'the sources were found');
   t.same(aroundWriters(files), []);
 });
 
-t.test('a way around that is planted is found, and a mention is none', async (t) => {
+t.test('a planted bypass is found, and a mention is not', async (t) => {
   const planted = [
     'console.log(session.name);',
     'process.stdout.write(text);',

@@ -88,7 +88,7 @@ const COMMANDS: readonly (readonly string[])[] = [
   ['node', 'get', 'node-1', '--json'],
 ];
 
-t.test('every command prints on a terminal what others wrote without letting the terminal act on it', async (t) => {
+t.test('every command prints others’ text so that the terminal does not act on it', async (t) => {
   const server = await fakeServer(t, hostile);
   const { start } = await world(t, server, { isTerminal: true });
   for (const command of COMMANDS) {
@@ -104,7 +104,7 @@ t.test('JSON on a terminal is still the same JSON', async (t) => {
   t.same(JSON.parse(out), thing);
 });
 
-t.test('the error of a server is printed the same way, by every command', async (t) => {
+t.test('errors of the server are printed the same way by every command', async (t) => {
   const { start } = await world(t, await fakeServer(t, failing), { isTerminal: true });
   for (const command of [
     ...COMMANDS,
@@ -144,7 +144,7 @@ const answer = (content: string, type = 'agent_response') =>
     'e1-9',
   );
 
-t.test('a reply that is streamed, also one whose sequences are cut into pieces', async (t) => {
+t.test('a streamed reply is safe, even if its sequences are split', async (t) => {
   const pieces = [...ATTACK].map((character, at) => piece(at + 1, character));
   for (const [what, frames, isReply] of [
     ['whole', [answer(ATTACK)], true],
@@ -157,13 +157,13 @@ t.test('a reply that is streamed, also one whose sequences are cut into pieces',
   }
 });
 
-t.test('a reply into a pipe is the same to the byte', async (t) => {
+t.test('a reply into a pipe is byte-identical', async (t) => {
   const { start } = await world(t, await fakeServer(t, talk(answer(ATTACK))));
   const { out } = await start(['chat', ID, 'hi'], Readable.from([])).done;
   t.equal(out, `${ATTACK}\n`);
 });
 
-t.test('events and lines that are printed while they happen', async (t) => {
+t.test('followed events and lines are safe', async (t) => {
   const heard = [
     frame('session.state', { at: ATTACK, session: thing }, 'e1-1'),
     frame('log', { ...thing, at: ATTACK, line: ATTACK }),

@@ -37,7 +37,7 @@ function holdSync(t: Test, world: World) {
   };
 }
 
-t.test('taking it and beginning it cost one sync, the answer a second one; both are said in one turn', async (t) => {
+t.test('storing and starting a message take one sync, its answer a second; both are reported in one turn', async (t) => {
   const world = await warm();
   const before = world.guest?.syncs ?? 0;
   world.post('once', 'hello');
@@ -50,7 +50,7 @@ t.test('taking it and beginning it cost one sync, the answer a second one; both 
   t.equal(world.roomAsked, 1, 'processes were counted for the first message alone, which started one');
 });
 
-t.test('nothing is said and nothing runs before the sync', async (t) => {
+t.test('nothing is acknowledged or run before the sync', async (t) => {
   const world = await warm();
   const go = holdSync(t, world);
   world.post('once', 'hello');
@@ -61,7 +61,7 @@ t.test('nothing is said and nothing runs before the sync', async (t) => {
   t.same(ran(world), ['hello', 'behind it'], 'in their order');
 });
 
-t.test('after a power cut in that write, the agent has run nothing, and each message has one answer', async (t) => {
+t.test('after a power cut during that write, the agent has run nothing, and each message has one answer', async (t) => {
   const outcomes = new Set<string | undefined>();
   for (let seed = 1; seed <= 60; seed += 1) {
     const world = await warm(seed);
@@ -81,7 +81,7 @@ t.test('after a power cut in that write, the agent has run nothing, and each mes
   t.same(outcomes, new Set(['REPLY', 'agent_died']), 'the start of its run was there, or not');
 });
 
-t.test('without room for it, it is refused and not begun, and the next one runs', async (t) => {
+t.test('a message without room is refused and not started, and the next one runs', async (t) => {
   const world = await warm();
   world.settleAnswers = false;
   world.disk.capacityBytes = 0;
@@ -94,7 +94,7 @@ t.test('without room for it, it is refused and not begun, and the next one runs'
   t.same([reasonOf(world, 'x'.repeat(100_000)), reasonOf(world, 'small')], ['disk_full', 'REPLY']);
 });
 
-t.test('settled while it is written, it is not run', async (t) => {
+t.test('a message settled while it is written does not run', async (t) => {
   const world = await warm();
   const go = holdSync(t, world);
   world.post('once', 'late');
@@ -108,7 +108,7 @@ t.test('settled while it is written, it is not run', async (t) => {
   t.equal(reasonOf(world, 'late'), undefined);
 });
 
-t.test('its agent stopped while it is written, it is not run, and the next one gets a process of its own', async (t) => {
+t.test('a message whose agent is stopped while it is written does not run, and the next one gets a new process', async (t) => {
   for (const interrupt of [false, true]) {
     const world = await warm();
     const go = holdSync(t, world);
@@ -125,7 +125,7 @@ t.test('its agent stopped while it is written, it is not run, and the next one g
   }
 });
 
-t.test('a drain that comes while it is written waits for its run, or without a grace ends it', async (t) => {
+t.test('a drain during the write waits for the run, or interrupts it without a grace period', async (t) => {
   for (const [graceMs, outcome] of [
     [1000, 'REPLY'],
     [0, 'interrupted'],
@@ -147,7 +147,7 @@ t.test('a drain that comes while it is written waits for its run, or without a g
   }
 });
 
-t.test('what cannot begin at once is taken alone: it needs newer secrets, another runs, or there is no such agent', async (t) => {
+t.test('a message that cannot start at once is only stored: it needs newer secrets, another runs, or its agent is unknown', async (t) => {
   const world = await warm();
   world.givesSecrets = false;
   world.secrets = { version: 5, values: { KEY: 'new' } };

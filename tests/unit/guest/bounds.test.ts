@@ -50,7 +50,7 @@ t.test('limits and counts are read from either version of cgroups', async (t) =>
   t.same([memoryLimit, memoryKills, processLimit, processes, processesRefused], [undefined, undefined, undefined, undefined, undefined]);
 });
 
-t.test('processes belong together by their group, whatever else they change; a thread that outlives the first one lives', async (t) => {
+t.test('processes belong together by their group, whatever else they change; one whose first thread ended is alive', async (t) => {
   const status = (pid: number, name: string, state: string, group: number, threads: number) => ({
     [`${pid}/status`]: `Name:\t${name}\nState:\t${state} (so)\nTgid:\t${pid}\nUid:\t7\t7\t7\t7\nGid:\t${group}\t${group}\t${group}\t${group}\nThreads:\t${threads}\n`,
   });
@@ -74,7 +74,7 @@ t.test('processes belong together by their group, whatever else they change; a t
   );
 });
 
-t.test('processes are counted while an agent works, however short its runs, and seldom while none does', async (t) => {
+t.test('processes are counted during runs, however short, and rarely otherwise', async (t) => {
   let looks = 0;
   class Counting extends Cgroup {
     override get processes(): number {
@@ -109,7 +109,7 @@ t.test('processes are counted while an agent works, however short its runs, and 
   t.equal(await during(() => clock.advance(60_000)), 0);
 });
 
-t.test('the guest goes on when it has no process left with which to kill all others', async (t) => {
+t.test('the guest continues if it cannot start the process that kills all others', async (t) => {
   const tried: string[] = [];
   const groups = new Groups({ uid: 1, gid: 1 }, (command) => {
     tried.push(command);
@@ -136,7 +136,7 @@ def process_message(message, context):
             size //= 2
 `;
 
-t.test('a Python agent that leaves is not held by its threads, and one without memory says so', async (t) => {
+t.test('threads do not delay the exit of a Python agent, and one without memory says so', async (t) => {
   const { start } = stage(t);
   const begin = () => start({ name: 'leaves' }, { 'main.py': LEAVING });
   t.match((await run(begin(), 'exit')).end, failed('agent_died', /exit code 3/));

@@ -64,7 +64,7 @@ function frames(seed: number): { guest: GuestFrame[]; host: HostFrame[] } {
   };
 }
 
-t.test('the lean codec and the library read one another, and give the same values', async (t) => {
+t.test('the guest’s codec and the library read each other’s frames, with the same values', async (t) => {
   for (let seed = 1; seed <= 200; seed += 1) {
     const { guest, host } = frames(seed);
     const seen: unknown[] = [];
@@ -81,7 +81,7 @@ t.test('the lean codec and the library read one another, and give the same value
   }
 });
 
-t.test('what is no frame is refused, and a field of a newer version is passed over', async (t) => {
+t.test('invalid frames are refused, and fields of a newer version are skipped', async (t) => {
   const bytes = lean.guestFrames.encode({
     kind: 'accepted',
     value: { sessionId: 's', generation: 1, messageId: 'm', seq: 2, settled: false },

@@ -11,7 +11,7 @@ async function settledWorld(seed = 1): Promise<World> {
 const only = (world: World, id: string) => world.answers.get(id)?.[0];
 const kinds = (world: World) => world.heard.map(({ kind }) => kind);
 
-t.test('a message is acknowledged, run, and answered; it costs two syncs where its agent is there', async (t) => {
+t.test('a message is acknowledged, run and answered, with two syncs if its agent is running', async (t) => {
   const world = await settledWorld();
   world.behaviour = ({ message }, output) => {
     output.delta('re: ');
@@ -34,7 +34,7 @@ t.test('a message is acknowledged, run, and answered; it costs two syncs where i
   t.equal(world.started, 1, 'one worker answered all');
 });
 
-t.test('a message that comes twice is acknowledged twice and run once', async (t) => {
+t.test('a repeated message is acknowledged twice and runs once', async (t) => {
   const world = await settledWorld();
   world.post('once');
   const message = world.posted[0];
@@ -50,7 +50,7 @@ t.test('a message that comes twice is acknowledged twice and run once', async (t
   t.equal(world.answers.get(message.id)?.length, 2, 'its answer is said as often as it came, until it is settled');
 });
 
-t.test('a run goes on while the host is away, and its answer comes with the next link, again until it is settled', async (t) => {
+t.test('a run continues while the host is away; its answer is sent on the next link, repeatedly until it is settled', async (t) => {
   const world = await settledWorld();
   world.settleAnswers = false;
   let finish: (end: { outcome: 'reply'; content: string }) => void = () => undefined;
@@ -81,7 +81,7 @@ t.test('a run goes on while the host is away, and its answer comes with the next
   t.equal(world.ran.length, 1);
 });
 
-t.test('after a restart a run that was cut off is answered with agent_died, or run again where that does no harm', async (t) => {
+t.test('after a restart, an interrupted run is answered with agent_died, or repeated if its agent is idempotent', async (t) => {
   const world = await settledWorld();
   world.behaviour = () => undefined;
   world.post('once', 'first');
@@ -103,7 +103,7 @@ t.test('after a restart a run that was cut off is answered with agent_died, or r
   );
 });
 
-t.test('each way to fail has its reason', async (t) => {
+t.test('each failure has its reason', async (t) => {
   const world = await settledWorld();
   world.behaviour = ({ message }) => {
     if (message === 'large') return { outcome: 'reply', content: 'ü'.repeat(600_000) };
@@ -136,7 +136,7 @@ t.test('each way to fail has its reason', async (t) => {
   t.equal(only(world, world.posted[4]?.id ?? '')?.content, 'fine', 'a killed worker is replaced');
 });
 
-t.test('a full disk still answers: what fits runs, what does not is disk_full', async (t) => {
+t.test('a guest with a full disk still answers: what fits runs, the rest is disk_full', async (t) => {
   const world = new World(7);
   world.mailboxBytes = 128 * 1024;
   await world.start();
@@ -201,7 +201,7 @@ t.test('an answer is sent while the disk syncs it; the next run waits for the sy
   t.strictSame(world.faults, []);
 });
 
-t.test('a message that overtook another is passed over, until both come again', async (t) => {
+t.test('a message that overtook another is ignored until both are sent again', async (t) => {
   const world = await settledWorld(9);
   const [first, second] = [1, 2].map((seq) => ({ seq, id: `m${seq}`, agent: 'once', content: `m${seq}` }));
   if (first === undefined || second === undefined) return t.fail();
@@ -221,7 +221,7 @@ t.test('a message that overtook another is passed over, until both come again', 
   t.equal(world.ran.length, 2, 'a copy is known');
 });
 
-t.test('what a full disk refuses is answered after what runs before it, also by the next life', async (t) => {
+t.test('a message refused by a full disk is answered after the run before it, also after a restart', async (t) => {
   const world = new World(8);
   world.settleAnswers = false;
   await world.start();
@@ -266,7 +266,7 @@ t.test('a mailbox of another session is emptied', async (t) => {
   t.equal(world.heard.length, 1);
 });
 
-t.test('a host that speaks of another session ends the guest', async (t) => {
+t.test('a host that names another session ends the guest', async (t) => {
   const world = new World(1);
   await world.start();
   world.sessionId = 'other';
@@ -274,7 +274,7 @@ t.test('a host that speaks of another session ends the guest', async (t) => {
   t.match(world.faults, [/named session other/]);
 });
 
-t.test('a worker is replaced when its agent or the secrets change, and not when the host only says the same again', async (t) => {
+t.test('a worker is replaced if its agent or the secrets change, and not if the host repeats the same', async (t) => {
   const world = await settledWorld();
   const after = async (change: () => void) => {
     change();
@@ -300,7 +300,7 @@ t.test('a worker is replaced when its agent or the secrets change, and not when 
   );
 });
 
-t.test('whatever is cut, lost and crashed, each message gets one answer, in order, and none runs twice unless it may', async (t) => {
+t.test('under any cuts, losses and crashes, each message gets one answer, in order, and only idempotent ones run twice', async (t) => {
   for (let seed = 1; seed <= 60; seed += 1) {
     const world = new World(seed);
     const { fraction, clock } = world;

@@ -21,7 +21,7 @@ const working = (world: World, ms: number) => {
   };
 };
 
-t.test('within the grace what runs ends, nothing else begins, and the rest is run in the next life', async (t) => {
+t.test('within the grace period the run ends, nothing else starts, and the rest runs after the next start', async (t) => {
   const world = await welcomed();
   working(world, 1000);
   world.post('once');
@@ -49,7 +49,7 @@ t.test('within the grace what runs ends, nothing else begins, and the rest is ru
   t.same(reasons(world), [['REPLY'], ['REPLY'], ['REPLY']]);
 });
 
-t.test('past the grace, or at once without one, what runs is interrupted and answered so', async (t) => {
+t.test('after the grace period, or at once without one, the run is interrupted and answered so', async (t) => {
   for (const graceMs of [0, 300]) {
     const world = await welcomed();
     working(world, 60_000);
@@ -63,7 +63,7 @@ t.test('past the grace, or at once without one, what runs is interrupted and ans
   }
 });
 
-t.test('a guest that comes to be drained begins nothing, and one that is idle is drained at once', async (t) => {
+t.test('a guest welcomed with a drain starts nothing, and an idle one is drained at once', async (t) => {
   const world = await welcomed();
   working(world, 60_000);
   world.drainWithin(1000);
@@ -81,7 +81,7 @@ t.test('a guest that comes to be drained begins nothing, and one that is idle is
   t.equal(world.ran.length, 1);
 });
 
-t.test('a drain that is taken back leaves no trace: what waited runs, and nothing is lost', async (t) => {
+t.test('a cancelled drain has no effect: waiting messages run, and nothing is lost', async (t) => {
   const world = await welcomed();
   working(world, 100);
   world.post('once');
@@ -99,7 +99,7 @@ t.test('a drain that is taken back leaves no trace: what waited runs, and nothin
   t.same(reasons(world), [['REPLY'], ['REPLY'], ['REPLY']]);
 });
 
-t.test('an answer that the link does not take is not overtaken by the end of the drain', async (t) => {
+t.test('the end of a drain does not overtake an answer that waits for the link', async (t) => {
   for (let seed = 1; seed <= 30; seed += 1) {
     const world = await welcomed(seed);
     working(world, 100);
@@ -114,7 +114,7 @@ t.test('an answer that the link does not take is not overtaken by the end of the
   }
 });
 
-t.test('a message whose predecessor was lost on the way is not taken, so that neither is lost', async (t) => {
+t.test('a message whose predecessor was lost is not accepted, so that neither is lost', async (t) => {
   const world = await welcomed();
   world.post('once');
   await world.clock.advance(50);

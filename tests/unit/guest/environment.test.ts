@@ -8,7 +8,7 @@ import { systemClock } from '../../../seams/system.ts';
 const places = { sessionId: 's', sessionDirectory: '/tmp', agentsDirectory: '/tmp', path: '/usr/bin' };
 const setup = (environment: Record<string, string>) => ({ space: 'default', agents: [], environment });
 
-t.test('no secret passes for what Raworc says, and one that no process can be given is left out', async (t) => {
+t.test('no secret replaces a variable of Raworc, and one that no process can have is left out', async (t) => {
   const odd = { RAWORC_SPACE: 'another', RAWORC_NEW: 'x', PATH: '/nowhere', HOME: '/root', AGENT_MESSAGE: 'm', LANG: 'C' };
   const unfit = { ZERO: 'a\0b', LONG: 'x'.repeat(200_000) };
   const environment = agentEnvironment(places, setup({ ...odd, ...unfit, FINE: 'yes' }));
@@ -19,7 +19,7 @@ t.test('no secret passes for what Raworc says, and one that no process can be gi
   );
 });
 
-t.test('no secret makes a program run code of its own', async (t) => {
+t.test('no secret makes a runtime load other code', async (t) => {
   const dangerous = [
     'NODE_OPTIONS',
     'LD_PRELOAD',
@@ -61,7 +61,7 @@ t.test('no secret makes a program run code of its own', async (t) => {
   );
 });
 
-t.test('no secret has programs of every day run what its value says', async (t) => {
+t.test('no secret makes common programs run its value', async (t) => {
   const directory = t.testdir({ file: '', 'planted.sh': '#!/bin/sh\n: > "$(dirname "$0")/ran"\n' });
   const planted = `${directory}/planted.sh`;
   chmodSync(planted, 0o755);
@@ -91,11 +91,11 @@ t.test('no secret has programs of every day run what its value says', async (t) 
   t.ok(worked > 0, 'at least one of these programs is here and does so');
 });
 
-t.test('no secret lets Python load what lies below HOME', async (t) => {
+t.test('no secret makes Python load modules below HOME', async (t) => {
   t.equal(agentEnvironment(places, setup({ PYTHONNOUSERSITE: '' })).PYTHONNOUSERSITE, '1');
 });
 
-t.test('more secrets than a process can be given fail the run with the reason, and show none', async (t) => {
+t.test('too many secrets for a process fail the run with a reason that shows none', async (t) => {
   const sessionDirectory = t.testdir({ workspace: {} });
   const processes = new Processes({
     places: { ...places, sessionDirectory },

@@ -80,7 +80,7 @@ def pool(number):
 `;
 const KINDS = ['returns', 'raises', 'leaves', 'late', 'pieces', 'waits', 'streams', 'thread', 'unseen', 'pool'] as const;
 
-t.test('of 200 messages to an agent that forks in each, every one is answered by its worker, and no child goes on', async (t) => {
+t.test('200 messages to an agent that forks in each are answered by its worker, and no child continues', async (t) => {
   const { start } = stage(t);
   const worker = start({ name: 'forks' }, { 'main.py': FORKS });
   const pid = (await run(worker, 'pid')).end.content;
@@ -95,7 +95,7 @@ t.test('of 200 messages to an agent that forks in each, every one is answered by
   while (childrenOf(pid).some((state) => state !== 'Z')) await turn();
 });
 
-t.test('a child that lingers does not hold its run open, and its late word is not the answer to another message', async (t) => {
+t.test('a child that lingers does not delay the end of its run, and its late frame does not answer another message', async (t) => {
   const { start } = stage(t);
   const worker = start(
     { name: 'lingers' },
@@ -120,7 +120,7 @@ def process_message(message, context):
   t.strictSame((await run(worker, 'wait for the child')).end, reply('second'));
 });
 
-t.test('a frame that names another run, or none, is dropped', async (t) => {
+t.test('a frame that names another run or none is dropped', async (t) => {
   const { start } = stage(t);
   const worker = start(
     { name: 'writes' },
@@ -140,7 +140,7 @@ def process_message(message, context):
   t.match(await run(worker, 'x'), { end: reply('mine'), deltas: [] });
 });
 
-t.test('what a Node.js agent forks, with all descriptors handed on, does not answer either', async (t) => {
+t.test('a child of a Node.js agent that inherits all descriptors cannot answer either', async (t) => {
   const { start } = stage(t);
   const worker = start(
     { name: 'node', runtime: 'NODE' },

@@ -30,7 +30,7 @@ const started = (number: number): GuestFrame => ({
 const _lines = { sessionId: 's', requestId: 'q', unread: false, lines: [] };
 const _line = { sessionId: 's', runId: 'r', agent: 'a', stream: 'STDOUT', line: 'x'.repeat(8000), atMs: 1, dropped: 0 } as const;
 
-t.test('frames wait in order for a slow host, up to a bound in bytes past which the link is closed', async (t) => {
+t.test('frames wait in order for a slow host, up to a bound in bytes beyond which the link is closed', async (t) => {
   const host = new HostSide(() => []);
   const link = new SlowLink();
   host.welcomed(link, 1);

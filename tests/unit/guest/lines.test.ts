@@ -20,7 +20,7 @@ const line = (text: string, more: object = {}) => {
 const texts = async (kept: KeptLines, limit = 100, stream?: 'STDOUT' | 'STDERR') =>
   (await kept.newest('a', (one) => stream === undefined || one.stream === stream, limit)).map((one) => one.line);
 
-t.test('lines are kept with their times, also over a restart, and not for another session', async (t) => {
+t.test('lines are kept with their times, also over a restart, but not for another session', async (t) => {
   const home = directory();
   const kept = new KeptLines(home, 's', systemClock);
   t.same(await texts(kept), []);
@@ -44,7 +44,7 @@ t.test('lines are kept with their times, also over a restart, and not for anothe
   t.same(readdirSync(join(home, 'lines')), ['copy']);
 });
 
-t.test('what is kept and what is answered stay within their bounds, the newest first', async (t) => {
+t.test('stored and returned lines stay within their bounds, newest first', async (t) => {
   const home = directory();
   const kept = new KeptLines(home, 's', systemClock);
   const long = 'x'.repeat(8000);
@@ -59,7 +59,7 @@ t.test('what is kept and what is answered stay within their bounds, the newest f
   t.equal(read.at(-1)?.startsWith('899 '), true);
 });
 
-t.test('the oldest files of logs go first', async (t) => {
+t.test('the oldest log files are deleted first', async (t) => {
   const logs = join(directory(), 'logs');
   mkdirSync(logs);
   for (const number of [1, 2, 3, 4]) {

@@ -13,7 +13,7 @@ def process_message(message, context):
     return "%s.%s %s" % (context["session_life"], context["worker_life"], context.get("space"))
 `;
 
-t.test('a message names the life of its session and of its worker', async (t) => {
+t.test('a message names the start number of its session and of its worker', async (t) => {
   const { directory } = await buildGuest(mkdtempSync(join(tmpdir(), 'raworc-bundle-')));
   t.teardown(() => rmSync(directory, { recursive: true, force: true }));
   const host = new Bench(join(directory, 'guest.mjs'), AGENT);

@@ -43,7 +43,7 @@ async function until(stream: ByteStream, last: (line: Logged) => boolean): Promi
 
 const texts = (lines: readonly Logged[]) => lines.map((one) => (one === 'live' ? one : one.line));
 
-t.test('a follower gets each line once, with none lost between what was kept and what comes', async (t) => {
+t.test('a follower gets each line once, and loses none between stored and new ones', async (t) => {
   const lines = store(t);
   let number = 0;
   const print = (count: number) => {
@@ -70,7 +70,7 @@ t.test('a follower gets each line once, with none lost between what was kept and
   }
 });
 
-t.test('a read ends after the newest lines that were asked for', async (t) => {
+t.test('a read ends after the requested number of newest lines', async (t) => {
   const lines = store(t);
   for (const [at, text] of ['one', 'two', 'three'].entries()) lines.keep(line(text, at + 1));
   lines.keep({ ...line('wrong', 4), stream: 'STDERR' });
@@ -88,7 +88,7 @@ t.test('a read ends after the newest lines that were asked for', async (t) => {
   t.same(await read({ limit: 0 }), []);
 });
 
-t.test('a slow follower loses lines beyond a bound, and hears how many', async (t) => {
+t.test('a slow follower loses lines beyond a bound, and is told how many', async (t) => {
   const lines = store(t);
   const stream = reader(lines, {}, 64 * 1024);
   t.same(texts(await until(stream, (one) => one === 'live')), ['live']);
@@ -110,7 +110,7 @@ t.test('a slow follower loses lines beyond a bound, and hears how many', async (
   stream.destroy();
 });
 
-t.test('what is no request for logs fails the stream', async (t) => {
+t.test('an invalid request for logs fails the stream', async (t) => {
   for (const agent of ['', '../../etc', 'a/b', 'a\n']) {
     const stream = reader(store(t), { agent });
     const [error] = await new Promise<unknown[]>((resolve) => stream.once('error', (fault) => resolve([fault])));

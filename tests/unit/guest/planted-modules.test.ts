@@ -6,7 +6,7 @@ import t from 'tap';
 import { path, run, stage } from './stage.ts';
 
 t.setTimeout(60_000);
-t.test('what another agent planted below HOME or in the workspace is not run', async (t) => {
+t.test('modules that another agent planted below HOME or in the workspace are not loaded', async (t) => {
   const { directory, start } = stage(t);
   const home = join(directory, 'session', 'state');
   const workspace = join(directory, 'session', 'workspace');

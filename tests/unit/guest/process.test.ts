@@ -21,7 +21,7 @@ t.test('the bundle is the same for the same sources', async (t) => {
   t.equal((await buildGuest(other)).version, (await bundled).version);
 });
 
-t.test('it waits for its host, comes back when the host does, and the worker stays the same', async (t) => {
+t.test('it waits for its host, reconnects when the host returns, and keeps its worker', async (t) => {
   const host = await bench(t);
   host.start();
   await host.listen();
@@ -37,7 +37,7 @@ t.test('it waits for its host, comes back when the host does, and the worker sta
   t.match(await host.next('answer'), { value: { messageId: 'm2', content: first.content } }, 'the same process answers');
 });
 
-t.test('while its host is away it holds no instance of inotify: those are the host’s root’s, of whom all guests are', async (t) => {
+t.test('it holds no inotify instance while its host is away, since all guests share those of root', async (t) => {
   const host = await bench(t);
   await host.listen();
   host.start();
@@ -64,7 +64,7 @@ t.test('while its host is away it holds no instance of inotify: those are the ho
   await host.welcome();
 });
 
-t.test('killed between taking a message and acknowledging it, it runs it once after the restart', async (t) => {
+t.test('a message whose guest is killed between storing and acknowledging it runs once after the restart', async (t) => {
   const host = await bench(t);
   await host.listen();
   host.start();
@@ -79,7 +79,7 @@ t.test('killed between taking a message and acknowledging it, it runs it once af
   t.match(await host.next('answer'), { value: { messageId: 'm1', outcome: 'REPLY' } });
 });
 
-t.test('killed in a run, it says that the agent died; killed after it, it gives the reply', async (t) => {
+t.test('a guest killed during a run reports agent_died; killed after it, it sends the reply', async (t) => {
   const host = await bench(t);
   await host.listen();
   host.start();
@@ -105,7 +105,7 @@ t.test('killed in a run, it says that the agent died; killed after it, it gives 
   }
 });
 
-t.test('it says which worker lives, ends it when it is told to, and reads what it printed, also in its next life', async (t) => {
+t.test('it reports its live worker, stops it on request, and reads its output, also after a restart', async (t) => {
   const agent =
     'import sys\ndef process_message(message, context):\n    print("out", message)\n    print("err", file=sys.stderr)\n    return message\n';
   const host = await bench(t, agent);

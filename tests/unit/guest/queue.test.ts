@@ -7,7 +7,7 @@ import { buildGuest } from '../../../scripts/build-guest.ts';
 import { Bench } from './bench.ts';
 
 t.setTimeout(240_000);
-t.test('1,000 messages of 10 KB are all answered, in order, though the guest is killed with many in its journal', async (t) => {
+t.test('1,000 messages of 10 KB are all answered in order, even if the guest is killed with many in its journal', async (t) => {
   const { directory } = await buildGuest(mkdtempSync(join(tmpdir(), 'raworc-bundle-')));
   t.teardown(() => rmSync(directory, { recursive: true, force: true }));
   const host = new Bench(join(directory, 'guest.mjs'), 'def process_message(message, context):\n    return message\n');

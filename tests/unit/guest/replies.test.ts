@@ -27,7 +27,7 @@ const NATIVE = `#!/bin/sh
 head -c "\${1#* }" /dev/zero | tr '\\0' 'x'; head -c "\${1#* }" /dev/zero | tr '\\0' 'x'
 `;
 
-t.test('a reply of 1 MiB passes through each kind of worker, streamed or not, and one byte more through none', async (t) => {
+t.test('every kind of worker can reply with 1 MiB, streamed or not, but not with one byte more', async (t) => {
   const { start } = stage(t);
   const workers = {
     python: start({ name: 'py' }, { 'main.py': PYTHON }),
@@ -44,7 +44,7 @@ t.test('a reply of 1 MiB passes through each kind of worker, streamed or not, an
   }
 });
 
-t.test('a message of 1 MiB reaches each kind of worker whole', async (t) => {
+t.test('every kind of worker receives a whole message of 1 MiB', async (t) => {
   const { start } = stage(t);
   const message = 'ü'.repeat(HALF);
   const workers = {
@@ -58,7 +58,7 @@ t.test('a message of 1 MiB reaches each kind of worker whole', async (t) => {
   }
 });
 
-t.test('an agent that writes deltas past the bound around its own worker is ended', async (t) => {
+t.test('an agent that bypasses its worker to write deltas beyond the bound is killed', async (t) => {
   const { start } = stage(t);
   const flood = `
 import json, os
@@ -163,7 +163,7 @@ t.test("a generator that is left before its end runs its agent's `finally`: at t
   }
 });
 
-t.test('an interrupted Node.js agent that cannot return is ended all the same, and a native one may close what it opened', async (t) => {
+t.test('an interrupted Node.js agent that cannot return is killed anyway, and a native one can clean up', async (t) => {
   const { directory, start } = stage(t);
   const hanging = start({ name: 'hangs', runtime: 'NODE' }, { 'index.mjs': CLEANING_NODE });
   t.match((await run(hanging, 'hangs', '{}', { delta: () => hanging.interrupt() })).end, failed('agent_died', /SIGKILL/));
@@ -214,7 +214,7 @@ export async function processMessage(message) {
 }
 `;
 
-t.test('what an agent started in its event loop goes on between messages', async (t) => {
+t.test('tasks of an agent’s event loop continue between messages', async (t) => {
   for (const [runtime, file, source] of [
     ['PYTHON', 'main.py', TICKING],
     ['PYTHON', 'main.py', TICKING_AT_LOAD],

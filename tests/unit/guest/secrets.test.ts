@@ -11,7 +11,7 @@ async function world(seed = 1): Promise<World> {
 const asked = ({ heard }: World) => heard.flatMap((frame) => (frame.kind === 'secretsRequest' ? [frame.value.version] : []));
 const ranWith = ({ ran }: World) => ran.map(({ message, environment }) => [message, environment.KEY]);
 
-t.test('secrets are asked for once, before the first message that names them, and again when one names newer ones', async (t) => {
+t.test('secrets are requested once, before the first message that names them, and again when one names newer ones', async (t) => {
   const one = await world();
   t.same(asked(one), [], 'nothing names any yet');
   for (const content of ['a', 'b']) one.post('once', content);
@@ -33,7 +33,7 @@ t.test('secrets are asked for once, before the first message that names them, an
   t.equal(one.started, 2, 'the same values under a newer version need no new worker');
 });
 
-t.test('a change in the middle of a run is for the next message: the run that is under way finishes', async (t) => {
+t.test('a change during a run applies to the next message, and the run finishes', async (t) => {
   const one = await world();
   one.behaviour = async ({ message }) => {
     await new Promise<void>((resolve) => one.clock.after(100, resolve));
@@ -52,7 +52,7 @@ t.test('a change in the middle of a run is for the next message: the run that is
   t.ok([...one.answers.values()].every(([answer]) => answer?.outcome === 'REPLY'));
 });
 
-t.test('messages are accepted and wait, in order, while the secrets are not to be had, also more than are taken at once', async (t) => {
+t.test('messages are accepted and wait in order while secrets are unavailable, also more than fit at once', async (t) => {
   const one = new World(1);
   one.mailboxBytes = 128 * 1024;
   one.secrets = { version: 1, values: { KEY: 'first-secret' } };
@@ -73,7 +73,7 @@ t.test('messages are accepted and wait, in order, while the secrets are not to b
   );
 });
 
-t.test('older secrets than those in memory change nothing, and those of another session end the link', async (t) => {
+t.test('secrets older than those in memory change nothing, and those of another session end the link', async (t) => {
   const one = await world();
   one.secrets = { version: 2, values: { KEY: 'second-secret' } };
   one.post('once', 'a');
@@ -88,7 +88,7 @@ t.test('older secrets than those in memory change nothing, and those of another 
   t.equal(one.heard.filter(({ kind }) => kind === 'hello').length, 2);
 });
 
-t.test('a draining session asks for nothing, and goes on with its message when the drain is taken back', async (t) => {
+t.test('a draining session requests no secrets, and continues with its message when the drain is cancelled', async (t) => {
   const one = await world();
   one.givesSecrets = false;
   one.post('once', 'a');

@@ -9,7 +9,7 @@ async function welcomed(seed = 1): Promise<World> {
 }
 const ran = (world: World) => world.ran.map(({ message }) => message);
 
-t.test('a message that was answered elsewhere while its guest was away is not run when it comes up', async (t) => {
+t.test('a message that was settled while its guest was away does not run when it starts', async (t) => {
   const world = await welcomed();
   world.behaviour = () => undefined;
   for (const content of ['begun', 'waiting', 'waiting too']) world.post('once', content);
@@ -48,7 +48,7 @@ t.test(
   },
 );
 
-t.test('cleared in the middle of a run, the run goes on and is answered; what waits behind it, or comes late, is not run', async (t) => {
+t.test('clearing during a run lets it finish with an answer; waiting and late messages do not run', async (t) => {
   const world = await welcomed();
   let finish: (end: { outcome: 'reply'; content: string }) => void = () => undefined;
   world.behaviour = () =>
@@ -76,7 +76,7 @@ t.test('cleared in the middle of a run, the run goes on and is answered; what wa
   t.same(ran(world), ['running', 'new']);
 });
 
-t.test('settled while its run is being written down, a message is not run', async (t) => {
+t.test('a message settled while its start is written does not run', async (t) => {
   const world = await welcomed();
   let syncs = 0;
   let written: () => void = () => undefined;
@@ -100,7 +100,7 @@ t.test('settled while its run is being written down, a message is not run', asyn
   t.same(ran(world), ['new']);
 });
 
-t.test('whose message comes again hears its answer again, over the same link, until it is settled', async (t) => {
+t.test('a repeated message gets its answer again over the same link until it is settled', async (t) => {
   const world = await welcomed();
   world.settleAnswers = false;
   world.post('once', 'asked');

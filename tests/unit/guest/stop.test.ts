@@ -24,7 +24,7 @@ const answered = (world: World) =>
     return answer === undefined ? 'nothing' : answer.outcome === 'REPLY' ? answer.content : answer.reason;
   });
 
-t.test('who is stopped at once is interrupted; what it has not begun is refused, and others go on', async (t) => {
+t.test('stopping an agent at once interrupts its run and refuses its waiting messages; other agents continue', async (t) => {
   const { world } = await busy(1);
   t.same(world.live, ['once']);
   world.stopAgent('once', true);
@@ -41,7 +41,7 @@ t.test('who is stopped at once is interrupted; what it has not begun is refused,
   t.same(world.broken, []);
 });
 
-t.test('who is stopped gently finishes what it has begun, and then its worker ends', async (t) => {
+t.test('deactivating an agent lets its run finish, and then its worker exits', async (t) => {
   const { world, finish } = await busy(2);
   world.stopAgent('once', false);
   await world.clock.advance(50);
@@ -52,7 +52,7 @@ t.test('who is stopped gently finishes what it has begun, and then its worker en
   t.same(world.live, ['again']);
 });
 
-t.test('an idle worker ends with the order, and a host that comes again hears of those that live', async (t) => {
+t.test('an idle worker exits at once, and a host that reconnects is told the live ones', async (t) => {
   const world = new World(3);
   await world.start();
   await world.clock.advance(50);

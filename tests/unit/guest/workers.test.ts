@@ -104,7 +104,7 @@ t.test('a Python agent answers one message after another in one process', async 
   t.match((await run(start({ name: 'py' }, {}), 'kill')).end, failed('agent_died', /SIGKILL/));
 });
 
-t.test('a Python agent that is killed in the middle takes with it what it started', async (t) => {
+t.test('everything that a Python agent started dies with it', async (t) => {
   const { start } = stage(t);
   const worker = start({ name: 'py' }, { 'main.py': PYTHON });
   const hung = await run(worker, 'hang', '{}', { line: (_stream, line) => line === 'hanging' && worker.kill() });
@@ -231,7 +231,7 @@ printf '%s|%s|%s|%s|%s' "$(wc -c)" "$(printf %s "$1" | wc -c)" "$(printf %s "$AG
   t.match((await run(start({ name: 'odd', runtime: 'RUNTIME_UNSPECIFIED' }, {}), 'x')).end, failed('unsupported_runtime', /runtime/));
 });
 
-t.test("a worker starts whatever was done to the agents' own directories, and no link is followed", async (t) => {
+t.test("a worker starts whatever happened to the agents' directories, and follows no link", async (t) => {
   const { directory, start } = stage(t);
   const session = join(directory, 'session');
   const own = ['workspace', 'state', 'cache'].map((name) => join(session, name));

@@ -16,7 +16,7 @@ const anchorOf = (heading: string) =>
     .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
     .replaceAll(' ', '-');
 
-t.test('every link from one page to another, and to a heading, has its target', async (t) => {
+t.test('every link between pages, and to a heading, has a target', async (t) => {
   for (const page of pages) {
     for (const [, file = '', anchor] of textOf(page).matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)]*))?\)/g)) {
       const target = file === '' ? page : join(dirname(page), file);
@@ -29,7 +29,7 @@ t.test('every link from one page to another, and to a heading, has its target', 
   }
 });
 
-t.test('every file of the source that a page names exists', async (t) => {
+t.test('every source file that a page names exists', async (t) => {
   for (const page of pages) {
     for (const [, path = ''] of textOf(page).matchAll(/`((?:[\w-]+\/)+[\w.-]+\.(?:ts|mjs|proto|py))`/g)) {
       if (!PREFIXES.some((prefix) => existsSync(join(root, prefix, path)))) t.fail(`${page} names ${path}`);

@@ -99,12 +99,12 @@ t.test('imports go one way: main, edges, services, domain; and never from one pr
   t.same(violations(files), []);
 });
 
-t.test('no files import one another in a circle: in the product not even types, elsewhere nothing that is loaded', async (t) => {
+t.test('no import cycles: in the product not even of types, elsewhere none at run time', async (t) => {
   t.same(cycles(sourceTree([...product, 'scripts'])), []);
   t.same(cycles(sourceTree([...product, 'scripts', 'bench', 'tests']), true), []);
 });
 
-t.test('no room is called utils, common, helpers or misc, and no file only passes on others', async (t) => {
+t.test('no folder is called utils, common, helpers or misc, and no file only re-exports others', async (t) => {
   const files = sourceTree([...product, 'scripts', 'bench', 'tests']);
   t.same(
     files.filter(({ path }) => /(^|\/)(utils?|common|helpers?|misc|index)(\.ts$|\/)/.test(path)).map(({ path }) => path),
@@ -118,7 +118,7 @@ t.test('no room is called utils, common, helpers or misc, and no file only passe
   );
 });
 
-t.test('a violation that is planted is found', async (t) => {
+t.test('a planted violation is found', async (t) => {
   const planted: readonly (readonly [path: string, text: string])[] = [
     ['controller/contract/a.ts', "import type { B } from '../domain/b.ts';"],
     ['controller/domain/a.ts', "import { b } from '../services/b.ts';"],

@@ -10,7 +10,7 @@ const REQUESTS: readonly SessionRequest[] = ['message', 'pause', 'suspend', 'res
 const WORDS: Readonly<Record<Legality, string>> = { yes: 'yes', wakes: 'wakes it', unchanged: 'unchanged', conflict: '409' };
 const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |\n`;
 
-t.test('the page shows the table of legal requests', async (t) => {
+t.test('the page has the table of legal requests', async (t) => {
   const rows = Object.entries(LEGAL).map(([desired, verdicts]) => {
     t.same(Object.keys(verdicts).sort(), [...REQUESTS].sort());
     const states = STATES.filter((state) => rowsOfState(state).some((row) => row.desired === desired)).map((state) => `\`${state}\``);
@@ -20,7 +20,7 @@ t.test('the page shows the table of legal requests', async (t) => {
   t.ok(page.includes(table), `docs/life-cycle.md lacks this table:\n${table}`);
 });
 
-t.test('the page says what PUT state stands for', async (t) => {
+t.test('the page explains PUT state', async (t) => {
   for (const [state, request] of Object.entries(REQUEST_FOR_STATE)) {
     const text = request === undefined ? `\`${state}\`` : `\`${state}\` means ${request}`;
     const sentence = page.slice(page.indexOf('`PUT /sessions/{id}/state`')).split('\n\n')[0] ?? '';

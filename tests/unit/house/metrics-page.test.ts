@@ -21,12 +21,12 @@ function shownUnder(heading: string): string[] {
   return [...new Set(cells.flatMap((cell) => [...cell.matchAll(/([a-z_]+)(?:\{[a-z_,]*\})?[`,]/g)].map(([, name = '']) => name)))].sort();
 }
 
-t.test('the page shows every metric of the controller and of the node agent, and none that is not there', async (t) => {
+t.test('the page lists exactly the metrics of the controller and of the node agent', async (t) => {
   t.same(shownUnder('Controller'), madeIn('controller'));
   t.same(shownUnder('Node agent'), madeIn('node-agent'));
 });
 
-t.test('the alerts ask for metrics that are there', async (t) => {
+t.test('the alerts use existing metrics', async (t) => {
   const made = new Set([...madeIn('controller'), ...madeIn('node-agent')]);
   const expressions = [...page.matchAll(/^ +expr: (.*)$/gm)].map(([, expression = '']) => expression);
   t.ok(expressions.length >= 3);
@@ -35,7 +35,7 @@ t.test('the alerts ask for metrics that are there', async (t) => {
   }
 });
 
-t.test('no gauge of a program replaces another of the same name', async (t) => {
+t.test('no gauge replaces another of the same name', async (t) => {
   for (const folder of ['controller', 'node-agent']) {
     const files = readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
     const names = files.flatMap((file) =>

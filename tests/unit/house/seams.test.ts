@@ -64,13 +64,13 @@ function reaches(files: readonly SourceFile[]): readonly string[] {
     ]);
 }
 
-t.test('clock, timers, randomness, disk and process are handed in, not reached for', async (t) => {
+t.test('clock, timers, randomness, disk and process are passed in, not accessed directly', async (t) => {
   const files = sourceTree(inside);
   t.ok(files.length > 30, 'the sources were found');
   t.same(reaches(files), []);
 });
 
-t.test('a planted reach is found, and a mention is none', async (t) => {
+t.test('a planted direct access is found, and a mention is not', async (t) => {
   const planted = [
     'const at = Date.now();',
     'const at = new Date();',

@@ -32,7 +32,7 @@ t.test('a file has one idea: none is longer than 300 lines', async (t) => {
   }
 });
 
-t.test('a folder can be read at a glance: none holds more than 20 files', async (t) => {
+t.test('a folder can be read at a glance: none has more than 20 files', async (t) => {
   const counts = new Map<string, number>();
   for (const { folder } of sources) counts.set(folder, (counts.get(folder) ?? 0) + 1);
   t.same(

@@ -15,7 +15,7 @@ const killAt = (atMs: number, ...cut: string[]): Kill => ({ victim: 'container',
 const excuses = (messages: readonly Message[], kills: readonly Kill[], runs: Readonly<Record<string, Run>>) =>
   judgeErrorsBy(messages, kills, new Map(Object.entries(runs))).map(({ excuse }) => excuse);
 
-t.test('the error of a run that a kill cut off is right, and so is one between two syncs', async (t) => {
+t.test('an error is right for a run that a kill cut off, and for one between two syncs', async (t) => {
   const messages = [asked('m', 1000), died('m', 9000)];
   t.same(excuses(messages, [killAt(5000, 'm')], { m: { startedMs: 4900, endedMs: undefined } }), ['unfinished']);
   t.same(excuses(messages, [killAt(5000)], { m: { startedMs: 5050, endedMs: undefined } }), ['unfinished'], 'begun under the kill');
@@ -23,7 +23,7 @@ t.test('the error of a run that a kill cut off is right, and so is one between t
   t.same(excuses([asked('m', 1000), died('m', 9000, { run_id: 'r' })], [killAt(5000)], {}), ['between syncs'], 'no agent recorded a start');
 });
 
-t.test('a finished answer that was lost is none of these', async (t) => {
+t.test('the lost answer of a finished run is an error', async (t) => {
   const messages = [asked('m', 1000), died('m', 9000)];
   const finished = { m: { startedMs: 3000, endedMs: 3400 } };
   t.same(excuses(messages, [killAt(5000)], finished), [undefined], 'finished long before the kill');
@@ -31,7 +31,7 @@ t.test('a finished answer that was lost is none of these', async (t) => {
   t.same(excuses(messages, [], finished), [undefined], 'without any kill');
 });
 
-t.test('nor is what no kill of its container explains', async (t) => {
+t.test('an error without a kill of its container is wrong', async (t) => {
   const unfinished = { m: { startedMs: 4900, endedMs: undefined }, n: { startedMs: 4950, endedMs: undefined } };
   const m = [asked('m', 1000), died('m', 9000)];
   t.same(excuses(m, [killAt(4000)], unfinished), [undefined], 'begun after the kill');

@@ -6,7 +6,7 @@ const text = (record: Uint8Array) => Buffer.from(record).toString();
 const record = (value: string) => Buffer.from(value);
 const open = (disk: SimulatedDisk, allocateBytes = 512) => Journal.open({ disk, directory: '/j', name: 'log', allocateBytes });
 
-t.test('what was appended is there after opening again, in order', async (t) => {
+t.test('appended records are there in order after reopening', async (t) => {
   const disk = new SimulatedDisk();
   const first = await open(disk);
   t.same(first.records, []);
@@ -22,7 +22,7 @@ t.test('what was appended is there after opening again, in order', async (t) => 
   await third.journal.close();
 });
 
-t.test('appends made together share one sync, and one alone takes one', async (t) => {
+t.test('concurrent appends share one sync', async (t) => {
   const { journal } = await open(new SimulatedDisk());
   await journal.append(record('alone'));
   t.equal(journal.syncs, 1);
@@ -40,7 +40,7 @@ interface Possible {
 const allows = ({ acknowledged, asked }: Possible, found: readonly string[]) =>
   found.length >= acknowledged.length && found.every((value, index) => value === asked[index]);
 
-t.test('whatever was acknowledged survives any crash, and nothing else appears but a prefix of what was under way', async (t) => {
+t.test('acknowledged records survive any crash, with at most a prefix of those in progress', async (t) => {
   for (let seed = 1; seed <= 400; seed += 1) {
     const fraction = seeded(seed);
     const disk = new SimulatedDisk();
@@ -84,7 +84,7 @@ t.test('whatever was acknowledged survives any crash, and nothing else appears b
   t.pass('400 schedules');
 });
 
-t.test('after a failed sync nothing is acknowledged any more', async (t) => {
+t.test('nothing is acknowledged after a failed sync', async (t) => {
   const disk = new SimulatedDisk();
   const { journal } = await open(disk);
   await journal.append(record('good'));
@@ -102,7 +102,7 @@ t.test('after a failed sync nothing is acknowledged any more', async (t) => {
   await again.journal.close();
 });
 
-t.test('a full disk takes what was allocated, refuses more, and takes it again after a compaction', async (t) => {
+t.test('a journal on a full disk uses its allocation, refuses more, and has room again after a compaction', async (t) => {
   const disk = new SimulatedDisk();
   const { journal } = await open(disk, 512);
   disk.capacityBytes = 1024;
@@ -134,7 +134,7 @@ t.test('records that belong together are written with one sync, and refused toge
   await again.journal.close();
 });
 
-t.test('a journal grows past what was allocated while there is room', async (t) => {
+t.test('a journal grows beyond its allocation while there is room', async (t) => {
   const disk = new SimulatedDisk();
   const { journal } = await open(disk, 128);
   const values = Array.from({ length: 50 }, (_, index) => `${index}`.padEnd(index * 3, '.'));
@@ -146,7 +146,7 @@ t.test('a journal grows past what was allocated while there is room', async (t) 
   await again.journal.close();
 });
 
-t.test('damage ends the journal there and keeps everything before', async (t) => {
+t.test('a damaged record ends the journal, and everything before it is kept', async (t) => {
   const disk = new SimulatedDisk();
   const { journal } = await open(disk);
   for (const value of ['one', 'two', 'three']) await journal.append(record(value));

@@ -7,7 +7,7 @@ import { systemDisk } from '../../../seams/system.ts';
 /** Linux, all architectures that Raworc runs on. */
 const O_DSYNC = 0o10000;
 
-t.test('what is written durably is written by a call that syncs it, in its place', async (t) => {
+t.test('a durable write uses one call that also syncs', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'raworc-disk-'));
   t.teardown(() => rmSync(directory, { recursive: true, force: true }));
   const path = join(directory, 'file');

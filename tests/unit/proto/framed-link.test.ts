@@ -42,7 +42,7 @@ const framed = (text: string) => {
 const options = { encode: lines, decode: lines, clock: systemClock };
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-t.test('frames arrive whole and in order however the bytes are cut', async (t) => {
+t.test('frames arrive complete and in order, however the bytes are split', async (t) => {
   for (let seed = 1; seed <= 50; seed += 1) {
     const fraction = seeded(seed);
     const sent = Array.from({ length: 20 }, (_, index) => `${index}`.padEnd(Math.floor(fraction() * 40), '.'));
@@ -64,7 +64,7 @@ t.test('frames arrive whole and in order however the bytes are cut', async (t) =
   }
 });
 
-t.test('garbage, an oversized frame and a cut one end the link once, with the fault, and nothing follows', async (t) => {
+t.test('garbage, an oversized frame or a truncated one ends the link once, with the error', async (t) => {
   const huge = Buffer.alloc(4);
   huge.writeUInt32BE(101);
   const cases: readonly [string, Buffer, boolean][] = [
@@ -95,7 +95,7 @@ t.test('garbage, an oversized frame and a cut one end the link once, with the fa
   }
 });
 
-t.test('a full queue refuses, keeps nothing of what it refused, and says when there is room', async (t) => {
+t.test('a full queue refuses frames, keeps nothing of them, and reports when there is room', async (t) => {
   const { stream, written, release } = handMade(true);
   const link = framedLink(stream, { ...options, queueBytes: 100 });
   t.equal(link.send('x'.repeat(200)), true, 'one frame is taken whatever its size');
@@ -112,7 +112,7 @@ t.test('a full queue refuses, keeps nothing of what it refused, and says when th
   link.close(new Error('done'));
 });
 
-t.test('pause holds frames back, also those that came with the one that asked for it', async (t) => {
+t.test('pause holds back frames, including those received together with the one that caused it', async (t) => {
   const { stream } = handMade();
   const link = framedLink(stream, options);
   const got: string[] = [];
@@ -131,7 +131,7 @@ t.test('pause holds frames back, also those that came with the one that asked fo
   link.close();
 });
 
-t.test('over a Unix socket both ends speak the guest protocol, what was queued at close arrives, and both see the end once', async (t) => {
+t.test('over a Unix socket both ends use the guest protocol, frames queued at close arrive, and both see the end once', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'raworc-link-'));
   t.teardown(() => rmSync(directory, { recursive: true }));
   const server = net.createServer();
@@ -173,7 +173,7 @@ t.test('over a Unix socket both ends speak the guest protocol, what was queued a
   t.strictSame(ends.sort(), ['guest undefined', 'host undefined']);
 });
 
-t.test('a sender that ends while the receiver pauses loses nothing that it sent', async (t) => {
+t.test('a sender that closes while the receiver is paused loses no frame', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'raworc-link-'));
   t.teardown(() => rmSync(directory, { recursive: true }));
   const server = net.createServer();

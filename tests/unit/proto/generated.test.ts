@@ -6,7 +6,7 @@ import { contents } from '../controller/agents/folder-contents.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 
-t.test('what is generated from the .proto files is what stands in proto/generated', async (t) => {
+t.test('proto/generated matches the .proto files', async (t) => {
   const fresh = join(t.testdir(), 'generated');
   execFileSync(process.execPath, ['scripts/generate-proto.ts', fresh], { cwd: root });
   const kept = contents(join(root, 'proto', 'generated'));

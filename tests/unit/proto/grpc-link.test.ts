@@ -58,7 +58,7 @@ const collect = <In>(link: Link<never, In> | Link<ControllerFrame, In> | Link<No
   );
 };
 
-t.test('frames arrive whole and in order, both ways, also those of a megabyte', async (t) => {
+t.test('frames of up to a megabyte arrive complete and in order, both ways', async (t) => {
   const { node, controller } = await connect(t);
   const big = 'ä'.repeat(512 * 1024);
   const up = collect(controller, 3);
@@ -74,7 +74,7 @@ t.test('frames arrive whole and in order, both ways, also those of a megabyte', 
   t.match(await down, [{ kind: 'heartbeatAck', value: { number: 7, leaseMs: 8, nowMs: 9 } }, { kind: 'settled' }]);
 });
 
-t.test('a sender that asks for room is told when there is some, though nothing was refused', async (t) => {
+t.test('a sender that checks for room is told when there is some, even if nothing was refused', async (t) => {
   const { node, controller } = await connect(t);
   t.ok(node.hasRoom?.());
   const arrived = collect(controller, 2);
@@ -87,7 +87,7 @@ t.test('a sender that asks for room is told when there is some, though nothing w
   t.equal((await arrived).length, 2);
 });
 
-t.test('a receiver that pauses stops the sender, whose queue stays within its bound; resumed, everything arrives once', async (t) => {
+t.test('a paused receiver stops the sender, whose queue stays within its bound; after a resume everything arrives once', async (t) => {
   const { rig, node, controller } = await connect(t);
   const numbers: number[] = [];
   let drains = 0;
@@ -124,7 +124,7 @@ t.test('a receiver that pauses stops the sender, whose queue stays within its bo
   t.ok(drains > 0);
 });
 
-t.test('the link ends once at each end, from either side', async (t) => {
+t.test('the link ends once on each side, whichever side closes it', async (t) => {
   for (const side of ['node', 'controller'] as const) {
     const { node, controller } = await connect(t);
     const [atNode, atController] = [closing(node), closing(controller)];
@@ -150,7 +150,7 @@ t.test('the link ends once at each end, from either side', async (t) => {
   }
 });
 
-t.test('a fault is told: the controller’s with its words, the node’s as a lost call', async (t) => {
+t.test('errors are passed on: the controller’s with their message, the node’s as a lost call', async (t) => {
   const first = await connect(t);
   first.node.onMessage(() => {});
   first.controller.onMessage(() => {});
@@ -167,7 +167,7 @@ t.test('a fault is told: the controller’s with its words, the node’s as a lo
   t.match(await cancelledAtController.first, { message: 'the connection was lost' });
 });
 
-t.test('bytes that are no frame, and a listener that throws, end the link with the fault', async (t) => {
+t.test('invalid bytes, or a listener that throws, end the link with the error', async (t) => {
   const { rig, node, controller } = await connect(t);
   const atController = closing(controller);
   controller.onMessage(() => {
@@ -192,7 +192,7 @@ t.test('bytes that are no frame, and a listener that throws, end the link with t
   t.match((await atNode.first)?.message, /ABORTED/);
 });
 
-t.test('a frame longer than the protocol allows ends the link of who sends it', async (t) => {
+t.test('a frame longer than the protocol allows ends its sender’s link', async (t) => {
   const { node, controller } = await connect(t);
   const ended = closing(node);
   const atController = closing(controller);
@@ -202,7 +202,7 @@ t.test('a frame longer than the protocol allows ends the link of who sends it', 
   await atController.first;
 });
 
-t.test('frames wait for who does not listen yet, and for who listens with reading paused', async (t) => {
+t.test('frames wait until there is a listener, and while reading is paused', async (t) => {
   const { node, controller } = await connect(t);
   const aWhile = async () => {
     for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve));
@@ -221,7 +221,7 @@ t.test('frames wait for who does not listen yet, and for who listens with readin
   t.strictSame(await all, [1, 2, 3].map(heartbeat));
 });
 
-t.test('a source of 5 MiB comes in chunks, to the node that may have it', async (t) => {
+t.test('a source of 5 MiB is sent in chunks, to the permitted node only', async (t) => {
   const source = randomBytes(5 * 1024 * 1024);
   const opened: Readable[] = [];
   async function* fail() {

@@ -9,14 +9,14 @@ const token: JoinToken = {
   secret: 's3cret_-',
 };
 
-t.test('a token says what was put into it, also with the white space of a copy', async (t) => {
+t.test('a token decodes to its contents, also with white space from copying', async (t) => {
   const text = encodeJoinToken(token);
   t.match(text, /^rwn_[A-Za-z0-9_-]+$/);
   t.strictSame(parseJoinToken(text), { ok: true, token });
   t.strictSame(parseJoinToken(`  ${text}\n`), { ok: true, token });
 });
 
-t.test('rubbish is refused in a sentence that holds nothing of it', async (t) => {
+t.test('an invalid token is refused with a message that does not contain it', async (t) => {
   const text = encodeJoinToken(token);
   const packed = (value: unknown) => `rwn_${Buffer.from(JSON.stringify(value)).toString('base64url')}`;
   const parts = { a: token.joinAddresses, n: token.nodeAddresses, h: token.caHash, i: token.id, s: token.secret };

@@ -65,14 +65,14 @@ async function holds(t: Test, port: number, own: ConnectionOptions): Promise<voi
     );
 }
 
-t.test('clients that speak old TLS or weak ciphers can do so: the controls of what follows', async (t) => {
+t.test('control: the clients of the next tests can use old TLS and weak ciphers', async (t) => {
   const old = await weakServer(t, { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' });
   t.match(await agreed(old.port, OLD), /^TLSv1\.1 /);
   const weak = await weakServer(t, { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-SHA256' });
   t.match(await agreed(weak.port, { ciphers: 'ECDHE-ECDSA-AES128-SHA256' }), /ECDHE-ECDSA-AES128-SHA256/);
 });
 
-t.test('the API, the port for nodes and the port for joining take TLS 1.2 or newer, with forward secrecy', async (t) => {
+t.test('the API, the node port and the join port accept TLS 1.2 or newer, with forward secrecy', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'raworc-tls-'));
   t.teardown(() => rm(directory, { recursive: true }));
   const { cert, key } = await selfSigned();
@@ -91,7 +91,7 @@ t.test('the API, the port for nodes and the port for joining take TLS 1.2 or new
   await t.test('joining', (t) => holds(t, wire.server.joinPort, node));
 });
 
-t.test('a node agent dials no server that has nothing better to offer', async (t) => {
+t.test('a node agent refuses servers with old TLS or weak ciphers', async (t) => {
   for (const options of [
     { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' },
     { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-SHA256' },

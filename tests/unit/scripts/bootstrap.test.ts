@@ -17,7 +17,7 @@ function bootstrap(args: readonly string[], options: { flags?: readonly string[]
   return { status, stderr, stdout };
 }
 
-t.test('without root it stops at once and prints the exact line to type', async (t) => {
+t.test('without root it stops at once and prints the exact command to run', async (t) => {
   const line = 'sudo env "PATH=$PATH"';
   for (const [args, env, expected] of [
     [['up'], {}, `${line} npm run up\n`],
@@ -34,7 +34,7 @@ t.test('without root it stops at once and prints the exact line to type', async 
   }
 });
 
-t.test('an unknown command is named, with those that there are', async (t) => {
+t.test('an unknown command is named, with the known ones', async (t) => {
   const { status, stderr } = bootstrap(['constructor']);
   t.equal(status, 2);
   t.match(
@@ -43,7 +43,7 @@ t.test('an unknown command is named, with those that there are', async (t) => {
   );
 });
 
-t.test('what runs before anything is installed imports only what Node.js has', async (t) => {
+t.test('code that runs before the installation imports only Node.js modules', async (t) => {
   const { readdirSync, readFileSync } = await import('node:fs');
   const files = ['scripts/bootstrap.mjs', ...readdirSync(join(root, 'scripts/bootstrap')).map((name) => `scripts/bootstrap/${name}`)];
   for (const file of files) {

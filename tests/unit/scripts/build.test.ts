@@ -36,7 +36,7 @@ function engine({ here, pull = async () => undefined }: Engine = {}) {
   return { build, done, built };
 }
 
-t.test('a base image is pulled and built on by the digest that the registry gave, whatever its tag names later', async (t) => {
+t.test('a base image is pulled and used by the registry’s digest, whatever its tag points to later', async (t) => {
   const { build, done, built } = engine();
   t.equal(await build(), undefined);
   t.same(done, ['pull debian:12-slim']);
@@ -54,7 +54,7 @@ t.test('an image on the machine is named by its digest if it has one', async (t)
   t.equal(own.built[0]?.file, 'FROM debian:12-slim', 'an image that came from no registry has none');
 });
 
-t.test('why no registry helped is told, and an interruption is passed on', async (t) => {
+t.test('the failure of each registry is shown, and an interruption is passed on', async (t) => {
   const untilAborted = async (signal: AbortSignal) => {
     signal.throwIfAborted();
     await once(signal, 'abort');

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { disks, sockets } from '../../../scripts/machine/node-files.ts';
 
-t.test('the disks of every node are removed, also those that are prepared for new sessions', async (t) => {
+t.test('the disks of every node are removed, including prepared ones', async (t) => {
   const dataDir = mkdtempSync(join(tmpdir(), 'raworc-clean-'));
   t.teardown(() => rmSync(dataDir, { recursive: true, force: true }));
   t.same(disks(dataDir), [], 'an installation without nodes has none');
@@ -16,7 +16,7 @@ t.test('the disks of every node are removed, also those that are prepared for ne
   for (const path of paths) t.notOk(existsSync(path), path);
 });
 
-t.test('only sockets that are there are removed, and a node without a valid identity has none', async (t) => {
+t.test('only existing sockets are removed, and a node without a valid identity has none', async (t) => {
   const dataDir = mkdtempSync(join(tmpdir(), 'raworc-clean-'));
   t.teardown(() => rmSync(dataDir, { recursive: true, force: true }));
   for (const [node, text] of [

@@ -3,7 +3,7 @@ import { countTap, judge } from '../../../scripts/test/tap-result.ts';
 
 const ended = { code: 0, timedOut: false, limitMs: 1000 };
 
-t.test('the outermost points are counted, nested ones and words in the output are not', async (t) => {
+t.test('only the outermost test points are counted, not nested ones or text in the output', async (t) => {
   const output = [
     'TAP version 14',
     '# Subtest: first',
@@ -22,7 +22,7 @@ t.test('the outermost points are counted, nested ones and words in the output ar
   t.same(countTap(output), { passed: 2, failed: 1, skipped: 2, failures: ['first'] });
 });
 
-t.test('a file without a test, one that ran out of time, and one that ends badly each fail', async (t) => {
+t.test('a file without a test, one that timed out, and one that crashed each fail', async (t) => {
   t.match(judge('TAP version 14\n1..0\n', ended), { failed: 1, failures: ['has no test'] });
   t.match(judge('ok 1 - a\n', { ...ended, code: 'SIGKILL', timedOut: true }), { passed: 1, failed: 1, failures: ['was killed after 1 s'] });
   t.match(judge('ok 1 - a\n', { ...ended, code: 7 }), { passed: 1, failed: 1, failures: ['ended with 7'] });

@@ -35,7 +35,7 @@ t.test('a log line is rendered for people, with its time, its process and short 
   t.match(renderLogLine('node-1', '{"event":'), /\{"event":$/);
 });
 
-t.test('a log keeps its bound and the newest lines', async (t) => {
+t.test('a log keeps the newest lines within its bound', async (t) => {
   const path = join(directory(t), 'x.log');
   const log = boundedLog(path, 2000);
   for (let number = 0; number < 500; number += 1) log(`line ${number}`);
@@ -43,7 +43,7 @@ t.test('a log keeps its bound and the newest lines', async (t) => {
   t.match(readFileSync(path, 'utf8'), /line 499\n$/);
 });
 
-t.test('a directory is locked by one run, and a run that was killed locks nothing', async (t) => {
+t.test('one run locks a directory, and a killed run leaves no lock', async (t) => {
   const dataDir = directory(t);
   const unlock = await lockDirectory(dataDir);
   await t.rejects(lockDirectory(dataDir), { message: /already runs/, remedy: /RAWORC_DATA_DIR/ });
@@ -59,7 +59,7 @@ t.test('a directory is locked by one run, and a run that was killed locks nothin
   (await lockDirectory(dataDir))();
 });
 
-t.test('a taken port is refused by the name of its setting, and another one is found', async (t) => {
+t.test('a port in use is refused with the name of its setting, or replaced by another', async (t) => {
   const server = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
   t.teardown(() => server.close());
@@ -69,7 +69,7 @@ t.test('a taken port is refused by the name of its setting, and another one is f
   t.not(await freePort('127.0.0.1', port), port);
 });
 
-t.test('a process that ends unasked is started again, and one that is stopped is not', async (t) => {
+t.test('a process that exits by itself is restarted, and a stopped one is not', async (t) => {
   const told: string[] = [];
   let onReady: (pid: number) => void = () => undefined;
   const part = child(directory(t), (_name, line) => {
@@ -95,7 +95,7 @@ t.test('a process that ends unasked is started again, and one that is stopped is
   t.notOk(isAlive(second));
 });
 
-t.test('what a killed run left is ended by the next one, and nothing else is', async (t) => {
+t.test('the next run stops the processes of a killed one, and nothing else', async (t) => {
   const dataDir = directory(t);
   const left = child(dataDir);
   const pid = Number((await left.start())?.fields.pid);
@@ -108,7 +108,7 @@ t.test('what a killed run left is ended by the next one, and nothing else is', a
   t.notOk(isAlive(other));
 });
 
-t.test('a process that ends before it is ready shows its last lines', async (t) => {
+t.test('a process that exits before it is ready shows its last lines', async (t) => {
   const dataDir = directory(t);
   const part = child(dataDir);
   writeFileSync(join(dataDir, 'program.mjs'), "console.error('no such setting'); process.exit(3);");

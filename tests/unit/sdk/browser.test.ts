@@ -22,7 +22,7 @@ const PAGE = `(async () => {
   return JSON.stringify([session.id, pieces, answer.content, error instanceof sdk.RaworcError, error.status]);
 })()`;
 
-t.test('the client is one bundle that runs where there is nothing but a browser', async (t) => {
+t.test('the client is one bundle that runs in a browser', async (t) => {
   const { outputFiles } = await build({
     entryPoints: [fileURLToPath(new URL('../../../sdk/raworc.ts', import.meta.url))],
     bundle: true,

@@ -6,7 +6,7 @@ import { contents } from '../controller/agents/folder-contents.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 
-t.test('what is generated from the routes is what stands in sdk/generated', async (t) => {
+t.test('sdk/generated matches the routes', async (t) => {
   const fresh = join(t.testdir(), 'generated');
   execFileSync(process.execPath, ['scripts/generate-sdk.ts', fresh], { cwd: root });
   const kept = contents(join(root, 'sdk', 'generated'));

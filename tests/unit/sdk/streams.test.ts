@@ -30,7 +30,7 @@ async function heard(feed: EventFeed, count: number): Promise<(FeedItem | undefi
 }
 const event = (type: string, id: string | undefined, data: object) => ({ kind: 'event', type, id, data });
 
-t.test('events are read however their bytes are cut, and comments are none', async (t) => {
+t.test('events are read however their bytes are split, and comments are skipped', async (t) => {
   const text = Buffer.from(
     'retry: 10\n: hello\n\nid: e1-1\r\nevent: a\r\ndata: {"x":"ü\u{1f600}"}\r\n\r\n: ping\n\nevent: b\ndata: {"y":\ndata: 1}\n\n',
   );
@@ -43,7 +43,7 @@ t.test('events are read however their bytes are cut, and comments are none', asy
   }
 });
 
-t.test('an event with a line separator of Unicode in it is read whole', async (t) => {
+t.test('an event that contains a Unicode line separator is read completely', async (t) => {
   const text = 'one\u2028two\u2029three\u0085four';
   const server = await fakeServer(t, { 'GET /events': stream(frame('log', { line: text }, 'e1-1')) });
   const feed = await new SdkWorld().client(server.url).events();
@@ -51,7 +51,7 @@ t.test('an event with a line separator of Unicode in it is read whole', async (t
   await feed.close();
 });
 
-t.test('an event is read in a time that grows with its size and not with its square', async (t) => {
+t.test('the time to read an event grows linearly with its size', async (t) => {
   const bytesMs = async (size: number) => {
     const text = Buffer.from(frame('a', { text: 'x'.repeat(size) }, 'e1-1'));
     const body = new ReadableStream<Uint8Array>({
@@ -74,7 +74,7 @@ t.test('an event is read in a time that grows with its size and not with its squ
   t.ok((await quickest(2 ** 24)) < 100 * small);
 });
 
-t.test('a stream that is cut is taken up behind the last event, and says so', async (t) => {
+t.test('a cut stream resumes after the last event, and reports it', async (t) => {
   const server = await fakeServer(t, {
     'GET /events': inTurn(
       pieces(frame('a', { n: 1 }, 'e1-1'), frame('delta', { n: 2 })),
@@ -104,7 +104,7 @@ t.test('a stream that is cut is taken up behind the last event, and says so', as
   await feed.close();
 });
 
-t.test('without an event to go on from, a cut is a reset; a stream that falls silent is a cut', async (t) => {
+t.test('without an event to resume from, a cut is a reset; a silent stream counts as cut', async (t) => {
   const world = new SdkWorld();
   const server = await fakeServer(t, { 'GET /events': stream() });
   const feed = await world.client(server.url).events();
@@ -114,7 +114,7 @@ t.test('without an event to go on from, a cut is a reset; a stream that falls si
   await feed.close();
 });
 
-t.test('a feed ends with its session, with a refusal, and when it is closed', async (t) => {
+t.test('a feed ends with its session, with a refusal, or when it is closed', async (t) => {
   const deleted = frame('session.deleted', { session_id: ID }, 'e1-1');
   const server = await fakeServer(t, { [EVENTS]: stream(deleted), 'GET /events': inTurn(pieces(deleted), refusal(401, 'UNAUTHORIZED')) });
   const raworc = new SdkWorld().client(server.url);
@@ -134,7 +134,7 @@ t.test('a feed ends with its session, with a refusal, and when it is closed', as
 const session = (state: string, more: object = {}) => ({ id: ID, state, termination_reason: null, ...more });
 const state = (word: string, id: string, more: object = {}) => frame('session.state', { session: session(word, more) }, id);
 
-t.test('waiting for a state hears of it, looks after a reset, and never polls', async (t) => {
+t.test('waiting for a state uses events, reads the state after a reset, and never polls', async (t) => {
   const GET = `GET /sessions/${ID}`;
   const hearing = await fakeServer(t, {
     [GET]: answered(200, session('init')),
@@ -183,7 +183,7 @@ function talk(...rounds: readonly (readonly string[])[]) {
   };
 }
 
-t.test('an answer comes piece by piece, and whole from the store', async (t) => {
+t.test('an answer is streamed in pieces, and completed from the store', async (t) => {
   const server = await fakeServer(t, talk([delta(1, 'Hel'), delta(2, 'lo'), delta(2, 'lo'), delta(4, '!'), created(answer, 'e1-1')]));
   const said: string[] = [];
   const raworc = new SdkWorld().client(server.url);
@@ -192,7 +192,7 @@ t.test('an answer comes piece by piece, and whole from the store', async (t) => 
   t.match(server.asked[1], { json: { content: 'Hello', metadata: { agent: 'a' } }, headers: { 'idempotency-key': 'key-1' } });
 });
 
-t.test('an answer that was given while the stream was cut is found in the store', async (t) => {
+t.test('an answer sent while the stream was cut is found in the store', async (t) => {
   const server = await fakeServer(t, {
     ...talk([frame('run.started', {}, 'e1-1'), delta(1, 'Hel')], [delta(3, 'you')]),
     [`GET ${MESSAGES}`]: answered(200, [message('m0', 'no', { in_reply_to: 'm9' }, 'agent'), answer]),
@@ -203,7 +203,7 @@ t.test('an answer that was given while the stream was cut is found in the store'
   t.match(server.requests(), [EVENTS, `POST ${MESSAGES}`, EVENTS, /role=agent&since=7/]);
 });
 
-t.test('a message that is cleared gets no answer, and nobody waits for it', async (t) => {
+t.test('a cleared message gets no answer, and waiting for it ends', async (t) => {
   const cleared = (upTo: number) => frame('messages.cleared', { up_to_seq: upTo }, 'e1-1');
   const server = await fakeServer(t, talk([cleared(6), cleared(7)]));
   await t.rejects(new SdkWorld().client(server.url).send(ID, 'Hello'), { name: 'NothingToCome', message: /cleared/ });

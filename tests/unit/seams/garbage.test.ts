@@ -33,7 +33,7 @@ t.test('dead buffers are freed before they pile up', async (t) => {
   t.ok(unbounded > 48, `without the bound: ${unbounded} MiB`);
 });
 
-t.test('what outlives a collection and then dies is freed before the heap has doubled', async (t) => {
+t.test('objects that survive a collection and then die are freed before the heap has doubled', async (t) => {
   const { bounded, unbounded } = mib(`
     const ring = Array.from({ length: 100_000 }, () => new Array(16).fill(0));
     gc();

@@ -9,7 +9,7 @@ import { makeDirectory } from '../../../seams/make-directory.ts';
 
 const run = promisify(execFile);
 
-t.test('directories are made as far as they are missing, and where none can be it says so at once', async (t) => {
+t.test('missing directories are created, and an impossible one fails at once', async (t) => {
   const root = mkdtempSync(join(tmpdir(), 'raworc-directories-'));
   t.teardown(() => rmSync(root, { recursive: true, force: true }));
   const path = join(root, 'a', 'b', 'c');
@@ -20,7 +20,7 @@ t.test('directories are made as far as they are missing, and where none can be i
   await t.rejects(makeDirectory('/proc/raworc/data'), { code: 'ENOENT' });
 });
 
-t.test('a data directory that cannot be made is named with what to do', { timeout: 20_000 }, async (t) => {
+t.test('a data directory that cannot be created is named, with what to do', { timeout: 20_000 }, async (t) => {
   const script = `import { dataDirectory } from ${JSON.stringify(new URL('../../../scripts/places.ts', import.meta.url).href)}; await dataDirectory();`;
   const env = { ...process.env, RAWORC_DATA_DIR: '/proc/raworc/data' };
   const failed = await run(process.execPath, ['--input-type=module', '-e', script], { env, timeout: 10_000 }).then(

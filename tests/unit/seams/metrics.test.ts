@@ -7,7 +7,7 @@ const TOKEN = 'a token for the scraper of this test';
 const scrape = (url: string, authorization?: string, method = 'GET') =>
   fetch(`${url}/metrics`, { method, headers: authorization === undefined ? {} : { authorization } });
 
-t.test('/metrics is for the scraper with its token, and for callers with metrics:get', async (t) => {
+t.test('/metrics is open to the scraper with its token and to callers with metrics:get', async (t) => {
   const rig = await startRig([], undefined, { metricsToken: TOKEN });
   t.teardown(() => rig.server.close(0));
   for (const header of [undefined, 'Bearer wrong', `Bearer ${TOKEN}x`, TOKEN, `Basic ${btoa(`x:${TOKEN}`)}`])
@@ -21,14 +21,14 @@ t.test('/metrics is for the scraper with its token, and for callers with metrics
   t.equal((await rig.call('/spaces', { headers: { authorization: `Bearer ${TOKEN}` } })).status, 401, 'the token opens nothing else');
 });
 
-t.test('without a token file nothing is open to a scraper', async (t) => {
+t.test('without a token file, scrapers are refused', async (t) => {
   const rig = await startRig();
   t.teardown(() => rig.server.close(0));
   t.equal((await scrape(rig.server.url, 'Bearer undefined')).status, 401);
   t.equal((await scrape(rig.server.url, 'Bearer ')).status, 401);
 });
 
-t.test('requests are counted by the route as it is spelled, never by what was asked for', async (t) => {
+t.test('requests are counted by route pattern, never by path', async (t) => {
   const rig = await startRig([], undefined, { metricsToken: TOKEN });
   t.teardown(() => rig.server.close(0));
   for (let i = 0; i < 20; i += 1) {
@@ -40,7 +40,7 @@ t.test('requests are counted by the route as it is spelled, never by what was as
   t.match(text, /raworc_http_request_seconds_count\{method="GET",route="none",status="4xx"\} 20/);
 });
 
-t.test('a gauge is read when somebody scrapes, and a counter keeps one series for each set of labels', async (t) => {
+t.test('gauges are read at each scrape, and counters have one series per set of labels', async (t) => {
   const metrics = prometheusMetrics({ processMetrics: false });
   let read = 0;
   metrics.gauge({ name: 'depth', help: 'Depth', labels: ['of'], read: () => [{ labels: { of: 'queue' }, value: ++read }] });
@@ -53,7 +53,7 @@ t.test('a gauge is read when somebody scrapes, and a counter keeps one series fo
   t.match(text, /raworc_dropped_total\{kind="delta"\} 3\n/);
 });
 
-t.test('a node agent serves its metrics on the loopback address, and nothing else', async (t) => {
+t.test('a node agent serves only its metrics, on the loopback address', async (t) => {
   const metrics = prometheusMetrics({ processMetrics: false });
   metrics.counter({ name: 'x_total', help: 'x' }).add();
   const server = await serveMetrics(metrics, 0);

@@ -30,7 +30,7 @@ const frames: fc.Arbitrary<StreamFrame> = fc.oneof(
     .map((one) => ({ kind: 'reset' as const, ...one })),
 );
 
-t.test('a frame has the bytes that protobufjs writes, and is read as it reads them', async (t) => {
+t.test('frames are encoded and decoded like protobufjs does', async (t) => {
   fc.assert(
     fc.property(frames, (frame) => {
       const bytes = streamFrames.encode(frame);
@@ -43,12 +43,12 @@ t.test('a frame has the bytes that protobufjs writes, and is read as it reads th
   );
 });
 
-t.test('what is passed on is not encoded again', async (t) => {
+t.test('forwarded frames are not encoded again', async (t) => {
   const bytes = streamFrames.encode({ kind: 'data', bytes: Buffer.from('abc') });
   t.equal(streamFrames.encode(streamFrames.decode(bytes)).buffer, bytes.buffer, 'the bytes that came');
 });
 
-t.test('bytes that are no frame are refused, however they are cut or joined', async (t) => {
+t.test('invalid bytes are refused, however they are split or joined', async (t) => {
   const end = streamFrames.encode({ kind: 'end' });
   const data = streamFrames.encode({ kind: 'data', bytes: Buffer.alloc(300) });
   const long = library.serialize({ data: Buffer.alloc(MAX_DATA_BYTES + 1) });
