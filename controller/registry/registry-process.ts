@@ -93,6 +93,11 @@ export class RegistryProcess implements Upstream {
     return socketRequest(this.#socketPath, method, path, headers);
   }
 
+  /** Its locations are paths. */
+  located(location: string): string {
+    return location;
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#timer?.cancel();

@@ -82,7 +82,8 @@ export class RegistryProxy {
       answered: (answer) => {
         this.#requests.add(1, { kind: asked.kind, outcome: 'relayed' });
         this.#learn(nodeId, asked, answer);
-        return answer.headers;
+        const { location } = answer.headers;
+        return location === undefined ? answer.headers : { ...answer.headers, location: this.#deps.upstream.located(location) };
       },
       failed: (error) => {
         this.#requests.add(1, { kind: asked.kind, outcome: 'failed' });

@@ -49,6 +49,15 @@ export class RemoteRegistry implements Upstream {
     return made;
   }
 
+  /** Keeps clients on the way through the controller. Redirects of blobs to other storage are theirs. */
+  located(location: string): string {
+    const { url } = this.#deps;
+    const found = URL.parse(location, url);
+    if (found === null || found.origin !== url.origin) return location;
+    const path = found.pathname.startsWith(`/v2${this.#prefix}/`) ? `/v2${found.pathname.slice(3 + this.#prefix.length)}` : found.pathname;
+    return `${path}${found.search}`;
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#timer?.cancel();

@@ -6,6 +6,8 @@ export interface Upstream {
   readonly isUp: boolean;
   /** Begins a request with the controller's own credentials. Its errors come as events. */
   request(method: string, path: string, headers: IncomingHttpHeaders): ClientRequest;
+  /** Returns where a client finds what the registry calls so, in a Location header. */
+  located(location: string): string;
 }
 
 /** A registry that does not answer for so long is considered stuck. */

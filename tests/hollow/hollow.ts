@@ -96,8 +96,8 @@ export class HollowHost implements Driver, GuestListener {
     this.#guests.get(sessionId)?.proceed();
   }
 
-  addImage(tag: string): void {
-    this.#images.set(tag, { id: `sha256:${tag}`, labels: {} });
+  addImage(tag: string, image: { id: string; labels: Readonly<Record<string, string>> } = { id: `sha256:${tag}`, labels: {} }): void {
+    this.#images.set(tag, image);
     this.#tell({ kind: 'images' });
   }
 

@@ -19,6 +19,8 @@ export interface HostOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly memoryBytes?: number;
   readonly cpuMillis?: number;
+  /** Whether its Docker has the session image from the start. Default true. */
+  readonly hasImage?: boolean;
 }
 
 /** What the hosts of a rack share. */

@@ -80,7 +80,7 @@ export class Rack {
   }
 }
 
-/** A rack whose hosts have joined, each with a Docker that holds the session image. Closed at the end of the test. */
+/** A rack whose hosts have joined, each with a Docker that holds the session image unless its options say otherwise. Closed at the end of the test. */
 export async function startRack(t: Scope, options: RackOptions): Promise<Rack> {
   const { stdout } = await run('docker', ['info', '-f', '{{.DockerRootDir}} {{.Driver}}']);
   const [root = '', storageDriver = ''] = stdout.trim().split(' ');
@@ -100,7 +100,7 @@ export async function startRack(t: Scope, options: RackOptions): Promise<Rack> {
   });
   const join_ = async (host: Host) => {
     await host.boot();
-    await loadImage(image, host);
+    if (options.hosts[host.name]?.hasImage !== false) await loadImage(image, host);
   };
   await Promise.all([rack.head.boot(), ...rack.all.map(join_)]);
   const joining = rack.all.filter(({ joins }) => joins);

@@ -87,8 +87,10 @@ export async function simulate({ seed, faults, bail, print }: RunOptions): Promi
     ];
     await ends(cluster, Promise.all(work), () => plan.isDone);
     plan.heal();
+    cluster.registry?.heal();
     await rest(cluster);
     judge(cluster, book);
+    cluster.registry?.judge();
     if (violations.length === 0) {
       await ends(cluster, uncordonAll(new Client(cluster, book, 'operator')));
       await rest(cluster);

@@ -138,28 +138,34 @@ export interface Obstacle {
 
 export type Placement = { readonly ok: true; readonly nodeId: NodeId } | { readonly ok: false; readonly obstacles: readonly Obstacle[] };
 
-/** Returns the share of the node's scarcer resource that would be in use: 0 (empty) to 1 (full). */
-function load(node: FleetNode, { requests }: Need): number {
+/** By how much fuller a node can be than one that has to pull the image, and still be preferred. */
+const IMAGE_WORTH = 0.25;
+
+/**
+ * Returns the share of the node's scarcer resource that would be in use, 0 (empty) to 1 (full), and
+ * more if it lacks the image.
+ */
+function load(node: FleetNode, { requests, image }: Need): number {
   const cpuShare = (node.requested.cpuMillis + requests.cpuMillis) / node.cpuMillis;
   const memoryShare = (node.requested.memoryBytes + requests.memoryBytes) / node.memoryBytes;
-  return Math.max(cpuShare, memoryShare);
+  return Math.max(cpuShare, memoryShare) + (node.images.has(image) ? 0 : IMAGE_WORTH);
 }
 
 /**
- * Returns the least loaded node that passes every filter, of those that have the image if any does.
- * Ties go to the node with fewer sessions, then to the smaller id, so that the result is independent
- * of the fleet's order. If no node passes: the first obstacle of each.
+ * Returns the least loaded node that passes every filter; having the image is worth some load. Ties
+ * go to the node with fewer sessions, then to the smaller id, so that the result is independent of
+ * the fleet's order. If no node passes: the first obstacle of each.
  */
 export function place(nodes: readonly FleetNode[], need: Need, rules: SizeRules = DEFAULT_SIZE_RULES): Placement {
   const obstacles: Obstacle[] = [];
-  let best: Candidate | undefined;
+  let best: { node: FleetNode; load: number } | undefined;
   for (const node of nodes) {
     const obstacle = firstObstacle(node, need, rules);
     if (obstacle !== undefined) {
       obstacles.push(obstacle);
       continue;
     }
-    const candidate = { node, hasImage: node.images.has(need.image), load: load(node, need) };
+    const candidate = { node, load: load(node, need) };
     if (best === undefined || isBetter(candidate, best)) best = candidate;
   }
   return best === undefined ? { ok: false, obstacles } : { ok: true, nodeId: best.node.id };
@@ -182,14 +188,7 @@ function firstObstacle(node: FleetNode, need: Need, rules: SizeRules): Obstacle 
   return undefined;
 }
 
-interface Candidate {
-  readonly node: FleetNode;
-  readonly hasImage: boolean;
-  readonly load: number;
-}
-
-function isBetter(a: Candidate, b: Candidate): boolean {
-  if (a.hasImage !== b.hasImage) return a.hasImage;
+function isBetter(a: { node: FleetNode; load: number }, b: { node: FleetNode; load: number }): boolean {
   if (a.load !== b.load) return a.load < b.load;
   if (a.node.sessions !== b.node.sessions) return a.node.sessions < b.node.sessions;
   return a.node.id < b.node.id;

@@ -20,6 +20,7 @@ import { Machine } from './machine.ts';
 import { Connection } from './network.ts';
 import type { Phase } from './phases.ts';
 import { SeededRandom } from './random.ts';
+import { SimulatedRegistry } from './registry.ts';
 import { SOURCE } from './source.ts';
 import { ACCOUNT, IMAGE } from './store.ts';
 import type { Place, Surroundings } from './surroundings.ts';
@@ -45,6 +46,8 @@ export class Cluster implements Surroundings {
   readonly trace: Trace;
   readonly broker: Broker;
   readonly machines: readonly Machine[];
+  /** Undefined in runs without one. */
+  readonly registry: SimulatedRegistry | undefined;
   readonly violations: string[] = [];
   readonly wall: WallClock = { skewMs: 0 };
   controller: ControllerProcess | undefined;
@@ -79,14 +82,19 @@ export class Cluster implements Surroundings {
     });
     this.broker = new Broker(this.time, random.fork('broker'));
     this.time.onFault = (fault) => this.violation(`a process crashed: ${stackOf(fault)}`);
+    const registry = SimulatedRegistry.of(this);
+    this.registry = registry;
     this.machines = nodesOf(options).map(
-      ({ id, name }) =>
+      ({ id, name }, at) =>
         new Machine({
           ...{ around: this, id, name, clusterId: CLUSTER, image: IMAGE, random: random.fork(name) },
           memoryBytes: random.whole(6, 12) * 128 * MIB,
           sessions: random.fork(`${name} bound`).pick([0, 0, 4, 7]) ?? 0,
           bounds: boundsOf(random.fork(`${name} limits`)),
           dialer: (machine, life) => this.#dialer(machine, life),
+          transfer:
+            registry && ((machine) => ({ pull: (plan) => registry.pull(machine, plan), push: (plan) => registry.push(machine, plan) })),
+          hasImage: at === 0 || registry === undefined || random.fork(`${name} image`).chance(0.5),
         }),
     );
   }
@@ -135,6 +143,7 @@ export class Cluster implements Surroundings {
         this.roomInStore -= 1;
       },
       lostAfterMs: this.#lostAfterMs,
+      registry: this.registry,
       ended: () => {
         this.killController();
         this.time.schedule(this.random.between(200, 3_000), () => this.startController());

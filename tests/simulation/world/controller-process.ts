@@ -15,6 +15,7 @@ import { ChangeRecords } from './change-records.ts';
 import { ProcessClock, type WallClock } from './clock.ts';
 import { Life } from './life.ts';
 import type { SeededRandom } from './random.ts';
+import type { SimulatedRegistry } from './registry.ts';
 import { RoomAudit } from './room-audit.ts';
 import { RING, SEALING_KEYS } from './sealing.ts';
 import { SIZES } from './sizes.ts';
@@ -33,6 +34,7 @@ export interface ControllerOptions {
   readonly random: SeededRandom;
   /** How long a node can be unreachable before it is lost. */
   readonly lostAfterMs: number;
+  readonly registry: SimulatedRegistry | undefined;
   readonly committed: (mutations: readonly Mutation[]) => void;
   /** Throws like SQLite if the store's disk is full. */
   readonly takeRoom: () => void;
@@ -104,6 +106,7 @@ export class ControllerProcess {
         around.trace.note(name, `ends: ${fault instanceof Error ? fault.message : String(fault)}`);
         if (!life.isDead) options.ended();
       },
+      registry: options.registry?.forController(life),
       joinLine: notHere,
       health: { checkStore: () => undefined, degradations: {} },
     });

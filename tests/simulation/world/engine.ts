@@ -1,5 +1,5 @@
 import type { Most } from '../../../node-agent/domain/session-most.ts';
-import type { Driver, DriverChange } from '../../../node-agent/engine/driver.ts';
+import type { Driver, DriverChange, Transfer } from '../../../node-agent/engine/driver.ts';
 import type { Outcome } from '../../../node-agent/engine/outcome.ts';
 import type { SessionPlan } from '../../../node-agent/engine/session-plan.ts';
 import type { VolumeWork } from '../../../node-agent/engine/volume-work.ts';
@@ -25,7 +25,7 @@ export interface EngineTrouble {
 
 const USUAL_MS = 20;
 const LATE_MS = 15_000;
-const LONG: ReadonlySet<string> = new Set(['inspectImage', 'buildImage']);
+const LONG: ReadonlySet<string> = new Set(['inspectImage', 'buildImage', 'pull', 'push']);
 const WAKES: ReadonlySet<string> = new Set(['start', 'unpause']);
 export const noTrouble = (): EngineTrouble => ({ down: false, slowMs: USUAL_MS, hung: undefined, failing: 0 });
 
@@ -42,6 +42,8 @@ export interface EngineView {
   readonly ledger: () => Ledger | undefined;
   /** Whether the session's guest has been connected for a while. */
   readonly hasGuest: (sessionId: string) => boolean;
+  /** Undefined in runs without a registry. */
+  readonly transfer: Transfer | undefined;
   /** Notifies all watchers when the daemon is back. */
   readonly watching: Set<() => void>;
 }
@@ -51,7 +53,7 @@ export interface EngineView {
  * effect, and can take effect after the caller's death.
  */
 export function driverFor(view: EngineView): Driver {
-  const { around, host, trouble, life, machine, random, most } = view;
+  const { around, host, trouble, life, machine, random, most, transfer } = view;
   const { time, trace, reach } = around;
 
   function call<T>(
@@ -112,6 +114,7 @@ export function driverFor(view: EngineView): Driver {
     check(name, sessionId);
     return call(name, sessionId, signal, () => host[name](sessionId, ownSignal));
   };
+  const failedMove = (reason: string) => ({ ok: false, reason }) as const;
   const failedOutcome = (reason: string) => ({ ok: false, why: 'failed', reason }) as const satisfies Outcome;
 
   return {
@@ -167,6 +170,10 @@ export function driverFor(view: EngineView): Driver {
       time
         .hold(readThrough(plan.context))
         .then((context) => call('buildImage', '', signal, () => host.buildImage({ ...plan, context }, ownSignal), failedOutcome)),
+    transfer: transfer && {
+      pull: (plan, signal) => call('pull', '', signal, () => transfer.pull(plan, ownSignal), failedMove),
+      push: (plan, signal) => call('push', '', signal, () => transfer.push(plan, ownSignal), failedMove),
+    },
     dismantle: (signal) => call('dismantle', '', signal, () => host.dismantle()),
     close: () => undefined,
   };

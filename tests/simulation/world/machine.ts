@@ -2,6 +2,7 @@ import type { HostLink } from '../../../guest/host/dialer.ts';
 import { Journal } from '../../../journal/journal.ts';
 import type { Dialer } from '../../../node-agent/control/dialer.ts';
 import type { Most } from '../../../node-agent/domain/session-most.ts';
+import type { Transfer } from '../../../node-agent/engine/driver.ts';
 import { Ledger } from '../../../node-agent/ledger/ledger.ts';
 import { NodeAgent } from '../../../node-agent/node.ts';
 import { guestFrames, hostFrames } from '../../../proto/codec.ts';
@@ -31,6 +32,10 @@ export interface MachineOptions {
   readonly bounds: { readonly processes: number; readonly diskBytes: number };
   readonly random: SeededRandom;
   readonly dialer: (machine: Machine, life: Life) => Dialer;
+  /** Undefined in runs without a registry. */
+  readonly transfer?: ((machine: Machine) => Transfer) | undefined;
+  /** Whether its engine has the image of sessions from the start. */
+  readonly hasImage: boolean;
 }
 
 /** Frames that can be repeated and change rows. */
@@ -73,13 +78,13 @@ export class Machine {
     this.#options = options;
     this.id = options.id;
     this.name = options.name;
-    const { around, random, image, memoryBytes, sessions } = options;
+    const { around, random, image, memoryBytes, sessions, hasImage } = options;
     const copying = random.fork('copying');
     this.host = new HollowHost({
       clock: new ProcessClock(around.time, new Life(`${options.name}.engine`), this.wall),
       random: random.fork('engine'),
       capacity: { cpuMillis: 4000, memoryBytes, sessions, ...options.bounds },
-      images: [image],
+      images: hasImage ? [image] : [],
       copyMs: () => copying.mostlySmall(1, 4_000),
       inside: {
         containerIs: (sessionId, state) => this.#containerIs(sessionId, state),
@@ -107,6 +112,7 @@ export class Machine {
       ledger: () => agent.ledger,
       hasGuest: (sessionId) => this.#hasGuest(sessionId),
       watching: this.watching,
+      transfer: this.#options.transfer?.(this),
     });
     const run = async () => {
       const disk = diskFor(this.disk, { time: around.time, life, random: random.fork('disk') });

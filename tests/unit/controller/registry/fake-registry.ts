@@ -18,8 +18,15 @@ export class FakeRegistry implements Upstream {
   }
 
   request(method: string, path: string, headers: IncomingHttpHeaders) {
-    const { port } = this.#server.address() as AddressInfo;
-    return request({ host: '127.0.0.1', port, method, path, headers, agent: false });
+    return request({ host: '127.0.0.1', port: this.port, method, path, headers, agent: false });
+  }
+
+  located(location: string): string {
+    return location;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
   }
 
   close(): Promise<void> {

@@ -54,6 +54,17 @@ t.test('the least loaded node is taken, whatever the order of the fleet', async 
   t.same(place([node('d'), node('c')], need), { ok: true, nodeId: 'c' });
 });
 
+t.test('a node without the image is refused, or with an image in the registry preferred less', async (t) => {
+  const used = (cpuMillis: number) => ({ requested: { cpuMillis, memoryBytes: 0 } });
+  const lacking = node('b', { images: new Set(), pulls: true });
+  const inRegistry = { ...need, isInRegistry: true };
+  t.match(place([lacking], need), { ok: false, obstacles: [{ filter: 'image' }] });
+  t.match(place([{ ...lacking, pulls: false }], inRegistry), { ok: false, obstacles: [{ filter: 'image' }] });
+  t.same(place([lacking], inRegistry), { ok: true, nodeId: 'b' });
+  t.same(place([lacking, node('a', used(200))], inRegistry), { ok: true, nodeId: 'a' });
+  t.same(place([lacking, node('a', used(400))], inRegistry), { ok: true, nodeId: 'b' }, 'but not at any price');
+});
+
 t.test('the scarcer of the two goods counts; of equals the node with fewer sessions, then the lesser id', async (t) => {
   const ids = (...fleet: FleetNode[]) => [place(fleet, need), place(fleet.toReversed(), need)];
   const both = (nodeId: string) => [
