@@ -52,7 +52,7 @@ export class RemoteRegistry implements Upstream {
   /** Keeps clients on the way through the controller. Redirects of blobs to other storage are theirs. */
   located(location: string): string {
     const { url } = this.#deps;
-    const found = URL.parse(location, url);
+    const found = URL.parse(location, url.href);
     if (found === null || found.origin !== url.origin) return location;
     const path = found.pathname.startsWith(`/v2${this.#prefix}/`) ? `/v2${found.pathname.slice(3 + this.#prefix.length)}` : found.pathname;
     return `${path}${found.search}`;
