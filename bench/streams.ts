@@ -170,7 +170,8 @@ async function count(source: AsyncIterable<Buffer>): Promise<number> {
 /** Returns the resident memory of each process on the way, in KiB. */
 async function residentKib(cluster: Cluster, container: string): Promise<Resident> {
   const { stdout } = await run('docker', ['top', container, '-o', 'pid,args']);
-  const guest = /^\s*(\d+) .*guest\.mjs/m.exec(stdout)?.[1];
+  // Not docker-init, whose arguments are the same.
+  const guest = /^\s*(\d+)\s+\S*\/node .*guest\.mjs/m.exec(stdout)?.[1];
   return {
     controller: kibOf(cluster.controller.pid),
     'node agent': kibOf(cluster.node('node-1').process.pid),
