@@ -278,7 +278,8 @@ export class Fleet {
     this.workers.committed(mutations);
     const { revoked, byNode, cleared, due } = changesIn(mutations);
     for (const node of revoked) {
-      this.#streams.get(node)?.close(new Error('this node was removed from the cluster'));
+      for (const stream of [this.#streams.get(node), ...this.#contenders])
+        if (stream?.nodeId === node) stream.close(new Error('this node was removed from the cluster'));
       this.#carrier?.nodeRevoked(node);
     }
     for (const [node, { sessions, tombstones }] of byNode) {

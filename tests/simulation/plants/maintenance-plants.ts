@@ -44,4 +44,18 @@ export const MAINTENANCE_PLANTS = {
     replace: 'view.drainableOn(id, true, SESSIONS_AT_ONCE)',
     foundBy: { test: 'tests/unit/controller/nodes/drain-node.test.ts' },
   },
+  'removed node revived': {
+    breaks: 'A node that is removed while its stream is accepted does not come back.',
+    file: 'controller/domain/nodes/commands/nodes.ts',
+    find: 'if (known !== undefined && known.revokedAt !== null) return unchanged(undefined);',
+    replace: '',
+    foundBy: { test: 'tests/unit/controller/nodes/remove-node.test.ts' },
+  },
+  'removed node let in': {
+    breaks: 'A removed node is refused.',
+    file: 'controller/services/fleet/node-stream/handshake.ts',
+    find: 'const isRemoved = row !== undefined && row.revokedAt !== null;',
+    replace: 'const isRemoved = false;',
+    foundBy: { seed: 17 },
+  },
 } satisfies Readonly<Record<string, Plant>>;

@@ -50,12 +50,12 @@ export class Deadlines {
       if (mutation.kind !== 'put') continue;
       if (mutation.table === 'sessions') this.#became(mutation.row);
       if (mutation.table === 'nodes') {
-        const { id, name, unreachableSince, lostAt } = mutation.row;
+        const { id, name, unreachableSince, lostAt, revokedAt } = mutation.row;
         const nowMs = this.#deps.nowMs();
         if (unreachableSince === null) this.#awaySinceMs.delete(id);
         else if (!this.#awaySinceMs.has(id)) this.#awaySinceMs.set(id, nowMs);
         const awayMs = nowMs - (this.#awaySinceMs.get(id) ?? nowMs);
-        if (lostAt !== null && awayMs + EARLY_MS < this.#deps.lostAfterMs)
+        if (lostAt !== null && revokedAt === null && awayMs + EARLY_MS < this.#deps.lostAfterMs)
           this.#deps.violation(`${name} was given up after ${Math.round(awayMs)} ms of ${this.#deps.lostAfterMs}`);
       }
     }

@@ -7,7 +7,7 @@ import type { SessionRow } from '../../../controller/domain/sessions/rows.ts';
 import type { Book, MessageFact } from './book.ts';
 import type { Cluster } from './cluster.ts';
 import type { Machine } from './machine.ts';
-import { unmaintained } from './maintenance.ts';
+import { isRemoved, unforgotten, unmaintained } from './maintenance.ts';
 import { judgeOnce } from './once.ts';
 import { SPACE } from './store.ts';
 
@@ -21,6 +21,11 @@ export function unrest(cluster: Cluster): string | undefined {
   const [build] = [...view.assignedBuilds(), ...view.waitingBuilds(1)];
   if (build !== undefined) return `the build ${build.id} is ${build.status}`;
   for (const machine of machines) {
+    if (isRemoved(cluster, machine)) {
+      const left = unforgotten(cluster, machine);
+      if (left !== undefined) return left;
+      continue;
+    }
     const row = view.nodeByName(machine.name);
     if (row === undefined || !controller.core.fleet.isConnected(row.id)) return `${machine.name} is not connected`;
     const maintenance = unmaintained(cluster, row.id);
@@ -74,10 +79,13 @@ export function judge(cluster: Cluster, book: Book): void {
   judgeRuns(cluster);
 }
 
+/** The machines that were not removed: nothing is known of what runs on the others. */
+const presentIn = (cluster: Cluster): readonly Machine[] => cluster.machines.filter((machine) => !isRemoved(cluster, machine));
+
 const machineOf = ({ machines }: Cluster, row: SessionRow): Machine | undefined => machines.find(({ id }) => id === row.nodeId);
 
 function judgeDeleted(cluster: Cluster, row: SessionRow): void {
-  for (const { host, name } of cluster.machines) {
+  for (const { host, name } of presentIn(cluster)) {
     if (host.containers.has(row.id)) cluster.violation(`${name} still has the container of ${row.id}, deleted`);
     if (host.volumes.has(row.id)) cluster.violation(`${name} still has the volume of ${row.id}, deleted`);
   }
@@ -87,6 +95,10 @@ function judgeDeleted(cluster: Cluster, row: SessionRow): void {
 function judgeLive(cluster: Cluster, row: SessionRow): void {
   const machine = machineOf(cluster, row);
   if (machine === undefined) return cluster.violation(`${row.id} is on no machine`);
+  if (isRemoved(cluster, machine)) {
+    if (row.desired !== 'failed') cluster.violation(`${row.id} is ${row.desired} on ${machine.name}, which was removed`);
+    return judgeMessages(cluster, row);
+  }
   const container = machine.host.containers.get(row.id);
   const volume = machine.host.volumes.get(row.id);
   const should = STATES[row.desired];
@@ -200,7 +212,7 @@ function judgeBuild({ view, controller, chronicle, violation }: Cluster): void {
 
 /** Nothing exists without a row, and no node has more than its capacity. */
 function judgeMachines(cluster: Cluster): void {
-  for (const { host, name, id, agent } of cluster.machines) {
+  for (const { host, name, id, agent } of presentIn(cluster)) {
     for (const sessionId of new Set([...host.containers.keys(), ...host.volumes.keys()])) {
       const { sessions, forgotten } = cluster.chronicle;
       if (!sessions.has(sessionId) && !forgotten.has(sessionId))
@@ -215,7 +227,9 @@ function judgeMachines(cluster: Cluster): void {
 }
 
 /** After the operator's work, no orphan is left. */
-export function judgeLeft({ machines, chronicle, view, controller, violation }: Cluster): void {
+export function judgeLeft(cluster: Cluster): void {
+  const { chronicle, view, controller, violation } = cluster;
+  const machines = presentIn(cluster);
   const open = controller?.core.streams.open ?? 0;
   if (open > 0) violation(`the controller has ${open} byte streams that nobody reads`);
   for (const { name, agent } of machines)

@@ -2,6 +2,7 @@ import type { NodeId } from '../../../controller/domain/engine/ids.ts';
 import { atStart, refusedWaking } from '../../../controller/domain/sessions/commands/change-desired.ts';
 import type { Client } from './client.ts';
 import type { Cluster } from './cluster.ts';
+import type { Machine } from './machine.ts';
 import { openSpaces } from './spaces.ts';
 
 /** Maintenance by an operator, during which no work is lost or done twice. */
@@ -9,7 +10,8 @@ export async function maintain(client: Client): Promise<void> {
   const { random, cluster } = client;
   const machine = random.pick(cluster.machines);
   if (machine === undefined) return;
-  const how = random.weighted({ cordon: 2, drain: 5, uncordon: 5, label: 1 });
+  const how = random.weighted({ cordon: 4, drain: 10, uncordon: 10, label: 2, remove: 1 });
+  if (how === 'remove') return remove(client, machine);
   const deadline = {
     deadline_s: random.pick([0, random.whole(1, 20), 600]) ?? 0,
     on_deadline: random.pick(['suspend', 'wait'] as const) ?? 'wait',
@@ -19,13 +21,41 @@ export async function maintain(client: Client): Promise<void> {
     if (how === 'label') return nodes.update(caller, machine.name, { labels: { of: client.fresh() } });
     return nodes.update(caller, machine.name, { schedulable: how === 'uncordon' });
   });
-  if (answer !== 'lost' && !answer.ok) client.violation(`${how} ${machine.name}: ${answer.refusal.code}`);
+  if (answer === 'lost' || answer.ok || (answer.refusal.code === 'NOT_FOUND' && isRemoved(cluster, machine))) return;
+  client.violation(`${how} ${machine.name}: ${answer.refusal.code}`);
+}
+
+/** A removed machine stays away, so only one of three goes. */
+async function remove(client: Client, machine: Machine): Promise<void> {
+  const { cluster, random } = client;
+  if (cluster.machines.length < 3 || cluster.machines.some((one) => one !== machine && isRemoved(cluster, one))) return;
+  const lost = random.chance(0.7);
+  const answer = await client.ask(`remove ${machine.name}${lost ? ', lost' : ''}`, ({ nodes }, caller) =>
+    nodes.remove(caller, machine.name, { lost }),
+  );
+  if (answer === 'lost' || answer.ok || (!lost && answer.refusal.code === 'CONFLICT') || isRemoved(cluster, machine)) return;
+  client.violation(`remove ${machine.name}: ${answer.refusal.code}`);
+}
+
+/** A restore of an older backup makes a removed node one of the cluster again. */
+export const isRemoved = ({ view }: Pick<Cluster, 'view'>, { id }: Machine): boolean => view.get('nodes', id as NodeId)?.revokedAt != null;
+
+/** Why what is left of a removed node is not in order yet. */
+export function unforgotten({ view, controller }: Cluster, machine: Machine): string | undefined {
+  const id = machine.id as NodeId;
+  if (controller?.core.fleet.isConnected(id)) return `${machine.name} was removed, and is connected`;
+  const [unfailed] = view.unfailedOn(id, 1);
+  if (unfailed !== undefined) return `${unfailed.id} is ${unfailed.desired} on ${machine.name}, which was removed`;
+  const [tombstone] = view.tombstonesOf(id, '', 1);
+  return tombstone && `${machine.name} was removed, and is to remove ${tombstone.id}`;
 }
 
 /** Makes every machine accept sessions again, and every space active. */
 export async function uncordonAll(client: Client): Promise<void> {
   await openSpaces(client);
-  for (const { name } of client.cluster.machines) {
+  for (const machine of client.cluster.machines) {
+    const { name } = machine;
+    if (isRemoved(client.cluster, machine)) continue;
     const answer = await client.insist(`uncordon ${name}`, ({ nodes }, caller) => nodes.update(caller, name, { schedulable: true }));
     if (answer !== 'lost' && !answer.ok) client.violation(`uncordon ${name}: ${answer.refusal.code}`);
   }

@@ -114,6 +114,8 @@ export function nodeConnected(id: NodeId, { hostname, keyHash, address, boot, ..
     name: 'node-connected',
     decide({ view, now }) {
       const known = view.get('nodes', id);
+      // It was removed while its inventory was decided. Its stream ends with that commit.
+      if (known !== undefined && known.revokedAt !== null) return unchanged(undefined);
       const row = known ?? readmitted(view, id, hostname, now);
       return {
         mutations: [

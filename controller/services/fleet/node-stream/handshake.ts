@@ -33,7 +33,8 @@ export function helloFault(hello: Hello__Output, { row, name, keyHash, clusterId
   // The row of a node that joined in this epoch is current, so an older key proves nothing.
   const isOfThisLife = row !== undefined && row.joinedAt >= epoch * 1000;
   const mayBeNewer = knewMore && !isOfThisLife && hello.incarnation > (row?.incarnation ?? -1);
-  const fault = keyHash === undefined ? undefined : certificateFault(row, keyHash);
+  const isRemoved = row !== undefined && row.revokedAt !== null;
+  const fault = isRemoved ? 'revoked' : keyHash === undefined ? undefined : certificateFault(row, keyHash);
   if (fault !== undefined && (fault === 'revoked' || !mayBeNewer)) {
     const alarm = certificateAlarm(fault, name);
     return { reason: alarm.message, alarm };
