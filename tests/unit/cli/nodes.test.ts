@@ -70,3 +70,14 @@ t.test('a cancelled drain is a failure; without --wait the command returns at on
   t.match(await run('node', 'drain', 'node-2', '--no-wait'), { code: 0, out: /Follow it with `raworc node get node-2`/ });
   t.match(await run('node', 'drain', 'node-2', '--deadline', 'soon'), { code: 2, err: /number of minutes/ });
 });
+
+t.test('a node is removed; with sessions only as lost', async (t) => {
+  const message = 'The node node-2 has the files of 2 sessions. Delete the sessions first.';
+  const server = await fakeServer(t, {
+    'DELETE /nodes/node-2': (response, { path }) =>
+      path.includes('lost=true') ? send(response, 204, undefined) : send(response, 409, { error: { code: 'CONFLICT', message } }),
+  });
+  const { run } = await world(t, server);
+  t.match(await run('node', 'remove', 'node-2'), { out: '', err: /has the files of 2 sessions/ });
+  t.match(await run('node', 'rm', 'node-2', '--lost'), { code: 0, out: 'node-2 is removed\n' });
+});
