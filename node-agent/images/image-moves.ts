@@ -96,6 +96,8 @@ export class ImageMoves {
       const outcome = await within(clock, MOVE_LIMIT_MS, this.#ending.signal, async (signal): Promise<MoveOutcome> => {
         const { transfer } = driver;
         if (transfer === undefined) return { ok: false, reason: 'this node has no way to the registry' };
+        // Another node agent on this host can have brought or built it meanwhile.
+        if (!move.pushed && (await driver.inspectImage(move.plan.image, signal)) !== undefined) return { ok: true };
         return move.pushed ? transfer.push(move.plan, signal) : transfer.pull(move.plan, signal);
       });
       return outcome.ok ? '' : outcome.reason;

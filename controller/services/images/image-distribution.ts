@@ -21,7 +21,7 @@ const SMALL_FLEET = 8;
 /** New images of spaces that are remembered for a small fleet. */
 const MAX_FRESH = 1000;
 /** Nodes that share an engine see a new image a moment after the node that built it. */
-const SETTLE_MS = 500;
+const SETTLE_MS = 1_500;
 const RETRY = { firstMs: 1_000, maxMs: 60_000 };
 
 export interface RegistryState {
