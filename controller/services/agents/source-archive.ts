@@ -140,7 +140,7 @@ const NOBODY = { uid: 0, gid: 0, uname: '', gname: '', mtime: new Date(0) };
 
 /**
  * Packs entries whose contents are in `spool` into `packed`, reproducibly. Returns the digest and
- * length of the file, which is synced to disk.
+ * length of the file, which is not synced to disk yet.
  */
 export async function writeArchive(
   entries: readonly SourceEntry[],
@@ -168,7 +168,6 @@ export async function writeArchive(
     pack.destroy();
     throw fault;
   });
-  await packed.sync();
   return { digest: `sha256:${hash.digest('hex')}`, sizeBytes };
 }
 

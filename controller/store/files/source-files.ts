@@ -33,6 +33,14 @@ export async function sourceFiles(directory: string, { disk, random, clock, chec
   }
   const pathOf = (digest: string) => join(directory, `${digest.replace(/^sha256:/, '')}.tar.gz`);
 
+  /** Stores a checked source durably, unless it is stored already: each sync delays the store's commits. */
+  async function keep(packedPath: string, path: string): Promise<void> {
+    if (await disk.exists(path)) return disk.remove(packedPath);
+    const file = await disk.open(packedPath);
+    await file.sync().finally(() => file.close());
+    await disk.rename(packedPath, path);
+  }
+
   return {
     async receive(body, claim, turn) {
       const id = random.uuid();
@@ -51,7 +59,7 @@ export async function sourceFiles(directory: string, { disk, random, clock, chec
         const { runtime, handler, idempotent, description, purpose } = manifest;
         return accepted({
           source: { digest, sizeBytes, files, program: { runtime, handler, idempotent }, description, purpose },
-          keep: () => disk.rename(packedPath, pathOf(digest)),
+          keep: () => keep(packedPath, pathOf(digest)),
           discard: () => disk.remove(packedPath),
         });
       } finally {
