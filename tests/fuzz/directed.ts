@@ -15,6 +15,7 @@ const idOf = ({ text }: Got) => z.object({ id: z.string() }).parse(parsed(text))
 export async function directed(fuzz: Fuzz): Promise<void> {
   await furnish(fuzz);
   await everyFault(fuzz);
+  await backInService(fuzz);
   await repeated(fuzz);
   await plain(fuzz);
   await left(fuzz);
@@ -26,6 +27,15 @@ export async function directed(fuzz: Fuzz): Promise<void> {
   await fullNodes(fuzz);
   await orphans(fuzz);
   await lostNode(fuzz);
+}
+
+/** What came before cordoned and drained nodes. */
+async function backInService(fuzz: Fuzz): Promise<void> {
+  for (const id of ['first', 'second']) {
+    await fuzz.ask('POST /nodes/{id}/drain', { id }, { deadline_s: 0 });
+    await fuzz.ask('GET /nodes/{id}/drain', { id }, undefined);
+    await fuzz.ask('DELETE /nodes/{id}/drain', { id }, undefined);
+  }
 }
 
 /** One of everything in the space of the callers. */
@@ -237,6 +247,7 @@ async function lostNode(fuzz: Fuzz): Promise<void> {
   for (const request of ['pause', 'suspend', 'resume', 'remix']) await fuzz.ask(`POST /sessions/{id}/${request}`, session, undefined);
   await fuzz.ask('PUT /sessions/{id}/state', session, { state: 'init' });
   await fuzz.ask('POST /sessions/{id}/messages', session, { content: 'anybody?' });
+  for (const query of ['lost=false', 'lost=true']) await fuzz.ask('DELETE /nodes/{id}', { id: 'second' }, undefined, { query });
 }
 
 async function manyTimes(times: number, work: (n: number) => Promise<unknown>): Promise<void> {
