@@ -120,6 +120,8 @@ t.test('it reports its live worker, stops it on request, and reads its output, a
   t.same((await host.next('workers')).value.workers, []);
   host.deliver(2, 'two');
   t.match(await host.next('answer'), { value: { messageId: 'm2', outcome: 'REPLY' } }, 'what comes later starts another');
+  // What a run prints can be read shortly after its answer.
+  while ((await host.logs('echo', 'all', 9)).length < 4);
   await host.kill();
   host.start();
   await host.welcome();

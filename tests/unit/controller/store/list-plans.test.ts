@@ -137,7 +137,7 @@ const QUESTIONS: Readonly<Record<string, readonly Question[]>> = {
   '/nodes': [{ path: '/nodes', by: [] }],
   '/nodes/{id}/orphans': [{ path: `/nodes/${NODE.id}/orphans`, by: [] }],
 };
-const NOT_LISTED = ['builds', 'runs', 'revokedTokens', 'tombstones', 'nodes', 'nodeTokens', 'idempotency', 'queue', 'backlog'];
+const NOT_LISTED = ['builds', 'images', 'runs', 'revokedTokens', 'tombstones', 'nodes', 'nodeTokens', 'idempotency', 'queue', 'backlog'];
 
 let world: RbacWorld;
 let watched: WatchedLists;

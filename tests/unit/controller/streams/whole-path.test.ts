@@ -65,11 +65,11 @@ t.test('a reader that does not read stops the writer, and both hold a window at 
   if (!outcome.ok) return t.fail(outcome.refusal.message);
   const stream = outcome.value;
   let before = -1;
-  while (before !== given || given === 0) {
+  while (before !== given || stream.unreadBytes < 448 * 1024) {
     before = given;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  t.ok(stream.unreadBytes <= 512 * 1024 && stream.unreadBytes >= 448 * 1024, `${stream.unreadBytes} unread`);
+  t.ok(stream.unreadBytes <= 512 * 1024, `${stream.unreadBytes} unread`);
   t.ok(given <= 1024 * 1024, `${given} bytes were made`);
   for (let read = 0; read < 2 * 1024 * 1024; read += (stream.read() as Buffer | null)?.byteLength ?? 0) await once(stream, 'readable');
   t.ok(given > 2 * 1024 * 1024, 'it went on');
