@@ -11,6 +11,8 @@ export interface Flags {
   readonly token: string | undefined;
   /** A file with a join token. "-" is standard input. */
   readonly tokenFile: string | undefined;
+  /** For the join. */
+  readonly labels: Readonly<Record<string, string>>;
   readonly capacity: {
     readonly cpuMillis?: number;
     readonly memoryBytes?: number;
@@ -39,7 +41,7 @@ const MOST = {
   'max-processes': 'processes',
 } as const;
 const RESERVE = { 'reserve-cpu-millis': 'cpuMillis', 'reserve-memory-bytes': 'memoryBytes', 'reserve-processes': 'processes' } as const;
-export const FLAGS: readonly string[] = [...TEXTS, ...Object.keys(CAPACITY), ...Object.keys(MOST), ...Object.keys(RESERVE)];
+export const FLAGS: readonly string[] = [...TEXTS, 'label', ...Object.keys(CAPACITY), ...Object.keys(MOST), ...Object.keys(RESERVE)];
 export const FLAG_OPTIONS = Object.fromEntries(FLAGS.map((name) => [name, { type: 'string' as const }]));
 
 type Values = Readonly<Record<string, string | undefined>>;
@@ -49,12 +51,16 @@ export function parseFlags(
   args: readonly string[],
 ): { readonly ok: true; readonly flags: Flags } | { readonly ok: false; readonly problem: string } {
   try {
-    const values: Values = parseArgs({ args: [...args], allowPositionals: false, options: FLAG_OPTIONS }).values;
+    const parsed = parseArgs({ args: [...args], allowPositionals: false, options: FLAG_OPTIONS, tokens: true });
+    const values: Values = parsed.values;
+    // The only flag that can be repeated.
+    const labels = parsed.tokens.flatMap((token) => (token.kind === 'option' && token.name === 'label' ? [token.value ?? ''] : []));
     const flags: Flags = {
       dataDirectory: values.data ?? DATA,
       name: values.name,
       token: values.token,
       tokenFile: values['token-file'],
+      labels: labelsIn(labels),
       capacity: numbersIn(values, CAPACITY),
       most: numbersIn(values, MOST),
       reserve: numbersIn(values, RESERVE),
@@ -66,6 +72,14 @@ export function parseFlags(
   } catch (error) {
     return { ok: false, problem: messageOf(error) };
   }
+}
+
+/** Parses KEY=VALUE pairs, each text with one or several of them separated by commas. */
+function labelsIn(texts: readonly string[]): Readonly<Record<string, string>> {
+  const pairs = texts.flatMap((text) => text.split(','));
+  const wrong = pairs.find((pair) => !/^[^=]+=/.test(pair));
+  if (wrong !== undefined) throw new Error(`--label must be KEY=VALUE, not "${wrong}"`);
+  return Object.fromEntries(pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]));
 }
 
 function numbersIn<Key extends string>(values: Values, fields: Readonly<Record<string, Key>>): { [K in Key]?: number } {

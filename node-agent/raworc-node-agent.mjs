@@ -14,6 +14,7 @@ Options, which are also keys of the configuration file (--cpu-millis is cpu_mill
   --data DIR              identity, ledger and disks (default: /var/lib/raworc)
   --token TOKEN           join a cluster with this token; others can see it in the list of processes
   --token-file FILE|-     join a cluster with the token in this file or on standard input
+  --label KEY=VALUE       a label of the node, set when it joins; can be repeated
   --name NAME             the node's name (default: the host's)
   --docker-socket PATH    Docker's socket (default: /var/run/docker.sock)
   --run-dir DIR           sockets of sessions (default: /run/raworc/NODE)

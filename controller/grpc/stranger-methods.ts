@@ -11,6 +11,7 @@ export interface JoinAttempt {
   readonly tokenSecret: string;
   readonly csrDer: Uint8Array;
   readonly nodeName: string;
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 export interface JoinedNode {
@@ -61,9 +62,9 @@ function method<Request, Response>(
 }
 
 async function joinBy(join: StrangerMethodDeps['join'], request: JoinRequest__Output, peer: string): Promise<Outcome<JoinedNode>> {
-  const { tokenId, tokenSecret, csrDer, nodeName } = request;
+  const { tokenId, tokenSecret, csrDer, nodeName, labels } = request;
   if (csrDer.byteLength > MAX_CSR_BYTES || tokenId.length > 128 || tokenSecret.length > 128 || nodeName.length > 253) {
     return refused('BAD_REQUEST', 'A field of the join request is too long.');
   }
-  return join({ tokenId, tokenSecret, csrDer, nodeName }, peer);
+  return join({ tokenId, tokenSecret, csrDer, nodeName, labels }, peer);
 }

@@ -44,7 +44,7 @@ export async function enterCluster(
     join(given) {
       const nodeName = flags.name ?? known?.name ?? hostname();
       const signal = new AbortController().signal;
-      return joinWithToken({ token: given, nodeName, directory: flags.dataDirectory, clock, log, signal });
+      return joinWithToken({ token: given, nodeName, labels: flags.labels, directory: flags.dataDirectory, clock, log, signal });
     },
   });
 }

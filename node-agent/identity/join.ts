@@ -30,6 +30,8 @@ export class JoinError extends Error {
 export interface JoinOptions {
   readonly token: string;
   readonly nodeName: string;
+  /** Added to those that the node has. */
+  readonly labels?: Readonly<Record<string, string>>;
   /** The node agent's own directory, created with mode 0700. */
   readonly directory: string;
   readonly clock: Clock;
@@ -54,7 +56,7 @@ export async function joinWithToken(options: JoinOptions): Promise<Identity> {
   await makePrivateDirectory(directory);
   const keyPem = await prepareKey(directory, token.caHash);
   const csrDer = await certificateRequest(keyPem);
-  const request: JoinRequest = { tokenId: token.id, tokenSecret: token.secret, csrDer, nodeName };
+  const request: JoinRequest = { tokenId: token.id, tokenSecret: token.secret, csrDer, nodeName, labels: options.labels ?? {} };
   const answer = await requestJoin(address, ca.toString(), request, options);
   const parts = {
     nodeId: answer.nodeId,

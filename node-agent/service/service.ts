@@ -8,8 +8,8 @@ import { FLAG_OPTIONS } from '../flags.ts';
 import { nodeAgentUnit } from './unit.ts';
 
 const PATHS = ['data', 'run-dir', 'docker-socket'];
-/** A token is used up by the join. */
-const LEFT_OUT = ['token', 'token-file'];
+/** They are used by the join. */
+const LEFT_OUT = ['token', 'token-file', 'label'];
 
 /** Returns the flags with which the service runs: those given, with absolute paths, without the token. */
 export function serviceArgs(given: readonly string[], file: string | undefined): readonly string[] {

@@ -130,7 +130,12 @@ t.test('npm pack makes the product: it installs without compiler or install scri
   };
   const joinAs = await joinLine('--name', 'packed');
   await t.rejects(joinAs('--docker-socket', '/nonexistent'), { code: 1, stdout: /✗ Docker[\s\S]*→ /, stderr: /token is still good/ });
-  t.match(await joinAs(), /✓ Docker[\s\S]*✓ clock[\s\S]*joined as packed[\s\S]*raworc-node-agent run --data=/, 'the token was still good');
+  await t.rejects(joinAs('--label', 'zone=a/b'), { code: 1, stderr: /label is invalid/ });
+  t.match(
+    await joinAs('--label', 'zone=a', '--label', 'disk=nvme'),
+    /✓ Docker[\s\S]*✓ clock[\s\S]*joined as packed[\s\S]*raworc-node-agent run --data=/,
+    'the token was still good',
+  );
   await t.rejects(run(nodeAgent, ['run', '--dta', data], { env }), { code: 2, stderr: /--dta/ });
   let agent = await startAgent();
 
@@ -138,6 +143,7 @@ t.test('npm pack makes the product: it installs without compiler or install scri
   const session = (await raworc('session', 'new')).trim();
   t.match(await raworc('chat', session, 'packed?'), /You said: packed\?/);
   t.match(await raworc('node', 'list'), new RegExp(`packed .*${version}`));
+  t.match(await raworc('node', 'get', 'packed'), /disk=nvme zone=a/);
 
   t.equal(await agent.end('SIGTERM'), 'code 0');
   await (await joinLine('--name', 'renamed'))();

@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { Random } from '../../../seams/random.ts';
-import type { ChangeNode, CreateNodeToken, DrainNode, NodeObject, RemoveNode } from '../../contract/nodes.ts';
+import {
+  type ChangeNode,
+  type CreateNodeToken,
+  changeNode,
+  type DrainNode,
+  type NodeObject,
+  type RemoveNode,
+} from '../../contract/nodes.ts';
 import type { PageRequest } from '../../contract/pages.ts';
 import type { NodeId } from '../../domain/engine/ids.ts';
 import { accepted, mapped, type Outcome, refused } from '../../domain/engine/outcome.ts';
@@ -128,7 +135,13 @@ export function knownToken(
 /** Uses up a node's token and creates its row. The caller issues the certificate. */
 export function joinWith(
   deps: Pick<NodeDeps, 'applier' | 'fleet' | 'random'>,
-  request: { readonly tokenId: string; readonly tokenSecret: string; readonly nodeName: string; readonly keyHash: string },
+  request: {
+    readonly tokenId: string;
+    readonly tokenSecret: string;
+    readonly nodeName: string;
+    readonly keyHash: string;
+    readonly labels: Readonly<Record<string, string>>;
+  },
   caller?: Attributed,
 ): Promise<Outcome<NodeRow>> {
   if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/.test(request.nodeName)) {
@@ -136,6 +149,9 @@ export function joinWith(
       refused('UNPROCESSABLE_ENTITY', `"${request.nodeName}" is not a valid node name. Use at most 63 letters, digits, "_", "." and "-".`),
     );
   }
+  const { data, error } = changeNode.safeParse({ labels: request.labels });
+  if (error !== undefined)
+    return Promise.resolve(refused('UNPROCESSABLE_ENTITY', `A label is invalid: ${error.issues[0]?.message ?? 'unknown reason'}.`));
   return deps.applier.submit(
     joinNode({
       id: deps.random.uuid() as NodeId,
@@ -143,6 +159,7 @@ export function joinWith(
       tokenId: request.tokenId,
       secretHash: hashOf(request.tokenSecret),
       keyHash: request.keyHash,
+      labels: data.labels ?? {},
       isConnected: (id) => deps.fleet.isConnected(id),
     }),
     caller,

@@ -14,6 +14,8 @@ export interface JoiningNode {
   readonly tokenId: string;
   readonly secretHash: string;
   readonly keyHash: string;
+  /** Added to the labels that the node has. */
+  readonly labels?: Readonly<Record<string, string>>;
   /** Returns whether a node has a stream now. */
   readonly isConnected: (id: NodeId) => boolean;
 }
@@ -62,6 +64,7 @@ export function joinNode(input: JoiningNode): Command<Outcome<NodeRow>> {
         name: input.name,
         incarnation: (known?.incarnation ?? 0) + 1,
         joinedAt: now,
+        labels: { ...known?.labels, ...input.labels },
         keyHash: input.keyHash,
         revokedAt: null,
         driver: known?.driver ?? '',

@@ -111,6 +111,8 @@ t.test('restarts are delayed by the ends of the last ten minutes', async (t) => 
 
 t.test('flags that make no sense are named', async (t) => {
   t.match(parseFlags(['--data']), { ok: false, problem: /--data/ });
+  t.match(parseFlags(['--label', 'zone']), { ok: false, problem: /--label must be KEY=VALUE, not "zone"/ });
+  t.match(parseFlags(['--label', 'zone=a', '--label', 'disk=nvme,x=']), { flags: { labels: { zone: 'a', disk: 'nvme', x: '' } } });
   t.match(parseFlags([]), { ok: true, flags: { dataDirectory: '/var/lib/raworc' } });
   t.match(parseFlags(['--data', '/d', '--cpu-millis', '1.5']), { ok: false, problem: /--cpu-millis/ });
   t.match(parseFlags(['--data', '/d', '--frobnicate']), { ok: false, problem: /frobnicate/ });

@@ -6,6 +6,10 @@ export interface JoinRequest {
   'tokenSecret'?: (string);
   'csrDer'?: (Buffer | Uint8Array | string);
   'nodeName'?: (string);
+  /**
+   * added to those that the node has
+   */
+  'labels'?: ({[key: string]: string});
 }
 
 export interface JoinRequest__Output {
@@ -13,4 +17,8 @@ export interface JoinRequest__Output {
   'tokenSecret': (string);
   'csrDer': (Buffer);
   'nodeName': (string);
+  /**
+   * added to those that the node has
+   */
+  'labels': ({[key: string]: string});
 }
