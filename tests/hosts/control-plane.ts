@@ -73,7 +73,7 @@ export class ControlPlane {
       ...this.#env,
     });
     this.controllers.push(controller);
-    await controller.child.untilEvent('controller.ready', 60_000);
+    await controller.child.untilEvent('controller.ready', 120_000);
     const password = readFileSync(join(this.machine.directory, 'lib/raworc/controller/admin-password'), 'utf8').trim();
     this.#rest ??= await Rest.login(`http://${this.#place.network.address(NUMBER)}:${HTTP_PORT}`, 'admin', password);
   }

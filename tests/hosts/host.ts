@@ -10,7 +10,7 @@ import { Wire } from './wire.ts';
 
 const run = promisify(execFile);
 const DATA = '/var/lib/raworc';
-const UP_WITHIN_MS = 60_000;
+const UP_WITHIN_MS = 120_000;
 
 export interface HostOptions {
   /** Whether it joins when the rack starts. Default true. */
@@ -94,9 +94,9 @@ export class Host {
     await this.launchAgent(token).child.untilEvent('node.ready', UP_WITHIN_MS);
   }
 
-  launchAgent(token?: string): MachineProcess {
+  launchAgent(token?: string, ...more: readonly string[]): MachineProcess {
     const { env = {}, memoryBytes = 4 * 2 ** 30, cpuMillis = 2_000 } = this.#options;
-    const flags = ['--data', DATA, '--memory-bytes', String(memoryBytes), '--cpu-millis', String(cpuMillis)];
+    const flags = ['--data', DATA, '--memory-bytes', String(memoryBytes), '--cpu-millis', String(cpuMillis), ...more];
     if (token !== undefined) {
       writeFileSync(this.machine.path('/run/token'), token, { mode: 0o600 });
       flags.push('--token-file', '/run/token');
