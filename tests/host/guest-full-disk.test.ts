@@ -52,20 +52,29 @@ t.test('on a full volume every message still gets one answer, at least disk_full
     t.equal(messageId, `m${seq}`);
     answers.set(messageId, reason || outcome);
   }
-  const kinds = [...answers.values()];
-  t.ok(kinds.includes('REPLY') && kinds.includes('disk_full'), kinds.join());
-  t.equal(answers.get('m2'), 'REPLY', 'what was set aside beforehand is still there');
+  t.equal(answers.get('m3'), 'REPLY', 'what was set aside beforehand is still there');
 
+  // It runs once the answer before it is on the disk.
+  bench.deliver(21, 'small');
+  await bench.next('answer');
   await bench.kill();
   bench.start();
-  t.match(await bench.welcome(), { value: { acceptedSeq: 20, unsettled: 20 } });
-  for (let count = 1; count <= 20; count += 1) {
+  t.match(await bench.welcome(), { value: { acceptedSeq: 21 } });
+  const kinds = new Set<string>();
+  for (let count = 1; count <= 21; count += 1) {
     const { messageId, reason, outcome } = (await bench.next('answer')).value;
-    if (messageId !== 'm1') t.equal(reason || outcome, answers.get(messageId), 'and says the same after a kill');
+    const kind = reason || outcome;
+    kinds.add(kind);
+    // A reply is sent before it is known whether it fits.
+    const sent = answers.get(messageId);
+    if (messageId !== 'm1' && messageId !== 'm21')
+      t.ok(kind === sent || (kind === 'disk_full' && sent === 'REPLY'), `${messageId}: ${sent}, after a kill ${kind}`);
+    if (messageId === 'm2') t.equal(kind, 'REPLY', 'the first reply fits');
     bench.settle(Number(messageId.slice(1)));
   }
-  bench.deliver(21, LARGE);
-  t.match((await bench.next('answer')).value, { messageId: 'm21', outcome: 'REPLY' }, 'there is room again once they are settled');
+  t.ok(kinds.has('disk_full'), [...kinds].join());
+  bench.deliver(22, LARGE);
+  t.match((await bench.next('answer')).value, { messageId: 'm22', outcome: 'REPLY' }, 'there is room again once they are settled');
 });
 
 t.test('on a volume without room for its mailbox the guest exits with a code that says so', async (t) => {
