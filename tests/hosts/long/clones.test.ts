@@ -3,12 +3,12 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
-import { deploy, writeAgent } from '../cluster/agents.ts';
-import { Follower } from '../cluster/follow.ts';
-import { STORM_AGENT } from '../cluster/storm-agent.ts';
-import { startRack } from './rack.ts';
-import { judgeRack } from './rack-verdict.ts';
-import { recordsOf } from './records.ts';
+import { deploy, writeAgent } from '../../cluster/agents.ts';
+import { Follower } from '../../cluster/follow.ts';
+import { STORM_AGENT } from '../../cluster/storm-agent.ts';
+import { startRack } from '../rack.ts';
+import { judgeRack } from '../rack-verdict.ts';
+import { recordsOf } from '../records.ts';
 
 const run = promisify(execFile);
 const COMES_WITHIN_MS = 90_000;
