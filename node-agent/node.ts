@@ -119,7 +119,11 @@ export class NodeAgent {
       listEveryMs: deps.relistEveryMs,
       call: (work) => this.#call(work),
     });
-    this.#images = new NodeImages({ ...host, conditions, outbox, arrived: (image) => sessions.imageArrived(image) });
+    this.#images = new NodeImages({
+      ...{ ...host, conditions, outbox },
+      arrived: (image) => sessions.imageArrived(image),
+      gone: (image, reason) => sessions.imageGone(image, reason),
+    });
     this.#link = new ControllerLink({
       ...host,
       clusterId: deps.clusterId,
@@ -226,9 +230,8 @@ export class NodeAgent {
       case 'build':
       case 'pullImage':
       case 'pushImage':
-        return void this.#images.take(frame);
       case 'imageGone':
-        return void this.#sessions.imageGone(frame.value.image, frame.value.reason);
+        return void this.#images.take(frame);
       case 'shutdown':
         return this.#shutDown(frame.value.graceMs);
       default:

@@ -97,6 +97,11 @@ export interface Driver {
   /** Returns the image's id and labels; undefined if there is no image with that tag. */
   inspectImage(tag: string, signal: AbortSignal): Promise<{ id: string; labels: Readonly<Record<string, string>> } | undefined>;
   buildImage(plan: ImagePlan, signal: AbortSignal): Promise<BuildOutcome>;
+  /**
+   * Loads the node's own copy of an image, if it keeps one. Returns whether the image is there
+   * afterwards.
+   */
+  restoreImage?(tag: string, signal: AbortSignal): Promise<boolean>;
   /** Moves images through the registry. Undefined: images stay on this host. */
   readonly transfer?: Transfer | undefined;
   /** Undoes `prepare` if no session of any node needs it any more. */

@@ -4,6 +4,7 @@ import { messageOf } from '../../seams/message-of.ts';
 import { within } from '../engine/deadline.ts';
 import type { Host } from '../host.ts';
 import { buildContext } from './build-context.ts';
+import { findOrRestore } from './find-or-restore.ts';
 
 const BUILD_LIMIT_MS = 10 * 60_000;
 /**
@@ -46,7 +47,7 @@ export class Builder {
       this.#deps.report(known);
       return;
     }
-    this.#say({ buildId: build.buildId, phase: 'BUILD_BUILDING', imageId: '', error: '' });
+    this.#say({ buildId: build.buildId, phase: 'BUILD_BUILDING', imageId: '', error: '', baseImageMissing: false });
     this.#waiting.push(build);
     this.#next();
   }
@@ -80,24 +81,29 @@ export class Builder {
     try {
       const built = await within(clock, BUILD_LIMIT_MS, this.#ending.signal, (signal) => this.#make(build, signal));
       const phase = built.ok ? 'BUILD_COMPLETED' : 'BUILD_FAILED';
-      this.#say({ buildId: build.buildId, phase, imageId: built.ok ? built.imageId : '', error: built.ok ? '' : built.reason });
+      const baseImageMissing = 'baseImageMissing' in built;
+      this.#say({
+        ...{ buildId: build.buildId, phase, imageId: built.ok ? built.imageId : '', error: built.ok ? '' : built.reason },
+        baseImageMissing,
+      });
       log.info('build.ended', { build: build.buildId, phase, tookMs: Math.round(clock.monotonic() - beganMs) });
     } catch (error) {
       if (this.#ending.signal.aborted) return;
       const message = messageOf(error);
-      this.#say({ buildId: build.buildId, phase: 'BUILD_FAILED', imageId: '', error: `The image could not be built: ${message}.` });
+      const reason = `The image could not be built: ${message}.`;
+      this.#say({ buildId: build.buildId, phase: 'BUILD_FAILED', imageId: '', error: reason, baseImageMissing: false });
       log.warn('build.failed', { build: build.buildId, error: message });
     }
   }
 
   async #make(build: BuildAssignment, signal: AbortSignal) {
-    const { driver, dialer, refusal } = this.#deps;
+    const { driver, dialer, log, refusal } = this.#deps;
     const refused = refusal();
     if (refused !== undefined) return { ok: false, reason: `This node accepts no builds: ${refused}` } as const;
     const there = await driver.inspectImage(build.image, signal);
     if (there?.labels['raworc.build'] === build.buildId) return { ok: true, imageId: there.id } as const;
-    if ((await driver.inspectImage(build.baseImage, signal)) === undefined)
-      return { ok: false, reason: `The base image ${build.baseImage} is not on this node.` } as const;
+    if ((await findOrRestore({ driver, log }, build.baseImage, signal)) === undefined)
+      return { ok: false, reason: `The base image ${build.baseImage} is not on this node.`, baseImageMissing: true } as const;
     const labels = {
       'raworc.managed': 'true',
       'raworc.image': 'space',
@@ -124,7 +130,8 @@ export class Builder {
 
   #say(report: BuildReport): void {
     this.#builds.delete(report.buildId);
-    this.#builds.set(report.buildId, report);
+    // Not repeated: the base image can be there by the next stream, when the controller asks again.
+    if (!report.baseImageMissing) this.#builds.set(report.buildId, report);
     for (const [buildId, { phase }] of this.#builds) {
       if (this.#builds.size <= REMEMBERED) break;
       if (phase !== 'BUILD_BUILDING') this.#builds.delete(buildId);

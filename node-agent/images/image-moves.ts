@@ -6,6 +6,7 @@ import type { Conditions } from '../conditions.ts';
 import { within } from '../engine/deadline.ts';
 import type { MoveOutcome } from '../engine/driver.ts';
 import type { Host } from '../host.ts';
+import { findOrRestore } from './find-or-restore.ts';
 
 /** Within this, the largest image arrives over a slow line; the controller waits a little longer. */
 const MOVE_LIMIT_MS = 25 * 60_000;
@@ -91,13 +92,14 @@ export class ImageMoves {
   }
 
   async #attempt(move: Move): Promise<string> {
-    const { driver, clock } = this.#deps;
+    const { driver, clock, log } = this.#deps;
     try {
       const outcome = await within(clock, MOVE_LIMIT_MS, this.#ending.signal, async (signal): Promise<MoveOutcome> => {
         const { transfer } = driver;
         if (transfer === undefined) return { ok: false, reason: 'this node has no way to the registry' };
-        // Another node agent on this host can have brought or built it meanwhile.
-        if (!move.pushed && (await driver.inspectImage(move.plan.image, signal)) !== undefined) return { ok: true };
+        // Another node agent on this host can have brought or built it meanwhile, and a copy on this
+        // host is nearer than the registry.
+        if (!move.pushed && (await findOrRestore({ driver, log }, move.plan.image, signal)) !== undefined) return { ok: true };
         return move.pushed ? transfer.push(move.plan, signal) : transfer.pull(move.plan, signal);
       });
       return outcome.ok ? '' : outcome.reason;

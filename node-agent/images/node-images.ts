@@ -1,25 +1,36 @@
 import type { ControllerFrame } from '../../proto/frame.ts';
 import type { Conditions } from '../conditions.ts';
 import type { Outbox } from '../control/outbox.ts';
+import { within } from '../engine/deadline.ts';
 import type { Host } from '../host.ts';
 import { Builder } from './builder.ts';
+import { restore } from './find-or-restore.ts';
 import { ImageMoves } from './image-moves.ts';
+
+/** Within this, the largest copy is loaded from a slow disk. */
+const RESTORE_LIMIT_MS = 10 * 60_000;
 
 export interface NodeImagesDeps extends Pick<Host, 'driver' | 'dialer' | 'clock' | 'log'> {
   readonly conditions: Conditions;
   readonly outbox: Outbox;
   /** An image was pulled. */
   arrived(image: string): void;
+  /** Nothing can bring an image. */
+  gone(image: string, reason: string): void;
 }
 
-export type ImageFrame = Extract<ControllerFrame, { kind: 'build' | 'pullImage' | 'pushImage' }>;
+export type ImageFrame = Extract<ControllerFrame, { kind: 'build' | 'pullImage' | 'pushImage' | 'imageGone' }>;
 
-/** The images of this node: builds, pulls and pushes that the controller asks for. */
+/** The images of this node: builds, pulls and pushes that the controller asks for, and its own copies. */
 export class NodeImages {
   readonly #builder: Builder;
   readonly #moves: ImageMoves;
+  readonly #deps: Omit<NodeImagesDeps, 'conditions' | 'outbox'>;
+  readonly #ending = new AbortController();
+  readonly #restoring = new Set<Promise<void>>();
 
   constructor({ conditions, outbox, ...deps }: NodeImagesDeps) {
+    this.#deps = deps;
     this.#builder = new Builder({
       ...deps,
       refusal: () => conditions.unschedulable(),
@@ -40,6 +51,8 @@ export class NodeImages {
         return this.#moves.pull(frame.value);
       case 'pushImage':
         return this.#moves.push(frame.value);
+      case 'imageGone':
+        return this.#gone(frame.value.image, frame.value.reason);
       default:
         return frame satisfies never;
     }
@@ -51,6 +64,26 @@ export class NodeImages {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#builder.close(), this.#moves.close()]);
+    this.#ending.abort(new Error('the node agent is shutting down'));
+    await Promise.all([this.#builder.close(), this.#moves.close(), ...this.#restoring]);
+  }
+
+  /**
+   * The controller has no way to an image. Sessions that wait for it fail, unless this node has a
+   * copy of its own: then the loss can be seconds old, and the copy is still being loaded.
+   */
+  #gone(image: string, reason: string): void {
+    const { driver, clock, log, arrived, gone } = this.#deps;
+    if (driver.restoreImage === undefined) return gone(image, reason);
+    const { signal } = this.#ending;
+    const restoring: Promise<void> = within(clock, RESTORE_LIMIT_MS, signal, (soon) => restore({ driver, log }, image, soon))
+      .catch(() => false)
+      .then((isThere) => {
+        this.#restoring.delete(restoring);
+        if (signal.aborted) return;
+        if (isThere) arrived(image);
+        else gone(image, reason);
+      });
+    this.#restoring.add(restoring);
   }
 }

@@ -94,7 +94,7 @@ function rubbish(): NodeFrame[] {
       { kind: 'orphans', value: { orphans: turn % 2 === 0 ? [orphan] : [] } },
       { kind: 'workers', value: { sessionId, workers: [] } },
       { kind: 'heartbeat', value: { number: turn } },
-      { kind: 'build', value: { buildId: 'b', phase: 'BUILD_BUILDING', imageId: '', error: '' } },
+      { kind: 'build', value: { buildId: 'b', phase: 'BUILD_BUILDING', imageId: '', error: '', baseImageMissing: false } },
       { kind: 'removed', value: { sessionId, upToGeneration: 1 } },
     );
   }

@@ -1,5 +1,12 @@
 import { nodeToBuildOn } from '../../domain/builds/build-node.ts';
-import { assignBuild, finishBuild, giveUpBuild, isOpen } from '../../domain/builds/commands/advance-build.ts';
+import {
+  assignBuild,
+  type BuildOutcome,
+  finishBuild,
+  giveUpBuild,
+  isOpen,
+  returnBuild,
+} from '../../domain/builds/commands/advance-build.ts';
 import type { BuildRow } from '../../domain/builds/rows.ts';
 import type { FleetNode } from '../../domain/engine/fleet.ts';
 import type { BuildId, NodeId } from '../../domain/engine/ids.ts';
@@ -35,7 +42,7 @@ export interface DispatchDeps extends Pick<Background, 'loops' | 'applier' | 'vi
   readonly directory: Pick<NodeDirectory, 'nodes'>;
   readonly bounds?: BuildBounds | undefined;
   /** Brings images to nodes. Undefined without a registry: images stay where they were built. */
-  readonly images?: Pick<ImageDistribution, 'missing' | 'built'> | undefined;
+  readonly images?: Pick<ImageDistribution, 'missing' | 'built' | 'changed' | 'baseMissing' | 'isObtainable'> | undefined;
 }
 
 /** Waiting builds considered per run. Later ones wait until these are assigned or failed. */
@@ -90,9 +97,14 @@ export class BuildDispatch {
         this.#loop.wake(BUILDS);
       },
       built: (node, report) => {
-        if (this.rebuilds.ended(node, report.buildId, report)) return this.#loop.wake(BUILDS);
         const build = this.#deps.view.get('builds', report.buildId);
-        if (isOpen(build) && build.nodeId === node) this.#finish(node, report);
+        const lacksBase = 'error' in report && report.baseImageMissing === true;
+        const isOwn = isOpen(build) && build.nodeId === node;
+        if (lacksBase && build !== undefined && (isOwn || this.rebuilds.has(node, report.buildId))) this.#lacksBase(node, build.baseImage);
+        if (this.rebuilds.ended(node, report.buildId, report)) return this.#loop.wake(BUILDS);
+        if (!isOwn) return;
+        if (lacksBase) this.#deps.applier.tell(returnBuild(build.id, node));
+        else this.#finish(node, report);
       },
       conditionsChanged: () => this.#loop.wake(BUILDS),
     });
@@ -200,10 +212,30 @@ export class BuildDispatch {
     this.#deps.applier.tell(giveUpBuild(build.id, error));
   }
 
-  /** Fails a build that no ready node can take, after some time for another node to connect. */
+  /** The loss of the base image is newer than the node's list of images. */
+  #lacksBase(node: NodeId, baseImage: string): void {
+    this.#deps.log.warn('build.no_base_image', { node, image: baseImage });
+    this.#deps.fleet.stream(node)?.facts.removeImage(baseImage);
+    this.#deps.images?.changed(node);
+  }
+
+  /**
+   * Fails a build that no ready node can take, after some time for another node to connect. While
+   * its base image can travel to a node, the build waits as long as it could run.
+   */
   #fruitless(build: BuildRow, ready: readonly FleetNode[]): void {
-    const waitMs = NODE_WAIT_MS - this.#deps.applier.time.ageMs(build.createdAt);
-    if (waitMs > 0) return this.#loop.after(BUILDS, waitMs);
+    const isComing =
+      this.#deps.images?.isObtainable(build.baseImage) === true &&
+      ready.some(
+        (one) =>
+          one.pulls &&
+          !one.cordoned &&
+          one.unschedulable === undefined &&
+          !one.images.has(build.baseImage) &&
+          takesSpace(one, build.spaceId),
+      );
+    const waitMs = (isComing ? this.#bounds.limitMs : NODE_WAIT_MS) - this.#deps.applier.time.ageMs(build.createdAt);
+    if (waitMs > 0) return this.#loop.after(BUILDS, Math.min(waitMs, NODE_WAIT_MS));
     const holders = ready.filter((one) => one.images.has(build.baseImage) && takesSpace(one, build.spaceId));
     const closed = holders.map(({ name, cordoned, unschedulable }) => `${name}: ${cordoned ? 'An operator cordoned it.' : unschedulable}`);
     const error =
@@ -219,7 +251,7 @@ export class BuildDispatch {
     this.#deps.fleet.stream(node)?.send(buildAssignment(this.#deps.view, build));
   }
 
-  #finish(node: NodeId, report: { buildId: string; imageId: string } | { buildId: string; error: string }): void {
+  #finish(node: NodeId, report: { readonly buildId: string } & BuildOutcome): void {
     this.#deps.applier.apply(finishBuild(report.buildId as BuildId, node, report)).then(
       (build) => {
         if (build === undefined) return;

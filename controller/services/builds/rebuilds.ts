@@ -1,5 +1,6 @@
 import type { Log } from '../../../seams/log.ts';
 import type { Counter, Metrics } from '../../../seams/metrics.ts';
+import type { BuildOutcome } from '../../domain/builds/commands/advance-build.ts';
 import type { BuildRow } from '../../domain/builds/rows.ts';
 import type { NodeId, SpaceId } from '../../domain/engine/ids.ts';
 import type { View } from '../../domain/engine/view.ts';
@@ -8,7 +9,13 @@ import type { NodeDirectory } from '../engine/node-directory.ts';
 import { buildAssignment } from '../fleet/encode.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 
-type Ended = { readonly imageId: string } | { readonly error: string };
+export interface BaseImages {
+  /**
+   * Takes over a rebuild that lacks its base image on the node. Returns false if nothing can bring
+   * the base image there.
+   */
+  baseMissing(nodeId: NodeId, build: BuildRow): boolean;
+}
 
 export interface RebuildDeps {
   readonly view: View;
@@ -16,6 +23,8 @@ export interface RebuildDeps {
   readonly directory: Pick<NodeDirectory, 'nodes'>;
   readonly metrics: Metrics;
   readonly log: Log;
+  /** Undefined without a registry. */
+  readonly images?: BaseImages | undefined;
 }
 
 /**
@@ -75,13 +84,19 @@ export class Rebuilds {
     return [...(this.#inProgress.get(node)?.values() ?? [])].some(({ agents }) => agents.some((agent) => agent.digest === digest));
   }
 
+  has(node: NodeId, buildId: string): boolean {
+    return this.#inProgress.get(node)?.has(buildId) === true;
+  }
+
   /** Records the end of a build on a node. Returns true if it was a rebuild. */
-  ended(node: NodeId, buildId: string, outcome: Ended): boolean {
+  ended(node: NodeId, buildId: string, outcome: BuildOutcome): boolean {
     const build = this.#inProgress.get(node)?.get(buildId);
     if (build === undefined) return false;
     this.#inProgress.get(node)?.delete(buildId);
-    if ('error' in outcome) this.#gone(node, build.image, `The image ${build.image} is missing on this node: ${outcome.error}`);
-    else {
+    if ('error' in outcome) {
+      if (outcome.baseImageMissing !== true || this.#deps.images?.baseMissing(node, build) !== true)
+        this.#gone(node, build.image, `The image ${build.image} is missing on this node: ${outcome.error}`);
+    } else {
       this.#deps.fleet.stream(node)?.facts.addImage(build.image);
       this.#rebuilt.add(1, { outcome: 'built' });
       this.#deps.log.info('image.rebuilt', { build: buildId, node });

@@ -41,7 +41,7 @@ export interface FleetListener {
   imageMoved?(nodeId: NodeId, moved: Moved): void;
   conditionsChanged?(nodeId: NodeId): void;
   closed(nodeId: NodeId): void;
-  built?(nodeId: NodeId, report: { buildId: string; imageId: string } | { buildId: string; error: string }): void;
+  built?(nodeId: NodeId, report: Parameters<StreamEvents['build']>[0]): void;
 }
 
 export interface FleetDeps extends Omit<StreamDeps, 'slices' | 'metrics' | 'memory' | 'mayHave' | 'isDraining' | 'nameByItself'> {

@@ -123,6 +123,20 @@ export class ImageDistribution {
     return true;
   }
 
+  /**
+   * Takes over an image whose rebuild lacks its base image on the node: brings the base image, then
+   * has the rebuild repeated. Returns false if nothing can bring it.
+   */
+  baseMissing(nodeId: NodeId, { spaceId, image, baseImage }: BuildRow): boolean {
+    const node = this.#deps.directory.node(nodeId);
+    return node !== undefined && this.#canBring(node, baseImage) && this.missing(nodeId, spaceId, image);
+  }
+
+  /** Returns whether the registry has an image, or a node that can push it. */
+  isObtainable(image: string): boolean {
+    return this.#deps.view.get('images', image) !== undefined || this.#deps.directory.nodes().some((one) => canPush(one, image));
+  }
+
   moved(nodeId: NodeId, moved: Moved): void {
     this.#moves.moved(nodeId, moved);
   }
@@ -158,7 +172,14 @@ export class ImageDistribution {
     const { view, baseImage, directory } = this.#deps;
     const asked = this.#asked.get(node.id);
     for (const image of asked?.keys() ?? []) if (node.images.has(image)) asked?.delete(image);
-    const needed = new Set<string>([...(asked?.keys() ?? []), baseImage]);
+    const needed = new Set<string>();
+    for (const image of asked?.keys() ?? []) {
+      // If it has to be rebuilt, its base image comes first.
+      const base = this.#canBring(node, image) ? undefined : buildOf(view, image)?.baseImage;
+      if (base !== undefined && this.#canBring(node, base)) needed.add(base);
+      needed.add(image);
+    }
+    needed.add(baseImage);
     const spaces = new Set<SpaceId>();
     for (const image of node.images) {
       const spaceId = buildOf(view, image)?.spaceId;
@@ -172,6 +193,10 @@ export class ImageDistribution {
     return [...needed].filter((image) => !node.images.has(image));
   }
 
+  #canBring(node: FleetNode, image: string): boolean {
+    return !node.images.has(image) && this.isObtainable(image);
+  }
+
   async #bring(node: FleetNode, image: string, closing: AbortSignal): Promise<void> {
     const { view, directory, log, fleet, applier } = this.#deps;
     const row = view.get('images', image);
@@ -183,6 +208,9 @@ export class ImageDistribution {
       }
       const spaceId = this.#asked.get(node.id)?.get(image);
       if (spaceId === undefined) return;
+      const base = buildOf(view, image)?.baseImage;
+      // Its arrival repeats this.
+      if (base !== undefined && this.#canBring(node, base)) return;
       this.#asked.get(node.id)?.delete(image);
       return this.#deps.rebuild(node.id, spaceId, image);
     }
@@ -212,7 +240,12 @@ export class ImageDistribution {
     if (!registry.isUp) return undefined;
     const holders = directory.nodes().filter((node) => canPush(node, image));
     const node = holders.sort((a, b) => this.#moves.of(a.id) - this.#moves.of(b.id))[0];
-    if (node === undefined) return void this.#toPush.delete(image);
+    if (node === undefined) {
+      this.#toPush.delete(image);
+      // Nodes that waited for the push need another way.
+      for (const nodeId of this.#asked.keys()) this.#pulls.wake(nodeId);
+      return undefined;
+    }
     const build = buildOf(view, image);
     // The base image goes first: then its layers are in the registry, and are not uploaded again.
     if (build !== undefined && node.images.has(build.baseImage) && view.get('images', build.baseImage) === undefined) {

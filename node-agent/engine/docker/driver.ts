@@ -173,18 +173,13 @@ export class DockerDriver implements Driver {
     return outcomeOf(signal, async () => {
       const mounted = await this.#volumes.ready(plan);
       if ('ok' in mounted) return mounted;
-      const passwd = passwdFor(await this.#accounts.passwdOf(plan.image), plan.uid);
-      const passwdFile = await this.#deps.disks.accounts(plan.sessionId, passwd);
+      const accounts = passwdFor(await this.#accounts.passwdOf(plan.image), plan.uid);
+      const passwd = await this.#deps.disks.accounts(plan.sessionId, accounts);
       // Check first: the engine would create a missing group without limits.
       await this.#bounds?.ensure();
       const { guestDirectory, resolvConf, openFiles } = this.#deps;
-      const places = {
-        guest: guestDirectory,
-        disk: mounted.path,
-        passwd: passwdFile,
-        resolvConf: resolvConf?.(),
-        cgroup: this.#bounds?.parent,
-      };
+      const hostFiles = { guest: guestDirectory, disk: mounted.path, passwd, resolvConf: resolvConf?.() };
+      const places = { ...hostFiles, cgroup: this.#bounds?.parent };
       const { id } = await this.#docker.createContainer(containerOptions(this.#owner, plan, places, openFiles));
       this.#containers.created(plan.sessionId, id);
       return { ok: true, disk: mounted.disk.id };
@@ -259,6 +254,10 @@ export class DockerDriver implements Driver {
 
   buildImage(plan: ImagePlan, signal: AbortSignal): Promise<BuildOutcome> {
     return this.#images.build(plan, signal);
+  }
+
+  async restoreImage(tag: string, signal: AbortSignal): Promise<boolean> {
+    return (await this.#deps.baseImages?.restore(tag, signal)) === true;
   }
 
   async dismantle(signal: AbortSignal): Promise<void> {

@@ -14,6 +14,12 @@ function becomes<Result>(view: View, build: BuildRow, result: Result): Decision<
   };
 }
 
+/** How a build ended on its node. */
+export type BuildOutcome =
+  | { readonly imageId: string }
+  /** `baseImageMissing`: another node, or this one later, can still build it. */
+  | { readonly error: string; readonly baseImageMissing?: boolean };
+
 /** Whether the build is queued or running. */
 export const isOpen = (build: BuildRow | undefined): build is BuildRow => build?.status === 'pending' || build?.status === 'building';
 
@@ -26,6 +32,18 @@ export function assignBuild(id: BuildId, nodeId: NodeId): Command<BuildRow | und
       if (!isOpen(build)) return unchanged(undefined);
       const given: BuildRow = { ...build, nodeId, status: 'building' };
       return build.nodeId === nodeId ? unchanged(build) : becomes(view, given, given);
+    },
+  };
+}
+
+/** Queues a build again that its node cannot run now. */
+export function returnBuild(id: BuildId, from: NodeId): Command<undefined> {
+  return {
+    name: 'return-build',
+    decide({ view }) {
+      const build = view.get('builds', id);
+      if (!isOpen(build) || build.nodeId !== from) return unchanged(undefined);
+      return becomes(view, { ...build, nodeId: null, status: 'pending' }, undefined);
     },
   };
 }
@@ -43,11 +61,7 @@ export function giveUpBuild(id: BuildId, error: string): Command<undefined> {
 }
 
 /** Records the outcome of a build, reported by its node. */
-export function finishBuild(
-  id: BuildId,
-  from: NodeId,
-  outcome: { readonly imageId: string } | { readonly error: string },
-): Command<BuildRow | undefined> {
+export function finishBuild(id: BuildId, from: NodeId, outcome: BuildOutcome): Command<BuildRow | undefined> {
   return {
     name: 'finish-build',
     decide({ view, now }) {

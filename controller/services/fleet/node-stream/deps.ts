@@ -7,6 +7,7 @@ import type { Clock } from '../../../../seams/clock.ts';
 import type { Log } from '../../../../seams/log.ts';
 import type { Counter, Metrics } from '../../../../seams/metrics.ts';
 import type { Random } from '../../../../seams/random.ts';
+import type { BuildOutcome } from '../../../domain/builds/commands/advance-build.ts';
 import type { NodeId, SpaceId } from '../../../domain/engine/ids.ts';
 import type { View } from '../../../domain/engine/view.ts';
 import type { SessionRow } from '../../../domain/sessions/rows.ts';
@@ -74,7 +75,7 @@ export interface StreamEvents {
   imageMissing(session: SessionRow): void;
   imageMoved(moved: Moved): void;
   conditionsChanged(): void;
-  build(report: { buildId: string; imageId: string } | { buildId: string; error: string }): void;
+  build(report: { readonly buildId: string } & BuildOutcome): void;
   shutDown(): void;
   /** All live workers in a session of this node. */
   workers(session: SessionRow, workers: readonly LiveWorker__Output[]): void;

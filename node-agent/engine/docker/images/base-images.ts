@@ -8,6 +8,7 @@ import type { Clock, Timer } from '../../../../seams/clock.ts';
 import type { FreeSpace } from '../../../../seams/free-space.ts';
 import type { Log } from '../../../../seams/log.ts';
 import { messageOf } from '../../../../seams/message-of.ts';
+import { abortable, unless } from '../client.ts';
 
 export interface BaseImage {
   readonly tag: string;
@@ -52,6 +53,8 @@ function imageOf(name: string): Pick<BaseImage, 'tag' | 'id'> | undefined {
 export class DockerBaseImages {
   readonly #deps: BaseImagesDeps;
   readonly #ending = new AbortController();
+  /** By tag, so that a build and the background share one load. */
+  readonly #loading = new Map<string, Promise<void>>();
   #work: Promise<void> | undefined;
   #settled: Timer | undefined;
   #isSettled = false;
@@ -81,6 +84,18 @@ export class DockerBaseImages {
       });
   }
 
+  /**
+   * Loads the copy of a missing image, or waits until the background has loaded it. Returns whether
+   * the image is there afterwards. Throws soon after the signal aborts; the load then continues.
+   */
+  async restore(tag: string, signal: AbortSignal): Promise<boolean> {
+    const name = (await this.#copies()).find((one) => imageOf(one)?.tag === tag);
+    if (name === undefined) return false;
+    await abortable(signal, this.#load(name, tag));
+    // The engine reports a copy that it could not read only in its output.
+    return abortable(signal, this.#isThere(tag));
+  }
+
   /** Resolves when nothing is in progress. */
   async idle(): Promise<void> {
     await this.#work;
@@ -93,8 +108,7 @@ export class DockerBaseImages {
 
   async #putRight(images: readonly BaseImage[]): Promise<void> {
     const { directory } = this.#deps;
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    const names = await readdir(directory);
+    const names = await this.#copies();
     for (const name of names) if (name.startsWith(INCOMING)) await rm(join(directory, name), { force: true });
     const there = new Set(images.map(({ tag }) => tag));
     for (const name of names) {
@@ -112,8 +126,27 @@ export class DockerBaseImages {
     }
   }
 
-  async #load(name: string, tag: string): Promise<void> {
+  async #copies(): Promise<string[]> {
+    const { directory } = this.#deps;
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    return readdir(directory);
+  }
+
+  async #isThere(tag: string): Promise<boolean> {
+    const inspected = abortable(this.#ending.signal, this.#deps.docker.getImage(tag).inspect());
+    return (await unless([404], inspected)) !== undefined;
+  }
+
+  #load(name: string, tag: string): Promise<void> {
+    const loading = this.#loading.get(tag) ?? this.#loadFile(name, tag).finally(() => this.#loading.delete(tag));
+    this.#loading.set(tag, loading);
+    return loading;
+  }
+
+  async #loadFile(name: string, tag: string): Promise<void> {
     const { docker, directory, log } = this.#deps;
+    // A listing can be older than the last load.
+    if (await this.#isThere(tag)) return;
     log.warn('base_image.lost', { image: tag });
     const file = createReadStream(join(directory, name), { signal: this.#ending.signal });
     const answer = await docker.loadImage(file, { quiet: '1' });

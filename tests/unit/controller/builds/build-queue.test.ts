@@ -4,7 +4,7 @@ import type { BuildRow } from '../../../../controller/domain/builds/rows.ts';
 import type { BuildId, NodeId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
 import { put } from '../../../../controller/domain/engine/mutation.ts';
 import type { View } from '../../../../controller/domain/engine/view.ts';
-import { BUILD_BOUNDS, BuildDispatch } from '../../../../controller/services/builds/dispatch-loop.ts';
+import { BUILD_BOUNDS, BuildDispatch, type DispatchDeps } from '../../../../controller/services/builds/dispatch-loop.ts';
 import { silentMetrics } from '../../../../seams/metrics.ts';
 import { batching, NODE, OTHER_NODE, silent } from '../core.ts';
 import { HandClock } from '../events/hand-clock.ts';
@@ -13,7 +13,7 @@ import { loopsOf } from '../loops.ts';
 
 const spaceId = (at: number) => `space-${String(at).padStart(5, '0')}` as SpaceId;
 
-async function rig(t: Test, bounds = BUILD_BOUNDS) {
+async function rig(t: Test, bounds = BUILD_BOUNDS, images?: DispatchDeps['images']) {
   const clock = new HandClock();
   const world = await cluster(t, clock);
   const { core, fleet, directory, connect } = world;
@@ -33,17 +33,19 @@ async function rig(t: Test, bounds = BUILD_BOUNDS) {
       };
     },
   });
+  const pulling = { nodes: () => directory.nodes().map((one) => ({ ...one, pulls: true })) };
   const dispatch = new BuildDispatch({
     ...{
       loops: loopsOf(t, batching(clock)),
       applier: core.applier,
       view,
       fleet,
-      directory,
+      directory: images === undefined ? directory : pulling,
       clock: batching(clock),
       log: silent,
       metrics: silentMetrics,
       bounds,
+      images,
     },
   });
   let made = 0;
@@ -78,7 +80,7 @@ async function rig(t: Test, bounds = BUILD_BOUNDS) {
   };
   const told = (fake: FakeNode) => fake.of('build').map(({ buildId }) => buildId);
   const end = (fake: FakeNode, buildId: string) =>
-    fake.say({ kind: 'build', value: { buildId, phase: 'BUILD_COMPLETED', imageId: 'sha256:1', error: '' } });
+    fake.say({ kind: 'build', value: { buildId, phase: 'BUILD_COMPLETED', imageId: 'sha256:1', error: '', baseImageMissing: false } });
   const statusOf = (id: string) => core.store.view.get('builds', id)?.status;
   return { ...world, clock, dispatch, build, queue, settle, live, told, end, statusOf, reads };
 }
@@ -163,4 +165,63 @@ t.test('a build that no node may make says so, and those that wait for a busy no
     rows.map(({ id }) => statusOf(id)),
     ['building', 'pending', 'failed'],
   );
+});
+
+t.test('a build whose node has lost the base image goes to another node that has it', async (t) => {
+  const { build, queue, settle, live, told, statusOf, core } = await rig(t);
+  const nodes = [await live(NODE), await live(OTHER_NODE)] as const;
+  const row = build(spaceId(0));
+  await queue(row);
+  await settle();
+  const [first, second] = told(nodes[0]).length > 0 ? nodes : [nodes[1], nodes[0]];
+  const report = { buildId: row.id, imageId: '', error: 'The base image base is not on this node.', baseImageMissing: true };
+  first.say({ kind: 'build', value: { ...report, phase: 'BUILD_FAILED' } });
+  await settle();
+  t.same(told(second), [row.id]);
+  t.same(told(first), [row.id], 'and not back');
+  t.equal(statusOf(row.id), 'building');
+  second.say({ kind: 'build', value: { ...report, phase: 'BUILD_FAILED', baseImageMissing: false, error: 'no' } });
+  await settle();
+  t.equal(core.store.view.get('builds', row.id)?.error, 'no', 'any other reason is final');
+  second.say({ kind: 'build', value: { ...report, phase: 'BUILD_FAILED' } });
+  const next = build(spaceId(1));
+  await queue(next);
+  await settle();
+  t.same(told(second), [row.id, next.id], 'a late report of an ended build says nothing about the node now');
+});
+
+t.test('a build waits while its base image can come through the registry, up to its limit', async (t) => {
+  let isComing = true;
+  const images = {
+    missing: () => false,
+    built: () => undefined,
+    changed: () => undefined,
+    baseMissing: () => false,
+    isObtainable: () => isComing,
+  };
+  const { build, queue, settle, live, told, clock, statusOf } = await rig(t, BUILD_BOUNDS, images);
+  const node = await live(NODE);
+  const rows = [
+    build(spaceId(0), { baseImage: 'another', createdAt: clock.now() }),
+    build(spaceId(1), { baseImage: 'third', createdAt: clock.now() }),
+  ] as const;
+  await queue(...rows);
+  const pass = async (ms: number) => {
+    for (let gone = 0; gone < ms; gone += 3_000) {
+      node.say({ kind: 'heartbeat', value: { number: 1 } });
+      await clock.advance(3_000);
+    }
+    await settle();
+  };
+  await pass(60_000);
+  t.same(
+    rows.map(({ id }) => statusOf(id)),
+    ['pending', 'pending'],
+  );
+  node.say({ kind: 'images', value: { images: ['base', 'another'] } });
+  await settle();
+  t.same(told(node), [rows[0].id], 'it has come');
+  isComing = false;
+  await pass(30_000);
+  t.equal(statusOf(rows[1].id), 'failed', 'nothing brings the other any more');
 });

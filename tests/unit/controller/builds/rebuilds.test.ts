@@ -2,7 +2,7 @@ import t from 'tap';
 import type { BuildRow } from '../../../../controller/domain/builds/rows.ts';
 import type { BuildId, NodeId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
 import type { View } from '../../../../controller/domain/engine/view.ts';
-import { Rebuilds } from '../../../../controller/services/builds/rebuilds.ts';
+import { type BaseImages, Rebuilds } from '../../../../controller/services/builds/rebuilds.ts';
 import type { NodeDirectory } from '../../../../controller/services/engine/node-directory.ts';
 import type { Fleet } from '../../../../controller/services/fleet/fleet.ts';
 import type { ControllerFrame } from '../../../../proto/frame.ts';
@@ -19,7 +19,7 @@ const BUILD = {
   ...{ createdAt: 1, completedAt: 2, createdBy: 'admin' },
 } as unknown as BuildRow;
 
-function rig({ nodes = [NODE], base = true }: { nodes?: readonly NodeId[]; base?: boolean } = {}) {
+function rig({ nodes = [NODE], base = true, images }: { nodes?: readonly NodeId[]; base?: boolean; images?: BaseImages } = {}) {
   const sent: { node: NodeId; frame: ControllerFrame }[] = [];
   const streams = new Map(nodes.map((node) => [node, { images: new Set(base ? ['base'] : []) }]));
   const fleet = {
@@ -43,6 +43,7 @@ function rig({ nodes = [NODE], base = true }: { nodes?: readonly NodeId[]; base?
     directory,
     metrics: silentMetrics,
     log: silent,
+    images,
   });
   return { rebuilds, sent, streams, kinds: () => sent.map(({ node, frame }) => `${node} ${frame.kind}`) };
 }
@@ -68,6 +69,25 @@ t.test('an image that no build makes, or whose build fails, is gone, and the nod
   rebuilds.forSession(NODE, SPACE, IMAGE);
   rebuilds.ended(NODE, 'build', { error: 'The base image base is not on this node.' });
   t.match(sent.at(-1)?.frame, { kind: 'imageGone', value: { image: IMAGE, reason: /base image base is not on this node/ } });
+});
+
+t.test('a rebuild that lacks its base image is repeated if the image can be brought, and no session fails for it', async (t) => {
+  let canBring = true;
+  const asked: string[] = [];
+  const images = { baseMissing: (node: NodeId, build: BuildRow) => asked.push(`${node} ${build.image}`) > 0 && canBring };
+  const { rebuilds, kinds } = rig({ images });
+  const lacks = { error: 'The base image base is not on this node.', baseImageMissing: true };
+  rebuilds.forSession(NODE, SPACE, IMAGE);
+  t.ok(rebuilds.ended(NODE, 'build', lacks));
+  t.same(kinds(), [`${NODE} build`], 'nothing is gone');
+  t.same(asked, [`${NODE} ${IMAGE}`]);
+  rebuilds.forSession(NODE, SPACE, IMAGE);
+  rebuilds.ended(NODE, 'build', { error: 'The handler is a directory.', baseImageMissing: false });
+  t.same(kinds(), [`${NODE} build`, `${NODE} build`, `${NODE} imageGone`], 'another reason is final');
+  canBring = false;
+  rebuilds.forSession(NODE, SPACE, IMAGE);
+  rebuilds.ended(NODE, 'build', lacks);
+  t.equal(kinds().at(-1), `${NODE} imageGone`, 'nothing can bring it');
 });
 
 t.test('a space whose image no node holds any more gets it back on a node that has the base image', async (t) => {

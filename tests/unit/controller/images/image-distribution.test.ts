@@ -150,3 +150,50 @@ t.test('while the registry is away nothing is asked; when it is back, all at onc
   distribution.wakeAll();
   t.equal((await next()).what, `${NODE} pullImage ${IMAGE}`);
 });
+
+t.test('before a rebuild its base image is brought to the node, from the registry or another node', async (t) => {
+  const { distribution, next, held, rebuilt } = await world(t, { [NODE]: [], [OTHER_NODE]: ['base'] });
+  distribution.missing(NODE, SPACE, IMAGE);
+  const push = await next();
+  t.equal(push.what, `${OTHER_NODE} pushImage base`);
+  distribution.grants.pushed(OTHER_NODE, BASE_REPOSITORY, 'base', DIGEST);
+  push.moved();
+  const pull = await next();
+  t.equal(pull.what, `${NODE} pullImage base`);
+  t.same(rebuilt, [], 'not without it');
+  pull.moved('the line was cut');
+  const again = await next();
+  t.equal(again.what, `${NODE} pullImage base`);
+  t.same(rebuilt, [], 'nor after a failed pull');
+  again.moved();
+  while (rebuilt.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  t.same(rebuilt, [`${NODE} ${IMAGE}`]);
+
+  held.get(NODE)?.delete('base');
+  t.ok(distribution.baseMissing(NODE, BUILD), 'a rebuild that found it missing is taken over');
+  const back = await next();
+  t.equal(back.what, `${NODE} pullImage base`);
+  back.moved();
+  while (rebuilt.length === 1) await new Promise((resolve) => setImmediate(resolve));
+  t.notOk(distribution.baseMissing(NODE, BUILD), 'it is there: that was not the reason');
+  t.notOk(distribution.baseMissing(NODE, { ...BUILD, baseImage: 'unknown' }), 'nothing has it');
+});
+
+t.test('the base image of an older build is brought too', async (t) => {
+  const { distribution, next, core, inRegistry } = await world(t, { [NODE]: ['base'], [OTHER_NODE]: ['base'] });
+  const old: BuildRow = { ...BUILD, id: 'build-0' as BuildId, image: 'raworc_space_default:build-0', baseImage: 'old-base' };
+  await core.applier.apply({ name: 'old', decide: () => ({ mutations: [put('builds', old)], events: [], result: undefined }) });
+  await inRegistry('old-base', BASE_REPOSITORY);
+  distribution.missing(NODE, SPACE, old.image);
+  t.equal((await next()).what, `${NODE} pullImage old-base`);
+});
+
+t.test('a rebuild whose base image was to come from a node that left is tried without it', async (t) => {
+  const { distribution, next, held, rebuilt } = await world(t, { [NODE]: [], [OTHER_NODE]: ['base'] });
+  distribution.missing(NODE, SPACE, IMAGE);
+  t.equal((await next()).what, `${OTHER_NODE} pushImage base`);
+  held.delete(OTHER_NODE);
+  distribution.gone(OTHER_NODE);
+  while (rebuilt.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  t.same(rebuilt, [`${NODE} ${IMAGE}`]);
+});

@@ -7,6 +7,10 @@ export interface BuildReport {
   'phase'?: (_raworc_node_v0_BuildPhase);
   'imageId'?: (string);
   'error'?: (string);
+  /**
+   * The build failed because neither the engine nor the node has the base image.
+   */
+  'baseImageMissing'?: (boolean);
 }
 
 export interface BuildReport__Output {
@@ -14,4 +18,8 @@ export interface BuildReport__Output {
   'phase': (_raworc_node_v0_BuildPhase__Output);
   'imageId': (string);
   'error': (string);
+  /**
+   * The build failed because neither the engine nor the node has the base image.
+   */
+  'baseImageMissing': (boolean);
 }

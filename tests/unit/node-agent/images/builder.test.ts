@@ -1,0 +1,82 @@
+/** Builds on a node whose engine has lost the base image, over an engine that is played. */
+import t from 'tap';
+import type { Driver } from '../../../../node-agent/engine/driver.ts';
+import { Builder } from '../../../../node-agent/images/builder.ts';
+import type { BuildReport__Output as BuildReport } from '../../../../proto/generated/raworc/node/v0/BuildReport.ts';
+import { silent } from '../../controller/core.ts';
+import { HandClock } from '../../controller/events/hand-clock.ts';
+
+const BUILD = { buildId: 'b1', space: 'default', image: 'raworc_space_default:b1', baseImage: 'base', agents: [] };
+
+function world(restoreImage?: Driver['restoreImage']) {
+  const there = new Set<string>();
+  const reports: BuildReport[] = [];
+  const waiting: (() => void)[] = [];
+  const clock = new HandClock();
+  const driver: Pick<Driver, 'inspectImage' | 'buildImage' | 'restoreImage'> = {
+    inspectImage: async (tag) => (there.has(tag) ? { id: `sha256:${tag}`, labels: {} } : undefined),
+    async buildImage({ image, context }) {
+      for await (const _ of context);
+      there.add(image);
+      return { ok: true, imageId: 'sha256:built' };
+    },
+    ...(restoreImage && { restoreImage }),
+  };
+  const builder = new Builder({
+    ...{ driver: driver as Driver, clock, log: silent, refusal: () => undefined },
+    dialer: {} as ConstructorParameters<typeof Builder>[0]['dialer'],
+    report(report) {
+      reports.push(report);
+      for (const look of waiting.splice(0)) look();
+    },
+  });
+  const end = async () => {
+    while (reports.at(-1)?.phase === 'BUILD_BUILDING') await new Promise<void>((resolve) => waiting.push(resolve));
+    return reports.at(-1);
+  };
+  return { builder, there, reports, clock, end };
+}
+
+t.test('a build waits until the node’s copy of its base image is loaded', async (t) => {
+  const loaded = Promise.withResolvers<boolean>();
+  const asked = Promise.withResolvers<string>();
+  const { builder, there, reports, end } = world((tag) => {
+    asked.resolve(tag);
+    return loaded.promise;
+  });
+  builder.assign(BUILD);
+  t.equal(await asked.promise, 'base');
+  t.match(reports, [{ phase: 'BUILD_BUILDING' }]);
+  t.equal(reports.length, 1, 'it has not failed meanwhile');
+  there.add('base');
+  loaded.resolve(true);
+  t.match(await end(), { phase: 'BUILD_COMPLETED', imageId: 'sha256:built', error: '', baseImageMissing: false });
+});
+
+t.test('a build without a base image or a usable copy says that this is the reason', async (t) => {
+  const lacking = { phase: 'BUILD_FAILED', error: 'The base image base is not on this node.', baseImageMissing: true };
+  const damaged = async () => {
+    throw new Error('unexpected EOF');
+  };
+  for (const restoreImage of [undefined, async () => false, async () => true, damaged]) {
+    const { builder, end, reports } = world(restoreImage);
+    builder.assign(BUILD);
+    t.match(await end(), lacking);
+    builder.resend();
+    t.equal(reports.length, 2, 'which can be untrue on the next stream');
+  }
+});
+
+t.test('the wait for a copy ends with the limit of the build, and with the node agent', async (t) => {
+  const hanging: Driver['restoreImage'] = (_tag, signal) =>
+    new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+  const slow = world(hanging);
+  slow.builder.assign(BUILD);
+  await slow.clock.advance(11 * 60_000);
+  t.match(await slow.end(), { phase: 'BUILD_FAILED', error: /no answer within/, baseImageMissing: false });
+  const closing = world(hanging);
+  closing.builder.assign(BUILD);
+  await new Promise((resolve) => setImmediate(resolve));
+  await closing.builder.close();
+  t.equal(closing.reports.length, 1, 'nothing is reported after the end');
+});
