@@ -125,7 +125,8 @@ export class ClusterTime implements Ages {
   /** Handles a wall clock that moved this much more than the time that passed. */
   #stepped(step: number): void {
     if (Math.abs(step) <= TOLERANCE_MS) return;
-    this.#offsetMs -= step;
+    // Whole, like the wall clock: ages enter integer columns.
+    this.#offsetMs -= Math.round(step);
     if (Math.abs(this.#offsetMs) <= 2 * TOLERANCE_MS) {
       this.#offsetMs = 0;
       this.#steps.add(1, { outcome: 'taken_back' });

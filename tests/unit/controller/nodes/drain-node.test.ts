@@ -92,6 +92,25 @@ t.test('a drain suspends what is idle or paused at once, and what is busy at its
   );
 });
 
+/** Like the system's: whole milliseconds on the wall, fractions of them on the monotonic clock. */
+class SteppingClock extends HandClock {
+  skewMs = 0;
+  override now = () => Math.floor(super.now() + this.skewMs);
+}
+
+t.test('a step of the wall clock delays no drain', async (t) => {
+  const clock = new SteppingClock();
+  const { core, desired, step } = await drained(t, clock);
+  await core.applier.submit(drainNode(NODE, DRAIN, 'admin'));
+  await clock.advance(1_000.4);
+  clock.skewMs = 3_600_000;
+  const { dueMs = 0 } = await step();
+  t.ok(dueMs > 58_000 && dueMs < 60_000, 'the step does not count as time');
+  for (const id of STOPPED) t.equal(desired(id), 'suspended', id);
+  t.equal(core.session('idle').graceMs, dueMs);
+  t.equal(desired('busy'), 'running');
+});
+
 t.test('a drain that waits interrupts nothing, however late it is', async (t) => {
   const { core, clock, desired, step } = await drained(t);
   await core.applier.submit(drainNode(NODE, { deadlineMs: 1_000, onDeadline: 'wait' }, 'admin'));
