@@ -52,6 +52,11 @@ export class Copies {
     return this.#copies.get(sessionId)?.from;
   }
 
+  /** Yields the sources of all copies that are due or in progress. */
+  *sources(): Iterable<string> {
+    for (const { from } of this.#copies.values()) yield from;
+  }
+
   /** Returns the state of the volume that the session must copy. */
   sourceState(sessionId: string): SourceState {
     return this.#atRest.get(this.sourceOf(sessionId) ?? '') ?? 'moving';

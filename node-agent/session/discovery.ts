@@ -137,7 +137,8 @@ export class Discovery {
     const { driver, listener, ledger, sessions, call } = this.#deps;
     const seen = await call((signal) => driver.list(signal));
     if (this.#isClosed) return;
-    const known = new Set([...seen.keys(), ...ledger.sessionIds().filter((id) => ledger.isLive(id))]);
+    // A copy begun by an earlier process awaits the state of its source, even if that was removed.
+    const known = new Set([...seen.keys(), ...ledger.sessionIds().filter((id) => ledger.isLive(id)), ...ledger.copies.sources()]);
     await call((signal) => endStrayCopies(driver, ledger, signal));
     for (const sessionId of await listener.left())
       if (!known.has(sessionId) && sessions.find(sessionId) === undefined) await listener.close(sessionId);

@@ -14,6 +14,8 @@ import { assigned, HandController, IMAGE } from '../hand-controller.ts';
 
 const PARENT = '00000000-0000-4000-8000-00000000000a';
 const COPY = '00000000-0000-4000-8000-00000000000c';
+/** More operations than any story takes. */
+const LAST = 200;
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
 const nothing: Observed = { container: undefined, volume: undefined, listening: false, guest: false, drain: 'none' };
@@ -332,8 +334,33 @@ t.test('the parent of a deleted copy stays frozen until the engine has ended the
   t.notOk(host.volumes.has(COPY));
 });
 
+t.test('a source that is gone fails the copy at once, even if the node agent dies at any moment', async (t) => {
+  let at = 0;
+  for (let isOver = false; !isOver && at < LAST; at += 1) {
+    const world = new World();
+    await world.start();
+    await world.say([]);
+    world.operations = 0;
+    world.dieAt = at + 1;
+    await world.say([copyOf()]);
+    isOver = world.operations < at + 1;
+    if (world.died) {
+      await world.end();
+      world.dieAt = 0;
+      await world.start();
+      await world.say([copyOf()]);
+    }
+    await world.clock.advance(30_000);
+    // Right after a restart, it is in the inventory.
+    const heard = [...world.controller.heard('inventory').flatMap(({ sessions }) => sessions), ...world.controller.heard('report')];
+    t.match(heard.at(-1), { sessionId: COPY, phase: 'FAILED', reason: /is missing on the node/ }, `${at}: it has failed`);
+    t.same(world.host.copier.list(), [], `${at}: what copied is gone`);
+    await world.end();
+  }
+  t.ok(at > 10 && at < LAST, `${at} operations`);
+});
+
 type Trouble = 'dieAt' | 'engineDiesAt';
-const LAST = 200;
 
 /** The same story, with the trouble at each of its operations in turn. */
 function sweep(
