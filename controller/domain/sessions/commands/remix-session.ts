@@ -145,8 +145,7 @@ function historyOf(view: MessageView, from: SessionId, to: SessionId): { readonl
 
 /** Returns the session whose volume to copy; null if nothing has been written yet. */
 function sourceOf(view: RowView & SessionView, fleet: Fleet, parent: SessionRow): Outcome<SessionId | null> {
-  // A session that has never run has an empty volume, or is itself still to become a copy.
-  const source = parent.hasRun ? parent.id : parent.copyFrom;
+  const source = parent.hasRun ? parent.id : sourceBefore(view, parent);
   if (source === null) return accepted(null);
   if (view.copiesUnderWay(source, MAX_COPIES_AT_ONCE) >= MAX_COPIES_AT_ONCE) {
     const message = `${MAX_COPIES_AT_ONCE} copies of this volume are waiting, which is the limit. Retry in a few seconds.`;
@@ -162,6 +161,18 @@ function sourceOf(view: RowView & SessionView, fleet: Fleet, parent: SessionRow)
   if (parent.desired === 'failed' && parent.hasRun && parent.phase === 'failed' && parent.volume === null)
     return refused('CONFLICT', `The volume of this session is missing on its node. ${instead}`);
   return accepted(source);
+}
+
+/**
+ * Returns the source for a copy of a session that has never run: its volume is empty, or is itself
+ * still to become a copy. Then its own source is copied, which outlives it. If that one is deleted,
+ * its volume can be gone as soon as the parent's copy is complete; a node copies the parent after
+ * that.
+ */
+function sourceBefore(view: RowView, parent: SessionRow): SessionId | null {
+  if (parent.copyFrom === null) return null;
+  const source = view.get('sessions', parent.copyFrom);
+  return source === undefined || source.desired === 'deleted' ? parent.id : source.id;
 }
 
 /**

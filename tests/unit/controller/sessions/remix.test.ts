@@ -6,6 +6,7 @@ import { recordAnswer } from '../../../../controller/domain/messages/commands/re
 import { changeDesired } from '../../../../controller/domain/sessions/commands/change-desired.ts';
 import { recordReport } from '../../../../controller/domain/sessions/commands/record-report.ts';
 import { MAX_COPIED_MESSAGES, MAX_COPIES_AT_ONCE, remixSession } from '../../../../controller/domain/sessions/commands/remix-session.ts';
+import { removeSession } from '../../../../controller/domain/sessions/commands/remove-session.ts';
 import { assignment } from '../../../../controller/services/fleet/encode.ts';
 import { systemRandom } from '../../../../seams/system.ts';
 import { ACCOUNT, type Core, NODE, newMessage, newSession, node, OTHER_NODE, openCore, SPACE, withAgents } from '../core.ts';
@@ -80,6 +81,15 @@ t.test('a copy of what has not begun copies what that was to copy, or nothing', 
   const fourth = '00000000-0000-4000-8000-0000000000ee' as SessionId;
   await core.applier.submit(asked({ id: fourth, parentId: fresh }));
   t.match(core.session(fourth), { copyFrom: null, parentId: fresh });
+});
+
+t.test('a copy of what has not begun copies that itself, when its own source is deleted', async (t) => {
+  const core = await world(t);
+  await core.applier.submit(asked());
+  t.match(await core.applier.submit(removeSession(PARENT, 'deleted')), { ok: true });
+  const third = '00000000-0000-4000-8000-0000000000cc' as SessionId;
+  t.match(await core.applier.submit(asked({ id: third, parentId: COPY })), { ok: true });
+  t.match(core.session(third), { copyFrom: COPY, parentId: COPY, nodeId: NODE }, 'the volume of the deleted one can be gone');
 });
 
 t.test('no room on the node that holds the volume is 503 with its reason, though another has plenty', async (t) => {
