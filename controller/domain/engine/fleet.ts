@@ -9,6 +9,8 @@ export interface FleetNode {
   readonly name: string;
   /** Whether its stream is up and its lease is valid. */
   readonly ready: boolean;
+  /** Whether it is not ready, has been, and is not lost. */
+  readonly away?: boolean;
   /** Why its node agent accepts no new sessions; undefined if it accepts them. */
   readonly unschedulable?: string | undefined;
   /** Whether an operator wants no new sessions on it. Existing ones still wake. */

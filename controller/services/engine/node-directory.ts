@@ -130,9 +130,11 @@ export class NodeDirectory implements Fleet {
 
   #shown({ row, claim }: Known): FleetNode {
     const live = this.#live.get(claim.id);
+    const ready = live?.lease.runs === true;
     return {
       ...claim,
-      ready: live?.lease.runs === true,
+      ready,
+      away: !ready && row.lastSeenAt !== null && row.lostAt === null,
       cordoned: row.cordonedAt !== null,
       draining: row.drain !== null,
       images: live?.facts.images ?? NO_IMAGES,

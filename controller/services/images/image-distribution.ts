@@ -5,7 +5,6 @@ import type { NodeId, SpaceId } from '../../domain/engine/ids.ts';
 import { forgetImage, recordImage } from '../../domain/images/commands/record-image.ts';
 import { buildOf, placeOf } from '../../domain/images/repository.ts';
 import { takesSpace } from '../../domain/sessions/placement.ts';
-import type { Rebuilds } from '../builds/rebuilds.ts';
 import type { Background } from '../engine/background.ts';
 import type { Loop } from '../engine/loop.ts';
 import type { NodeDirectory } from '../engine/node-directory.ts';
@@ -54,6 +53,8 @@ export class ImageDistribution {
   readonly #asked = new Map<NodeId, Map<string, SpaceId>>();
   /** The newest images of spaces, built in this process's time. */
   readonly #fresh = new Map<SpaceId, string>();
+  /** Nodes that wait for an image that only an absent node can have. */
+  readonly #awaiting = new Set<NodeId>();
   /** Images that a node lacks and the registry too. */
   readonly #toPush = new Set<string>();
   readonly #moved: Counter<'kind' | 'outcome'>;
@@ -86,7 +87,10 @@ export class ImageDistribution {
       run: (image, closing) => this.#push(image, closing),
     });
     applier.onCommitted(({ mutations }) => {
-      if (mutations.some((one) => 'table' in one && one.table === 'images')) this.wakeAll();
+      const concerns = (table: string) => mutations.some((one) => 'table' in one && one.table === table);
+      if (concerns('images')) this.wakeAll();
+      // A node was lost or removed: nobody waits for it any more.
+      if (concerns('nodes')) this.#wakeAwaiting();
     });
   }
 
@@ -112,6 +116,7 @@ export class ImageDistribution {
     for (const image of this.#toPush) if (images?.has(image)) this.#pushes.wake(image);
     // Another node can wait for what this one has.
     for (const [other, asked] of this.#asked) for (const image of asked.keys()) if (images?.has(image)) this.#pulls.wake(other);
+    this.#wakeAwaiting();
   }
 
   /** Takes over an image that a session lacks. Returns false if this node cannot pull. */
@@ -125,11 +130,12 @@ export class ImageDistribution {
 
   /**
    * Takes over an image whose rebuild lacks its base image on the node: brings the base image, then
-   * has the rebuild repeated. Returns false if nothing can bring it.
+   * has the rebuild repeated. Returns false if nothing can bring it, now or once an absent node is back.
    */
   baseMissing(nodeId: NodeId, { spaceId, image, baseImage }: BuildRow): boolean {
     const node = this.#deps.directory.node(nodeId);
-    return node !== undefined && this.#canBring(node, baseImage) && this.missing(nodeId, spaceId, image);
+    if (node === undefined || node.images.has(baseImage)) return false;
+    return (this.isObtainable(baseImage) || this.#isSomeoneAway()) && this.missing(nodeId, spaceId, image);
   }
 
   /** Returns whether the registry has an image, or a node that can push it. */
@@ -143,6 +149,7 @@ export class ImageDistribution {
 
   gone(nodeId: NodeId): void {
     this.#asked.delete(nodeId);
+    this.#awaiting.delete(nodeId);
     this.#moves.gone(nodeId);
     this.#pulls.forget(nodeId);
   }
@@ -197,6 +204,16 @@ export class ImageDistribution {
     return !node.images.has(image) && this.isObtainable(image);
   }
 
+  /** What a node has is known only while it is connected: an absent one can have any image. */
+  #isSomeoneAway(): boolean {
+    return this.#deps.directory.nodes().some(({ away }) => away);
+  }
+
+  #wakeAwaiting(): void {
+    for (const nodeId of this.#awaiting) this.#pulls.after(nodeId, SETTLE_MS);
+    this.#awaiting.clear();
+  }
+
   async #bring(node: FleetNode, image: string, closing: AbortSignal): Promise<void> {
     const { view, directory, log, fleet, applier } = this.#deps;
     const row = view.get('images', image);
@@ -211,6 +228,8 @@ export class ImageDistribution {
       const base = buildOf(view, image)?.baseImage;
       // Its arrival repeats this.
       if (base !== undefined && this.#canBring(node, base)) return;
+      // A rebuild would fail now, and the sessions with it.
+      if ((base === undefined || !node.images.has(base)) && this.#isSomeoneAway()) return void this.#awaiting.add(node.id);
       this.#asked.get(node.id)?.delete(image);
       return this.#deps.rebuild(node.id, spaceId, image);
     }
@@ -271,23 +290,6 @@ export class ImageDistribution {
     }
     return undefined;
   }
-}
-
-/** Opens the distribution of images, and follows the nodes of the fleet. */
-export function openImages(
-  deps: Omit<ImageDistributionDeps, 'rebuild' | 'fleet'> & { readonly fleet: Fleet },
-  dispatch: () => { readonly rebuilds: Pick<Rebuilds, 'forSession'> },
-): ImageDistribution {
-  const rebuild = (nodeId: NodeId, spaceId: SpaceId, image: string) => dispatch().rebuilds.forSession(nodeId, spaceId, image);
-  const images = new ImageDistribution({ ...deps, rebuild });
-  deps.registry.onUp(() => images.wakeAll());
-  deps.fleet.listen({
-    live: (nodeId) => images.changed(nodeId),
-    imagesChanged: (nodeId) => images.changed(nodeId),
-    imageMoved: (nodeId, moved) => images.moved(nodeId, moved),
-    closed: (nodeId) => images.gone(nodeId),
-  });
-  return images;
 }
 
 const canPush = ({ ready, pulls, images }: FleetNode, image: string): boolean => ready && pulls === true && images.has(image);

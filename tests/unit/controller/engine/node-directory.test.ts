@@ -96,7 +96,16 @@ t.test('a node is as its row and its stream say, from the commit on, until the s
   lease.runs = false;
   t.equal(directory.node(NODE)?.ready, false, 'its lease ran out');
   directory.disconnected(NODE);
-  t.match(directory.node(NODE), { ready: false, images: new Set(), unschedulable: undefined });
+  t.match(directory.node(NODE), { ready: false, away: false, images: new Set(), unschedulable: undefined });
+  const row = core.store.view.get('nodes', NODE);
+  if (row === undefined) return t.fail('it is not known');
+  await apply(applier, put('nodes', { ...row, lastSeenAt: 1, unreachableSince: 1 }));
+  t.equal(directory.node(NODE)?.away, true, 'it has been connected, and can come back');
+  directory.connected(NODE, live());
+  t.equal(directory.node(NODE)?.away, false);
+  directory.disconnected(NODE);
+  await apply(applier, put('nodes', { ...row, lastSeenAt: 1, unreachableSince: 1, lostAt: 2 }));
+  t.equal(directory.node(NODE)?.away, false, 'lost');
   await apply(applier, { kind: 'remove', table: 'nodes', id: NODE });
   t.equal(directory.node(NODE), undefined);
   t.same(

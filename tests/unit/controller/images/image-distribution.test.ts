@@ -5,11 +5,13 @@ import type { BuildId, NodeId } from '../../../../controller/domain/engine/ids.t
 import { put } from '../../../../controller/domain/engine/mutation.ts';
 import { recordImage } from '../../../../controller/domain/images/commands/record-image.ts';
 import { BASE_REPOSITORY, repositoryOf } from '../../../../controller/domain/images/repository.ts';
+import { loseNode } from '../../../../controller/domain/nodes/commands/node-absence.ts';
 import { ImageDistribution } from '../../../../controller/services/images/image-distribution.ts';
 import type { ControllerFrame } from '../../../../proto/frame.ts';
 import { silentMetrics } from '../../../../seams/metrics.ts';
 import { systemClock } from '../../../../seams/system.ts';
 import { NODE, node, OTHER_NODE, openCore, SPACE, silent } from '../core.ts';
+import { joins } from '../fleet/world.ts';
 import { loopsOf } from '../loops.ts';
 
 const THIRD = 'n3' as NodeId;
@@ -24,8 +26,11 @@ async function world(t: Test, images: Readonly<Record<string, readonly string[]>
   const core = await openCore();
   t.teardown(() => core.close());
   const held = new Map(Object.entries(images).map(([id, tags]) => [id, new Set(tags)]));
+  const away = new Set<NodeId>();
   const shown = (id: string) => ({
-    ...node(id as NodeId, { images: held.get(id) ?? new Set(), pulls: true }),
+    ...(away.has(id as NodeId)
+      ? node(id as NodeId, { images: new Set(), ready: false, away: true })
+      : node(id as NodeId, { images: held.get(id) ?? new Set(), pulls: true })),
     ...core.capacity.ofNode(id as NodeId),
   });
   const sent: { readonly node: NodeId; readonly frame: ControllerFrame }[] = [];
@@ -62,7 +67,7 @@ async function world(t: Test, images: Readonly<Record<string, readonly string[]>
     return { what: `${one.node} ${frame.kind} ${frame.value.image}`, node: one.node, frame, moved };
   };
   const inRegistry = (image: string, repository: string) => core.applier.apply(recordImage(image, repository, DIGEST));
-  return { core, held, sent, rebuilt, registry, distribution, next, inRegistry };
+  return { core, held, away, sent, rebuilt, registry, distribution, next, inRegistry };
 }
 
 t.test('a new build is pushed once by its node, after its base image, and pulled by the others', async (t) => {
@@ -196,4 +201,41 @@ t.test('a rebuild whose base image was to come from a node that left is tried wi
   distribution.gone(OTHER_NODE);
   while (rebuilt.length === 0) await new Promise((resolve) => setImmediate(resolve));
   t.same(rebuilt, [`${NODE} ${IMAGE}`]);
+});
+
+t.test('an image that an absent node can have is awaited until the node is back', async (t) => {
+  const { distribution, next, away, rebuilt } = await world(t, { [NODE]: [], [OTHER_NODE]: ['base', IMAGE] });
+  away.add(OTHER_NODE);
+  t.ok(distribution.baseMissing(NODE, BUILD), 'a rebuild that found its base image missing is repeated later');
+  t.ok(distribution.missing(NODE, SPACE, 'unknown'), 'an image without a build is awaited too');
+  await new Promise((resolve) => systemClock.after(50, () => resolve(undefined)));
+  t.same(rebuilt, []);
+  away.delete(OTHER_NODE);
+  distribution.changed(OTHER_NODE);
+  const push = await next();
+  t.equal(push.what, `${OTHER_NODE} pushImage base`);
+  distribution.grants.pushed(OTHER_NODE, BASE_REPOSITORY, 'base', DIGEST);
+  push.moved();
+  while (rebuilt.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  t.same(rebuilt, [`${NODE} unknown`], 'it did not bring this one');
+});
+
+t.test('an absent node is not awaited where the image can be rebuilt, nor once it is lost', async (t) => {
+  const { distribution, core, held, away, rebuilt } = await world(t, { [NODE]: ['base'], [OTHER_NODE]: ['base', IMAGE] });
+  await joins(core, OTHER_NODE);
+  away.add(OTHER_NODE);
+  distribution.missing(NODE, SPACE, IMAGE);
+  while (rebuilt.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  t.same(rebuilt, [`${NODE} ${IMAGE}`]);
+
+  held.get(NODE)?.delete('base');
+  t.ok(distribution.baseMissing(NODE, BUILD));
+  await new Promise((resolve) => systemClock.after(50, () => resolve(undefined)));
+  t.equal(rebuilt.length, 1);
+  away.delete(OTHER_NODE);
+  held.delete(OTHER_NODE);
+  t.match(await core.applier.apply(loseNode(OTHER_NODE, () => false, null)), { ok: true });
+  while (rebuilt.length === 1) await new Promise((resolve) => setImmediate(resolve));
+  t.same(rebuilt, [`${NODE} ${IMAGE}`, `${NODE} ${IMAGE}`], 'which tells the node the reason');
+  t.notOk(distribution.baseMissing(NODE, BUILD), 'nothing can bring it');
 });
