@@ -61,16 +61,17 @@ export class Deadlines {
     }
   }
 
-  /** A session from a backup was last used when the backup says. */
+  /**
+   * A session from a backup was last used when the backup says. Sessions missing from it stay known:
+   * a later restore can use a backup that has them.
+   */
   restored(view: View): void {
     this.#awaySinceMs.clear();
     for (const [id, { since }] of [...this.#sessions]) {
-      const row = view.get('sessions', id as SessionRow['id']);
-      if (row === undefined) this.#sessions.delete(id);
-      else {
-        const activeMs = since.activities.get(activeAt(row)) ?? since.createdMs;
-        this.#sessions.set(id, { row, since: { ...since, createdAt: row.createdAt, activeAt: activeAt(row), activeMs } });
-      }
+      const row = view.get('sessions', id);
+      if (row === undefined) continue;
+      const activeMs = since.activities.get(activeAt(row)) ?? since.createdMs;
+      this.#sessions.set(id, { row, since: { ...since, createdAt: row.createdAt, activeAt: activeAt(row), activeMs } });
     }
   }
 
