@@ -83,6 +83,7 @@ export class BuildDispatch {
     this.#deps.fleet.listen({
       live: (node) => {
         for (const build of this.#deps.view.assignedBuilds(node)) this.#tell(build, node);
+        this.rebuilds.resend(node);
         this.#loop.wake(BUILDS);
       },
       imagesChanged: (_node, lost) => {

@@ -104,6 +104,11 @@ export class Rebuilds {
     return true;
   }
 
+  /** Repeats the rebuilds of a node on its new stream: a restarted node agent does not know them. */
+  resend(node: NodeId): void {
+    for (const build of this.#inProgress.get(node)?.values() ?? []) this.#send(node, build);
+  }
+
   /** Drops the rebuilds of a node whose stream ended: it asks again for what it needs. */
   forget(node: NodeId): void {
     this.#inProgress.delete(node);
@@ -115,6 +120,10 @@ export class Rebuilds {
     if (builds.has(build.id)) return;
     builds.set(build.id, build);
     this.#deps.log.warn('image.lost', { build: build.id, image: build.image, node });
+    this.#send(node, build);
+  }
+
+  #send(node: NodeId, build: BuildRow): void {
     this.#deps.fleet.stream(node)?.send(buildAssignment(this.#deps.view, build));
   }
 

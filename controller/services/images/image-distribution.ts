@@ -109,7 +109,12 @@ export class ImageDistribution {
     for (const { id, ready } of this.#deps.directory.nodes()) if (ready) this.#pulls.after(id, SETTLE_MS);
   }
 
-  /** A node connected, or its images changed. */
+  connected(nodeId: NodeId): void {
+    this.#moves.resend(nodeId);
+    this.changed(nodeId);
+  }
+
+  /** The images of a node changed. */
   changed(nodeId: NodeId): void {
     this.#pulls.after(nodeId, SETTLE_MS);
     const images = this.#deps.directory.node(nodeId)?.images;

@@ -23,7 +23,7 @@ type Request = Extract<ControllerFrame, { kind: 'pullImage' | 'pushImage' }>;
 /** Pulls and pushes that nodes were asked for, until they answer. */
 export class ImageMoves {
   readonly #deps: ImageMovesDeps;
-  readonly #waiting = new Map<string, { readonly nodeId: NodeId; end(error?: Error): void }>();
+  readonly #waiting = new Map<string, { readonly nodeId: NodeId; readonly request: Request; end(error?: Error): void }>();
 
   constructor(deps: ImageMovesDeps) {
     this.#deps = deps;
@@ -49,13 +49,22 @@ export class ImageMoves {
       const abort = () => end(new Error('the controller is shutting down'));
       const timer = this.#deps.clock.after(LIMIT_MS, () => end(new Error(`the node did not answer within ${LIMIT_MS / 60_000} minutes`)));
       closing.addEventListener('abort', abort);
-      this.#waiting.set(key, { nodeId, end });
+      this.#waiting.set(key, { nodeId, request, end });
       if (!this.#deps.send(nodeId, request)) end(new Error('the node is not connected'));
     });
   }
 
   moved(nodeId: NodeId, { image, pushed, error }: Moved): void {
     this.#waiting.get(keyOf(nodeId, image, pushed))?.end(error === '' ? undefined : new Error(error));
+  }
+
+  /**
+   * Repeats the requests to a node on its new stream. A request or its answer can be lost with the
+   * one before, and a restarted node agent does not know them. A node that still works on one
+   * answers it once.
+   */
+  resend(nodeId: NodeId): void {
+    for (const one of [...this.#waiting.values()]) if (one.nodeId === nodeId) this.#deps.send(nodeId, one.request);
   }
 
   gone(nodeId: NodeId): void {

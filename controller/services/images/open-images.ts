@@ -12,7 +12,7 @@ export function openImages(
   const images = new ImageDistribution({ ...deps, rebuild });
   deps.registry.onUp(() => images.wakeAll());
   deps.fleet.listen({
-    live: (nodeId) => images.changed(nodeId),
+    live: (nodeId) => images.connected(nodeId),
     imagesChanged: (nodeId) => images.changed(nodeId),
     imageMoved: (nodeId, moved) => images.moved(nodeId, moved),
     closed: (nodeId) => images.gone(nodeId),

@@ -102,6 +102,19 @@ t.test('a space whose image no node holds any more gets it back on a node that h
   t.notOk(rig({ base: false }).rebuilds.forSpace(SPACE, IMAGE), 'nowhere to build it');
 });
 
+t.test('a node on a new stream is sent the rebuilds that are still open', (t) => {
+  const { rebuilds, kinds } = rig({ nodes: [NODE, OTHER] });
+  rebuilds.forSession(NODE, SPACE, IMAGE);
+  rebuilds.resend(OTHER);
+  t.same(kinds(), [`${NODE} build`]);
+  rebuilds.resend(NODE);
+  t.same(kinds(), [`${NODE} build`, `${NODE} build`]);
+  rebuilds.ended(NODE, 'build', { imageId: 'new' });
+  rebuilds.resend(NODE);
+  t.equal(kinds().length, 2);
+  t.end();
+});
+
 t.test('a node whose stream ended is asked for nothing, and asks again itself', async (t) => {
   const { rebuilds, kinds } = rig();
   rebuilds.forSession(NODE, SPACE, IMAGE);
