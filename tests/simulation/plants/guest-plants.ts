@@ -44,6 +44,13 @@ export const GUEST_PLANTS = {
     replace: 'after(graceMs, () => undefined)',
     foundBy: { test: 'tests/unit/guest/drain.test.ts' },
   },
+  'stopped agent kept': {
+    breaks: 'An agent that was stopped or deactivated has no live worker.',
+    file: 'guest/runs/runner.ts',
+    find: 'if (this.#working?.agent !== agent) this.#workers.end(agent);',
+    replace: 'if (this.#working?.agent !== agent) return;',
+    foundBy: { seed: 27 },
+  },
   'started again at the limit, whatever it did': {
     breaks: 'An agent that can have seen the message is not started again for it.',
     file: 'guest/workers/kept-worker.ts',

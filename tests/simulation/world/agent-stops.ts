@@ -50,7 +50,10 @@ export class AgentStops {
     return this.#rests.get(`${spaceId} ${name}`)?.some(({ untilMs }) => untilMs >= sinceMs) ?? false;
   }
 
-  /** Call at rest: no inactive agent has a live worker. */
+  /**
+   * Call at rest: no inactive agent has a live worker. What runs on a removed machine can no longer
+   * be stopped.
+   */
   judge(machines: readonly Machine[], spaceOf: (sessionId: string) => string | undefined, violation: (what: string) => void): void {
     for (const { guests, host } of machines)
       for (const [sessionId, life] of guests) {

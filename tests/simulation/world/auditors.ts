@@ -2,6 +2,7 @@ import type { Mutation } from '../../../controller/domain/engine/mutation.ts';
 import { AgentStops } from './agent-stops.ts';
 import type { Chronicle } from './chronicle.ts';
 import { Deadlines } from './deadlines.ts';
+import type { Machine } from './machine.ts';
 import { Remixes, type RemixesDeps } from './remixes.ts';
 import { SecretVersions } from './secret-versions.ts';
 import { SpaceUse } from './space-use.ts';
@@ -46,11 +47,11 @@ export class Auditors {
     this.stops.restored(view(), nowMs());
   }
 
-  /** Call once everything is at rest. */
-  judge(): void {
+  /** Call once everything is at rest. `present`: the machines that were not removed. */
+  judge(present: readonly Machine[]): void {
     this.remixes.judge();
     this.deadlines.judge(this.#deps.view());
-    this.stops.judge(this.#deps.machines(), this.#spaceOf, this.#deps.violation);
+    this.stops.judge(present, this.#spaceOf, this.#deps.violation);
   }
 
   readonly #spaceOf = (sessionId: string): string | undefined => this.#deps.chronicle.sessions.get(sessionId)?.spaceId;

@@ -74,7 +74,7 @@ export function judge(cluster: Cluster, book: Book): void {
   for (const message of book.messages.values()) judgeMessage(cluster, book, message);
   judgeMachines(cluster);
   judgeBuild(cluster);
-  cluster.auditors.judge();
+  cluster.auditors.judge(presentIn(cluster));
   judgeOnce(cluster);
   judgeRuns(cluster);
 }
