@@ -8,6 +8,9 @@ import { newMessage, newSession, silent, withAgents } from '../core.ts';
 import { cluster, hello, inventory, nodeOf, running, S } from '../fleet/world.ts';
 import { loopsOf } from '../loops.ts';
 
+// With a fault that keeps the message back, it ends here.
+t.setTimeout(30_000);
+
 t.test('a busy session of a draining node gets no more messages, and gets them when the drain is ended before it stopped', async (t) => {
   const { core, fleet, directory, connect } = await cluster(t);
   await withAgents(core, ['bob']);
