@@ -49,7 +49,7 @@ function bytesOf(call: ClientCall | ServerCall, end: (error: Error | null) => vo
   // Keep the listener after the end: a cancelled call emits one more error.
   call.on('error', (error: Error) => stream.destroy(error));
   call.on('cancelled', () => stream.destroy(new Error('the connection was lost')));
-  // Whoever uses the stream listens for its errors; this one only keeps them from being thrown.
+  // The caller handles errors. Without a listener, Node.js would throw them.
   stream.on('error', () => undefined);
   return stream;
 }

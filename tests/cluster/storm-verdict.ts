@@ -76,7 +76,8 @@ export function judgeErrors(
   });
 }
 
-const rowShape = z.object({
+/** The row of a session as the store has it. */
+export const storedSession = z.object({
   id: z.string(),
   desired: z.string(),
   phase: z.string(),
@@ -84,8 +85,8 @@ const rowShape = z.object({
   observed_generation: z.number(),
   node_id: z.string(),
   container_id: z.string(),
-  volume: z.string(),
 });
+const rowShape = storedSession.extend({ volume: z.string() });
 
 /**
  * Asserts that store, inventories and Docker agree: these sessions run, each with one container and

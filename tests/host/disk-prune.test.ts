@@ -79,7 +79,7 @@ t.test('docker prune removes nothing of a session', async (t) => {
     controller.say({ kind: 'assignmentChange', value: { setId: 'set', number: change, assignments, tombstones: [] } });
   };
 
-  // As a node agent of before left them: one that runs, one that is suspended, and one whose files
+  // Volumes of an earlier version: of a running session, of a suspended one, and of one whose files
   // cannot be moved now.
   const [fresh, running, resting] = [randomUUID(), randomUUID(), randomUUID()];
   const labels = (session: string) =>

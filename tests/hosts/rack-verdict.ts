@@ -2,19 +2,10 @@ import Database from 'better-sqlite3';
 import type { Test } from 'tap';
 import { z } from 'zod';
 import { expect } from '../cluster/rest.ts';
+import { storedSession } from '../cluster/storm-verdict.ts';
 import type { Rack } from './rack.ts';
 
-const rowsShape = z.array(
-  z.object({
-    id: z.string(),
-    desired: z.string(),
-    phase: z.string(),
-    generation: z.number(),
-    observed_generation: z.number(),
-    node_id: z.string(),
-    container_id: z.string(),
-  }),
-);
+const rowsShape = z.array(storedSession);
 
 /**
  * The store, what the nodes say and the Docker and disks of every host agree: these sessions run,

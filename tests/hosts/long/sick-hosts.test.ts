@@ -110,7 +110,7 @@ t.test('hosts that are not well', async (t) => {
       await ended.child.untilLine('its container to be removed', (line) => line === `gone raworc_session_${id}`, COMES_WITHIN_MS);
     await ben.agent.child.untilLine('its disk to be removed', (line) => line.includes('session.removed') && line.includes(gone.id));
     t.same(await ben.containers(), []);
-    t.same(ben.disks(), [working.id], 'the disk of the one that failed stays, that of the one that was deleted does not');
+    t.same(ben.disks(), [working.id], 'the failed session keeps its disk; the deleted one loses it');
     const messages = await rest.messages(working.id);
     const lost = messages.filter(({ metadata }) => metadata.reason === 'host_lost').map(({ metadata }) => metadata.in_reply_to);
     t.ok(lost.length > 0, 'what was not answered has an error');

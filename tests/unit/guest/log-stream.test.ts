@@ -88,7 +88,7 @@ t.test('a read ends after the requested number of newest lines', async (t) => {
   t.same(await read({ limit: 0 }), []);
 });
 
-t.test('a slow follower loses lines beyond a bound, and is told how many', async (t) => {
+t.test('a slow follower loses lines beyond a bound, and learns how many', async (t) => {
   const lines = store(t);
   const stream = reader(lines, {}, 64 * 1024);
   t.same(texts(await until(stream, (one) => one === 'live')), ['live']);

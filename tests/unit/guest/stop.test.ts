@@ -52,7 +52,7 @@ t.test('deactivating an agent lets its run finish, and then its worker exits', a
   t.same(world.live, ['again']);
 });
 
-t.test('an idle worker exits at once, and a host that reconnects is told the live ones', async (t) => {
+t.test('an idle worker exits at once, and a host that reconnects gets the list of live workers', async (t) => {
   const world = new World(3);
   await world.start();
   await world.clock.advance(50);

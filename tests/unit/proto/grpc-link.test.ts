@@ -74,7 +74,7 @@ t.test('frames of up to a megabyte arrive complete and in order, both ways', asy
   t.match(await down, [{ kind: 'heartbeatAck', value: { number: 7, leaseMs: 8, nowMs: 9 } }, { kind: 'settled' }]);
 });
 
-t.test('a sender that checks for room is told when there is some, even if nothing was refused', async (t) => {
+t.test('a sender that found no room is notified once there is some, even if none of its frames was refused', async (t) => {
   const { node, controller } = await connect(t);
   t.ok(node.hasRoom?.());
   const arrived = collect(controller, 2);

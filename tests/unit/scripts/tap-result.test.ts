@@ -22,7 +22,7 @@ t.test('only the outermost test points are counted, not nested ones or text in t
   t.same(countTap(output), { passed: 2, failed: 1, skipped: 2, failures: ['first'] });
 });
 
-t.test('a file without a test, one that timed out, and one that crashed each fail', async (t) => {
+t.test('a file fails if it has no tests, times out or crashes', async (t) => {
   t.match(judge('TAP version 14\n1..0\n', ended), { failed: 1, failures: ['has no test'] });
   t.match(judge('ok 1 - a\n', { ...ended, code: 'SIGKILL', timedOut: true }), { passed: 1, failed: 1, failures: ['was killed after 1 s'] });
   t.match(judge('ok 1 - a\n', { ...ended, code: 7 }), { passed: 1, failed: 1, failures: ['ended with 7'] });

@@ -43,7 +43,7 @@ function world(t: Test, { copies = [TAG], loads = true }: { copies?: readonly st
   return { images, there, answers, loadBegins: () => once(begun, 'load') };
 }
 
-t.test('whoever needs an image that is being loaded waits for that load', async (t) => {
+t.test('a build that needs an image waits while it is being loaded', async (t) => {
   const { images, answers, loadBegins } = world(t);
   const begins = loadBegins();
   images.look([]);
