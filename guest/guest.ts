@@ -1,8 +1,9 @@
-import { GUEST_PROTOCOL_VERSION, type HostFrame } from '../proto/frame.ts';
+import type { HostFrame } from '../proto/frame.ts';
 import type { GuestWelcome__Output as Welcome } from '../proto/generated/raworc/guest/v0/GuestWelcome.ts';
 import type { Deliver__Output as Deliver } from '../proto/generated/raworc/v0/Deliver.ts';
 import type { Settled__Output as Settled } from '../proto/generated/raworc/v0/Settled.ts';
 import { LOGS } from '../proto/streams/log-stream.ts';
+import { GUEST_PROTOCOL_VERSION } from '../proto/versions.ts';
 import { pause } from '../seams/clock.ts';
 import type { Disk } from '../seams/disk.ts';
 import type { HostDialer, HostLink } from './host/dialer.ts';

@@ -19,7 +19,3 @@ export type ControllerFrame = FrameOf<ControllerFrame__Output>;
 export type GuestFrame = FrameOf<GuestFrame__Output>;
 /** Node agent to guest. */
 export type HostFrame = FrameOf<HostFrame__Output>;
-
-/** Incremented by every change that an older peer could misread. */
-export const NODE_PROTOCOL_VERSION = 1;
-export const GUEST_PROTOCOL_VERSION = 1;

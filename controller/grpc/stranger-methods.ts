@@ -1,6 +1,7 @@
 /** Methods of the join port: Join, and the renewal of certificates that TLS no longer accepts. */
 import type { JoinRequest__Output } from '../../proto/generated/raworc/node/v0/JoinRequest.ts';
 import { challengeMethod, joinMethod, MAX_CSR_BYTES, renewMethod } from '../../proto/node-service.ts';
+import { commonVersion, NODE_PROTOCOL, versionGap, versionsOf } from '../../proto/versions.ts';
 import type { NodeId } from '../domain/engine/ids.ts';
 import { accepted, type Outcome, refused } from '../domain/engine/outcome.ts';
 import type { Renewal } from './renewal.ts';
@@ -66,5 +67,9 @@ async function joinBy(join: StrangerMethodDeps['join'], request: JoinRequest__Ou
   if (csrDer.byteLength > MAX_CSR_BYTES || tokenId.length > 128 || tokenSecret.length > 128 || nodeName.length > 253) {
     return refused('BAD_REQUEST', 'A field of the join request is too long.');
   }
+  // Before the token is used: it still joins the node after the upgrade.
+  const spoken = versionsOf(request);
+  if (request.protocolVersion !== 0 && commonVersion(spoken, NODE_PROTOCOL) === undefined)
+    return refused('CONFLICT', versionGap(spoken, NODE_PROTOCOL));
   return join({ tokenId, tokenSecret, csrDer, nodeName, labels }, peer);
 }

@@ -2,11 +2,12 @@
  * Records of the guest's journal: frames of the guest protocol after a byte for their direction.
  * The hello is the journal's stamp (session and life) and its watermark.
  */
-import { GUEST_PROTOCOL_VERSION, type GuestFrame, type HostFrame } from '../../proto/frame.ts';
+import type { GuestFrame, HostFrame } from '../../proto/frame.ts';
 import type { Answer__Output as Answer } from '../../proto/generated/raworc/v0/Answer.ts';
 import type { Deliver__Output as Deliver } from '../../proto/generated/raworc/v0/Deliver.ts';
 import { guestFrames, hostFrames } from '../../proto/lean-codec.ts';
 import { ProtocolError } from '../../proto/protocol-error.ts';
+import { GUEST_PROTOCOL_VERSION } from '../../proto/versions.ts';
 
 const FROM_GUEST = 0x67;
 const FROM_HOST = 0x68;

@@ -1,6 +1,7 @@
-import { type ControllerFrame, NODE_PROTOCOL_VERSION, type NodeFrame } from '../../proto/frame.ts';
+import type { ControllerFrame, NodeFrame } from '../../proto/frame.ts';
 import type { Welcome__Output as Welcome } from '../../proto/generated/raworc/node/v0/Welcome.ts';
 import type { Link } from '../../proto/link.ts';
+import { commonVersion, NODE_PROTOCOL, shown } from '../../proto/versions.ts';
 import { pause, type Timer } from '../../seams/clock.ts';
 import { messageOf } from '../../seams/message-of.ts';
 import type { Conditions } from '../conditions.ts';
@@ -240,8 +241,9 @@ export class ControllerLink {
 
   #welcomeRefusal(welcome: Welcome, again: boolean): string | undefined {
     if (again) return 'a second welcome';
-    if (welcome.protocolVersion !== NODE_PROTOCOL_VERSION)
-      return `the controller speaks version ${welcome.protocolVersion} of the protocol`;
+    const { protocolVersion: chosen } = welcome;
+    if (commonVersion({ oldest: chosen, newest: chosen }, NODE_PROTOCOL) === undefined)
+      return `the controller speaks protocol version ${chosen}, this node agent ${shown(NODE_PROTOCOL)}. Upgrade the ${chosen < NODE_PROTOCOL.oldest ? 'controller' : 'node agent'}`;
     if (welcome.clusterId !== this.#deps.clusterId) return `the controller is of another cluster, ${welcome.clusterId}`;
     return undefined;
   }

@@ -1,4 +1,5 @@
-import { NODE_PROTOCOL_VERSION, type NodeFrame } from '../../proto/frame.ts';
+import type { NodeFrame } from '../../proto/frame.ts';
+import { NODE_PROTOCOL, namedVersions } from '../../proto/versions.ts';
 import type { Capacity, Driver } from '../engine/driver.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 
@@ -17,7 +18,7 @@ export function helloFrame({ driver, ledger, version, ...node }: HelloDeps, capa
   return {
     kind: 'hello',
     value: {
-      protocolVersion: NODE_PROTOCOL_VERSION,
+      ...namedVersions(NODE_PROTOCOL),
       agentVersion: version,
       clusterId,
       epoch: ledger.epoch,

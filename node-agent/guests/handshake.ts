@@ -1,4 +1,5 @@
-import { GUEST_PROTOCOL_VERSION, type GuestFrame, type HostFrame } from '../../proto/frame.ts';
+import type { GuestFrame, HostFrame } from '../../proto/frame.ts';
+import { GUEST_PROTOCOL_VERSION } from '../../proto/versions.ts';
 import type { Timer } from '../../seams/clock.ts';
 import type { Assignment } from '../domain/session.ts';
 import type { Host } from '../host.ts';

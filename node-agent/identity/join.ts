@@ -4,6 +4,7 @@ import type { JoinRequest } from '../../proto/generated/raworc/node/v0/JoinReque
 import type { JoinResponse__Output } from '../../proto/generated/raworc/node/v0/JoinResponse.ts';
 import { type JoinToken, parseJoinToken } from '../../proto/join-token.ts';
 import { defaultKeepalive, joinMethod } from '../../proto/node-service.ts';
+import { NODE_PROTOCOL, namedVersions } from '../../proto/versions.ts';
 import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import { messageOf } from '../../seams/message-of.ts';
@@ -56,7 +57,14 @@ export async function joinWithToken(options: JoinOptions): Promise<Identity> {
   await makePrivateDirectory(directory);
   const keyPem = await prepareKey(directory, token.caHash);
   const csrDer = await certificateRequest(keyPem);
-  const request: JoinRequest = { tokenId: token.id, tokenSecret: token.secret, csrDer, nodeName, labels: options.labels ?? {} };
+  const request: JoinRequest = {
+    tokenId: token.id,
+    tokenSecret: token.secret,
+    csrDer,
+    nodeName,
+    labels: options.labels ?? {},
+    ...namedVersions(NODE_PROTOCOL),
+  };
   const answer = await requestJoin(address, ca.toString(), request, options);
   const parts = {
     nodeId: answer.nodeId,

@@ -3,7 +3,8 @@ import { Client, type ClientDuplexStream, credentials, type ServiceError } from 
 import type { Identity } from '../../node-agent/identity/identity.ts';
 import { joinWithToken } from '../../node-agent/identity/join.ts';
 import { controllerFrames, nodeFrames } from '../../proto/codec.ts';
-import { type ControllerFrame, NODE_PROTOCOL_VERSION, type NodeFrame } from '../../proto/frame.ts';
+import type { ControllerFrame, NodeFrame } from '../../proto/frame.ts';
+import { NODE_PROTOCOL, namedVersions } from '../../proto/versions.ts';
 import { systemClock } from '../../seams/system.ts';
 import { within } from './deadline.ts';
 
@@ -154,7 +155,7 @@ export class HandMadeNode {
   #greet({ clusterId, incarnation, memoryBytes, images }: Claims): void {
     const capacity = { cpuMillis: 2000, memoryBytes, sessions: 0, processes: 0, diskBytes: 0, most: null };
     const version = {
-      protocolVersion: NODE_PROTOCOL_VERSION,
+      ...namedVersions(NODE_PROTOCOL),
       agentVersion: '0.0.0-by-hand',
       driver: 'hollow',
       hostname: 'nowhere',

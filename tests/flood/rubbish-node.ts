@@ -2,8 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import { openChannel } from '../../node-agent/control/channel.ts';
 import { controllerFrames, nodeFrames } from '../../proto/codec.ts';
-import { NODE_PROTOCOL_VERSION, type NodeFrame } from '../../proto/frame.ts';
+import type { NodeFrame } from '../../proto/frame.ts';
 import { connectMethod, defaultKeepalive } from '../../proto/node-service.ts';
+import { NODE_PROTOCOL, namedVersions } from '../../proto/versions.ts';
 
 export interface RubbishNode {
   readonly clusterId: string;
@@ -64,7 +65,7 @@ const greeting = ({ clusterId, incarnation }: RubbishNode, image: string): NodeF
   {
     kind: 'hello',
     value: {
-      ...{ protocolVersion: NODE_PROTOCOL_VERSION, agentVersion: '0', clusterId, epoch: 0, incarnation, boot: 1, driver: 'docker' },
+      ...{ ...namedVersions(NODE_PROTOCOL), agentVersion: '0', clusterId, epoch: 0, incarnation, boot: 1, driver: 'docker' },
       capacity: { cpuMillis: 4_000_000, memoryBytes: 2 ** 47, sessions: 0, processes: 0, diskBytes: 0, most: null },
       hostname: 'rubbish',
       movesImages: false,

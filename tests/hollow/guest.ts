@@ -1,9 +1,10 @@
-import { GUEST_PROTOCOL_VERSION, type GuestFrame, type HostFrame } from '../../proto/frame.ts';
+import type { GuestFrame, HostFrame } from '../../proto/frame.ts';
 import type { Deliver__Output as Deliver } from '../../proto/generated/raworc/v0/Deliver.ts';
 import type { Secrets__Output as Secrets } from '../../proto/generated/raworc/v0/Secrets.ts';
 import type { StopAgent__Output as StopAgent } from '../../proto/generated/raworc/v0/StopAgent.ts';
 import type { Link } from '../../proto/link.ts';
 import type { StreamLink } from '../../proto/streams/stream-frame.ts';
+import { GUEST_PROTOCOL_VERSION } from '../../proto/versions.ts';
 
 import type { Clock, Timer } from '../../seams/clock.ts';
 import type { Random } from '../../seams/random.ts';

@@ -3,13 +3,13 @@ import type { Log } from '../../../seams/log.ts';
 import type { Counter, Metrics } from '../../../seams/metrics.ts';
 import type { NodeId } from '../../domain/engine/ids.ts';
 import type { View } from '../../domain/engine/view.ts';
-import { type Alarm, CERTIFICATE_REFUSED, IDENTITY_CONTESTED, raiseNodeAlarm } from '../../domain/nodes/commands/node-certificates.ts';
+import { type Alarm, CERTIFICATE_REFUSED, raiseNodeAlarm, VERSION_SKEW } from '../../domain/nodes/commands/node-certificates.ts';
 import type { Applier } from '../engine/applier.ts';
 
 /** A lasting alarm is repeated after this long. */
 const REPEAT_MS = 3_600_000;
-/** An identity is contested for as long as both claim it, and refused processes retry within this. */
-const CONTESTED_MS = 2 * 60_000;
+/** Processes that are refused for their identity or version retry within this. */
+const RETRIED_MS = 2 * 60_000;
 /** Nodes with an alarm. Only holders of a certificate of this cluster can raise one. */
 const MAX_NODES = 1000;
 
@@ -58,10 +58,10 @@ export class NodeAlarms {
     applier.apply(raiseNodeAlarm(id, alarm)).catch(() => undefined);
   }
 
-  /** Clears alarms about the node's certificate, which it has just proved. Others stay. */
+  /** Clears alarms about the certificate and protocol of a node that was accepted. Others stay. */
   clear(id: NodeId): void {
     const ofNode = this.#active.get(id);
-    ofNode?.delete(CERTIFICATE_REFUSED);
+    for (const type of [CERTIFICATE_REFUSED, VERSION_SKEW]) ofNode?.delete(type);
     if (ofNode?.size === 0) this.#active.delete(id);
   }
 
@@ -81,4 +81,4 @@ export class NodeAlarms {
 }
 
 const isSeen = ({ type, seenAtMs }: ActiveAlarm, nowMs: number): boolean =>
-  nowMs - seenAtMs < (type === IDENTITY_CONTESTED ? CONTESTED_MS : REPEAT_MS);
+  nowMs - seenAtMs < (type === CERTIFICATE_REFUSED ? REPEAT_MS : RETRIED_MS);

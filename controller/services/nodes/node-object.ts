@@ -1,9 +1,11 @@
+import { NODE_PROTOCOL, shown, type Versions } from '../../../proto/versions.ts';
 import type { Clock } from '../../../seams/clock.ts';
 import type { DrainObject, NodeObject } from '../../contract/nodes.ts';
 import type { FleetNode } from '../../domain/engine/fleet.ts';
 import { rfc3339, rfc3339OrNull } from '../../domain/engine/time.ts';
 import type { View } from '../../domain/engine/view.ts';
 import { leftOn } from '../../domain/nodes/commands/drain-node.ts';
+import { VERSION_SKEW } from '../../domain/nodes/commands/node-certificates.ts';
 import { type Absence, type NodeHealth, nodeHealth } from '../../domain/nodes/lease.ts';
 import type { Drain, NodeRow } from '../../domain/nodes/rows.ts';
 import { restState } from '../../domain/sessions/life-cycle.ts';
@@ -67,6 +69,14 @@ function drainingMessage({ sessions_left: left, on_deadline, deadline_at }: Drai
   return `This node is being drained: ${sessions} not stopped. ${then}. Uncordon it to end the drain.`;
 }
 
+/** Names the side whose release is older, if the other could use a newer version. */
+function versionSkew(spoken: Versions | undefined): NodeObject['conditions'] {
+  if (spoken === undefined || spoken.newest === NODE_PROTOCOL.newest) return [];
+  const side = spoken.newest < NODE_PROTOCOL.newest ? 'node agent' : 'controller';
+  const message = `The node agent speaks ${shown(spoken)}, the controller ${shown(NODE_PROTOCOL)}. They work together. Upgrade the ${side} before the next release.`;
+  return [{ type: VERSION_SKEW, message }];
+}
+
 /** Returns the drain of a node, with its progress as of now. */
 export function drainObject(view: Pick<View, 'unstoppedOn'>, { id }: Pick<NodeRow, 'id'>, drain: Drain): DrainObject {
   const unstopped = drain.doneAt === null ? view.unstoppedOn(id) : [];
@@ -88,7 +98,8 @@ export function nodeObject({ view, directory, fleet, alarms, leaseMs, clock }: N
   const status = nodeHealth(row ?? { unreachableSince: null, lostAt: null }, node.ready);
   const most = node.bounds?.most;
   const drain = row?.drain == null ? null : drainObject(view, row, row.drain);
-  const leftMs = fleet.stream(node.id)?.lease.leftMs();
+  const stream = fleet.stream(node.id);
+  const leftMs = stream?.lease.leftMs();
   return {
     id: node.id,
     name: node.name,
@@ -122,7 +133,8 @@ export function nodeObject({ view, directory, fleet, alarms, leaseMs, clock }: N
       ...absence(status, row),
       ...scheduling(row, drain),
       ...reportedConditions(alarms.conditions(node.id)),
-      ...reportedConditions(fleet.stream(node.id)?.facts.conditions ?? []),
+      ...versionSkew(stream?.facts.spoken),
+      ...reportedConditions(stream?.facts.conditions ?? []),
     ],
     joined_at: rfc3339(row?.joinedAt ?? 0),
     last_seen_at: node.ready ? rfc3339(clock.now()) : rfc3339OrNull(row?.lastSeenAt ?? null),

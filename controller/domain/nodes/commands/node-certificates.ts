@@ -58,6 +58,9 @@ export const certificateAlarm = (fault: CertificateFault, name: string): Alarm =
   message: CAUSES[fault](name),
 });
 
+/** Node agent and controller are of different releases. */
+export const VERSION_SKEW = 'Version';
+
 export const IDENTITY_CONTESTED = 'IdentityContested';
 
 export const identityAlarm = (name: string, connected: string | undefined, refused: string | undefined): Alarm => ({

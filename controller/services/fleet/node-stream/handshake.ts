@@ -1,7 +1,8 @@
-import { type ControllerFrame, NODE_PROTOCOL_VERSION } from '../../../../proto/frame.ts';
+import type { ControllerFrame } from '../../../../proto/frame.ts';
 import type { Hello__Output } from '../../../../proto/generated/raworc/node/v0/Hello.ts';
+import { commonVersion, NODE_PROTOCOL, versionGap, versionsOf } from '../../../../proto/versions.ts';
 import type { NodeId } from '../../../domain/engine/ids.ts';
-import { type Alarm, certificateAlarm, certificateFault } from '../../../domain/nodes/commands/node-certificates.ts';
+import { type Alarm, certificateAlarm, certificateFault, VERSION_SKEW } from '../../../domain/nodes/commands/node-certificates.ts';
 import type { NodeRow } from '../../../domain/nodes/rows.ts';
 import type { StreamDeps } from './deps.ts';
 
@@ -23,10 +24,11 @@ export interface Expected {
 
 /** Returns why a hello is rejected, or undefined. */
 export function helloFault(hello: Hello__Output, { row, name, keyHash, clusterId, epoch }: Expected): HelloFault | undefined {
-  if (hello.protocolVersion !== NODE_PROTOCOL_VERSION)
-    return {
-      reason: `the node agent speaks protocol version ${hello.protocolVersion}, this controller version ${NODE_PROTOCOL_VERSION}: install the same release on both`,
-    };
+  const spoken = versionsOf(hello);
+  if (commonVersion(spoken, NODE_PROTOCOL) === undefined) {
+    const reason = versionGap(spoken, NODE_PROTOCOL);
+    return { reason, alarm: { type: VERSION_SKEW, message: reason } };
+  }
   if (hello.clusterId !== clusterId) return { reason: 'the node belongs to another cluster: join it to this one with a new token' };
   // The node knows an earlier epoch of this store, so it can have joined after the backup.
   const knewMore = hello.epoch > 0 && hello.epoch < epoch;
@@ -45,10 +47,10 @@ export function helloFault(hello: Hello__Output, { row, name, keyHash, clusterId
   return undefined;
 }
 
-export const welcome = (nodeId: NodeId, { lease, version, clusterId, epoch }: StreamDeps): ControllerFrame => ({
+export const welcome = (nodeId: NodeId, protocolVersion: number, { lease, version, clusterId, epoch }: StreamDeps): ControllerFrame => ({
   kind: 'welcome',
   value: {
-    protocolVersion: NODE_PROTOCOL_VERSION,
+    protocolVersion,
     controllerVersion: version,
     clusterId,
     epoch,

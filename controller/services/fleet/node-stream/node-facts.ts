@@ -1,5 +1,6 @@
 import type { Condition__Output } from '../../../../proto/generated/raworc/node/v0/Condition.ts';
 import type { Orphan__Output } from '../../../../proto/generated/raworc/node/v0/Orphan.ts';
+import { NODE_PROTOCOL, type Versions } from '../../../../proto/versions.ts';
 import { visibleText } from '../../../../seams/terminal-text.ts';
 import type { SessionId } from '../../../domain/engine/ids.ts';
 import type { StreamMemory } from './stream-memory.ts';
@@ -20,6 +21,8 @@ export interface StreamCondition extends Condition__Output {
 export class NodeFacts {
   readonly #memory: StreamMemory;
   readonly #images = new Set<string>();
+  /** Versions of the protocol that its node agent speaks, from its hello. */
+  spoken: Versions = NODE_PROTOCOL;
   /** Whether its node agent moves images, from its hello. */
   movesImages = false;
   /** Whether each session's disk is full. */

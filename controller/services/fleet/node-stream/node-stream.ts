@@ -2,6 +2,7 @@ import type { ControllerFrame, NodeFrame } from '../../../../proto/frame.ts';
 import { beyondBounds } from '../../../../proto/frame-bounds.ts';
 import type { Hello__Output } from '../../../../proto/generated/raworc/node/v0/Hello.ts';
 import type { Link } from '../../../../proto/link.ts';
+import { commonVersion, NODE_PROTOCOL, versionsOf } from '../../../../proto/versions.ts';
 import type { NodeId } from '../../../domain/engine/ids.ts';
 import { nodeConnected } from '../../../domain/nodes/commands/nodes.ts';
 import { Lease } from '../../nodes/lease.ts';
@@ -97,6 +98,11 @@ export class NodeStream implements Inbound {
     return this.#hello?.boot ?? 0;
   }
 
+  /** The version that this stream uses. */
+  get protocolVersion(): number {
+    return commonVersion(this.facts.spoken, NODE_PROTOCOL) ?? NODE_PROTOCOL.oldest;
+  }
+
   get bootShift(): number {
     return this.#bootShift;
   }
@@ -159,6 +165,7 @@ export class NodeStream implements Inbound {
     }
     if (hello.epoch > epoch) log.warn('node.epoch_ahead', { node: this.name, theirs: hello.epoch, ours: epoch });
     this.#hello = hello;
+    this.facts.spoken = versionsOf(hello);
     this.facts.movesImages = hello.movesImages;
     this.#phase = 'waiting';
     this.events.greeted(() => this.#welcome());
@@ -171,7 +178,7 @@ export class NodeStream implements Inbound {
     const { lastBoot = 0 } = this.shared.view.get('nodes', this.nodeId) ?? {};
     this.#bootShift = this.boot < lastBoot ? lastBoot + 1 - this.boot : 0;
     this.#phase = 'listing';
-    this.send(welcome(this.nodeId, this.shared));
+    this.send(welcome(this.nodeId, this.protocolVersion, this.shared));
     for (const [frame, bytes] of this.#early.splice(0)) this.#take(frame, bytes);
     this.link.resume();
   }
@@ -197,7 +204,7 @@ export class NodeStream implements Inbound {
     this.shared.alarms?.clear(this.nodeId);
     this.lease.renew();
     this.outbound.begin();
-    this.shared.log.info('node.live', { node: this.name, images: this.facts.images.size });
+    this.shared.log.info('node.live', { node: this.name, images: this.facts.images.size, protocol: this.protocolVersion });
     this.events.live();
     this.#listing.end();
   }

@@ -183,7 +183,7 @@ t.test('a token is good once; the same key may ask again, since the answer may h
 t.test('what is not this protocol, this cluster or this identity ends the stream with a reason', async (t) => {
   const { connect } = await cluster(t);
   const table: [object, RegExp][] = [
-    [{ protocolVersion: 99 }, /version 99/],
+    [{ protocolVersion: 99, newestProtocolVersion: 0 }, /version 99/],
     [{ clusterId: 'another' }, /another cluster/],
     [{ incarnation: 0 }, /joined again/],
   ];

@@ -9,8 +9,8 @@ import { Fleet } from '../../../../controller/services/fleet/fleet.ts';
 import type { SecretSource } from '../../../../controller/services/fleet/secrets-for.ts';
 import { NodeAlarms } from '../../../../controller/services/nodes/node-alarms.ts';
 import type { ControllerFrame, NodeFrame } from '../../../../proto/frame.ts';
-import { NODE_PROTOCOL_VERSION } from '../../../../proto/frame.ts';
 import type { Link } from '../../../../proto/link.ts';
+import { NODE_PROTOCOL, namedVersions } from '../../../../proto/versions.ts';
 import { noBarriers } from '../../../../seams/barrier.ts';
 import type { Clock } from '../../../../seams/clock.ts';
 import type { Log } from '../../../../seams/log.ts';
@@ -88,7 +88,7 @@ export class FakeNode {
 export const hello = (more: object = {}): NodeFrame => ({
   kind: 'hello',
   value: {
-    protocolVersion: NODE_PROTOCOL_VERSION,
+    ...namedVersions(NODE_PROTOCOL),
     agentVersion: '0',
     clusterId: 'cluster',
     epoch: 0,

@@ -4,6 +4,9 @@ import type { Capacity as _raworc_node_v0_Capacity, Capacity__Output as _raworc_
 import type { Long } from '@grpc/proto-loader';
 
 export interface Hello {
+  /**
+   * oldest that the node agent speaks
+   */
   'protocolVersion'?: (number);
   'agentVersion'?: (string);
   'clusterId'?: (string);
@@ -26,9 +29,16 @@ export interface Hello {
    * accepts PullImage and PushImage
    */
   'movesImages'?: (boolean);
+  /**
+   * 0: speaks only protocol_version
+   */
+  'newestProtocolVersion'?: (number);
 }
 
 export interface Hello__Output {
+  /**
+   * oldest that the node agent speaks
+   */
   'protocolVersion': (number);
   'agentVersion': (string);
   'clusterId': (string);
@@ -51,4 +61,8 @@ export interface Hello__Output {
    * accepts PullImage and PushImage
    */
   'movesImages': (boolean);
+  /**
+   * 0: speaks only protocol_version
+   */
+  'newestProtocolVersion': (number);
 }

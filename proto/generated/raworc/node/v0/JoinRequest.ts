@@ -10,6 +10,11 @@ export interface JoinRequest {
    * added to those that the node has
    */
   'labels'?: ({[key: string]: string});
+  /**
+   * as in Hello; 0 from older releases
+   */
+  'protocolVersion'?: (number);
+  'newestProtocolVersion'?: (number);
 }
 
 export interface JoinRequest__Output {
@@ -21,4 +26,9 @@ export interface JoinRequest__Output {
    * added to those that the node has
    */
   'labels': ({[key: string]: string});
+  /**
+   * as in Hello; 0 from older releases
+   */
+  'protocolVersion': (number);
+  'newestProtocolVersion': (number);
 }

@@ -3,6 +3,9 @@
 import type { Long } from '@grpc/proto-loader';
 
 export interface Welcome {
+  /**
+   * of this stream: the highest that both speak
+   */
   'protocolVersion'?: (number);
   'controllerVersion'?: (string);
   'clusterId'?: (string);
@@ -13,6 +16,9 @@ export interface Welcome {
 }
 
 export interface Welcome__Output {
+  /**
+   * of this stream: the highest that both speak
+   */
   'protocolVersion': (number);
   'controllerVersion': (string);
   'clusterId': (string);
