@@ -1,10 +1,11 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { joinWithToken } from '../../node-agent/identity/join.ts';
 import { systemClock } from '../../seams/system.ts';
+import { childMessage } from '../child-message.ts';
 import { expect, Rest } from '../cluster/rest.ts';
 import { startHollowNode } from '../contract/hollow-node.ts';
 import { silent } from '../unit/controller/core.ts';
@@ -62,7 +63,7 @@ export async function measure({ rounds, requests, connections, only, print }: Pl
     const arms = await armsFor(controller, directory, { connections, only });
     const flooder = fork(new URL('./flooder.ts', import.meta.url), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     ends.push(() => flooder.kill('SIGKILL'));
-    await next(flooder, 'ready');
+    await childMessage(flooder, 'ready');
 
     await honest.latenciesMs(WARM_UP);
     const quiet: number[] = [];
@@ -91,7 +92,9 @@ export async function measure({ rounds, requests, connections, only, print }: Pl
       adminMs = Math.max(adminMs, performance.now() - startedAt);
       clearInterval(watch);
       flooder.send({ stop: true });
-      tallies = z.object({ tallies: z.record(z.string(), z.record(z.string(), z.number())) }).parse(await next(flooder, 'tallies')).tallies;
+      tallies = z
+        .object({ tallies: z.record(z.string(), z.record(z.string(), z.number())) })
+        .parse(await childMessage(flooder, 'tallies')).tallies;
       print(`round ${round + 1}: p99 ${quantile(quiet, 0.99).toFixed(1)} ms quiet, ${quantile(flooded, 0.99).toFixed(1)} ms flooded`);
     }
     // With the attackers go the connections that they keep ready.
@@ -161,16 +164,4 @@ const maxAtRest = (name: string): number =>
 export function quantile(values: readonly number[], rank: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * rank))] ?? Number.NaN;
-}
-
-function next(child: ChildProcess, key: string): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const take = (message: unknown) => {
-      if (typeof message !== 'object' || message === null || !(key in message)) return;
-      child.off('message', take).off('exit', gone);
-      resolve(message);
-    };
-    const gone = () => reject(new Error('the attackers ended'));
-    child.on('message', take).on('exit', gone);
-  });
 }

@@ -1,10 +1,11 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Log } from '../../seams/log.ts';
+import { childMessage } from '../child-message.ts';
 import { Rest } from '../cluster/rest.ts';
 import { type HollowNode, startHollowNode } from '../contract/hollow-node.ts';
 import { IMAGE, PASSWORD } from './constants.ts';
@@ -57,7 +58,7 @@ export async function openTarget(): Promise<FuzzTarget> {
     await rm(directory, { recursive: true, force: true });
   };
   try {
-    const { url } = z.object({ url: z.string() }).parse(await next(child, 'url'));
+    const { url } = z.object({ url: z.string() }).parse(await childMessage(child, 'url'));
     const root = await Rest.login(url, 'admin', PASSWORD);
     const orphans = Array.from({ length: 12 }, () => randomUUID());
     const sharedOrphan = randomUUID();
@@ -72,7 +73,7 @@ export async function openTarget(): Promise<FuzzTarget> {
       ...{ url, root, orphans, sharedOrphan, faults, close },
       async heapBytes() {
         child.send('heap');
-        return z.object({ heapBytes: z.number() }).parse(await next(child, 'heapBytes')).heapBytes;
+        return z.object({ heapBytes: z.number() }).parse(await childMessage(child, 'heapBytes')).heapBytes;
       },
       async giveBackRoot(authorization) {
         const body = JSON.stringify({ role_name: 'admin', principal: 'admin' });
@@ -98,18 +99,6 @@ export async function openTarget(): Promise<FuzzTarget> {
     await close();
     throw fault;
   }
-}
-
-function next(child: ChildProcess, key: string): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const take = (message: unknown) => {
-      if (typeof message !== 'object' || message === null || !(key in message)) return;
-      child.off('message', take).off('exit', gone);
-      resolve(message);
-    };
-    const gone = () => reject(new Error('the controller ended'));
-    child.on('message', take).on('exit', gone);
-  });
 }
 
 /** Reads after the stream is open, so that it does not matter which came first. */

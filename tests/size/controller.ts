@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { z } from 'zod';
+import { childMessage } from '../child-message.ts';
 import { expect, Rest } from '../cluster/rest.ts';
 import { type HollowNode, startHollowNode } from '../contract/hollow-node.ts';
 import { silent } from '../unit/controller/core.ts';
@@ -50,7 +51,7 @@ export class SizedController {
       env: { ...process.env, RAWORC_TEST_DIRECTORY: join(root, 'controller') },
     });
     t.teardown(() => end(child));
-    const { url } = z.object({ url: z.string() }).parse(await next(child, 'url'));
+    const { url } = z.object({ url: z.string() }).parse(await childMessage(child, 'url'));
     const login = await new Rest(url, '').call('POST', '/auth/login', { user: 'admin', pass: PASSWORD });
     const { token } = z.object({ token: z.string() }).parse(expect(login, 200, 'login'));
     return new SizedController(root, child, url, token);
@@ -77,7 +78,7 @@ export class SizedController {
   /** The most memory that the process had (resident set) since this was last asked. */
   async peakBytes(): Promise<number> {
     this.#child.send('peak');
-    return z.object({ peakBytes: z.number() }).parse(await next(this.#child, 'peakBytes')).peakBytes;
+    return z.object({ peakBytes: z.number() }).parse(await childMessage(this.#child, 'peakBytes')).peakBytes;
   }
 
   /** The sum of a metric's samples whose labels hold that text. */
@@ -108,16 +109,4 @@ async function end(child: ChildProcess): Promise<void> {
   if (child.connected) child.send('end');
   else child.kill('SIGKILL');
   await exited;
-}
-
-function next(child: ChildProcess, key: string): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const take = (message: unknown) => {
-      if (typeof message !== 'object' || message === null || !(key in message)) return;
-      child.off('message', take).off('exit', gone);
-      resolve(message);
-    };
-    const gone = () => reject(new Error('the controller ended'));
-    child.on('message', take).on('exit', gone);
-  });
 }

@@ -8,6 +8,8 @@ import type { Services } from '../../../controller/services/services.ts';
 import type { Dialer } from '../../../node-agent/control/dialer.ts';
 import { controllerFrames, nodeFrames } from '../../../proto/codec.ts';
 import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
+import type { Link } from '../../../proto/link.ts';
+import type { StreamLink } from '../../../proto/streams/stream-frame.ts';
 import { type StreamFrame, streamFrames } from '../../../proto/streams/stream-frame.ts';
 import { Auditors } from './auditors.ts';
 import { Broker } from './bus.ts';
@@ -270,70 +272,69 @@ export class Cluster implements Surroundings {
     const cluster = this;
     const random = this.random.fork(`${life.name} dials`);
     const latencyMs = () => random.mostlySmall(0.2, 40);
+    /** Runs `connect` in the controller a moment later. A machine that is cut off gets no answer. */
+    const attempt = <T>(
+      signal: AbortSignal,
+      connect: (process: ControllerProcess, resolve: (link: T) => void, reject: (error: Error) => void) => void,
+    ): Promise<T> =>
+      new Promise((resolve, reject) => {
+        const refuse = (error: Error) => life.run(() => reject(error));
+        signal.addEventListener('abort', () => refuse(new Error('no connection in time')));
+        this.time.schedule(latencyMs(), () => {
+          if (machine.isCut || life.isDead) return;
+          const process = this.controller;
+          if (process === undefined) return refuse(new Error('connection refused'));
+          process.life.run(() => connect(process, (link) => life.run(() => resolve(link)), refuse));
+        });
+      });
     return {
       dial: (signal) =>
-        new Promise((resolve, reject) => {
-          signal.addEventListener('abort', () => life.run(() => reject(new Error('no connection in time'))));
-          this.time.schedule(latencyMs(), () => {
-            if (machine.isCut || life.isDead) return;
-            const process = this.controller;
-            if (process === undefined) return life.run(() => reject(new Error('connection refused')));
-            process.life.run(() => {
-              const connection = new Connection<NodeFrame, ControllerFrame>(
-                { life, out: nodeFrames, in: controllerFrames },
-                { life: process.life, out: controllerFrames, in: nodeFrames },
-                {
-                  time: this.time,
-                  route: { latencyMs, isCut: () => machine.isCut },
-                  bound: random.chance(0.1) ? 40 : 1000,
-                  sent: (from, kind, bytes, frame) => {
-                    this.trace.note(from, `${kind} ${bytes} (${machine.name})`);
-                    this.#hear(frame);
-                    if (from === life.name) machine.said(frame as NodeFrame);
-                    if (kind === 'assignmentSet') machine.opened((again) => void left.send(again));
-                    if (kind === 'inventory') void this.reach('node.inventory-sent', { life, machine: machine.name });
-                  },
-                },
-              );
-              const { left, right } = connection;
-              machine.streams = machine.streams.filter((stream) => !stream.isOver);
-              machine.streams.push(connection);
-              process.accept(machine.id, right);
-              // A reset on the way back: for a moment the controller has a stream that the node
-              // does not know.
-              if (signal.aborted || random.chance(0.02)) {
-                connection.cut(() => random.between(0, 200));
-                return life.run(() => reject(new Error('connection reset')));
-              }
-              life.run(() => resolve(left));
-            });
-          });
+        attempt<Link<NodeFrame, ControllerFrame>>(signal, (process, resolve, reject) => {
+          const connection = new Connection<NodeFrame, ControllerFrame>(
+            { life, out: nodeFrames, in: controllerFrames },
+            { life: process.life, out: controllerFrames, in: nodeFrames },
+            {
+              time: this.time,
+              route: { latencyMs, isCut: () => machine.isCut },
+              bound: random.chance(0.1) ? 40 : 1000,
+              sent: (from, kind, bytes, frame) => {
+                this.trace.note(from, `${kind} ${bytes} (${machine.name})`);
+                this.#hear(frame);
+                if (from === life.name) machine.said(frame as NodeFrame);
+                if (kind === 'assignmentSet') machine.opened((again) => void left.send(again));
+                if (kind === 'inventory') void this.reach('node.inventory-sent', { life, machine: machine.name });
+              },
+            },
+          );
+          const { left, right } = connection;
+          machine.streams = machine.streams.filter((stream) => !stream.isOver);
+          machine.streams.push(connection);
+          process.accept(machine.id, right);
+          // A reset on the way back: for a moment the controller has a stream that the node does
+          // not know.
+          if (signal.aborted || random.chance(0.02)) {
+            connection.cut(() => random.between(0, 200));
+            return reject(new Error('connection reset'));
+          }
+          resolve(left);
         }),
       stream: (signal) =>
-        new Promise((resolve, reject) => {
-          signal.addEventListener('abort', () => life.run(() => reject(new Error('no connection in time'))));
-          this.time.schedule(latencyMs(), () => {
-            if (machine.isCut || life.isDead) return;
-            const process = this.controller;
-            if (process === undefined) return life.run(() => reject(new Error('connection refused')));
-            process.life.run(() => {
-              const connection = new Connection<StreamFrame, StreamFrame>(
-                { life, out: streamFrames, in: streamFrames },
-                { life: process.life, out: streamFrames, in: streamFrames },
-                {
-                  time: this.time,
-                  route: { latencyMs, isCut: () => machine.isCut },
-                  bound: random.pick([4, 40, 1000]) ?? 40,
-                  sent: (from, kind, bytes) => this.trace.note(from, `stream ${kind} ${bytes} (${machine.name})`),
-                },
-              );
-              machine.streams = machine.streams.filter((stream) => !stream.isOver);
-              machine.streams.push(connection);
-              process.acceptStream(machine.id, connection.right);
-              if (signal.aborted || random.chance(0.02)) connection.cut(() => random.between(0, 200));
-              life.run(() => resolve(connection.left));
-            });
-          });
+        attempt<StreamLink>(signal, (process, resolve) => {
+          const connection = new Connection<StreamFrame, StreamFrame>(
+            { life, out: streamFrames, in: streamFrames },
+            { life: process.life, out: streamFrames, in: streamFrames },
+            {
+              time: this.time,
+              route: { latencyMs, isCut: () => machine.isCut },
+              bound: random.pick([4, 40, 1000]) ?? 40,
+              sent: (from, kind, bytes) => this.trace.note(from, `stream ${kind} ${bytes} (${machine.name})`),
+            },
+          );
+          machine.streams = machine.streams.filter((stream) => !stream.isOver);
+          machine.streams.push(connection);
+          process.acceptStream(machine.id, connection.right);
+          if (signal.aborted || random.chance(0.02)) connection.cut(() => random.between(0, 200));
+          resolve(connection.left);
         }),
       fetchSource: async function* (this: void, digest) {
         if (machine.isCut || cluster.controller === undefined) throw new Error('connection refused');

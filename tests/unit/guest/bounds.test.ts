@@ -7,8 +7,8 @@ import { Bounds } from '../../../guest/workers/bounds.ts';
 import { census } from '../../../guest/workers/census.ts';
 import { Cgroup } from '../../../guest/workers/cgroup.ts';
 import { Groups } from '../../../guest/workers/groups.ts';
+import { HandClock } from '../hand-clock.ts';
 import { failed, run, stage } from './stage.ts';
-import { WorldClock } from './world.ts';
 
 function files(t: Test, contents: Record<string, string>): string {
   const root = mkdtempSync(join(tmpdir(), 'raworc-kernel-'));
@@ -82,7 +82,7 @@ t.test('processes are counted during runs, however short, and rarely otherwise',
       return 1;
     }
   }
-  const clock = new WorldClock();
+  const clock = new HandClock();
   const cgroup = new Counting(files(t, { 'cgroup.controllers': '' }));
   const groups = new Groups({ uid: 1, gid: 1 });
   const bounds = new Bounds({ cgroup, groups, clock, processes: 40, workers: () => [], reached: () => t.fail('nothing is reached') });

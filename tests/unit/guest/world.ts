@@ -7,51 +7,10 @@ import type { GuestFrame, HostFrame } from '../../../proto/frame.ts';
 import type { AgentSpec__Output as AgentSpec } from '../../../proto/generated/raworc/v0/AgentSpec.ts';
 import type { Answer__Output as Answer } from '../../../proto/generated/raworc/v0/Answer.ts';
 import { noBarriers } from '../../../seams/barrier.ts';
-import { type Clock, pause, type Timer } from '../../../seams/clock.ts';
+import { pause } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
+import { HandClock } from '../hand-clock.ts';
 import { SimulatedDisk, seeded } from '../journal/simulated-disk.ts';
-
-export class WorldClock implements Clock {
-  #now = 1_000_000;
-  #order = 0;
-  #timers: { at: number; order: number; run: () => void }[] = [];
-
-  now(): number {
-    return this.#now;
-  }
-  monotonic(): number {
-    return this.#now;
-  }
-  after(delayMs: number, run: () => void): Timer {
-    this.#order += 1;
-    const timer = { at: this.#now + delayMs, order: this.#order, run };
-    this.#timers.push(timer);
-    return {
-      cancel: () => {
-        this.#timers = this.#timers.filter((other) => other !== timer);
-      },
-    };
-  }
-  soon(run: () => void): Timer {
-    return this.after(0, run);
-  }
-  /** Time goes by while nothing runs, as in a frozen container. */
-  freeze(ms: number): void {
-    this.#now += ms;
-  }
-  async advance(ms: number): Promise<void> {
-    const until = this.#now + ms;
-    for (;;) {
-      await new Promise((resolve) => setImmediate(resolve));
-      const due = this.#timers.filter((timer) => timer.at <= until).sort((a, b) => a.at - b.at || a.order - b.order)[0];
-      if (!due) break;
-      this.#now = Math.max(this.#now, due.at);
-      this.#timers = this.#timers.filter((other) => other !== due);
-      due.run();
-    }
-    this.#now = until;
-  }
-}
 
 export type Behaviour = (request: RunRequest, output: RunOutput) => RunEnd | Promise<RunEnd> | undefined;
 
@@ -66,7 +25,7 @@ const silent: Log = { debug: () => undefined, info: () => undefined, warn: () =>
 
 /** One session's guest, through several lives, and everything that the host heard of it. */
 export class World {
-  readonly clock = new WorldClock();
+  readonly clock = new HandClock();
   readonly disk = new SimulatedDisk();
   readonly fraction: () => number;
   /** What the host should have answered, by seq. */

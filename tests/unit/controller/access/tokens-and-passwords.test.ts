@@ -13,8 +13,8 @@ import { createTokens } from '../../../../controller/services/access/tokens.ts';
 import { HashThreads } from '../../../../controller/store/password-hash/threads.ts';
 import type { Log } from '../../../../seams/log.ts';
 import { systemClock, systemDisk, systemRandom } from '../../../../seams/system.ts';
+import { HandClock } from '../../hand-clock.ts';
 import { silent } from '../core.ts';
-import { HandClock } from '../events/hand-clock.ts';
 import { loopsOf } from '../loops.ts';
 
 t.test('the key of the tokens is made once, for its owner only, and a broken one is told', async (t) => {

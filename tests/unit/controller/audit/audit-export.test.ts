@@ -9,8 +9,8 @@ import { auditIds } from '../../../../controller/services/audit/audit-service.ts
 import { auditFile } from '../../../../controller/store/files/audit-file.ts';
 import { silentMetrics } from '../../../../seams/metrics.ts';
 import { listsOn } from '../../../simulation/world/store.ts';
+import { HandClock } from '../../hand-clock.ts';
 import { openCore, silent } from '../core.ts';
-import { HandClock } from '../events/hand-clock.ts';
 import { loopsOf } from '../loops.ts';
 
 const ids = auditIds(new Uint8Array(32));

@@ -16,8 +16,8 @@ import { beginEpoch } from '../../../../controller/store/sqlite/backup.ts';
 import { silentMetrics } from '../../../../seams/metrics.ts';
 import { systemClock } from '../../../../seams/system.ts';
 import { listsOn } from '../../../simulation/world/store.ts';
+import { HandClock } from '../../hand-clock.ts';
 import { type Core, newMessage, newSession, openCore, silent, withAgents } from '../core.ts';
-import { HandClock } from '../events/hand-clock.ts';
 import { loopsOf } from '../loops.ts';
 
 const S = 'session-1' as SessionId;

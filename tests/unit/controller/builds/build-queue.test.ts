@@ -6,8 +6,8 @@ import { put } from '../../../../controller/domain/engine/mutation.ts';
 import type { View } from '../../../../controller/domain/engine/view.ts';
 import { BUILD_BOUNDS, BuildDispatch, type DispatchDeps } from '../../../../controller/services/builds/dispatch-loop.ts';
 import { silentMetrics } from '../../../../seams/metrics.ts';
+import { HandClock } from '../../hand-clock.ts';
 import { batching, NODE, OTHER_NODE, silent } from '../core.ts';
-import { HandClock } from '../events/hand-clock.ts';
 import { cluster, type FakeNode } from '../fleet/world.ts';
 import { loopsOf } from '../loops.ts';
 

@@ -5,9 +5,9 @@ import { prune, RETENTION } from '../../../../controller/domain/engine/prune.ts'
 import { ClusterTime, MAX_ABSENCE_MS } from '../../../../controller/services/engine/cluster-time.ts';
 import { expiryLoop } from '../../../../controller/services/sessions/expiry-loop.ts';
 import type { Clock } from '../../../../seams/clock.ts';
+import { HandClock } from '../../hand-clock.ts';
 import { newSession, openCore, silent } from '../core.ts';
 import { committedEvents } from '../events/committed-events.ts';
-import { HandClock } from '../events/hand-clock.ts';
 import { loopsOf } from '../loops.ts';
 
 const MINUTE = 60_000;

@@ -4,8 +4,8 @@ import { Loops } from '../../../../controller/services/engine/loops.ts';
 import { prometheusMetrics } from '../../../../seams/prometheus.ts';
 import type { Random } from '../../../../seams/random.ts';
 import { SeededRandom } from '../../../simulation/world/random.ts';
+import { HandClock } from '../../hand-clock.ts';
 import { silent } from '../core.ts';
-import { HandClock } from '../events/hand-clock.ts';
 
 /** Never jitters: a retry comes after the whole delay. */
 const steady: Random = { uuid: () => 'id', bytes: (length) => new Uint8Array(length), fraction: () => 1 };

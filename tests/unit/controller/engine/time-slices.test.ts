@@ -1,6 +1,6 @@
 import t from 'tap';
 import { TimeSlices } from '../../../../controller/services/engine/time-slices.ts';
-import { HandClock } from '../events/hand-clock.ts';
+import { HandClock } from '../../hand-clock.ts';
 
 t.test('work is done a slice a turn, in order, what is urgent first', async (t) => {
   const clock = new HandClock();

@@ -2,8 +2,8 @@ import t from 'tap';
 import { Loops } from '../../../../controller/services/engine/loops.ts';
 import { Publisher } from '../../../../controller/services/events/publisher.ts';
 import { systemRandom } from '../../../../seams/system.ts';
+import { HandClock } from '../../hand-clock.ts';
 import { FrailNews } from './frail-news.ts';
-import { HandClock } from './hand-clock.ts';
 import { keptLog } from './kept-log.ts';
 import { MemoryLog } from './memory-log.ts';
 

@@ -7,8 +7,8 @@ import { Publisher } from '../../../../controller/services/events/publisher.ts';
 import { Tail } from '../../../../controller/services/events/tail.ts';
 import type { EventScope, Taken } from '../../../../controller/services/events/watching.ts';
 import { systemRandom } from '../../../../seams/system.ts';
+import { HandClock } from '../../hand-clock.ts';
 import { FrailNews } from './frail-news.ts';
-import { HandClock } from './hand-clock.ts';
 import { keptLog } from './kept-log.ts';
 import { MemoryLog } from './memory-log.ts';
 

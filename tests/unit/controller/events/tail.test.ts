@@ -5,8 +5,8 @@ import { Loops } from '../../../../controller/services/engine/loops.ts';
 import { Tail } from '../../../../controller/services/events/tail.ts';
 import type { EventWatcher, Taken } from '../../../../controller/services/events/watching.ts';
 import { systemRandom } from '../../../../seams/system.ts';
+import { HandClock } from '../../hand-clock.ts';
 import { FrailNews } from './frail-news.ts';
-import { HandClock } from './hand-clock.ts';
 import { keptLog } from './kept-log.ts';
 import { MemoryLog } from './memory-log.ts';
 

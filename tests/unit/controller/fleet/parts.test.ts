@@ -6,8 +6,8 @@ import { MAX_UNDECIDED } from '../../../../controller/services/fleet/node-stream
 import { PARTS_AHEAD } from '../../../../controller/services/fleet/set-sender.ts';
 import type { NodeFrame } from '../../../../proto/frame.ts';
 import { SetSum } from '../../../../proto/set-sum.ts';
+import { HandClock } from '../../hand-clock.ts';
 import { allOn, LEAST_SIZES, NODE, newSession, OTHER_NODE } from '../core.ts';
-import { HandClock } from '../events/hand-clock.ts';
 import { cluster, type FakeNode, hello, inventory, running } from './world.ts';
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));

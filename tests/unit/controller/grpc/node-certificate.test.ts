@@ -14,7 +14,7 @@ import { defaultKeepalive, renewMethod } from '../../../../proto/node-service.ts
 import type { LogFields } from '../../../../seams/log.ts';
 import { writePrivateFile } from '../../../../seams/private-file.ts';
 import { systemClock, systemRandom } from '../../../../seams/system.ts';
-import { HandClock } from '../events/hand-clock.ts';
+import { HandClock } from '../../hand-clock.ts';
 import { makeAuthority, makeNode, type Rig, silentLog, startRig } from './wire-rig.ts';
 
 const NODE = '11111111-1111-4111-8111-111111111111';

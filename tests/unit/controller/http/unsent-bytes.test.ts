@@ -2,7 +2,7 @@ import t from 'tap';
 import type { AccountId } from '../../../../controller/domain/engine/ids.ts';
 import { UnsentBytes } from '../../../../controller/http/events/unsent-bytes.ts';
 import { Turns } from '../../../../controller/services/budget/turns.ts';
-import { HandClock } from '../events/hand-clock.ts';
+import { HandClock } from '../../hand-clock.ts';
 
 const A = 'account-a' as AccountId;
 const B = 'account-b' as AccountId;

@@ -6,9 +6,9 @@ import { LeaseLoop } from '../../../../controller/services/nodes/lease-loop.ts';
 import { NodeAlarms } from '../../../../controller/services/nodes/node-alarms.ts';
 import type { Counter, Metrics } from '../../../../seams/metrics.ts';
 import { silentMetrics } from '../../../../seams/metrics.ts';
+import { HandClock } from '../../hand-clock.ts';
 import { type Core, NODE, silent } from '../core.ts';
 import { committedEvents } from '../events/committed-events.ts';
-import { HandClock } from '../events/hand-clock.ts';
 import { cluster, FakeNode, fleetOver, hello, inventory } from '../fleet/world.ts';
 import { loopsOf } from '../loops.ts';
 

@@ -6,9 +6,9 @@ import { drainNode, drainSessions, wakeAfterDrain } from '../../../../controller
 import { updateNode } from '../../../../controller/domain/nodes/commands/manage-node.ts';
 import { changeDesired } from '../../../../controller/domain/sessions/commands/change-desired.ts';
 import type { SessionRow } from '../../../../controller/domain/sessions/rows.ts';
+import { HandClock } from '../../hand-clock.ts';
 import { type Core, NODE, newMessage, newSession, node, openCore, withAgents } from '../core.ts';
 import { committedEvents } from '../events/committed-events.ts';
-import { HandClock } from '../events/hand-clock.ts';
 import { joins } from '../fleet/world.ts';
 
 const GRACE_MS = 30_000;

@@ -1,9 +1,9 @@
 import t, { type Test } from 'tap';
 import { postMessage } from '../../../../controller/domain/messages/commands/post-message.ts';
 import { LeaseLoop } from '../../../../controller/services/nodes/lease-loop.ts';
+import { HandClock } from '../../hand-clock.ts';
 import { newMessage, newSession, silent, withAgents } from '../core.ts';
 import { committedEvents } from '../events/committed-events.ts';
-import { HandClock } from '../events/hand-clock.ts';
 import { cluster, FakeNode, fleetOver, hello, inventory, nodeOf, running, S } from '../fleet/world.ts';
 import { loopsOf } from '../loops.ts';
 

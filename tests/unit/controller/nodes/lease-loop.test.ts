@@ -7,9 +7,9 @@ import type { NodeRow } from '../../../../controller/domain/nodes/rows.ts';
 import { changeDesired } from '../../../../controller/domain/sessions/commands/change-desired.ts';
 import type { Loops } from '../../../../controller/services/engine/loops.ts';
 import { LeaseLoop } from '../../../../controller/services/nodes/lease-loop.ts';
+import { HandClock } from '../../hand-clock.ts';
 import { allOn, batching, newMessage, newSession, silent, withAgents } from '../core.ts';
 import { committedEvents } from '../events/committed-events.ts';
-import { HandClock } from '../events/hand-clock.ts';
 import { cluster, type FakeNode, nodeOf, running, S } from '../fleet/world.ts';
 import { loopsOf } from '../loops.ts';
 

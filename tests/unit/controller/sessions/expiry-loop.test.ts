@@ -7,8 +7,8 @@ import { recordReport } from '../../../../controller/domain/sessions/commands/re
 import type { Phase } from '../../../../controller/domain/sessions/rows.ts';
 import { sessionDefaults } from '../../../../controller/domain/spaces/space-settings.ts';
 import { expiryLoop } from '../../../../controller/services/sessions/expiry-loop.ts';
+import { HandClock } from '../../hand-clock.ts';
 import { type Core, NODE, newMessage, newSession, openCore, silent, withAgents } from '../core.ts';
-import { HandClock } from '../events/hand-clock.ts';
 import { loopsOf } from '../loops.ts';
 
 const S = 'session-1' as SessionId;

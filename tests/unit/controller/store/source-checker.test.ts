@@ -10,9 +10,9 @@ import { sourceFiles } from '../../../../controller/store/files/source-files.ts'
 import { SourceChecker } from '../../../../controller/store/source-check/checker.ts';
 import { silentMetrics } from '../../../../seams/metrics.ts';
 import { systemClock, systemDisk, systemRandom } from '../../../../seams/system.ts';
+import { HandClock } from '../../hand-clock.ts';
 import { archiveOf, main } from '../agents/source-archives.ts';
 import { silent } from '../core.ts';
-import { HandClock } from '../events/hand-clock.ts';
 
 const free = { packed: () => accepted(undefined), spooled: () => accepted(undefined) };
 const noTurn = async () => undefined;

@@ -8,7 +8,7 @@ import { GRACE_MS, MIN_BYTES_PER_S } from '../../../../controller/store/files/mi
 import { saveUpload } from '../../../../controller/store/files/upload-file.ts';
 import type { Disk } from '../../../../seams/disk.ts';
 import { systemDisk } from '../../../../seams/system.ts';
-import { HandClock } from '../events/hand-clock.ts';
+import { HandClock } from '../../hand-clock.ts';
 
 const MIB = 1024 * 1024;
 const free = { packed: () => accepted(undefined), spooled: () => accepted(undefined) };

@@ -11,8 +11,8 @@ import { beyondBounds, guestBeyondBounds } from '../../../../proto/frame-bounds.
 import type { Log } from '../../../../seams/log.ts';
 import { NODE, newMessage, newSession, OTHER_NODE, withAgents } from '../../controller/core.ts';
 import { committedEvents } from '../../controller/events/committed-events.ts';
-import { HandClock } from '../../controller/events/hand-clock.ts';
 import { cluster, type FakeNode, inventory, running, S } from '../../controller/fleet/world.ts';
+import { HandClock } from '../../hand-clock.ts';
 
 const OTHER = 'session-2' as SessionId;
 const MANY = 3000;

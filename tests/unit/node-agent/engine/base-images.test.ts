@@ -8,7 +8,7 @@ import type Docker from 'dockerode';
 import t, { type Test } from 'tap';
 import { DockerBaseImages } from '../../../../node-agent/engine/docker/images/base-images.ts';
 import { silent } from '../../controller/core.ts';
-import { HandClock } from '../../controller/events/hand-clock.ts';
+import { HandClock } from '../../hand-clock.ts';
 
 const TAG = 'raworc/session:1';
 const { signal } = new AbortController();

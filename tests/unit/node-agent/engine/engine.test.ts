@@ -9,7 +9,7 @@ import { systemRandom } from '../../../../seams/system.ts';
 import { HollowHost } from '../../../hollow/hollow.ts';
 import type { HollowOptions } from '../../../hollow/options.ts';
 import { silent } from '../../controller/core.ts';
-import { HandClock } from '../../controller/events/hand-clock.ts';
+import { HandClock } from '../../hand-clock.ts';
 import { SimulatedDisk } from '../../journal/simulated-disk.ts';
 import { assigned, deliver, HandController, IMAGE } from '../hand-controller.ts';
 

@@ -5,7 +5,7 @@ import { Relay } from '../../../../node-agent/guests/relay.ts';
 import type { GuestFrame, HostFrame, NodeFrame } from '../../../../proto/frame.ts';
 import { linkPair } from '../../../hollow/link-pair.ts';
 import { batching, silent } from '../../controller/core.ts';
-import { HandClock } from '../../controller/events/hand-clock.ts';
+import { HandClock } from '../../hand-clock.ts';
 
 const line: GuestFrame = {
   kind: 'delta',

@@ -1,12 +1,12 @@
 import t from 'tap';
 import { SecretRequests } from '../../../../node-agent/guests/secret-requests.ts';
-import { WorldClock } from '../../guest/world.ts';
+import { HandClock } from '../../hand-clock.ts';
 import { assigned, bench, deliver } from '../hand-controller.ts';
 
 const S = '00000000-0000-4000-8000-00000000000a';
 
 function requests() {
-  const clock = new WorldClock();
+  const clock = new HandClock();
   const asked: string[] = [];
   const of = new SecretRequests(clock, (sessionId, version) => asked.push(`${sessionId}${version}`));
   return { clock, asked, of };

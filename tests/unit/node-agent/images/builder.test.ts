@@ -4,7 +4,7 @@ import type { Driver } from '../../../../node-agent/engine/driver.ts';
 import { Builder } from '../../../../node-agent/images/builder.ts';
 import type { BuildReport__Output as BuildReport } from '../../../../proto/generated/raworc/node/v0/BuildReport.ts';
 import { silent } from '../../controller/core.ts';
-import { HandClock } from '../../controller/events/hand-clock.ts';
+import { HandClock } from '../../hand-clock.ts';
 
 const BUILD = { buildId: 'b1', space: 'default', image: 'raworc_space_default:b1', baseImage: 'base', agents: [] };
 

@@ -8,7 +8,7 @@ import { NodeAgent } from '../../../../node-agent/node.ts';
 import { orphanOf } from '../../../../node-agent/session/status.ts';
 import { systemRandom } from '../../../../seams/system.ts';
 import { HollowHost } from '../../../hollow/hollow.ts';
-import { WorldClock } from '../../guest/world.ts';
+import { HandClock } from '../../hand-clock.ts';
 import { SimulatedDisk } from '../../journal/simulated-disk.ts';
 import { assigned, HandController, IMAGE } from '../hand-controller.ts';
 
@@ -106,7 +106,7 @@ type Assigned = ReturnType<typeof assigned>;
 
 /** A host and its disk, on which node agents start one after the other; operation `dieAt` of the engine or the disk is the last of its process. */
 class World {
-  readonly clock = new WorldClock();
+  readonly clock = new HandClock();
   readonly disk = new SimulatedDisk();
   readonly controller = new HandController(this.clock);
   readonly host: HollowHost;

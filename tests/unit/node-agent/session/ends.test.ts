@@ -7,7 +7,7 @@ import { Ledger } from '../../../../node-agent/ledger/ledger.ts';
 import { NodeAgent } from '../../../../node-agent/node.ts';
 import { systemRandom } from '../../../../seams/system.ts';
 import { HollowHost } from '../../../hollow/hollow.ts';
-import { WorldClock } from '../../guest/world.ts';
+import { HandClock } from '../../hand-clock.ts';
 import { SimulatedDisk } from '../../journal/simulated-disk.ts';
 import { assigned, HandController, IMAGE } from '../hand-controller.ts';
 
@@ -42,7 +42,7 @@ t.test('an end is described for a person', async (t) => {
 
 /** A host under a simulated clock and a controller, on which node agents are started one after the other. */
 function machine() {
-  const clock = new WorldClock();
+  const clock = new HandClock();
   const disk = new SimulatedDisk();
   const host = new HollowHost({ clock, random: systemRandom, images: [IMAGE] });
   const controller = new HandController(clock);

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../../../seams/clock.ts';
+import type { Clock, Timer } from '../../seams/clock.ts';
 
 /** Time that a test moves by hand. */
 export class HandClock implements Clock {
