@@ -9,6 +9,7 @@ import type { FreeSpace } from '../seams/free-space.ts';
 import type { Log } from '../seams/log.ts';
 import type { PrometheusMetrics } from '../seams/prometheus.ts';
 import type { Random } from '../seams/random.ts';
+import { backUpBeforeUpgrade } from './backup/before-upgrade.ts';
 import { auditBus } from './bus/audit-sink.ts';
 import type { Bus } from './bus/bus.ts';
 import { openBus, openNews } from './bus/open-bus.ts';
@@ -94,6 +95,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     nodeCertificateLifeMs: options.nodes.certificateLifeMs,
   });
   const tokens = createTokens({ keys: await openTokenKeys(keys, disk, random), clock, random });
+  await backUpBeforeUpgrade(options);
   const store = await openControllerStore({ path: join(directory, 'raworc.db'), epoch: cluster.epoch, clock, log, metrics });
   const sealing = await openSealing(store.view, join(keys, 'seal'), random);
   const checker = new SourceChecker({ clock, log, metrics });

@@ -1,8 +1,9 @@
 /** Database operations of a backup, while a controller can be running. */
+import { existsSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { byOperator, recordOf } from '../../domain/audit/audit.ts';
 import { auditInsert } from './audit.ts';
-import { migrate } from './migrations/migrations.ts';
+import { migrate, type Steps, stepsOf } from './migrations/migrations.ts';
 
 const ALL_PAGES = 0x7fffffff;
 
@@ -36,6 +37,18 @@ export async function copyDatabase(
 function check(database: Database.Database, path: string): void {
   const result = database.pragma('integrity_check', { simple: true });
   if (result !== 'ok') throw new Error(`${path} is damaged: ${String(result)}`);
+}
+
+/** Returns which migrations the database at `path` has; none if it does not exist. */
+export function stepsIn(path: string): Steps {
+  if (!existsSync(path)) return { done: [], pending: [], unknown: [] };
+  // Not read-only: after a crash, the write-ahead log may need recovery.
+  const database = new Database(path, { fileMustExist: true });
+  try {
+    return stepsOf(database);
+  } finally {
+    database.close();
+  }
 }
 
 /** Returns whether another process has the database open. */

@@ -1,6 +1,6 @@
 import type { Database } from 'better-sqlite3';
 import { Kysely, SqliteAdapter, SqliteDialect } from 'kysely';
-import { Migrator } from 'kysely/migration';
+import { DEFAULT_MIGRATION_TABLE, Migrator } from 'kysely/migration';
 import { sessionIndexes } from '../lists/session-metadata.ts';
 import { auditTable, strangersOfAudit } from './audit.ts';
 import { first } from './first.ts';
@@ -68,9 +68,36 @@ class TransactionalAdapter extends SqliteAdapter {
   }
 }
 
-/** Brings the schema up to date. Throws, and changes nothing, if a step fails. */
-export async function migrate(database: Database): Promise<void> {
+/** Which steps a database has, and which it lacks. */
+export interface Steps {
+  readonly done: readonly string[];
+  readonly pending: readonly string[];
+  /** Steps of a newer release. */
+  readonly unknown: readonly string[];
+}
+
+export function stepsOf(database: Database): Steps {
+  const isNew = database.prepare(`select 1 from sqlite_schema where name = '${DEFAULT_MIGRATION_TABLE}'`).get() === undefined;
+  const done = isNew ? [] : database.prepare<[], string>(`select name from ${DEFAULT_MIGRATION_TABLE} order by name`).pluck().all();
+  return {
+    done,
+    pending: Object.keys(MIGRATIONS).filter((name) => !done.includes(name)),
+    unknown: done.filter((name) => !Object.hasOwn(MIGRATIONS, name)),
+  };
+}
+
+/**
+ * Brings the schema up to date. Throws, and changes nothing, if a step fails or if a newer release
+ * has changed the schema. An earlier `last` step makes a database of an older release, for tests.
+ */
+export async function migrate(database: Database, last?: keyof typeof MIGRATIONS): Promise<void> {
+  const newest = stepsOf(database).unknown.at(-1);
+  if (newest !== undefined)
+    throw new Error(
+      `A newer release of Raworc has changed the database ${database.name} (its step ${newest} is unknown here). Install that release again, or restore a backup of this release into an empty directory`,
+    );
   const db = new Kysely<unknown>({ dialect: new TransactionalDialect({ database }) });
-  const { error } = await new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } }).migrateToLatest();
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } });
+  const { error } = await (last === undefined ? migrator.migrateToLatest() : migrator.migrateTo(last));
   if (error !== undefined) throw error;
 }

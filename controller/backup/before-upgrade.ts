@@ -1,0 +1,51 @@
+/** The backup that a new release takes before it changes the database of an older one. */
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { FreeSpace } from '../../seams/free-space.ts';
+import type { Log } from '../../seams/log.ts';
+import { messageOf } from '../../seams/message-of.ts';
+import { stepsIn } from '../store/sqlite/backup.ts';
+import { backUp } from './backup.ts';
+
+const FOLDER = 'backups';
+const PREFIX = 'before-upgrade-from-';
+/** Backups that are kept. */
+const MOST = 2;
+
+export interface BeforeUpgradeOptions {
+  /** The controller's. */
+  readonly directory: string;
+  readonly version: string;
+  readonly freeSpace: FreeSpace;
+  readonly log: Log;
+}
+
+/**
+ * Backs up the controller's directory if this release is about to change its database. Returns the
+ * backup, or undefined if the database stays as it is. Throws, with the database unchanged, if the
+ * backup fails.
+ */
+export async function backUpBeforeUpgrade({ directory, version, freeSpace, log }: BeforeUpgradeOptions): Promise<string | undefined> {
+  const { done, pending, unknown } = stepsIn(join(directory, 'raworc.db'));
+  const newest = done.at(-1);
+  if (newest === undefined || pending.length === 0 || unknown.length > 0) return undefined;
+  const folder = join(directory, FOLDER);
+  const file = join(folder, `${PREFIX}${newest}.backup`);
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const { bytes } = await backUp(directory, file, version, freeSpace);
+    log.info('store.backed_up', { file, bytes, steps: pending.length });
+    await removeOlder(folder, file);
+  } catch (error) {
+    throw new Error(`The database needs a backup before this release can change it, and that failed: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+  return file;
+}
+
+/** The names sort by age, because they end in the newest step. */
+async function removeOlder(folder: string, newest: string): Promise<void> {
+  const names = (await readdir(folder)).filter((name) => name.startsWith(PREFIX) && name.endsWith('.backup')).sort();
+  for (const name of names.slice(0, -MOST)) if (join(folder, name) !== newest) await rm(join(folder, name), { recursive: true });
+}
