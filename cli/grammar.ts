@@ -17,6 +17,17 @@ import type { Io } from './io.ts';
 
 const SPACE = ['--space <space>', 'the space', 'default'] as const;
 const JSON_LIST = ['--json', 'as JSON'] as const;
+const more = (value: string, before: readonly string[] = []) => [...before, value];
+const CONSTRAINT = [
+  '--constraint <rule>',
+  'only on nodes with these labels: zone=a, zone=a,b, zone!=a, gpu or !gpu; repeatable',
+  more,
+] as const;
+const PREFER = [
+  '--prefer <rule>',
+  'rather on nodes with these labels; a weight of 1 to 100 can follow: zone=a:80; repeatable',
+  more,
+] as const;
 const OVER_A_RESTART = { isPatient: true };
 
 export function loginCommands(program: Command, io: Io, connect: Connect): void {
@@ -83,6 +94,8 @@ export function sessionCommands(program: Command, io: Io, connect: Connect): voi
     .description('create a session, wait until it is running, and print its id')
     .option(...SPACE)
     .option('--name <name>', 'a name for the session')
+    .option(...CONSTRAINT)
+    .option(...PREFER)
     .action(async (options) => newSession(io, await connect(OVER_A_RESTART), options));
   session
     .command('list')
@@ -120,6 +133,8 @@ export function sessionCommands(program: Command, io: Io, connect: Connect): voi
     .option('--name <name>', 'a name for the session')
     .option('--no-data', 'without the files')
     .option('--messages', 'with the messages')
+    .option(...CONSTRAINT)
+    .option(...PREFER)
     .action(async (ref, options) => remixSession(io, await connect(OVER_A_RESTART), ref, options));
   session
     .command('rm <session...>')

@@ -128,7 +128,14 @@ function atRest(number: number, createdAt: number, { spaceId, accountId, nodeId 
       epochSeq: 0,
       outstanding: 0,
     },
-    ...{ parentId: null, copyFrom: null, timeouts: { idle_suspend_s: 3600 }, metadata: { purpose: 'bench', number } },
+    ...{
+      parentId: null,
+      copyFrom: null,
+      timeouts: { idle_suspend_s: 3600 },
+      metadata: { purpose: 'bench', number },
+      constraints: [],
+      preferences: [],
+    },
     ...{ createdBy: 'admin', createdById: accountId, createdAt, updatedAt: createdAt + 500, startedAt: createdAt + 100 },
     ...{ lastActivityAt: createdAt + 400, terminatedAt: null, terminationReason: null },
   };

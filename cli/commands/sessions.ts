@@ -1,16 +1,23 @@
 import type { Raworc, Session } from '../../sdk/raworc.ts';
 import { type Io, Trouble, table } from '../io.ts';
+import { labelRule, preference, written } from '../label-rule.ts';
 import { printList } from '../listing.ts';
 import { allSessions, findSession } from '../reference.ts';
 import { removeEach } from '../removal.ts';
 import { step } from '../steps.ts';
 
-export interface NewOptions {
+/** Rules about nodes, as typed: zone=a, zone=a,b, zone!=a, gpu, !gpu. */
+interface RuleOptions {
+  readonly constraint?: readonly string[];
+  readonly prefer?: readonly string[];
+}
+
+export interface NewOptions extends RuleOptions {
   readonly space: string;
   readonly name?: string;
 }
 
-export interface RemixOptions {
+export interface RemixOptions extends RuleOptions {
   readonly space?: string;
   readonly name?: string;
   /** Copies the files. */
@@ -21,16 +28,22 @@ export interface RemixOptions {
 const WAIT = '120s';
 
 /** Creates a session, waits until it is running, and prints its id. */
-export async function newSession(io: Io, raworc: Raworc, { space, name }: NewOptions): Promise<void> {
-  const body = { space, ...(name === undefined ? {} : { name }) };
+export async function newSession(io: Io, raworc: Raworc, { space, name, ...rules }: NewOptions): Promise<void> {
+  const body = { space, ...(name === undefined ? {} : { name }), ...rulesIn(rules) };
   await made(io, `Session in space ${space}`, () => raworc.sessions.create(body, { wait: WAIT }));
 }
 
 /** Creates a copy of a session, waits until it is running, and prints its id. */
-export async function remixSession(io: Io, raworc: Raworc, ref: string, { data, ...options }: RemixOptions): Promise<void> {
+export async function remixSession(io: Io, raworc: Raworc, ref: string, { data, constraint, prefer, ...options }: RemixOptions) {
+  const rules = rulesIn({ constraint, prefer });
   const parent = await findSession(raworc, ref);
-  await made(io, `Copy of ${parent}`, () => raworc.sessions.remix(parent, { data, ...options }, { wait: WAIT }));
+  await made(io, `Copy of ${parent}`, () => raworc.sessions.remix(parent, { data, ...options, ...rules }, { wait: WAIT }));
 }
+
+const rulesIn = ({ constraint, prefer }: { [Name in keyof RuleOptions]: RuleOptions[Name] | undefined }) => ({
+  ...(constraint === undefined ? {} : { constraints: constraint.map(labelRule) }),
+  ...(prefer === undefined ? {} : { preferences: prefer.map(preference) }),
+});
 
 async function made(io: Io, title: string, make: () => Promise<Session>): Promise<void> {
   const create = async (note: (text: string) => void) => {
@@ -107,6 +120,8 @@ export async function showSession(io: Io, raworc: Raworc, ref: string, options: 
     ['node', found.node],
     ['container', found.container_id],
     ['volume', found.persistent_volume_id],
+    ['constraints', (found.constraints ?? []).map(written).join(' ')],
+    ['preferences', (found.preferences ?? []).map(written).join(' ')],
     ['timeouts', timeouts.join(', ')],
     ['created', `${found.created_at}${found.created_by === undefined ? '' : ` by ${found.created_by}`}`],
     ['last used', found.last_activity_at],

@@ -17,12 +17,13 @@ const LABEL_VALUE = /^(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$/;
 /** Per node. */
 export const MAX_LABELS = 64;
 
+export const labelKey = () =>
+  z.string({ error: wording }).regex(LABEL_KEY, 'must have 1 to 63 of A-Z a-z 0-9 _ . / - and begin and end with a letter or digit');
+export const labelValue = () =>
+  z.string({ error: wording }).regex(LABEL_VALUE, 'must have at most 63 of A-Z a-z 0-9 _ . - and begin and end with a letter or digit');
+
 const labels = z
-  .record(
-    z.string().regex(LABEL_KEY, 'must have 1 to 63 of A-Z a-z 0-9 _ . / - and begin and end with a letter or digit'),
-    z.string({ error: wording }).regex(LABEL_VALUE, 'must have at most 63 of A-Z a-z 0-9 _ . - and begin and end with a letter or digit'),
-    { error: () => 'must be an object' },
-  )
+  .record(labelKey(), labelValue(), { error: () => 'must be an object' })
   .refine((sent) => Object.keys(sent).length <= MAX_LABELS, `must have at most ${MAX_LABELS} labels`);
 
 export const changeNode = fields({

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { fields, flag, free, givenName, type Infer, metadata, name, text, time, uuid, whole, wording } from './fields.ts';
 import { parameter, wordParameter } from './parameters.ts';
+import { constraints, preferences } from './scheduling/label-rules.ts';
 
 const MAX_TIMEOUT_S = 365 * 24 * 3600;
 export const MAX_CPU = 1024;
@@ -44,6 +45,8 @@ export const createSession = fields({
   parent_session_id: text(255).exactOptional(),
   timeouts: z.exactOptional(timeouts),
   resources: z.exactOptional(resources),
+  constraints: constraints().exactOptional(),
+  preferences: preferences().exactOptional(),
 });
 export type CreateSession = Infer<typeof createSession>;
 
@@ -56,6 +59,8 @@ export const remixSession = fields({
   metadata: sessionMetadata().exactOptional().describe('Default: the metadata of the parent'),
   data: flag().exactOptional().describe('Whether to copy the volume of the parent. Default true'),
   messages: flag().exactOptional().describe('Whether to copy the answered messages of the parent. Default false'),
+  constraints: constraints().exactOptional().describe('Default: the constraints of the parent'),
+  preferences: preferences().exactOptional().describe('Default: the preferences of the parent'),
 });
 export type RemixSession = Infer<typeof remixSession>;
 
@@ -129,6 +134,8 @@ export const sessionObject = z
     running: z.boolean().describe('True in idle and busy'),
     settled: z.boolean().describe('Whether the session has reached the requested state'),
     waiting_reason: z.string().nullable().describe('Why its messages wait although they were accepted: its node is being drained'),
+    constraints: constraints(),
+    preferences: preferences(),
     timeouts: z.record(z.string(), z.number()).describe('Seconds: idle_pause_s, idle_suspend_s, ttl_s'),
     created_at: time(),
     updated_at: time(),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { fields, flag, free, type Infer, looseFields, name, prose, time, whole, wording } from './fields.ts';
 import { flagParameter } from './parameters.ts';
+import { scheduling } from './scheduling/space-scheduling.ts';
 import { limits, MAX_CPU, resources, timeouts } from './sessions.ts';
 
 const MAX_SETTINGS_LENGTH = 64 * 1024;
@@ -31,6 +32,7 @@ const settings = looseFields({
   quotas: quotas.exactOptional().describe('Limits of the whole space. Changing them needs spaces:update on all spaces'),
   maxima: limits.exactOptional().describe('Maximum of `resources.limits` for one session. Changing it needs spaces:update on all spaces'),
   retention: retention.exactOptional(),
+  scheduling: scheduling.exactOptional(),
 }).refine((sent) => JSON.stringify(sent).length <= MAX_SETTINGS_LENGTH, `must have at most ${MAX_SETTINGS_LENGTH} characters as JSON`);
 
 const description = () => prose(4096);

@@ -294,6 +294,38 @@ export type Session = {
      */
     waiting_reason: string | null;
     /**
+     * All must hold for the node. They apply when the session is placed
+     */
+    constraints: Array<{
+        label: string;
+        /**
+         * `in`: the label has one of `values`; `not_in`: it has none of them, or the node lacks it; `exists`, `not_exists`: any value
+         */
+        operator: 'in' | 'not_in' | 'exists' | 'not_exists';
+        /**
+         * For `in` and `not_in` only
+         */
+        values?: Array<string>;
+    }>;
+    /**
+     * Nodes that meet them come first, as far as they have room
+     */
+    preferences: Array<{
+        label: string;
+        /**
+         * `in`: the label has one of `values`; `not_in`: it has none of them, or the node lacks it; `exists`, `not_exists`: any value
+         */
+        operator: 'in' | 'not_in' | 'exists' | 'not_exists';
+        /**
+         * For `in` and `not_in` only
+         */
+        values?: Array<string>;
+        /**
+         * A node that breaks the preference counts as this many percent fuller. Default: 50
+         */
+        weight?: number;
+    }>;
+    /**
      * Seconds: idle_pause_s, idle_suspend_s, ttl_s
      */
     timeouts: {
@@ -1875,6 +1907,49 @@ export type CreateSpaceData = {
                 events_s?: number;
                 [key: string]: unknown;
             };
+            scheduling?: {
+                /**
+                 * Apply to every new session, beside its own
+                 */
+                constraints?: Array<{
+                    label: string;
+                    /**
+                     * `in`: the label has one of `values`; `not_in`: it has none of them, or the node lacks it; `exists`, `not_exists`: any value
+                     */
+                    operator: 'in' | 'not_in' | 'exists' | 'not_exists';
+                    /**
+                     * For `in` and `not_in` only
+                     */
+                    values?: Array<string>;
+                }>;
+                /**
+                 * Apply to every new session, beside its own
+                 */
+                preferences?: Array<{
+                    label: string;
+                    /**
+                     * `in`: the label has one of `values`; `not_in`: it has none of them, or the node lacks it; `exists`, `not_exists`: any value
+                     */
+                    operator: 'in' | 'not_in' | 'exists' | 'not_exists';
+                    /**
+                     * For `in` and `not_in` only
+                     */
+                    values?: Array<string>;
+                    /**
+                     * A node that breaks the preference counts as this many percent fuller. Default: 50
+                     */
+                    weight?: number;
+                }>;
+                /**
+                 * `spread` (the default) places sessions on the emptiest node, `pack` on the fullest that has room
+                 */
+                strategy?: 'spread' | 'pack';
+                /**
+                 * `preferred`: nodes with fewer sessions of the space come first. `required`: at most one session of the space per node
+                 */
+                anti_affinity?: 'none' | 'preferred' | 'required';
+                [key: string]: unknown;
+            };
             [key: string]: unknown;
         };
     };
@@ -2086,6 +2161,49 @@ export type UpdateSpaceData = {
             };
             retention?: {
                 events_s?: number;
+                [key: string]: unknown;
+            };
+            scheduling?: {
+                /**
+                 * Apply to every new session, beside its own
+                 */
+                constraints?: Array<{
+                    label: string;
+                    /**
+                     * `in`: the label has one of `values`; `not_in`: it has none of them, or the node lacks it; `exists`, `not_exists`: any value
+                     */
+                    operator: 'in' | 'not_in' | 'exists' | 'not_exists';
+                    /**
+                     * For `in` and `not_in` only
+                     */
+                    values?: Array<string>;
+                }>;
+                /**
+                 * Apply to every new session, beside its own
+                 */
+                preferences?: Array<{
+                    label: string;
+                    /**
+                     * `in`: the label has one of `values`; `not_in`: it has none of them, or the node lacks it; `exists`, `not_exists`: any value
+                     */
+                    operator: 'in' | 'not_in' | 'exists' | 'not_exists';
+                    /**
+                     * For `in` and `not_in` only
+                     */
+                    values?: Array<string>;
+                    /**
+                     * A node that breaks the preference counts as this many percent fuller. Default: 50
+                     */
+                    weight?: number;
+                }>;
+                /**
+                 * `spread` (the default) places sessions on the emptiest node, `pack` on the fullest that has room
+                 */
+                strategy?: 'spread' | 'pack';
+                /**
+                 * `preferred`: nodes with fewer sessions of the space come first. `required`: at most one session of the space per node
+                 */
+                anti_affinity?: 'none' | 'preferred' | 'required';
                 [key: string]: unknown;
             };
             [key: string]: unknown;
@@ -3452,6 +3570,38 @@ export type CreateSessionData = {
                 processes?: number;
             };
         };
+        /**
+         * All must hold for the node. They apply when the session is placed
+         */
+        constraints?: Array<{
+            label: string;
+            /**
+             * `in`: the label has one of `values`; `not_in`: it has none of them, or the node lacks it; `exists`, `not_exists`: any value
+             */
+            operator: 'in' | 'not_in' | 'exists' | 'not_exists';
+            /**
+             * For `in` and `not_in` only
+             */
+            values?: Array<string>;
+        }>;
+        /**
+         * Nodes that meet them come first, as far as they have room
+         */
+        preferences?: Array<{
+            label: string;
+            /**
+             * `in`: the label has one of `values`; `not_in`: it has none of them, or the node lacks it; `exists`, `not_exists`: any value
+             */
+            operator: 'in' | 'not_in' | 'exists' | 'not_exists';
+            /**
+             * For `in` and `not_in` only
+             */
+            values?: Array<string>;
+            /**
+             * A node that breaks the preference counts as this many percent fuller. Default: 50
+             */
+            weight?: number;
+        }>;
     };
     headers?: {
         /**
@@ -3698,6 +3848,38 @@ export type RemixSessionData = {
          * Whether to copy the answered messages of the parent. Default false
          */
         messages?: boolean;
+        /**
+         * Default: the constraints of the parent
+         */
+        constraints?: Array<{
+            label: string;
+            /**
+             * `in`: the label has one of `values`; `not_in`: it has none of them, or the node lacks it; `exists`, `not_exists`: any value
+             */
+            operator: 'in' | 'not_in' | 'exists' | 'not_exists';
+            /**
+             * For `in` and `not_in` only
+             */
+            values?: Array<string>;
+        }>;
+        /**
+         * Default: the preferences of the parent
+         */
+        preferences?: Array<{
+            label: string;
+            /**
+             * `in`: the label has one of `values`; `not_in`: it has none of them, or the node lacks it; `exists`, `not_exists`: any value
+             */
+            operator: 'in' | 'not_in' | 'exists' | 'not_exists';
+            /**
+             * For `in` and `not_in` only
+             */
+            values?: Array<string>;
+            /**
+             * A node that breaks the preference counts as this many percent fuller. Default: 50
+             */
+            weight?: number;
+        }>;
     };
     headers?: {
         /**

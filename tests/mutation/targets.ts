@@ -2,7 +2,9 @@
 export const TARGETS: Readonly<Record<string, readonly string[]>> = {
   'controller/domain/sessions/life-cycle.ts': ['controller/sessions/life-cycle'],
   'controller/domain/sessions/legal.ts': ['controller/sessions/life-cycle'],
-  'controller/domain/sessions/placement.ts': ['controller/sessions/placement'],
+  'controller/domain/sessions/placement/placement.ts': ['controller/sessions/placement'],
+  'controller/domain/sessions/placement/filters.ts': ['controller/sessions/placement'],
+  'controller/domain/sessions/placement/label-rules.ts': ['controller/sessions/label-rules'],
   'controller/domain/nodes/lease.ts': ['controller/nodes/lease'],
   'controller/domain/access/rbac.ts': ['controller/access/rbac'],
   'controller/domain/sessions/report-fence.ts': ['controller/messages/delivery'],

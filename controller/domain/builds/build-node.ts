@@ -1,6 +1,6 @@
 import type { FleetNode } from '../engine/fleet.ts';
 import type { NodeId } from '../engine/ids.ts';
-import { takesSpace } from '../sessions/placement.ts';
+import { takesSpace } from '../sessions/placement/filters.ts';
 import type { BuildRow } from './rows.ts';
 
 /**

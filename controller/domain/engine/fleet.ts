@@ -15,6 +15,8 @@ export interface FleetNode {
   readonly unschedulable?: string | undefined;
   /** Whether an operator wants no new sessions on it. Existing ones still wake. */
   readonly cordoned?: boolean;
+  /** Set by operators. */
+  readonly labels?: Readonly<Record<string, string>>;
   /** Whether it is being drained, or was and is not uncordoned: no session starts or wakes on it. */
   readonly draining?: boolean;
   readonly cpuMillis: number;
@@ -44,6 +46,8 @@ export interface Fleet {
   /** The operator's bounds on session sizes. */
   readonly sizes: SizeRules;
   spaceUse(spaceId: SpaceId): SpaceUse;
+  /** Returns how many sessions of a space a node has, including those that take up no room. */
+  sessionsOfSpace(spaceId: SpaceId, nodeId: NodeId): number;
 }
 
 /** A space's usage of the resources that have quotas. */

@@ -1,3 +1,4 @@
+import type { Constraint, Preference } from '../../contract/scheduling/label-rules.ts';
 import type { BuiltAgent } from '../builds/rows.ts';
 import { flag, integer, json, type RowOf, text } from '../engine/fields.ts';
 import type { AccountId, BuildId, NodeId, SessionId, SpaceId } from '../engine/ids.ts';
@@ -83,6 +84,9 @@ export const SESSIONS = {
   /** The session whose volume this one copies, until it has started. */
   copyFrom: text<SessionId | null>(),
   timeouts: json<Readonly<Record<string, number>>>(),
+  /** Its own rules about nodes. Those of its space are in the space's settings. */
+  constraints: json<readonly Constraint[]>(),
+  preferences: json<readonly Preference[]>(),
   metadata: json<Readonly<Record<string, unknown>>>(),
   createdBy: text(),
   createdById: text<AccountId>(),

@@ -9,7 +9,7 @@ import type { SessionRow } from './rows.ts';
 export const SHOWN_OF_SESSIONS = [
   ...(['id', 'name', 'spaceId', 'createdBy', 'desired', 'phase', 'outstanding', 'generation', 'observedGeneration'] as const),
   ...(['containerId', 'volume', 'parentId', 'nodeId', 'timeouts', 'createdAt', 'updatedAt', 'startedAt', 'lastActivityAt'] as const),
-  ...(['terminatedAt', 'terminationReason', 'reason', 'metadata'] as const),
+  ...(['terminatedAt', 'terminationReason', 'reason', 'metadata', 'constraints', 'preferences'] as const),
 ];
 export type ShownSession = Pick<SessionRow, (typeof SHOWN_OF_SESSIONS)[number]>;
 
@@ -64,6 +64,8 @@ function withNames(row: ShownSession, space: string, node: ShownNode | null): Se
     running: state === 'idle' || state === 'busy',
     settled: isSettled(row),
     waiting_reason: node?.isDraining === true && row.desired !== 'failed' ? waitsForDrain(node.name) : null,
+    constraints: row.constraints,
+    preferences: row.preferences,
     timeouts: row.timeouts,
     created_at: rfc3339(row.createdAt),
     updated_at: rfc3339(row.updatedAt),

@@ -3,7 +3,8 @@ import type { AccountId, NodeId } from '../engine/ids.ts';
 import type { SessionRow } from './rows.ts';
 
 /** The client's part of a new session. */
-export interface RequestedSession extends Pick<SessionRow, 'id' | 'spaceId' | 'name' | 'metadata' | 'timeouts' | 'requests' | 'limits'> {
+export interface RequestedSession
+  extends Pick<SessionRow, 'id' | 'spaceId' | 'name' | 'metadata' | 'timeouts' | 'requests' | 'limits' | 'constraints' | 'preferences'> {
   readonly by: { readonly accountId: AccountId; readonly user: string };
 }
 
@@ -17,7 +18,7 @@ export interface Placed {
 
 /** Returns the first row of a session: desired running, nothing observed. */
 export function firstRow(asked: RequestedSession, { nodeId, image, build }: Placed, now: number): SessionRow {
-  const { id, name, spaceId, metadata, timeouts, requests, limits, by } = asked;
+  const { id, name, spaceId, metadata, timeouts, requests, limits, constraints, preferences, by } = asked;
   return {
     id,
     name,
@@ -26,6 +27,8 @@ export function firstRow(asked: RequestedSession, { nodeId, image, build }: Plac
     timeouts,
     requests,
     limits,
+    constraints,
+    preferences,
     createdBy: by.user,
     createdById: by.accountId,
     nodeId,

@@ -3,6 +3,7 @@
  * of an unexpected form are ignored.
  */
 import { z } from 'zod';
+import { type Scheduling, scheduling } from '../../contract/scheduling/space-scheduling.ts';
 import { EVENT_RETENTION_S } from '../../contract/spaces.ts';
 
 const whole = z.int().min(1);
@@ -81,4 +82,11 @@ const retention = z.object({ events_s: lenient(z.int().min(EVENT_RETENTION_S.lea
 export function eventsKeptMs(settings: Readonly<Record<string, unknown>>): number | undefined {
   const parsed = retention.safeParse(settings.retention);
   return parsed.success && parsed.data.events_s !== undefined ? parsed.data.events_s * 1000 : undefined;
+}
+
+/** Returns how a space wants its sessions placed. */
+export function schedulingIn(settings: Readonly<Record<string, unknown>>): Scheduling {
+  if (settings.scheduling === undefined) return {};
+  const parsed = scheduling.safeParse(settings.scheduling);
+  return parsed.success ? parsed.data : {};
 }

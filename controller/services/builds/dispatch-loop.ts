@@ -10,7 +10,7 @@ import {
 import type { BuildRow } from '../../domain/builds/rows.ts';
 import type { FleetNode } from '../../domain/engine/fleet.ts';
 import type { BuildId, NodeId } from '../../domain/engine/ids.ts';
-import { takesSpace } from '../../domain/sessions/placement.ts';
+import { takesSpace } from '../../domain/sessions/placement/filters.ts';
 import type { Background } from '../engine/background.ts';
 import { type Loop, RETRY } from '../engine/loop.ts';
 import type { NodeDirectory } from '../engine/node-directory.ts';

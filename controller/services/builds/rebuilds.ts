@@ -4,7 +4,7 @@ import type { BuildOutcome } from '../../domain/builds/commands/advance-build.ts
 import type { BuildRow } from '../../domain/builds/rows.ts';
 import type { NodeId, SpaceId } from '../../domain/engine/ids.ts';
 import type { View } from '../../domain/engine/view.ts';
-import { takesSpace } from '../../domain/sessions/placement.ts';
+import { takesSpace } from '../../domain/sessions/placement/filters.ts';
 import type { NodeDirectory } from '../engine/node-directory.ts';
 import { buildAssignment } from '../fleet/encode.ts';
 import type { Fleet } from '../fleet/fleet.ts';

@@ -42,6 +42,8 @@ const add = (use: Use, more: Use, sign: 1 | -1): Use => ({
   processes: use.processes + sign * more.processes,
 });
 
+const pair = (space: SpaceId, node: NodeId) => `${space} ${node}`;
+
 const ROWS_AT_ONCE = 500;
 
 /** Yields all placed sessions page by page, because they can exceed the memory. */
@@ -66,7 +68,7 @@ export function* placedSessions(view: Pick<NodeView & SessionView, 'nodes' | 're
  * that occupy room, and of the disks of all.
  */
 export class Capacity {
-  /** By node or space id; both are UUIDs. */
+  /** By node id, space id, or both; ids are UUIDs. */
   readonly #committed = new Map<string, Use>();
   /** One layer for the batch, one for the current command. */
   #layers: Map<string, Use>[] = [];
@@ -84,6 +86,11 @@ export class Capacity {
     return this.#use(id);
   }
 
+  /** Returns how many sessions of a space are on a node, including those without a container. */
+  ofSpaceOn(space: SpaceId, node: NodeId): number {
+    return this.#use(pair(space, node)).sessions;
+  }
+
   /** Accounts for a session row that became another (undefined: none). */
   change(before: SessionRow | undefined, after: SessionRow | undefined): void {
     if (before !== undefined) this.#account(before, -1);
@@ -91,7 +98,10 @@ export class Capacity {
   }
 
   #account(session: SessionRow, sign: 1 | -1): void {
-    if (session.nodeId !== null) this.#add(session.nodeId, onNode(session), sign);
+    if (session.nodeId !== null) {
+      this.#add(session.nodeId, onNode(session), sign);
+      this.#add(pair(session.spaceId, session.nodeId), inSpace(session), sign);
+    }
     this.#add(session.spaceId, inSpace(session), sign);
   }
 
@@ -122,6 +132,10 @@ export class Capacity {
   }
 
   #set(key: string, use: Use): void {
-    (this.#layers.at(-1) ?? this.#committed).set(key, use);
+    const layer = this.#layers.at(-1);
+    if (layer !== undefined) layer.set(key, use);
+    // Spaces come and go, and each leaves a pair with every node that it has been on.
+    else if (use.sessions === 0 && use.diskBytes === 0) this.#committed.delete(key);
+    else this.#committed.set(key, use);
   }
 }

@@ -1,6 +1,6 @@
+import { z } from 'zod';
 import { type Metrics, SECONDS } from '../../../seams/metrics.ts';
 import type { Outcome } from '../../domain/engine/outcome.ts';
-import type { Obstacle } from '../../domain/sessions/placement.ts';
 import type { Committed } from './applier.ts';
 
 /**
@@ -93,9 +93,13 @@ export function placementMetrics(metrics: Metrics): (created: Outcome<unknown>) 
   return (created) => {
     placements.add(1, { outcome: created.ok ? 'placed' : created.refusal.code.toLowerCase() });
     if (created.ok) return;
-    for (const { filter } of obstaclesIn(created.refusal.details)) obstacles.add(1, { filter });
+    for (const [filter, count] of countsIn(created.refusal.details)) obstacles.add(count, { filter });
   };
 }
 
-const obstaclesIn = (details: unknown): readonly Obstacle[] =>
-  typeof details === 'object' && details !== null && 'nodes' in details && Array.isArray(details.nodes) ? details.nodes : [];
+const counts = z.object({ nodes_by_filter: z.record(z.string(), z.int()) });
+
+function countsIn(details: unknown): readonly (readonly [filter: string, nodes: number])[] {
+  const parsed = counts.safeParse(details);
+  return parsed.success ? Object.entries(parsed.data.nodes_by_filter) : [];
+}

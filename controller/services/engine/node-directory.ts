@@ -4,7 +4,7 @@ import type { Mutation } from '../../domain/engine/mutation.ts';
 import { type NodeRules, ruleOfNode, within } from '../../domain/nodes/node-rules.ts';
 import type { NodeRow } from '../../domain/nodes/rows.ts';
 import type { NodeView } from '../../domain/nodes/view.ts';
-import { takesSpace } from '../../domain/sessions/placement.ts';
+import { takesSpace } from '../../domain/sessions/placement/filters.ts';
 import type { SizeRules } from '../../domain/sessions/session-sizes.ts';
 import type { SpaceView } from '../../domain/spaces/view.ts';
 import type { Capacity } from './capacity.ts';
@@ -79,6 +79,10 @@ export class NodeDirectory implements Fleet {
     return this.#deps.capacity.ofSpace(id);
   }
 
+  sessionsOfSpace(space: SpaceId, node: NodeId): number {
+    return this.#deps.capacity.ofSpaceOn(space, node);
+  }
+
   /**
    * Returns whether the operator lets a node run sessions and builds of a space. A node without a
    * row is identified by its id.
@@ -137,6 +141,7 @@ export class NodeDirectory implements Fleet {
       away: !ready && row.lastSeenAt !== null && row.lostAt === null,
       cordoned: row.cordonedAt !== null,
       draining: row.drain !== null,
+      labels: row.labels,
       images: live?.facts.images ?? NO_IMAGES,
       pulls: this.#deps.hasRegistry === true && live?.facts.movesImages === true,
       unschedulable: live?.facts.conditions.find(({ unschedulable }) => unschedulable)?.message,

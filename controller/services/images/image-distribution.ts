@@ -4,7 +4,7 @@ import type { FleetNode } from '../../domain/engine/fleet.ts';
 import type { NodeId, SpaceId } from '../../domain/engine/ids.ts';
 import { forgetImage, recordImage } from '../../domain/images/commands/record-image.ts';
 import { buildOf, placeOf } from '../../domain/images/repository.ts';
-import { takesSpace } from '../../domain/sessions/placement.ts';
+import { takesSpace } from '../../domain/sessions/placement/filters.ts';
 import type { Background } from '../engine/background.ts';
 import type { Loop } from '../engine/loop.ts';
 import type { NodeDirectory } from '../engine/node-directory.ts';

@@ -118,6 +118,8 @@ export function sessionService(deps: SessionDeps) {
         metadata: input.metadata,
         data,
         messages,
+        constraints: input.constraints,
+        preferences: input.preferences,
         by: { accountId: caller.accountId, user: caller.user },
         request,
       };
@@ -192,6 +194,8 @@ function newSession(
     metadata: input.metadata ?? {},
     timeouts: input.timeouts ?? {},
     resources: input.resources,
+    constraints: input.constraints,
+    preferences: input.preferences,
     ...parent,
     baseImage: deps.baseImage,
     by: { accountId: caller.accountId, user: caller.user },

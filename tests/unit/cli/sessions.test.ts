@@ -28,6 +28,43 @@ t.test('a new session: waits until it is up and prints only its id', async (t) =
   });
 });
 
+t.test('rules about nodes are sent as typed, and shown like that', async (t) => {
+  const server = await fakeServer(t, { 'POST /sessions': { status: 201, body: session(A) } });
+  const { run } = await world(t, server);
+  const rules = [
+    '--constraint',
+    'zone=a,b',
+    '--constraint',
+    'disk!=hdd',
+    '--constraint',
+    '!old',
+    '--prefer',
+    'gpu:80',
+    '--prefer',
+    'zone=a',
+  ];
+  t.match(await run('session', 'new', ...rules), { code: 0 });
+  t.same(server.asked[0]?.json, {
+    space: 'default',
+    constraints: [
+      { label: 'zone', operator: 'in', values: ['a', 'b'] },
+      { label: 'disk', operator: 'not_in', values: ['hdd'] },
+      { label: 'old', operator: 'not_exists' },
+    ],
+    preferences: [
+      { label: 'gpu', operator: 'exists', weight: 80 },
+      { label: 'zone', operator: 'in', values: ['a'] },
+    ],
+  });
+  for (const wrong of ['', '!zone=a', 'zone==a', 'a:b', '=a'])
+    t.match(await run('session', 'new', '--constraint', wrong), { code: 1, err: /is not a rule about labels. Write zone=a/ }, wrong);
+  const { constraints, preferences } = (server.asked[0]?.json ?? {}) as Record<string, unknown>;
+  const shown = await world(t, await fakeServer(t, { [`GET /sessions/${A}`]: { body: session(A, null, { constraints, preferences }) } }));
+  const { out } = await shown.run('session', 'get', A);
+  t.match(out, /constraints +zone=a,b disk!=hdd !old\n/);
+  t.match(out, /preferences +gpu:80 zone=a\n/);
+});
+
 t.test('a new session that fails, times out, or finds no room', async (t) => {
   const full = { status: 503, body: { error: { code: 'UNAVAILABLE', message: 'No node has room: 128 MiB asked for, 64 MiB free.' } } };
   for (const [answer, err] of [

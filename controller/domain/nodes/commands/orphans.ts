@@ -10,7 +10,7 @@ import { put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
 import type { RowView } from '../../engine/view.ts';
 import { occupiesRoom } from '../../sessions/life-cycle.ts';
-import { shortOf } from '../../sessions/placement.ts';
+import { shortOf } from '../../sessions/placement/filters.ts';
 import type { Limits, Requests, SessionRow } from '../../sessions/rows.ts';
 import { sessionObject } from '../../sessions/session-object.ts';
 import { refusedBySpace } from '../../spaces/space-admission.ts';
@@ -87,6 +87,7 @@ export function adoptOrphan({ orphan, ...input }: Adoption): Command<Outcome<Ses
         ...{ generation, placedGeneration: generation },
         restoredFrom: null,
         ...{ requests: input.requests, limits: input.limits, timeouts: input.timeouts, metadata: {}, parentId: null, copyFrom: null },
+        ...{ constraints: [], preferences: [] },
         ...{ phase: 'none', observedGeneration: 0, observedOrder: null, containerId: orphan.containerId, volume: orphan.volume },
         ...{ wakeWanted: false, graceMs: 0, hasRun: true, life: null, reason: null, lastSeq: seq, epochSeq: seq, outstanding: 0 },
         ...{ createdBy: input.by.user, createdById: input.by.accountId, createdAt: now, updatedAt: now },

@@ -10,7 +10,7 @@ import { metadataBytes, refusedBySpace } from '../../spaces/space-admission.ts';
 import type { SpaceView } from '../../spaces/view.ts';
 import { allowedIn, LEGAL, type SessionRequest } from '../legal.ts';
 import { occupiesRoom, restState } from '../life-cycle.ts';
-import { shortOf, unbounded } from '../placement.ts';
+import { shortOf, unbounded } from '../placement/filters.ts';
 import { NO_SESSION } from '../refusals.ts';
 import type { Desired, Limits, SessionRow } from '../rows.ts';
 import { sessionBecomes } from '../session-change.ts';

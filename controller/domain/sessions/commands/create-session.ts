@@ -6,14 +6,19 @@ import { put } from '../../engine/mutation.ts';
 import { accepted, type Outcome } from '../../engine/outcome.ts';
 import { NO_SPACE } from '../../spaces/refusals.ts';
 import { refusedBySpace } from '../../spaces/space-admission.ts';
-import { noRoom, place } from '../placement.ts';
+import { noRoom } from '../placement/no-room.ts';
+import { place } from '../placement/placement.ts';
+import { placementRules } from '../placement/placement-rules.ts';
 import { recalledSession } from '../recalled-session.ts';
 import type { SessionRow } from '../rows.ts';
 import { sessionObject } from '../session-object.ts';
 import { firstRow, type RequestedSession } from '../session-row.ts';
 import { type RequestedSizes, sizesOf } from '../session-sizes.ts';
 
-export interface NewSession extends Omit<RequestedSession, 'requests' | 'limits'> {
+export interface NewSession extends Omit<RequestedSession, 'requests' | 'limits' | 'constraints' | 'preferences'> {
+  /** Rules about nodes, beside those of the space. Undefined: none. */
+  readonly constraints?: SessionRow['constraints'] | undefined;
+  readonly preferences?: SessionRow['preferences'] | undefined;
   /** The sizes that the client asked for. The space's settings decide about the rest. */
   readonly resources?: RequestedSizes | undefined;
   /** The image of sessions in a space without a completed build. */
@@ -45,14 +50,15 @@ export function createSession(input: NewSession): Command<Outcome<SessionObject>
         storageBytes: limits.diskBytes,
       });
       if (refusal !== undefined) return unchanged(refusal);
+      const rules = { constraints: input.constraints ?? [], preferences: input.preferences ?? [] };
       const build = view.newestBuild(input.spaceId, 'completed');
       const image = build?.image ?? input.baseImage;
       const isInRegistry = view.get('images', image) !== undefined;
-      const need = { spaceId: input.spaceId, requests, limits, image, isInRegistry };
+      const need = { spaceId: input.spaceId, requests, limits, image, isInRegistry, placement: placementRules(fleet, space, rules) };
       const placement = place(fleet.nodes(), need, fleet.sizes);
       if (!placement.ok) return unchanged(noRoom(need, placement.obstacles));
       const row: SessionRow = {
-        ...firstRow({ ...input, requests, limits }, { nodeId: placement.nodeId, image: need.image, build }, now),
+        ...firstRow({ ...input, ...rules, requests, limits }, { nodeId: placement.nodeId, image: need.image, build }, now),
         parentId: input.parentId ?? null,
       };
       const session = sessionObject(view, row);

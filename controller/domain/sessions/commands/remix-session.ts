@@ -12,7 +12,9 @@ import { MAX_QUEUED } from '../../messages/queue.ts';
 import type { MessageView } from '../../messages/view.ts';
 import { NO_SPACE } from '../../spaces/refusals.ts';
 import { refusedBySpace } from '../../spaces/space-admission.ts';
-import { noRoom, place } from '../placement.ts';
+import { noRoom } from '../placement/no-room.ts';
+import { place } from '../placement/placement.ts';
+import { placementRules } from '../placement/placement-rules.ts';
 import { recalledSession } from '../recalled-session.ts';
 import { NO_SESSION } from '../refusals.ts';
 import type { SessionRow } from '../rows.ts';
@@ -37,6 +39,9 @@ export interface Remix extends Pick<RequestedSession, 'id' | 'spaceId' | 'name' 
   readonly data: boolean;
   /** Whether it starts with the parent's messages, except unanswered ones. */
   readonly messages: boolean;
+  /** Undefined uses the parent's. */
+  readonly constraints?: SessionRow['constraints'] | undefined;
+  readonly preferences?: SessionRow['preferences'] | undefined;
   readonly baseImage: string;
   readonly request: KnownRequest | undefined;
 }
@@ -75,12 +80,14 @@ export function remixSession(remix: Remix): Command<Outcome<SessionObject>> {
 
       const nodes = fleet.nodes().filter(({ id }) => source.value === null || id === parent.nodeId);
       const start = startOf(view, remix, parent, nodes);
+      const { constraints = parent.constraints, preferences = parent.preferences } = remix;
       const need = {
         spaceId: remix.spaceId,
         requests,
         limits,
         image: start.image,
         isInRegistry: view.get('images', start.image) !== undefined,
+        placement: placementRules(fleet, space, { constraints, preferences }),
       };
       const placement = place(nodes, need, fleet.sizes);
       if (!placement.ok) {
@@ -88,7 +95,15 @@ export function remixSession(remix: Remix): Command<Outcome<SessionObject>> {
           source.value === null ? '' : ' Volumes are copied on their own node. Send data=false to remix without a copy of the volume.';
         return unchanged(noRoom(need, placement.obstacles, stays));
       }
-      const asked = { ...remix, metadata: remix.metadata ?? parent.metadata, timeouts: parent.timeouts, requests, limits };
+      const asked = {
+        ...remix,
+        metadata: remix.metadata ?? parent.metadata,
+        timeouts: parent.timeouts,
+        requests,
+        limits,
+        constraints,
+        preferences,
+      };
       const row: SessionRow = {
         ...firstRow(asked, { nodeId: placement.nodeId, ...start }, now),
         parentId: parent.id,

@@ -53,6 +53,10 @@ const MIGRATIONS = {
     'alter table nodes add column address text',
     'alter table nodes add column last_boot integer not null default 0',
   ),
+  '0022-constraints': steps(
+    `alter table sessions add column constraints text not null default '[]'`,
+    `alter table sessions add column preferences text not null default '[]'`,
+  ),
 };
 
 /** Makes the migrator run all steps, and record them, in one transaction: a crash undoes both. */

@@ -47,11 +47,8 @@ t.test('a session without room is counted by the filter that each node failed', 
   const metrics = prometheusMetrics({ processMetrics: false });
   const created = placementMetrics(metrics);
   created({ ok: true, value: {} });
-  const nodes = [
-    { node: 'worker-1', filter: 'memory', reason: 'has 0 MiB left' },
-    { node: 'worker-2', filter: 'memory', reason: 'has 1 MiB left' },
-  ];
-  created(refused('UNAVAILABLE', 'No node has room', { nodes }));
+  const nodes = [{ node: 'worker-1', filter: 'memory', reason: 'has 0 MiB left' }];
+  created(refused('UNAVAILABLE', 'No node has room', { nodes, nodes_omitted: 1, nodes_by_filter: { memory: 2 } }));
   created(refused('CONFLICT', 'The space is full'));
   const text = await metrics.text();
   t.match(text, /raworc_placements_total\{outcome="placed"\} 1\n/);

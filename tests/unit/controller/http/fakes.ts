@@ -79,6 +79,8 @@ export const session: SessionObject = {
   running: false,
   settled: false,
   waiting_reason: null,
+  constraints: [],
+  preferences: [],
   timeouts: {},
   created_at: TIME,
   updated_at: TIME,

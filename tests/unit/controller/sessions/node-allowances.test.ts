@@ -6,7 +6,7 @@ import t from 'tap';
 import type { SpaceId } from '../../../../controller/domain/engine/ids.ts';
 import { put } from '../../../../controller/domain/engine/mutation.ts';
 import { NO_RULES, parseNodeRules, ruleFor, SANE_NODE, within } from '../../../../controller/domain/nodes/node-rules.ts';
-import { place } from '../../../../controller/domain/sessions/placement.ts';
+import { place } from '../../../../controller/domain/sessions/placement/placement.ts';
 import { DEFAULT_LIMITS, DEFAULT_REQUESTS } from '../../../../controller/domain/sessions/session-sizes.ts';
 import { readSettings } from '../../../../controller/settings/settings.ts';
 import { NODE, newSession, OTHER_NODE, openCore, SPACE } from '../core.ts';

@@ -1,7 +1,9 @@
 import t from 'tap';
 import type { FleetNode } from '../../../../controller/domain/engine/fleet.ts';
 import type { NodeId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
-import { explain, place, shortOf } from '../../../../controller/domain/sessions/placement.ts';
+import { shortOf } from '../../../../controller/domain/sessions/placement/filters.ts';
+import { explain } from '../../../../controller/domain/sessions/placement/no-room.ts';
+import { place } from '../../../../controller/domain/sessions/placement/placement.ts';
 import { DEFAULT_LIMITS, DEFAULT_SIZE_RULES, GUEST_PROCESSES } from '../../../../controller/domain/sessions/session-sizes.ts';
 import { RESERVED_PROCESSES } from '../../../../proto/reserved-processes.ts';
 import { seeded } from '../core.ts';

@@ -1,12 +1,10 @@
-/**
- * Places a new session: a pipeline of named filters that each can explain a refusal, then a score.
- * Pure: the same fleet and need give the same result.
- */
-import type { FleetNode } from '../engine/fleet.ts';
-import type { NodeId, SpaceId } from '../engine/ids.ts';
-import { type Refused, refused } from '../engine/outcome.ts';
-import type { Limits, Requests } from './rows.ts';
-import { DEFAULT_SIZE_RULES, GUEST_PROCESSES, type SizeRules } from './session-sizes.ts';
+/** The filters of placement. Each can explain why it refuses a node. */
+import type { FleetNode } from '../../engine/fleet.ts';
+import type { SpaceId } from '../../engine/ids.ts';
+import type { Limits, Requests } from '../rows.ts';
+import { GUEST_PROCESSES, type SizeRules } from '../session-sizes.ts';
+import { broken, holds } from './label-rules.ts';
+import { NO_PLACEMENT_RULES, type PlacementRules } from './placement-rules.ts';
 
 export interface Need {
   readonly spaceId: SpaceId;
@@ -15,6 +13,8 @@ export interface Need {
   readonly image: string;
   /** Whether the registry has the image, so that nodes can pull it. */
   readonly isInRegistry?: boolean;
+  /** Undefined: none, on any node. */
+  readonly placement?: PlacementRules;
   /** The session's disk is already on the node, and counted in the node's use. */
   readonly hasDisk?: boolean;
 }
@@ -26,10 +26,10 @@ interface Filter {
 }
 
 const MIB = 1024 * 1024;
-const mib = (bytes: number) => `${Math.round(bytes / MIB)} MiB`;
-const cpu = (millis: number) => `${millis / 1000} CPU`;
+export const mib = (bytes: number) => `${Math.round(bytes / MIB)} MiB`;
+export const cpu = (millis: number) => `${millis / 1000} CPU`;
 
-const FILTERS: readonly Filter[] = [
+export const FILTERS: readonly Filter[] = [
   {
     name: 'cordon',
     refuse: ({ cordoned, draining }) => (draining ? 'is being drained' : cordoned ? 'is cordoned' : undefined),
@@ -44,6 +44,23 @@ const FILTERS: readonly Filter[] = [
     name: 'spaces',
     // Does not list the node's spaces: callers who can list nodes cannot always list every space.
     refuse: (node, { spaceId }) => (takesSpace(node, spaceId) ? undefined : 'accepts no sessions of this space'),
+  },
+  {
+    name: 'constraints',
+    refuse({ labels = {} }, { placement = NO_PLACEMENT_RULES }) {
+      const own = placement.constraints.find((constraint) => !holds(constraint, labels));
+      if (own !== undefined) return broken(own, labels);
+      // Named by its place: callers who can list nodes cannot always read the settings of the space.
+      const ofSpace = placement.spaceConstraints.findIndex((constraint) => !holds(constraint, labels));
+      return ofSpace === -1 ? undefined : `does not meet scheduling.constraints[${ofSpace}] of the space's settings`;
+    },
+  },
+  {
+    name: 'anti-affinity',
+    refuse: ({ id }, { placement = NO_PLACEMENT_RULES }) =>
+      placement.antiAffinity === 'required' && placement.sessionsOfSpace(id) > 0
+        ? 'already has a session of this space, whose setting scheduling.anti_affinity allows one per node'
+        : undefined,
   },
   {
     name: 'image',
@@ -136,41 +153,6 @@ export interface Obstacle {
   readonly reason: string;
 }
 
-export type Placement = { readonly ok: true; readonly nodeId: NodeId } | { readonly ok: false; readonly obstacles: readonly Obstacle[] };
-
-/** By how much fuller a node can be than one that has to pull the image, and still be preferred. */
-const IMAGE_WORTH = 0.25;
-
-/**
- * Returns the share of the node's scarcer resource that would be in use, 0 (empty) to 1 (full), and
- * more if it lacks the image.
- */
-function load(node: FleetNode, { requests, image }: Need): number {
-  const cpuShare = (node.requested.cpuMillis + requests.cpuMillis) / node.cpuMillis;
-  const memoryShare = (node.requested.memoryBytes + requests.memoryBytes) / node.memoryBytes;
-  return Math.max(cpuShare, memoryShare) + (node.images.has(image) ? 0 : IMAGE_WORTH);
-}
-
-/**
- * Returns the least loaded node that passes every filter; having the image is worth some load. Ties
- * go to the node with fewer sessions, then to the smaller id, so that the result is independent of
- * the fleet's order. If no node passes: the first obstacle of each.
- */
-export function place(nodes: readonly FleetNode[], need: Need, rules: SizeRules = DEFAULT_SIZE_RULES): Placement {
-  const obstacles: Obstacle[] = [];
-  let best: { node: FleetNode; load: number } | undefined;
-  for (const node of nodes) {
-    const obstacle = firstObstacle(node, need, rules);
-    if (obstacle !== undefined) {
-      obstacles.push(obstacle);
-      continue;
-    }
-    const candidate = { node, load: load(node, need) };
-    if (best === undefined || isBetter(candidate, best)) best = candidate;
-  }
-  return best === undefined ? { ok: false, obstacles } : { ok: true, nodeId: best.node.id };
-}
-
 /** Returns why a node lacks room for this, ignoring other filters. */
 export function shortOf(node: FleetNode, need: Omit<Need, 'image'>, rules: SizeRules): string | undefined {
   for (const filter of FILTERS.filter(({ name }) => ROOM.has(name))) {
@@ -180,38 +162,11 @@ export function shortOf(node: FleetNode, need: Omit<Need, 'image'>, rules: SizeR
   return undefined;
 }
 
-function firstObstacle(node: FleetNode, need: Need, rules: SizeRules): Obstacle | undefined {
+/** Returns the first filter that refuses a node, and why. */
+export function firstObstacle(node: FleetNode, need: Need, rules: SizeRules): Obstacle | undefined {
   for (const filter of FILTERS) {
     const reason = filter.refuse(node, need, rules);
     if (reason !== undefined) return { node: node.name, filter: filter.name, reason };
   }
   return undefined;
-}
-
-function isBetter(a: { node: FleetNode; load: number }, b: { node: FleetNode; load: number }): boolean {
-  if (a.load !== b.load) return a.load < b.load;
-  if (a.node.sessions !== b.node.sessions) return a.node.sessions < b.node.sessions;
-  return a.node.id < b.node.id;
-}
-
-/**
- * Returns a 503 that names the request and, for callers who can list nodes, each node's obstacle.
- * `hint` is appended.
- */
-export function noRoom(need: Need, obstacles: readonly Obstacle[], hint = ''): Refused {
-  const { cpuMillis, memoryBytes } = need.requests;
-  const details = { requests: { cpu: cpuMillis / 1000, memory_bytes: memoryBytes }, image: need.image };
-  const withoutNodes = { message: `${askedFor(need)}. Retry later, or ask an operator for more room.${hint}`, details };
-  const { refusal } = refused('UNAVAILABLE', `${explain(need, obstacles)}${hint}`, { ...details, nodes: obstacles });
-  return { ok: false, refusal: { ...refusal, withoutNodes } };
-}
-
-const askedFor = ({ requests }: Need): string =>
-  `No node has room for a session that requests ${cpu(requests.cpuMillis)} and ${mib(requests.memoryBytes)}`;
-
-/** Returns one line for an operator: the request, and each node's obstacle. */
-export function explain(need: Need, obstacles: readonly Obstacle[]): string {
-  const asked = askedFor(need);
-  if (obstacles.length === 0) return `${asked}: no node has joined yet. Print a token with \`raworc node token\` and start a node with it.`;
-  return `${asked}: ${obstacles.map(({ node, reason }) => `${node} ${reason}`).join('; ')}.`;
 }

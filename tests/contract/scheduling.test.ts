@@ -1,0 +1,96 @@
+/** Rules about nodes, of sessions and of spaces. */
+import t from 'tap';
+import { space as newSpace, person } from './people.ts';
+import { openTarget, type Target } from './target.ts';
+
+let target: Target;
+t.before(async () => {
+  target = await openTarget(t);
+});
+
+const ZONE_A = { label: 'zone', operator: 'in', values: ['a'] };
+const ZONE_B = { label: 'zone', operator: 'in', values: ['b'] };
+
+async function created(body: object): Promise<{ readonly status: number; readonly body: unknown }> {
+  const made = await target.rest.call('POST', '/sessions', body);
+  if (made.status === 201) t.teardown(() => target.rest.call('DELETE', `/sessions/${(made.body as { id: string }).id}`));
+  return made;
+}
+
+t.test('a session is placed where its constraints and those of its space hold; a refusal says which does not', async (t) => {
+  const { rest } = target;
+  if (!target.hollow) return t.comment('only on a node of the test’s own');
+  const label = async (labels: object) => t.match(await rest.call('PUT', '/nodes/hollow', { labels }), { status: 200 });
+  const space = await newSpace(t, target);
+  await label({ zone: 'a' });
+  const made = await created({ space, constraints: [ZONE_A], preferences: [{ ...ZONE_B, weight: 10 }] });
+  t.match(made, { status: 201, body: { constraints: [ZONE_A], preferences: [{ ...ZONE_B, weight: 10 }] } });
+  const { id } = made.body as { id: string };
+  const elsewhere = (reason: string) => ({
+    status: 503,
+    body: { error: { code: 'UNAVAILABLE', details: { nodes: [{ node: 'hollow', filter: 'constraints', reason }], nodes_omitted: 0 } } },
+  });
+  t.match(await created({ space, constraints: [ZONE_B] }), elsewhere('has zone=a, but the session requires zone=b'));
+
+  await label({ zone: 'b' });
+  t.match(await rest.call('POST', `/sessions/${id}/suspend?force=true`), { status: 200 });
+  t.match(await rest.call('POST', `/sessions/${id}/resume?wait=30s`), { status: 200, body: { state: 'idle' } }, 'it is not placed anew');
+  const remix = (body: object) => rest.call('POST', `/sessions/${id}/remix`, { data: false, ...body });
+  t.match(await remix({}), elsewhere('has zone=b, but the session requires zone=a'));
+  const copy = await remix({ constraints: [ZONE_B] });
+  t.match(copy, { status: 201, body: { constraints: [ZONE_B], preferences: [{ ...ZONE_B, weight: 10 }] } });
+  await rest.call('DELETE', `/sessions/${(copy.body as { id: string }).id}`);
+
+  t.match(await rest.call('PUT', `/spaces/${space}`, { settings: { scheduling: { constraints: [ZONE_A] } } }), { status: 200 });
+  t.match(await created({ space, constraints: [ZONE_B] }), elsewhere("does not meet scheduling.constraints[0] of the space's settings"));
+  const ann = await person(t, target, ['developer', space]);
+  const refused = await ann.rest.call('POST', '/sessions', { space });
+  t.match(refused, { status: 503, body: { error: { message: /^No node has room/ } } });
+  t.notMatch(JSON.stringify(refused.body), /hollow|zone|constraints/, 'without nodes:list, it says nothing about nodes and settings');
+  await label({});
+});
+
+t.test('one session of a space per node, suspended ones too', async (t) => {
+  const { rest } = target;
+  if (!target.hollow) return t.comment('only on a node of the test’s own');
+  const space = await newSpace(t, target);
+  t.match(await rest.call('PUT', `/spaces/${space}`, { settings: { scheduling: { anti_affinity: 'required', strategy: 'pack' } } }), {
+    status: 200,
+  });
+  const first = await created({ space });
+  t.match(first, { status: 201 });
+  const path = `/sessions/${(first.body as { id: string }).id}`;
+  const second = { status: 503, body: { error: { details: { nodes_by_filter: { 'anti-affinity': 1 } } } } };
+  t.match(await created({ space }), second);
+  await rest.call('POST', `${path}/suspend?force=true`);
+  t.match(await created({ space }), second);
+  t.match(await created({}), { status: 201 }, 'another space');
+  await rest.call('DELETE', path);
+  t.match(await created({ space }), { status: 201 });
+});
+
+t.test('rules are checked', async (t) => {
+  const { rest } = target;
+  const table: readonly (readonly [field: string, value: unknown, path: string, problem: RegExp])[] = [
+    ['constraints', 'zone=a', 'constraints', /must be an array/],
+    ['constraints', [{ operator: 'exists' }], 'constraints.0.label', /is missing/],
+    ['constraints', [{ label: '-', operator: 'exists' }], 'constraints.0.label', /must have 1 to 63/],
+    ['constraints', [{ label: 'zone', operator: 'equals' }], 'constraints.0.operator', /must be one of in, not_in/],
+    ['constraints', [{ label: 'zone', operator: 'in' }], 'constraints.0.values', /is missing/],
+    ['constraints', [{ label: 'zone', operator: 'in', values: [] }], 'constraints.0.values', /at least 1/],
+    ['constraints', [{ ...ZONE_A, values: Array(17).fill('a') }], 'constraints.0.values', /at most 16 values/],
+    ['constraints', [{ ...ZONE_A, operator: 'exists' }], 'constraints.0.values', /only for the operators in and not_in/],
+    ['constraints', Array(17).fill(ZONE_A), 'constraints', /at most 16 rules/],
+    ['constraints', Array(16).fill({ ...ZONE_A, values: Array(16).fill('a'.repeat(63)) }), 'constraints', /at most 4096 characters/],
+    ['preferences', [{ ...ZONE_A, weight: 0 }], 'preferences.0.weight', /at least 1/],
+    ['preferences', [{ ...ZONE_A, weight: 101 }], 'preferences.0.weight', /at most 100/],
+  ];
+  const fault = (path: string, problem: RegExp) => ({ status: 422, body: { error: { details: [{ path, problem }] } } });
+  for (const [field, value, path, problem] of table)
+    t.match(await created({ [field]: value }), fault(path, problem), JSON.stringify(value).slice(0, 80));
+  const space = await newSpace(t, target);
+  const put = (scheduling: object) => rest.call('PUT', `/spaces/${space}`, { settings: { scheduling } });
+  t.match(await put({ constraints: [{ label: 'zone', operator: 'in' }] }), fault('settings.scheduling.constraints.0.values', /is missing/));
+  t.match(await put({ strategy: 'random' }), fault('settings.scheduling.strategy', /must be one of spread, pack/));
+  t.match(await put({ anti_affinity: true }), fault('settings.scheduling.anti_affinity', /must be one of none, preferred, required/));
+});
