@@ -7,13 +7,14 @@ import { followEvents } from './commands/events.ts';
 import { listKeys, newKey, removeKeys } from './commands/keys.ts';
 import { login, logout, whoAmI } from './commands/login.ts';
 import { cordonNode, drainNode, labelNode, uncordonNode } from './commands/node-scheduling.ts';
-import { adoptOrphan, discardOrphan, listNodes, listOrphans, loseNode, makeNodeToken, removeNode, showNode } from './commands/nodes.ts';
+import { adoptOrphan, discardOrphan, listNodes, listOrphans, loseNode, removeNode, showNode } from './commands/nodes.ts';
 import { listSecrets, removeSecrets, setSecret } from './commands/secrets.ts';
 import { changeSession, listSessions, newSession, remixSession, removeSessions, showSession } from './commands/sessions.ts';
 import { listSpaces, newSpace, removeSpaces } from './commands/spaces.ts';
 import { DEFAULT_URL } from './config.ts';
 import type { Connect } from './connection.ts';
 import type { Io } from './io.ts';
+import { nodeTokenCommands } from './node-token-grammar.ts';
 
 const SPACE = ['--space <space>', 'the space', 'default'] as const;
 const JSON_LIST = ['--json', 'as JSON'] as const;
@@ -227,11 +228,7 @@ export function auditCommands(program: Command, io: Io, connect: Connect): void 
 
 export function nodeCommands(program: Command, io: Io, connect: Connect): void {
   const node = program.command('node').description('manage nodes: the machines that run sessions');
-  node
-    .command('token')
-    .description('print the command with which one host joins')
-    .option('--token-only', 'print only its token')
-    .action(async (options) => makeNodeToken(io, await connect(), options));
+  nodeTokenCommands(node, io, connect);
   node
     .command('list')
     .alias('ls')

@@ -54,6 +54,7 @@ import { LeaseLoop } from './services/nodes/lease-loop.ts';
 import { NodeAlarms } from './services/nodes/node-alarms.ts';
 import { nodeMetrics, sessionMetrics, unschedulableNodes } from './services/nodes/node-metrics.ts';
 import { nodeService } from './services/nodes/node-service.ts';
+import { nodeTokenService } from './services/nodes/node-token-service.ts';
 import { orphanService } from './services/nodes/orphan-service.ts';
 import type { Services } from './services/services.ts';
 import { expiryLoop } from './services/sessions/expiry-loop.ts';
@@ -246,7 +247,8 @@ export function openCore(deps: CoreDeps): Core {
     agents: agentService({ ...shared, sourceStore, fleet, budgets, clock }),
     agentLogs: agentLogService({ view, lists, streams, feeds, clock, log, budgets }),
     builds: buildService(shared),
-    nodes: nodeService({ applier, view, fleet, alarms, leases, directory, clock, random, leaseMs: lease.leaseMs, token: deps.joinLine }),
+    nodes: nodeService({ applier, view, fleet, alarms, leases, directory, clock, leaseMs: lease.leaseMs }),
+    nodeTokens: nodeTokenService({ applier, view, clock, random, token: deps.joinLine }),
     orphans: orphanService({ applier, view, fleet, baseImage, sizes }),
     events: eventService(view, tail),
     audit: auditService({ applier, view, lists, clock, metrics, ids: auditIds(storeKey) }),

@@ -10,7 +10,7 @@ import type { Authority } from './grpc/authority.ts';
 import type { RefusedCall } from './grpc/node-server-options.ts';
 import type { Peer } from './grpc/peer.ts';
 import type { JoinAttempt } from './grpc/stranger-methods.ts';
-import { joinWith, knownToken } from './services/nodes/node-service.ts';
+import { joinWith, knownToken } from './services/nodes/join-service.ts';
 import type { SourceFiles } from './store/files/source-files.ts';
 
 /**

@@ -58,6 +58,7 @@ function thingsIn(routes: readonly Route[]): readonly Thing[] {
       found.set(singular, { singular, group: `${uncapitalized(singular)}s` });
     }
   }
+  found.set('NodeToken', { singular: 'NodeToken', group: 'nodeTokens' });
   // No path names a single message or audit record, but they are resources too.
   found.set('Message', { singular: 'Message', group: 'messages' });
   found.set('Audit', { singular: 'Audit', group: 'audit' });

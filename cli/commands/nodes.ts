@@ -1,34 +1,8 @@
-import { z } from 'zod';
 import type { Node, Raworc } from '../../sdk/raworc.ts';
 import { type Io, size, table } from '../io.ts';
 import { printList } from '../listing.ts';
 import { collected } from '../reference.ts';
 import { labelsOf } from './node-scheduling.ts';
-
-const joinToken = z.object({ a: z.array(z.string()) });
-
-/** Returns the addresses in a join token; none if it is of another version. */
-function addressesIn(token: string): readonly string[] {
-  try {
-    return joinToken.parse(JSON.parse(Buffer.from(token.slice(token.indexOf('_') + 1), 'base64url').toString('utf8'))).a;
-  } catch {
-    return [];
-  }
-}
-
-const isLoopback = (address: string) => /^(127\.|localhost:|\[::1\]:)/.test(address);
-
-/** Prints the line that lets one machine join, or only its token, which can be piped. */
-export async function makeNodeToken(io: Io, raworc: Raworc, { tokenOnly = false }: { readonly tokenOnly?: boolean }): Promise<void> {
-  const { token, expires_at } = await raworc.nodes.createToken({});
-  io.stdout.line(tokenOnly ? token : `raworc-node-agent join --token ${token}`);
-  io.stderr.line(`${tokenOnly ? '' : 'Run this as root on the host. '}Valid for one node until ${expires_at}. It is not shown again`);
-  const addresses = addressesIn(token);
-  if (addresses.length > 0 && addresses.every(isLoopback))
-    io.stderr.line(
-      `The controller listens for nodes on ${addresses.join(', ')} only, so no other host can join. Restart it with RAWORC_NODE_HOST and RAWORC_ADVERTISE, and create another token`,
-    );
-}
 
 export async function listNodes(io: Io, raworc: Raworc, { json }: { readonly json?: boolean }): Promise<void> {
   printList(io, await collected(raworc.nodes.all()), {

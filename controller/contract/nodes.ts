@@ -4,13 +4,9 @@ import { flagParameter } from './parameters.ts';
 
 /** Longest validity of a join token. */
 export const MAX_NODE_TOKEN_S = 7 * 24 * 3600;
-
-export const createNodeToken = fields({ expires_in_s: whole(1, MAX_NODE_TOKEN_S).exactOptional() });
-export type CreateNodeToken = Infer<typeof createNodeToken>;
-
-export const nodeTokenObject = z
-  .strictObject({ token: z.string().describe('Shown only once'), expires_at: time() })
-  .meta({ id: 'NodeToken' });
+const MAX_NODE_TOKEN_USES = 1000;
+/** Join tokens that are valid at the same time. */
+export const MAX_OPEN_NODE_TOKENS = 1000;
 
 const LABEL_KEY = /^[A-Za-z0-9](?:[A-Za-z0-9_./-]{0,61}[A-Za-z0-9])?$/;
 const LABEL_VALUE = /^(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$/;
@@ -25,6 +21,30 @@ export const labelValue = () =>
 const labels = z
   .record(labelKey(), labelValue(), { error: () => 'must be an object' })
   .refine((sent) => Object.keys(sent).length <= MAX_LABELS, `must have at most ${MAX_LABELS} labels`);
+
+export const createNodeToken = fields({
+  expires_in_s: whole(1, MAX_NODE_TOKEN_S).exactOptional().describe('Default: 3600'),
+  uses: whole(1, MAX_NODE_TOKEN_USES).exactOptional().describe('How many nodes can join with it. Default: 1'),
+  labels: labels.exactOptional().describe('Each node that joins gets these labels; they replace those of the same name that it asks for'),
+});
+export type CreateNodeToken = Infer<typeof createNodeToken>;
+
+const nodeToken = {
+  id: uuid(),
+  uses: z.int().min(1).describe('How many nodes can join with it'),
+  used: z.int().min(0).describe('How many have joined'),
+  labels: z.record(z.string(), z.string()),
+  created_by: z.string(),
+  created_at: time(),
+  expires_at: time(),
+  last_used_at: time().nullable(),
+};
+export const nodeTokenObject = z.strictObject(nodeToken).meta({ id: 'NodeToken' });
+export type NodeTokenObject = Infer<typeof nodeTokenObject>;
+export const newNodeTokenObject = z
+  .strictObject({ ...nodeToken, token: z.string().describe('Shown only once') })
+  .meta({ id: 'NewNodeToken' });
+export type NewNodeTokenObject = Infer<typeof newNodeTokenObject>;
 
 export const changeNode = fields({
   labels: labels.exactOptional().describe('Replaces all labels'),

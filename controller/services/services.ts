@@ -11,6 +11,7 @@ import type { Health } from './engine/health.ts';
 import type { Events } from './events/event-service.ts';
 import type { Messages } from './messages/message-service.ts';
 import type { Nodes } from './nodes/node-service.ts';
+import type { NodeTokens } from './nodes/node-token-service.ts';
 import type { Orphans } from './nodes/orphan-service.ts';
 import type { Sessions } from './sessions/session-service.ts';
 import type { Secrets } from './spaces/secret-service.ts';
@@ -34,6 +35,7 @@ export interface Services {
   readonly agentLogs: AgentLogs;
   readonly builds: Builds;
   readonly nodes: Nodes;
+  readonly nodeTokens: NodeTokens;
   readonly orphans: Orphans;
   readonly events: Events;
   readonly audit: Audit;

@@ -473,6 +473,29 @@ const messages = (caller: Caller) => ({
   count: (session: string, options?: CallOptions): Promise<api.CountMessagesResponse> => caller.call({ method: 'GET', path: `/sessions/${part(session)}/messages/count` }, options),
 });
 
+const nodeTokens = (caller: Caller) => ({
+  /**
+   * Lists the join tokens that can still be used.
+   *
+   * Permission: nodes:list.
+   */
+  list: (options?: With<api.ListNodeTokensData['query']>): Promise<api.ListNodeTokensResponse> => caller.call({ method: 'GET', path: `/nodes/tokens` }, options),
+  /** Yields every item, page by page. Items created meanwhile can be missing. */
+  all: (options?: WithoutPage<api.ListNodeTokensData['query']>): AsyncGenerator<api.ListNodeTokensResponse[number], void> => caller.all({ method: 'GET', path: `/nodes/tokens` }, options),
+  /**
+   * Creates a join token, for one node unless `uses` says otherwise. Only this response contains the token.
+   *
+   * Permission: nodes:create.
+   */
+  create: (body?: api.CreateNodeTokenData['body'], options?: CallOptions): Promise<api.CreateNodeTokenResponse> => caller.call({ method: 'POST', path: `/nodes/tokens`, body }, options),
+  /**
+   * Revokes a join token. Nodes that joined with it stay.
+   *
+   * Permission: nodes:create.
+   */
+  revoke: (token: string, options?: CallOptions): Promise<api.RevokeNodeTokenResponse> => caller.call({ method: 'DELETE', path: `/nodes/tokens/${part(token)}` }, options),
+});
+
 const nodes = (caller: Caller) => ({
   /**
    * Lists the nodes with their capacity, requested resources, lease and conditions.
@@ -542,12 +565,6 @@ const nodes = (caller: Caller) => ({
    * Permission: nodes:update.
    */
   lose: (node: string, options?: CallOptions): Promise<api.LoseNodeResponse> => caller.call({ method: 'POST', path: `/nodes/${part(node)}/lost` }, options),
-  /**
-   * Creates a join token for one node. Only this response contains the token.
-   *
-   * Permission: nodes:create.
-   */
-  createToken: (body?: api.CreateNodeTokenData['body'], options?: CallOptions): Promise<api.CreateNodeTokenResponse> => caller.call({ method: 'POST', path: `/nodes/tokens`, body }, options),
 });
 
 const orphans = (caller: Caller) => ({
@@ -604,6 +621,7 @@ export class Operations {
   readonly builds: ReturnType<typeof builds>;
   readonly sessions: ReturnType<typeof sessions>;
   readonly messages: ReturnType<typeof messages>;
+  readonly nodeTokens: ReturnType<typeof nodeTokens>;
   readonly nodes: ReturnType<typeof nodes>;
   readonly orphans: ReturnType<typeof orphans>;
   readonly audit: ReturnType<typeof audit>;
@@ -621,6 +639,7 @@ export class Operations {
     this.builds = builds(caller);
     this.sessions = sessions(caller);
     this.messages = messages(caller);
+    this.nodeTokens = nodeTokens(caller);
     this.nodes = nodes(caller);
     this.orphans = orphans(caller);
     this.audit = audit(caller);

@@ -389,6 +389,48 @@ export type MessageCount = {
     session_id: string;
 };
 
+export type NodeToken = {
+    id: string;
+    /**
+     * How many nodes can join with it
+     */
+    uses: number;
+    /**
+     * How many have joined
+     */
+    used: number;
+    labels: {
+        [key: string]: string;
+    };
+    created_by: string;
+    created_at: string;
+    expires_at: string;
+    last_used_at: string | null;
+};
+
+export type NewNodeToken = {
+    id: string;
+    /**
+     * How many nodes can join with it
+     */
+    uses: number;
+    /**
+     * How many have joined
+     */
+    used: number;
+    labels: {
+        [key: string]: string;
+    };
+    created_by: string;
+    created_at: string;
+    expires_at: string;
+    last_used_at: string | null;
+    /**
+     * Shown only once
+     */
+    token: string;
+};
+
 export type Node = {
     id: string;
     name: string;
@@ -472,14 +514,6 @@ export type Drain = {
     sessions_by_state: {
         [key: string]: number;
     };
-};
-
-export type NodeToken = {
-    /**
-     * Shown only once
-     */
-    token: string;
-    expires_at: string;
 };
 
 export type Orphan = {
@@ -4548,6 +4582,179 @@ export type GetEventsResponses = {
 
 export type GetEventsResponse = GetEventsResponses[keyof GetEventsResponses];
 
+export type ListNodeTokensData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Maximum number of items to return
+         */
+        limit?: number;
+        /**
+         * Number of items to skip
+         */
+        offset?: number;
+        /**
+         * By creation time. Default: newest first; messages oldest first
+         */
+        order?: 'asc' | 'desc';
+    };
+    url: '/nodes/tokens';
+};
+
+export type ListNodeTokensErrors = {
+    /**
+     * The request is malformed or a query parameter is invalid.
+     */
+    400: Error;
+    /**
+     * The token or API key is missing, invalid, expired or revoked.
+     */
+    401: Error;
+    /**
+     * The caller lacks the permission named in `message`.
+     */
+    403: Error;
+    /**
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
+     */
+    429: Error;
+    /**
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
+     */
+    500: Error;
+};
+
+export type ListNodeTokensError = ListNodeTokensErrors[keyof ListNodeTokensErrors];
+
+export type ListNodeTokensResponses = {
+    /**
+     * Success
+     */
+    200: Array<NodeToken>;
+};
+
+export type ListNodeTokensResponse = ListNodeTokensResponses[keyof ListNodeTokensResponses];
+
+export type CreateNodeTokenData = {
+    body?: {
+        /**
+         * Default: 3600
+         */
+        expires_in_s?: number;
+        /**
+         * How many nodes can join with it. Default: 1
+         */
+        uses?: number;
+        /**
+         * Each node that joins gets these labels; they replace those of the same name that it asks for
+         */
+        labels?: {
+            [key: string]: string;
+        };
+    };
+    path?: never;
+    query?: never;
+    url: '/nodes/tokens';
+};
+
+export type CreateNodeTokenErrors = {
+    /**
+     * The request is malformed or a query parameter is invalid.
+     */
+    400: Error;
+    /**
+     * The token or API key is missing, invalid, expired or revoked.
+     */
+    401: Error;
+    /**
+     * The caller lacks the permission named in `message`.
+     */
+    403: Error;
+    /**
+     * The resource already exists, or its state does not allow this request; `message` says which.
+     */
+    409: Error;
+    /**
+     * The body is too large.
+     */
+    413: Error;
+    /**
+     * The content type or encoding of the body is not supported.
+     */
+    415: Error;
+    /**
+     * One or more fields are missing or invalid; `details` lists each path and problem.
+     */
+    422: Error;
+    /**
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
+     */
+    429: Error;
+    /**
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
+     */
+    500: Error;
+    /**
+     * No capacity, or a required component is offline; `message` says which.
+     */
+    503: Error;
+};
+
+export type CreateNodeTokenError = CreateNodeTokenErrors[keyof CreateNodeTokenErrors];
+
+export type CreateNodeTokenResponses = {
+    /**
+     * Created
+     */
+    201: NewNodeToken;
+};
+
+export type CreateNodeTokenResponse = CreateNodeTokenResponses[keyof CreateNodeTokenResponses];
+
+export type RevokeNodeTokenData = {
+    body?: never;
+    path: {
+        token: string;
+    };
+    query?: never;
+    url: '/nodes/tokens/{token}';
+};
+
+export type RevokeNodeTokenErrors = {
+    /**
+     * The token or API key is missing, invalid, expired or revoked.
+     */
+    401: Error;
+    /**
+     * The caller lacks the permission named in `message`.
+     */
+    403: Error;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Error;
+    /**
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
+     */
+    429: Error;
+    /**
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
+     */
+    500: Error;
+};
+
+export type RevokeNodeTokenError = RevokeNodeTokenErrors[keyof RevokeNodeTokenErrors];
+
+export type RevokeNodeTokenResponses = {
+    /**
+     * Success, without a body
+     */
+    204: void;
+};
+
+export type RevokeNodeTokenResponse = RevokeNodeTokenResponses[keyof RevokeNodeTokenResponses];
+
 export type ListNodesData = {
     body?: never;
     path?: never;
@@ -5093,65 +5300,6 @@ export type LoseNodeResponses = {
 };
 
 export type LoseNodeResponse = LoseNodeResponses[keyof LoseNodeResponses];
-
-export type CreateNodeTokenData = {
-    body?: {
-        expires_in_s?: number;
-    };
-    path?: never;
-    query?: never;
-    url: '/nodes/tokens';
-};
-
-export type CreateNodeTokenErrors = {
-    /**
-     * The request is malformed or a query parameter is invalid.
-     */
-    400: Error;
-    /**
-     * The token or API key is missing, invalid, expired or revoked.
-     */
-    401: Error;
-    /**
-     * The caller lacks the permission named in `message`.
-     */
-    403: Error;
-    /**
-     * The body is too large.
-     */
-    413: Error;
-    /**
-     * The content type or encoding of the body is not supported.
-     */
-    415: Error;
-    /**
-     * One or more fields are missing or invalid; `details` lists each path and problem.
-     */
-    422: Error;
-    /**
-     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
-     */
-    429: Error;
-    /**
-     * Unexpected server error. Quote `X-Request-Id` when you report it.
-     */
-    500: Error;
-    /**
-     * No capacity, or a required component is offline; `message` says which.
-     */
-    503: Error;
-};
-
-export type CreateNodeTokenError = CreateNodeTokenErrors[keyof CreateNodeTokenErrors];
-
-export type CreateNodeTokenResponses = {
-    /**
-     * Created
-     */
-    201: NodeToken;
-};
-
-export type CreateNodeTokenResponse = CreateNodeTokenResponses[keyof CreateNodeTokenResponses];
 
 export type ListOrphansData = {
     body?: never;

@@ -230,5 +230,8 @@ t.test('nodes are listed, and the token for a new node is shown once', async (t)
     conditions: [],
   });
   t.match(await rest.call('GET', `/nodes/${node?.id}`), { status: 200, body: { id: node?.id } });
-  t.match(await rest.call('POST', '/nodes/tokens', { expires_in_s: 60 }), { status: 201, body: { token: String, expires_at: TIME } });
+  t.match(await rest.call('POST', '/nodes/tokens', { expires_in_s: 60 }), {
+    status: 201,
+    body: { token: String, uses: 1, used: 0, expires_at: TIME },
+  });
 });

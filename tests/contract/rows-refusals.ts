@@ -129,6 +129,7 @@ export const NOT_BY_A_CLIENT: Readonly<Record<string, string>> = {
   'POST /nodes/{id}/orphans/{session}/adopt: 503': 'it takes an orphan on a node that is away',
   'DELETE /nodes/{id}/orphans/{session}: 409': 'it takes an orphan',
   'DELETE /nodes/{id}/orphans/{session}: 503': 'it takes an orphan on a node that is away',
+  'POST /nodes/tokens: 409': 'it takes a thousand valid join tokens',
   'GET /health: 503': 'it takes a store that cannot be read',
   ...Object.fromEntries(
     [

@@ -49,7 +49,11 @@ export const sessionRows: readonly Row[] = [
 
   everywhere('GET /nodes', 'nodes:list', 200, () => ({})),
   everywhere('GET /nodes/{id}', 'nodes:get', 200, ({ node }) => ({ place: { id: node } })),
+  everywhere('GET /nodes/tokens', 'nodes:list', 200, () => ({})),
   everywhere('POST /nodes/tokens', 'nodes:create', 201, () => ({ body: { expires_in_s: 1 } })),
+  everywhere('DELETE /nodes/tokens/{token}', 'nodes:create', 204, async ({ made }) => ({
+    place: { token: String((await made('/nodes/tokens', {})).id) },
+  })),
   everywhere('PUT /nodes/{id}', 'nodes:update', 200, ({ node }) => ({ place: { id: node }, body: { labels: { of: 'the-suite' } } })),
   // The suite needs its node, so another test cordons and drains.
   everywhere('POST /nodes/{id}/cordon', 'nodes:update', 404, () => ({ place: { id: 'nowhere' } })),

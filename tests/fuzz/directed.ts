@@ -101,7 +101,8 @@ async function plain(fuzz: Fuzz): Promise<void> {
   for (const list of ['GET /role-bindings', 'GET /sessions']) await fuzz.ask(list, {}, undefined, { query: 'space=nowhere' });
   await fuzz.ask('POST /spaces/{name}/secrets', OWN, { key_name: 'GOING', value: 'x' });
   await fuzz.ask('DELETE /spaces/{name}/secrets/{key}', { ...OWN, key: 'GOING' }, undefined);
-  await fuzz.ask('POST /nodes/tokens', {}, { expires_in_s: 1 });
+  const token = { token: idOf(await fuzz.ask('POST /nodes/tokens', {}, { expires_in_s: 60 })) };
+  await fuzz.ask('DELETE /nodes/tokens/{token}', token, undefined);
   const session = { id: idOf(await fuzz.ask('POST /sessions', {}, { space: OWN_SPACE })) };
   await fuzz.ask('DELETE /spaces/{name}', OWN, undefined);
   const copy = { id: idOf(await fuzz.ask('POST /sessions/{id}/remix', session, {})) };

@@ -65,16 +65,19 @@ export const NODES = {
    * later is counted above it, or its reports would be older than those of the other.
    */
   lastBoot: integer(),
+  /** The join token that it used last. It can repeat that request, in case the answer was lost. */
+  joinToken: text<string | null>(),
 };
 export interface NodeRow extends RowOf<typeof NODES> {}
 
 /** The fields that operators set, as a node has them when it joins. */
 export const UNSET: Pick<NodeRow, 'labels' | 'cordonedAt' | 'drain'> = { labels: {}, cordonedAt: null, drain: null };
 /** What is known of a node that has only joined. */
-export const UNMANAGED: Pick<NodeRow, 'labels' | 'cordonedAt' | 'drain' | 'address' | 'lastBoot'> = {
+export const UNMANAGED: Pick<NodeRow, 'labels' | 'cordonedAt' | 'drain' | 'address' | 'lastBoot' | 'joinToken'> = {
   ...UNSET,
   address: null,
   lastBoot: 0,
+  joinToken: null,
 };
 
 export const NODE_TOKENS = {
@@ -82,13 +85,14 @@ export const NODE_TOKENS = {
   /** SHA-256 of the secret. The secret itself is random and shown once. */
   secretHash: text(),
   expiresAt: integer(),
+  /** How many nodes can join with it, and how many have. */
+  uses: integer(),
+  used: integer(),
+  /** When a node last joined with it. */
   usedAt: integer<number | null>(),
-  usedBy: text<NodeId | null>(),
-  /**
-   * Hash of the key of the node that used it. A node with this key can repeat the request, in case
-   * the answer was lost.
-   */
-  usedKey: text<string | null>(),
+  /** What each node that joins with it gets, over the labels that it asks for. */
+  labels: json<Readonly<Record<string, string>>>(),
+  revokedAt: integer<number | null>(),
   createdBy: text(),
   createdAt: integer(),
 };

@@ -1,4 +1,4 @@
-import type { NodeRow } from './rows.ts';
+import type { NodeRow, NodeTokenRow } from './rows.ts';
 
 export interface NodeView {
   /** Never a removed node: its name is free. */
@@ -7,5 +7,8 @@ export interface NodeView {
   nodeByKey(keyHash: string): NodeRow | undefined;
   /** All that were not removed. */
   nodes(): readonly NodeRow[];
+  /** Join tokens with uses left that expire after `now` and were not revoked, the oldest first. */
+  openNodeTokens(now: number): readonly NodeTokenRow[];
+  countOpenNodeTokens(now: number): number;
   removedNodes(): readonly Pick<NodeRow, 'id'>[];
 }

@@ -8,6 +8,7 @@ import { buildRoutes } from './builds.ts';
 import { documentRoute } from './document.ts';
 import { eventRoutes } from './events.ts';
 import { messageRoutes } from './messages.ts';
+import { nodeTokenRoutes } from './node-tokens.ts';
 import { nodeRoutes } from './nodes.ts';
 import { orphanRoutes } from './orphans.ts';
 import { roleBindingRoutes } from './role-bindings.ts';
@@ -34,6 +35,8 @@ export function allRoutes(deps: RouteDeps): Route[] {
     sessionRoutes,
     messageRoutes,
     eventRoutes,
+    // Before the nodes: the path of a node matches that of the tokens.
+    nodeTokenRoutes,
     nodeRoutes,
     orphanRoutes,
     auditRoutes,

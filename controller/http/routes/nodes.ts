@@ -1,4 +1,4 @@
-import { changeNode, createNodeToken, drainNode, drainObject, nodeObject, nodeTokenObject, removeNode } from '../../contract/nodes.ts';
+import { changeNode, drainNode, drainObject, nodeObject, removeNode } from '../../contract/nodes.ts';
 import { listRoute, type Route, route } from '../routing/route.ts';
 import type { RouteDeps } from '../routing/route-deps.ts';
 
@@ -107,18 +107,6 @@ export function nodeRoutes({ services: { nodes } }: RouteDeps): Route[] {
       answer: nodeObject,
       refusals: ['NOT_FOUND', 'CONFLICT'],
       respond: ({ caller, params }) => nodes.lose(caller, params.id),
-    }),
-    route({
-      method: 'POST',
-      path: '/nodes/tokens',
-      operation: 'createNodeToken',
-      permission: 'nodes:create',
-      summary: 'Creates a join token for one node. Only this response contains the token.',
-      request: createNodeToken,
-      status: 201,
-      answer: nodeTokenObject,
-      example: { expires_in_s: 3600 },
-      respond: ({ caller, body }) => nodes.createToken(caller, body),
     }),
   ];
 }

@@ -18,6 +18,6 @@ export function thingOf({ path }: Pick<Route, 'path'>, params: Params): Thing {
   if (path.includes('{session}')) return { kind: 'sessions', ref: value('session'), space: null };
   if (first === 'spaces') return { kind: 'spaces', ref: value('name'), space: value('name') };
   if (first === 'auth') return { kind: path === '/auth/login' ? 'service-accounts' : 'tokens', ref: null, space: null };
-  if (path === '/nodes/tokens') return { kind: 'node-tokens', ref: null, space: null };
+  if (path.startsWith('/nodes/tokens')) return { kind: 'node-tokens', ref: value('token'), space: null };
   return { kind: first, ref: value('id'), space: null };
 }

@@ -1,33 +1,19 @@
-import { createHash } from 'node:crypto';
-import type { Random } from '../../../seams/random.ts';
-import {
-  type ChangeNode,
-  type CreateNodeToken,
-  changeNode,
-  type DrainNode,
-  type NodeObject,
-  type RemoveNode,
-} from '../../contract/nodes.ts';
+import type { ChangeNode, DrainNode, NodeObject, RemoveNode } from '../../contract/nodes.ts';
 import type { PageRequest } from '../../contract/pages.ts';
-import type { NodeId } from '../../domain/engine/ids.ts';
-import { accepted, mapped, type Outcome, refused } from '../../domain/engine/outcome.ts';
-import { rfc3339 } from '../../domain/engine/time.ts';
+import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
 import type { View } from '../../domain/engine/view.ts';
 import { drainNode } from '../../domain/nodes/commands/drain-node.ts';
 import { updateNode } from '../../domain/nodes/commands/manage-node.ts';
-import { createNodeToken, joinNode, UNKNOWN_TOKEN } from '../../domain/nodes/commands/nodes.ts';
 import { NO_NODE } from '../../domain/nodes/refusals.ts';
 import type { NodeRow } from '../../domain/nodes/rows.ts';
 import { forbidden, nodeFor } from '../access/access.ts';
 import type { Caller } from '../access/caller.ts';
-import type { Attributed } from '../audit/audit-record.ts';
 import type { Applier } from '../engine/applier.ts';
 import type { NodeDirectory } from '../engine/node-directory.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { LeaseLoop } from './lease-loop.ts';
 import { drainObject, type NodeObjectDeps, nodeObject } from './node-object.ts';
 
-const DEFAULT_TTL_S = 3600;
 const DEFAULT_DRAIN_S = 3600;
 
 const NO_DRAIN = refused('NOT_FOUND', 'This node is not being drained.');
@@ -40,15 +26,10 @@ export interface NodeDeps extends NodeObjectDeps {
   readonly fleet: Fleet;
   readonly leases: LeaseLoop;
   readonly directory: NodeDirectory;
-  readonly random: Random;
-  /** Returns the join token: addresses, the CA's hash, and the token's id and secret. */
-  readonly token: (id: string, secret: string) => string;
 }
 
-const hashOf = (secret: string) => createHash('sha256').update(secret).digest('base64url');
-
 export function nodeService(deps: NodeDeps) {
-  const { view, directory, applier, random, leases } = deps;
+  const { view, directory, applier, leases } = deps;
 
   function shown({ id }: NodeRow): Outcome<NodeObject> {
     const node = directory.node(id);
@@ -56,18 +37,6 @@ export function nodeService(deps: NodeDeps) {
   }
 
   return {
-    /**
-     * Creates a join token; only this answer contains it. It includes the CA's hash and the
-     * controller's address.
-     */
-    async createToken(caller: Caller, { expires_in_s = DEFAULT_TTL_S }: CreateNodeToken) {
-      if (!caller.permissions.allows('nodes', 'create', null)) return forbidden('nodes', 'create');
-      const ttlMs = 1000 * expires_in_s;
-      const id = random.uuid();
-      const secret = Buffer.from(random.bytes(32)).toString('base64url');
-      const made = await applier.submit(createNodeToken({ id, secretHash: hashOf(secret), ttlMs, user: caller.user }), caller);
-      return mapped(made, ({ expiresAt }) => ({ token: deps.token(id, secret), expires_at: rfc3339(expiresAt) }));
-    },
     list(caller: Caller, { limit, offset, order = 'desc' }: PageRequest) {
       if (!caller.permissions.allows('nodes', 'list', null)) return forbidden('nodes', 'list');
       const all = directory.nodes().map((node) => nodeObject(deps, node));
@@ -121,47 +90,4 @@ export function nodeService(deps: NodeDeps) {
       return lost.ok ? shown(node.value) : lost;
     },
   };
-}
-
-/** Refuses a token of another controller. {@link joinNode} checks the rest. */
-export function knownToken(
-  view: Pick<View, 'get'>,
-  { tokenId, tokenSecret }: { tokenId: string; tokenSecret: string },
-): Outcome<undefined> {
-  const token = view.get('nodeTokens', tokenId);
-  return token?.secretHash === hashOf(tokenSecret) ? accepted(undefined) : UNKNOWN_TOKEN;
-}
-
-/** Uses up a node's token and creates its row. The caller issues the certificate. */
-export function joinWith(
-  deps: Pick<NodeDeps, 'applier' | 'fleet' | 'random'>,
-  request: {
-    readonly tokenId: string;
-    readonly tokenSecret: string;
-    readonly nodeName: string;
-    readonly keyHash: string;
-    readonly labels: Readonly<Record<string, string>>;
-  },
-  caller?: Attributed,
-): Promise<Outcome<NodeRow>> {
-  if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/.test(request.nodeName)) {
-    return Promise.resolve(
-      refused('UNPROCESSABLE_ENTITY', `"${request.nodeName}" is not a valid node name. Use at most 63 letters, digits, "_", "." and "-".`),
-    );
-  }
-  const { data, error } = changeNode.safeParse({ labels: request.labels });
-  if (error !== undefined)
-    return Promise.resolve(refused('UNPROCESSABLE_ENTITY', `A label is invalid: ${error.issues[0]?.message ?? 'unknown reason'}.`));
-  return deps.applier.submit(
-    joinNode({
-      id: deps.random.uuid() as NodeId,
-      name: request.nodeName,
-      tokenId: request.tokenId,
-      secretHash: hashOf(request.tokenSecret),
-      keyHash: request.keyHash,
-      labels: data.labels ?? {},
-      isConnected: (id) => deps.fleet.isConnected(id),
-    }),
-    caller,
-  );
 }

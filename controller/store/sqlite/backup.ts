@@ -77,8 +77,8 @@ export function isInUse(path: string): boolean {
  *    created again.
  * 4. The generation in the backup is stored, to detect what the node did with the session since.
  * 5. Versions of secrets increase, so that guests refresh those of another epoch.
- * 6. Every older token becomes invalid, since it can have been revoked after the backup. API keys
- *    are those of the backup.
+ * 6. Every older token becomes invalid, since it can have been revoked after the backup, or, if it
+ *    is a join token, used. API keys are those of the backup.
  * 7. Absence of nodes is counted from the next time they miss.
  */
 export async function beginEpoch(path: string, epoch: number): Promise<void> {
@@ -100,6 +100,7 @@ export async function beginEpoch(path: string, epoch: number): Promise<void> {
       database.prepare('update queue set accepted_at = null').run();
       database.prepare<[number]>('update spaces set secrets_version = max(secrets_version + 1, ?)').run(first);
       database.prepare<[number]>('update accounts set version = max(version + 1, ?)').run(first);
+      database.prepare<[number]>('update node_tokens set revoked_at = ? where revoked_at is null').run(first);
       database.prepare('update nodes set unreachable_since = null').run();
       const newest = database.prepare<[], { at: number | null }>('select max(at) as at from audit').get()?.at ?? 0;
       const by = byOperator('restore', { kind: 'controller', ref: null, space: null });

@@ -173,19 +173,33 @@ t.test('nodes: prints only the token; lists nodes with conditions, and explains 
     joined_at: '2026-01-01T00:00:00.000Z',
     last_seen_at: null,
   };
+  const token = {
+    ...{ id: '7e3b9f0a-1111-4111-8111-111111111111', uses: 3, used: 1, labels: { zone: 'a', disk: 'nvme' }, created_by: 'admin' },
+    ...{ created_at: '2026-01-01T00:00:00.000Z', expires_at: '2026-01-01T12:00:00.000Z', last_used_at: null },
+  };
   const since = '2026-01-02T03:04:05.678Z';
   const conditions = [
     { type: 'EngineHung', message: 'The engine does not answer.', since },
     { type: 'Unreachable', message: 'No stream.' },
   ];
   const server = await fakeServer(t, {
-    'POST /nodes/tokens': { status: 201, body: { token: 'rwn_x', expires_at: '2026-01-01T00:00:00.000Z' } },
+    'POST /nodes/tokens': { status: 201, body: { ...token, token: 'rwn_x' } },
+    'GET /nodes/tokens': { body: [token] },
+    [`DELETE /nodes/tokens/${token.id}`]: { status: 204 },
     'GET /nodes': { body: [node, { ...node, id: 'y', name: 'node-2', conditions }] },
     'GET /nodes/node-2': { body: { ...node, name: 'node-2', conditions } },
   });
   const { run } = await world(t, server);
   t.match(await run('node', 'token'), { code: 0, out: 'raworc-node-agent join --token rwn_x\n' });
   t.match(await run('node', 'token', '--token-only'), { code: 0, out: 'rwn_x\n' });
+  const created = await run('node', 'token', '--uses', '3', '--expires', '12h', '--label', 'zone=a', '--label', 'disk=nvme');
+  t.match(created, { code: 0, err: /Valid for 3 hosts until 2026-01-01T12:00:00.000Z.*\n.*raworc node token revoke 7e3b9f0a-/ });
+  t.same(server.asked.at(-1)?.json, { uses: 3, expires_in_s: 43_200, labels: { zone: 'a', disk: 'nvme' } });
+  for (const wrong of [['--uses', '0'], ['--uses', '1001'], ['--expires', '8d'], ['--expires', '1'], ['nonsense']])
+    t.match(await run('node', 'token', ...wrong), { code: 2 }, wrong.join(' '));
+  t.match(await run('node', 'token', '--label', 'zone'), { code: 1, err: /Write --label KEY=VALUE/ });
+  t.match((await run('node', 'token', 'list')).out, /^7e3b9f0a\S+ +1 of 3 +2026-01-01T12:00:00.000Z +admin +disk=nvme zone=a$/m);
+  t.match(await run('node', 'token', 'revoke', token.id), { code: 0, out: /is revoked. Nodes that joined with it stay/ });
   t.equal(
     (await run('node', 'list')).out,
     `NAME    STATUS  SESSIONS  CPU        MEMORY            VERSION  CONDITIONS

@@ -1,11 +1,12 @@
-import type { Ages } from '../../engine/agreed-time.ts';
+import { MAX_LABELS } from '../../../contract/nodes.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { NodeId, SessionId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
 import { sessionBecomes } from '../../sessions/session-change.ts';
-import { type NodeRow, type NodeTokenRow, UNMANAGED } from '../rows.ts';
+import { type NodeRow, UNMANAGED } from '../rows.ts';
 import type { NodeView } from '../view.ts';
+import { joinedLabels, refusedAtAll, refusedUse, UNKNOWN_TOKEN } from './join-tokens.ts';
 import { nodeEvent } from './node-absence.ts';
 
 export interface JoiningNode {
@@ -20,18 +21,10 @@ export interface JoiningNode {
   readonly isConnected: (id: NodeId) => boolean;
 }
 
-export const UNKNOWN_TOKEN = refused(
-  'UNAUTHORIZED',
-  'This join token belongs to another controller or expired long ago. Create a new one with `raworc node token`.',
-);
+const TOO_MANY_LABELS = `A node has at most ${MAX_LABELS} labels. Pass fewer --label, or use a join token with fewer labels.`;
 
 /**
- * Counts time that passed since the token's creation, so that setting the clock expires no token.
- */
-const isExpired = ({ createdAt, expiresAt }: NodeTokenRow, ages: Ages) => ages.ageMs(createdAt) >= expiresAt - createdAt;
-
-/**
- * Redeems a token for a node. The same key can repeat the request and gets the same answer. An
+ * Uses a token for a node. The same key can repeat the request and gets the same answer. An
  * absent node can rejoin with its key, also under another name. A name belongs to its key until the
  * node is removed.
  */
@@ -43,20 +36,18 @@ export function joinNode(input: JoiningNode): Command<Outcome<NodeRow>> {
       if (token === undefined || token.secretHash !== input.secretHash) {
         return unchanged(UNKNOWN_TOKEN);
       }
-      const existing = token.usedBy === null ? undefined : view.get('nodes', token.usedBy);
-      if (existing !== undefined && token.usedKey === input.keyHash && !isExpired(token, ages)) return unchanged(accepted(existing));
-      if (token.usedAt !== null) {
-        return unchanged(refused('UNAUTHORIZED', 'This join token was already used. Create a new one with `raworc node token`.'));
-      }
-      if (isExpired(token, ages)) {
-        return unchanged(refused('UNAUTHORIZED', 'This join token has expired. Create a new one with `raworc node token`.'));
-      }
       // A key is one node, whatever name it asks for.
       const own = view.nodeByKey(input.keyHash);
+      const isRepeated = own?.joinToken === token.id;
+      const unusable = isRepeated ? refusedAtAll(token, ages) : refusedUse(token, ages);
+      if (unusable !== undefined) return unchanged(unusable);
+      if (isRepeated) return unchanged(accepted(own));
       const named = view.nodeByName(input.name);
       const known = own ?? named;
       const refusal = refusedJoin(input, own, named);
       if (refusal !== undefined) return unchanged(refused('CONFLICT', refusal));
+      const labels = joinedLabels(known?.labels, input.labels, token);
+      if (labels === undefined) return unchanged(refused('CONFLICT', TOO_MANY_LABELS));
       const row: NodeRow = {
         ...UNMANAGED,
         ...known,
@@ -64,7 +55,8 @@ export function joinNode(input: JoiningNode): Command<Outcome<NodeRow>> {
         name: input.name,
         incarnation: (known?.incarnation ?? 0) + 1,
         joinedAt: now,
-        labels: { ...known?.labels, ...input.labels },
+        labels,
+        joinToken: token.id,
         keyHash: input.keyHash,
         revokedAt: null,
         driver: known?.driver ?? '',
@@ -78,7 +70,7 @@ export function joinNode(input: JoiningNode): Command<Outcome<NodeRow>> {
         lostAt: known?.lostAt ?? null,
       };
       return {
-        mutations: [put('nodes', row), put('nodeTokens', { ...token, usedAt: now, usedBy: row.id, usedKey: input.keyHash })],
+        mutations: [put('nodes', row), put('nodeTokens', { ...token, used: token.used + 1, usedAt: now })],
         events: [nodeEvent('node.joined', row)],
         result: accepted(row),
       };
@@ -167,33 +159,5 @@ function readmitted(view: NodeView, id: NodeId, name: string, now: number): Node
   return {
     ...{ id, name: view.nodeByName(name) === undefined ? name : `${name}-${id.slice(0, 8)}`, incarnation: 0, joinedAt: now, ...capacity },
     ...{ ...UNMANAGED, keyHash: null, revokedAt: null, lastSeenAt: null, unreachableSince: null, lostAt: null },
-  };
-}
-
-export interface NewToken {
-  readonly id: string;
-  readonly secretHash: string;
-  readonly ttlMs: number;
-  readonly user: string;
-}
-
-export function createNodeToken(input: NewToken): Command<Outcome<{ expiresAt: number }>> {
-  return {
-    name: 'create-node-token',
-    grows: true,
-    decide({ now }) {
-      const expiresAt = now + input.ttlMs;
-      const row = {
-        id: input.id,
-        secretHash: input.secretHash,
-        expiresAt,
-        usedAt: null,
-        usedBy: null,
-        usedKey: null,
-        createdBy: input.user,
-        createdAt: now,
-      };
-      return { mutations: [put('nodeTokens', row)], events: [], result: accepted({ expiresAt }) };
-    },
   };
 }

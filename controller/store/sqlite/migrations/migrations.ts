@@ -4,6 +4,7 @@ import { DEFAULT_MIGRATION_TABLE, Migrator } from 'kysely/migration';
 import { sessionIndexes } from '../lists/session-metadata.ts';
 import { auditTable, strangersOfAudit } from './audit.ts';
 import { first } from './first.ts';
+import { joinTokens } from './join-tokens.ts';
 import { managedNodes } from './managed-nodes.ts';
 import { normalizedNames } from './normalized-names.ts';
 import { queueStep } from './queue.ts';
@@ -57,6 +58,7 @@ const MIGRATIONS = {
     `alter table sessions add column constraints text not null default '[]'`,
     `alter table sessions add column preferences text not null default '[]'`,
   ),
+  '0023-join-tokens': joinTokens,
 };
 
 /** Makes the migrator run all steps, and record them, in one transaction: a crash undoes both. */

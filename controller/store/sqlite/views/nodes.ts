@@ -1,9 +1,14 @@
 import type { NodeView } from '../../../domain/nodes/view.ts';
 import type { Reads } from './reads.ts';
 
-export const nodeView = ({ all, one, rows }: Reads): NodeView => ({
+/** As in its index. */
+const OPEN = 'revoked_at is null and used < uses and expires_at > ?';
+
+export const nodeView = ({ all, one, row, rows }: Reads): NodeView => ({
   nodeByName: (name) => one('nodes', 'where name = ? and revoked_at is null', name),
   nodeByKey: (keyHash) => one('nodes', 'where key_hash = ? and revoked_at is null', keyHash),
   nodes: () => all('nodes', 'where revoked_at is null order by joined_at, id'),
+  openNodeTokens: (now) => all('nodeTokens', `where ${OPEN} order by created_at, id`, now),
+  countOpenNodeTokens: (now) => row<{ count: number }>(`select count(*) as count from node_tokens where ${OPEN}`, now)?.count ?? 0,
   removedNodes: () => rows('select id from nodes where revoked_at is not null order by id'),
 });

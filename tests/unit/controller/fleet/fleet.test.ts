@@ -2,7 +2,8 @@ import t from 'tap';
 import type { NodeId } from '../../../../controller/domain/engine/ids.ts';
 import { put } from '../../../../controller/domain/engine/mutation.ts';
 import { postMessage } from '../../../../controller/domain/messages/commands/post-message.ts';
-import { createNodeToken, joinNode } from '../../../../controller/domain/nodes/commands/nodes.ts';
+import { createNodeToken } from '../../../../controller/domain/nodes/commands/join-tokens.ts';
+import { joinNode } from '../../../../controller/domain/nodes/commands/nodes.ts';
 import { removeSession } from '../../../../controller/domain/sessions/commands/remove-session.ts';
 import type { NodeFrame } from '../../../../proto/frame.ts';
 import { systemClock } from '../../../../seams/system.ts';
@@ -172,7 +173,7 @@ t.test('a token is good once; the same key may ask again, since the answer may h
     core.applier.submit(
       joinNode({ id: 'new' as NodeId, name: 'late', tokenId: 'once', secretHash: 's', keyHash, isConnected: () => false, ...more }),
     );
-  await core.applier.submit(createNodeToken({ id: 'once', secretHash: 's', ttlMs: 60_000, user: 'admin' }));
+  await core.applier.submit(createNodeToken({ id: 'once', secretHash: 's', ttlMs: 60_000, uses: 1, labels: {}, user: 'admin' }));
   t.match(await ask('k1', { secretHash: 'guessed' }), { ok: false, refusal: { code: 'UNAUTHORIZED' } });
   const first = await ask('k1');
   t.match(first, { ok: true, value: { name: 'late', incarnation: 1 } });

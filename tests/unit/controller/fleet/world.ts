@@ -1,7 +1,8 @@
 /** Nodes at the other end of links, as a test has them speak, and a fleet that hears them. */
 import type { Test } from 'tap';
 import type { NodeId, SessionId } from '../../../../controller/domain/engine/ids.ts';
-import { createNodeToken, joinNode } from '../../../../controller/domain/nodes/commands/nodes.ts';
+import { createNodeToken } from '../../../../controller/domain/nodes/commands/join-tokens.ts';
+import { joinNode } from '../../../../controller/domain/nodes/commands/nodes.ts';
 import { NO_RULES, type NodeRules } from '../../../../controller/domain/nodes/node-rules.ts';
 import { NodeDirectory } from '../../../../controller/services/engine/node-directory.ts';
 import type { News } from '../../../../controller/services/events/news.ts';
@@ -134,7 +135,7 @@ export async function cluster(t: Test, clock: Clock = systemClock, log: Log = si
 
 export async function joins(core: Core, id: NodeId): Promise<void> {
   const tokenId = systemRandom.uuid();
-  await core.applier.submit(createNodeToken({ id: tokenId, secretHash: 'h', ttlMs: 60_000, user: 'admin' }));
+  await core.applier.submit(createNodeToken({ id: tokenId, secretHash: 'h', ttlMs: 60_000, uses: 1, labels: {}, user: 'admin' }));
   await core.applier.submit(joinNode({ id, name: id, tokenId, secretHash: 'h', keyHash: `key-${id}`, isConnected: () => false }));
 }
 

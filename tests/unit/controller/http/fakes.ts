@@ -260,10 +260,6 @@ export class Fake {
       logs: () => refused('NOT_FOUND', 'There is no such build'),
     },
     nodes: {
-      createToken: async (_caller, input) => {
-        this.#note('nodes.createToken', input);
-        return accepted({ token: 'once', expires_at: TIME });
-      },
       list: () => accepted({ items: [], total: 0 }),
       get: () => refused('NOT_FOUND', 'There is no such node'),
       lose: async () => refused('NOT_FOUND', 'There is no such node'),
@@ -272,6 +268,15 @@ export class Fake {
       drainOf: () => refused('NOT_FOUND', 'There is no such node'),
       remove: async () => refused('NOT_FOUND', 'There is no such node'),
       endDrain: async () => refused('NOT_FOUND', 'There is no such node'),
+    },
+    nodeTokens: {
+      create: async (_caller, input) => {
+        this.#note('nodeTokens.create', input);
+        const uses = { uses: 1, used: 0, labels: {}, last_used_at: null };
+        return accepted({ ...uses, token: 'once', id: SESSION, created_by: 'admin', created_at: TIME, expires_at: TIME });
+      },
+      list: () => accepted({ items: [], total: 0 }),
+      revoke: async () => refused('NOT_FOUND', 'There is no such join token'),
     },
     orphans: {
       list: () => accepted({ items: [], total: 0 }),

@@ -1,7 +1,8 @@
 import t, { type Test } from 'tap';
 import type { NodeId } from '../../../../controller/domain/engine/ids.ts';
+import { createNodeToken } from '../../../../controller/domain/nodes/commands/join-tokens.ts';
 import { raiseNodeAlarm, renewCertificate } from '../../../../controller/domain/nodes/commands/node-certificates.ts';
-import { createNodeToken, joinNode } from '../../../../controller/domain/nodes/commands/nodes.ts';
+import { joinNode } from '../../../../controller/domain/nodes/commands/nodes.ts';
 import { LeaseLoop } from '../../../../controller/services/nodes/lease-loop.ts';
 import { NodeAlarms } from '../../../../controller/services/nodes/node-alarms.ts';
 import type { Counter, Metrics } from '../../../../seams/metrics.ts';
@@ -54,7 +55,7 @@ t.test('a certificate is renewed for the key on record, for nobody who was revok
   await revoke(core);
   t.equal(await fault(NODE, 'first'), 'revoked');
 
-  await core.applier.submit(createNodeToken({ id: 'token', secretHash: 'h', ttlMs: 60_000, user: 'admin' }));
+  await core.applier.submit(createNodeToken({ id: 'token', secretHash: 'h', ttlMs: 60_000, uses: 1, labels: {}, user: 'admin' }));
   const again = await core.applier.submit(
     joinNode({ id: 'new' as NodeId, name: NODE, tokenId: 'token', secretHash: 'h', keyHash: 'k', isConnected: () => false }),
   );

@@ -1,7 +1,8 @@
 import t from 'tap';
 import type { NodeId, SessionId } from '../../../../controller/domain/engine/ids.ts';
+import { createNodeToken } from '../../../../controller/domain/nodes/commands/join-tokens.ts';
 import { failLostSessions } from '../../../../controller/domain/nodes/commands/node-absence.ts';
-import { createNodeToken, joinNode, nodeConnected } from '../../../../controller/domain/nodes/commands/nodes.ts';
+import { joinNode, nodeConnected } from '../../../../controller/domain/nodes/commands/nodes.ts';
 import { forgetTombstones, removeNode } from '../../../../controller/domain/nodes/commands/remove-node.ts';
 import { changeDesired } from '../../../../controller/domain/sessions/commands/change-desired.ts';
 import { removeSession } from '../../../../controller/domain/sessions/commands/remove-session.ts';
@@ -62,7 +63,7 @@ t.test('who may join under which name', async (t) => {
   let tokens = 0;
   const join = async (name: string, keyHash: string, connected: readonly string[] = []) => {
     const tokenId = `token-${++tokens}`;
-    await core.applier.submit(createNodeToken({ id: tokenId, secretHash: 'h', ttlMs: 60_000, user: 'admin' }));
+    await core.applier.submit(createNodeToken({ id: tokenId, secretHash: 'h', ttlMs: 60_000, uses: 1, labels: {}, user: 'admin' }));
     const isConnected = (node: NodeId) => connected.includes(node);
     const joined = await core.applier.submit(
       joinNode({ id: `new-${tokens}` as NodeId, name, tokenId, secretHash: 'h', keyHash, isConnected }),

@@ -135,6 +135,7 @@ const QUESTIONS: Readonly<Record<string, readonly Question[]>> = {
     { path: '/audit?until=2026-01-01T00:00:00Z', by: ['audit_at'] },
   ],
   '/nodes': [{ path: '/nodes', by: [] }],
+  '/nodes/tokens': [{ path: '/nodes/tokens', by: [] }],
   '/nodes/{id}/orphans': [{ path: `/nodes/${NODE.id}/orphans`, by: [] }],
 };
 const NOT_LISTED = ['builds', 'images', 'runs', 'revokedTokens', 'tombstones', 'nodes', 'nodeTokens', 'idempotency', 'queue', 'backlog'];

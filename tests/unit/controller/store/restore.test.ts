@@ -6,6 +6,7 @@ import { backUp } from '../../../../controller/backup/backup.ts';
 import { restore } from '../../../../controller/backup/restore.ts';
 import type { MessageId, NodeId, SessionId } from '../../../../controller/domain/engine/ids.ts';
 import { postMessage } from '../../../../controller/domain/messages/commands/post-message.ts';
+import { createNodeToken } from '../../../../controller/domain/nodes/commands/join-tokens.ts';
 import { changeDesired } from '../../../../controller/domain/sessions/commands/change-desired.ts';
 import { recordReport } from '../../../../controller/domain/sessions/commands/record-report.ts';
 import type { SessionRow } from '../../../../controller/domain/sessions/rows.ts';
@@ -59,6 +60,8 @@ async function backedUp(t: Test) {
     );
   }
   for (const id of [CHANGED, RESTS]) await core.applier.submit(changeDesired(id, 'suspend', 0));
+  const unused = { id: 'unused', secretHash: 'h', ttlMs: 60_000, uses: 1, labels: {}, user: 'admin' };
+  await core.applier.submit(createNodeToken(unused));
   const waiting = [newMessage(LIVES, 'one'), newMessage(LIVES, 'two')];
   for (const message of waiting) await core.applier.submit(postMessage(message));
   const file = join(parent, 'backup.tar');
@@ -88,6 +91,7 @@ const holding = (sessions: ReturnType<typeof reportOf>[]): NodeFrame => ({
 
 t.test('the first inventory after a restore: above all that was told before, and nothing that lives is to end', async (t) => {
   const { core, connect } = await restored(t);
+  t.match(core.store.view.get('nodeTokens', 'unused'), { used: 0, revokedAt: EPOCH * 1000 }, 'it can have been used after the backup');
   const inventory = [
     reportOf(LIVES, { generation: 5, acceptedSeq: 9 }),
     reportOf(CHANGED, { generation: 3 }),
