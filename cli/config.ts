@@ -7,12 +7,14 @@ import { type Io, Trouble } from './io.ts';
 
 export const DEFAULT_URL = 'http://127.0.0.1:9000';
 
-const saved = z.object({ url: z.string(), token: z.string(), user: z.string() });
+const saved = z.object({ url: z.string(), token: z.string(), user: z.string(), ca_file: z.string().optional() });
 export type SavedLogin = z.infer<typeof saved>;
 
 export interface Access {
   readonly url: string;
   readonly token: string | undefined;
+  /** The only CA to trust, unless it is undefined. */
+  readonly caFile: string | undefined;
 }
 
 function configFile({ env }: Io): string {
@@ -44,14 +46,14 @@ export async function forgetLogin(io: Io, token: string): Promise<void> {
 }
 
 /**
- * RAWORC_URL and RAWORC_TOKEN override the saved login. A saved token is sent only to the server
- * that issued it.
+ * RAWORC_URL, RAWORC_TOKEN and RAWORC_CA_FILE override the saved login. A saved token is sent only
+ * to the server that issued it.
  */
 export async function findAccess(io: Io): Promise<Access> {
   const known = await readSaved(io);
   const url = serverUrl(io.env.RAWORC_URL || known?.url || DEFAULT_URL);
-  const token = io.env.RAWORC_TOKEN || (known !== undefined && serverUrl(known.url) === url ? known.token : undefined);
-  return { url, token };
+  const own = known !== undefined && serverUrl(known.url) === url ? known : undefined;
+  return { url, token: io.env.RAWORC_TOKEN || own?.token, caFile: io.env.RAWORC_CA_FILE || own?.ca_file };
 }
 
 async function readSaved(io: Io): Promise<SavedLogin | undefined> {

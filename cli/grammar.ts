@@ -37,6 +37,7 @@ export function loginCommands(program: Command, io: Io, connect: Connect): void 
     .description('log in and save the token')
     .option('--url <url>', `the server (default: RAWORC_URL or ${DEFAULT_URL})`)
     .option('--user <name>', 'the account', 'admin')
+    .option('--ca <file>', 'trust only the CA certificates in this file (default: RAWORC_CA_FILE, or the CAs of Node.js)')
     .option('--password-file <file>', 'read the password from a file, or with - from standard input')
     .action((options) => login(io, options));
   program

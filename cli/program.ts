@@ -19,7 +19,7 @@ import { version } from './version.ts';
 const EXIT = { failed: 1, usage: 2, unreachable: 3, notAllowed: 4, interrupted: 130 } as const;
 
 const HELP = `
-RAWORC_URL and RAWORC_TOKEN override the server and token that \`raworc login\` saved.
+RAWORC_URL, RAWORC_TOKEN and RAWORC_CA_FILE override the server, token and CA that \`raworc login\` saved.
 
 Exit codes: 0 success, ${EXIT.failed} failure, ${EXIT.usage} wrong usage, ${EXIT.unreachable} controller unreachable, ${EXIT.notAllowed} not logged in or not allowed, ${EXIT.interrupted} interrupted.
 Except after success, standard error says why.`;

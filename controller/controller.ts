@@ -22,6 +22,7 @@ import { startNodeServer } from './grpc/node-server.ts';
 import type { NodeServer } from './grpc/node-server-options.ts';
 import { createApp } from './http/app.ts';
 import { type HttpServer, listen } from './http/server/server.ts';
+import { ServedCertificate } from './http/tls/served-certificate.ts';
 import { nodeSide } from './node-side.ts';
 import { openRegistry } from './registry/open-registry.ts';
 import { RegistryProxy } from './registry/registry-proxy.ts';
@@ -35,6 +36,7 @@ import { eventIds } from './services/events/event-ids.ts';
 import { LEASE } from './services/nodes/lease.ts';
 import { SealingRing } from './services/spaces/sealing.ts';
 import { AUDIT_DEFAULTS, type AuditSettings } from './settings/audit-settings.ts';
+import { isLoopback } from './settings/http-settings.ts';
 import type { Settings } from './settings/settings.ts';
 import { auditFile } from './store/files/audit-file.ts';
 import { openClusterFiles } from './store/files/cluster-files.ts';
@@ -74,6 +76,8 @@ export interface Controller {
   readonly http: HttpServer;
   readonly nodes: NodeServer;
   readonly adminPasswordPath: string | undefined;
+  /** Reads the certificate of REST again, soon. Does nothing without TLS. */
+  reloadCertificate(): void;
   /**
    * Closes the controller. If asked to, first removes the nodes' containers and stops the node
    * agents, waiting at most `graceMs` for them.
@@ -84,6 +88,8 @@ export interface Controller {
 export async function startController(options: ControllerOptions): Promise<Controller> {
   setTlsDefaults();
   const { directory, clock, random, disk, log, barriers, metrics } = options;
+  const { tls: certificateFiles, ...address } = options.http;
+  const certificate = certificateFiles && (await ServedCertificate.open({ files: certificateFiles, clock, log, metrics }));
   const cluster = await openClusterFiles(directory, disk, random);
   const keys = join(directory, 'keys');
   const authority = await openAuthority({
@@ -142,12 +148,14 @@ export async function startController(options: ControllerOptions): Promise<Contr
         bus: () => (bus.connected ? 0 : 1),
         reader: store.readersDown,
         disk_low: () => (diskWatch.isLow ? 1 : 0),
+        certificate: () => (certificate?.isFaulty === true ? 1 : 0),
         registry: () => (choice.kind !== 'off' && registry?.isUp !== true ? 1 : 0),
       },
     },
   });
   await seed(core, passwords, options);
   diskWatch.watch(core.loops);
+  certificate?.watch(core.loops);
   signingKeyLoop({ loops: core.loops, tokens, read: () => openTokenKeys(keys, disk, random), log });
   core.start();
 
@@ -187,13 +195,16 @@ export async function startController(options: ControllerOptions): Promise<Contr
     metrics,
     metricsToken: options.metricsToken,
   };
-  const http = await listen(createApp(edge), options.http);
+  const http = await listen(createApp(edge), { ...address, tls: certificate });
+  if (certificate === undefined && !isLoopback(http.host))
+    log.warn('http.plain', { url: http.url, warning: 'Passwords and tokens cross the network unencrypted unless a proxy terminates TLS' });
 
   return {
     core,
     http,
     nodes,
     adminPasswordPath: options.adminPassword === undefined ? join(directory, 'admin-password') : undefined,
+    reloadCertificate: () => certificate?.reload(),
     async close({ shutDownNodes, graceMs } = { shutDownNodes: false, graceMs: 0 }) {
       await http.close();
       checker.close();

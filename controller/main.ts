@@ -1,4 +1,7 @@
-/** The controller's process: reads its settings, starts, and ends on SIGTERM or SIGINT. */
+/**
+ * The controller's process: reads its settings, starts, and ends on SIGTERM or SIGINT. On SIGHUP it
+ * reads the certificate of REST again.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { boundGarbage } from '../seams/garbage.ts';
@@ -75,5 +78,6 @@ function stop(signal: string): void {
     (error) => end('controller.stop_failed', error),
   );
 }
+process.on('SIGHUP', () => controller.reloadCertificate());
 process.on('SIGTERM', stop);
 process.on('SIGINT', stop);

@@ -1,3 +1,4 @@
+import { CertificateRefused } from './certificate-refused.ts';
 import { type Environment, sleep } from './environment.ts';
 import { Unreachable } from './errors.ts';
 import type { Build, Message, Session } from './generated/types.gen.ts';
@@ -123,7 +124,7 @@ async function* follow(
         if (event === 'session.deleted' && path.startsWith('/sessions/')) return;
       }
     } catch (error) {
-      if (!(error instanceof Unreachable)) throw error;
+      if (!(error instanceof Unreachable) || error instanceof CertificateRefused) throw error;
     }
     cuts += 1;
     await sleep(environment, environment.random() * Math.min(MAX_RETRY_MS, retryMs * 2 ** (cuts - 1)), signal);

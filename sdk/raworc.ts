@@ -12,7 +12,8 @@
  *
  * Requests that are safe to repeat are retried, with growing pauses, while the server is busy or
  * does not answer: reads, PUT, DELETE, and creates, which get an idempotency key. Failures throw
- * RaworcError (the server refused) or Unreachable.
+ * RaworcError (the server refused) or Unreachable. For a server whose certificate comes from a
+ * private CA, set NODE_EXTRA_CA_CERTS to the file of that CA when you start Node.js.
  */
 import { Caller } from './caller.ts';
 import { type AnswerPart, Conversation, type SayOptions } from './conversation.ts';
@@ -134,6 +135,7 @@ export class Raworc extends Operations {
 }
 
 export type { CallOptions, Keyed } from './caller.ts';
+export { CertificateRefused } from './certificate-refused.ts';
 export { NothingToCome, RaworcError, Unreachable } from './errors.ts';
 export type { Delta, EventData, FeedItem, LogLine } from './event-feed.ts';
 export { buildIn, deltaIn, logLineIn, messageIn, sessionIn } from './event-feed.ts';

@@ -1,3 +1,4 @@
+import { CertificateRefused, unreachable } from './certificate-refused.ts';
 import { type Environment, sleep } from './environment.ts';
 import { RaworcError, refusalIn, Unreachable } from './errors.ts';
 import { delayMs, isPassing, isRepeatable, type RetryPolicy } from './retry.ts';
@@ -62,6 +63,7 @@ export class Transport {
         return await this.#once(request, token, signal, read);
       } catch (error) {
         if (signal.aborted) throw signal.reason;
+        if (error instanceof CertificateRefused) throw error;
         if (error instanceof Unreachable) wasUnanswered = true;
         else if (!(error instanceof RaworcError)) throw error;
         else if (wasUnanswered && request.method === 'DELETE' && error.status === 404) {
@@ -94,7 +96,7 @@ export class Transport {
     } catch (error) {
       if (signal.aborted || error instanceof RaworcError || error instanceof Unreachable) throw error;
       // Whatever its class (fetch throws TypeError), only the network can fail here.
-      throw new Unreachable(`${this.url} does not respond (${reasonOf(error)}). Check that Raworc is running there.`, error);
+      throw unreachable(this.url, reasonOf(error), error);
     }
   }
 }

@@ -1,13 +1,16 @@
 import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { type Me, Raworc, RaworcError } from '../../sdk/raworc.ts';
 import { DEFAULT_URL, findAccess, forgetLogin, saveLogin, serverUrl } from '../config.ts';
 import { askHidden, readInput, withoutNewline } from '../hidden-input.ts';
 import { type Io, Trouble, table } from '../io.ts';
+import { trustOnly } from '../private-ca.ts';
 
 export interface LoginOptions {
   readonly url?: string;
   readonly user: string;
   readonly passwordFile?: string;
+  readonly ca?: string;
 }
 
 /**
@@ -16,11 +19,14 @@ export interface LoginOptions {
  */
 export async function login(io: Io, options: LoginOptions): Promise<void> {
   const url = serverUrl(options.url || io.env.RAWORC_URL || DEFAULT_URL);
+  const ca = options.ca || io.env.RAWORC_CA_FILE;
+  if (options.ca && !url.startsWith('https:')) throw new Trouble(`--ca is for a server with TLS, and ${url} does not begin with https://`);
+  if (ca) await trustOnly(ca);
   const pass = await readPassword(io, url, options);
   if (pass === '') throw new Trouble('The password is empty');
   const raworc = new Raworc({ url, signal: io.signal, retry: { tries: 3, totalMs: 5_000 } });
   const { token } = await raworc.auth.login({ user: options.user, pass });
-  const file = await saveLogin(io, { url, token, user: options.user });
+  const file = await saveLogin(io, { url, token, user: options.user, ...(ca ? { ca_file: resolve(ca) } : {}) });
   io.stdout.line(`Logged in at ${url} as ${options.user}. The token is saved in ${file}`);
   if (isOpenWire(url))
     io.stderr.write('Warning: the password was sent over plain HTTP, which others on the network can read. Set up TLS and use https://\n');

@@ -1,5 +1,6 @@
 import Koa from 'koa';
 import type { Clock } from '../../seams/clock.ts';
+import type { Metrics } from '../../seams/metrics.ts';
 import type { PrometheusMetrics } from '../../seams/prometheus.ts';
 import type { Random } from '../../seams/random.ts';
 import { Budgets } from '../services/budget/budgets.ts';
@@ -40,6 +41,7 @@ export interface HttpApp {
   readonly connections: Connections;
   readonly clock: Clock;
   readonly random: Random;
+  readonly metrics: Metrics;
 }
 
 /** Creates the REST API over the services. server.ts listens with it. */
@@ -72,5 +74,5 @@ export function createApp(deps: HttpDeps): HttpApp {
   const page = metricsPage({ metrics, token: metricsToken, authentication: authenticate });
   koa.use(recordRefusalAside(METRICS_PATH, 'getMetrics', 'metrics', services.audit, page));
   koa.use(routes.unmatched);
-  return { koa, streams, connections, clock, random };
+  return { koa, streams, connections, clock, random, metrics };
 }

@@ -8,13 +8,15 @@ import { FORWARDED_HEADERS, NO_PROXIES, type ProxyTrust, proxyList } from '../ht
 import { type BudgetLimits, parseLimits } from '../services/budget/limits.ts';
 import { LEASE, type LeaseTimes, LOST_AFTER_MS } from '../services/nodes/lease.ts';
 import { type AuditSettings, readAuditSettings } from './audit-settings.ts';
+import { type HttpSettings, readHttpSettings } from './http-settings.ts';
 import { type NodeBoundSettings, readNodeBounds } from './node-settings.ts';
 import { type RegistrySettings, readRegistrySettings } from './registry-settings.ts';
 import { readSizeRules } from './size-settings.ts';
+import { bytes, type Environment, list, port, seconds, secret, text } from './values.ts';
 
 export interface Settings {
   readonly dataDirectory: string;
-  readonly http: { readonly host: string; readonly port: number; readonly tls?: { readonly certFile: string; readonly keyFile: string } };
+  readonly http: HttpSettings;
   /** `advertise`: the hosts in join tokens, each with or without the join port. */
   readonly nodes: {
     readonly host: string;
@@ -56,27 +58,16 @@ export interface Settings {
   readonly metricsToken: string | undefined;
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
 /**
  * Reads the controller's settings from its environment. A secret can be in a file: NAME_FILE
  * instead of NAME.
  */
 export function readSettings(env: Environment): Outcome<Settings> {
   try {
-    const httpPort = port(env, 'RAWORC_HTTP_PORT', 9000);
-    const certFile = text(env, 'RAWORC_TLS_CERT_FILE');
-    const keyFile = text(env, 'RAWORC_TLS_KEY_FILE');
-    if ((certFile === undefined) !== (keyFile === undefined))
-      throw new Error('Set both RAWORC_TLS_CERT_FILE and RAWORC_TLS_KEY_FILE, or neither');
     const nodeHost = text(env, 'RAWORC_NODE_HOST') ?? '127.0.0.1';
     return accepted({
       dataDirectory: resolve(text(env, 'RAWORC_DATA_DIR') ?? './data'),
-      http: {
-        host: text(env, 'RAWORC_HTTP_HOST') ?? '127.0.0.1',
-        port: httpPort,
-        ...(certFile === undefined || keyFile === undefined ? {} : { tls: { certFile, keyFile } }),
-      },
+      http: readHttpSettings(env),
       nodes: {
         host: nodeHost,
         port: port(env, 'RAWORC_NODE_PORT', 9400),
@@ -104,39 +95,6 @@ export function readSettings(env: Environment): Outcome<Settings> {
   }
 }
 
-function text(env: Environment, name: string): string | undefined {
-  const value = env[name];
-  return value === undefined || value === '' ? undefined : value;
-}
-
-function list(env: Environment, name: string): string[] | undefined {
-  return text(env, name)
-    ?.split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '');
-}
-
-function port(env: Environment, name: string, otherwise: number): number {
-  const value = text(env, name);
-  if (value === undefined) return otherwise;
-  if (!/^\d{1,5}$/.test(value) || Number(value) > 65_535) throw new Error(`${name} must be a port from 0 to 65535, not "${value}"`);
-  return Number(value);
-}
-
-function seconds(env: Environment, name: string, otherwise: number): number {
-  const value = text(env, name);
-  if (value === undefined) return otherwise;
-  if (!/^\d{1,9}$/.test(value) || Number(value) < 1) throw new Error(`${name} must be a number of seconds of at least 1, not "${value}"`);
-  return Number(value);
-}
-
-function bytes(env: Environment, name: string): number | undefined {
-  const value = text(env, name);
-  if (value === undefined) return undefined;
-  if (!/^\d{1,15}$/.test(value)) throw new Error(`${name} must be a number of bytes of at least 0, not "${value}"`);
-  return Number(value);
-}
-
 function budgets(env: Environment): BudgetLimits {
   try {
     return parseLimits(text(env, 'RAWORC_BUDGETS') ?? '');
@@ -156,11 +114,6 @@ function proxies(env: Environment): ProxyTrust {
   const header = FORWARDED_HEADERS.find((known) => known === named);
   if (header === undefined) throw new Error(`RAWORC_FORWARDED_HEADER must be one of ${FORWARDED_HEADERS.join(', ')}, not "${named}"`);
   return { proxies: trusted, header };
-}
-
-function secret(env: Environment, name: string): string | undefined {
-  const file = text(env, `${name}_FILE`);
-  return file === undefined ? text(env, name) : readFileSync(file, 'utf8').trim();
 }
 
 /** Only from a file: other users of the machine can see a process's environment. */

@@ -106,6 +106,7 @@ export class Cluster {
       PATH: process.env.PATH ?? '',
       RAWORC_DATA_DIR: this.directory,
       RAWORC_HTTP_HOST: this.#host,
+      RAWORC_HTTP_ALLOW_PLAIN: '1',
       RAWORC_HTTP_PORT: String(this.ports.http),
       RAWORC_NODE_HOST: this.#host,
       RAWORC_NODE_PORT: String(this.ports.node),

@@ -3,6 +3,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startController } from '../../controller/controller.ts';
+import type { CertificateFiles } from '../../controller/http/tls/key-pair.ts';
 import { AUDIT_DEFAULTS } from '../../controller/settings/audit-settings.ts';
 import { noBarriers } from '../../seams/barrier.ts';
 import type { FreeSpace } from '../../seams/free-space.ts';
@@ -31,7 +32,7 @@ export interface Target {
    * Its data, and its end, after which nothing is written any more; undefined when the target is
    * elsewhere.
    */
-  readonly own: { readonly directory: string; close(): Promise<void> } | undefined;
+  readonly own: { readonly directory: string; reloadCertificate(): void; close(): Promise<void> } | undefined;
   /** Files kept of uploads; undefined when the target is elsewhere. */
   sources(): Promise<string[] | undefined>;
 }
@@ -64,15 +65,16 @@ interface OwnTarget {
   readonly freeSpace?: FreeSpace;
   /** Where the audit record is exported to. */
   readonly auditFile?: string;
+  readonly tls?: CertificateFiles;
 }
 
-async function ownTarget(t: Scope, { freeSpace = systemFreeSpace, auditFile }: OwnTarget): Promise<Target> {
+async function ownTarget(t: Scope, { freeSpace = systemFreeSpace, auditFile, tls }: OwnTarget): Promise<Target> {
   const directory = await mkdtemp(join(tmpdir(), 'raworc-contract-'));
   t.teardown(() => rm(directory, { recursive: true, force: true }));
   const password = 'a password of the contract';
   const controller = await startController({
     directory: join(directory, 'controller'),
-    http: { host: '127.0.0.1', port: 0 },
+    http: { host: '127.0.0.1', port: 0, ...(tls === undefined ? {} : { tls }) },
     nodes: { host: '127.0.0.1', port: 0, joinPort: 0, advertise: ['127.0.0.1'] },
     natsUrl: undefined,
     baseImage: IMAGE,
@@ -103,7 +105,7 @@ async function ownTarget(t: Scope, { freeSpace = systemFreeSpace, auditFile }: O
   t.teardown(() => node.close());
   await nodeIsReady(rest);
   const kept = join(directory, 'controller', 'sources');
-  const own = { directory, close: () => controller.close() };
+  const own = { directory, reloadCertificate: () => controller.reloadCertificate(), close: () => controller.close() };
   return { url, password, rest, hollow: true, own, orphans, sources: () => readdir(kept), endNode: () => node.close() };
 }
 

@@ -65,6 +65,7 @@ export class ControlPlane {
     const controller = this.machine.launch('controller', process.execPath, ['controller/main.ts'], {
       RAWORC_DATA_DIR: DATA,
       RAWORC_HTTP_HOST: '0.0.0.0',
+      RAWORC_HTTP_ALLOW_PLAIN: '1',
       RAWORC_HTTP_PORT: String(HTTP_PORT),
       RAWORC_NODE_HOST: '0.0.0.0',
       RAWORC_ADVERTISE: this.#place.network.address(NUMBER),

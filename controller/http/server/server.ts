@@ -1,15 +1,23 @@
-import { readFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { HttpApp } from '../app.ts';
+import type { KeyPair } from '../tls/key-pair.ts';
+import { countHandshakes } from './handshakes.ts';
 import { answerUnreadable, withHost } from './unreadable.ts';
 
 export interface ListenOptions {
   readonly host: string;
   /** 0 for any free port. */
   readonly port: number;
-  readonly tls?: { readonly certFile: string; readonly keyFile: string };
+  /** Without it, plain HTTP. */
+  readonly tls?: Certificate | undefined;
+}
+
+export interface Certificate {
+  readonly pair: KeyPair;
+  /** The server presents a new pair to connections that begin later. */
+  onReplaced(listener: (pair: KeyPair) => void): void;
 }
 
 export interface HttpServer {
@@ -36,9 +44,9 @@ const DEFAULT_GRACE_MS = 5000;
 const MAX_HEADER_BYTES = 16 * 1024;
 const ACCEPTING = { noDelay: true, requireHostHeader: false, connectionsCheckingInterval: CHECK_MS, maxHeaderSize: MAX_HEADER_BYTES };
 
-/** Rejects if the address is in use or the certificate cannot be read. */
+/** Rejects if the address is in use. */
 export async function listen(app: HttpApp, options: ListenOptions): Promise<HttpServer> {
-  const server = serverFor(withHost(app.koa.callback(), app.random), options);
+  const server = serverFor(withHost(app.koa.callback(), app.random), app, options);
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.keepAliveTimeout = KEEP_ALIVE_MS;
@@ -64,10 +72,14 @@ export async function listen(app: HttpApp, options: ListenOptions): Promise<Http
   };
 }
 
-function serverFor(listener: RequestListener, { tls }: ListenOptions): Server {
+function serverFor(listener: RequestListener, { metrics }: HttpApp, { tls }: ListenOptions): Server {
   if (tls === undefined) return createServer(ACCEPTING, listener);
-  const [cert, key] = [readFileSync(tls.certFile), readFileSync(tls.keyFile)];
-  return createTlsServer({ cert, key, minVersion: 'TLSv1.2', handshakeTimeout: HANDSHAKE_TIMEOUT_MS, ...ACCEPTING }, listener);
+  const identity = ({ cert, key }: KeyPair) => ({ cert, key, minVersion: 'TLSv1.2' }) as const;
+  const handshake = { handshakeTimeout: HANDSHAKE_TIMEOUT_MS, ALPNProtocols: ['http/1.1'] };
+  const server = createTlsServer({ ...identity(tls.pair), ...handshake, ...ACCEPTING }, listener);
+  tls.onReplaced((pair) => server.setSecureContext(identity(pair)));
+  countHandshakes(server, metrics);
+  return server;
 }
 
 function addressOf(server: Server): AddressInfo {

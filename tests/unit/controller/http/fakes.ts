@@ -8,7 +8,9 @@ import { accepted, refused } from '../../../../controller/domain/engine/outcome.
 import type { StoredEvent } from '../../../../controller/domain/events/events.ts';
 import { createApp, type HttpDeps } from '../../../../controller/http/app.ts';
 import type { SseStreams } from '../../../../controller/http/events/sse-streams.ts';
-import { type HttpServer, type ListenOptions, listen } from '../../../../controller/http/server/server.ts';
+import { type HttpServer, listen } from '../../../../controller/http/server/server.ts';
+import type { CertificateFiles } from '../../../../controller/http/tls/key-pair.ts';
+import { ServedCertificate } from '../../../../controller/http/tls/served-certificate.ts';
 import type { Caller, Idempotency } from '../../../../controller/services/access/caller.ts';
 import type { RightsChange } from '../../../../controller/services/access/rights.ts';
 import { createTokens, type Tokens } from '../../../../controller/services/access/tokens.ts';
@@ -20,7 +22,7 @@ import type { EventWatcher } from '../../../../controller/services/events/watchi
 import type { Services } from '../../../../controller/services/services.ts';
 import type { Clock } from '../../../../seams/clock.ts';
 import type { Log } from '../../../../seams/log.ts';
-import { prometheusMetrics } from '../../../../seams/prometheus.ts';
+import { type PrometheusMetrics, prometheusMetrics } from '../../../../seams/prometheus.ts';
 import { systemClock, systemRandom } from '../../../../seams/system.ts';
 
 /** The system's clock, whose wall time a test sets forward and whose timers of the event streams it fires. */
@@ -345,6 +347,9 @@ export interface Rig {
   readonly tokens: Tokens;
   readonly server: HttpServer;
   readonly streams: SseStreams;
+  readonly metrics: PrometheusMetrics;
+  /** Of a server with TLS. */
+  readonly certificate: ServedCertificate | undefined;
   readonly logged: string[];
   readonly token: string;
   /** Calls below /api/v0 with the admin's token, unless the headers say otherwise. */
@@ -356,7 +361,7 @@ export type RigOptions = Pick<HttpDeps, 'metricsToken' | 'proxies'> & { readonly
 
 export async function startRig(
   corsOrigins: readonly string[] = [],
-  tls?: ListenOptions['tls'],
+  tls?: CertificateFiles,
   { limits = DEFAULT_LIMITS, ...more }: RigOptions = {},
 ): Promise<Rig> {
   const fake = new Fake();
@@ -365,6 +370,7 @@ export async function startRig(
   const write = (name: string, fields?: object) => void logged.push(`${name} ${JSON.stringify(fields)}`);
   const log: Log = { debug: write, info: write, warn: write, error: write };
   const tokens = createTokens({ keys: [{ key: createSecretKey(systemRandom.bytes(32)), kid: 'k' }], clock, random: systemRandom });
+  const metrics = prometheusMetrics({ processMetrics: false });
   const app = createApp({
     services: fake.services,
     tokens,
@@ -375,11 +381,12 @@ export async function startRig(
     version: '1.2.3',
     corsOrigins,
     checkAnswers: true,
-    metrics: prometheusMetrics({ processMetrics: false }),
+    metrics,
     budgets: new Budgets({ clock, limits }),
     ...more,
   });
-  const server = await listen(app, { host: '127.0.0.1', port: 0, ...(tls === undefined ? {} : { tls }) });
+  const certificate = tls && (await ServedCertificate.open({ files: tls, clock, log, metrics }));
+  const server = await listen(app, { host: '127.0.0.1', port: 0, tls: certificate });
   const { token } = tokens.sign({ accountId: ACCOUNT, user: 'admin', version: 1 });
   return {
     fake,
@@ -387,6 +394,8 @@ export async function startRig(
     tokens,
     server,
     streams: app.streams,
+    metrics,
+    certificate,
     logged,
     token,
     call: (path, init = {}) =>
