@@ -20,6 +20,8 @@ export interface ClusterOptions {
   readonly host?: string;
   /** Its program. Default controller/main.ts. */
   readonly program?: string;
+  /** Directory of another release, whose controller runs. */
+  readonly tree?: string;
   /** More settings of the controller. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -41,6 +43,8 @@ export class Cluster {
   readonly nats: NatsServer | undefined;
   readonly ports: Ports;
   readonly nodes = new Map<string, NodeProcess>();
+  /** Directory of the release whose controller starts next. */
+  tree = PROJECT;
   readonly #host: string;
   readonly #env: Readonly<Record<string, string>>;
   readonly #program: string;
@@ -119,7 +123,7 @@ export class Cluster {
       ...this.#env,
     };
     if (this.nats !== undefined) env.RAWORC_NATS_URL = this.nats.url;
-    const child = new Child('controller', process.execPath, [this.#program], env, PROJECT);
+    const child = new Child('controller', process.execPath, [this.#program], env, this.tree);
     this.#controllers.push(child);
     await child.untilEvent('controller.ready', 60_000);
     this.#rest ??= await this.login();
@@ -194,6 +198,7 @@ export async function startCluster(t: Scope, options: ClusterOptions): Promise<C
   const directory = await mkdtemp(join(tmpdir(), 'raworc-'));
   const nats = options.nats === true ? new NatsServer(natsPort) : undefined;
   const cluster = new Cluster(directory, options.host ?? '127.0.0.1', { http, node, join: join_ }, nats, options.env, options.program);
+  cluster.tree = options.tree ?? PROJECT;
   t.teardown(async () => {
     if (!t.passing()) t.comment(cluster.logs());
     await cluster.close();

@@ -10,6 +10,8 @@ export interface NodeOptions {
   /** Socket of an engine other than the machine's own. */
   readonly dockerSocket?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Directory of another release, whose node agent runs. */
+  readonly tree?: string;
 }
 
 /** A node agent's process with its own data directory, which the test can kill and restart. */
@@ -35,11 +37,11 @@ export class NodeProcess {
     await mkdir(this.dataDirectory, { recursive: true });
     const tokenFile = `${this.dataDirectory}.token`;
     await writeFile(tokenFile, token, { mode: 0o600 });
-    const { name, memoryBytes = 2 ** 30, cpuMillis = 2000, dockerSocket, env = {} } = this.options;
+    const { name, memoryBytes = 2 ** 30, cpuMillis = 2000, dockerSocket, env = {}, tree = this.#projectDirectory } = this.options;
     const args = ['node-agent/main.ts', '--data', this.dataDirectory, '--name', name, '--token-file', tokenFile];
     args.push('--memory-bytes', String(memoryBytes), '--cpu-millis', String(cpuMillis), '--run-dir', this.runDirectory);
     if (dockerSocket !== undefined) args.push('--docker-socket', dockerSocket);
-    const child = new Child(name, process.execPath, args, { PATH: process.env.PATH ?? '', ...env }, this.#projectDirectory);
+    const child = new Child(name, process.execPath, args, { PATH: process.env.PATH ?? '', ...env }, tree);
     this.#child = child;
     this.logs.push(child);
     await child.untilEvent('node.ready', 60_000);
