@@ -33,6 +33,7 @@ import { createTokens } from './services/access/tokens.ts';
 import { DiskWatch } from './services/engine/disk-watch.ts';
 import type { Store } from './services/engine/store.ts';
 import { eventIds } from './services/events/event-ids.ts';
+import { caRotationLoop } from './services/nodes/ca-rotation-loop.ts';
 import { LEASE } from './services/nodes/lease.ts';
 import { SealingRing } from './services/spaces/sealing.ts';
 import { AUDIT_DEFAULTS, type AuditSettings } from './settings/audit-settings.ts';
@@ -130,6 +131,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     metrics,
     clusterId: cluster.clusterId,
     storeKey: cluster.storeKey,
+    caDigest: () => authority.digest,
     baseImage,
     version,
     budgets: options.budgets,
@@ -157,6 +159,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
   diskWatch.watch(core.loops);
   certificate?.watch(core.loops);
   signingKeyLoop({ loops: core.loops, tokens, read: () => openTokenKeys(keys, disk, random), log });
+  caRotationLoop({ ...core, log, metrics, authorities: authority });
   core.start();
 
   const proxy = registry && core.images && new RegistryProxy({ upstream: registry, rights: core.images.grants, log, metrics });

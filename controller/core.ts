@@ -76,6 +76,7 @@ export interface CoreDeps {
   readonly sealing: { readonly ring: SealingRing; readonly keys: SealingKeys };
   readonly clusterId: string;
   readonly storeKey: Uint8Array;
+  readonly caDigest?: (() => string) | undefined;
   /** The image of sessions in a space without a build. */
   readonly baseImage: string;
   readonly version: string;
@@ -175,6 +176,7 @@ export function openCore(deps: CoreDeps): Core {
     lease,
     clusterId: deps.clusterId,
     version: deps.version,
+    caDigest: deps.caDigest,
     epoch: events.epoch,
     metrics,
   });

@@ -35,13 +35,14 @@ export function nodeSide(
     return refused('FORBIDDEN', alarm.message);
   };
   return {
-    async renew({ nodeId, keyHash, expiresAtMs, certificateSerial }: Peer, csrDer: Uint8Array, peer: string) {
+    async renew({ nodeId, keyHash, expiresAtMs, certificateSerial }: Peer, csrDer: Uint8Array, peer: string, takesBundle: boolean) {
       const judged = await applier.apply(renewCertificate(nodeId, keyHash));
       if (!judged.ok) {
         certificates.add(1, { how: 'renew', outcome: 'refused' });
         return refuseCertificate(nodeId, judged.fault);
       }
-      const certificate = await authority.issueNode(csrDer, nodeId);
+      const caBundle = takesBundle ? authority.bundle.map((der) => Buffer.from(der)) : [];
+      const certificate = await authority.issueNode(csrDer, nodeId, takesBundle);
       if (!certificate.ok) return certificate;
       certificates.add(1, { how: 'renew', outcome: 'issued' });
       const { der, serialNumber, lifeMs } = certificate.value;
@@ -53,7 +54,7 @@ export function nodeSide(
       });
       const node = { id: nodeId, name: judged.node.name };
       await audit.note(byNode('renewCertificate', node, `certificate:${certificateSerial}`, addressOf(peer)));
-      return accepted({ certificateDer: der, lifeMs, ...addresses() });
+      return accepted({ certificateDer: der, lifeMs, caBundle, ...addresses() });
     },
     admit({ nodeId, keyHash }: Peer) {
       // A node with an unknown key can have joined after the backup that this store was restored
@@ -78,7 +79,8 @@ export function nodeSide(
         audit.refused(by, row.refusal.code);
         return row;
       }
-      const certificate = await authority.issueNode(request.csrDer, row.value.id);
+      const caBundle = request.takesBundle ? authority.bundle.map((der) => Buffer.from(der)) : [];
+      const certificate = await authority.issueNode(request.csrDer, row.value.id, request.takesBundle);
       if (!certificate.ok) return certificate;
       return accepted({
         nodeId: row.value.id,
@@ -87,6 +89,7 @@ export function nodeSide(
         certificateDer: certificate.value.der,
         caDer: authority.caDer,
         expiresAtMs: certificate.value.expiresAtMs,
+        caBundle,
       });
     },
     onRefused({ method, peer, node }: RefusedCall) {

@@ -38,6 +38,8 @@ export interface NodeDeps extends Omit<Host, 'metrics'> {
   readonly metrics?: Metrics;
   readonly relistEveryMs?: number;
   readonly conditions?: Conditions;
+  /** Takes the digest of the CAs that the controller wants trusted. */
+  readonly authorities?: (digest: string) => void;
   /** Default: {@link DEFAULT_UIDS}. */
   readonly uids?: UidRange;
 }
@@ -127,6 +129,7 @@ export class NodeAgent {
     this.#link = new ControllerLink({
       ...host,
       clusterId: deps.clusterId,
+      authorities: deps.authorities,
       greeting: () => this.#greeting(),
       connected: async (welcome, wire) => {
         await this.#durable(ledger.setEpoch(welcome.epoch));

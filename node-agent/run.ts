@@ -79,6 +79,7 @@ export async function run(flags: Flags, env: Environment, log: Log, openEngine: 
     random: systemRandom,
     log,
     metrics,
+    conditions,
     request: (current, road, attempt, signal) => requestRenewal(current, road, attempt, { clock: systemClock, signal }),
     renewed: () => node.reconnect(),
   });
@@ -92,6 +93,7 @@ export async function run(flags: Flags, env: Environment, log: Log, openEngine: 
   const { nodeId, clusterId, incarnation } = identity;
   const node = new NodeAgent({
     conditions,
+    authorities: (digest) => certificate.authorities(digest),
     nodeId,
     clusterId,
     incarnation,

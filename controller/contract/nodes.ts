@@ -86,7 +86,9 @@ export const nodeObject = z
   .strictObject({
     id: uuid(),
     name: z.string(),
-    status: z.enum(['ready', 'unreachable', 'lost']),
+    status: z
+      .enum(['ready', 'degraded', 'unreachable', 'lost'])
+      .describe('`degraded`: connected, but a problem keeps new sessions away; `conditions` has the reason'),
     labels: z.record(z.string(), z.string()),
     schedulable: z.boolean().describe('False while it is cordoned or drained'),
     cordoned_at: time().nullable(),
@@ -118,6 +120,10 @@ export const nodeObject = z
     sessions: z.int().min(0),
     images: z.array(z.string()),
     lease: z.strictObject({ seconds: z.number(), expires_at: time().nullable() }),
+    certificate: z
+      .strictObject({ expires_at: time(), issuer: z.string().describe('SHA-256 of the CA certificate that signed it') })
+      .nullable()
+      .describe('With which it last connected. Nodes renew it after half of its life'),
     conditions: z.array(z.strictObject({ type: z.string(), message: z.string(), since: time().optional() })),
     joined_at: time(),
     last_seen_at: time().nullable(),

@@ -2,7 +2,7 @@ import { ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
 import { byteStreamMethod, connectMethod, registryMethod } from '../../proto/node-service.ts';
 import type { Clock, Timer } from '../../seams/clock.ts';
 import type { NodeId } from '../domain/engine/ids.ts';
-import { peerOf } from './peer.ts';
+import { peerOf, type Trust } from './peer.ts';
 
 /**
  * Most concurrent calls of one node over all its connections: its stream, one that is ending,
@@ -15,7 +15,7 @@ export const MAX_REGISTRY_CALLS = 32;
 const SPARE_STREAMS = 16;
 
 export interface NodeCallsDeps {
-  readonly clusterId: string;
+  readonly trust: Trust;
   readonly clock: Clock;
   /** How long a call can take to send its only message. */
   readonly callMs: number;
@@ -28,7 +28,7 @@ export interface NodeCallsDeps {
  * Bounds the memory of a node's unfinished calls: grpc-js delivers a call only with its whole
  * message, which can be large. A node that exceeds the bounds loses its connection.
  */
-export function nodeCalls({ clusterId, clock, callMs, streamsOf, cutOff }: NodeCallsDeps): ServerInterceptor {
+export function nodeCalls({ trust, clock, callMs, streamsOf, cutOff }: NodeCallsDeps): ServerInterceptor {
   const calls = new Map<NodeId, number>();
   const streams = new Map<NodeId, number>();
   const registry = new Map<NodeId, number>();
@@ -44,7 +44,7 @@ export function nodeCalls({ clusterId, clock, callMs, streamsOf, cutOff }: NodeC
   };
   return (method, call) => {
     const address = call.getPeer();
-    const peer = peerOf(call, clusterId, clock.now());
+    const peer = peerOf(call, trust, clock.now());
     const nodeId = peer.ok ? peer.value.nodeId : undefined;
     const counted = countedIn.get(method.path) ?? calls;
     const most = (id: NodeId) => {

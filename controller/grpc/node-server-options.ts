@@ -10,6 +10,7 @@ import type { Metrics } from '../../seams/metrics.ts';
 import type { Random } from '../../seams/random.ts';
 import type { NodeId } from '../domain/engine/ids.ts';
 import type { Outcome } from '../domain/engine/outcome.ts';
+import type { CertificateFacts } from '../domain/nodes/rows.ts';
 import type { AdmissionRate } from './admission.ts';
 import type { Authority } from './authority.ts';
 import type { ConnectionBounds } from './listener.ts';
@@ -23,6 +24,7 @@ export interface LinkInfo {
   readonly certificateSerial: string;
   /** SHA-256 of the key that the node proved to have, in lower-case hex. */
   readonly keyHash: string;
+  readonly certificate: CertificateFacts;
 }
 
 export interface NodeServerOptions {
@@ -62,7 +64,7 @@ export interface NodeServerOptions {
    * Issues a new certificate to a node that proved to have the key of an old one. `expiresAtMs` is
    * the old certificate's.
    */
-  renew(node: Peer, csrDer: Uint8Array, peer: string): Promise<Outcome<RenewedCertificate>>;
+  renew(node: Peer, csrDer: Uint8Array, peer: string, takesBundle: boolean): Promise<Outcome<RenewedCertificate>>;
   /** Called for each call that was refused because of its peer's identity. */
   onRefused?(call: RefusedCall): void;
   /** Whether an authenticated node can be served. */

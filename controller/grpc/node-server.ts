@@ -1,4 +1,3 @@
-import type { Duplex } from 'node:stream';
 import {
   Metadata,
   Server,
@@ -8,14 +7,12 @@ import {
   type sendUnaryData,
 } from '@grpc/grpc-js';
 import { controllerFrames, nodeFrames } from '../../proto/codec.ts';
-import type { ControllerFrame, NodeFrame } from '../../proto/frame.ts';
 import type { FetchSourceRequest__Output } from '../../proto/generated/raworc/node/v0/FetchSourceRequest.ts';
 import type { RegistryBytes, RegistryBytes__Output } from '../../proto/generated/raworc/node/v0/RegistryBytes.ts';
 import type { RenewRequest__Output } from '../../proto/generated/raworc/node/v0/RenewRequest.ts';
 import type { RenewResponse } from '../../proto/generated/raworc/node/v0/RenewResponse.ts';
 import type { SourceChunk } from '../../proto/generated/raworc/node/v0/SourceChunk.ts';
 import { serverLink } from '../../proto/grpc-link.ts';
-import type { Link } from '../../proto/link.ts';
 import {
   byteStreamMethod,
   connectMethod,
@@ -26,7 +23,6 @@ import {
   transportOptions,
 } from '../../proto/node-service.ts';
 import { serverBytes } from '../../proto/streams/call-bytes.ts';
-import type { StreamLink } from '../../proto/streams/stream-frame.ts';
 import type { LogFields } from '../../seams/log.ts';
 import type { NodeId } from '../domain/engine/ids.ts';
 import { type Outcome, type Refusal, refused } from '../domain/engine/outcome.ts';
@@ -36,6 +32,7 @@ import { grpcStatus, internalStatus } from './errors.ts';
 import { type Listener, listen } from './listener.ts';
 import { nodeCalls } from './node-calls.ts';
 import { JOIN_BYTES, JOIN_PORT, NODE_PORT, type NodeServer, type NodeServerOptions, type RefusedCall } from './node-server-options.ts';
+import { OpenCalls } from './open-calls.ts';
 import { peerOf } from './peer.ts';
 import { createRenewal } from './renewal.ts';
 import { openServerCredentials } from './server-credentials.ts';
@@ -61,9 +58,7 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
   const connects = new Admission(options.connectRate ?? { perSecond: 32, burst: 64 }, clock);
   const connectsOfNode = new AdmissionOfEach<NodeId>(options.connectRateOfNode ?? { perSecond: 0.2, burst: 16 }, clock);
   const maxConnections = options.maxConnections ?? 8192;
-  const links = new Set<Link<ControllerFrame, NodeFrame>>();
-  const streamLinks = new Set<StreamLink>();
-  const registryConnections = new Set<Duplex>();
+  const calls = new OpenCalls(authority);
   const windows = widenWindows();
   const listeners: { node?: Listener; join?: Listener } = {};
   const cutOff = (peer: string) => listeners.node?.cutOff(peer);
@@ -80,7 +75,7 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
 
   const connect = (call: ServerDuplexStream<Buffer, Buffer>) => {
     const address = call.getPeer();
-    const peer = peerOf(call, authority.clusterId, clock.now());
+    const peer = peerOf(call, authority, clock.now());
     if (!peer.ok) {
       logRefusal({ method: 'Connect', peer: address, reason: peer.refusal.message });
       return refuse(call, peer.refusal);
@@ -94,22 +89,22 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
     if (waitMs !== undefined) {
       return refuse(call, refused('RATE_LIMITED', 'Too many nodes are connecting at once. Retry later.').refusal, waitMs);
     }
-    const { nodeId, certificateSerial, keyHash, expiresAtMs } = peer.value;
+    const { nodeId, certificateSerial, keyHash, expiresAtMs, certificate } = peer.value;
     listeners.node?.admitted(address, nodeId);
     const bound = options.outboundBound === undefined ? {} : { bound: options.outboundBound };
     const link = serverLink(call, () => cutOff(address), { outgoing: controllerFrames, incoming: nodeFrames, clock, ...bound });
-    links.add(link);
+    const done = calls.add(certificate.issuer, (fault) => link.close(fault));
     // On the monotonic clock: a certificate does not expire because somebody sets the wall clock.
     const expiry = clock.after(expiresAtMs - clock.now(), () =>
       link.close(new Error(`the certificate of this node expired at ${new Date(expiresAtMs).toISOString()}`)),
     );
     link.onClose(() => {
       expiry.cancel();
-      links.delete(link);
+      done();
     });
     call.sendMetadata(new Metadata()); // tells the node that it was admitted
     try {
-      options.onLink(nodeId, link, { address, certificateSerial, keyHash });
+      options.onLink(nodeId, link, { address, certificateSerial, keyHash, certificate });
     } catch (error) {
       fault('Connect', error);
       link.close(new Error(internalStatus.details));
@@ -118,7 +113,7 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
 
   const byteStream = (call: ServerDuplexStream<Buffer, Buffer>) => {
     const address = call.getPeer();
-    const peer = peerOf(call, authority.clusterId, clock.now());
+    const peer = peerOf(call, authority, clock.now());
     const refuseStream = ({ refusal }: { readonly refusal: Refusal }) => {
       logRefusal({ method: 'ByteStream', peer: address, reason: refusal.message });
       refuse(call, refusal);
@@ -126,14 +121,14 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
     if (!peer.ok) return refuseStream(peer);
     const admitted = options.admit(peer.value);
     if (!admitted.ok) return refuseStream(admitted);
-    const { nodeId, expiresAtMs } = peer.value;
+    const { nodeId, expiresAtMs, certificate } = peer.value;
     listeners.node?.admitted(address, nodeId);
     const link = streamLinkOf(call, () => cutOff(address), clock);
-    streamLinks.add(link);
+    const done = calls.add(certificate.issuer, (fault) => link.close(fault));
     const expiry = clock.after(expiresAtMs - clock.now(), () => link.close(new Error('the certificate of this node expired')));
     link.onClose(() => {
       expiry.cancel();
-      streamLinks.delete(link);
+      done();
     });
     call.sendMetadata(new Metadata());
     if (options.streams === undefined) link.close();
@@ -142,7 +137,7 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
 
   const registry = (call: ServerDuplexStream<RegistryBytes__Output, RegistryBytes>) => {
     const address = call.getPeer();
-    const peer = peerOf(call, authority.clusterId, clock.now());
+    const peer = peerOf(call, authority, clock.now());
     const refuseCall = ({ refusal }: { readonly refusal: Refusal }) => {
       logRefusal({ method: 'Registry', peer: address, reason: refusal.message });
       refuse(call, refusal);
@@ -153,14 +148,16 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
     if (options.registry === undefined) return refuse(call, refused('UNAVAILABLE', 'This controller has no registry.').refusal);
     listeners.node?.admitted(address, peer.value.nodeId);
     const connection = serverBytes(call);
-    registryConnections.add(connection);
-    connection.once('close', () => registryConnections.delete(connection));
+    connection.once(
+      'close',
+      calls.add(peer.value.certificate.issuer, () => connection.destroy()),
+    );
     call.sendMetadata(new Metadata());
     options.registry.accept(peer.value.nodeId, connection);
   };
 
   const fetchSource = async (call: ServerWritableStream<FetchSourceRequest__Output, SourceChunk>): Promise<void> => {
-    const peer = peerOf(call, authority.clusterId, clock.now());
+    const peer = peerOf(call, authority, clock.now());
     if (!peer.ok) return refuse(call, peer.refusal);
     const admitted = options.admit(peer.value);
     if (!admitted.ok) return refuse(call, admitted.refusal);
@@ -176,7 +173,7 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
     'grpc.max_concurrent_streams': CALLS_OF_A_CONNECTION + STREAMS_OF_A_CONNECTION,
     interceptors: [
       nodeCalls({
-        clusterId: authority.clusterId,
+        trust: authority,
         clock,
         callMs: options.callMs ?? CALL_MS,
         streamsOf: (nodeId) => options.streams?.openTo(nodeId) ?? 0,
@@ -191,7 +188,7 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
   const renewal = createRenewal({ authority, clock, random: options.random, rate: options.renewRate, renew: options.renew, logRefusal });
   const renewOverTls = async (call: ServerUnaryCall<RenewRequest__Output, RenewResponse>): Promise<Outcome<RenewResponse>> => {
     const address = call.getPeer();
-    const peer = peerOf(call, authority.clusterId, clock.now());
+    const peer = peerOf(call, authority, clock.now());
     return peer.ok ? renewal.renew(call.request, address, peer.value) : peer;
   };
   server.register(
@@ -240,8 +237,7 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
   const common = { host, maxConnections, beforeConnection, clock, log, ...metrics };
   const close = async () => {
     windows.close();
-    for (const link of [...links, ...streamLinks]) link.close();
-    for (const connection of registryConnections) connection.destroy();
+    calls.close();
     await Promise.all([listeners.node?.close(), listeners.join?.close()]);
     injector.destroy();
     server.forceShutdown();

@@ -1,4 +1,3 @@
-import { X509Certificate } from 'node:crypto';
 import type { ChallengeResponse } from '../../proto/generated/raworc/node/v0/ChallengeResponse.ts';
 import type { RenewRequest__Output } from '../../proto/generated/raworc/node/v0/RenewRequest.ts';
 import type { RenewResponse } from '../../proto/generated/raworc/node/v0/RenewResponse.ts';
@@ -24,6 +23,8 @@ export interface RenewedCertificate {
   readonly certificateDer: Uint8Array;
   /** Remaining validity. A node with a wrong clock can count it, but could not judge a date. */
   readonly lifeMs: number;
+  /** The CAs to trust from now on, as DER; empty for a node that cannot take them. */
+  readonly caBundle: readonly Buffer[];
   /** The cluster's current addresses. */
   readonly nodeAddresses: readonly string[];
   readonly joinAddresses: readonly string[];
@@ -38,7 +39,7 @@ export interface RenewalDeps {
    * Issues a certificate to a node that proved to have the key of one that the CA signed, even if
    * that has expired.
    */
-  renew(node: Peer, csrDer: Uint8Array, address: string): Promise<Outcome<RenewedCertificate>>;
+  renew(node: Peer, csrDer: Uint8Array, address: string, takesBundle: boolean): Promise<Outcome<RenewedCertificate>>;
   /** Logs a refusal, within a rate. */
   logRefusal(fields: LogFields): void;
 }
@@ -62,7 +63,6 @@ export interface Renewal {
 export function createRenewal(deps: RenewalDeps): Renewal {
   const { authority, clock } = deps;
   const challenges = new Challenges(clock, deps.random);
-  const ca = new X509Certificate(authority.caPem);
   const rate = deps.rate ?? RATE;
   const overTls = new Admission(rate, clock);
   const overJoin = new Admission(rate, clock);
@@ -78,7 +78,7 @@ export function createRenewal(deps: RenewalDeps): Renewal {
     if (peer !== undefined && isTooOften(peer.nodeId)) return busy;
     // Verify before counting: otherwise strangers could exhaust the rate and lock out every node.
     // This costs about as much as the call itself.
-    const node = peer === undefined ? nodeOfCertificate(certificateDer, ca, authority.clusterId) : accepted(peer);
+    const node = peer === undefined ? nodeOfCertificate(certificateDer, authority) : accepted(peer);
     if (!node.ok) return node;
     if ((peer === undefined ? overJoin : overTls).enter() !== undefined) return busy;
     const proof = await authority.keyProof(csrDer);
@@ -96,14 +96,14 @@ export function createRenewal(deps: RenewalDeps): Renewal {
   return {
     async renew(request, address, peer) {
       const node = await prove(request, peer);
-      const renewed = node.ok ? await deps.renew(node.value, request.csrDer, address) : node;
+      const renewed = node.ok ? await deps.renew(node.value, request.csrDer, address, request.takesBundle) : node;
       if (!renewed.ok) {
         const about = node.ok ? { node: node.value.nodeId, expires_at_ms: node.value.expiresAtMs } : {};
         deps.logRefusal({ method: 'Renew', peer: address, ...about, reason: renewed.refusal.message });
         return renewed;
       }
-      const { nodeAddresses, joinAddresses, ...certificate } = renewed.value;
-      return accepted({ ...certificate, nodeAddresses: [...nodeAddresses], joinAddresses: [...joinAddresses] });
+      const { nodeAddresses, joinAddresses, caBundle, ...certificate } = renewed.value;
+      return accepted({ ...certificate, nodeAddresses: [...nodeAddresses], joinAddresses: [...joinAddresses], caBundle: [...caBundle] });
     },
     challenge: () => ({ challenge: challenges.make(), nowMs: clock.now() }),
   };

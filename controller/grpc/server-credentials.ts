@@ -19,17 +19,21 @@ export interface RenewingCredentials {
 }
 
 export async function openServerCredentials(authority: Authority, clock: Clock, log: Log): Promise<RenewingCredentials> {
+  const caListeners = new Set<experimental.CaCertificateUpdateListener>();
   const identityListeners = new Set<experimental.IdentityCertificateUpdateListener>();
   const renewedListeners = new Set<(renewed: ServerCredential) => void>();
-  const caCertificate = Buffer.from(authority.caPem);
   let current: ServerCredential = await authority.issueServer();
   let renewal: Promise<void> | undefined;
 
   const identity = () => ({ certificate: Buffer.from(current.chainPem), privateKey: Buffer.from(current.keyPem) });
+  const trusted = () => ({ caCertificate: Buffer.from(authority.trusted.map(({ certificate }) => certificate.toString()).join('')) });
   const provider: experimental.CertificateProvider = {
     // In a microtask: the library attaches its listeners only after this call.
-    addCaCertificateListener: (listener) => queueMicrotask(() => listener({ caCertificate })),
-    removeCaCertificateListener: () => {},
+    addCaCertificateListener(listener) {
+      caListeners.add(listener);
+      queueMicrotask(() => listener(trusted()));
+    },
+    removeCaCertificateListener: (listener) => caListeners.delete(listener),
     addIdentityCertificateListener(listener) {
       identityListeners.add(listener);
       queueMicrotask(() => listener(identity()));
@@ -44,6 +48,18 @@ export async function openServerCredentials(authority: Authority, clock: Clock, 
     log.info('link.server_certificate_renewed', { expires_at_ms: current.expiresAtMs });
   };
 
+  authority.onChanged(() => {
+    for (const listener of caListeners) listener(trusted());
+    // Its issuer can be gone. A renewal in progress may have used it.
+    renewal = (renewal ?? Promise.resolve())
+      .catch(() => undefined)
+      .then(replace)
+      .catch((error: unknown) => log.error('link.server_certificate_not_renewed', { error: String(error) }))
+      .finally(() => {
+        renewal = undefined;
+      });
+  });
+
   return {
     // In this version the first parameter is the server's own identity, although its types differ.
     // The provider serves as both.
@@ -51,7 +67,7 @@ export async function openServerCredentials(authority: Authority, clock: Clock, 
     current: () => current,
     onRenewed: (listener) => renewedListeners.add(listener),
     renew() {
-      if (clock.now() < current.expiresAtMs - SERVER_CERTIFICATE_LIFE_MS / 2) return undefined;
+      if (renewal === undefined && clock.now() < current.expiresAtMs - SERVER_CERTIFICATE_LIFE_MS / 2) return undefined;
       renewal ??= replace().finally(() => {
         renewal = undefined;
       });

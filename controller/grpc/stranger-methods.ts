@@ -13,6 +13,7 @@ export interface JoinAttempt {
   readonly csrDer: Uint8Array;
   readonly nodeName: string;
   readonly labels: Readonly<Record<string, string>>;
+  readonly takesBundle: boolean;
 }
 
 export interface JoinedNode {
@@ -22,6 +23,7 @@ export interface JoinedNode {
   readonly certificateDer: Uint8Array;
   readonly caDer: Uint8Array;
   readonly expiresAtMs: number;
+  readonly caBundle: Buffer[];
 }
 
 export interface StrangerMethodDeps {
@@ -63,7 +65,7 @@ function method<Request, Response>(
 }
 
 async function joinBy(join: StrangerMethodDeps['join'], request: JoinRequest__Output, peer: string): Promise<Outcome<JoinedNode>> {
-  const { tokenId, tokenSecret, csrDer, nodeName, labels } = request;
+  const { tokenId, tokenSecret, csrDer, nodeName, labels, takesBundle } = request;
   if (csrDer.byteLength > MAX_CSR_BYTES || tokenId.length > 128 || tokenSecret.length > 128 || nodeName.length > 253) {
     return refused('BAD_REQUEST', 'A field of the join request is too long.');
   }
@@ -71,5 +73,5 @@ async function joinBy(join: StrangerMethodDeps['join'], request: JoinRequest__Ou
   const spoken = versionsOf(request);
   if (request.protocolVersion !== 0 && commonVersion(spoken, NODE_PROTOCOL) === undefined)
     return refused('CONFLICT', versionGap(spoken, NODE_PROTOCOL));
-  return join({ tokenId, tokenSecret, csrDer, nodeName, labels }, peer);
+  return join({ tokenId, tokenSecret, csrDer, nodeName, labels, takesBundle }, peer);
 }

@@ -24,6 +24,8 @@ type Greeting = 'welcome' | 'heartbeatAck' | 'inventoryTaken';
 export interface ControllerLinkDeps extends Pick<Host, 'dialer' | 'clock' | 'random' | 'log'> {
   readonly clusterId: string;
   readonly conditions: Pick<Conditions, 'raise' | 'clear'>;
+  /** Takes the digest of the CAs to trust; '' if the controller is older. */
+  readonly authorities?: ((digest: string) => void) | undefined;
   /**
    * Returns hello and the parts of the inventory. Each part is built when the one before it was
    * acknowledged.
@@ -171,6 +173,7 @@ export class ControllerLink {
           if (sent === undefined) return undefined;
           renew(sent, frame.value.leaseMs);
           compareClocks(this.#deps, frame.value.nowMs, sent);
+          this.#deps.authorities?.(frame.value.caDigest);
           return undefined;
         }
         if (frame.kind === 'welcome') {

@@ -6,6 +6,8 @@ import { messageOf } from '../../seams/message-of.ts';
 import { type Counter, type Metrics, silentMetrics } from '../../seams/metrics.ts';
 import { writePrivateFile } from '../../seams/private-file.ts';
 import type { Random } from '../../seams/random.ts';
+import type { Conditions } from '../conditions.ts';
+import { bundlePem, casIn, digestOf } from './ca-bundle.ts';
 import { assembleIdentity, describe, type Identity, identityFiles } from './identity.ts';
 import type { RenewalAnswer, RenewalPath } from './renew-call.ts';
 
@@ -20,6 +22,13 @@ const RETRY_FIRST_MS = 500;
 const RETRY_SHARE = 1 / 40;
 const RETRY_SLOWEST_MS = 10 * 60_000;
 const RETRY_EXPIRED_MS = 10_000;
+/** After the CAs changed, nodes get the new ones within this. */
+const BUNDLE_WITHIN_MS = 10_000;
+/** A node whose CAs still differ after a renewal waits this long before the next. */
+const BUNDLE_EVERY_MS = 60_000;
+const NOT_RENEWED = 'CertificateNotRenewed';
+/** Failures above this share of its life are not worth a condition: renewal has just begun. */
+const REPORT_BELOW = 1 / 3;
 /** A clock that differs by more from the controller's is logged. Certificates tolerate an hour. */
 const SKEW_MS = 5 * 60_000;
 
@@ -30,6 +39,7 @@ export interface CertificateDeps {
   readonly random: Random;
   readonly log: Log;
   readonly metrics?: Metrics;
+  readonly conditions?: Pick<Conditions, 'raise' | 'clear'>;
   /** Makes attempt number `attempt`. */
   request(identity: Identity, road: RenewalPath, attempt: number, signal: AbortSignal): Promise<RenewalAnswer>;
   /** Called with a new certificate. Streams that use the old one end when that expires. */
@@ -44,7 +54,9 @@ export interface CertificateDeps {
  *    port, by proof of the key.
  * 3. The key stays, so only the certificate's file changes, in one step: a crash leaves the old or
  *    the new one.
- * 4. A certificate whose life the controller has stated is timed by the monotonic clock; one found
+ * 4. New CAs come with a new certificate. They are stored in an order in which the files on disk
+ *    always match.
+ * 5. A certificate whose life the controller has stated is timed by the monotonic clock; one found
  *    on disk by its dates.
  */
 export class Certificate {
@@ -56,6 +68,7 @@ export class Certificate {
   #expiresAtMonotonic: number;
   #renewAtMonotonic: number;
   #isRefused = false;
+  #nextBundleMs = 0;
   /** The last failure that was logged. Repetitions are not. */
   #reported = '';
   #wake: AbortController = new AbortController();
@@ -104,6 +117,18 @@ export class Certificate {
   refused(): void {
     if (this.#isRefused) return;
     this.#isRefused = true;
+    this.#wake.abort();
+  }
+
+  /**
+   * The controller named the CAs to trust. If they are not those of this node, it renews its
+   * certificate soon, which brings them.
+   */
+  authorities(digest: string): void {
+    const { clock, random } = this.#deps;
+    if (digest === '' || digest === digestOf(this.#identity.caPem) || clock.monotonic() < this.#nextBundleMs) return;
+    this.#nextBundleMs = clock.monotonic() + BUNDLE_EVERY_MS;
+    this.#renewAtMonotonic = Math.min(this.#renewAtMonotonic, clock.monotonic() + BUNDLE_WITHIN_MS * random.fraction());
     this.#wake.abort();
   }
 
@@ -164,6 +189,7 @@ export class Certificate {
           else log.warn('certificate.not_renewed', fields);
         }
         this.#reported = `${isExpired} ${message}`;
+        this.#raise(message);
         const isTimely = clock.monotonic() < this.#renewAtMonotonic;
         if (this.#isRefused && isTimely) {
           this.#isRefused = false;
@@ -180,21 +206,36 @@ export class Certificate {
     }
   }
 
+  #raise(reason: string): void {
+    if (this.leftMs() > this.#lifeMs * REPORT_BELOW) return;
+    const when = `${this.leftMs() > 0 ? 'expires' : 'expired'} at ${expiryOf(this.#identity)}`;
+    const message = `The certificate of this node ${when}, and renewing it fails: ${reason}`;
+    this.#deps.conditions?.raise({ type: NOT_RENEWED, message, unschedulable: false });
+  }
+
   async #adopt(answer: RenewalAnswer, askedAt: number): Promise<void> {
     const { directory, log, renewed } = this.#deps;
-    const { keyPem, caPem } = this.#identity;
+    const { keyPem } = this.#identity;
+    const known = casIn(this.#identity.caPem);
+    const cas = answer.caBundle.length === 0 ? known : answer.caBundle.map((der) => new X509Certificate(der));
+    const hasNewCas = bundlePem(cas) !== bundlePem(known);
     const parts = {
       ...describe(this.#identity),
       ...(answer.nodeAddresses.length === 0 ? {} : { controllers: [...answer.nodeAddresses] }),
       ...(answer.joinAddresses.length === 0 ? {} : { joinAddresses: [...answer.joinAddresses] }),
     };
-    const identity = assembleIdentity(parts, keyPem, new X509Certificate(answer.certificateDer).toString(), caPem);
+    const identity = assembleIdentity(parts, keyPem, new X509Certificate(answer.certificateDer).toString(), bundlePem(cas));
     try {
       const files = identityFiles(directory);
+      // Both, so that a crash leaves each certificate with its CA.
+      if (hasNewCas) await writePrivateFile(files.ca, bundlePem([...known, ...cas]));
       await writePrivateFile(files.certificate, identity.certificatePem);
+      if (hasNewCas) await writePrivateFile(files.ca, identity.caPem);
       if (JSON.stringify(parts) !== JSON.stringify(describe(this.#identity)))
         await writePrivateFile(files.description, `${JSON.stringify(parts, null, 2)}\n`);
     } catch (error) {
+      // The controller removes the old CA once this node uses the new one, so it must be on disk.
+      if (hasNewCas) throw error;
       // Use it anyway: after a restart the old one is renewed again.
       log.error('certificate.not_saved', { error: messageOf(error) });
     }
@@ -204,6 +245,7 @@ export class Certificate {
     this.#renewAtMonotonic = this.#due();
     this.#isRefused = false;
     this.#reported = '';
+    this.#deps.conditions?.clear(NOT_RENEWED);
     log.info('certificate.renewed', { expires_at: expiryOf(identity) });
     const { clockAheadMs = 0 } = answer;
     if (Math.abs(clockAheadMs) > SKEW_MS) log.warn('clock.skew', { controller_ahead_ms: clockAheadMs });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { nodeUri } from '../../proto/node-service.ts';
 import { readIfThere, readPrivateFile } from '../../seams/private-file.ts';
+import { casIn, isSignedBy } from './ca-bundle.ts';
 
 /** A node's identity, proved by a key that never leaves it. */
 export interface Identity {
@@ -22,6 +23,7 @@ export interface Identity {
   readonly tokenId: string;
   readonly keyPem: string;
   readonly certificatePem: string;
+  /** The cluster's CAs: one, or two while they are being rotated. */
   readonly caPem: string;
   /** Expiry of the certificate, Unix milliseconds. */
   readonly expiresAtMs: number;
@@ -68,9 +70,8 @@ export const describe = ({
  */
 export function assembleIdentity(parts: IdentityDescription, keyPem: string, certificatePem: string, caPem: string): Identity {
   const certificate = new X509Certificate(certificatePem);
-  const ca = new X509Certificate(caPem);
   if (!certificate.checkPrivateKey(createPrivateKey(keyPem))) throw new Error('the certificate of this node does not match its key');
-  if (!certificate.verify(ca.publicKey)) throw new Error('the certificate of this node was not signed by the CA stored with it');
+  if (!isSignedBy(certificate, casIn(caPem))) throw new Error('the certificate of this node was not signed by the CA stored with it');
   if (certificate.subjectAltName !== `URI:${nodeUri(parts.clusterId, parts.nodeId)}`) {
     throw new Error('the certificate of this node names another node');
   }

@@ -13,6 +13,7 @@ import { sync } from '../../seams/sync.ts';
 import { openChannel } from '../control/channel.ts';
 import { DialError } from '../control/dial-error.ts';
 import { unaryCall } from '../control/unary-call.ts';
+import { bundlePem, casIn } from './ca-bundle.ts';
 import { assembleIdentity, describe, type Identity, identityFiles, loadIdentity } from './identity.ts';
 import { certificateRequest, createNodeKey } from './node-key.ts';
 import { presentedCa } from './presented-ca.ts';
@@ -64,6 +65,7 @@ export async function joinWithToken(options: JoinOptions): Promise<Identity> {
     nodeName,
     labels: options.labels ?? {},
     ...namedVersions(NODE_PROTOCOL),
+    takesBundle: true,
   };
   const answer = await requestJoin(address, ca.toString(), request, options);
   const parts = {
@@ -75,7 +77,8 @@ export async function joinWithToken(options: JoinOptions): Promise<Identity> {
     joinAddresses: [...token.joinAddresses],
     tokenId: token.id,
   };
-  const identity = assembleIdentity(parts, keyPem, new X509Certificate(answer.certificateDer).toString(), ca.toString());
+  const cas = answer.caBundle.length === 0 ? [ca] : answer.caBundle.map((der) => new X509Certificate(der));
+  const identity = assembleIdentity(parts, keyPem, new X509Certificate(answer.certificateDer).toString(), bundlePem(cas));
   await saveIdentity(directory, identity);
   log.info('node.joined', { node: identity.nodeId, cluster: identity.clusterId, incarnation: identity.incarnation });
   return identity;
@@ -113,7 +116,7 @@ async function prepareKey(directory: string, caHash: string): Promise<string> {
   // If the pending key is in use, the earlier join crashed at its last step and is complete. This
   // is another join.
   if (pending !== undefined && pending !== current?.keyPem) return pending;
-  if (current !== undefined && createHash('sha256').update(new X509Certificate(current.caPem).raw).digest('hex') === caHash)
+  if (current !== undefined && casIn(current.caPem).some(({ raw }) => createHash('sha256').update(raw).digest('hex') === caHash))
     return current.keyPem;
   const keyPem = await createNodeKey();
   await writePrivateFile(pendingKey, keyPem);

@@ -19,6 +19,8 @@ export interface RenewalAnswer {
   readonly lifeMs: number;
   readonly nodeAddresses: readonly string[];
   readonly joinAddresses: readonly string[];
+  /** The CAs to trust from now on, as DER. Empty: unchanged. */
+  readonly caBundle: readonly Uint8Array[];
   /**
    * The controller's wall clock minus this machine's; undefined over TLS, which does not ask for
    * it.
@@ -43,14 +45,14 @@ export async function requestRenewal(
   try {
     if (road === 'tls') {
       const csrDer = await certificateRequest(identity.keyPem);
-      const answer = await unaryCall(client, renewMethod, { csrDer, certificateDer: Buffer.alloc(0) }, limits);
+      const answer = await unaryCall(client, renewMethod, { csrDer, certificateDer: Buffer.alloc(0), takesBundle: true }, limits);
       return { ...answer, clockAheadMs: undefined };
     }
     const { challenge, nowMs } = await unaryCall(client, challengeMethod, {}, limits);
     const clockAheadMs = nowMs - clock.now();
     const csrDer = await certificateRequest(identity.keyPem, challenge);
     const certificateDer = new X509Certificate(identity.certificatePem).raw;
-    return { ...(await unaryCall(client, renewMethod, { csrDer, certificateDer }, limits)), clockAheadMs };
+    return { ...(await unaryCall(client, renewMethod, { csrDer, certificateDer, takesBundle: true }, limits)), clockAheadMs };
   } finally {
     client.close();
   }

@@ -434,7 +434,10 @@ export type NewNodeToken = {
 export type Node = {
     id: string;
     name: string;
-    status: 'ready' | 'unreachable' | 'lost';
+    /**
+     * `degraded`: connected, but a problem keeps new sessions away; `conditions` has the reason
+     */
+    status: 'ready' | 'degraded' | 'unreachable' | 'lost';
     labels: {
         [key: string]: string;
     };
@@ -487,6 +490,16 @@ export type Node = {
         seconds: number;
         expires_at: string | null;
     };
+    /**
+     * With which it last connected. Nodes renew it after half of its life
+     */
+    certificate: {
+        expires_at: string;
+        /**
+         * SHA-256 of the CA certificate that signed it
+         */
+        issuer: string;
+    } | null;
     conditions: Array<{
         type: string;
         message: string;

@@ -1,7 +1,8 @@
 /** Decides how long a node can be absent, and what follows. Durations are in milliseconds. */
 import type { Ages } from '../engine/agreed-time.ts';
+import type { FleetNode } from '../engine/fleet.ts';
 
-export type NodeHealth = 'ready' | 'unreachable' | 'lost';
+export type NodeHealth = 'ready' | 'degraded' | 'unreachable' | 'lost';
 
 /** The stored state of a node's absence. Null: not absent. */
 export interface Absence {
@@ -9,8 +10,12 @@ export interface Absence {
   readonly lostAt: number | null;
 }
 
-export function nodeHealth(absence: Absence, isReady: boolean): NodeHealth {
-  if (isReady) return 'ready';
+/**
+ * Returns a node's status. Degraded: it is connected, but a problem that it reports keeps new
+ * sessions away.
+ */
+export function nodeHealth(absence: Absence, { ready, unschedulable }: Pick<FleetNode, 'ready' | 'unschedulable'>): NodeHealth {
+  if (ready) return unschedulable === undefined ? 'ready' : 'degraded';
   return absence.lostAt === null ? 'unreachable' : 'lost';
 }
 

@@ -25,6 +25,14 @@ export interface Drain {
   readonly doneAt: number | null;
 }
 
+/** A node's certificate, as of its last connection. */
+export interface CertificateFacts {
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+  /** SHA-256 of the DER of the CA that signed it, in lower-case hex. */
+  readonly issuer: string;
+}
+
 export const NODES = {
   id: text<NodeId>(),
   name: text(),
@@ -67,17 +75,20 @@ export const NODES = {
   lastBoot: integer(),
   /** The join token that it used last. It can repeat that request, in case the answer was lost. */
   joinToken: text<string | null>(),
+  /** Null: unknown. */
+  certificate: json<CertificateFacts | null>(),
 };
 export interface NodeRow extends RowOf<typeof NODES> {}
 
 /** The fields that operators set, as a node has them when it joins. */
 export const UNSET: Pick<NodeRow, 'labels' | 'cordonedAt' | 'drain'> = { labels: {}, cordonedAt: null, drain: null };
 /** What is known of a node that has only joined. */
-export const UNMANAGED: Pick<NodeRow, 'labels' | 'cordonedAt' | 'drain' | 'address' | 'lastBoot' | 'joinToken'> = {
+export const UNMANAGED: Pick<NodeRow, 'labels' | 'cordonedAt' | 'drain' | 'address' | 'lastBoot' | 'joinToken' | 'certificate'> = {
   ...UNSET,
   address: null,
   lastBoot: 0,
   joinToken: null,
+  certificate: null,
 };
 
 export const NODE_TOKENS = {

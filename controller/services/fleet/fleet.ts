@@ -16,9 +16,9 @@ import type { Moved } from '../images/image-moves.ts';
 import { changesIn } from './changes.ts';
 import { Comparisons } from './compare-loop.ts';
 import { stopAgent } from './encode.ts';
-import { hostOf, IdentityFence } from './identity-fence.ts';
+import { IdentityFence } from './identity-fence.ts';
 import { LiveWorkers } from './live-workers.ts';
-import { type StreamDeps, type StreamEvents, streamMetrics } from './node-stream/deps.ts';
+import { type StreamDeps, type StreamEvents, type StreamProof, streamMetrics } from './node-stream/deps.ts';
 import { NodePaces } from './node-stream/node-pace.ts';
 import { NodeStream } from './node-stream/node-stream.ts';
 import { StreamMemory } from './node-stream/stream-memory.ts';
@@ -52,13 +52,6 @@ export interface FleetDeps extends Omit<StreamDeps, 'slices' | 'metrics' | 'memo
   readonly loops: Pick<Loops, 'open'>;
   /** Default: {@link COMPARE_MS}. */
   readonly compareMs?: number;
-}
-
-/** What a link's certificate and connection say about a node. */
-export interface StreamProof {
-  readonly keyHash: string;
-  /** Host and port. */
-  readonly address?: string;
 }
 
 /**
@@ -130,8 +123,7 @@ export class Fleet {
       link,
       shared: this.#shared,
       pace: this.#paces.of(nodeId),
-      keyHash: proof?.keyHash,
-      host: hostOf(proof?.address),
+      proof,
       events: (one) => this.#eventsOf(one),
     });
     this.#contenders.add(stream);

@@ -22,10 +22,9 @@ export function nodeMetrics(metrics: Metrics, directory: NodeDirectory): void {
     help: 'Joined nodes, by state',
     labels: ['state'],
     read() {
-      const counts = { ready: 0, unreachable: 0, lost: 0 };
-      for (const { id, ready } of directory.nodes()) {
-        counts[nodeHealth(directory.row(id) ?? { unreachableSince: null, lostAt: null }, ready)] += 1;
-      }
+      const counts = { ready: 0, degraded: 0, unreachable: 0, lost: 0 };
+      for (const node of directory.nodes())
+        counts[nodeHealth(directory.row(node.id) ?? { unreachableSince: null, lostAt: null }, node)] += 1;
       return Object.entries(counts).map(([state, value]) => ({ labels: { state }, value }));
     },
   });

@@ -7,7 +7,7 @@ import type { View } from '../../domain/engine/view.ts';
 import { leftOn } from '../../domain/nodes/commands/drain-node.ts';
 import { VERSION_SKEW } from '../../domain/nodes/commands/node-certificates.ts';
 import { type Absence, type NodeHealth, nodeHealth } from '../../domain/nodes/lease.ts';
-import type { Drain, NodeRow } from '../../domain/nodes/rows.ts';
+import type { CertificateFacts, Drain, NodeRow } from '../../domain/nodes/rows.ts';
 import { restState } from '../../domain/sessions/life-cycle.ts';
 import type { NodeDirectory } from '../engine/node-directory.ts';
 import type { Fleet } from '../fleet/fleet.ts';
@@ -23,6 +23,9 @@ export interface NodeObjectDeps {
   readonly leaseMs: number;
 }
 
+/** Reported by the node, or found here if the node cannot. */
+const CERTIFICATE_NOT_RENEWED = 'CertificateNotRenewed';
+
 const UNREACHABLE = {
   type: 'Unreachable',
   message:
@@ -34,7 +37,7 @@ const LOST = {
 };
 
 function absence(status: NodeHealth, row: Absence | undefined): NodeObject['conditions'] {
-  if (status === 'ready') return [];
+  if (status === 'ready' || status === 'degraded') return [];
   const [condition, since] = status === 'lost' ? [LOST, row?.lostAt] : [UNREACHABLE, row?.unreachableSince];
   return [since == null ? condition : { ...condition, since: rfc3339(since) }];
 }
@@ -77,6 +80,24 @@ function versionSkew(spoken: Versions | undefined): NodeObject['conditions'] {
   return [{ type: VERSION_SKEW, message }];
 }
 
+/** A node that renews in time never has less of its certificate's life left. */
+const LEAST_LEFT = 1 / 3;
+
+/** Not for a node that gives a reason itself. */
+function expiry(
+  certificate: CertificateFacts | null | undefined,
+  reported: readonly Pick<StreamCondition, 'type'>[],
+  nowMs: number,
+): NodeObject['conditions'] {
+  if (certificate == null || reported.some(({ type }) => type === CERTIFICATE_NOT_RENEWED)) return [];
+  const { issuedAt, expiresAt } = certificate;
+  const dueAt = expiresAt - (expiresAt - issuedAt) * LEAST_LEFT;
+  if (nowMs < dueAt) return [];
+  const [when, at] = [expiresAt <= nowMs ? 'expired' : 'expires', rfc3339(expiresAt)];
+  const message = `The certificate of this node ${when} at ${at}, and the node has not renewed it. Read the node agent's log; a node with an expired certificate renews it once it reaches the join port.`;
+  return [{ type: CERTIFICATE_NOT_RENEWED, message, since: rfc3339(Math.round(dueAt)) }];
+}
+
 /** Returns the drain of a node, with its progress as of now. */
 export function drainObject(view: Pick<View, 'unstoppedOn'>, { id }: Pick<NodeRow, 'id'>, drain: Drain): DrainObject {
   const unstopped = drain.doneAt === null ? view.unstoppedOn(id) : [];
@@ -95,11 +116,12 @@ export function drainObject(view: Pick<View, 'unstoppedOn'>, { id }: Pick<NodeRo
 
 export function nodeObject({ view, directory, fleet, alarms, leaseMs, clock }: NodeObjectDeps, node: FleetNode): NodeObject {
   const row = directory.row(node.id);
-  const status = nodeHealth(row ?? { unreachableSince: null, lostAt: null }, node.ready);
+  const status = nodeHealth(row ?? { unreachableSince: null, lostAt: null }, node);
   const most = node.bounds?.most;
   const drain = row?.drain == null ? null : drainObject(view, row, row.drain);
   const stream = fleet.stream(node.id);
   const leftMs = stream?.lease.leftMs();
+  const reported = stream?.facts.conditions ?? [];
   return {
     id: node.id,
     name: node.name,
@@ -129,12 +151,14 @@ export function nodeObject({ view, directory, fleet, alarms, leaseMs, clock }: N
     sessions: node.sessions,
     images: [...node.images].sort(),
     lease: { seconds: leaseMs / 1000, expires_at: leftMs === undefined ? null : rfc3339(Math.round(clock.now() + leftMs)) },
+    certificate: row?.certificate == null ? null : { expires_at: rfc3339(row.certificate.expiresAt), issuer: row.certificate.issuer },
     conditions: [
       ...absence(status, row),
       ...scheduling(row, drain),
       ...reportedConditions(alarms.conditions(node.id)),
       ...versionSkew(stream?.facts.spoken),
-      ...reportedConditions(stream?.facts.conditions ?? []),
+      ...reportedConditions(reported),
+      ...expiry(row?.certificate, reported, clock.now()),
     ],
     joined_at: rfc3339(row?.joinedAt ?? 0),
     last_seen_at: node.ready ? rfc3339(clock.now()) : rfc3339OrNull(row?.lastSeenAt ?? null),

@@ -68,10 +68,10 @@ t.test('frames of up to a megabyte arrive complete and in order, both ways', asy
   await new Promise<void>((resolve) => node.onDrain(resolve));
   t.ok(node.send(heartbeat(2)));
   t.ok(node.send(heartbeat(3)));
-  t.ok(controller.send({ kind: 'heartbeatAck', value: { number: 7, leaseMs: 8, nowMs: 9 } }));
+  t.ok(controller.send({ kind: 'heartbeatAck', value: { number: 7, leaseMs: 8, nowMs: 9, caDigest: 'ca' } }));
   t.ok(controller.send({ kind: 'settled', value: { sessionId: 's', messageId: 'm', upToSeq: 0 } }));
   t.strictSame(await up, [delta(1, big), heartbeat(2), heartbeat(3)]);
-  t.match(await down, [{ kind: 'heartbeatAck', value: { number: 7, leaseMs: 8, nowMs: 9 } }, { kind: 'settled' }]);
+  t.match(await down, [{ kind: 'heartbeatAck', value: { number: 7, leaseMs: 8, nowMs: 9, caDigest: 'ca' } }, { kind: 'settled' }]);
 });
 
 t.test('a sender that found no room is notified once there is some, even if none of its frames was refused', async (t) => {

@@ -4,7 +4,7 @@ import type { NodeId, SessionId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
 import { sessionBecomes } from '../../sessions/session-change.ts';
-import { type NodeRow, UNMANAGED } from '../rows.ts';
+import { type CertificateFacts, type NodeRow, UNMANAGED } from '../rows.ts';
 import type { NodeView } from '../view.ts';
 import { joinedLabels, refusedAtAll, refusedUse, UNKNOWN_TOKEN } from './join-tokens.ts';
 import { nodeEvent } from './node-absence.ts';
@@ -98,13 +98,14 @@ export interface Greeting
   readonly boot: number;
   /** Key of the certificate with which it connected; undefined on links without certificates. */
   readonly keyHash?: string | undefined;
+  readonly certificate?: CertificateFacts | undefined;
 }
 
 /**
  * Records that a node connected and sent its inventory. A lost node can return; its failed sessions
  * stay failed until somebody recovers them.
  */
-export function nodeConnected(id: NodeId, { hostname, keyHash, address, boot, ...greeting }: Greeting): Command<undefined> {
+export function nodeConnected(id: NodeId, { hostname, keyHash, address, boot, certificate, ...greeting }: Greeting): Command<undefined> {
   return {
     name: 'node-connected',
     decide({ view, now }) {
@@ -118,6 +119,7 @@ export function nodeConnected(id: NodeId, { hostname, keyHash, address, boot, ..
             ...row,
             ...greeting,
             ...{ keyHash: keyHash ?? row.keyHash, address: address ?? row.address, lastBoot: Math.max(row.lastBoot, boot) },
+            certificate: certificate ?? row.certificate,
             ...{ lastSeenAt: now, unreachableSince: null, lostAt: null },
           }),
         ],

@@ -10,6 +10,7 @@ import type { Random } from '../../../../seams/random.ts';
 import type { BuildOutcome } from '../../../domain/builds/commands/advance-build.ts';
 import type { NodeId, SpaceId } from '../../../domain/engine/ids.ts';
 import type { View } from '../../../domain/engine/view.ts';
+import type { CertificateFacts } from '../../../domain/nodes/rows.ts';
 import type { SessionRow } from '../../../domain/sessions/rows.ts';
 import type { Applier } from '../../engine/applier.ts';
 import type { TimeSlices } from '../../engine/time-slices.ts';
@@ -33,6 +34,8 @@ export interface StreamDeps {
   readonly lease: LeaseTimes;
   readonly alarms?: Pick<NodeAlarms, 'raise' | 'clear'>;
   readonly memory: StreamMemory;
+  /** Returns the digest of the CAs that nodes should trust. */
+  readonly caDigest?: (() => string) | undefined;
   mayHave(nodeId: NodeId, spaceId: SpaceId): boolean;
   /** Whether the node is drained and gets no new messages. */
   isDraining(nodeId: NodeId): boolean;
@@ -44,6 +47,14 @@ export interface StreamDeps {
   /** Runs long work of all streams in turns. */
   readonly slices: TimeSlices;
   readonly metrics: StreamMetrics;
+}
+
+/** What a link's certificate and connection say about a node. */
+export interface StreamProof {
+  readonly keyHash: string;
+  /** Host and port. */
+  readonly address?: string;
+  readonly certificate?: CertificateFacts;
 }
 
 /** One node's stream, as its parts see it. */

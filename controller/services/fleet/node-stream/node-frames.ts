@@ -69,8 +69,8 @@ export function heartbeat(stream: Inbound, number: number): void {
   if (!stream.limits.allows('heartbeats')) return stream.limits.chargeWaste('heartbeat');
   stream.lease.renew();
   stream.events.heartbeat();
-  const { lease, applier } = stream.shared;
-  stream.send({ kind: 'heartbeatAck', value: { number, leaseMs: lease.leaseMs, nowMs: applier.time.now() } });
+  const { lease, applier, caDigest } = stream.shared;
+  stream.send({ kind: 'heartbeatAck', value: { number, leaseMs: lease.leaseMs, nowMs: applier.time.now(), caDigest: caDigest?.() ?? '' } });
 }
 
 export function conditions(stream: Inbound, conditions: readonly Condition__Output[]): void {

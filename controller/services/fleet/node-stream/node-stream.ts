@@ -7,7 +7,8 @@ import type { NodeId } from '../../../domain/engine/ids.ts';
 import { nodeConnected } from '../../../domain/nodes/commands/nodes.ts';
 import { Lease } from '../../nodes/lease.ts';
 import { decodeHello } from '../decode.ts';
-import type { StreamDeps, StreamEvents } from './deps.ts';
+import { hostOf } from '../identity-fence.ts';
+import type { StreamDeps, StreamEvents, StreamProof } from './deps.ts';
 import { DEFAULT_FRAME_BYTES, FlowControl } from './flow-control.ts';
 import { handle } from './handlers.ts';
 import { helloFault, welcome } from './handshake.ts';
@@ -25,10 +26,8 @@ export interface NodeStreamOptions {
   readonly link: Link<ControllerFrame, NodeFrame>;
   readonly shared: StreamDeps;
   readonly pace: NodePace;
-  /** Of the link's certificate; undefined for links without one. */
-  readonly keyHash?: string | undefined;
-  /** The node's host, without the port; undefined for links without one. */
-  readonly host?: string | undefined;
+  /** Undefined for links without a certificate. */
+  readonly proof?: StreamProof | undefined;
   events(stream: NodeStream): StreamEvents;
 }
 
@@ -59,8 +58,9 @@ export class NodeStream implements Inbound {
   readonly limits: StreamLimits;
   readonly facts: NodeFacts;
   readonly outbound: Outbound;
+  /** The node's host, without the port. */
   readonly host: string | undefined;
-  readonly #keyHash: string | undefined;
+  readonly #proof: StreamProof | undefined;
   readonly #listing: Listing;
   #hello: Hello__Output | undefined;
   #phase: 'greeting' | 'waiting' | 'listing' | 'live' | 'closed' = 'greeting';
@@ -68,7 +68,7 @@ export class NodeStream implements Inbound {
   readonly #early: (readonly [NodeFrame, number])[] = [];
   #bootShift = 0;
 
-  constructor({ nodeId, name, link, shared, pace, keyHash, host, events }: NodeStreamOptions) {
+  constructor({ nodeId, name, link, shared, pace, proof, events }: NodeStreamOptions) {
     this.nodeId = nodeId;
     this.name = name;
     this.link = link;
@@ -79,8 +79,8 @@ export class NodeStream implements Inbound {
     this.limits = new StreamLimits(this, pace, this.flow);
     this.facts = new NodeFacts(shared.memory);
     this.outbound = new Outbound(this, this.flow);
-    this.#keyHash = keyHash;
-    this.host = host;
+    this.#proof = proof;
+    this.host = hostOf(proof?.address);
     this.#listing = new Listing(this, () => this.#connect());
     link.onMessage((frame, bytes = DEFAULT_FRAME_BYTES) => this.#take(frame, bytes));
     link.onClose((fault) => this.#closed(fault));
@@ -158,7 +158,7 @@ export class NodeStream implements Inbound {
   #greet(hello: Hello__Output): void {
     const { view, clusterId, epoch, alarms, log } = this.shared;
     const row = view.get('nodes', this.nodeId);
-    const fault = helloFault(hello, { row, name: this.name, keyHash: this.#keyHash, clusterId, epoch });
+    const fault = helloFault(hello, { row, name: this.name, keyHash: this.#proof?.keyHash, clusterId, epoch });
     if (fault !== undefined) {
       if (fault.alarm !== undefined) alarms?.raise(this.nodeId, fault.alarm);
       return this.reject(fault.reason);
@@ -194,7 +194,8 @@ export class NodeStream implements Inbound {
     const { applier, nameByItself } = this.shared;
     const greeting = decodeHello(this.#hello);
     const hostname = nameByItself(this.nodeId, greeting.hostname);
-    const connected = { ...greeting, hostname, keyHash: this.#keyHash, address: this.host, boot: greeting.boot + this.#bootShift };
+    const { keyHash, certificate } = this.#proof ?? {};
+    const connected = { ...greeting, hostname, keyHash, certificate, address: this.host, boot: greeting.boot + this.#bootShift };
     this.flow.decide(applier.apply(nodeConnected(this.nodeId, connected)), () => this.#goLive());
   }
 

@@ -59,6 +59,7 @@ const MIGRATIONS = {
     `alter table sessions add column preferences text not null default '[]'`,
   ),
   '0023-join-tokens': joinTokens,
+  '0025-node-certificates': steps('alter table nodes add column certificate text'),
 };
 
 /** Makes the migrator run all steps, and record them, in one transaction: a crash undoes both. */

@@ -134,7 +134,7 @@ t.test(
         const { clusterId, caDer } = rig.authority;
         return {
           ok: true,
-          value: { nodeId: NODE as NodeId, clusterId, incarnation: keys.length, certificateDer: der, caDer, expiresAtMs },
+          value: { nodeId: NODE as NodeId, clusterId, incarnation: keys.length, certificateDer: der, caDer, expiresAtMs, caBundle: [] },
         };
       },
     });
@@ -169,7 +169,10 @@ t.test(
         if (!certificate.ok) return certificate;
         const { der, expiresAtMs } = certificate.value;
         const { clusterId, caDer } = other.authority;
-        return { ok: true, value: { nodeId: NODE as NodeId, clusterId, incarnation: 1, certificateDer: der, caDer, expiresAtMs } };
+        return {
+          ok: true,
+          value: { nodeId: NODE as NodeId, clusterId, incarnation: 1, certificateDer: der, caDer, expiresAtMs, caBundle: [] },
+        };
       },
     });
     t.teardown(() => other.close());

@@ -257,6 +257,7 @@ async function kept(t: Test, lifeMs: number, answers: (asked: Asked, nth: number
         lifeMs: answer,
         nodeAddresses: [],
         joinAddresses: ['10.0.0.1:9401'],
+        caBundle: [],
         clockAheadMs: undefined,
       };
     },

@@ -27,5 +27,5 @@ if (process.argv[2] === 'node') {
   process.stdout.write(`${JSON.stringify({ identity, directory: rig.directory })}\n`);
   const { link } = await rig.nextArrival();
   link.onMessage(() => {});
-  every50Ms(() => link.send({ kind: 'heartbeatAck', value: { number: 1, leaseMs: 1, nowMs: 1 } }));
+  every50Ms(() => link.send({ kind: 'heartbeatAck', value: { number: 1, leaseMs: 1, nowMs: 1, caDigest: '' } }));
 }

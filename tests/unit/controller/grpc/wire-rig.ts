@@ -33,6 +33,8 @@ export function shiftedClock(): Clock & { shiftMs: number } {
 export interface Arrival {
   readonly nodeId: NodeId;
   readonly link: Link<ControllerFrame, NodeFrame>;
+  /** Hash of the CA of its certificate. */
+  readonly issuer: string;
 }
 
 export interface Rig {
@@ -71,6 +73,7 @@ export async function startRig({ certificateLifeMs, ...changes }: Changes = {}):
   const arrivals: Arrival[] = [];
   const waiting: ((arrival: Arrival) => void)[] = [];
   let joins = 0;
+  const bundle = () => authority.bundle.map((der) => Buffer.from(der));
   const server = await startNodeServer({
     authority,
     host: '127.0.0.1',
@@ -80,24 +83,39 @@ export async function startRig({ certificateLifeMs, ...changes }: Changes = {}):
     random: systemRandom,
     log: silentLog,
     admit: () => accepted(undefined),
-    async renew({ nodeId }, csrDer) {
-      const certificate = await authority.issueNode(csrDer, nodeId);
+    async renew({ nodeId }, csrDer, _peer, takesBundle) {
+      const certificate = await authority.issueNode(csrDer, nodeId, takesBundle);
       if (!certificate.ok) return certificate;
-      return accepted({ certificateDer: certificate.value.der, lifeMs: certificate.value.lifeMs, nodeAddresses: [], joinAddresses: [] });
+      const caBundle = takesBundle ? bundle() : [];
+      return accepted({
+        certificateDer: certificate.value.der,
+        lifeMs: certificate.value.lifeMs,
+        nodeAddresses: [],
+        joinAddresses: [],
+        caBundle,
+      });
     },
-    onLink(nodeId, link) {
-      const arrival = { nodeId, link };
+    onLink(nodeId, link, { certificate }) {
+      const arrival = { nodeId, link, issuer: certificate.issuer };
       const waiter = waiting.shift();
       if (waiter === undefined) arrivals.push(arrival);
       else waiter(arrival);
     },
-    async join({ csrDer, nodeName }) {
+    async join({ csrDer, nodeName, takesBundle }) {
       joins += 1;
-      const certificate = await authority.issueNode(csrDer, nodeName);
+      const certificate = await authority.issueNode(csrDer, nodeName, takesBundle);
       if (!certificate.ok) return certificate;
       const { der, expiresAtMs } = certificate.value;
       const { clusterId, caDer } = authority;
-      return accepted({ nodeId: nodeName as NodeId, clusterId, incarnation: joins, certificateDer: der, caDer, expiresAtMs });
+      return accepted({
+        nodeId: nodeName as NodeId,
+        clusterId,
+        incarnation: joins,
+        certificateDer: der,
+        caDer,
+        expiresAtMs,
+        caBundle: takesBundle ? bundle() : [],
+      });
     },
     canFetch: () => false,
     openSource: () => undefined,

@@ -35,9 +35,11 @@ t.test('what is due of a node that is away', async (t) => {
       `${unreachableSince} ${lostAt} ${now} ${watchedMs}`,
     );
   }
-  t.equal(nodeHealth({ unreachableSince: 1, lostAt: 2 }, true), 'ready');
-  t.equal(nodeHealth({ unreachableSince: 1, lostAt: 2 }, false), 'lost');
-  t.equal(nodeHealth({ unreachableSince: null, lostAt: null }, false), 'unreachable');
+  t.equal(nodeHealth({ unreachableSince: 1, lostAt: 2 }, { ready: true }), 'ready');
+  const hung = { ready: true, unschedulable: 'Docker does not answer' };
+  t.equal(nodeHealth({ unreachableSince: null, lostAt: null }, hung), 'degraded', 'not ready, whatever its lease');
+  t.equal(nodeHealth({ unreachableSince: 1, lostAt: 2 }, { ready: false }), 'lost');
+  t.equal(nodeHealth({ unreachableSince: null, lostAt: null }, { ready: false }), 'unreachable');
   t.same(
     [0, 3_000, 6_000, 6_001, 90_000].map((elapsed) => gapMs(elapsed, 3_000)),
     [0, 0, 0, 3_001, 87_000],

@@ -9,6 +9,10 @@ export interface HeartbeatAck {
    * the controller's wall clock
    */
   'nowMs'?: (number | string | Long);
+  /**
+   * of the CAs to trust: a node with others renews at once
+   */
+  'caDigest'?: (string);
 }
 
 export interface HeartbeatAck__Output {
@@ -18,4 +22,8 @@ export interface HeartbeatAck__Output {
    * the controller's wall clock
    */
   'nowMs': (number);
+  /**
+   * of the CAs to trust: a node with others renews at once
+   */
+  'caDigest': (string);
 }

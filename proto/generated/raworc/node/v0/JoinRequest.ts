@@ -15,6 +15,10 @@ export interface JoinRequest {
    */
   'protocolVersion'?: (number);
   'newestProtocolVersion'?: (number);
+  /**
+   * accepts ca_bundle
+   */
+  'takesBundle'?: (boolean);
 }
 
 export interface JoinRequest__Output {
@@ -31,4 +35,8 @@ export interface JoinRequest__Output {
    */
   'protocolVersion': (number);
   'newestProtocolVersion': (number);
+  /**
+   * accepts ca_bundle
+   */
+  'takesBundle': (boolean);
 }

@@ -15,6 +15,10 @@ export interface JoinResponse {
    * of the certificate
    */
   'expiresAtMs'?: (number | string | Long);
+  /**
+   * all CAs to trust from now on, DER
+   */
+  'caBundle'?: (Buffer | Uint8Array | string)[];
 }
 
 export interface JoinResponse__Output {
@@ -30,4 +34,8 @@ export interface JoinResponse__Output {
    * of the certificate
    */
   'expiresAtMs': (number);
+  /**
+   * all CAs to trust from now on, DER
+   */
+  'caBundle': (Buffer)[];
 }

@@ -11,6 +11,10 @@ export interface RenewRequest {
    * the node's newest; empty when the call has a client certificate
    */
   'certificateDer'?: (Buffer | Uint8Array | string);
+  /**
+   * accepts ca_bundle
+   */
+  'takesBundle'?: (boolean);
 }
 
 export interface RenewRequest__Output {
@@ -23,4 +27,8 @@ export interface RenewRequest__Output {
    * the node's newest; empty when the call has a client certificate
    */
   'certificateDer': (Buffer);
+  /**
+   * accepts ca_bundle
+   */
+  'takesBundle': (boolean);
 }

@@ -10,6 +10,10 @@ export interface RenewResponse {
   'lifeMs'?: (number | string | Long);
   'nodeAddresses'?: (string)[];
   'joinAddresses'?: (string)[];
+  /**
+   * all CAs to trust from now on, DER
+   */
+  'caBundle'?: (Buffer | Uint8Array | string)[];
 }
 
 export interface RenewResponse__Output {
@@ -20,4 +24,8 @@ export interface RenewResponse__Output {
   'lifeMs': (number);
   'nodeAddresses': (string)[];
   'joinAddresses': (string)[];
+  /**
+   * all CAs to trust from now on, DER
+   */
+  'caBundle': (Buffer)[];
 }
