@@ -161,24 +161,18 @@ export function openCore(deps: CoreDeps): Core {
   const secrets = new SecretReader(view, deps.sealing.ring, (account, space) => rights.hasRightsIn(account, space));
   const alarms = new NodeAlarms({ applier, view, clock, log, metrics });
   const fleet = new Fleet({
-    loops,
+    ...background,
     directory,
     rules,
     alarms,
-    applier,
-    view,
     news: withLocalWatchers(news, tail),
     secrets,
-    clock,
-    random,
-    log,
     barriers,
     lease,
     clusterId: deps.clusterId,
     version: deps.version,
     caDigest: deps.caDigest,
     epoch: events.epoch,
-    metrics,
   });
   const images = deps.registry && openImages({ ...background, fleet, directory, baseImage, registry: deps.registry }, () => dispatch);
   const dispatch: BuildDispatch = new BuildDispatch({ ...background, fleet, directory, bounds: deps.builds, images });

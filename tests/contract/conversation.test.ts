@@ -227,6 +227,7 @@ t.test('nodes are listed, and the token for a new node is shown once', async (t)
     requested: { cpu: Number },
     sessions: Number,
     lease: { seconds: Number },
+    certificate: { expires_at: TIME, issuer: /^[0-9a-f]{64}$/ },
     conditions: [],
   });
   t.match(await rest.call('GET', `/nodes/${node?.id}`), { status: 200, body: { id: node?.id } });

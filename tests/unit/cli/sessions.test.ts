@@ -169,6 +169,7 @@ t.test('nodes: prints only the token; lists nodes with conditions, and explains 
     capacity: { cpu: 2, memory_bytes: 4 * 1024 ** 3, sessions: null },
     requested: { cpu: 0.05, memory_bytes: 128 * 1024 ** 2 },
     sessions: 1,
+    certificate: { expires_at: '2026-01-31T00:00:00.000Z', issuer: 'ab12' },
     conditions: [{ type: 'DiskKind', message: 'Images.' }],
     joined_at: '2026-01-01T00:00:00.000Z',
     last_seen_at: null,
