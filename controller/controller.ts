@@ -47,7 +47,16 @@ import { HashThreads } from './store/password-hash/threads.ts';
 import { SourceChecker } from './store/source-check/checker.ts';
 import { openControllerStore } from './store/sqlite/controller-store.ts';
 
-type SettingWithDefault = 'audit' | 'registry' | 'budgets' | 'proxies' | 'lease' | 'sizes' | 'diskLowBytes' | 'metricsToken';
+type SettingWithDefault =
+  | 'audit'
+  | 'registry'
+  | 'imageGraceMs'
+  | 'budgets'
+  | 'proxies'
+  | 'lease'
+  | 'sizes'
+  | 'diskLowBytes'
+  | 'metricsToken';
 type NodeSettings = Settings['nodes'];
 type NodeSettingWithDefault = 'certificateLifeMs' | 'bounds';
 
@@ -141,6 +150,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     builds: options.nodes.bounds?.builds,
     audit: auditOf(options.audit ?? AUDIT_DEFAULTS, store, bus),
     registry,
+    collection: { graceMs: options.imageGraceMs, isDiskLow: () => diskWatch.isLow },
     growthRefusal: () => diskWatch.refusal(),
     onFatal: options.onFatal,
     joinLine: (id, secret) => encodeJoinToken({ ...addresses, caHash: authority.caHash, id, secret }),

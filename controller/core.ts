@@ -44,8 +44,8 @@ import { type News, withLocalWatchers } from './services/events/news.ts';
 import { Publisher } from './services/events/publisher.ts';
 import { Tail } from './services/events/tail.ts';
 import { Fleet } from './services/fleet/fleet.ts';
-import type { ImageDistribution, RegistryState } from './services/images/image-distribution.ts';
-import { openImages } from './services/images/open-images.ts';
+import type { ImageDistribution } from './services/images/image-distribution.ts';
+import { type ImagesDeps, openImages } from './services/images/open-images.ts';
 import { backlogLoop } from './services/messages/backlog-loop.ts';
 import { messageService } from './services/messages/message-service.ts';
 import { drainLoop } from './services/nodes/drain-loop.ts';
@@ -89,7 +89,9 @@ export interface CoreDeps {
   readonly nodeRules?: NodeRules | undefined;
   readonly builds?: BuildBounds | undefined;
   /** The registry of images; undefined if there is none. */
-  readonly registry?: RegistryState | undefined;
+  readonly registry?: ImagesDeps['registry'];
+  /** When images that nothing needs are removed. */
+  readonly collection?: ImagesDeps['collection'];
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -174,7 +176,7 @@ export function openCore(deps: CoreDeps): Core {
     caDigest: deps.caDigest,
     epoch: events.epoch,
   });
-  const images = deps.registry && openImages({ ...background, fleet, directory, baseImage, registry: deps.registry }, () => dispatch);
+  const images = openImages({ ...deps, ...background, fleet, directory }, () => dispatch);
   const dispatch: BuildDispatch = new BuildDispatch({ ...background, fleet, directory, bounds: deps.builds, images });
   const leases = new LeaseLoop({ ...background, directory, fleet, lease });
   expiryLoop(background, SUSPEND_GRACE_MS);

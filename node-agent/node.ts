@@ -123,6 +123,7 @@ export class NodeAgent {
     });
     this.#images = new NodeImages({
       ...{ ...host, conditions, outbox },
+      hasSession: (image) => ledger.sessionIds().some((id) => ledger.assignment(id)?.spec.image === image),
       arrived: (image) => sessions.imageArrived(image),
       gone: (image, reason) => sessions.imageGone(image, reason),
     });
@@ -233,6 +234,7 @@ export class NodeAgent {
       case 'build':
       case 'pullImage':
       case 'pushImage':
+      case 'removeImage':
       case 'imageGone':
         return void this.#images.take(frame);
       case 'shutdown':

@@ -13,6 +13,8 @@ export type RegistryChoice =
   | { readonly kind: 'url'; readonly url: URL; readonly user: string | undefined; readonly password: string | undefined };
 
 export interface OpenRegistry extends Upstream {
+  removeManifest(repository: string, digest: string): Promise<'removed' | 'refused'>;
+  collect(isUrgent: boolean): void;
   onUp(listener: () => void): void;
   start(): Promise<void>;
   close(): Promise<void>;
@@ -32,7 +34,8 @@ export async function openRegistry(
     if (isUp) for (const listener of listeners) listener();
   };
   const onUp = (listener: () => void) => void listeners.push(listener);
-  if (choice.kind === 'url') return Object.assign(new RemoteRegistry({ ...choice, clock, log, changed }), { onUp });
+  if (choice.kind === 'url')
+    return Object.assign(new RemoteRegistry({ ...choice, clock, log, changed }), { onUp, collect: () => undefined });
   const program = findProgram(choice.program);
   if (program === undefined) {
     const remedy = 'Install docker-registry, set RAWORC_REGISTRY_URL, or set RAWORC_REGISTRY=off for a single host.';
@@ -41,5 +44,5 @@ export async function openRegistry(
   }
   const place = join(directory, 'registry');
   await makePrivateDirectory(place);
-  return Object.assign(new RegistryProcess({ program, directory: place, clock, log, changed }), { onUp });
+  return Object.assign(new RegistryProcess({ program, directory: place, clock, log, changed }), { onUp, collect: () => undefined });
 }

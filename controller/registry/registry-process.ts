@@ -5,6 +5,7 @@ import type { ClientRequest, IncomingHttpHeaders } from 'node:http';
 import { delimiter, join } from 'node:path';
 import type { Clock, Timer } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
+import { removeManifest } from './manifest-removal.ts';
 import { socketRequest, type Upstream } from './upstream.ts';
 
 /** Delay before a restart, doubled with each one until the registry has run for a minute. */
@@ -96,6 +97,10 @@ export class RegistryProcess implements Upstream {
   /** Its locations are paths. */
   located(location: string): string {
     return location;
+  }
+
+  removeManifest(repository: string, digest: string): Promise<'removed' | 'refused'> {
+    return removeManifest(this, repository, digest);
   }
 
   async close(): Promise<void> {

@@ -2,6 +2,7 @@ import { type ClientRequest, request as httpRequest, type IncomingHttpHeaders } 
 import { request as httpsRequest } from 'node:https';
 import type { Clock, Timer } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
+import { removeManifest } from './manifest-removal.ts';
 import { SILENT_MS, type Upstream } from './upstream.ts';
 
 const PROBE = { downMs: 2_000, upMs: 15_000 } as const;
@@ -56,6 +57,10 @@ export class RemoteRegistry implements Upstream {
     if (found === null || found.origin !== url.origin) return location;
     const path = found.pathname.startsWith(`/v2${this.#prefix}/`) ? `/v2${found.pathname.slice(3 + this.#prefix.length)}` : found.pathname;
     return `${path}${found.search}`;
+  }
+
+  removeManifest(repository: string, digest: string): Promise<'removed' | 'refused'> {
+    return removeManifest(this, repository, digest);
   }
 
   async close(): Promise<void> {

@@ -6,6 +6,7 @@ import type { SizeRules } from '../domain/sessions/session-sizes.ts';
 import { NODE_CERTIFICATE_LIFE_MS } from '../grpc/certificates.ts';
 import { FORWARDED_HEADERS, NO_PROXIES, type ProxyTrust, proxyList } from '../http/server/client-address.ts';
 import { type BudgetLimits, parseLimits } from '../services/budget/limits.ts';
+import { IMAGE_GRACE_MS } from '../services/images/image-collection.ts';
 import { LEASE, type LeaseTimes, LOST_AFTER_MS } from '../services/nodes/lease.ts';
 import { type AuditSettings, readAuditSettings } from './audit-settings.ts';
 import { type HttpSettings, readHttpSettings } from './http-settings.ts';
@@ -33,6 +34,8 @@ export interface Settings {
   readonly baseImage: string;
   /** The registry through which images travel between nodes. */
   readonly registry: RegistrySettings;
+  /** How long an image stays after its last use. */
+  readonly imageGraceMs: number;
   /** Password of the account `admin`. Default: generated into a file. */
   readonly adminPassword: string | undefined;
   /**
@@ -79,6 +82,7 @@ export function readSettings(env: Environment): Outcome<Settings> {
       natsUrl: natsUrl(env),
       baseImage: text(env, 'RAWORC_BASE_IMAGE_TAG') ?? 'raworc/session:base',
       registry: readRegistrySettings(env),
+      imageGraceMs: seconds(env, 'RAWORC_IMAGE_GRACE_S', IMAGE_GRACE_MS / 1000) * 1000,
       adminPassword: secret(env, 'RAWORC_ADMIN_PASSWORD'),
       audit: readAuditSettings(env),
       corsOrigins: list(env, 'RAWORC_CORS_ORIGINS') ?? [],

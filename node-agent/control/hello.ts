@@ -28,6 +28,7 @@ export function helloFrame({ driver, ledger, version, ...node }: HelloDeps, capa
       capacity,
       hostname,
       movesImages: driver.transfer !== undefined,
+      removesImages: true,
     },
   };
 }

@@ -48,6 +48,9 @@ export interface Transfer {
 
 export type BuildOutcome = { readonly ok: true; readonly imageId: string } | { readonly ok: false; readonly reason: string };
 
+/** `in-use`: also if the node keeps a copy of it, and images of others. */
+export type RemovalOutcome = 'removed' | 'in-use';
+
 export type DriverChange =
   | { readonly kind: 'session'; readonly sessionId: string }
   | { readonly kind: 'images' }
@@ -97,6 +100,8 @@ export interface Driver {
   /** Returns the image's id and labels; undefined if there is no image with that tag. */
   inspectImage(tag: string, signal: AbortSignal): Promise<{ id: string; labels: Readonly<Record<string, string>> } | undefined>;
   buildImage(plan: ImagePlan, signal: AbortSignal): Promise<BuildOutcome>;
+  /** Removes an image of this cluster by its tag, but not while a container uses it. */
+  removeImage(tag: string, signal: AbortSignal): Promise<RemovalOutcome>;
   /**
    * Loads the node's own copy of an image, if it keeps one. Returns whether the image is there
    * afterwards.

@@ -34,7 +34,7 @@ export class Builder {
   readonly #ending = new AbortController();
   readonly #builds = new Map<string, BuildReport>();
   readonly #waiting: BuildAssignment[] = [];
-  readonly #working = new Set<Promise<void>>();
+  readonly #working = new Map<BuildAssignment, Promise<void>>();
 
   constructor(deps: BuilderDeps) {
     this.#deps = deps;
@@ -57,10 +57,15 @@ export class Builder {
     const build = this.#waiting.shift();
     if (build === undefined) return;
     const working = this.#build(build).finally(() => {
-      this.#working.delete(working);
+      this.#working.delete(build);
       this.#next();
     });
-    this.#working.add(working);
+    this.#working.set(build, working);
+  }
+
+  /** Returns whether a build that has not ended makes this image or starts from it. */
+  uses(image: string): boolean {
+    return [...this.#waiting, ...this.#working.keys()].some((one) => one.image === image || one.baseImage === image);
   }
 
   /** Reports the results of recent builds again. Call it on each new stream. */
@@ -71,7 +76,7 @@ export class Builder {
   async close(): Promise<void> {
     this.#ending.abort(new Error('the node agent is shutting down'));
     this.#waiting.length = 0;
-    await Promise.all(this.#working);
+    await Promise.all(this.#working.values());
   }
 
   async #build(build: BuildAssignment): Promise<void> {

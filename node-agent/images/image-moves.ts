@@ -48,6 +48,11 @@ export class ImageMoves {
     this.#add({ pushed: true, plan });
   }
 
+  /** Returns whether an image is moved, or waits for it. */
+  uses(image: string): boolean {
+    return this.#known.has(keyOf(image, true)) || this.#known.has(keyOf(image, false));
+  }
+
   async close(): Promise<void> {
     this.#ending.abort(new Error('the node agent is shutting down'));
     this.#waiting.length = 0;
@@ -55,7 +60,7 @@ export class ImageMoves {
   }
 
   #add(move: Move): void {
-    const key = keyOf(move);
+    const key = keyOf(move.plan.image, move.pushed);
     // A repeated request is answered by the end of the first.
     if (this.#known.has(key) || this.#ending.signal.aborted) return;
     this.#known.add(key);
@@ -68,7 +73,7 @@ export class ImageMoves {
     const move = this.#waiting.shift();
     if (move === undefined) return;
     const working = this.#move(move).finally(() => {
-      this.#known.delete(keyOf(move));
+      this.#known.delete(keyOf(move.plan.image, move.pushed));
       this.#working.delete(working);
       this.#next();
     });
@@ -119,4 +124,4 @@ export class ImageMoves {
   }
 }
 
-const keyOf = ({ pushed, plan }: Move): string => `${pushed} ${plan.image}`;
+const keyOf = (image: string, pushed: boolean): string => `${pushed} ${image}`;

@@ -6,25 +6,29 @@ import type { Host } from '../host.ts';
 import { Builder } from './builder.ts';
 import { restore } from './find-or-restore.ts';
 import { ImageMoves } from './image-moves.ts';
+import { ImageRemovals } from './image-removals.ts';
 
 /** Within this, the largest copy is loaded from a slow disk. */
 const RESTORE_LIMIT_MS = 10 * 60_000;
 
-export interface NodeImagesDeps extends Pick<Host, 'driver' | 'dialer' | 'clock' | 'log'> {
+export interface NodeImagesDeps extends Pick<Host, 'driver' | 'dialer' | 'clock' | 'log' | 'metrics'> {
   readonly conditions: Conditions;
   readonly outbox: Outbox;
+  /** Returns whether an assigned session of this node starts from an image. */
+  hasSession(image: string): boolean;
   /** An image was pulled. */
   arrived(image: string): void;
   /** Nothing can bring an image. */
   gone(image: string, reason: string): void;
 }
 
-export type ImageFrame = Extract<ControllerFrame, { kind: 'build' | 'pullImage' | 'pushImage' | 'imageGone' }>;
+export type ImageFrame = Extract<ControllerFrame, { kind: 'build' | 'pullImage' | 'pushImage' | 'removeImage' | 'imageGone' }>;
 
-/** The images of this node: builds, pulls and pushes that the controller asks for, and its own copies. */
+/** The images of this node: builds, moves and removals that the controller asks for, and its own copies. */
 export class NodeImages {
   readonly #builder: Builder;
   readonly #moves: ImageMoves;
+  readonly #removals: ImageRemovals;
   readonly #deps: Omit<NodeImagesDeps, 'conditions' | 'outbox'>;
   readonly #ending = new AbortController();
   readonly #restoring = new Set<Promise<void>>();
@@ -41,6 +45,10 @@ export class NodeImages {
       conditions,
       report: (moved) => outbox.keep(`moved:${moved.pushed}:${moved.image}`, { kind: 'imageMoved', value: moved }),
     });
+    this.#removals = new ImageRemovals({
+      ...deps,
+      isUsed: (image) => deps.hasSession(image) || this.#builder.uses(image) || this.#moves.uses(image),
+    });
   }
 
   take(frame: ImageFrame): void {
@@ -51,6 +59,8 @@ export class NodeImages {
         return this.#moves.pull(frame.value);
       case 'pushImage':
         return this.#moves.push(frame.value);
+      case 'removeImage':
+        return this.#removals.remove(frame.value.image);
       case 'imageGone':
         return this.#gone(frame.value.image, frame.value.reason);
       default:
@@ -65,7 +75,7 @@ export class NodeImages {
 
   async close(): Promise<void> {
     this.#ending.abort(new Error('the node agent is shutting down'));
-    await Promise.all([this.#builder.close(), this.#moves.close(), ...this.#restoring]);
+    await Promise.all([this.#builder.close(), this.#moves.close(), this.#removals.close(), ...this.#restoring]);
   }
 
   /**

@@ -34,6 +34,7 @@ import type { Orphans as _raworc_node_v0_Orphans, Orphans__Output as _raworc_nod
 import type { PullImage as _raworc_node_v0_PullImage, PullImage__Output as _raworc_node_v0_PullImage__Output } from './raworc/node/v0/PullImage.ts';
 import type { PushImage as _raworc_node_v0_PushImage, PushImage__Output as _raworc_node_v0_PushImage__Output } from './raworc/node/v0/PushImage.ts';
 import type { RegistryBytes as _raworc_node_v0_RegistryBytes, RegistryBytes__Output as _raworc_node_v0_RegistryBytes__Output } from './raworc/node/v0/RegistryBytes.ts';
+import type { RemoveImage as _raworc_node_v0_RemoveImage, RemoveImage__Output as _raworc_node_v0_RemoveImage__Output } from './raworc/node/v0/RemoveImage.ts';
 import type { Removed as _raworc_node_v0_Removed, Removed__Output as _raworc_node_v0_Removed__Output } from './raworc/node/v0/Removed.ts';
 import type { RenewRequest as _raworc_node_v0_RenewRequest, RenewRequest__Output as _raworc_node_v0_RenewRequest__Output } from './raworc/node/v0/RenewRequest.ts';
 import type { RenewResponse as _raworc_node_v0_RenewResponse, RenewResponse__Output as _raworc_node_v0_RenewResponse__Output } from './raworc/node/v0/RenewResponse.ts';
@@ -111,6 +112,7 @@ export interface ProtoGrpcType {
         PullImage: MessageTypeDefinition<_raworc_node_v0_PullImage, _raworc_node_v0_PullImage__Output>
         PushImage: MessageTypeDefinition<_raworc_node_v0_PushImage, _raworc_node_v0_PushImage__Output>
         RegistryBytes: MessageTypeDefinition<_raworc_node_v0_RegistryBytes, _raworc_node_v0_RegistryBytes__Output>
+        RemoveImage: MessageTypeDefinition<_raworc_node_v0_RemoveImage, _raworc_node_v0_RemoveImage__Output>
         Removed: MessageTypeDefinition<_raworc_node_v0_Removed, _raworc_node_v0_Removed__Output>
         RenewRequest: MessageTypeDefinition<_raworc_node_v0_RenewRequest, _raworc_node_v0_RenewRequest__Output>
         RenewResponse: MessageTypeDefinition<_raworc_node_v0_RenewResponse, _raworc_node_v0_RenewResponse__Output>

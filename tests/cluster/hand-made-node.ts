@@ -160,6 +160,7 @@ export class HandMadeNode {
       driver: 'hollow',
       hostname: 'nowhere',
       movesImages: false,
+      removesImages: false,
     };
     this.send({ kind: 'hello', value: { ...version, clusterId, epoch: 0, incarnation, boot: 1, capacity } });
     this.send({ kind: 'inventory', value: { sessions: [], images: [...images], tombstones: [], orphans: [], part: 0, more: false } });

@@ -69,6 +69,7 @@ const greeting = ({ clusterId, incarnation }: RubbishNode, image: string): NodeF
       capacity: { cpuMillis: 4_000_000, memoryBytes: 2 ** 47, sessions: 0, processes: 0, diskBytes: 0, most: null },
       hostname: 'rubbish',
       movesImages: false,
+      removesImages: false,
     },
   },
   { kind: 'inventory', value: { sessions: [], images: [image], tombstones: [], orphans: [], part: 0, more: false } },

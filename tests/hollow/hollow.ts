@@ -1,6 +1,6 @@
 import type { Exit } from '../../node-agent/domain/container-end.ts';
 import type { ContainerSeen, VolumeSeen } from '../../node-agent/domain/session.ts';
-import type { BuildOutcome, Capacity, Driver, DriverChange, ImagePlan } from '../../node-agent/engine/driver.ts';
+import type { BuildOutcome, Capacity, Driver, DriverChange, ImagePlan, RemovalOutcome } from '../../node-agent/engine/driver.ts';
 import type { Outcome } from '../../node-agent/engine/outcome.ts';
 import type { Seen } from '../../node-agent/engine/seen.ts';
 import type { SessionPlan } from '../../node-agent/engine/session-plan.ts';
@@ -101,7 +101,11 @@ export class HollowHost implements Driver, GuestListener {
     this.#tell({ kind: 'images' });
   }
 
-  removeImage(tag: string): void {
+  hasImage(tag: string): boolean {
+    return this.#images.has(tag);
+  }
+
+  loseImage(tag: string): void {
     if (this.#images.delete(tag)) this.#tell({ kind: 'images' });
   }
 
@@ -235,6 +239,12 @@ export class HollowHost implements Driver, GuestListener {
     this.#images.set(image, { id, labels });
     this.#tell({ kind: 'images' });
     return { ok: true, imageId: id };
+  }
+
+  async removeImage(tag: string): Promise<RemovalOutcome> {
+    if ([...this.#containers.keys()].some((sessionId) => this.#plans.get(sessionId)?.image === tag)) return 'in-use';
+    this.loseImage(tag);
+    return 'removed';
   }
 
   async dismantle(): Promise<void> {}

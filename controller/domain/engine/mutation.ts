@@ -2,7 +2,7 @@ import { ACCOUNTS, API_KEYS, BINDINGS, REVOKED_TOKENS, ROLES } from '../access/r
 import { AGENTS } from '../agents/rows.ts';
 import type { AuditPart, AuditRecord } from '../audit/audit.ts';
 import { BUILDS } from '../builds/rows.ts';
-import { IMAGES } from '../images/rows.ts';
+import { CONDEMNED_IMAGES, IMAGES } from '../images/rows.ts';
 import type { QueueRow } from '../messages/rows.ts';
 import { BACKLOG, MESSAGES, QUEUE, RUNS } from '../messages/rows.ts';
 import { NODE_TOKENS, NODES } from '../nodes/rows.ts';
@@ -36,6 +36,7 @@ export const TABLES = {
   agents: AGENTS,
   builds: BUILDS,
   images: IMAGES,
+  condemnedImages: CONDEMNED_IMAGES,
   sessions: SESSIONS,
   messages: MESSAGES,
   queue: QUEUE,

@@ -2,6 +2,7 @@ import type { AccessView } from '../access/view.ts';
 import type { AgentView } from '../agents/view.ts';
 import type { BuildView } from '../builds/view.ts';
 import type { HistoryView } from '../events/view.ts';
+import type { ImageView } from '../images/view.ts';
 import type { MessageView } from '../messages/view.ts';
 import type { NodeView } from '../nodes/view.ts';
 import type { SessionView } from '../sessions/view.ts';
@@ -17,4 +18,14 @@ export interface RowView {
  * The current rows, read synchronously: inside the applier's transaction, or as last committed.
  * Every query uses an index.
  */
-export interface View extends RowView, AccessView, SpaceView, AgentView, BuildView, NodeView, SessionView, MessageView, HistoryView {}
+export interface View
+  extends RowView,
+    AccessView,
+    SpaceView,
+    AgentView,
+    BuildView,
+    ImageView,
+    NodeView,
+    SessionView,
+    MessageView,
+    HistoryView {}

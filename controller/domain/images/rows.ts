@@ -10,3 +10,11 @@ export const IMAGES = {
   pushedAt: integer(),
 };
 export interface ImageRow extends RowOf<typeof IMAGES> {}
+
+/** Images that nothing needs any more, and that are removed after a grace from nodes and registry. */
+export const CONDEMNED_IMAGES = {
+  /** The image's tag on nodes. */
+  id: text(),
+  condemnedAt: integer(),
+};
+export interface CondemnedImageRow extends RowOf<typeof CONDEMNED_IMAGES> {}

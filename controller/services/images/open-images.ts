@@ -1,16 +1,30 @@
 import type { NodeId, SpaceId } from '../../domain/engine/ids.ts';
 import type { Rebuilds } from '../builds/rebuilds.ts';
 import type { Fleet } from '../fleet/fleet.ts';
-import { ImageDistribution, type ImageDistributionDeps } from './image-distribution.ts';
+import { type CollectionRules, ImageCollection, type RegistryCleanup } from './image-collection.ts';
+import { ImageDistribution, type ImageDistributionDeps, type RegistryState } from './image-distribution.ts';
 
-/** Opens the distribution of images, and follows the nodes of the fleet. */
+export type ImageRegistry = RegistryState & RegistryCleanup;
+
+export interface ImagesDeps extends Omit<ImageDistributionDeps, 'rebuild' | 'fleet' | 'registry'> {
+  readonly fleet: Fleet;
+  readonly registry?: ImageRegistry | undefined;
+  readonly collection?: CollectionRules | undefined;
+}
+
+/**
+ * Opens the collection of images, and with a registry their distribution, and follows the nodes of
+ * the fleet.
+ */
 export function openImages(
-  deps: Omit<ImageDistributionDeps, 'rebuild' | 'fleet'> & { readonly fleet: Fleet },
+  { registry, collection, ...deps }: ImagesDeps,
   dispatch: () => { readonly rebuilds: Pick<Rebuilds, 'forSession'> },
-): ImageDistribution {
+): ImageDistribution | undefined {
+  new ImageCollection({ ...deps, registry, rules: collection });
+  if (registry === undefined) return undefined;
   const rebuild = (nodeId: NodeId, spaceId: SpaceId, image: string) => dispatch().rebuilds.forSession(nodeId, spaceId, image);
-  const images = new ImageDistribution({ ...deps, rebuild });
-  deps.registry.onUp(() => images.wakeAll());
+  const images = new ImageDistribution({ ...deps, registry, rebuild });
+  registry.onUp(() => images.wakeAll());
   deps.fleet.listen({
     live: (nodeId) => images.connected(nodeId),
     imagesChanged: (nodeId) => images.changed(nodeId),

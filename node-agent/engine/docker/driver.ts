@@ -6,7 +6,7 @@ import type { Conditions } from '../../conditions.ts';
 import { passwdFor } from '../../domain/accounts.ts';
 import type { Command } from '../../volumes/command.ts';
 import type { Disks } from '../../volumes/disks.ts';
-import type { BuildOutcome, Capacity, Driver, DriverChange, ImagePlan } from '../driver.ts';
+import type { Capacity, Driver, DriverChange } from '../driver.ts';
 import type { Outcome } from '../outcome.ts';
 import type { Seen } from '../seen.ts';
 import type { SessionPlan } from '../session-plan.ts';
@@ -67,6 +67,10 @@ const info = z.object({ NCPU: z.number(), MemTotal: z.number() });
 export class DockerDriver implements Driver {
   readonly kind = 'docker';
   readonly transfer: Driver['transfer'];
+  readonly images: Driver['images'] = (signal) => this.#images.list(signal);
+  readonly inspectImage: Driver['inspectImage'] = (tag, signal) => this.#images.inspect(tag, signal);
+  readonly buildImage: Driver['buildImage'] = (plan, signal) => this.#images.build(plan, signal);
+  readonly removeImage: Driver['removeImage'] = (tag, signal) => this.#images.remove(tag, signal);
   readonly #deps: DockerDeps;
   readonly #docker: Docker;
   readonly #owner: Owner;
@@ -242,18 +246,6 @@ export class DockerDriver implements Driver {
       if (change.kind === 'session' && containerId !== undefined) this.#containers.heard(change.sessionId, containerId);
       listener(change);
     });
-  }
-
-  images(signal: AbortSignal): Promise<readonly string[]> {
-    return this.#images.list(signal);
-  }
-
-  inspectImage(tag: string, signal: AbortSignal) {
-    return this.#images.inspect(tag, signal);
-  }
-
-  buildImage(plan: ImagePlan, signal: AbortSignal): Promise<BuildOutcome> {
-    return this.#images.build(plan, signal);
   }
 
   async restoreImage(tag: string, signal: AbortSignal): Promise<boolean> {

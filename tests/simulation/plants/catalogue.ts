@@ -1,8 +1,15 @@
 import { CONTROLLER_PLANTS } from './controller-plants.ts';
 import { GUEST_PLANTS } from './guest-plants.ts';
+import { IMAGE_PLANTS } from './image-plants.ts';
 import { MAINTENANCE_PLANTS } from './maintenance-plants.ts';
 import { NODE_PLANTS } from './node-plants.ts';
 import type { Plant } from './plant.ts';
 
 /** All planted faults by name. */
-export const PLANTS: Readonly<Record<string, Plant>> = { ...CONTROLLER_PLANTS, ...MAINTENANCE_PLANTS, ...NODE_PLANTS, ...GUEST_PLANTS };
+export const PLANTS: Readonly<Record<string, Plant>> = {
+  ...CONTROLLER_PLANTS,
+  ...MAINTENANCE_PLANTS,
+  ...IMAGE_PLANTS,
+  ...NODE_PLANTS,
+  ...GUEST_PLANTS,
+};

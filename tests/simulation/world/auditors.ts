@@ -2,6 +2,7 @@ import type { Mutation } from '../../../controller/domain/engine/mutation.ts';
 import { AgentStops } from './agent-stops.ts';
 import type { Chronicle } from './chronicle.ts';
 import { Deadlines } from './deadlines.ts';
+import { ImageAudit } from './image-audit.ts';
 import type { Machine } from './machine.ts';
 import { Remixes, type RemixesDeps } from './remixes.ts';
 import { SecretVersions } from './secret-versions.ts';
@@ -16,6 +17,7 @@ export class Auditors {
   readonly suspends = new Suspends();
   readonly use: SpaceUse;
   readonly deadlines: Deadlines;
+  readonly images: ImageAudit;
   readonly #deps: RemixesDeps & { readonly chronicle: Chronicle; readonly nowMs: () => number; readonly lostAfterMs: number };
 
   constructor(deps: RemixesDeps & { readonly nowMs: () => number; readonly lostAfterMs: number }) {
@@ -23,6 +25,7 @@ export class Auditors {
     this.remixes = new Remixes(deps);
     this.use = new SpaceUse(deps.violation);
     this.deadlines = new Deadlines(deps);
+    this.images = new ImageAudit(deps);
   }
 
   /** Call before the chronicle. */
@@ -32,6 +35,7 @@ export class Auditors {
     this.use.committed(mutations);
     this.suspends.committed(mutations, nowMs());
     this.deadlines.committed(mutations);
+    this.images.committed(mutations);
     this.secrets.committed(mutations, this.#deps.view(), (id) => this.#deps.chronicle.sessions.get(id));
     this.stops.committed(mutations, nowMs(), this.#spaceOf, violation);
   }
@@ -43,6 +47,7 @@ export class Auditors {
     this.use.restored(view(), [...chronicle.sessions.values()]);
     this.secrets.restored(view());
     this.deadlines.restored(view());
+    this.images.restored();
     this.suspends.restored(chronicle.sessions.values(), nowMs());
     this.stops.restored(view(), nowMs());
   }
@@ -51,6 +56,7 @@ export class Auditors {
   judge(present: readonly Machine[]): void {
     this.remixes.judge();
     this.deadlines.judge(this.#deps.view());
+    this.images.judge(present);
     this.stops.judge(present, this.#spaceOf, this.#deps.violation);
   }
 

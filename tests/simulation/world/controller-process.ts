@@ -107,6 +107,8 @@ export class ControllerProcess {
         if (!life.isDead) options.ended();
       },
       registry: options.registry?.forController(life),
+      // So short that images go in the middle of a run.
+      collection: { graceMs: 3_000 },
       joinLine: notHere,
       health: { checkStore: () => undefined, degradations: {} },
     });

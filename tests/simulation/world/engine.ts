@@ -25,7 +25,7 @@ export interface EngineTrouble {
 
 const USUAL_MS = 20;
 const LATE_MS = 15_000;
-const LONG: ReadonlySet<string> = new Set(['inspectImage', 'buildImage', 'pull', 'push']);
+const LONG: ReadonlySet<string> = new Set(['inspectImage', 'buildImage', 'removeImage', 'pull', 'push']);
 const WAKES: ReadonlySet<string> = new Set(['start', 'unpause']);
 export const noTrouble = (): EngineTrouble => ({ down: false, slowMs: USUAL_MS, hung: undefined, failing: 0 });
 
@@ -165,6 +165,10 @@ export function driverFor(view: EngineView): Driver {
     },
     images: (signal) => call('images', '', signal, () => host.images()),
     inspectImage: (tag, signal) => call('inspectImage', '', signal, () => host.inspectImage(tag)),
+    removeImage(tag, signal) {
+      around.auditors.images.removing(machine, tag);
+      return call('removeImage', '', signal, () => host.removeImage(tag));
+    },
     // Unpacking is real work of this machine.
     buildImage: (plan, signal) =>
       time

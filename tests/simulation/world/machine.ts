@@ -189,7 +189,7 @@ export class Machine {
     const { host } = this;
     const used = new Set([...host.containers.keys()].map((sessionId) => this.#options.around.chronicle.sessions.get(sessionId)?.image));
     void host.images().then((images) => {
-      for (const image of images) if (image !== this.#options.image && !used.has(image)) host.removeImage(image);
+      for (const image of images) if (image !== this.#options.image && !used.has(image)) host.loseImage(image);
     });
   }
 

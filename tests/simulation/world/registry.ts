@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { RegistryState } from '../../../controller/services/images/image-distribution.ts';
+import type { ImageRegistry } from '../../../controller/services/images/open-images.ts';
 import type { MoveOutcome, PullPlan, PushPlan } from '../../../node-agent/engine/driver.ts';
 import type { HollowHost } from '../../hollow/hollow.ts';
 import type { Cluster } from './cluster.ts';
@@ -36,13 +36,20 @@ export class SimulatedRegistry {
   }
 
   /** As one life of a controller sees it. */
-  forController(life: Life): RegistryState {
+  forController(life: Life): ImageRegistry {
     const isUp = () => this.#isUp;
     return {
       get isUp() {
         return isUp();
       },
       onUp: (listener) => void this.#listeners.set(life, listener),
+      removeManifest: async (repository, digest) => {
+        await this.#late();
+        if (!this.#isUp) throw new Error('the registry is away');
+        this.#images.delete(`${repository}@${digest}`);
+        return 'removed';
+      },
+      collect: () => undefined,
     };
   }
 

@@ -81,7 +81,7 @@ function boundUnchanged(name: string, value: unknown): string {
 export function removeSpace(id: SpaceId): Command<Outcome<undefined>> {
   return {
     name: 'remove-space',
-    decide({ view }) {
+    decide({ view, now }) {
       const row = view.get('spaces', id);
       if (row === undefined) return unchanged(NO_SPACE);
       if (row.name === DEFAULT_SPACE) return unchanged(refused('CONFLICT', `The space "${DEFAULT_SPACE}" cannot be deleted.`));
@@ -96,6 +96,8 @@ export function removeSpace(id: SpaceId): Command<Outcome<undefined>> {
         ['spaces', [row]],
       ];
       const mutations = those.flatMap(([table, rows]) => rows.map((one): Mutation => ({ kind: 'remove', table, id: one.id })));
+      // Nothing else knows later that these images were the cluster's.
+      for (const { image } of view.buildsIn(id)) mutations.push(put('condemnedImages', { id: image, condemnedAt: now }));
       return { mutations, events: [spaceEvent('space.deleted', row)], result: accepted(undefined) };
     },
   };

@@ -167,6 +167,7 @@ export class NodeStream implements Inbound {
     this.#hello = hello;
     this.facts.spoken = versionsOf(hello);
     this.facts.movesImages = hello.movesImages;
+    this.facts.removesImages = hello.removesImages;
     this.#phase = 'waiting';
     this.events.greeted(() => this.#welcome());
     if (this.#phase === 'waiting') this.link.pause();

@@ -60,6 +60,13 @@ const MIGRATIONS = {
   ),
   '0023-join-tokens': joinTokens,
   '0025-node-certificates': steps('alter table nodes add column certificate text'),
+  '0026-condemned-images': steps(
+    'create table condemned_images (id text not null primary key, condemned_at integer not null) strict, without rowid',
+    'create index condemned_images_oldest on condemned_images (condemned_at, id)',
+    'create index images_manifest on images (digest)',
+    `create index sessions_image on sessions (image) where desired <> 'deleted'`,
+    `create index builds_base on builds (base_image) where status <> 'failed'`,
+  ),
 };
 
 /** Makes the migrator run all steps, and record them, in one transaction: a crash undoes both. */

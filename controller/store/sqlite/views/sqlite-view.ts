@@ -4,6 +4,7 @@ import { accessView } from './access.ts';
 import { agentView } from './agents.ts';
 import { buildView } from './builds.ts';
 import { historyView } from './events.ts';
+import { imageView } from './images.ts';
 import { messageView } from './messages.ts';
 import { nodeView } from './nodes.ts';
 import { readsOf } from './reads.ts';
@@ -22,6 +23,7 @@ export function sqliteView(connection: () => Database.Database): View {
     ...spaceView(reads),
     ...agentView(reads),
     ...buildView(reads),
+    ...imageView(reads),
     ...nodeView(reads),
     ...sessionView(reads),
     ...messageView(reads),

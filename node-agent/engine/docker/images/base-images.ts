@@ -96,6 +96,11 @@ export class DockerBaseImages {
     return abortable(signal, this.#isThere(tag));
   }
 
+  /** Returns whether there is a copy of an image: if it were removed, it would be loaded again. */
+  async has(tag: string): Promise<boolean> {
+    return (await this.#copies()).some((name) => imageOf(name)?.tag === tag);
+  }
+
   /** Resolves when nothing is in progress. */
   async idle(): Promise<void> {
     await this.#work;

@@ -1,6 +1,6 @@
 import type Docker from 'dockerode';
 import { z } from 'zod';
-import type { BuildOutcome, ImagePlan } from '../../driver.ts';
+import type { BuildOutcome, ImagePlan, RemovalOutcome } from '../../driver.ts';
 import { abortable, answerOf, type DockerClients, unless } from '../client.ts';
 import type { Owner } from '../container.ts';
 import { jsonLines } from '../json-lines.ts';
@@ -69,6 +69,28 @@ export class DockerImages {
       const answer = answerOf(error);
       if (answer === undefined) throw error;
       return { ok: false, reason: `The image could not be built: ${answer.message}` };
+    }
+  }
+
+  /**
+   * Docker itself refuses an image with a container, also a stopped one. The layers below go too,
+   * unless another image has them.
+   */
+  async remove(tag: string, signal: AbortSignal): Promise<RemovalOutcome> {
+    const { clients, owner, baseImages } = this.#deps;
+    const found = await this.inspect(tag, signal);
+    if (found === undefined) return 'removed';
+    const { 'raworc.image': kind, 'raworc.cluster': clusterId } = found.labels;
+    const isRemovable = kind === 'base' ? (await baseImages?.has(tag)) !== true : clusterId === owner.clusterId;
+    if (!isRemovable) return 'in-use';
+    try {
+      await abortable(signal, clients.streams.getImage(tag).remove());
+      return 'removed';
+    } catch (error) {
+      const status = answerOf(error)?.status;
+      if (status === 404) return 'removed';
+      if (status === 409) return 'in-use';
+      throw error;
     }
   }
 }

@@ -17,7 +17,7 @@ const asked = (node: FakeNode) => node.until(() => node.of('pullImage')[0]);
 
 t.test('a restarted node that replaces its stream, and so never left, is asked again for a pull', async (t) => {
   const { core, fleet, directory, connect } = await cluster(t);
-  const registry = { isUp: true, onUp: () => undefined };
+  const registry = { isUp: true, onUp: () => undefined, removeManifest: async () => 'removed' as const, collect: () => undefined };
   const images = openImages(
     {
       ...{ loops: loopsOf(t), applier: core.applier, view: core.store.view, clock: systemClock, log: silent, metrics: silentMetrics },
@@ -32,7 +32,7 @@ t.test('a restarted node that replaces its stream, and so never left, is asked a
   const after = connect(NODE, hello({ boot: 2 }), EMPTY);
   before.link.close(new Error('the connection was lost'));
   t.match(await asked(after), { image: 'base' });
-  t.ok(images.grants.mayPull(NODE, BASE_REPOSITORY), 'with the right to pull it');
+  t.ok(images?.grants.mayPull(NODE, BASE_REPOSITORY), 'with the right to pull it');
   after.say({ kind: 'imageMoved', value: { image: 'base', pushed: false, error: '' } });
   while (directory.node(NODE)?.images.has('base') !== true) await new Promise((resolve) => setImmediate(resolve));
   t.equal(after.of('pullImage').length, 1);

@@ -138,7 +138,19 @@ const QUESTIONS: Readonly<Record<string, readonly Question[]>> = {
   '/nodes/tokens': [{ path: '/nodes/tokens', by: [] }],
   '/nodes/{id}/orphans': [{ path: `/nodes/${NODE.id}/orphans`, by: [] }],
 };
-const NOT_LISTED = ['builds', 'images', 'runs', 'revokedTokens', 'tombstones', 'nodes', 'nodeTokens', 'idempotency', 'queue', 'backlog'];
+const NOT_LISTED = [
+  'builds',
+  'images',
+  'condemnedImages',
+  'runs',
+  'revokedTokens',
+  'tombstones',
+  'nodes',
+  'nodeTokens',
+  'idempotency',
+  'queue',
+  'backlog',
+];
 
 let world: RbacWorld;
 let watched: WatchedLists;

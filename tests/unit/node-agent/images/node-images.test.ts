@@ -3,6 +3,7 @@ import t from 'tap';
 import { Conditions } from '../../../../node-agent/conditions.ts';
 import type { Driver } from '../../../../node-agent/engine/driver.ts';
 import { NodeImages } from '../../../../node-agent/images/node-images.ts';
+import { silentMetrics } from '../../../../seams/metrics.ts';
 import { systemClock } from '../../../../seams/system.ts';
 import { silent } from '../../controller/core.ts';
 
@@ -13,7 +14,7 @@ function world(restoreImage?: Driver['restoreImage']) {
     ends.push(end);
     settled.resolve();
   };
-  const deps = { driver: { ...(restoreImage && { restoreImage }) }, clock: systemClock, log: silent };
+  const deps = { driver: { ...(restoreImage && { restoreImage }) }, clock: systemClock, log: silent, metrics: silentMetrics };
   const images = new NodeImages({
     ...(deps as unknown as ConstructorParameters<typeof NodeImages>[0]),
     conditions: new Conditions(systemClock, silent),

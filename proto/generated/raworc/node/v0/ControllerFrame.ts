@@ -14,6 +14,7 @@ import type { SetDigest as _raworc_node_v0_SetDigest, SetDigest__Output as _rawo
 import type { InventoryTaken as _raworc_node_v0_InventoryTaken, InventoryTaken__Output as _raworc_node_v0_InventoryTaken__Output } from '../../../raworc/node/v0/InventoryTaken.ts';
 import type { PullImage as _raworc_node_v0_PullImage, PullImage__Output as _raworc_node_v0_PullImage__Output } from '../../../raworc/node/v0/PullImage.ts';
 import type { PushImage as _raworc_node_v0_PushImage, PushImage__Output as _raworc_node_v0_PushImage__Output } from '../../../raworc/node/v0/PushImage.ts';
+import type { RemoveImage as _raworc_node_v0_RemoveImage, RemoveImage__Output as _raworc_node_v0_RemoveImage__Output } from '../../../raworc/node/v0/RemoveImage.ts';
 import type { StopAgent as _raworc_v0_StopAgent, StopAgent__Output as _raworc_v0_StopAgent__Output } from '../../../raworc/v0/StopAgent.ts';
 import type { OpenStream as _raworc_v0_OpenStream, OpenStream__Output as _raworc_v0_OpenStream__Output } from '../../../raworc/v0/OpenStream.ts';
 
@@ -32,9 +33,10 @@ export interface ControllerFrame {
   'inventoryTaken'?: (_raworc_node_v0_InventoryTaken | null);
   'pullImage'?: (_raworc_node_v0_PullImage | null);
   'pushImage'?: (_raworc_node_v0_PushImage | null);
+  'removeImage'?: (_raworc_node_v0_RemoveImage | null);
   'stopAgent'?: (_raworc_v0_StopAgent | null);
   'openStream'?: (_raworc_v0_OpenStream | null);
-  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled"|"secrets"|"imageGone"|"setDigest"|"inventoryTaken"|"pullImage"|"pushImage"|"stopAgent"|"openStream";
+  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled"|"secrets"|"imageGone"|"setDigest"|"inventoryTaken"|"pullImage"|"pushImage"|"removeImage"|"stopAgent"|"openStream";
 }
 
 export interface ControllerFrame__Output {
@@ -52,7 +54,8 @@ export interface ControllerFrame__Output {
   'inventoryTaken'?: (_raworc_node_v0_InventoryTaken__Output | null);
   'pullImage'?: (_raworc_node_v0_PullImage__Output | null);
   'pushImage'?: (_raworc_node_v0_PushImage__Output | null);
+  'removeImage'?: (_raworc_node_v0_RemoveImage__Output | null);
   'stopAgent'?: (_raworc_v0_StopAgent__Output | null);
   'openStream'?: (_raworc_v0_OpenStream__Output | null);
-  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled"|"secrets"|"imageGone"|"setDigest"|"inventoryTaken"|"pullImage"|"pushImage"|"stopAgent"|"openStream";
+  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled"|"secrets"|"imageGone"|"setDigest"|"inventoryTaken"|"pullImage"|"pushImage"|"removeImage"|"stopAgent"|"openStream";
 }

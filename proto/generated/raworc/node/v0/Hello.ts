@@ -33,6 +33,10 @@ export interface Hello {
    * 0: speaks only protocol_version
    */
   'newestProtocolVersion'?: (number);
+  /**
+   * accepts RemoveImage
+   */
+  'removesImages'?: (boolean);
 }
 
 export interface Hello__Output {
@@ -65,4 +69,8 @@ export interface Hello__Output {
    * 0: speaks only protocol_version
    */
   'newestProtocolVersion': (number);
+  /**
+   * accepts RemoveImage
+   */
+  'removesImages': (boolean);
 }

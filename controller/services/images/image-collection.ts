@@ -1,0 +1,182 @@
+import type { Counter } from '../../../seams/metrics.ts';
+import type { FleetNode } from '../../domain/engine/fleet.ts';
+import { forgetCondemned, judgeImages } from '../../domain/images/commands/condemn-images.ts';
+import { forgetImage } from '../../domain/images/commands/record-image.ts';
+import { isImageNeeded } from '../../domain/images/needed.ts';
+import type { CondemnedImageRow } from '../../domain/images/rows.ts';
+import type { Background } from '../engine/background.ts';
+import type { Loop } from '../engine/loop.ts';
+import type { NodeDirectory } from '../engine/node-directory.ts';
+import type { Fleet } from '../fleet/fleet.ts';
+
+/** How long an image stays after its last use. */
+export const IMAGE_GRACE_MS = 60 * 60_000;
+const EVERY_MS = 60_000;
+/** A node that is away for longer keeps its condemned images. */
+const FORGOTTEN_AFTER_MS = 30 * 24 * 60 * 60_000;
+/** Judged in one commit. */
+const IN_A_COMMIT = 200;
+/** Condemned images that a pass considers, oldest first. */
+const MAX_CONDEMNED = 10_000;
+/** Removals that a pass asks of each node, and makes in the registry. */
+const IN_A_PASS = 100;
+
+const ALL = 'all';
+
+/** The registry, as far as images are removed from it. */
+export interface RegistryCleanup {
+  readonly isUp: boolean;
+  /** Removes a manifest. `refused`: the registry removes none. @throws if it does not answer. */
+  removeManifest(repository: string, digest: string): Promise<'removed' | 'refused'>;
+  /** Called after each pass: frees the space of what no manifest needs any more, if that is due. */
+  collect(isUrgent: boolean): void;
+}
+
+/** When images are removed. */
+export interface CollectionRules {
+  /** Default: {@link IMAGE_GRACE_MS}. */
+  readonly graceMs?: number | undefined;
+  /** Whether the controller's disk, which can be the registry's, is low. */
+  isDiskLow?(): boolean;
+}
+
+export interface ImageCollectionDeps extends Pick<Background, 'loops' | 'applier' | 'view' | 'log' | 'metrics'> {
+  readonly fleet: Pick<Fleet, 'stream' | 'listen'>;
+  readonly directory: Pick<NodeDirectory, 'nodes'>;
+  readonly baseImage: string;
+  readonly rules?: CollectionRules | undefined;
+  /** Undefined without a registry. */
+  readonly registry?: RegistryCleanup | undefined;
+}
+
+/**
+ * Removes images that no session, no build and no newest build of a space needs: condemned first,
+ * removed from nodes and registry after a grace, or at once where the disk is low, oldest first.
+ * Level-triggered: each pass compares what nodes and registry have with what is needed.
+ */
+export class ImageCollection {
+  readonly #deps: ImageCollectionDeps;
+  readonly #loop: Loop<typeof ALL>;
+  readonly #graceMs: number;
+  readonly #removals: Counter<'outcome'>;
+  #condemned = 0;
+
+  constructor(deps: ImageCollectionDeps) {
+    this.#deps = deps;
+    const { loops, metrics, fleet } = deps;
+    const graceMs = deps.rules?.graceMs ?? IMAGE_GRACE_MS;
+    this.#graceMs = graceMs;
+    this.#removals = metrics.counter({
+      name: 'registry_removals_total',
+      help: 'Manifests of condemned images, by what the registry did with them',
+      labels: ['outcome'],
+    });
+    metrics.gauge({
+      name: 'images_condemned',
+      help: 'Images that nothing needs and that are not removed everywhere yet',
+      read: () => this.#condemned,
+    });
+    const everyMs = Math.min(EVERY_MS, graceMs);
+    const run = async (_: typeof ALL, closing: AbortSignal) => {
+      await this.#pass(closing);
+      return everyMs;
+    };
+    this.#loop = loops.open({ name: 'image-collection', first: { key: ALL, afterMs: everyMs }, run });
+    // Its disk can have become low.
+    fleet.listen({
+      live: () => undefined,
+      imagesChanged: () => undefined,
+      closed: () => undefined,
+      conditionsChanged: () => this.#loop.wake(ALL),
+    });
+  }
+
+  async #pass(closing: AbortSignal): Promise<void> {
+    const { applier, view, directory, baseImage, registry } = this.#deps;
+    const present = [...this.#present()];
+    for (let from = 0; from < present.length && !closing.aborted; from += IN_A_COMMIT)
+      await applier.apply(judgeImages(present.slice(from, from + IN_A_COMMIT), baseImage));
+    if (closing.aborted) return;
+    const condemned = view.condemnedImages(MAX_CONDEMNED);
+    this.#condemned = condemned.length;
+    const nodes = directory.nodes();
+    // No turn of the event loop between the last look at what is needed and the requests.
+    for (const node of nodes) if (node.ready) this.#askNode(node, condemned);
+    await this.#emptyRegistry(condemned, closing);
+    await this.#forget(nodes, condemned);
+    registry?.collect(this.#isDiskLow());
+  }
+
+  /** Returns the images that connected nodes and the registry have, and those condemned before. */
+  #present(): ReadonlySet<string> {
+    const { view, directory } = this.#deps;
+    const present = new Set(view.condemnedImages(MAX_CONDEMNED).map(({ id }) => id));
+    for (const { ready, images } of directory.nodes()) if (ready) for (const image of images) present.add(image);
+    for (let after = ''; ; ) {
+      const page = view.imagesAfter(after, IN_A_COMMIT);
+      for (const { id } of page) present.add(id);
+      const last = page.at(-1);
+      if (last === undefined) return present;
+      after = last.id;
+    }
+  }
+
+  #askNode({ id, images, name }: FleetNode, condemned: readonly CondemnedImageRow[]): void {
+    const { fleet, log } = this.#deps;
+    const stream = fleet.stream(id);
+    if (stream === undefined || !stream.facts.removesImages) return;
+    const isLow = stream.facts.conditions.some(({ type }) => type === 'DiskLow');
+    const due = condemned.filter((row) => images.has(row.id) && (isLow || this.#isDue(row)) && !this.#isNeeded(row.id));
+    for (const { id: image } of due.slice(0, IN_A_PASS)) {
+      log.info('image.condemned', { image, node: name, disk_low: isLow });
+      stream.send({ kind: 'removeImage', value: { image } });
+    }
+  }
+
+  async #emptyRegistry(condemned: readonly CondemnedImageRow[], closing: AbortSignal): Promise<void> {
+    const { view, registry, applier, log } = this.#deps;
+    let left = IN_A_PASS;
+    for (const row of condemned) {
+      if (closing.aborted || left === 0 || registry?.isUp !== true) return;
+      const image = view.get('images', row.id);
+      if (image === undefined || !(this.#isDiskLow() || this.#isDue(row)) || this.#isNeeded(row.id)) continue;
+      left -= 1;
+      // Another image with the same content is still needed, or removes the manifest in its turn.
+      const outcome = view.hasTwin(image) ? 'shared' : await registry.removeManifest(image.repository, image.digest);
+      this.#removals.add(1, { outcome });
+      log.info('registry.image_removed', { image: image.id, digest: image.digest, outcome });
+      await applier.apply(forgetImage(image.id, image.digest));
+    }
+  }
+
+  /** An absent node can have any image, and is asked when it returns. */
+  async #forget(nodes: readonly FleetNode[], condemned: readonly CondemnedImageRow[]): Promise<void> {
+    const { view, applier } = this.#deps;
+    const areAllThere = nodes.every(({ ready }) => ready);
+    const gone = condemned.filter(
+      (row) =>
+        this.#isDue(row) &&
+        (areAllThere || this.#ageMs(row) > FORGOTTEN_AFTER_MS) &&
+        view.get('images', row.id) === undefined &&
+        !nodes.some(({ images }) => images.has(row.id)),
+    );
+    for (let from = 0; from < gone.length; from += IN_A_COMMIT)
+      await applier.apply(forgetCondemned(gone.slice(from, from + IN_A_COMMIT).map(({ id }) => id)));
+  }
+
+  #isNeeded(image: string): boolean {
+    return isImageNeeded(this.#deps.view, image, this.#deps.baseImage);
+  }
+
+  #isDue(row: CondemnedImageRow): boolean {
+    return this.#ageMs(row) >= this.#graceMs;
+  }
+
+  #ageMs({ condemnedAt }: CondemnedImageRow): number {
+    return this.#deps.applier.time.ageMs(condemnedAt);
+  }
+
+  #isDiskLow(): boolean {
+    return this.#deps.rules?.isDiskLow?.() === true;
+  }
+}
