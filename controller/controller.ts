@@ -61,7 +61,7 @@ type NodeSettings = Settings['nodes'];
 type NodeSettingWithDefault = 'certificateLifeMs' | 'bounds';
 
 export interface ControllerOptions
-  extends Pick<Settings, 'http' | 'natsUrl' | 'baseImage' | 'adminPassword' | 'corsOrigins'>,
+  extends Pick<Settings, 'http' | 'nats' | 'baseImage' | 'adminPassword' | 'corsOrigins'>,
     Partial<Pick<Settings, SettingWithDefault>> {
   /** All state of this controller. Created if missing. */
   readonly directory: string;
@@ -116,7 +116,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
   const sealing = await openSealing(store.view, join(keys, 'seal'), random);
   const checker = new SourceChecker({ clock, log, metrics });
   const sourceStore = await sourceFiles(join(directory, 'sources'), { disk, random, clock, checker });
-  const bus = openBus(options.natsUrl, { clock, log });
+  const bus = openBus(options.nats, { clock, log, metrics });
   const argon2 = new HashThreads();
   const passwords = createPasswords({ random, argon2, clock });
 
@@ -129,7 +129,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
   const registry = await openRegistry(choice, { directory, clock, log });
   const core = openCore({
     store,
-    news: openNews(options.natsUrl, bus, log),
+    news: openNews(options.nats, bus, log),
     sourceStore,
     passwords,
     sealing,
@@ -158,6 +158,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
       checkStore: store.check,
       degradations: {
         bus: () => (bus.connected ? 0 : 1),
+        bus_credentials: () => (bus.areCredentialsRefused === true ? 1 : 0),
         reader: store.readersDown,
         disk_low: () => (diskWatch.isLow ? 1 : 0),
         certificate: () => (certificate?.isFaulty === true ? 1 : 0),

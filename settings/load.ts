@@ -7,7 +7,7 @@ import { knownVariables, settingVariables, variableOf } from './names.ts';
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Settings whose value is a secret. A file that contains one must be private. */
-const SECRETS = ['admin_password', 'nats_token', 'registry_password'];
+const SECRETS = ['admin_password', 'nats_password', 'nats_token', 'registry_password'];
 
 export interface LoadOptions {
   /** Names of the settings, as in names.ts. */
@@ -88,5 +88,7 @@ function readConfig(named: string | undefined, defaultFile: string, keys: readon
     throw new Error(
       `${file} contains ${secret}, and other users can read it: chmod 600 ${file}, or move the secret and set ${secret}_file`,
     );
+  if (/\/\/[^/]*@/.test(settings.get('nats_url') ?? '') && (mode & 0o077) !== 0)
+    throw new Error(`nats_url in ${file} contains a secret, and other users can read it: chmod 600 ${file}, or set nats_password_file`);
   return settings;
 }

@@ -40,7 +40,7 @@ export function benchController({ directory }: Setting): ControllerOptions {
     nodes: { host: '127.0.0.1', port: 0, joinPort: 0, advertise: ['127.0.0.1'] },
     // Rate limiting is part of the measurement, but its default limits are too low for it.
     budgets: UNBOUNDED,
-    ...{ natsUrl: undefined, baseImage: IMAGE, adminPassword: PASSWORD, corsOrigins: [], version: '0.0.0-bench' },
+    ...{ nats: undefined, baseImage: IMAGE, adminPassword: PASSWORD, corsOrigins: [], version: '0.0.0-bench' },
     // The node of the resting sessions is away and must not count as lost.
     lease: { ...LEASE, lostAfterMs: 24 * 3600_000 },
     ...{ clock: systemClock, random: systemRandom, disk: systemDisk, freeSpace: systemFreeSpace, log, barriers: noBarriers },

@@ -1,5 +1,6 @@
 import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
+import type { Metrics } from '../../seams/metrics.ts';
 
 export interface Subscription {
   close(): void;
@@ -19,6 +20,8 @@ export interface Subscription {
 export interface Bus {
   readonly connected: boolean;
   readonly maxPayloadBytes: number;
+  /** Whether the server refused the credentials at the last try to connect. */
+  readonly areCredentialsRefused?: boolean;
   /** Number of refused payloads. */
   readonly refused: number;
   publish(subject: string, payload: Uint8Array): boolean;
@@ -39,6 +42,7 @@ export interface Bus {
 export interface BusOptions {
   readonly clock: Clock;
   readonly log: Log;
+  readonly metrics?: Metrics;
   /** Maximum bytes in flight. Default 16 MiB. */
   readonly maxPendingBytes?: number;
 }

@@ -1,7 +1,18 @@
-import { type ConnectionOptions, connect, Events, type NatsConnection, type Subscription as NatsSubscription } from 'nats';
+import {
+  type ConnectionOptions,
+  connect,
+  ErrorCode,
+  Events,
+  type NatsConnection,
+  NatsError,
+  type Subscription as NatsSubscription,
+} from 'nats';
 import { type Clock, pause } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
+import { messageOf } from '../../seams/message-of.ts';
+import { type Counter, silentMetrics } from '../../seams/metrics.ts';
 import { type Bus, type BusOptions, DEFAULT_MAX_PAYLOAD_BYTES, DEFAULT_MAX_PENDING_BYTES, type Subscription } from './bus.ts';
+import { authenticatorOf, isExposed, type NatsAccess, tlsOf } from './nats-access.ts';
 
 interface Listening {
   readonly pattern: string;
@@ -15,7 +26,7 @@ const PING_INTERVAL_MS = 20_000;
 
 /** The bus over NATS. No other file uses the client library. */
 export class NatsBus implements Bus {
-  readonly #options: ConnectionOptions;
+  readonly #access: NatsAccess;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #maxPendingBytes: number;
@@ -23,6 +34,7 @@ export class NatsBus implements Bus {
   readonly #stateListeners = new Set<(connected: boolean) => void>();
   readonly #flushing = new Set<(arrived: boolean) => void>();
   readonly #closing = new AbortController();
+  readonly #failures: Counter<'cause'>;
   #connection: NatsConnection | undefined;
   #connected = false;
   // The library buffers without bound and does not report how much. Count bytes here and release
@@ -30,13 +42,30 @@ export class NatsBus implements Bus {
   #sentBytes = 0;
   #arrivedBytes = 0;
   #refused = 0;
+  #areCredentialsRefused = false;
 
-  constructor(url: string, options: BusOptions) {
-    this.#options = connectionOptions(url);
+  constructor(access: NatsAccess, options: BusOptions) {
+    const { metrics = silentMetrics } = options;
+    this.#access = access;
     this.#clock = options.clock;
     this.#log = options.log;
     this.#maxPendingBytes = options.maxPendingBytes ?? DEFAULT_MAX_PENDING_BYTES;
+    metrics.gauge({ name: 'bus_connected', help: '1 while connected to NATS.', read: () => (this.#connected ? 1 : 0) });
+    this.#failures = metrics.counter({
+      name: 'bus_connects_failed_total',
+      help: 'Failed tries to connect to NATS, by cause.',
+      labels: ['cause'],
+    });
+    if (isExposed(access))
+      this.#log.warn('bus.plain', {
+        server: access.server,
+        warning: 'Credentials for NATS can cross the network unencrypted. Use a tls:// URL',
+      });
     void this.#keepConnected();
+  }
+
+  get areCredentialsRefused(): boolean {
+    return this.#areCredentialsRefused;
   }
 
   get connected(): boolean {
@@ -128,12 +157,18 @@ export class NatsBus implements Bus {
     let complained = false;
     while (!this.#closing.signal.aborted) {
       try {
-        const connection = await connect(this.#options);
+        const connection = await connect(connectionOptions(this.#access));
         complained = false;
+        this.#areCredentialsRefused = false;
         await this.#serve(connection);
       } catch (error) {
-        if (!complained) this.#log.warn('bus.unreachable', { server: String(this.#options.servers), error: messageOf(error) });
-        complained = true;
+        if (isRefusal(error)) this.#credentialsRefused();
+        else {
+          this.#failures.add(1, { cause: 'unreachable' });
+          this.#areCredentialsRefused = false;
+          if (!complained) this.#log.warn('bus.unreachable', { server: this.#access.server, error: reasonOf(error) });
+        }
+        complained = !isRefusal(error);
       }
       await pause(this.#clock, RETRY_MS, this.#closing.signal);
     }
@@ -152,9 +187,22 @@ export class NatsBus implements Bus {
   async #follow(connection: NatsConnection): Promise<void> {
     for await (const { type, data } of connection.status()) {
       if (type === Events.Disconnect) this.#changeState(false);
-      else if (type === Events.Reconnect) this.#changeState(true);
+      else if (type === Events.Reconnect) {
+        this.#areCredentialsRefused = false;
+        this.#changeState(true);
+      } else if (type === Events.Error && REFUSALS.has(String(data))) this.#credentialsRefused();
       else if (type === Events.Error) this.#log.warn('bus.refused_by_server', { code: typeof data === 'string' ? data : undefined });
     }
+  }
+
+  /** Logged once, until another try ends otherwise. */
+  #credentialsRefused(): void {
+    this.#failures.add(1, { cause: 'credentials' });
+    if (this.#areCredentialsRefused) return;
+    this.#areCredentialsRefused = true;
+    const { server, credentials } = this.#access;
+    const error = `NATS refused ${CREDENTIALS[credentials.kind]}. The controller continues without NATS and tries again`;
+    this.#log.error('bus.credentials_refused', { server, error });
   }
 
   #listen(connection: NatsConnection, listening: Listening): void {
@@ -179,24 +227,37 @@ export class NatsBus implements Bus {
     this.#connected = connected;
     for (const done of [...this.#flushing]) done(false);
     this.#arrivedBytes = this.#sentBytes;
-    if (!this.#closing.signal.aborted)
-      this.#log.info(connected ? 'bus.connected' : 'bus.disconnected', { server: String(this.#options.servers) });
+    if (!this.#closing.signal.aborted) this.#log.info(connected ? 'bus.connected' : 'bus.disconnected', { server: this.#access.server });
     for (const listener of this.#stateListeners) listener(connected);
   }
 }
 
-/**
- * @throws when this is not a NATS URL. The message contains no part of the URL, which can include a
- * password.
- */
-function connectionOptions(url: string): ConnectionOptions {
-  if (!URL.canParse(url))
-    throw new Error('The URL of the NATS server is invalid. It must have the form nats://HOST:4222 or tls://HOST:4222.');
-  const { protocol, host, username, password } = new URL(url);
-  if (protocol !== 'nats:' && protocol !== 'tls:') throw new Error('The URL of the NATS server must begin with nats:// or tls://.');
-  const user = decodeURIComponent(username);
+const REFUSALS: ReadonlySet<string> = new Set([
+  ErrorCode.AuthorizationViolation,
+  ErrorCode.AuthenticationExpired,
+  ErrorCode.AccountExpired,
+  ErrorCode.AuthenticationTimeout,
+]);
+const isRefusal = (error: unknown): boolean => error instanceof NatsError && REFUSALS.has(error.code);
+
+const CREDENTIALS: Readonly<Record<NatsAccess['credentials']['kind'], string>> = {
+  none: 'a connection without credentials. Set RAWORC_NATS_USER and RAWORC_NATS_PASSWORD_FILE, or another kind of credentials',
+  password: 'the user and password. Check RAWORC_NATS_USER and RAWORC_NATS_PASSWORD_FILE, or RAWORC_NATS_URL',
+  token: 'the token. Check RAWORC_NATS_TOKEN_FILE or RAWORC_NATS_URL',
+  creds: 'the credentials in RAWORC_NATS_CREDS_FILE',
+  nkey: 'the key in RAWORC_NATS_NKEY_FILE',
+};
+
+/** Errors of the library can wrap the reason, such as a file that cannot be read. */
+const reasonOf = (error: unknown): string =>
+  error instanceof NatsError && error.chainedError !== undefined ? messageOf(error.chainedError) : messageOf(error);
+
+/** Throws if a file cannot be read. */
+function connectionOptions(access: NatsAccess): ConnectionOptions {
+  const authenticator = authenticatorOf(access.credentials);
+  const tls = tlsOf(access);
   return {
-    servers: host,
+    servers: access.server,
     name: 'raworc-controller',
     timeout: DIAL_TIMEOUT_MS,
     maxReconnectAttempts: -1,
@@ -205,9 +266,7 @@ function connectionOptions(url: string): ConnectionOptions {
     ignoreAuthErrorAbort: true,
     noAsyncTraces: true,
     noEcho: true,
-    ...(protocol === 'tls:' ? { tls: {} } : {}),
-    ...(user === '' ? {} : password === '' ? { token: user } : { user, pass: decodeURIComponent(password) }),
+    ...(tls === undefined ? {} : { tls }),
+    ...(authenticator === undefined ? {} : { authenticator }),
   };
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

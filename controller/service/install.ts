@@ -9,7 +9,15 @@ import { configuredTool, FILE } from '../settings/configured.ts';
 import { readSettings } from '../settings/settings.ts';
 import { controllerUnit, UNIT } from './unit.ts';
 
-const SECRETS = ['RAWORC_ADMIN_PASSWORD_FILE', 'RAWORC_METRICS_TOKEN_FILE', 'RAWORC_NATS_TOKEN_FILE', 'RAWORC_REGISTRY_PASSWORD_FILE'];
+const SECRETS = [
+  'RAWORC_ADMIN_PASSWORD_FILE',
+  'RAWORC_METRICS_TOKEN_FILE',
+  'RAWORC_NATS_TOKEN_FILE',
+  'RAWORC_NATS_PASSWORD_FILE',
+  'RAWORC_NATS_CREDS_FILE',
+  'RAWORC_NATS_NKEY_FILE',
+  'RAWORC_REGISTRY_PASSWORD_FILE',
+];
 
 function fail(problem: string, code: number): never {
   print(`raworc-controller: ${problem}`, 'stderr');

@@ -63,6 +63,7 @@ export function controllerUnit({ node, program, args, dataDirectory, writes, sec
     ],
     service: [
       ['ExecStart', commandLine([node, '--max-semi-space-size=8', program, ...args])],
+      ['ExecReload', '/bin/kill -HUP $MAINPID'],
       ['Environment', assignment('MALLOC_ARENA_MAX', '2')],
       ...data,
       ...writes.map((path) => ['ReadWritePaths', path] as const),

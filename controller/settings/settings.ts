@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
+import type { NatsAccess } from '../bus/nats-access.ts';
 import { accepted, type Outcome, refused } from '../domain/engine/outcome.ts';
 import type { SizeRules } from '../domain/sessions/session-sizes.ts';
 import { NODE_CERTIFICATE_LIFE_MS } from '../grpc/certificates.ts';
@@ -10,6 +11,7 @@ import { IMAGE_GRACE_MS } from '../services/images/image-collection.ts';
 import { LEASE, type LeaseTimes, LOST_AFTER_MS } from '../services/nodes/lease.ts';
 import { type AuditSettings, readAuditSettings } from './audit-settings.ts';
 import { type HttpSettings, readHttpSettings } from './http-settings.ts';
+import { readNatsSettings } from './nats-settings.ts';
 import { type NodeBoundSettings, readNodeBounds } from './node-settings.ts';
 import { type RegistrySettings, readRegistrySettings } from './registry-settings.ts';
 import { readSizeRules } from './size-settings.ts';
@@ -29,7 +31,7 @@ export interface Settings {
     readonly bounds: NodeBoundSettings;
   };
   /** Undefined uses a bus inside the controller's process. */
-  readonly natsUrl: string | undefined;
+  readonly nats: NatsAccess | undefined;
   /** The image of sessions in a space without a build. */
   readonly baseImage: string;
   /** The registry through which images travel between nodes. */
@@ -79,7 +81,7 @@ export function readSettings(env: Environment): Outcome<Settings> {
         certificateLifeMs: seconds(env, 'RAWORC_NODE_CERT_LIFE_S', NODE_CERTIFICATE_LIFE_MS / 1000) * 1000,
         bounds: readNodeBounds(env),
       },
-      natsUrl: natsUrl(env),
+      nats: readNatsSettings(env),
       baseImage: text(env, 'RAWORC_BASE_IMAGE_TAG') ?? 'raworc/session:base',
       registry: readRegistrySettings(env),
       imageGraceMs: seconds(env, 'RAWORC_IMAGE_GRACE_S', IMAGE_GRACE_MS / 1000) * 1000,
@@ -127,13 +129,4 @@ function metricsToken(env: Environment): string | undefined {
   const token = readFileSync(file, 'utf8').trim();
   if (token.length < 16) throw new Error(`${file} (RAWORC_METRICS_TOKEN_FILE) must contain a token of at least 16 characters`);
   return token;
-}
-
-function natsUrl(env: Environment): string | undefined {
-  const url = text(env, 'RAWORC_NATS_URL');
-  const token = secret(env, 'RAWORC_NATS_TOKEN');
-  if (url === undefined || token === undefined) return url;
-  const parsed = new URL(url);
-  parsed.username = token;
-  return parsed.toString();
 }

@@ -76,7 +76,7 @@ async function ownTarget(t: Scope, { freeSpace = systemFreeSpace, auditFile, tls
     directory: join(directory, 'controller'),
     http: { host: '127.0.0.1', port: 0, ...(tls === undefined ? {} : { tls }) },
     nodes: { host: '127.0.0.1', port: 0, joinPort: 0, advertise: ['127.0.0.1'] },
-    natsUrl: undefined,
+    nats: undefined,
     baseImage: IMAGE,
     adminPassword: password,
     corsOrigins: [],

@@ -18,7 +18,7 @@ const controller = await startController({
   http: { host: '127.0.0.1', port: 0 },
   nodes: { host: '127.0.0.1', port: 0, joinPort: 0, advertise: ['127.0.0.1'] },
   budgets: UNBOUNDED,
-  natsUrl: undefined,
+  nats: undefined,
   baseImage: IMAGE,
   adminPassword: PASSWORD,
   corsOrigins: ['https://pages.example'],
