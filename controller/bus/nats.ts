@@ -24,7 +24,7 @@ const DIAL_TIMEOUT_MS = 3_000;
 const RETRY_MS = 500;
 const PING_INTERVAL_MS = 20_000;
 
-/** The bus over NATS. No other file uses the client library. */
+/** The bus over NATS. Only this file and nats-access.ts use the client library. */
 export class NatsBus implements Bus {
   readonly #access: NatsAccess;
   readonly #clock: Clock;

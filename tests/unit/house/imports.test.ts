@@ -32,7 +32,7 @@ const rooms: readonly (readonly [room: string, mayImport: readonly string[]])[] 
 /** Packages that only one place may know, so that changing one means changing that place. */
 const packages: Readonly<Record<string, readonly string[]>> = {
   'smol-toml': ['settings/config-file.ts'],
-  nats: ['controller/bus/nats.ts'],
+  nats: ['controller/bus/nats.ts', 'controller/bus/nats-access.ts'],
   'prom-client': ['seams/prometheus.ts'],
   'better-sqlite3': ['controller/store/sqlite/'],
   kysely: ['controller/store/sqlite/'],
