@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { signal, untilGone } from '../../scripts/machine/process.ts';
 
 const GONE_WITHIN_MS = 10_000;
+const FREE_WITHIN_MS = 2_000;
 
 /** Control groups of racks: one below it for each rack, and in that one for each machine's Docker. */
 export const RACKS = 'raworc-racks';
@@ -23,9 +24,18 @@ export async function killGroup(group: string): Promise<void> {
   await Promise.all(members.map((pid) => untilGone(pid, GONE_WITHIN_MS)));
 }
 
-/** Removes a group with everything below it, in every tree. What still has members stays. */
-export function removeGroup(group: string): void {
-  for (const root of roots()) remove(join(root, group));
+/**
+ * Removes a group with everything below it, in every tree. What has members stays. A process that
+ * has just died keeps its group busy for a moment.
+ */
+export async function removeGroup(group: string): Promise<void> {
+  const endsAt = performance.now() + FREE_WITHIN_MS;
+  for (;;) {
+    for (const root of roots()) remove(join(root, group));
+    const left = globSync(`/sys/fs/cgroup/{,*/}${group}`);
+    if (left.length === 0 || performance.now() > endsAt) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
 
 function remove(directory: string): void {

@@ -137,7 +137,7 @@ export class Host {
     const groups = [this.#group, ...nodeGroups(this.machine.directory)];
     groups.forEach(thaw);
     await this.machine.powerOff();
-    groups.forEach(removeGroup);
+    await Promise.all(groups.map(removeGroup));
   }
 
   /** Removes everything that its Docker had. It was stopped. */

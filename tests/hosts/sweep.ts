@@ -36,7 +36,7 @@ export async function clear(directory: string): Promise<void> {
     if (place.startsWith(`${directory}/`)) await run('umount', ['-l', place]);
   }
   rmSync(directory, { recursive: true, force: true });
-  groups.forEach(removeGroup);
+  await Promise.all(groups.map(removeGroup));
 }
 
 /** Names a process so that another with its number is not mistaken for it. */

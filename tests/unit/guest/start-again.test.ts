@@ -87,7 +87,8 @@ for (const [what, act, reason] of [
 /** A Python or Node.js agent whose program is this shell script, in a container with these files of the kernel. */
 function kept(t: Test, script: string) {
   const root = mkdtempSync(join(tmpdir(), 'raworc-kernel-'));
-  t.teardown(() => rmSync(root, { recursive: true, force: true }));
+  // What the process printed is still being written when its end is known.
+  t.teardown(() => rmSync(root, { recursive: true, force: true, maxRetries: 5 }));
   writeFileSync(join(root, 'cgroup.controllers'), '');
   writeFileSync(join(root, 'pids.events'), 'max 7\n');
   const groups = new Groups({ uid: 1, gid: 1 });
