@@ -33,6 +33,7 @@ import { createTokens } from './services/access/tokens.ts';
 import { DiskWatch } from './services/engine/disk-watch.ts';
 import type { Store } from './services/engine/store.ts';
 import { eventIds } from './services/events/event-ids.ts';
+import type { NodesToStop } from './services/fleet/fleet.ts';
 import { caRotationLoop } from './services/nodes/ca-rotation-loop.ts';
 import { LEASE } from './services/nodes/lease.ts';
 import { SealingRing } from './services/spaces/sealing.ts';
@@ -89,10 +90,10 @@ export interface Controller {
   /** Reads the certificate of REST again, soon. Does nothing without TLS. */
   reloadCertificate(): void;
   /**
-   * Closes the controller. If asked to, first removes the nodes' containers and stops the node
-   * agents, waiting at most `graceMs` for them.
+   * Closes the controller. First removes the containers of the nodes that are to stop and stops
+   * their node agents, waiting at most `graceMs` for them.
    */
-  close(options?: { readonly shutDownNodes: boolean; readonly graceMs: number }): Promise<void>;
+  close(options?: { readonly shutDownNodes: NodesToStop; readonly graceMs: number }): Promise<void>;
 }
 
 export async function startController(options: ControllerOptions): Promise<Controller> {
@@ -219,13 +220,13 @@ export async function startController(options: ControllerOptions): Promise<Contr
     nodes,
     adminPasswordPath: options.adminPassword === undefined ? join(directory, 'admin-password') : undefined,
     reloadCertificate: () => certificate?.reload(),
-    async close({ shutDownNodes, graceMs } = { shutDownNodes: false, graceMs: 0 }) {
+    async close({ shutDownNodes, graceMs } = { shutDownNodes: [], graceMs: 0 }) {
       await http.close();
       checker.close();
-      if (shutDownNodes) {
+      if (shutDownNodes === 'all' || shutDownNodes.length > 0) {
         const limit = new AbortController();
         const timer = clock.after(graceMs, () => limit.abort());
-        await core.fleet.shutDownNodes(graceMs, limit.signal);
+        await core.fleet.shutDownNodes(shutDownNodes, graceMs, limit.signal);
         timer.cancel();
       }
       core.fleet.close();

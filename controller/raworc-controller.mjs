@@ -2,7 +2,8 @@
 import { launchCommand } from '../launcher/launch.mjs';
 
 const usage = `Usage: raworc-controller serve                    run the controller
-       raworc-controller backup FILE              back up all state into one file, also while it runs
+       raworc-controller backup FILE [--force]    back up all state into one new file, also while it runs;
+                                                  --force replaces FILE
        raworc-controller restore FILE [--force]   restore a backup into an empty data directory
        raworc-controller rotate                   replace the keys of secrets and tokens, also while it runs
        raworc-controller install [--print]        run the controller as a systemd service, or print its unit

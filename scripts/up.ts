@@ -86,7 +86,7 @@ async function bringUp(running: Running, onLine: PartsOptions['onLine'], signal:
       return nats.child?.start();
     });
   }
-  const controller = await controllerPart(parts, image, nats, registry);
+  const controller = await controllerPart({ ...parts, image, nats, registry, nodes: nodeCount });
   signal.throwIfAborted();
   running.controller = controller;
   const ready = await step('Start the controller', () => controller.start());

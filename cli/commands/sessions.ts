@@ -97,10 +97,11 @@ export async function changeSession(
     note(now.settled !== false ? now.state : `${now.state}, in progress`);
     return now;
   };
-  const isDone = ({ state, settled }: Session) => state !== 'error' && (action !== 'resume' || settled !== false);
+  const waits = action === 'resume' || action === 'recover';
+  const isDone = ({ state, settled }: Session) => state !== 'error' && !(waits && settled === false);
   const changed = await step(io, `Session ${id} ${WORDS[action]}`, change, isDone);
   if (changed.state === 'error') throw new Trouble(`The session failed: ${changed.termination_reason ?? 'the server gave no reason'}`);
-  if ((action === 'resume' || action === 'recover') && changed.settled === false)
+  if (waits && changed.settled === false)
     throw new Trouble(`The session is still starting after ${WAIT}. Check it with \`raworc session get\``);
 }
 

@@ -1,5 +1,5 @@
 /** `raworc-controller backup FILE`: copies all state of a running controller into one file. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { copyFile, link, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { FreeSpace } from '../../seams/free-space.ts';
@@ -137,10 +137,14 @@ async function hold({ name, path }: ArchivedFile, held: string): Promise<Archive
 if (import.meta.main) {
   process.umask(0o077);
   const { env, args } = configuredTool();
-  const [file, ...more] = args;
+  const [file, ...more] = args.filter((arg) => arg !== '--force');
   if (file === undefined || file.startsWith('-') || more.length > 0) {
-    print('Usage: raworc-controller backup FILE   (of the controller in RAWORC_DATA_DIR, default ./data)', 'stderr');
+    print('Usage: raworc-controller backup FILE [--force]   (of the controller in RAWORC_DATA_DIR, default ./data)', 'stderr');
     process.exit(2);
+  }
+  if (existsSync(file) && !args.includes('--force')) {
+    print(`raworc-controller: ${file} exists. Choose another name, or replace it with --force`, 'stderr');
+    process.exit(1);
   }
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
   const directory = join(resolve(env.RAWORC_DATA_DIR || './data'), 'controller');

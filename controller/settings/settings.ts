@@ -7,6 +7,7 @@ import type { SizeRules } from '../domain/sessions/session-sizes.ts';
 import { NODE_CERTIFICATE_LIFE_MS } from '../grpc/certificates.ts';
 import { FORWARDED_HEADERS, NO_PROXIES, type ProxyTrust, proxyList } from '../http/server/client-address.ts';
 import { type BudgetLimits, parseLimits } from '../services/budget/limits.ts';
+import type { NodesToStop } from '../services/fleet/fleet.ts';
 import { IMAGE_GRACE_MS } from '../services/images/image-collection.ts';
 import { LEASE, type LeaseTimes, LOST_AFTER_MS } from '../services/nodes/lease.ts';
 import { type AuditSettings, readAuditSettings } from './audit-settings.ts';
@@ -50,7 +51,8 @@ export interface Settings {
   readonly budgets: BudgetLimits;
   /** The proxies in front of the controller. */
   readonly proxies: ProxyTrust;
-  readonly shutDownNodes: boolean;
+  /** The nodes whose agents stop when the controller stops. */
+  readonly shutDownNodes: NodesToStop;
   readonly lease: LeaseTimes;
   /** Bounds on the size of sessions. */
   readonly sizes: SizeRules;
@@ -90,7 +92,7 @@ export function readSettings(env: Environment): Outcome<Settings> {
       corsOrigins: list(env, 'RAWORC_CORS_ORIGINS') ?? [],
       budgets: budgets(env),
       proxies: proxies(env),
-      shutDownNodes: env.RAWORC_SHUTDOWN_NODES === '1',
+      shutDownNodes: nodesToStop(env),
       metricsToken: metricsToken(env),
       sizes: readSizeRules(env),
       diskLowBytes: bytes(env, 'RAWORC_DISK_LOW_BYTES'),
@@ -99,6 +101,12 @@ export function readSettings(env: Environment): Outcome<Settings> {
   } catch (error) {
     return refused('BAD_REQUEST', error instanceof Error ? error.message : String(error));
   }
+}
+
+function nodesToStop(env: Environment): NodesToStop {
+  const value = text(env, 'RAWORC_SHUTDOWN_NODES') ?? '0';
+  if (value === '1') return 'all';
+  return value === '0' ? [] : (list(env, 'RAWORC_SHUTDOWN_NODES') ?? []);
 }
 
 function budgets(env: Environment): BudgetLimits {

@@ -37,8 +37,16 @@ export async function natsPart(options: PartsOptions, program: string): Promise<
   return { child, url: `nats://${address}`, tokenFile };
 }
 
-/** `registry`: the program that the controller starts as its registry, unless the environment says otherwise. */
-export async function controllerPart(options: PartsOptions, image: string, nats: NatsPart, registry: string | undefined): Promise<Child> {
+export interface ControllerPartOptions extends PartsOptions {
+  readonly image: string;
+  readonly nats: NatsPart;
+  /** The program that the controller starts as its registry, unless the environment says otherwise. */
+  readonly registry: string | undefined;
+  /** How many nodes stop with the controller: those of this machine, and none that joined from elsewhere. */
+  readonly nodes: number;
+}
+
+export async function controllerPart({ image, nats, registry, nodes, ...options }: ControllerPartOptions): Promise<Child> {
   const host = process.env.RAWORC_HTTP_HOST || loopback;
   await refuseTaken(host, portOf('RAWORC_HTTP_PORT', 9000), 'RAWORC_HTTP_PORT');
   const nodeHost = process.env.RAWORC_NODE_HOST || loopback;
@@ -58,11 +66,13 @@ export async function controllerPart(options: PartsOptions, image: string, nats:
       RAWORC_NATS_URL: nats.url,
       RAWORC_NATS_TOKEN_FILE: nats.tokenFile,
       RAWORC_BASE_IMAGE_TAG: image,
-      RAWORC_SHUTDOWN_NODES: '1',
+      RAWORC_SHUTDOWN_NODES: Array.from({ length: nodes }, (_, index) => nodeName(index + 1)).join(','),
     },
     isReady: (_line, entry) => entry?.event === 'controller.ready',
   });
 }
+
+const nodeName = (number: number) => `node-${number}`;
 
 export interface NodePart {
   readonly child: Child;
@@ -79,7 +89,7 @@ export function nodePart(options: PartsOptions, number: number, of: number, dock
   const tokenFile = join(data, 'join-token');
   const flags = {
     data,
-    name: `node-${number}`,
+    name: nodeName(number),
     'token-file': tokenFile,
     'docker-socket': dockerSocket,
     'memory-bytes': Math.floor((totalmem() * 0.8) / of / 1024 ** 2) * 1024 ** 2,

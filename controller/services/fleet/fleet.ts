@@ -44,6 +44,9 @@ export interface FleetListener {
   built?(nodeId: NodeId, report: Parameters<StreamEvents['build']>[0]): void;
 }
 
+/** Nodes that stop together with the controller. */
+export type NodesToStop = 'all' | readonly string[];
+
 export interface FleetDeps extends Omit<StreamDeps, 'slices' | 'metrics' | 'memory' | 'mayHave' | 'isDraining' | 'nameByItself'> {
   readonly directory: NodeDirectory;
   /** The operator's rules for nodes. */
@@ -175,12 +178,13 @@ export class Fleet {
   }
 
   /**
-   * Asks every connected node to remove its containers and exit. Resolves when all have, or when
-   * `signal` aborts.
+   * Asks connected nodes to remove their containers and exit: all, or those with these names.
+   * Resolves when all have, or when `signal` aborts.
    */
-  async shutDownNodes(graceMs: number, signal: AbortSignal): Promise<void> {
+  async shutDownNodes(nodes: NodesToStop, graceMs: number, signal: AbortSignal): Promise<void> {
     this.#closing = true;
-    const ends = [...this.#streams.values()].map(
+    const isMeant = ({ nodeId }: NodeStream) => nodes === 'all' || nodes.includes(this.#deps.view.get('nodes', nodeId)?.name ?? '');
+    const ends = [...this.#streams.values()].filter(isMeant).map(
       (stream) =>
         new Promise<void>((resolve) => {
           if (!stream.isLive) return resolve();

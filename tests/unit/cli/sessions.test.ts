@@ -154,6 +154,19 @@ t.test('a session in state error is recovered, and the command waits for it', as
     [`PUT /sessions/${A}/state`]: { body: session(A, null, { state: 'init', settled: false }) },
     [`POST /sessions/${A}/resume`]: { body: session(A) },
   });
+
+  t.test('a session that is not running when the wait ends has no check mark', async (t) => {
+    for (const action of ['resume', 'recover']) {
+      const server = await fakeServer(t, {
+        [`PUT /sessions/${A}/state`]: { body: session(A) },
+        [`POST /sessions/${A}/resume`]: { body: session(A, null, { state: 'init', settled: false }) },
+      });
+      const { run } = await world(t, server);
+      const ran = await run('session', action, A);
+      t.match(ran, { code: 1, err: /✗ .*in progress[\s\S]*still starting/ }, action);
+      t.notMatch(ran.err, /✓/);
+    }
+  });
   const { run } = await world(t, server);
   t.match(await run('session', 'recover', A), { code: 0, err: /recovered/ });
   t.match(server.asked, [{ json: { state: 'init' } }, { path: `/sessions/${A}/resume?wait=120s` }]);

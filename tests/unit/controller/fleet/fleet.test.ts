@@ -232,3 +232,20 @@ t.test('a newer stream of a node takes the place of the older, and one that does
   await core.applier.apply({ name: 'after', decide: () => ({ mutations: [], events: [], result: undefined }) });
   t.ok((await committedEvents(core.store.events)).some(({ type }) => type === 'node.unreachable'));
 });
+
+t.test('a controller that ends stops the nodes that belong to it, and no others', async (t) => {
+  const { core, fleet, connect } = await cluster(t);
+  await withAgents(core, ['echo']);
+  const [own, remote] = [NODE, OTHER_NODE].map((id) => connect(id));
+  for (const node of [own, remote]) await node?.until(() => node.of('assignmentSet')[0]);
+  const { signal } = new AbortController();
+  const stopped = fleet.shutDownNodes([NODE, 'never-seen'], 5000, signal);
+  await own?.until(() => own.of('shutdown')[0]);
+  t.same(remote?.of('shutdown'), []);
+  own?.link.close();
+  await stopped;
+  const all = fleet.shutDownNodes('all', 5000, signal);
+  await remote?.until(() => remote.of('shutdown')[0]);
+  remote?.link.close();
+  await all;
+});

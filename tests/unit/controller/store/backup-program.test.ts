@@ -1,0 +1,18 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+
+const PROGRAM = join(import.meta.dirname, '../../../../controller/backup/backup.ts');
+
+t.test('a backup does not replace a file that exists, unless it is told to', async (t) => {
+  const directory = t.testdir({ old: 'the old backup' });
+  const file = join(directory, 'old');
+  const run = (...args: string[]) =>
+    spawnSync(process.execPath, [PROGRAM, ...args], { env: { RAWORC_DATA_DIR: join(directory, 'none') }, encoding: 'utf8' });
+  t.match(run(file), { status: 1, stderr: /old exists\. .*--force/ });
+  // There is no controller whose state it could take.
+  t.match(run(file, '--force'), { status: 1, stderr: /the backup failed/ });
+  t.equal(readFileSync(file, 'utf8'), 'the old backup', 'it stays until the new one is complete');
+  t.match(run('--force'), { status: 2, stderr: /^Usage/ });
+});
