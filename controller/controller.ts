@@ -127,7 +127,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
   let addresses: { joinAddresses: string[]; nodeAddresses: string[] } = { joinAddresses: [], nodeAddresses: [] };
   const { version, baseImage, corsOrigins, checkAnswers = false } = options;
   const choice = options.registry ?? { kind: 'off' };
-  const registry = await openRegistry(choice, { directory, clock, log });
+  const registry = await openRegistry(choice, { directory, clock, log, metrics });
   const core = openCore({
     store,
     news: openNews(options.nats, bus, log),

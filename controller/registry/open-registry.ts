@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
+import type { Metrics } from '../../seams/metrics.ts';
 import { makePrivateDirectory } from '../../seams/private-file.ts';
 import { findProgram, RegistryProcess } from './registry-process.ts';
 import { RemoteRegistry } from './remote-registry.ts';
@@ -14,6 +15,7 @@ export type RegistryChoice =
 
 export interface OpenRegistry extends Upstream {
   removeManifest(repository: string, digest: string): Promise<'removed' | 'refused'>;
+  readonly isReadOnly?: boolean;
   collect(isUrgent: boolean): void;
   onUp(listener: () => void): void;
   start(): Promise<void>;
@@ -26,7 +28,7 @@ export interface OpenRegistry extends Upstream {
  */
 export async function openRegistry(
   choice: RegistryChoice,
-  { directory, clock, log }: { readonly directory: string; readonly clock: Clock; readonly log: Log },
+  { directory, clock, log, metrics }: { readonly directory: string; readonly clock: Clock; readonly log: Log; readonly metrics: Metrics },
 ): Promise<OpenRegistry | undefined> {
   if (choice.kind === 'off') return undefined;
   const listeners: (() => void)[] = [];
@@ -44,5 +46,5 @@ export async function openRegistry(
   }
   const place = join(directory, 'registry');
   await makePrivateDirectory(place);
-  return Object.assign(new RegistryProcess({ program, directory: place, clock, log, changed }), { onUp, collect: () => undefined });
+  return Object.assign(new RegistryProcess({ program, directory: place, clock, log, metrics, changed }), { onUp });
 }

@@ -5,7 +5,9 @@ import type { ClientRequest, IncomingHttpHeaders } from 'node:http';
 import { delimiter, join } from 'node:path';
 import type { Clock, Timer } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
+import type { Metrics } from '../../seams/metrics.ts';
 import { removeManifest } from './manifest-removal.ts';
+import { RegistryGarbage } from './registry-garbage.ts';
 import { socketRequest, type Upstream } from './upstream.ts';
 
 /** Delay before a restart, doubled with each one until the registry has run for a minute. */
@@ -25,6 +27,7 @@ export interface RegistryProcessDeps {
   readonly directory: string;
   readonly clock: Clock;
   readonly log: Log;
+  readonly metrics: Metrics;
   /** Called when the registry begins or ceases to serve. */
   changed(isUp: boolean): void;
 }
@@ -42,14 +45,17 @@ export function findProgram(name: string, path = process.env.PATH ?? ''): string
   });
 }
 
-const config = (directory: string) =>
+const config = (directory: string, isReadOnly: boolean) =>
   JSON.stringify({
     version: '0.1',
     log: { level: 'warn', formatter: 'json', accesslog: { disabled: true } },
     storage: {
       filesystem: { rootdirectory: join(directory, 'storage') },
       delete: { enabled: true },
-      maintenance: { uploadpurging: { enabled: true, age: '24h', interval: '6h', dryrun: false } },
+      maintenance: {
+        uploadpurging: { enabled: !isReadOnly, age: '24h', interval: '6h', dryrun: false },
+        readonly: { enabled: isReadOnly },
+      },
     },
     http: { net: 'unix', addr: SOCKET, relativeurls: true },
   });
@@ -70,9 +76,20 @@ export class RegistryProcess implements Upstream {
   #isClosed = false;
   #restarts = 0;
   #startedAtMs = 0;
+  readonly #garbage: RegistryGarbage;
+  #isReadOnly = false;
+  /** Set while it is restarted on purpose. */
+  #restarted: { resolve(): void; isEnding: boolean } | undefined;
 
   constructor(deps: RegistryProcessDeps) {
     this.#deps = deps;
+    const command = () => this.#command('garbage-collect');
+    this.#garbage = new RegistryGarbage({ ...deps, command, setReadOnly: (isReadOnly) => this.#restart(isReadOnly) });
+  }
+
+  /** Whether pushes have to wait. */
+  get isReadOnly(): boolean {
+    return this.#isReadOnly;
   }
 
   get isUp(): boolean {
@@ -82,7 +99,7 @@ export class RegistryProcess implements Upstream {
   async start(): Promise<void> {
     const { directory } = this.#deps;
     await mkdir(join(directory, 'storage'), { recursive: true, mode: 0o700 });
-    await writeFile(join(directory, 'config.yml'), config(directory), { mode: 0o600 });
+    await this.#configure(false);
     await rm(join(directory, SOCKET), { force: true });
     this.#place = await open(directory, constants.O_RDONLY | constants.O_DIRECTORY);
     const path = join(directory, SOCKET);
@@ -100,11 +117,18 @@ export class RegistryProcess implements Upstream {
   }
 
   removeManifest(repository: string, digest: string): Promise<'removed' | 'refused'> {
-    return removeManifest(this, repository, digest);
+    return this.#garbage.marked().then(() => removeManifest(this, repository, digest));
+  }
+
+  /** Frees the space of removed images, if that is due. */
+  collect(isUrgent: boolean): void {
+    if (this.#isUp) this.#garbage.collect(isUrgent);
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#restarted?.resolve();
+    await this.#garbage.close();
     this.#timer?.cancel();
     this.#probing?.destroy();
     const child = this.#child;
@@ -118,12 +142,39 @@ export class RegistryProcess implements Upstream {
     await this.#place?.close();
   }
 
-  #begin(): void {
-    const { program, directory, clock } = this.#deps;
-    this.#startedAtMs = clock.monotonic();
-    const command = [program, 'serve', join(directory, 'config.yml')];
+  /** It ends with this process. */
+  #command(verb: 'serve' | 'garbage-collect'): readonly [string, ...string[]] {
+    const { program, directory } = this.#deps;
+    const rest = [verb, join(directory, 'config.yml')];
     const setpriv = findProgram('setpriv');
-    const [first = program, ...rest] = setpriv === undefined ? command : [setpriv, '--pdeathsig', 'TERM', '--', ...command];
+    return setpriv === undefined ? [program, ...rest] : [setpriv, '--pdeathsig', 'TERM', '--', program, ...rest];
+  }
+
+  async #configure(isReadOnly: boolean): Promise<void> {
+    const { directory } = this.#deps;
+    await writeFile(join(directory, 'config.yml'), config(directory, isReadOnly), { mode: 0o600 });
+  }
+
+  async #restart(isReadOnly: boolean): Promise<void> {
+    await this.#configure(isReadOnly);
+    if (this.#isClosed) return;
+    this.#timer?.cancel();
+    this.#probing?.destroy();
+    this.#probing = undefined;
+    this.#serves(false);
+    this.#isReadOnly = isReadOnly;
+    await new Promise<void>((resolve) => {
+      this.#restarted = { resolve, isEnding: true };
+      // If it just ended by itself.
+      if (this.#child?.kill('SIGTERM') !== true) this.#timer = this.#deps.clock.after(RESTART.firstMs, () => this.#begin());
+    });
+    this.#restarted = undefined;
+  }
+
+  #begin(): void {
+    const { directory, clock } = this.#deps;
+    this.#startedAtMs = clock.monotonic();
+    const [first, ...rest] = this.#command('serve');
     const child = spawn(first, rest, { cwd: directory, stdio: ['ignore', 'ignore', 'pipe'], env: { PATH: process.env.PATH } });
     this.#child = child;
     let printed = '';
@@ -141,6 +192,10 @@ export class RegistryProcess implements Upstream {
     this.#probing?.destroy();
     this.#serves(false);
     if (this.#isClosed) return;
+    if (this.#restarted?.isEnding === true) {
+      this.#restarted.isEnding = false;
+      return this.#begin();
+    }
     const { clock, log } = this.#deps;
     if (clock.monotonic() - this.#startedAtMs > RESTART.stableMs) this.#restarts = 0;
     const delayMs = Math.min(RESTART.maxMs, RESTART.firstMs * 2 ** this.#restarts);
@@ -175,7 +230,8 @@ export class RegistryProcess implements Upstream {
   #serves(isUp: boolean): void {
     if (this.#isUp === isUp) return;
     this.#isUp = isUp;
-    if (isUp) this.#deps.log.info('registry.ready', {});
+    if (isUp && this.#restarted === undefined) this.#deps.log.info('registry.ready', {});
+    if (isUp) this.#restarted?.resolve();
     this.#deps.changed(isUp);
   }
 }

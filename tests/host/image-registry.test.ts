@@ -36,7 +36,10 @@ t.setTimeout(240_000);
 t.test('an image that one node pushes is pulled by another, by its digest', async (t) => {
   const directory = t.testdir();
   const ups: (() => void)[] = [];
-  const registry = await openRegistry({ kind: 'own', program: 'docker-registry' }, { directory, clock, log: silentLog });
+  const registry = await openRegistry(
+    { kind: 'own', program: 'docker-registry' },
+    { directory, clock, log: silentLog, metrics: silentMetrics },
+  );
   if (registry === undefined) throw new Error('docker-registry is not installed');
   registry.onUp(() => {
     for (const up of ups.splice(0)) up();

@@ -45,6 +45,8 @@ export interface ImageCollectionDeps extends Pick<Background, 'loops' | 'applier
   readonly directory: Pick<NodeDirectory, 'nodes'>;
   readonly baseImage: string;
   readonly rules?: CollectionRules | undefined;
+  /** Whether images are being pulled or pushed. */
+  isMoving?(): boolean;
   /** Undefined without a registry. */
   readonly registry?: RegistryCleanup | undefined;
 }
@@ -104,7 +106,8 @@ export class ImageCollection {
     for (const node of nodes) if (node.ready) this.#askNode(node, condemned);
     await this.#emptyRegistry(condemned, closing);
     await this.#forget(nodes, condemned);
-    registry?.collect(this.#isDiskLow());
+    // Nobody pulls or pushes, so restarts of the registry disturb nobody.
+    if (this.#deps.isMoving?.() !== true) registry?.collect(this.#isDiskLow());
   }
 
   /** Returns the images that connected nodes and the registry have, and those condemned before. */

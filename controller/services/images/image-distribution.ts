@@ -4,27 +4,26 @@ import type { FleetNode } from '../../domain/engine/fleet.ts';
 import type { NodeId, SpaceId } from '../../domain/engine/ids.ts';
 import { forgetImage, recordImage } from '../../domain/images/commands/record-image.ts';
 import { buildOf, placeOf } from '../../domain/images/repository.ts';
-import { takesSpace } from '../../domain/sessions/placement/filters.ts';
 import type { Background } from '../engine/background.ts';
 import type { Loop } from '../engine/loop.ts';
 import type { NodeDirectory } from '../engine/node-directory.ts';
 import type { Fleet } from '../fleet/fleet.ts';
+import { ImageHolders } from './image-holders.ts';
 import { ImageMoves, type Moved } from './image-moves.ts';
+import { ImageNeeds } from './image-needs.ts';
 import { type Grant, RegistryGrants } from './registry-grants.ts';
 
 /** Nodes that pull at the same time, and images that are pushed at the same time. */
 const PULLING_NODES = 8;
 const PUSHES = 4;
-/** In a fleet of at most so many ready nodes, each gets every new image ahead of need. */
-const SMALL_FLEET = 8;
-/** New images of spaces that are remembered for a small fleet. */
-const MAX_FRESH = 1000;
 /** Nodes that share an engine see a new image a moment after the node that built it. */
 const SETTLE_MS = 1_500;
 const RETRY = { firstMs: 1_000, maxMs: 60_000 };
 
 export interface RegistryState {
   readonly isUp: boolean;
+  /** Whether pushes have to wait, until it is up again. */
+  readonly isReadOnly?: boolean;
   /** Calls `listener` when the registry begins to serve. */
   onUp(listener: () => void): void;
 }
@@ -49,19 +48,21 @@ export class ImageDistribution {
   readonly #moves: ImageMoves;
   readonly #pulls: Loop<NodeId>;
   readonly #pushes: Loop<string>;
-  /** Images that sessions of a node wait for, each with a space. */
-  readonly #asked = new Map<NodeId, Map<string, SpaceId>>();
-  /** The newest images of spaces, built in this process's time. */
-  readonly #fresh = new Map<SpaceId, string>();
+  readonly #needs: ImageNeeds;
+  readonly #holders: ImageHolders;
   /** Nodes that wait for an image that only an absent node can have. */
   readonly #awaiting = new Set<NodeId>();
   /** Images that a node lacks and the registry too. */
   readonly #toPush = new Set<string>();
+  /** Nodes that need an image which is not in the registry yet. */
+  readonly #wanting = new Map<string, Set<NodeId>>();
   readonly #moved: Counter<'kind' | 'outcome'>;
 
   constructor(deps: ImageDistributionDeps) {
     this.#deps = deps;
     const { loops, metrics, log, clock, fleet, applier } = deps;
+    this.#holders = new ImageHolders(deps.directory);
+    this.#needs = new ImageNeeds({ ...deps, isObtainable: (image) => this.isObtainable(image) });
     this.#moves = new ImageMoves({ clock, send: (nodeId, frame) => fleet.stream(nodeId)?.send(frame) === true });
     this.#moved = metrics.counter({
       name: 'image_moves_total',
@@ -87,14 +88,13 @@ export class ImageDistribution {
       run: (image, closing) => this.#push(image, closing),
     });
     applier.onCommitted(({ mutations }) => {
-      const concerns = (table: string) => mutations.some((one) => 'table' in one && one.table === table);
-      if (concerns('images')) this.wakeAll();
+      for (const one of mutations) if (one.kind === 'put' && one.table === 'images') this.#inRegistry(one.row.id);
       // A node was lost or removed: nobody waits for it any more.
-      if (concerns('nodes')) this.#wakeAwaiting();
+      if (mutations.some((one) => 'table' in one && one.table === 'nodes')) this.#wakeAwaiting();
     });
   }
 
-  /** Something changed that concerns all nodes: the registry came up, or its images changed. */
+  /** The registry came up. */
   wakeAll(): void {
     for (const { id, ready } of this.#deps.directory.nodes()) if (ready) this.#pulls.wake(id);
     for (const image of this.#toPush) this.#pushes.wake(image);
@@ -102,10 +102,8 @@ export class ImageDistribution {
 
   /** A build completed on a node: the others are asked to pull it ahead of need. */
   built(build: BuildRow): void {
-    this.#fresh.delete(build.spaceId);
-    this.#fresh.set(build.spaceId, build.image);
-    const [oldest] = this.#fresh.keys();
-    if (this.#fresh.size > MAX_FRESH && oldest !== undefined) this.#fresh.delete(oldest);
+    this.#needs.built(build);
+    if (build.nodeId !== null) this.#holders.update(build.nodeId);
     for (const { id, ready } of this.#deps.directory.nodes()) if (ready) this.#pulls.after(id, SETTLE_MS);
   }
 
@@ -117,18 +115,18 @@ export class ImageDistribution {
   /** The images of a node changed. */
   changed(nodeId: NodeId): void {
     this.#pulls.after(nodeId, SETTLE_MS);
-    const images = this.#deps.directory.node(nodeId)?.images;
-    for (const image of this.#toPush) if (images?.has(image)) this.#pushes.wake(image);
+    this.#holders.update(nodeId);
+    const images = this.#deps.directory.node(nodeId)?.images ?? new Set();
+    for (const image of this.#toPush) if (images.has(image)) this.#pushes.wake(image);
     // Another node can wait for what this one has.
-    for (const [other, asked] of this.#asked) for (const image of asked.keys()) if (images?.has(image)) this.#pulls.wake(other);
+    for (const other of this.#needs.askers(images)) this.#pulls.wake(other);
     this.#wakeAwaiting();
   }
 
   /** Takes over an image that a session lacks. Returns false if this node cannot pull. */
   missing(nodeId: NodeId, spaceId: SpaceId, image: string): boolean {
     if (this.#deps.directory.node(nodeId)?.pulls !== true) return false;
-    const asked = this.#asked.get(nodeId) ?? new Map<string, SpaceId>();
-    this.#asked.set(nodeId, asked.set(image, spaceId));
+    this.#needs.ask(nodeId, image, spaceId);
     this.#pulls.wake(nodeId);
     return true;
   }
@@ -143,9 +141,14 @@ export class ImageDistribution {
     return (this.isObtainable(baseImage) || this.#isSomeoneAway()) && this.missing(nodeId, spaceId, image);
   }
 
+  /** Whether a node is asked to pull or push. */
+  get isMoving(): boolean {
+    return this.#moves.isMoving;
+  }
+
   /** Returns whether the registry has an image, or a node that can push it. */
   isObtainable(image: string): boolean {
-    return this.#deps.view.get('images', image) !== undefined || this.#deps.directory.nodes().some((one) => canPush(one, image));
+    return this.#deps.view.get('images', image) !== undefined || this.#holders.of(image).length > 0;
   }
 
   moved(nodeId: NodeId, moved: Moved): void {
@@ -153,7 +156,8 @@ export class ImageDistribution {
   }
 
   gone(nodeId: NodeId): void {
-    this.#asked.delete(nodeId);
+    this.#needs.gone(nodeId);
+    this.#holders.update(nodeId);
     this.#awaiting.delete(nodeId);
     this.#moves.gone(nodeId);
     this.#pulls.forget(nodeId);
@@ -166,7 +170,7 @@ export class ImageDistribution {
       // Look again after each image: what sessions wait for comes first.
       const node = this.#deps.directory.node(nodeId);
       if (node === undefined || !node.ready || !node.pulls || !this.#deps.registry.isUp) break;
-      const image = this.#needed(node).find((one) => !tried.has(one));
+      const image = this.#needs.of(node).find((one) => !tried.has(one));
       if (image === undefined) break;
       tried.add(image);
       try {
@@ -179,34 +183,12 @@ export class ImageDistribution {
     return undefined;
   }
 
-  /** Returns the images that a node lacks, most urgent first. */
-  #needed(node: FleetNode): readonly string[] {
-    const { view, baseImage, directory } = this.#deps;
-    const asked = this.#asked.get(node.id);
-    for (const image of asked?.keys() ?? []) if (node.images.has(image)) asked?.delete(image);
-    const needed = new Set<string>();
-    for (const image of asked?.keys() ?? []) {
-      // If it has to be rebuilt, its base image comes first.
-      const base = this.#canBring(node, image) ? undefined : buildOf(view, image)?.baseImage;
-      if (base !== undefined && this.#canBring(node, base)) needed.add(base);
-      needed.add(image);
-    }
-    needed.add(baseImage);
-    const spaces = new Set<SpaceId>();
-    for (const image of node.images) {
-      const spaceId = buildOf(view, image)?.spaceId;
-      if (spaceId !== undefined) spaces.add(spaceId);
-    }
-    if (directory.nodes().filter(({ ready }) => ready).length <= SMALL_FLEET) for (const spaceId of this.#fresh.keys()) spaces.add(spaceId);
-    for (const spaceId of spaces) {
-      const newest = takesSpace(node, spaceId) ? view.newestBuild(spaceId, 'completed') : undefined;
-      if (newest !== undefined) needed.add(newest.image);
-    }
-    return [...needed].filter((image) => !node.images.has(image));
-  }
-
-  #canBring(node: FleetNode, image: string): boolean {
-    return !node.images.has(image) && this.isObtainable(image);
+  #inRegistry(image: string): void {
+    const wanting = this.#wanting.get(image);
+    this.#wanting.delete(image);
+    this.#toPush.delete(image);
+    for (const nodeId of wanting ?? []) this.#pulls.wake(nodeId);
+    for (const other of this.#toPush) if (buildOf(this.#deps.view, other)?.baseImage === image) this.#pushes.wake(other);
   }
 
   /** What a node has is known only while it is connected: an absent one can have any image. */
@@ -220,22 +202,23 @@ export class ImageDistribution {
   }
 
   async #bring(node: FleetNode, image: string, closing: AbortSignal): Promise<void> {
-    const { view, directory, log, fleet, applier } = this.#deps;
+    const { view, log, fleet, applier } = this.#deps;
     const row = view.get('images', image);
     if (row === undefined) {
-      if (directory.nodes().some((other) => canPush(other, image))) {
+      if (this.#holders.of(image).length > 0) {
+        this.#wanting.set(image, (this.#wanting.get(image) ?? new Set()).add(node.id));
         this.#toPush.add(image);
         this.#pushes.wake(image);
         return;
       }
-      const spaceId = this.#asked.get(node.id)?.get(image);
+      const spaceId = this.#needs.askedFor(node.id, image);
       if (spaceId === undefined) return;
       const base = buildOf(view, image)?.baseImage;
       // Its arrival repeats this.
-      if (base !== undefined && this.#canBring(node, base)) return;
+      if (base !== undefined && this.#needs.canBring(node, base)) return;
       // A rebuild would fail now, and the sessions with it.
       if ((base === undefined || !node.images.has(base)) && this.#isSomeoneAway()) return void this.#awaiting.add(node.id);
-      this.#asked.get(node.id)?.delete(image);
+      this.#needs.settle(node.id, image);
       return this.#deps.rebuild(node.id, spaceId, image);
     }
     const { repository, digest } = row;
@@ -244,6 +227,7 @@ export class ImageDistribution {
     try {
       await this.#moves.ask(node.id, { kind: 'pullImage', value: { image, repository, digest } }, closing);
       fleet.stream(node.id)?.facts.addImage(image);
+      this.#holders.update(node.id);
       this.#moved.add(1, { kind: 'pull', outcome: 'ok' });
       log.info('image.pulled', { image, node: node.name });
     } catch (error) {
@@ -259,15 +243,15 @@ export class ImageDistribution {
   }
 
   async #push(image: string, closing: AbortSignal): Promise<undefined> {
-    const { view, directory, registry, applier, log } = this.#deps;
+    const { view, registry, applier, log } = this.#deps;
     if (view.get('images', image) !== undefined) return void this.#toPush.delete(image);
-    if (!registry.isUp) return undefined;
-    const holders = directory.nodes().filter((node) => canPush(node, image));
-    const node = holders.sort((a, b) => this.#moves.of(a.id) - this.#moves.of(b.id))[0];
+    if (!registry.isUp || registry.isReadOnly) return undefined;
+    const node = [...this.#holders.of(image)].sort((a, b) => this.#moves.of(a.id) - this.#moves.of(b.id))[0];
     if (node === undefined) {
       this.#toPush.delete(image);
       // Nodes that waited for the push need another way.
-      for (const nodeId of this.#asked.keys()) this.#pulls.wake(nodeId);
+      this.#wanting.delete(image);
+      for (const nodeId of this.#needs.askers()) this.#pulls.wake(nodeId);
       return undefined;
     }
     const build = buildOf(view, image);
@@ -296,5 +280,3 @@ export class ImageDistribution {
     return undefined;
   }
 }
-
-const canPush = ({ ready, pulls, images }: FleetNode, image: string): boolean => ready && pulls === true && images.has(image);

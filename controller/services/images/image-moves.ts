@@ -29,6 +29,10 @@ export class ImageMoves {
     this.#deps = deps;
   }
 
+  get isMoving(): boolean {
+    return this.#waiting.size > 0;
+  }
+
   /** Returns the number of moves that a node is asked for. */
   of(nodeId: NodeId): number {
     return [...this.#waiting.values()].filter((one) => one.nodeId === nodeId).length;

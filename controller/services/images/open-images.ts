@@ -20,10 +20,10 @@ export function openImages(
   { registry, collection, ...deps }: ImagesDeps,
   dispatch: () => { readonly rebuilds: Pick<Rebuilds, 'forSession'> },
 ): ImageDistribution | undefined {
-  new ImageCollection({ ...deps, registry, rules: collection });
-  if (registry === undefined) return undefined;
   const rebuild = (nodeId: NodeId, spaceId: SpaceId, image: string) => dispatch().rebuilds.forSession(nodeId, spaceId, image);
-  const images = new ImageDistribution({ ...deps, registry, rebuild });
+  const images = registry && new ImageDistribution({ ...deps, registry, rebuild });
+  new ImageCollection({ ...deps, registry, rules: collection, isMoving: () => images?.isMoving === true });
+  if (registry === undefined || images === undefined) return undefined;
   registry.onUp(() => images.wakeAll());
   deps.fleet.listen({
     live: (nodeId) => images.connected(nodeId),

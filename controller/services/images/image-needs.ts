@@ -1,0 +1,95 @@
+import type { BuildRow } from '../../domain/builds/rows.ts';
+import type { FleetNode } from '../../domain/engine/fleet.ts';
+import type { NodeId, SpaceId } from '../../domain/engine/ids.ts';
+import type { View } from '../../domain/engine/view.ts';
+import { buildOf } from '../../domain/images/repository.ts';
+import { takesSpace } from '../../domain/sessions/placement/filters.ts';
+import type { NodeDirectory } from '../engine/node-directory.ts';
+
+/** In a fleet of at most so many ready nodes, each gets every new image ahead of need. */
+const SMALL_FLEET = 8;
+/** New images of spaces that are remembered for a small fleet. */
+const MAX_FRESH = 1000;
+
+export interface ImageNeedsDeps {
+  readonly view: View;
+  readonly directory: Pick<NodeDirectory, 'nodes'>;
+  readonly baseImage: string;
+  /** Whether the registry has an image, or a node that can push it. */
+  isObtainable(image: string): boolean;
+}
+
+/** What each node needs: what its sessions wait for, and what it is likely to need. */
+export class ImageNeeds {
+  readonly #deps: ImageNeedsDeps;
+  /** Images that sessions of a node wait for, each with a space. */
+  readonly #asked = new Map<NodeId, Map<string, SpaceId>>();
+  /** Spaces with images built in this process's time. */
+  readonly #fresh = new Set<SpaceId>();
+
+  constructor(deps: ImageNeedsDeps) {
+    this.#deps = deps;
+  }
+
+  /** A session of this space waits for an image on a node. */
+  ask(nodeId: NodeId, image: string, spaceId: SpaceId): void {
+    const asked = this.#asked.get(nodeId) ?? new Map<string, SpaceId>();
+    this.#asked.set(nodeId, asked.set(image, spaceId));
+  }
+
+  /** Returns the space of a session that waits for an image on a node. */
+  askedFor(nodeId: NodeId, image: string): SpaceId | undefined {
+    return this.#asked.get(nodeId)?.get(image);
+  }
+
+  settle(nodeId: NodeId, image: string): void {
+    this.#asked.get(nodeId)?.delete(image);
+  }
+
+  /** Returns the nodes on which sessions wait, for one of these images if given. */
+  *askers(images?: ReadonlySet<string>): Generator<NodeId> {
+    for (const [nodeId, asked] of this.#asked)
+      if (images === undefined || [...asked.keys()].some((image) => images.has(image))) yield nodeId;
+  }
+
+  built({ spaceId }: BuildRow): void {
+    this.#fresh.delete(spaceId);
+    this.#fresh.add(spaceId);
+    const [oldest] = this.#fresh;
+    if (this.#fresh.size > MAX_FRESH && oldest !== undefined) this.#fresh.delete(oldest);
+  }
+
+  gone(nodeId: NodeId): void {
+    this.#asked.delete(nodeId);
+  }
+
+  /** Returns the images that a node lacks, most urgent first. */
+  of(node: FleetNode): readonly string[] {
+    const { view, baseImage, directory } = this.#deps;
+    const asked = this.#asked.get(node.id);
+    for (const image of asked?.keys() ?? []) if (node.images.has(image)) asked?.delete(image);
+    const needed = new Set<string>();
+    for (const image of asked?.keys() ?? []) {
+      // If it has to be rebuilt, its base image comes first.
+      const base = this.canBring(node, image) ? undefined : buildOf(view, image)?.baseImage;
+      if (base !== undefined && this.canBring(node, base)) needed.add(base);
+      needed.add(image);
+    }
+    needed.add(baseImage);
+    const spaces = new Set<SpaceId>();
+    for (const image of node.images) {
+      const spaceId = buildOf(view, image)?.spaceId;
+      if (spaceId !== undefined) spaces.add(spaceId);
+    }
+    if (directory.nodes().filter(({ ready }) => ready).length <= SMALL_FLEET) for (const spaceId of this.#fresh) spaces.add(spaceId);
+    for (const spaceId of spaces) {
+      const newest = takesSpace(node, spaceId) ? view.newestBuild(spaceId, 'completed') : undefined;
+      if (newest !== undefined) needed.add(newest.image);
+    }
+    return [...needed].filter((image) => !node.images.has(image));
+  }
+
+  canBring(node: FleetNode, image: string): boolean {
+    return !node.images.has(image) && this.#deps.isObtainable(image);
+  }
+}
