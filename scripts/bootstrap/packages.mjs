@@ -60,9 +60,9 @@ async function install() {
 function linkPrograms() {
   const programs = {
     node,
-    raworc: 'cli/raworc.mjs',
-    'raworc-controller': 'controller/raworc-controller.mjs',
-    'raworc-node-agent': 'node-agent/raworc-node-agent.mjs',
+    raworc: 'launcher/raworc.cjs',
+    'raworc-controller': 'launcher/raworc-controller.cjs',
+    'raworc-node-agent': 'launcher/raworc-node-agent.cjs',
   };
   for (const [name, target] of Object.entries(programs)) {
     const link = join(modules, '.bin', name);

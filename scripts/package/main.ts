@@ -10,6 +10,7 @@ import { launch } from '../machine/launch.ts';
 import { projectRoot } from '../places.ts';
 import { runProgram, Trouble } from '../program.ts';
 import { removeInstallScripts } from './install-scripts.ts';
+import { removeUnusedFiles } from './unused-files.ts';
 
 const dist = join(projectRoot, 'dist');
 
@@ -31,5 +32,6 @@ runProgram(async () => {
   await compile('sdk.json');
   await buildGuest(join(dist, 'build', 'guest'));
   removeInstallScripts();
+  removeUnusedFiles();
   return 0;
 });

@@ -8,6 +8,9 @@ export const sizeFolder = 'tests/size';
 /** Long tests of many hosts, which only `npm run test:hosts` runs. */
 export const hostsFolder = 'tests/hosts/long';
 
+/** The package on several versions of Node.js and npm, which only `npm run test:packages` tries. */
+export const packagesFolder = 'tests/packages';
+
 /**
  * The folders of tests, fast ones first. Tests that share this machine's Docker run one at a time.
  */

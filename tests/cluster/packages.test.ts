@@ -1,38 +1,15 @@
-import { execFile } from 'node:child_process';
-import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join, resolve } from 'node:path';
-import { promisify } from 'node:util';
+import { delimiter, join } from 'node:path';
 import t from 'tap';
 import { z } from 'zod';
 import { unmountDisks } from '../host/test-disks.ts';
 import { sessionImage, sweep } from './docker.ts';
+import { bareTools, installInto, PROGRAMS, pack, run, version } from './packed-product.ts';
 import { freePorts } from './ports.ts';
 import { Child } from './processes.ts';
 
-const PROJECT = resolve(import.meta.dirname, '../..');
-const PROGRAMS = ['raworc', 'raworc-controller', 'raworc-node-agent'];
-const { version } = z.object({ version: z.string() }).parse(JSON.parse(readFileSync(join(PROJECT, 'package.json'), 'utf8')));
 const manifest = z.object({ gypfile: z.boolean().optional(), scripts: z.record(z.string(), z.string()).optional() });
-
-const run = promisify(execFile);
-
-function find(program: string): string {
-  const path = (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, program));
-  const found = path.find((file) => existsSync(file));
-  if (found === undefined) throw new Error(`${program} is not in PATH`);
-  return found;
-}
-
-/** A PATH with Node.js, npm and a shell, so without a compiler. */
-function bareTools(directory: string): string {
-  const tools = join(directory, 'tools');
-  mkdirSync(tools);
-  symlinkSync(process.execPath, join(tools, 'node'));
-  symlinkSync(realpathSync(find('npm')), join(tools, 'npm'));
-  for (const name of ['sh', 'env', 'tar']) symlinkSync(find(name), join(tools, name));
-  return tools;
-}
 
 /** The folder of this machine's own Node.js, which can be older than the project's. */
 const otherNode = () =>
@@ -55,13 +32,10 @@ t.test('npm pack makes the product: it installs without compiler or install scri
     rmSync(directory, { recursive: true, force: true });
   });
 
-  const npm = { cwd: directory, env: { PATH: bareTools(directory), HOME: process.env.HOME } };
-  await run('npm', ['pack', '--pack-destination', directory], { cwd: PROJECT, env: process.env });
-  const tarball = join(directory, `raworc-${version}.tgz`);
-  const prefix = join(directory, 'prefix');
-  await run(join(npm.env.PATH, 'npm'), ['i', '-g', '--prefix', prefix, '--prefer-offline', '--no-audit', '--no-fund', tarball], npm);
-
-  const root = join(prefix, 'lib', 'node_modules', 'raworc');
+  const tools = bareTools(join(directory, 'tools'));
+  const tarball = await pack(directory);
+  t.ok(statSync(tarball).size < 13 * 1024 * 1024, 'nothing for other systems, and no sources of libraries');
+  const { bin, root } = await installInto(join(directory, 'prefix'), tarball, tools);
   const brought = globSync('node_modules/{*,@*/*}/package.json', { cwd: root });
   t.ok(brought.length > 50);
   for (const file of brought) {
@@ -77,10 +51,10 @@ t.test('npm pack makes the product: it installs without compiler or install scri
     [],
     'no development tools',
   );
+  t.same(globSync('node_modules/**/{win32,darwin}-*', { cwd: root }), [], 'nothing for other systems');
   t.same(globSync('{tests,bench,scripts,controller/**/*.ts,node-agent/**/*.ts,cli/**/*.ts}', { cwd: root }), [], 'no sources');
 
-  const bin = (program: string) => join(prefix, 'bin', program);
-  for (const folder of [npm.env.PATH, ...otherNode()]) {
+  for (const folder of [tools, ...otherNode()]) {
     for (const program of PROGRAMS) {
       const env = { PATH: folder, HOME: directory };
       t.equal((await run(bin(program), ['--version'], { env })).stdout, `${version}\n`, `${program} on ${folder}/node`);
@@ -90,7 +64,7 @@ t.test('npm pack makes the product: it installs without compiler or install scri
   }
 
   const [http = 0, node = 0, join_ = 0] = await freePorts(3);
-  const path = `${npm.env.PATH}:${process.env.PATH}`;
+  const path = `${tools}:${process.env.PATH}`;
   const controller = new Child(
     'controller',
     bin('raworc-controller'),
