@@ -51,7 +51,7 @@ t.test('npm pack makes the product: it installs without compiler or install scri
     [],
     'no development tools',
   );
-  t.same(globSync('node_modules/**/{win32,darwin}-*', { cwd: root }), [], 'nothing for other systems');
+  t.same(globSync('node_modules/*/prebuilds/{android,darwin,ios,linuxmusl,win32}-*', { cwd: root }), [], 'nothing for other systems');
   t.same(globSync('{tests,bench,scripts,controller/**/*.ts,node-agent/**/*.ts,cli/**/*.ts}', { cwd: root }), [], 'no sources');
 
   for (const folder of [tools, ...otherNode()]) {
