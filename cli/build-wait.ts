@@ -73,7 +73,7 @@ const late = ({ id, status }: Build, timeoutMs: number): Trouble =>
     `Build ${id} is still ${status} after ${duration(timeoutMs)} and continues. Check \`raworc agent list\`, or wait longer with --timeout`,
   );
 
-function afterTimeout(ms: number, run: () => void): () => void {
+export function afterTimeout(ms: number, run: () => void): () => void {
   const timer = setTimeout(run, ms);
   return () => clearTimeout(timer);
 }

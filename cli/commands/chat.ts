@@ -4,6 +4,7 @@ import type { Conversation, Raworc } from '../../sdk/raworc.ts';
 import { type Io, painted, Trouble } from '../io.ts';
 import { findSession } from '../reference.ts';
 import { indented, onOneLine, textOf } from '../terminal.ts';
+import { explainWaiting } from './waiting-note.ts';
 
 /**
  * Sends one message, or on a terminal each that is typed, and prints the answers. Returns whether
@@ -13,16 +14,28 @@ export async function chat(io: Io, raworc: Raworc, ref: string, content: string 
   const isTyped = content === undefined && io.stdin.isTTY === true;
   const only = content ?? (isTyped ? undefined : (await text(io.stdin)).trimEnd());
   if (only === '') throw new Trouble('The message is empty');
-  const talk = await raworc.converse(await findSession(raworc, ref));
+  const session = await findSession(raworc, ref);
+  const talk = await raworc.converse(session);
+  const say: Say = async (message) => {
+    const waiting = explainWaiting(io, raworc, session);
+    try {
+      return await exchange(io, talk, message, agent, () => waiting.close());
+    } finally {
+      waiting.close();
+    }
+  };
   try {
-    if (only !== undefined) return await exchange(io, talk, only, agent);
-    return await talkOn(io, talk, agent);
+    if (only !== undefined) return await say(only);
+    return await talkOn(io, say);
   } finally {
     await talk.close();
   }
 }
 
-async function talkOn(io: Io, talk: Conversation, agent: string | undefined): Promise<boolean> {
+/** Returns whether the answer is a reply. */
+type Say = (content: string) => Promise<boolean>;
+
+async function talkOn(io: Io, say: Say): Promise<boolean> {
   const leaving = new AbortController();
   const lines = createInterface({ input: io.stdin, output: io.stdout.stream, terminal: true, historySize: 200 });
   const signal = AbortSignal.any([leaving.signal, io.signal]);
@@ -31,7 +44,7 @@ async function talkOn(io: Io, talk: Conversation, agent: string | undefined): Pr
   try {
     for (;;) {
       const line = (await lines.question(textOf(painted(io, io.stdout, 'bold', '> ')), { signal })).trim();
-      if (line !== '') went = await orGone(exchange(io, talk, line, agent), signal);
+      if (line !== '') went = await orGone(say(line), signal);
     }
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -52,9 +65,10 @@ function orGone<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return Promise.race([work, gone]);
 }
 
-async function exchange(io: Io, talk: Conversation, content: string, agent: string | undefined): Promise<boolean> {
+async function exchange(io: Io, talk: Conversation, content: string, agent: string | undefined, began: () => void): Promise<boolean> {
   let printed = '';
   for await (const said of talk.say(content, { agent })) {
+    began();
     if (said.kind === 'piece') {
       io.stdout.write(said.text);
       printed += said.text;

@@ -290,7 +290,7 @@ export type Session = {
      */
     settled: boolean;
     /**
-     * Why its messages wait although they were accepted: its node is being drained
+     * Why its messages wait although they were accepted: its node is being drained or unreachable
      */
     waiting_reason: string | null;
     /**

@@ -1,6 +1,7 @@
 import type { SessionObject } from '../../contract/sessions.ts';
 import { rfc3339, rfc3339OrNull } from '../engine/time.ts';
 import type { RowView } from '../engine/view.ts';
+import type { NodeRow } from '../nodes/rows.ts';
 import { spaceName } from '../spaces/space-objects.ts';
 import { isSettled, restState } from './life-cycle.ts';
 import type { SessionRow } from './rows.ts';
@@ -16,13 +17,21 @@ export type ShownSession = Pick<SessionRow, (typeof SHOWN_OF_SESSIONS)[number]>;
 /** A session's node, as far as the session's object shows it. */
 interface ShownNode {
   readonly name: string;
-  readonly isDraining: boolean;
+  /** Why messages to its sessions wait. */
+  readonly waiting: string | null;
 }
 
 const nodeShown = (view: RowView, id: string): ShownNode => {
   const row = view.get('nodes', id);
-  return { name: row?.name ?? id, isDraining: row !== undefined && row.drain !== null };
+  return { name: row?.name ?? id, waiting: row === undefined ? null : waitingReason(row) };
 };
+
+/** Returns why messages to the sessions of a node wait, or null. Changes only with these fields. */
+export function waitingReason({ name, drain, unreachableSince }: Pick<NodeRow, 'name' | 'drain' | 'unreachableSince'>): string | null {
+  if (drain !== null) return waitsForDrain(name);
+  if (unreachableSince === null) return null;
+  return `The node ${name} is unreachable. Messages are accepted, and wait until it is back.`;
+}
 
 /** Why a session does not run, or runs nothing new. */
 export const waitsForDrain = (node: string): string =>
@@ -63,7 +72,7 @@ function withNames(row: ShownSession, space: string, node: ShownNode | null): Se
     node: node?.name ?? null,
     running: state === 'idle' || state === 'busy',
     settled: isSettled(row),
-    waiting_reason: node?.isDraining === true && row.desired !== 'failed' ? waitsForDrain(node.name) : null,
+    waiting_reason: row.desired === 'failed' ? null : (node?.waiting ?? null),
     constraints: row.constraints,
     preferences: row.preferences,
     timeouts: row.timeouts,

@@ -3,12 +3,12 @@ import type { NodeId } from '../../domain/engine/ids.ts';
 import type { View } from '../../domain/engine/view.ts';
 import type { NodeRow } from '../../domain/nodes/rows.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
-import { sessionObject } from '../../domain/sessions/session-object.ts';
+import { sessionObject, waitingReason } from '../../domain/sessions/session-object.ts';
 import type { Committed } from '../engine/applier.ts';
 import { JsonText } from '../engine/json-text.ts';
 
 /** The API object of a session, with the fields that permission checks need. */
-export interface ShownSession extends Pick<SessionRow, 'id' | 'name' | 'spaceId' | 'createdById' | 'desired'> {
+export interface ShownSession extends Pick<SessionRow, 'id' | 'name' | 'spaceId' | 'createdById' | 'desired' | 'nodeId'> {
   readonly json: JsonText<SessionObject>;
 }
 
@@ -18,12 +18,13 @@ const MAX_KEPT = 64 * 1024 * 1024;
 /**
  * Caches the JSON of sessions until a commit changes them. Clients read a session far more often
  * than it changes, and reading and encoding its row takes half the time of a request. (The name
- * of its space never changes.) A drain of a node changes what all its sessions show.
+ * of its space never changes.) When a node is drained, goes or returns, its sessions show it.
  */
 export class ShownSessions {
   readonly #view: View;
   readonly #maxKept: number;
-  readonly #draining = new Set<NodeId>();
+  /** Of nodes whose sessions wait. */
+  readonly #reasons = new Map<NodeId, string>();
   /** Oldest first. */
   readonly #known = new Map<string, ShownSession>();
   #kept = 0;
@@ -31,7 +32,7 @@ export class ShownSessions {
   constructor(view: View, maxKept = MAX_KEPT) {
     this.#view = view;
     this.#maxKept = maxKept;
-    for (const { id, drain } of view.nodes()) if (drain !== null) this.#draining.add(id);
+    for (const row of view.nodes()) this.#remember(row);
   }
 
   get(id: string): ShownSession | undefined {
@@ -47,20 +48,25 @@ export class ShownSessions {
     }
   }
 
-  #nodeChanged({ id, drain }: NodeRow): void {
-    if (this.#draining.has(id) === (drain !== null)) return;
-    if (drain === null) this.#draining.delete(id);
-    else this.#draining.add(id);
-    this.#known.clear();
-    this.#kept = 0;
+  #nodeChanged(row: NodeRow): void {
+    const before = this.#reasons.get(row.id);
+    this.#remember(row);
+    if (before === this.#reasons.get(row.id)) return;
+    for (const [id, { nodeId }] of this.#known) if (nodeId === row.id) this.#forget(id);
+  }
+
+  #remember(row: NodeRow): void {
+    const reason = waitingReason(row);
+    if (reason === null) this.#reasons.delete(row.id);
+    else this.#reasons.set(row.id, reason);
   }
 
   #read(id: string): ShownSession | undefined {
     const row = this.#view.get('sessions', id);
     if (row === undefined || row.desired === 'deleted') return undefined;
-    const { name, spaceId, createdById, desired } = row;
+    const { name, spaceId, createdById, desired, nodeId } = row;
     const json = JsonText.of(sessionObject(this.#view, row));
-    const shown = { id: row.id, name, spaceId, createdById, desired, json };
+    const shown = { id: row.id, name, spaceId, createdById, desired, nodeId, json };
     this.#known.set(id, shown);
     this.#kept += json.text.length;
     for (const oldest of this.#known.keys()) {

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import t from 'tap';
-import { type Asked, fakeServer, frame, keyboard, stream, world } from './world.ts';
+import { type Asked, fakeServer, frame, keyboard, send, stream, world } from './world.ts';
 
 const ID = '7d9f1f6e-3f0c-4c39-a1c7-0f6d3c8f0001';
 const EVENTS = `GET /sessions/${ID}/events`;
@@ -146,4 +146,35 @@ t.test('a message is repeated under its key if the server restarts meanwhile', a
   t.equal(keys.length, 2);
   t.match(keys[0], /^[0-9a-f-]{36}$/);
   t.equal(keys[0], keys[1]);
+});
+
+t.test('while no answer comes it says why, each reason once, and nothing once the answer begins', async (t) => {
+  const reasons: (string | null)[] = ['The node node-1 is unreachable.', 'The node node-1 is unreachable.', null];
+  const looked = Promise.withResolvers<void>();
+  let open: ServerResponse | undefined;
+  const server = await fakeServer(t, {
+    [EVENTS]: (response, asked) => {
+      stream()(response, asked);
+      open = response;
+    },
+    [POST]: posted,
+    [`GET /sessions/${ID}`]: (response) => {
+      const reason = reasons.shift();
+      if (reasons.length === 0) looked.resolve();
+      send(response, 200, { id: ID, state: 'idle', settled: true, waiting_reason: reason });
+    },
+  });
+  const delays: number[] = [];
+  const after = (ms: number, run: () => void) => {
+    if (ms < 5_000) return () => undefined;
+    delays.push(ms);
+    const timer = setImmediate(() => reasons.length > 0 && run());
+    return () => clearImmediate(timer);
+  };
+  const { start } = await world(t, server, { after });
+  const talk = start(['chat', ID, 'hello']);
+  await looked.promise;
+  open?.write(reply('Hi!'));
+  t.match(await talk.done, { code: 0, out: 'Hi!\n', err: /^Waiting: The node node-1 is unreachable\.\n$/ });
+  t.same(delays.slice(0, 3), [5_000, 10_000, 10_000]);
 });

@@ -1,12 +1,15 @@
 import t, { type Test } from 'tap';
 import type { SessionId } from '../../../../controller/domain/engine/ids.ts';
+import { put } from '../../../../controller/domain/engine/mutation.ts';
+import { excuseNodes, nodeUnreachable } from '../../../../controller/domain/nodes/commands/node-absence.ts';
 import { changeDesired } from '../../../../controller/domain/sessions/commands/change-desired.ts';
 import { removeSession } from '../../../../controller/domain/sessions/commands/remove-session.ts';
 import { updateSession } from '../../../../controller/domain/sessions/commands/update-session.ts';
 import { sessionObject } from '../../../../controller/domain/sessions/session-object.ts';
 import { ShownSessions } from '../../../../controller/services/sessions/shown-sessions.ts';
-import { newSession, openCore, seeded } from '../core.ts';
+import { NODE, newSession, OTHER_NODE, openCore, seeded } from '../core.ts';
 import { countedView } from '../engine/counted-view.ts';
+import { joins } from '../fleet/world.ts';
 
 const idOf = (number: number) => `00000000-0000-4000-8000-${String(number).padStart(12, '0')}` as SessionId;
 
@@ -84,4 +87,31 @@ t.test('no more than so much is kept: the oldest goes first', async (t) => {
   t.equal(readsFor(idOf(3)), 0);
   t.not(readsFor(idOf(1)), 0);
   t.not(readsFor(idOf(2)), 0, 'which went for it');
+});
+
+t.test('a session says that its node is away, and that it is back', async (t) => {
+  const { core, shown, readsFor, apply } = await open(t);
+  for (const id of [NODE, OTHER_NODE]) await joins(core, id);
+  await apply(newSession({ id: idOf(1) }));
+  await apply(newSession({ id: idOf(2) }));
+  const reason = (id: SessionId) => JSON.parse(shown.get(id)?.json.text ?? '{}').waiting_reason;
+  const own = core.store.view.get('sessions', idOf(1))?.nodeId;
+  const other = core.store.view.get('sessions', idOf(2))?.nodeId;
+  if (!own || !other || own === other) throw new Error('the sessions are not on two nodes');
+  t.equal(reason(idOf(1)), null);
+  t.equal(reason(idOf(2)), null);
+  await apply(nodeUnreachable(own, true));
+  t.match(reason(idOf(1)), new RegExp(`node ${own} is unreachable`));
+  t.equal(readsFor(idOf(2)), 0, 'of sessions elsewhere nothing was forgotten');
+  await apply(excuseNodes(1000));
+  t.equal(readsFor(idOf(1)), 0, 'the reason is the same');
+  await apply({
+    name: 'test-return',
+    decide({ view }) {
+      const row = view.get('nodes', own);
+      if (row === undefined) throw new Error('there is no node');
+      return { mutations: [put('nodes', { ...row, unreachableSince: null })], events: [], result: undefined };
+    },
+  });
+  t.equal(reason(idOf(1)), null);
 });
