@@ -133,7 +133,10 @@ export const sessionObject = z
     node: z.string().nullable(),
     running: z.boolean().describe('True in idle and busy'),
     settled: z.boolean().describe('Whether the session has reached the requested state'),
-    waiting_reason: z.string().nullable().describe('Why its messages wait although they were accepted: its node is being drained or unreachable'),
+    waiting_reason: z
+      .string()
+      .nullable()
+      .describe('Why its messages wait although they were accepted: its node is being drained or unreachable'),
     constraints: constraints(),
     preferences: preferences(),
     timeouts: z.record(z.string(), z.number()).describe('Seconds: idle_pause_s, idle_suspend_s, ttl_s'),
