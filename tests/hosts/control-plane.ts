@@ -1,28 +1,32 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Child } from '../cluster/processes.ts';
 import { Rest } from '../cluster/rest.ts';
+import { DATA, DataDisk } from './data-disk.ts';
 import type { RackPlace } from './host.ts';
 import { Machine, type MachineProcess } from './machine.ts';
 import { Wire } from './wire.ts';
 
-const DATA = '/var/lib/raworc';
 const HTTP_PORT = 9000;
+const REGISTRY_PROGRAM = '/usr/bin/docker-registry';
 const NUMBER = 1;
 
 /** A machine with the controller and nats-server, without a Docker. */
 export class ControlPlane {
   readonly machine: Machine;
   readonly wire: Wire;
+  readonly disk: DataDisk;
+  readonly nodePort = 9400;
   readonly controllers: MachineProcess[] = [];
   readonly busses: MachineProcess[] = [];
   readonly #place: RackPlace;
   readonly #env: Readonly<Record<string, string>>;
   #rest: Rest | undefined;
 
-  constructor(place: RackPlace, env: Readonly<Record<string, string>>) {
+  constructor(place: RackPlace, env: Readonly<Record<string, string>>, diskBytes: number | undefined) {
     this.machine = new Machine('head', join(place.directory, 'head'));
     this.wire = new Wire(this.machine);
+    this.disk = new DataDisk(this.machine, diskBytes);
     this.#place = place;
     this.#env = env;
   }
@@ -43,13 +47,13 @@ export class ControlPlane {
 
   /** On this machine. */
   get databaseFile(): string {
-    return join(this.machine.directory, 'lib/raworc/controller/raworc.db');
+    return this.machine.path(`${DATA}/controller/raworc.db`);
   }
 
   async boot(): Promise<void> {
-    mkdirSync(join(this.machine.directory, 'lib/raworc'), { recursive: true, mode: 0o700 });
     await this.machine.start();
     await this.#place.network.connect(this.machine, NUMBER);
+    await this.disk.mount();
     await this.startBus();
     await this.startController();
   }
@@ -68,15 +72,30 @@ export class ControlPlane {
       RAWORC_HTTP_ALLOW_PLAIN: '1',
       RAWORC_HTTP_PORT: String(HTTP_PORT),
       RAWORC_NODE_HOST: '0.0.0.0',
-      RAWORC_ADVERTISE: this.#place.network.address(NUMBER),
+      RAWORC_ADVERTISE: this.address,
       RAWORC_NATS_URL: 'nats://127.0.0.1:4222',
       RAWORC_REGISTRY: 'off', // packing the session image takes longer than most tests
       ...this.#env,
     });
     this.controllers.push(controller);
     await controller.child.untilEvent('controller.ready', 120_000);
-    const password = readFileSync(join(this.machine.directory, 'lib/raworc/controller/admin-password'), 'utf8').trim();
-    this.#rest ??= await Rest.login(`http://${this.#place.network.address(NUMBER)}:${HTTP_PORT}`, 'admin', password);
+    const password = readFileSync(this.machine.path(`${DATA}/controller/admin-password`), 'utf8').trim();
+    this.#rest ??= await Rest.login(`http://${this.address}:${HTTP_PORT}`, 'admin', password);
+  }
+
+  get address(): string {
+    return this.#place.network.address(NUMBER);
+  }
+
+  /** Ends it, and hides its program from the controller, which would start it again. */
+  async removeRegistry(): Promise<void> {
+    const [pid = ''] = (await this.machine.run('pidof', 'docker-registry')).split(' ');
+    await this.machine.run('mount', '--bind', '/dev/null', REGISTRY_PROGRAM);
+    await this.machine.run('kill', '-KILL', pid);
+  }
+
+  async restoreRegistry(): Promise<void> {
+    await this.machine.run('umount', REGISTRY_PROGRAM);
   }
 
   async powerOff(): Promise<void> {

@@ -4,13 +4,15 @@ import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Child } from '../cluster/processes.ts';
 import { RACKS, removeGroup, thaw } from './cgroups.ts';
+import { DATA, DataDisk } from './data-disk.ts';
 import { Machine, type MachineProcess } from './machine.ts';
 import type { Network } from './network.ts';
 import { Wire } from './wire.ts';
 
 const run = promisify(execFile);
-const DATA = '/var/lib/raworc';
 const UP_WITHIN_MS = 120_000;
+/** Holds the id of the node that a machine last was: its own file of that is on its disk. */
+const NODE_FILE = 'node';
 
 export interface HostOptions {
   /** Whether it joins when the rack starts. Default true. */
@@ -21,6 +23,8 @@ export interface HostOptions {
   readonly cpuMillis?: number;
   /** Whether its Docker has the session image from the start. Default true. */
   readonly hasImage?: boolean;
+  /** Size of the file system of its data. Default: it is this machine's. */
+  readonly diskBytes?: number;
 }
 
 /** What the hosts of a rack share. */
@@ -36,6 +40,7 @@ export class Host {
   readonly name: string;
   readonly machine: Machine;
   readonly wire: Wire;
+  readonly disk: DataDisk;
   readonly address: string;
   /** Those of every start, newest last. */
   readonly agents: MachineProcess[] = [];
@@ -54,6 +59,7 @@ export class Host {
     this.#storageDriver = storageDriver;
     this.#group = join(RACKS, basename(directory), name);
     this.wire = new Wire(this.machine);
+    this.disk = new DataDisk(this.machine, options.diskBytes);
     this.address = network.address(number);
     this.#network = network;
     this.#number = number;
@@ -65,6 +71,7 @@ export class Host {
   async boot(): Promise<void> {
     await this.machine.start();
     await this.#network.connect(this.machine, this.#number);
+    await this.disk.mount();
     await this.startEngine();
   }
 
@@ -91,7 +98,8 @@ export class Host {
 
   /** Joins with the token, or goes on as the node that it is. Resolves once it is ready. */
   async startAgent(token?: string): Promise<void> {
-    await this.launchAgent(token).child.untilEvent('node.ready', UP_WITHIN_MS);
+    const { node } = await this.launchAgent(token).child.untilEvent('node.ready', UP_WITHIN_MS);
+    writeFileSync(join(this.machine.directory, NODE_FILE), String(node));
   }
 
   launchAgent(token?: string, ...more: readonly string[]): MachineProcess {
@@ -119,10 +127,18 @@ export class Host {
   }
 
   /** Pairs of session and container, of all containers, running or not. */
-  async containers(): Promise<readonly (readonly [session: string, container: string])[]> {
+  containers(): Promise<readonly (readonly [session: string, container: string])[]> {
+    return this.#containers('-a');
+  }
+
+  running(): Promise<readonly (readonly [session: string, container: string])[]> {
+    return this.#containers();
+  }
+
+  async #containers(...flags: readonly string[]): Promise<readonly (readonly [session: string, container: string])[]> {
     const listed = await this.docker(
       'ps',
-      '-a',
+      ...flags,
       '--no-trunc',
       '--filter',
       'label=raworc.session',
@@ -158,7 +174,8 @@ function newest(processes: readonly MachineProcess[], what: string): MachineProc
 
 /** The control group that a node agent gives its sessions. None before it has joined. */
 export function nodeGroups(directory: string): readonly string[] {
-  const identity = join(directory, 'lib/raworc/identity.json');
+  const [identity, known] = [join(directory, 'lib/raworc/identity.json'), join(directory, NODE_FILE)];
   const [, id] = existsSync(identity) ? (/"node_?[iI]d":\s*"([^"]{8})/.exec(readFileSync(identity, 'utf8')) ?? []) : [];
-  return id === undefined ? [] : [`raworc/${id}`];
+  if (id !== undefined) return [`raworc/${id}`];
+  return existsSync(known) ? [`raworc/${readFileSync(known, 'utf8').slice(0, 8)}`] : [];
 }

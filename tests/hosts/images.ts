@@ -25,3 +25,13 @@ export async function spreadImage(tag: string, hosts: readonly Host[]): Promise<
   await Promise.all(hosts.filter((_, index) => found[index] === '').map((host) => host.docker('load', '-q', '-i', file)));
   rmSync(file);
 }
+
+/** Resolves once each host has the image, from the registry where it was not built. */
+export async function untilPulled(tag: string, hosts: readonly Host[], limitMs: number): Promise<void> {
+  await Promise.all(
+    hosts.map(async (host) => {
+      if ((await host.docker('images', '-q', tag)) !== '') return;
+      await host.agent.child.untilLine(`${tag} to arrive`, (line) => line.includes('"image.pulled"') && line.includes(tag), limitMs);
+    }),
+  );
+}

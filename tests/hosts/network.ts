@@ -39,7 +39,7 @@ export class Network {
       await network.#inside('ip', 'link', 'set', BRIDGE, 'up');
       await run('ip', ['link', 'add', own, 'type', 'veth', 'peer', 'name', 'uplink', 'netns', String(holder.pid)]);
       await network.#inside('ip', 'link', 'set', 'uplink', 'master', BRIDGE, 'up');
-      await run('ip', ['address', 'add', `${network.address(OWN_ADDRESS)}/24`, 'dev', own]);
+      await run('ip', ['address', 'add', `${network.ownAddress}/24`, 'dev', own]);
       await run('ip', ['link', 'set', own, 'up']);
       return network;
     } catch (error) {
@@ -52,6 +52,10 @@ export class Network {
     return `${this.#subnet}.${number}`;
   }
 
+  get ownAddress(): string {
+    return this.address(OWN_ADDRESS);
+  }
+
   /** Plugs a machine that has just started in. Its device is eth0. */
   async connect(machine: Machine, number: number): Promise<void> {
     this.#ports += 1;
@@ -61,7 +65,7 @@ export class Network {
     await this.#inside('ip', 'link', 'set', port, 'master', BRIDGE, 'up');
     await machine.run('ip', 'address', 'add', `${this.address(number)}/24`, 'dev', 'eth0');
     await machine.run('ip', 'link', 'set', 'eth0', 'up');
-    await machine.run('ip', 'route', 'add', 'default', 'via', this.address(OWN_ADDRESS));
+    await machine.run('ip', 'route', 'add', 'default', 'via', this.ownAddress);
   }
 
   async close(): Promise<void> {

@@ -23,6 +23,8 @@ export interface RackOptions {
   readonly hosts: Readonly<Record<string, HostOptions>>;
   /** Settings of the controller. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Size of the file system of the controller's data. Default: it is this machine's. */
+  readonly diskBytes?: number;
 }
 
 /** A controller's machine and some hosts, on a network of their own. */
@@ -31,9 +33,9 @@ export class Rack {
   readonly hosts: ReadonlyMap<string, Host>;
   readonly place: RackPlace;
 
-  constructor(place: RackPlace, { hosts, env = {} }: RackOptions) {
+  constructor(place: RackPlace, { hosts, env = {}, diskBytes }: RackOptions) {
     this.place = place;
-    this.head = new ControlPlane(place, env);
+    this.head = new ControlPlane(place, env, diskBytes);
     this.hosts = new Map(
       Object.entries(hosts).map(([name, options], index) => [name, new Host(name, place, FIRST_HOST + index, options)] as const),
     );
@@ -47,6 +49,11 @@ export class Rack {
     const host = this.hosts.get(name);
     if (host === undefined) throw new Error(`no host is called ${name}`);
     return host;
+  }
+
+  /** Of the test's own machine, on the network of the rack. */
+  get ownAddress(): string {
+    return this.place.network.ownAddress;
   }
 
   get all(): readonly Host[] {
@@ -80,8 +87,8 @@ export class Rack {
   }
 }
 
-/** A rack whose hosts have joined, each with a Docker that holds the session image unless its options say otherwise. Closed at the end of the test. */
-export async function startRack(t: Scope, options: RackOptions): Promise<Rack> {
+/** A directory and a network for machines, without any. Closed at the end of the test. */
+export async function openPlace(t: Scope): Promise<RackPlace> {
   const { stdout } = await run('docker', ['info', '-f', '{{.DockerRootDir}} {{.Driver}}']);
   const [root = '', storageDriver = ''] = stdout.trim().split(' ');
   await sweep(root);
@@ -91,11 +98,17 @@ export async function startRack(t: Scope, options: RackOptions): Promise<Rack> {
   t.teardown(() => clear(directory));
   const network = await Network.open(basename(directory).slice(RACK_PREFIX.length));
   t.teardown(() => network.close());
+  return { directory, network, storageDriver };
+}
+
+/** A rack whose hosts have joined, each with a Docker that holds the session image unless its options say otherwise. Closed at the end of the test. */
+export async function startRack(t: Scope, options: RackOptions): Promise<Rack> {
+  const place = await openPlace(t);
   const image = await sessionImage();
-  const rack = new Rack({ directory, network, storageDriver }, { ...options, env: { RAWORC_BASE_IMAGE_TAG: image, ...options.env } });
+  const rack = new Rack(place, { ...options, env: { RAWORC_BASE_IMAGE_TAG: image, ...options.env } });
   t.teardown(async () => {
     if (!t.passing()) t.comment(rack.logs());
-    if (LOGS !== undefined) writeFileSync(join(LOGS, `${basename(directory)}.log`), rack.logs(Number.POSITIVE_INFINITY));
+    if (LOGS !== undefined) writeFileSync(join(LOGS, `${basename(place.directory)}.log`), rack.logs(Number.POSITIVE_INFINITY));
     await rack.close();
   });
   const join_ = async (host: Host) => {

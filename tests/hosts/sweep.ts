@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync, globSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { killGroup, RACKS, removeGroup } from './cgroups.ts';
@@ -9,6 +10,9 @@ import { LINK_PREFIX } from './network.ts';
 const run = promisify(execFile);
 /** Directories of racks, in the one where this machine's Docker keeps its own. */
 export const RACK_PREFIX = 'rack-';
+
+/** A directory of a rack that all its machines see too: its own is below /var/lib, which each machine has for itself. */
+export const sharedDirectory = (directory: string) => join(tmpdir(), basename(directory));
 
 /** Removes what racks of tests that have crashed left. */
 export async function sweep(root: string): Promise<void> {
@@ -36,6 +40,7 @@ export async function clear(directory: string): Promise<void> {
     if (place.startsWith(`${directory}/`)) await run('umount', ['-l', place]);
   }
   rmSync(directory, { recursive: true, force: true });
+  rmSync(sharedDirectory(directory), { recursive: true, force: true });
   await Promise.all(groups.map(removeGroup));
 }
 

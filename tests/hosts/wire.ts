@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import type { Machine } from './machine.ts';
 
 const TABLE = 'inet rack_faults';
+const NAT_TABLE = 'ip rack_detours';
 const DEVICE = 'eth0';
 /** Before every rule of Docker and of the node agent, whose own are not touched. */
 const PRIORITY = -400;
@@ -34,8 +35,15 @@ export class Wire {
     await this.#machine.run('tc', 'qdisc', 'replace', 'dev', DEVICE, 'root', 'tbf', ...rate);
   }
 
+  /** Sends new connections to one address and port to another, such as a relay. */
+  async divert(from: string, fromPort: number, to: string, toPort: number): Promise<void> {
+    const rule = `ip daddr ${from} tcp dport ${fromPort} dnat to ${to}:${toPort}`;
+    const chain = `chain out { type nat hook output priority -150; ${rule}; }`;
+    await this.#nft(`table ${NAT_TABLE}\ndelete table ${NAT_TABLE}\ntable ${NAT_TABLE} {\n${chain}\n}`);
+  }
+
   async mend(): Promise<void> {
-    await this.#nft(`table ${TABLE}\ndelete table ${TABLE}`);
+    await this.#nft(`table ${TABLE}\ndelete table ${TABLE}\ntable ${NAT_TABLE}\ndelete table ${NAT_TABLE}`);
     await this.#machine.run('tc', 'qdisc', 'delete', 'dev', DEVICE, 'root').catch(() => undefined); // It was not slow.
   }
 

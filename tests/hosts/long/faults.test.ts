@@ -8,14 +8,17 @@ import { STORM_AGENT } from '../../cluster/storm-agent.ts';
 import { Traffic } from '../../cluster/storm-traffic.ts';
 import { judgeErrors, judgeOrder, untilCalm } from '../../cluster/storm-verdict.ts';
 import { SeededRandom } from '../../simulation/world/random.ts';
-import { spreadImage } from '../images.ts';
+import { untilPulled } from '../images.ts';
 import { startRack } from '../rack.ts';
 import { judgeRack } from '../rack-verdict.ts';
 import { recordsOf } from '../records.ts';
-import { allStrikes } from '../strikes.ts';
+import { allStrikes } from '../strikes/all.ts';
 
 const SESSIONS = 30;
 const MESSAGES = 1_000;
+const PULLED_WITHIN_MS = 240_000;
+/** Sparse: it costs what is written. */
+const DISK_BYTES = 16 * 2 ** 30;
 const ENGINE_AWAY_MS = Number(process.env.RAWORC_HOSTS_ENGINE_AWAY_MS ?? 120_000);
 /** A comma-separated list of words: only strikes whose name contains one. */
 const ONLY = process.env.RAWORC_HOSTS_STRIKES?.split(',');
@@ -26,11 +29,13 @@ t.test(`${MESSAGES} messages to ${SESSIONS} sessions while everything fails in t
   const random = new SeededRandom(seed);
   const startedAt = performance.now();
   const say = (line: string) => t.comment(`${((performance.now() - startedAt) / 1000).toFixed(1)} s: ${line}`);
-  const rack = await startRack(t, { hosts: { ann: {}, ben: {}, cem: {} } });
+  const host = { diskBytes: DISK_BYTES };
+  const rack = await startRack(t, { hosts: { ann: host, ben: host, cem: host }, diskBytes: DISK_BYTES, env: { RAWORC_REGISTRY: 'on' } });
   const { rest } = rack;
   const build = await deploy(rest, 'worker', await writeAgent(join(rack.place.directory, 'worker'), { 'main.py': STORM_AGENT }));
-  await spreadImage(build.image_tag ?? '', rack.all);
-  say('deployed');
+  say('built');
+  await untilPulled(build.image_tag ?? '', rack.all, PULLED_WITHIN_MS);
+  say('on all hosts');
   const created = await Promise.all(Array.from({ length: SESSIONS }, () => rest.createSession()));
   const sessions = created.map(({ id }) => id);
   const warm = new Map<string, string>();
@@ -82,7 +87,7 @@ t.test(`${MESSAGES} messages to ${SESSIONS} sessions while everything fails in t
         t.match(content, /^\d+ heard message \d+ to /, `an answer to ${metadata.in_reply_to}`);
     });
   }
-  say(`${errors} runs were cut off, and have an error for an answer`);
+  say(`${strikes.length} strikes, ${errors} of ${kills.length} possible runs were cut off, and have an error for an answer`);
   t.ok(errors <= kills.length);
   await t.test('store, inventories and Docker agree', (t) => judgeRack(t, rack, sessions));
 });

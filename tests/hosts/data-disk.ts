@@ -1,0 +1,46 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Machine } from './machine.ts';
+
+/** Of the controller, or of a node agent. */
+export const DATA = '/var/lib/raworc';
+const IMAGE = '/var/lib/data.ext4';
+const FILLER = join(DATA, 'filler');
+
+/**
+ * The file system of a machine's data directory. It can be full only if it has a size; else it is
+ * that of this machine. Its mount is the machine's own, and goes with it.
+ */
+export class DataDisk {
+  readonly #machine: Machine;
+  readonly #bytes: number | undefined;
+
+  constructor(machine: Machine, bytes: number | undefined) {
+    this.#machine = machine;
+    this.#bytes = bytes;
+  }
+
+  /** Once in each life of the machine. */
+  async mount(): Promise<void> {
+    await this.#machine.run('mkdir', '-p', '-m', '700', DATA);
+    if (this.#bytes === undefined) return;
+    if (!existsSync(this.#machine.path(IMAGE))) {
+      await this.#machine.run('truncate', '-s', String(this.#bytes), IMAGE);
+      await this.#machine.run('mkfs.ext4', '-q', '-m', '0', '-E', 'root_owner=0:0', IMAGE);
+    }
+    await this.#machine.run('mount', '-o', 'loop', IMAGE, DATA);
+    await this.#machine.run('chmod', '700', DATA);
+  }
+
+  /** Leaves only this much free. Blocks are reserved and not written, so this machine's disk has not to hold them. */
+  async fill(leftBytes: number): Promise<void> {
+    if (this.#bytes === undefined) throw new Error(`${this.#machine.name} has no disk of its own`);
+    const free = Number((await this.#machine.run('df', '-B1', '--output=avail', DATA)).split('\n').at(-1));
+    await this.#machine.run('fallocate', '-l', String(free - leftBytes), FILLER);
+    if (leftBytes === 0) await this.#machine.run('dd', 'if=/dev/zero', `of=${FILLER}.rest`, 'bs=4k').catch(() => undefined); // Until it is full.
+  }
+
+  async free(): Promise<void> {
+    await this.#machine.run('rm', '-f', FILLER, `${FILLER}.rest`);
+  }
+}

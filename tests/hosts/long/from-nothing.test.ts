@@ -1,0 +1,137 @@
+/** The lines of docs/run-a-cluster.md on bare machines. Prints what it measures. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { sessionImage } from '../../cluster/docker.ts';
+import { DATA } from '../data-disk.ts';
+import { Host } from '../host.ts';
+import { loadImage } from '../images.ts';
+import { Machine } from '../machine.ts';
+import { installPackage, Operator } from '../operator.ts';
+import { openPlace } from '../rack.ts';
+import { sharedDirectory } from '../sweep.ts';
+
+const EXAMPLE = join(import.meta.dirname, '../../../examples/hello-python');
+/** The bounds are for a quiet machine. A busy one must not fail, and a wrong order of magnitude must. */
+const PATIENCE = 4;
+const JOINED_WITHIN_S = 60;
+const SERVES_WITHIN_S = 10;
+const SESSIONS = 60;
+const AT_ONCE = 6;
+const COMES_WITHIN_MS = 120_000;
+
+t.setTimeout(900_000);
+t.test('from nothing to a cluster', async (t) => {
+  const place = await openPlace(t);
+  const operator = new Operator(await installPackage(sharedDirectory(place.directory)));
+  const image = await sessionImage();
+  const head = new Machine('head', join(place.directory, 'head'));
+  const [ann, ben, cem, dan] = ['ann', 'ben', 'cem', 'dan'].map((name, at) => new Host(name, place, 11 + at, {}));
+  if (ann === undefined || ben === undefined || cem === undefined || dan === undefined) throw new Error('four hosts');
+  t.teardown(() => Promise.all([head, ann, ben, cem, dan].map((machine) => machine.powerOff())));
+  await Promise.all([head.start().then(() => place.network.connect(head, 1)), ...[ann, ben, cem, dan].map((host) => host.boot())]);
+  await loadImage(image, ann);
+
+  const supervised = (machine: Machine, name: string, line: string) => {
+    const process = operator.supervise(machine, name, line);
+    t.teardown(() => {
+      if (!t.passing()) t.comment(process.child.lines.slice(-30).join('\n'));
+    });
+    return process.child;
+  };
+  const raworc = (line: string) => operator.silently(head, `raworc ${line}`);
+  const seconds = async (what: string, measured: () => Promise<unknown>) => {
+    const startedAt = performance.now();
+    await measured();
+    const took = (performance.now() - startedAt) / 1000;
+    t.comment(`${what}: ${took.toFixed(1)} s`);
+    return took;
+  };
+  const join_ = async (host: Host, line: string) => {
+    const printed = await operator.type(host.machine, line);
+    const command = printed.split('\n').findLast((one) => one.startsWith('raworc-node-agent run')) ?? '';
+    t.match(printed, new RegExp(`joined as ${host.name}`));
+    await supervised(host.machine, `node agent of ${host.name}`, command).untilEvent('node.ready', COMES_WITHIN_MS);
+  };
+  let line = '';
+
+  await t.test('three hosts', async (t) => {
+    const took = await seconds('from nothing to three joined hosts', async () => {
+      mkdirSync(head.path('/etc/raworc'));
+      const file = ['node_host = "0.0.0.0"', `advertise = ["${place.network.address(1)}"]`, `base_image_tag = "${image}"`];
+      writeFileSync(head.path('/etc/raworc/controller.toml'), file.join('\n'));
+      operator.typed.push(...file, 'raworc-controller install');
+      const controller = supervised(head, 'controller', `env RAWORC_DATA_DIR=${DATA} raworc-controller serve`);
+      await controller.untilEvent('controller.ready', COMES_WITHIN_MS);
+      await operator.type(head, `raworc login --password-file ${DATA}/controller/admin-password`);
+      line = await operator.type(head, 'raworc node token --uses 4');
+      await Promise.all([ann, ben, cem].map((host) => join_(host, line)));
+    });
+    t.comment(`typed ${operator.typed.length} lines: ${operator.typed.map((one) => one.slice(0, 40)).join(' | ')}`);
+    t.ok(took < PATIENCE * JOINED_WITHIN_S);
+    for (const { name } of [ann, ben, cem]) t.match(await raworc('node list'), new RegExp(`^${name} +ready`, 'm'));
+  });
+
+  const has = async (host: Host, tag: string) => (await host.docker('images', '-q', tag)) !== '';
+  const until = async (what: string, holds: () => Promise<boolean>) => {
+    const endsAt = performance.now() + COMES_WITHIN_MS;
+    while (!(await holds())) {
+      if (performance.now() > endsAt) throw new Error(`waited in vain for ${what}`);
+      await new Promise<void>((done) => setTimeout(done, 100));
+    }
+  };
+
+  await t.test('a new build is on all of them before the second session asks', async (t) => {
+    await seconds('the session image on all hosts', () =>
+      until('the session image', async () => (await Promise.all([ben, cem].map((host) => has(host, image)))).every(Boolean)),
+    );
+    await seconds('a deploy', () => raworc(`agent deploy ${EXAMPLE}`));
+    const listed = [ann, ben, cem].map((host) => host.docker('images', '--format', '{{.Repository}}:{{.Tag}}', 'raworc_space_default'));
+    const built = (await Promise.all(listed)).find((tag) => tag !== '') ?? '';
+    t.not(built, '');
+    await seconds('the first session', async () => raworc('session new --name first'));
+    const missing = (await Promise.all([ann, ben, cem].map(async (host) => ((await has(host, built)) ? [] : [host.name])))).flat();
+    t.same(missing, [], 'before the second session');
+  });
+
+  await t.test(`${SESSIONS} sessions spread over three hosts, and answer`, async (t) => {
+    await seconds(`${SESSIONS - 1} sessions, ${AT_ONCE} at once`, async () => {
+      for (let at = 1; at < SESSIONS; at += AT_ONCE)
+        await Promise.all(Array.from({ length: Math.min(AT_ONCE, SESSIONS - at) }, (_, i) => raworc(`session new --name s${at + i}`)));
+    });
+    const spread = await Promise.all([ann, ben, cem].map(async (host) => (await host.running()).length));
+    t.comment(`spread: ${spread.join(', ')}`);
+    t.equal(
+      spread.reduce((sum, count) => sum + count, 0),
+      SESSIONS,
+    );
+    for (const count of spread) t.ok(count >= SESSIONS / 4, 'each has its share');
+    t.match(await raworc('chat first hello'), /You said: hello/);
+    t.match(await raworc(`chat s${SESSIONS - 1} hello`), /You said: hello/);
+  });
+
+  await t.test('a host that joins later serves', async (t) => {
+    for (const name of ['ann', 'ben', 'cem']) await operator.type(head, `raworc node cordon ${name}`);
+    const took = await seconds('the fourth host, from its line to its first answer', async () => {
+      await join_(dan, line);
+      await raworc('session new --name late');
+      t.match(await raworc('chat late hello'), /You said: hello/);
+    });
+    t.equal((await dan.running()).length, 1);
+    t.ok(took < PATIENCE * SERVES_WITHIN_S);
+    for (const name of ['ann', 'ben', 'cem']) await operator.type(head, `raworc node uncordon ${name}`);
+  });
+
+  await t.test('a host is labelled, drained, returned and removed, as the page says', async (t) => {
+    t.equal(await operator.type(head, 'raworc node label ben zone=rack-2'), 'zone=rack-2');
+    await seconds('a drain', () => operator.type(head, 'raworc node drain ben --deadline 1'));
+    t.same(await ben.running(), []);
+    t.match(await operator.type(head, 'raworc node get ben'), /Drained/);
+    await operator.type(head, 'raworc node uncordon ben');
+    await dan.powerOff();
+    await until('dan to be unreachable', async () => /^dan +unreachable/m.test(await raworc('node list')));
+    await t.rejects(operator.type(head, 'raworc node remove dan'), 'it has a session');
+    t.match(await operator.type(head, 'raworc node remove dan --lost'), /removed/);
+    t.notMatch(await raworc('node list'), /^dan/m);
+  });
+});
