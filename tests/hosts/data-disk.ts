@@ -5,6 +5,8 @@ import type { Machine } from './machine.ts';
 /** Of the controller, or of a node agent. */
 export const DATA = '/var/lib/raworc';
 const IMAGE = '/var/lib/data.ext4';
+/** Of the file system itself, for its lists of blocks. */
+const OWN_BYTES = 64 * 2 ** 20;
 const FILLER = join(DATA, 'filler');
 
 /**
@@ -36,7 +38,7 @@ export class DataDisk {
   async fill(leftBytes: number): Promise<void> {
     if (this.#bytes === undefined) throw new Error(`${this.#machine.name} has no disk of its own`);
     const free = Number((await this.#machine.run('df', '-B1', '--output=avail', DATA)).split('\n').at(-1));
-    await this.#machine.run('fallocate', '-l', String(free - leftBytes), FILLER);
+    await this.#machine.run('fallocate', '-l', String(free - Math.max(leftBytes, OWN_BYTES)), FILLER);
     if (leftBytes === 0) await this.#machine.run('dd', 'if=/dev/zero', `of=${FILLER}.rest`, 'bs=4k').catch(() => undefined); // Until it is full.
   }
 
