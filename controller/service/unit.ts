@@ -3,6 +3,7 @@ import { assignment, commandLine, DAEMON, type Directives, RESTRICTED, unitText 
 export const UNIT = 'raworc-controller.service';
 /** Where the unit keeps the controller's data, unless the settings name a directory. */
 const STATE = 'raworc-controller';
+const STATE_DIRECTORY = `/var/lib/${STATE}`;
 
 export interface UnitInput {
   readonly node: string;
@@ -47,11 +48,11 @@ export function controllerUnit({ node, program, args, dataDirectory, writes, sec
     ],
   );
   const data: Directives =
-    dataDirectory === undefined
+    dataDirectory === undefined || dataDirectory === STATE_DIRECTORY
       ? [
           ['StateDirectory', STATE],
           ['StateDirectoryMode', '0700'],
-          ['Environment', assignment('RAWORC_DATA_DIR', `/var/lib/${STATE}`)],
+          ['Environment', assignment('RAWORC_DATA_DIR', STATE_DIRECTORY)],
         ]
       : [['ReadWritePaths', dataDirectory]];
   return unitText({

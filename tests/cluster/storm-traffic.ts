@@ -1,3 +1,4 @@
+import { setTimeout as elapsed } from 'node:timers/promises';
 import type { SeededRandom } from '../simulation/world/random.ts';
 import type { Rest } from './rest.ts';
 import { type Message, messageShape } from './shapes.ts';
@@ -7,7 +8,8 @@ const CALL_LIMIT_MS = 4_000;
 
 /**
  * Clients that post messages, one client per session and one message after another, as fast as
- * allowed. Each message has a key and is repeated under it until the controller returns 201.
+ * allowed. Each message has a key and is repeated under it until the controller returns 201, after a
+ * pause if it asks for one.
  */
 export class Traffic {
   /** Accepted messages by session, in the order of posting. */
@@ -72,7 +74,9 @@ export class Traffic {
         this.taken.get(session)?.push(messageShape.parse(answer.body));
         return;
       }
-      if (answer !== undefined && answer.status !== 503) throw new Error(`"${content}": ${answer.status} ${JSON.stringify(answer.body)}`);
+      if (answer?.status === 429) await elapsed(1000 * Number(answer.headers.get('retry-after') ?? 1));
+      else if (answer !== undefined && answer.status !== 503)
+        throw new Error(`"${content}": ${answer.status} ${JSON.stringify(answer.body)}`);
       this.retries += 1;
     }
   }

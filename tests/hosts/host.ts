@@ -135,6 +135,15 @@ export class Host {
     return this.#containers();
   }
 
+  /** Tags of the images that sessions start from. */
+  async images(): Promise<readonly string[]> {
+    const listed = await this.docker('images', '--filter', 'label=raworc.managed=true', '--format', '{{.Repository}}:{{.Tag}}');
+    return listed
+      .split('\n')
+      .filter((tag) => tag !== '' && !tag.includes('<none>'))
+      .sort();
+  }
+
   async #containers(...flags: readonly string[]): Promise<readonly (readonly [session: string, container: string])[]> {
     const listed = await this.docker(
       'ps',

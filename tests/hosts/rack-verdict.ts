@@ -9,15 +9,17 @@ const rowsShape = z.array(storedSession);
 
 /**
  * The store, what the nodes say and the Docker and disks of every host agree: these sessions run,
- * each with one container and one disk on its node's host, and there is nothing else.
+ * each with one container and one disk on its node's host, and there is nothing else. Each node
+ * reports the images that it has.
  */
 export async function judgeRack(t: Test, rack: Rack, sessions: readonly string[]): Promise<void> {
   const { rest } = rack;
   const nodes = await rest.nodes();
   const hostOf = new Map(nodes.map(({ id, name }) => [id, name]));
-  for (const { name, status } of nodes) {
+  for (const { name, status, images } of nodes) {
     t.equal(status, 'ready', `${name} is ready`);
     t.same(expect(await rest.call('GET', `/nodes/${name}/orphans`), 200, 'orphans'), [], `${name} has no orphans`);
+    t.same([...images].sort(), await rack.host(name).images(), `${name} reports the images that its Docker has`);
   }
   const { rows, unanswered } = read(rack.head.databaseFile);
   t.same(rows.map(({ id }) => id).sort(), [...sessions].sort(), 'the store knows these sessions and no more');

@@ -3,7 +3,6 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { sessionImage } from '../../cluster/docker.ts';
-import { DATA } from '../data-disk.ts';
 import { Host } from '../host.ts';
 import { loadImage } from '../images.ts';
 import { Machine } from '../machine.ts';
@@ -11,6 +10,7 @@ import { installPackage, Operator } from '../operator.ts';
 import { openPlace } from '../rack.ts';
 import { sharedDirectory } from '../sweep.ts';
 
+const STATE = '/var/lib/raworc-controller';
 const EXAMPLE = join(import.meta.dirname, '../../../examples/hello-python');
 /** The bounds are for a quiet machine. A busy one must not fail, and a wrong order of magnitude must. */
 const PATIENCE = 4;
@@ -58,12 +58,17 @@ t.test('from nothing to a cluster', async (t) => {
   await t.test('three hosts', async (t) => {
     const took = await seconds('from nothing to three joined hosts', async () => {
       mkdirSync(head.path('/etc/raworc'));
-      const file = ['node_host = "0.0.0.0"', `advertise = ["${place.network.address(1)}"]`, `base_image_tag = "${image}"`];
+      const file = [
+        `data_dir = "${STATE}"`,
+        'node_host = "0.0.0.0"',
+        `advertise = ["${place.network.address(1)}"]`,
+        `base_image_tag = "${image}"`,
+      ];
       writeFileSync(head.path('/etc/raworc/controller.toml'), file.join('\n'));
       operator.typed.push(...file, 'raworc-controller install');
-      const controller = supervised(head, 'controller', `env RAWORC_DATA_DIR=${DATA} raworc-controller serve`);
+      const controller = supervised(head, 'controller', 'raworc-controller serve');
       await controller.untilEvent('controller.ready', COMES_WITHIN_MS);
-      await operator.type(head, `raworc login --password-file ${DATA}/controller/admin-password`);
+      await operator.type(head, `raworc login --password-file ${STATE}/controller/admin-password`);
       line = await operator.type(head, 'raworc node token --uses 4');
       await Promise.all([ann, ben, cem].map((host) => join_(host, line)));
     });
@@ -123,6 +128,7 @@ t.test('from nothing to a cluster', async (t) => {
   });
 
   await t.test('a host is labelled, drained, returned and removed, as the page says', async (t) => {
+    t.match(await operator.type(head, 'raworc-controller backup /var/lib/raworc.backup'), /checked/);
     t.equal(await operator.type(head, 'raworc node label ben zone=rack-2'), 'zone=rack-2');
     await seconds('a drain', () => operator.type(head, 'raworc node drain ben --deadline 1'));
     t.same(await ben.running(), []);

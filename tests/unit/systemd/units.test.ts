@@ -63,6 +63,14 @@ t.test('secrets of the controller are credentials, and directories at home stay 
   t.notMatch(atHome, 'StateDirectory');
 });
 
+t.test('systemd creates the data directory of the controller, also if the configuration file names it for backups', (t) => {
+  const unit = (dataDirectory: string | undefined) =>
+    controllerUnit({ node: '/n', program: '/p', args: [], dataDirectory, writes: [], secrets: {} });
+  t.equal(unit('/var/lib/raworc-controller'), unit(undefined));
+  t.match(unit(undefined), 'StateDirectory=raworc-controller');
+  t.end();
+});
+
 t.test('words of a command line reach the program unchanged', async (t) => {
   t.equal(commandLine(['/n', '--a=b', 'a b', '50%', '$HOME', 'q"\\']), '/n --a=b "a b" "50%%" "$$HOME" "q\\"\\\\"');
   t.throws(() => commandLine(['a\nExecStartPre=/bin/sh']), /cannot contain/);
