@@ -7,6 +7,7 @@ const usage = `Usage: raworc-controller serve                    run the control
        raworc-controller restore FILE [--force]   restore a backup into an empty data directory
        raworc-controller rotate                   replace the keys of secrets and tokens, also while it runs
        raworc-controller install [--print]        run the controller as a systemd service, or print its unit
+       raworc-controller upgrade PACKAGE          install a newer version of the service, and go back if it fails
        raworc-controller uninstall                stop the service and remove its unit; data stays
        raworc-controller --help | --version
 
@@ -27,6 +28,7 @@ launchCommand({
     restore: 'controller/backup/restore',
     rotate: 'controller/rotate/rotate',
     install: 'controller/service/install',
+    upgrade: 'controller/service/upgrade',
     uninstall: 'controller/service/uninstall',
   },
   // Otherwise a burst grows each thread's young generation to 96 MiB for good.

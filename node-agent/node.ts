@@ -40,6 +40,8 @@ export interface NodeDeps extends Omit<Host, 'metrics'> {
   readonly conditions?: Conditions;
   /** Takes the digest of the CAs that the controller wants trusted. */
   readonly authorities?: (digest: string) => void;
+  /** Called when the stream to the controller is up, and when it is not. */
+  connection?(isUp: boolean): void;
   /** Default: {@link DEFAULT_UIDS}. */
   readonly uids?: UidRange;
 }
@@ -135,9 +137,13 @@ export class NodeAgent {
       connected: async (welcome, wire) => {
         await this.#durable(ledger.setEpoch(welcome.epoch));
         outbox.connect(wire);
+        deps.connection?.(true);
       },
       drained: () => outbox.drained(),
-      disconnected: () => outbox.disconnect(),
+      disconnected() {
+        outbox.disconnect();
+        deps.connection?.(false);
+      },
       take: (frame) => this.#take(frame),
     });
     this.#conditions = conditions;

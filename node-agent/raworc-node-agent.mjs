@@ -5,6 +5,7 @@ const usage = `Usage: raworc-node-agent run [options]              run the node 
        raworc-node-agent doctor [options]           examine this host, and its way to the controller
        raworc-node-agent join --token TOKEN         examine the host, join the cluster, run as a systemd service
        raworc-node-agent install [--print]          run as a systemd service after a join, or print its unit
+       raworc-node-agent upgrade PACKAGE           install a newer version of the service, and go back if it fails
        raworc-node-agent uninstall                  stop the service and remove its unit; sessions and data stay
        raworc-node-agent session-image              build the image that sessions start from, and print its tag
        raworc-node-agent --help | --version
@@ -41,6 +42,7 @@ launchCommand({
     doctor: 'node-agent/doctor/main',
     join: 'node-agent/join/main',
     install: 'node-agent/service/install',
+    upgrade: 'node-agent/service/upgrade',
     uninstall: 'node-agent/service/uninstall',
     'session-image': 'scripts/image/main',
   },

@@ -8,6 +8,7 @@ import type { Metrics } from '../seams/metrics.ts';
 import { prometheusMetrics } from '../seams/prometheus.ts';
 import { systemClock, systemDisk, systemFreeSpace, systemRandom } from '../seams/system.ts';
 import { notifier } from '../systemd/notify.ts';
+import { HEALTHY } from '../systemd/upgrade/run-upgrade.ts';
 import { Conditions } from './conditions.ts';
 import { grpcDialer } from './control/grpc-dialer.ts';
 import { diskLowBytes } from './disk-low.ts';
@@ -91,6 +92,9 @@ export async function run(flags: Flags, env: Environment, log: Log, openEngine: 
     log,
   });
   const { nodeId, clusterId, incarnation } = identity;
+  const notify = notifier({ env, after: (ms, tick) => systemClock.after(ms, tick) });
+  const connection = (isUp: boolean) => notify.status(isUp ? `${HEALTHY} to the controller` : 'the controller is away');
+  connection(false);
   const node = new NodeAgent({
     conditions,
     authorities: (digest) => certificate.authorities(digest),
@@ -102,6 +106,7 @@ export async function run(flags: Flags, env: Environment, log: Log, openEngine: 
     capacity: flags.capacity,
     most: flags.most,
     uids: settings.uids,
+    connection,
     driver: measuredDriver(driver, metrics, systemClock),
     listener,
     ledger,
@@ -112,7 +117,6 @@ export async function run(flags: Flags, env: Environment, log: Log, openEngine: 
     metrics,
   });
   certificate.start();
-  const notify = notifier({ env, after: (ms, tick) => systemClock.after(ms, tick) });
   const watched =
     disks === undefined
       ? undefined

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 const UNITS = '/etc/systemd/system';
-/** Starting includes the wait for READY=1. */
-const SYSTEMCTL_MS = 120_000;
+/** Starting includes the wait for READY=1, which the units bound. */
+const SYSTEMCTL_MS = 700_000;
 
 const systemctl = (...args: readonly string[]) => promisify(execFile)('systemctl', [...args], { timeout: SYSTEMCTL_MS });
 

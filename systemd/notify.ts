@@ -18,23 +18,32 @@ export interface NotifyDeps {
  */
 export interface Notifier {
   ready(): void;
+  /** Says what the daemon does, for `systemctl status`. Sent from `ready` on. */
+  status(text: string): void;
   stopping(): void;
 }
 
 export function notifier({ env, after, send = viaProgram(env) }: NotifyDeps): Notifier {
-  if (env.NOTIFY_SOCKET === undefined) return { ready() {}, stopping() {} };
+  if (env.NOTIFY_SOCKET === undefined) return { ready() {}, status() {}, stopping() {} };
   const isWatched = env.WATCHDOG_PID === undefined || env.WATCHDOG_PID === String(process.pid);
   // Twice in each interval would do. Starting a program can take long on a busy host.
   const everyMs = isWatched ? Number(env.WATCHDOG_USEC ?? 0) / 1000 / 3 : 0;
   let timer: { cancel(): void } | undefined;
+  let isReady = false;
+  let text: string | undefined;
   const beat = () => {
     send(['WATCHDOG=1']);
     timer = after(everyMs, beat);
   };
   return {
     ready() {
-      send(['READY=1']);
+      isReady = true;
+      send(['READY=1', ...(text === undefined ? [] : [`STATUS=${text}`])]);
       if (everyMs > 0) timer = after(everyMs, beat);
+    },
+    status(now) {
+      text = now;
+      if (isReady) send([`STATUS=${now}`]);
     },
     stopping() {
       timer?.cancel();

@@ -31,6 +31,8 @@ export const DAEMON: Directives = [
   // The program systemd-notify sends the messages, because Node.js has no datagram sockets.
   ['NotifyAccess', 'all'],
   ['WatchdogSec', '30'],
+  // A new version first backs up and changes the database.
+  ['TimeoutStartSec', '600'],
   ['Restart', 'always'],
   ['RestartSec', '2'],
   // An invalid setting does not become valid by another start.

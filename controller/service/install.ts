@@ -5,6 +5,7 @@ import { print } from '../../seams/print.ts';
 import { CONTROLLER_SETTINGS } from '../../settings/names.ts';
 import { hasSystemd, installUnit } from '../../systemd/install.ts';
 import { settingsOfShell } from '../../systemd/shell-settings.ts';
+import { adopt, startOf } from '../../systemd/upgrade/versions.ts';
 import { configuredTool, FILE } from '../settings/configured.ts';
 import { readSettings } from '../settings/settings.ts';
 import { controllerUnit, UNIT } from './unit.ts';
@@ -33,9 +34,10 @@ const settings = readSettings(env);
 if (!settings.ok) fail(settings.refusal.message, 2);
 
 const auditFile = settings.value.audit.file?.path;
+const own = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../main.ts' : '../main.js', import.meta.url));
 const text = controllerUnit({
-  node: process.execPath,
-  program: fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../main.ts' : '../main.js', import.meta.url)),
+  ...(isPrinted ? { node: process.execPath, program: own } : startOf('controller')),
+  reads: [process.execPath, own],
   args: file === undefined ? [] : ['--config', file],
   dataDirectory: env.RAWORC_DATA_DIR ? resolve(env.RAWORC_DATA_DIR) : undefined,
   writes: auditFile === undefined ? [] : [dirname(auditFile)],
@@ -44,7 +46,9 @@ const text = controllerUnit({
 if (isPrinted) print(text.trimEnd());
 else if (!hasSystemd()) fail('systemd does not manage this machine. Run `raworc-controller serve` under your own supervisor', 1);
 else
-  await installUnit(UNIT, text).then(
-    (path) => print(`The controller runs. Its unit is ${path}, its log: journalctl -u raworc-controller`),
-    (error: unknown) => fail(`${String(error)}. See journalctl -u raworc-controller`, 1),
-  );
+  await adopt('controller', process.execPath, own)
+    .then(() => installUnit(UNIT, text))
+    .then(
+      (path) => print(`The controller runs. Its unit is ${path}, its log: journalctl -u raworc-controller`),
+      (error: unknown) => fail(`${String(error)}. See journalctl -u raworc-controller`, 1),
+    );

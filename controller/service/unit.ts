@@ -11,6 +11,8 @@ export interface UnitInput {
   /** Flags of `serve`. */
   readonly args: readonly string[];
   readonly dataDirectory: string | undefined;
+  /** Files that it reads and that can be below a home directory. */
+  readonly reads?: readonly string[];
   /** Other directories in which it writes files. */
   readonly writes: readonly string[];
   /** Secrets in files, by the variable that names the file. Only systemd needs to read these. */
@@ -39,8 +41,10 @@ const SERVICE: Directives = [
 ];
 
 /** Returns the unit of a controller. */
-export function controllerUnit({ node, program, args, dataDirectory, writes, secrets }: UnitInput): string {
-  const isAtHome = [node, program, ...(dataDirectory === undefined ? [] : [dataDirectory])].some((path) => /^\/(home|root)\//.test(path));
+export function controllerUnit({ node, program, args, dataDirectory, reads = [], writes, secrets }: UnitInput): string {
+  const isAtHome = [node, program, ...reads, ...(dataDirectory === undefined ? [] : [dataDirectory])].some((path) =>
+    /^\/(home|root)\//.test(path),
+  );
   const credentials = Object.entries(secrets).flatMap(
     ([variable, file]): Directives => [
       ['LoadCredential', `${variable}:${file}`],

@@ -8,13 +8,12 @@ import type { Log } from '../../seams/log.ts';
 import { messageOf } from '../../seams/message-of.ts';
 import { print } from '../../seams/print.ts';
 import { systemClock, systemFreeSpace, systemRandom } from '../../seams/system.ts';
-import { hasSystemd, installUnit } from '../../systemd/install.ts';
+import { hasSystemd } from '../../systemd/install.ts';
 import { type Configured, configured, refuse } from '../configured.ts';
 import { diagnose } from '../doctor/diagnose.ts';
 import { placeInToken } from '../doctor/reach.ts';
 import { claimData, enterCluster, givenToken } from '../identity/enter.ts';
-import { ownUnit, serviceArgs } from '../service/service.ts';
-import { UNIT } from '../service/unit.ts';
+import { installOwn, ownUnit, serviceArgs } from '../service/service.ts';
 
 /** What an operator has to see goes to standard error. The result is printed. */
 const warnings: Log = {
@@ -30,7 +29,7 @@ async function join({ flags, env, given, file }: Configured): Promise<number> {
   const parsed = parseJoinToken(token);
   if (!parsed.ok) return refuse(parsed.problem);
   // An invalid unit is found before the token is used.
-  const unit = hasSystemd() ? ownUnit(given, file) : undefined;
+  const unit = hasSystemd() ? ownUnit(given, file, true) : undefined;
   const deps = { clock: systemClock, random: systemRandom, freeSpace: systemFreeSpace };
   if (!(await diagnose({ flags, env }, placeInToken(parsed.token), deps))) {
     print('This host has not joined, and the token is still good. Follow the arrows above, then repeat the command.', 'stderr');
@@ -45,7 +44,7 @@ async function join({ flags, env, given, file }: Configured): Promise<number> {
     );
     return 0;
   }
-  print(`The node agent runs. Its unit is ${await installUnit(UNIT, unit)}, its log: journalctl -u raworc-node-agent`);
+  print(`The node agent runs. Its unit is ${await installOwn(unit)}, its log: journalctl -u raworc-node-agent`);
   return 0;
 }
 

@@ -2,10 +2,12 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { NODE_AGENT_SETTINGS } from '../../settings/names.ts';
+import { installUnit } from '../../systemd/install.ts';
 import { settingsOfShell } from '../../systemd/shell-settings.ts';
+import { adopt, startOf } from '../../systemd/upgrade/versions.ts';
 import { FILE } from '../configured.ts';
 import { FLAG_OPTIONS } from '../flags.ts';
-import { nodeAgentUnit } from './unit.ts';
+import { nodeAgentUnit, UNIT } from './unit.ts';
 
 const PATHS = ['data', 'run-dir', 'docker-socket'];
 /** They are used by the join. */
@@ -21,11 +23,21 @@ export function serviceArgs(given: readonly string[], file: string | undefined):
   ];
 }
 
-/** Returns the unit of this node agent. Throws if it would lack settings of this shell. */
-export function ownUnit(given: readonly string[], file: string | undefined): string {
+/**
+ * Returns the unit of this node agent, which starts these files, or with `isVersioned` the version
+ * in place. Throws if it would lack settings of this shell.
+ */
+export function ownUnit(given: readonly string[], file: string | undefined, isVersioned = false): string {
   const problem = settingsOfShell(process.env, NODE_AGENT_SETTINGS, file ?? FILE);
   if (problem !== undefined) throw new Error(problem);
-  return nodeAgentUnit(process.execPath, ownProgram(), serviceArgs(given, file));
+  const { node, program } = isVersioned ? startOf('node-agent') : { node: process.execPath, program: ownProgram() };
+  return nodeAgentUnit(node, program, serviceArgs(given, file));
+}
+
+/** Puts this version in place, and installs and starts its unit. Returns the unit's file. */
+export async function installOwn(unit: string): Promise<string> {
+  await adopt('node-agent', process.execPath, ownProgram());
+  return installUnit(UNIT, unit);
 }
 
 const ownProgram = () => fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../main.ts' : '../main.js', import.meta.url));

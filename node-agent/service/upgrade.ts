@@ -1,0 +1,14 @@
+/** `raworc-node-agent upgrade`: changes the version of the service, and back if that fails. */
+import { systemClock } from '../../seams/system.ts';
+import { upgradeCommand } from '../../systemd/upgrade/command.ts';
+import { UNIT } from './unit.ts';
+
+process.exit(
+  await upgradeCommand({
+    daemon: 'node-agent',
+    unit: UNIT,
+    args: process.argv.slice(2),
+    clock: systemClock,
+    remedy: 'Read journalctl -u raworc-node-agent. Sessions keep running meanwhile.',
+  }),
+);
