@@ -47,7 +47,7 @@ export class Builder {
       this.#deps.report(known);
       return;
     }
-    this.#say({ buildId: build.buildId, phase: 'BUILD_BUILDING', imageId: '', error: '', baseImageMissing: false });
+    this.#say({ buildId: build.buildId, phase: 'BUILD_BUILDING', imageId: '', error: '', baseImageMissing: false, refusedNow: false });
     this.#waiting.push(build);
     this.#next();
   }
@@ -90,13 +90,14 @@ export class Builder {
       this.#say({
         ...{ buildId: build.buildId, phase, imageId: built.ok ? built.imageId : '', error: built.ok ? '' : built.reason },
         baseImageMissing,
+        refusedNow: 'refusedNow' in built,
       });
       log.info('build.ended', { build: build.buildId, phase, tookMs: Math.round(clock.monotonic() - beganMs) });
     } catch (error) {
       if (this.#ending.signal.aborted) return;
       const message = messageOf(error);
       const reason = `The image could not be built: ${message}.`;
-      this.#say({ buildId: build.buildId, phase: 'BUILD_FAILED', imageId: '', error: reason, baseImageMissing: false });
+      this.#say({ buildId: build.buildId, phase: 'BUILD_FAILED', imageId: '', error: reason, baseImageMissing: false, refusedNow: false });
       log.warn('build.failed', { build: build.buildId, error: message });
     }
   }
@@ -104,7 +105,7 @@ export class Builder {
   async #make(build: BuildAssignment, signal: AbortSignal) {
     const { driver, dialer, log, refusal } = this.#deps;
     const refused = refusal();
-    if (refused !== undefined) return { ok: false, reason: `This node accepts no builds: ${refused}` } as const;
+    if (refused !== undefined) return { ok: false, reason: `This node accepts no builds: ${refused}`, refusedNow: true } as const;
     const there = await driver.inspectImage(build.image, signal);
     if (there?.labels['raworc.build'] === build.buildId) return { ok: true, imageId: there.id } as const;
     if ((await findOrRestore({ driver, log }, build.baseImage, signal)) === undefined)
@@ -135,8 +136,8 @@ export class Builder {
 
   #say(report: BuildReport): void {
     this.#builds.delete(report.buildId);
-    // Not repeated: the base image can be there by the next stream, when the controller asks again.
-    if (!report.baseImageMissing) this.#builds.set(report.buildId, report);
+    // Not repeated: by the next stream the obstacle can be gone, and the controller asks again.
+    if (!report.baseImageMissing && !report.refusedNow) this.#builds.set(report.buildId, report);
     for (const [buildId, { phase }] of this.#builds) {
       if (this.#builds.size <= REMEMBERED) break;
       if (phase !== 'BUILD_BUILDING') this.#builds.delete(buildId);

@@ -121,6 +121,9 @@ async function buildBy(cluster: Cluster, node: HandMadeNode): Promise<void> {
   if (frame.kind !== 'build') throw new Error('not a build');
   const { buildId, image } = frame.value;
   node.send({ kind: 'images', value: { images: [await sessionImage(), image] } });
-  node.send({ kind: 'build', value: { buildId, phase: 'BUILD_COMPLETED', imageId: 'sha256:made-up', error: '', baseImageMissing: false } });
+  node.send({
+    kind: 'build',
+    value: { buildId, phase: 'BUILD_COMPLETED', imageId: 'sha256:made-up', error: '', baseImageMissing: false, refusedNow: false },
+  });
   await deployed;
 }

@@ -96,7 +96,10 @@ function rubbish(): NodeFrame[] {
       { kind: 'orphans', value: { orphans: turn % 2 === 0 ? [orphan] : [] } },
       { kind: 'workers', value: { sessionId, workers: [] } },
       { kind: 'heartbeat', value: { number: turn } },
-      { kind: 'build', value: { buildId: 'b', phase: 'BUILD_BUILDING', imageId: '', error: '', baseImageMissing: false } },
+      {
+        kind: 'build',
+        value: { buildId: 'b', phase: 'BUILD_BUILDING', imageId: '', error: '', baseImageMissing: false, refusedNow: false },
+      },
       { kind: 'removed', value: { sessionId, upToGeneration: 1 } },
     );
   }

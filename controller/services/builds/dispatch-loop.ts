@@ -65,12 +65,15 @@ export class BuildDispatch {
   /** Builds on connected nodes, and since when in this process. */
   readonly #since = new Map<BuildId, number>();
   readonly #loop: Loop<typeof BUILDS>;
+  /** Repeats rebuilds that nodes refused, when nodes change or after a while. */
+  readonly #retries: Loop<typeof BUILDS>;
 
   constructor(deps: DispatchDeps) {
     this.#deps = deps;
     this.#bounds = deps.bounds ?? BUILD_BOUNDS;
     this.rebuilds = new Rebuilds(deps);
     this.#loop = deps.loops.open({ name: 'builds', run: () => this.#dispatch() });
+    this.#retries = deps.loops.open({ name: 'rebuilds', run: () => (this.rebuilds.retry() ? NODE_WAIT_MS : undefined) });
     this.#deps.applier.onCommitted(({ mutations }) => {
       const due = mutations.some(
         (one) =>
@@ -84,6 +87,7 @@ export class BuildDispatch {
       live: (node) => {
         for (const build of this.#deps.view.assignedBuilds(node)) this.#tell(build, node);
         this.rebuilds.resend(node);
+        this.#retries.wake(BUILDS);
         this.#loop.wake(BUILDS);
       },
       imagesChanged: (_node, lost) => {
@@ -100,14 +104,19 @@ export class BuildDispatch {
       built: (node, report) => {
         const build = this.#deps.view.get('builds', report.buildId);
         const lacksBase = 'error' in report && report.baseImageMissing === true;
+        const refusedNow = 'error' in report && report.refusedNow === true;
+        if (refusedNow) this.#retries.after(BUILDS, NODE_WAIT_MS);
         const isOwn = isOpen(build) && build.nodeId === node;
         if (lacksBase && build !== undefined && (isOwn || this.rebuilds.has(node, report.buildId))) this.#lacksBase(node, build.baseImage);
         if (this.rebuilds.ended(node, report.buildId, report)) return this.#loop.wake(BUILDS);
         if (!isOwn) return;
-        if (lacksBase) this.#deps.applier.tell(returnBuild(build.id, node));
+        if (lacksBase || (refusedNow && this.#refuses(node))) this.#deps.applier.tell(returnBuild(build.id, node));
         else this.#finish(node, report);
       },
-      conditionsChanged: () => this.#loop.wake(BUILDS),
+      conditionsChanged: () => {
+        this.#retries.wake(BUILDS);
+        this.#loop.wake(BUILDS);
+      },
     });
   }
 
@@ -167,6 +176,11 @@ export class BuildDispatch {
         giveUpBuild(id, `The node did not finish this build within ${minutes} minutes. Check the node's log, then deploy again.`),
       );
     }
+  }
+
+  /** Whether the node said why it accepts no builds, so that none is assigned to it at once again. */
+  #refuses(node: NodeId): boolean {
+    return this.#deps.directory.nodes().some(({ id, unschedulable }) => id === node && unschedulable !== undefined);
   }
 
   #isConnected(nodeId: NodeId | null): boolean {

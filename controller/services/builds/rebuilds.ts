@@ -1,5 +1,6 @@
 import type { Log } from '../../../seams/log.ts';
 import type { Counter, Metrics } from '../../../seams/metrics.ts';
+import { nodeToBuildOn } from '../../domain/builds/build-node.ts';
 import type { BuildOutcome } from '../../domain/builds/commands/advance-build.ts';
 import type { BuildRow } from '../../domain/builds/rows.ts';
 import type { NodeId, SpaceId } from '../../domain/engine/ids.ts';
@@ -9,7 +10,9 @@ import type { NodeDirectory } from '../engine/node-directory.ts';
 import { buildAssignment } from '../fleet/encode.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 
-export interface BaseImages {
+export interface RebuildImages {
+  /** Brings an image to a node whose sessions wait for it. Returns false if the node cannot pull. */
+  missing(nodeId: NodeId, spaceId: SpaceId, image: string): boolean;
   /**
    * Takes over a rebuild that lacks its base image on the node. Returns false if nothing can bring
    * the base image there.
@@ -24,7 +27,7 @@ export interface RebuildDeps {
   readonly metrics: Metrics;
   readonly log: Log;
   /** Undefined without a registry. */
-  readonly images?: BaseImages | undefined;
+  readonly images?: RebuildImages | undefined;
 }
 
 /**
@@ -35,6 +38,10 @@ export interface RebuildDeps {
 export class Rebuilds {
   readonly #deps: RebuildDeps;
   readonly #inProgress = new Map<NodeId, Map<string, BuildRow>>();
+  /** Rebuilds that no node takes now, by the node that needs them, with the reason. */
+  readonly #postponed = new Map<NodeId, Map<string, { readonly build: BuildRow; readonly reason: string }>>();
+  /** Nodes for which another node rebuilds, by build. */
+  readonly #needing = new Map<string, Set<NodeId>>();
   readonly #rebuilt: Counter<'outcome'>;
 
   constructor(deps: RebuildDeps) {
@@ -68,7 +75,7 @@ export class Rebuilds {
     if (ready.some(({ images }) => images.has(image))) return false;
     if (this.#deps.view.get('images', image) !== undefined && ready.some(({ pulls }) => pulls)) return false;
     if (ready.some(({ id }) => this.#inProgress.get(id)?.has(build.id))) return true;
-    const node = ready.find((one) => one.images.has(build.baseImage) && takesSpace(one, spaceId));
+    const node = ready.find((one) => one.unschedulable === undefined && one.images.has(build.baseImage) && takesSpace(one, spaceId));
     if (node === undefined) return false;
     this.#start(node.id, build);
     return true;
@@ -93,13 +100,13 @@ export class Rebuilds {
     const build = this.#inProgress.get(node)?.get(buildId);
     if (build === undefined) return false;
     this.#inProgress.get(node)?.delete(buildId);
-    if ('error' in outcome) {
-      if (outcome.baseImageMissing !== true || this.#deps.images?.baseMissing(node, build) !== true)
-        this.#gone(node, build.image, `The image ${build.image} is missing on this node: ${outcome.error}`);
-    } else {
-      this.#deps.fleet.stream(node)?.facts.addImage(build.image);
-      this.#rebuilt.add(1, { outcome: 'built' });
-      this.#deps.log.info('image.rebuilt', { build: buildId, node });
+    if (!('error' in outcome)) this.#done(node, build);
+    else if (outcome.refusedNow === true) {
+      for (const needing of this.#takeNeeding(build, node)) this.#postpone(needing, build, outcome.error);
+      this.#turnTo(node, build, outcome.error);
+    } else if (outcome.baseImageMissing !== true || this.#deps.images?.baseMissing(node, build) !== true) {
+      const reason = `The image ${build.image} is missing on this node: ${outcome.error}`;
+      for (const needing of [node, ...this.#takeNeeding(build, node)]) this.#gone(needing, build.image, reason);
     }
     return true;
   }
@@ -111,7 +118,60 @@ export class Rebuilds {
 
   /** Drops the rebuilds of a node whose stream ended: it asks again for what it needs. */
   forget(node: NodeId): void {
+    const builds = [...(this.#inProgress.get(node)?.values() ?? [])];
     this.#inProgress.delete(node);
+    this.#postponed.delete(node);
+    for (const needing of this.#needing.values()) needing.delete(node);
+    for (const build of builds)
+      for (const needing of this.#takeNeeding(build, node)) this.#turnTo(needing, build, 'the node that rebuilt it disconnected');
+  }
+
+  /** Tries again what nodes refused to rebuild. Returns whether some of it still waits. */
+  retry(): boolean {
+    for (const [node, builds] of [...this.#postponed]) {
+      this.#postponed.delete(node);
+      const known = this.#deps.directory.nodes().find(({ id }) => id === node);
+      for (const { build, reason } of builds.values())
+        if (known?.ready === true && known.unschedulable === undefined) this.#start(node, build);
+        else this.#turnTo(node, build, reason);
+    }
+    return this.#postponed.size > 0;
+  }
+
+  #done(node: NodeId, build: BuildRow): void {
+    const { fleet, log, images } = this.#deps;
+    fleet.stream(node)?.facts.addImage(build.image);
+    this.#rebuilt.add(1, { outcome: 'built' });
+    log.info('image.rebuilt', { build: build.id, node });
+    for (const needing of this.#takeNeeding(build, node)) images?.missing(needing, build.spaceId, build.image);
+  }
+
+  /** Has another node rebuild what a node cannot now, and otherwise waits. No session fails for it. */
+  #turnTo(node: NodeId, build: BuildRow, reason: string): void {
+    const { directory, images, log } = this.#deps;
+    const nodes = directory.nodes();
+    const canPull = images !== undefined && nodes.some(({ id, pulls }) => id === node && pulls === true);
+    const others = canPull ? nodes.filter(({ id, pulls }) => id !== node && pulls === true) : [];
+    const other = nodeToBuildOn(others, build, new Map(this.inProgress()));
+    if (other === undefined) return this.#postpone(node, build, reason);
+    log.info('image.rebuilt_elsewhere', { build: build.id, node, other: other.name, reason });
+    const needing = this.#needing.get(build.id) ?? new Set();
+    this.#needing.set(build.id, needing.add(node));
+    this.#start(other.id, build);
+  }
+
+  #postpone(node: NodeId, build: BuildRow, reason: string): void {
+    const postponed = this.#postponed.get(node) ?? new Map<string, { readonly build: BuildRow; readonly reason: string }>();
+    this.#postponed.set(node, postponed.set(build.id, { build, reason }));
+    this.#rebuilt.add(1, { outcome: 'postponed' });
+    this.#deps.log.debug('image.rebuild_postponed', { build: build.id, node, reason });
+  }
+
+  /** Returns the nodes, but for one, for which a build was repeated elsewhere. */
+  #takeNeeding(build: BuildRow, except: NodeId): readonly NodeId[] {
+    const needing = [...(this.#needing.get(build.id) ?? [])].filter((id) => id !== except);
+    this.#needing.delete(build.id);
+    return needing;
   }
 
   #start(node: NodeId, build: BuildRow): void {

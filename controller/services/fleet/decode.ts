@@ -79,12 +79,12 @@ export function decodeRun(from: NodeId, frame: RunStarted__Output): StartedRun {
   return { from, generation, sessionId: frame.sessionId as SessionId, messageId: frame.messageId as MessageId, runId, agent };
 }
 
-export function decodeBuild({ buildId, phase, imageId, error, baseImageMissing }: BuildReport__Output) {
+export function decodeBuild({ buildId, phase, imageId, error, baseImageMissing, refusedNow }: BuildReport__Output) {
   switch (phase) {
     case 'BUILD_COMPLETED':
       return { buildId, imageId };
     case 'BUILD_FAILED':
-      return { buildId, error: visibleText(error), baseImageMissing };
+      return { buildId, error: visibleText(error), baseImageMissing, refusedNow };
     case 'BUILD_BUILDING':
       return 'under way';
     case 'BUILD_PHASE_UNSPECIFIED':

@@ -17,8 +17,11 @@ function becomes<Result>(view: View, build: BuildRow, result: Result): Decision<
 /** How a build ended on its node. */
 export type BuildOutcome =
   | { readonly imageId: string }
-  /** `baseImageMissing`: another node, or this one later, can still build it. */
-  | { readonly error: string; readonly baseImageMissing?: boolean };
+  /**
+   * `baseImageMissing`, and `refusedNow` because of a condition of the node: another node, or this
+   * one later, can still build it.
+   */
+  | { readonly error: string; readonly baseImageMissing?: boolean; readonly refusedNow?: boolean };
 
 /** Whether the build is queued or running. */
 export const isOpen = (build: BuildRow | undefined): build is BuildRow => build?.status === 'pending' || build?.status === 'building';

@@ -80,7 +80,10 @@ async function rig(t: Test, bounds = BUILD_BOUNDS, images?: DispatchDeps['images
   };
   const told = (fake: FakeNode) => fake.of('build').map(({ buildId }) => buildId);
   const end = (fake: FakeNode, buildId: string) =>
-    fake.say({ kind: 'build', value: { buildId, phase: 'BUILD_COMPLETED', imageId: 'sha256:1', error: '', baseImageMissing: false } });
+    fake.say({
+      kind: 'build',
+      value: { buildId, phase: 'BUILD_COMPLETED', imageId: 'sha256:1', error: '', baseImageMissing: false, refusedNow: false },
+    });
   const statusOf = (id: string) => core.store.view.get('builds', id)?.status;
   return { ...world, clock, dispatch, build, queue, settle, live, told, end, statusOf, reads };
 }
@@ -174,7 +177,13 @@ t.test('a build whose node has lost the base image goes to another node that has
   await queue(row);
   await settle();
   const [first, second] = told(nodes[0]).length > 0 ? nodes : [nodes[1], nodes[0]];
-  const report = { buildId: row.id, imageId: '', error: 'The base image base is not on this node.', baseImageMissing: true };
+  const report = {
+    buildId: row.id,
+    imageId: '',
+    error: 'The base image base is not on this node.',
+    baseImageMissing: true,
+    refusedNow: false,
+  };
   first.say({ kind: 'build', value: { ...report, phase: 'BUILD_FAILED' } });
   await settle();
   t.same(told(second), [row.id]);

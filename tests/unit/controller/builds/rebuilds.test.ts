@@ -2,7 +2,7 @@ import t from 'tap';
 import type { BuildRow } from '../../../../controller/domain/builds/rows.ts';
 import type { BuildId, NodeId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
 import type { View } from '../../../../controller/domain/engine/view.ts';
-import { type BaseImages, Rebuilds } from '../../../../controller/services/builds/rebuilds.ts';
+import { type RebuildImages, Rebuilds } from '../../../../controller/services/builds/rebuilds.ts';
 import type { NodeDirectory } from '../../../../controller/services/engine/node-directory.ts';
 import type { Fleet } from '../../../../controller/services/fleet/fleet.ts';
 import type { ControllerFrame } from '../../../../proto/frame.ts';
@@ -19,7 +19,8 @@ const BUILD = {
   ...{ createdAt: 1, completedAt: 2, createdBy: 'admin' },
 } as unknown as BuildRow;
 
-function rig({ nodes = [NODE], base = true, images }: { nodes?: readonly NodeId[]; base?: boolean; images?: BaseImages } = {}) {
+function rig({ nodes = [NODE], base = true, images }: { nodes?: readonly NodeId[]; base?: boolean; images?: RebuildImages } = {}) {
+  const closed = new Map<NodeId, string>();
   const sent: { node: NodeId; frame: ControllerFrame }[] = [];
   const streams = new Map(nodes.map((node) => [node, { images: new Set(base ? ['base'] : []) }]));
   const fleet = {
@@ -29,7 +30,18 @@ function rig({ nodes = [NODE], base = true, images }: { nodes?: readonly NodeId[
     }),
   };
   const directory = {
-    nodes: () => nodes.map((id) => ({ id, ready: true, images: streams.get(id)?.images ?? new Set<string>() })),
+    nodes: () =>
+      nodes.map((id) => ({
+        id,
+        name: id,
+        ready: true,
+        pulls: images !== undefined,
+        unschedulable: closed.get(id),
+        requested: { cpuMillis: 0 },
+        cpuMillis: 0,
+        sessions: 0,
+        images: streams.get(id)?.images ?? new Set<string>(),
+      })),
   } as unknown as NodeDirectory;
   const view = {
     get: () => undefined,
@@ -45,7 +57,7 @@ function rig({ nodes = [NODE], base = true, images }: { nodes?: readonly NodeId[
     log: silent,
     images,
   });
-  return { rebuilds, sent, streams, kinds: () => sent.map(({ node, frame }) => `${node} ${frame.kind}`) };
+  return { rebuilds, sent, streams, closed, kinds: () => sent.map(({ node, frame }) => `${node} ${frame.kind}`) };
 }
 
 t.test('a node that lost an image is told once to build it again, and may fetch its sources meanwhile', async (t) => {
@@ -74,7 +86,10 @@ t.test('an image that no build makes, or whose build fails, is gone, and the nod
 t.test('a rebuild that lacks its base image is repeated if the image can be brought, and no session fails for it', async (t) => {
   let canBring = true;
   const asked: string[] = [];
-  const images = { baseMissing: (node: NodeId, build: BuildRow) => asked.push(`${node} ${build.image}`) > 0 && canBring };
+  const images = {
+    missing: () => true,
+    baseMissing: (node: NodeId, build: BuildRow) => asked.push(`${node} ${build.image}`) > 0 && canBring,
+  };
   const { rebuilds, kinds } = rig({ images });
   const lacks = { error: 'The base image base is not on this node.', baseImageMissing: true };
   rebuilds.forSession(NODE, SPACE, IMAGE);
@@ -122,4 +137,50 @@ t.test('a node whose stream ended is asked for nothing, and asks again itself', 
   t.notOk(rebuilds.canFetch(NODE, DIGEST));
   rebuilds.forSession(NODE, SPACE, IMAGE);
   t.same(kinds(), [`${NODE} build`, `${NODE} build`]);
+});
+
+const REFUSED = { error: 'This node accepts no builds: The disk is nearly full.', refusedNow: true };
+
+t.test('a rebuild that a node refuses waits until the node takes it, and no session fails for it', async (t) => {
+  const { rebuilds, kinds, closed } = rig();
+  rebuilds.forSession(NODE, SPACE, IMAGE);
+  closed.set(NODE, 'The disk is nearly full.');
+  t.ok(rebuilds.ended(NODE, 'build', REFUSED));
+  rebuilds.retry();
+  t.same(kinds(), [`${NODE} build`], 'nothing is gone');
+  closed.clear();
+  rebuilds.retry();
+  t.same(kinds(), [`${NODE} build`, `${NODE} build`]);
+  rebuilds.ended(NODE, 'build', { imageId: 'new' });
+  rebuilds.retry();
+  t.equal(kinds().length, 2);
+});
+
+t.test('with a registry another node rebuilds what a node refuses, and the node gets it from there', async (t) => {
+  const asked: string[] = [];
+  const images = {
+    missing: (node: NodeId, _space: SpaceId, image: string) => asked.push(`${node} ${image}`) > 0,
+    baseMissing: () => false,
+  };
+  const { rebuilds, kinds, closed } = rig({ nodes: [NODE, OTHER], images });
+  rebuilds.forSession(NODE, SPACE, IMAGE);
+  closed.set(NODE, 'The disk is nearly full.');
+  rebuilds.ended(NODE, 'build', REFUSED);
+  t.same(kinds(), [`${NODE} build`, `${OTHER} build`]);
+  rebuilds.ended(OTHER, 'build', { imageId: 'new' });
+  t.same(asked, [`${NODE} ${IMAGE}`]);
+
+  rebuilds.forSession(NODE, SPACE, IMAGE);
+  rebuilds.ended(NODE, 'build', REFUSED);
+  closed.set(OTHER, 'The disk is nearly full.');
+  rebuilds.ended(OTHER, 'build', REFUSED);
+  t.equal(kinds().filter((kind) => kind.endsWith('imageGone')).length, 0);
+  closed.clear();
+  rebuilds.retry();
+  t.equal(kinds().at(-1)?.endsWith('build'), true, 'whoever takes builds again');
+
+  const count = kinds().length;
+  rebuilds.forget(OTHER);
+  rebuilds.ended(NODE, 'build', { error: 'The handler is a directory.' });
+  t.same(kinds().slice(count), [`${NODE} imageGone`], 'another reason is final');
 });

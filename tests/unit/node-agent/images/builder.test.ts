@@ -8,7 +8,7 @@ import { HandClock } from '../../hand-clock.ts';
 
 const BUILD = { buildId: 'b1', space: 'default', image: 'raworc_space_default:b1', baseImage: 'base', agents: [] };
 
-function world(restoreImage?: Driver['restoreImage']) {
+function world(restoreImage?: Driver['restoreImage'], refusal: () => string | undefined = () => undefined) {
   const there = new Set<string>();
   const reports: BuildReport[] = [];
   const waiting: (() => void)[] = [];
@@ -23,7 +23,7 @@ function world(restoreImage?: Driver['restoreImage']) {
     ...(restoreImage && { restoreImage }),
   };
   const builder = new Builder({
-    ...{ driver: driver as Driver, clock, log: silent, refusal: () => undefined },
+    ...{ driver: driver as Driver, clock, log: silent, refusal },
     dialer: {} as ConstructorParameters<typeof Builder>[0]['dialer'],
     report(report) {
       reports.push(report);
@@ -79,4 +79,17 @@ t.test('the wait for a copy ends with the limit of the build, and with the node 
   await new Promise((resolve) => setImmediate(resolve));
   await closing.builder.close();
   t.equal(closing.reports.length, 1, 'nothing is reported after the end');
+});
+
+t.test('a node that accepts no builds says that it is for now, and builds when asked again', async (t) => {
+  let refusal: string | undefined = 'The disk is nearly full.';
+  const { builder, there, end, reports } = world(undefined, () => refusal);
+  there.add('base');
+  builder.assign(BUILD);
+  t.match(await end(), { phase: 'BUILD_FAILED', error: /The disk is nearly full/, refusedNow: true });
+  builder.resend();
+  t.equal(reports.length, 2, 'not repeated on a new stream');
+  refusal = undefined;
+  builder.assign(BUILD);
+  t.match(await end(), { phase: 'BUILD_COMPLETED', refusedNow: false });
 });

@@ -11,6 +11,10 @@ export interface BuildReport {
    * The build failed because neither the engine nor the node has the base image.
    */
   'baseImageMissing'?: (boolean);
+  /**
+   * The build did not begin: the node accepts no builds now.
+   */
+  'refusedNow'?: (boolean);
 }
 
 export interface BuildReport__Output {
@@ -22,4 +26,8 @@ export interface BuildReport__Output {
    * The build failed because neither the engine nor the node has the base image.
    */
   'baseImageMissing': (boolean);
+  /**
+   * The build did not begin: the node accepts no builds now.
+   */
+  'refusedNow': (boolean);
 }
