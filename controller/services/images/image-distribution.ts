@@ -61,7 +61,7 @@ export class ImageDistribution {
   constructor(deps: ImageDistributionDeps) {
     this.#deps = deps;
     const { loops, metrics, log, clock, fleet, applier } = deps;
-    this.#holders = new ImageHolders(deps.directory);
+    this.#holders = new ImageHolders(deps);
     this.#needs = new ImageNeeds({ ...deps, isObtainable: (image) => this.isObtainable(image) });
     this.#moves = new ImageMoves({ clock, send: (nodeId, frame) => fleet.stream(nodeId)?.send(frame) === true });
     this.#moved = metrics.counter({
@@ -256,7 +256,7 @@ export class ImageDistribution {
     }
     const build = buildOf(view, image);
     // The base image goes first: then its layers are in the registry, and are not uploaded again.
-    if (build !== undefined && node.images.has(build.baseImage) && view.get('images', build.baseImage) === undefined) {
+    if (build !== undefined && view.get('images', build.baseImage) === undefined && this.#holders.of(build.baseImage).length > 0) {
       this.#toPush.add(build.baseImage);
       this.#pushes.wake(build.baseImage);
       return undefined;

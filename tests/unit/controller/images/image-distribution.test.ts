@@ -1,7 +1,7 @@
 /** Which node is asked to push or pull what, over a fleet that is played. */
 import t, { type Test } from 'tap';
 import type { BuildRow } from '../../../../controller/domain/builds/rows.ts';
-import type { BuildId, NodeId } from '../../../../controller/domain/engine/ids.ts';
+import type { BuildId, NodeId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
 import { put } from '../../../../controller/domain/engine/mutation.ts';
 import { recordImage } from '../../../../controller/domain/images/commands/record-image.ts';
 import { BASE_REPOSITORY, repositoryOf } from '../../../../controller/domain/images/repository.ts';
@@ -27,11 +27,13 @@ async function world(t: Test, images: Readonly<Record<string, readonly string[]>
   t.teardown(() => core.close());
   const held = new Map(Object.entries(images).map(([id, tags]) => [id, new Set(tags)]));
   const away = new Set<NodeId>();
+  const rules = new Map<string, ReadonlySet<SpaceId>>();
   const shown = (id: string) => ({
     ...(away.has(id as NodeId)
       ? node(id as NodeId, { images: new Set(), ready: false, away: true })
       : node(id as NodeId, { images: held.get(id) ?? new Set(), pulls: true })),
     ...core.capacity.ofNode(id as NodeId),
+    spaces: rules.get(id),
   });
   const sent: { readonly node: NodeId; readonly frame: ControllerFrame }[] = [];
   const waiting: (() => void)[] = [];
@@ -67,7 +69,7 @@ async function world(t: Test, images: Readonly<Record<string, readonly string[]>
     return { what: `${one.node} ${frame.kind} ${frame.value.image}`, node: one.node, frame, moved };
   };
   const inRegistry = (image: string, repository: string) => core.applier.apply(recordImage(image, repository, DIGEST));
-  return { core, held, away, sent, rebuilt, registry, distribution, next, inRegistry };
+  return { core, held, away, rules, sent, rebuilt, registry, distribution, next, inRegistry };
 }
 
 t.test('a new build is pushed once by its node, after its base image, and pulled by the others', async (t) => {
@@ -238,4 +240,17 @@ t.test('an absent node is not awaited where the image can be rebuilt, nor once i
   while (rebuilt.length === 1) await new Promise((resolve) => setImmediate(resolve));
   t.same(rebuilt, [`${NODE} ${IMAGE}`, `${NODE} ${IMAGE}`], 'which tells the node the reason');
   t.notOk(distribution.baseMissing(NODE, BUILD), 'nothing can bring it');
+});
+
+t.test('a node pushes only images of spaces that the rules allow it, and base images if they allow all', async (t) => {
+  const { distribution, next, rules, rebuilt } = await world(t, { [NODE]: ['base', IMAGE], [OTHER_NODE]: ['base', IMAGE], [THIRD]: [] });
+  rules.set(NODE, new Set(['another space' as SpaceId]));
+  rules.set(OTHER_NODE, new Set([SPACE]));
+  t.ok(distribution.isObtainable(IMAGE));
+  t.notOk(distribution.isObtainable('base'), 'whatever these two say they have');
+  distribution.missing(THIRD, SPACE, IMAGE);
+  t.equal((await next()).what, `${OTHER_NODE} pushImage ${IMAGE}`);
+  rules.delete(OTHER_NODE);
+  t.ok(distribution.isObtainable('base'));
+  t.same(rebuilt, []);
 });
