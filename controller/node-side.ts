@@ -6,6 +6,7 @@ import { byNode } from './domain/audit/audit.ts';
 import type { NodeId } from './domain/engine/ids.ts';
 import { accepted, refused } from './domain/engine/outcome.ts';
 import { type CertificateFault, certificateAlarm, certificateFault, renewCertificate } from './domain/nodes/commands/node-certificates.ts';
+import { RemovedNode } from './domain/nodes/refusals.ts';
 import type { Authority } from './grpc/authority.ts';
 import type { RefusedCall } from './grpc/node-server-options.ts';
 import type { Peer } from './grpc/peer.ts';
@@ -32,7 +33,7 @@ export function nodeSide(
   const refuseCertificate = (nodeId: NodeId, fault: CertificateFault) => {
     const alarm = certificateAlarm(fault, view.get('nodes', nodeId)?.name ?? nodeId);
     alarms.raise(nodeId, alarm);
-    return refused('FORBIDDEN', alarm.message);
+    return refused('FORBIDDEN', alarm.message, fault === 'revoked' ? new RemovedNode(nodeId) : undefined);
   };
   return {
     async renew({ nodeId, keyHash, expiresAtMs, certificateSerial }: Peer, csrDer: Uint8Array, peer: string, takesBundle: boolean) {

@@ -18,8 +18,8 @@ import { Relay } from './guests/relay.ts';
 import type { Host } from './host.ts';
 import { NodeImages } from './images/node-images.ts';
 import { Discovery } from './session/discovery.ts';
+import { type NodeEnd, NodeEnder } from './session/node-end.ts';
 import { Sessions } from './session/sessions.ts';
-import { removeContainers } from './session/shutdown.ts';
 import { Uids } from './session/uids.ts';
 import { Tunnels } from './streams/tunnels.ts';
 
@@ -38,6 +38,8 @@ export interface NodeDeps extends Omit<Host, 'metrics'> {
   readonly metrics?: Metrics;
   readonly relistEveryMs?: number;
   readonly conditions?: Conditions;
+  /** Records durably that the controller removed this node. */
+  readonly recordRemoval?: () => Promise<void>;
   /** Takes the digest of the CAs that the controller wants trusted. */
   readonly authorities?: (digest: string) => void;
   /** Called when the stream to the controller is up, and when it is not. */
@@ -45,9 +47,6 @@ export interface NodeDeps extends Omit<Host, 'metrics'> {
   /** Default: {@link DEFAULT_UIDS}. */
   readonly uids?: UidRange;
 }
-
-/** Why the node agent ended: the controller shut it down, or it cannot continue. */
-export type NodeEnd = { readonly why: 'shutdown' } | { readonly why: 'fault'; readonly error: unknown };
 
 /**
  * A node agent. It adopts what it finds, keeps a stream to the controller, and brings each session
@@ -66,6 +65,7 @@ export class NodeAgent {
   readonly #images: NodeImages;
   readonly #link: ControllerLink;
   readonly #discovery: Discovery;
+  readonly #ender: NodeEnder;
   readonly #ending = new AbortController();
   #end: (end: NodeEnd) => void = () => undefined;
   #capacity: Required<Capacity> = { cpuMillis: 0, memoryBytes: 0, sessions: 0, processes: 0, diskBytes: 0, most: NO_BOUND };
@@ -123,6 +123,12 @@ export class NodeAgent {
       listEveryMs: deps.relistEveryMs,
       call: (work) => this.#call(work),
     });
+    this.#ender = new NodeEnder({
+      ...{ ...host, discovery: this.#discovery, sessions, tunnels, relay, outbox },
+      signal: this.#ending.signal,
+      recordRemoval: deps.recordRemoval,
+      end: (end) => this.#end(end),
+    });
     this.#images = new NodeImages({
       ...{ ...host, conditions, outbox },
       hasSession: (image) => ledger.sessionIds().some((id) => ledger.assignment(id)?.spec.image === image),
@@ -139,6 +145,7 @@ export class NodeAgent {
         outbox.connect(wire);
         deps.connection?.(true);
       },
+      removed: (reason) => this.removed(reason),
       drained: () => outbox.drained(),
       disconnected() {
         outbox.disconnect();
@@ -180,6 +187,11 @@ export class NodeAgent {
   /** Moves to a new stream, because the dialer has a newer certificate. */
   reconnect(): void {
     this.#link.refresh();
+  }
+
+  /** The controller removed this node: stops its sessions and ends. Disks stay. */
+  removed(reason: string): void {
+    this.#ender.removed(reason);
   }
 
   get sessions(): Pick<Sessions, 'up' | 'giveUp' | 'reportDisk'> {
@@ -244,7 +256,7 @@ export class NodeAgent {
       case 'imageGone':
         return void this.#images.take(frame);
       case 'shutdown':
-        return this.#shutDown(frame.value.graceMs);
+        return this.#ender.shutDown(frame.value.graceMs);
       default:
         return frame satisfies never;
     }
@@ -260,18 +272,6 @@ export class NodeAgent {
     if (this.#isReady) return;
     this.#isReady = true;
     void this.#sessions.idle().then(() => log.info('node.ready', { node: nodeId, sessions: this.#sessions.size }));
-  }
-
-  async #shutDown(graceMs: number): Promise<void> {
-    const { driver, listener, log, clock } = this.#deps;
-    log.info('node.shutting-down', { graceMs });
-    this.#discovery.stop();
-    await this.#sessions.close();
-    this.#tunnels.close();
-    this.#relay.close();
-    await removeContainers({ driver, listener, log, clock }, graceMs, this.#ending.signal);
-    this.#outbox.keep('shutdown-done', { kind: 'shutdownDone', value: {} });
-    this.#end({ why: 'shutdown' });
   }
 
   async #guestsReturned(): Promise<void> {

@@ -19,11 +19,14 @@ import type { GuestListener } from './guests/listener.ts';
 import { Certificate } from './identity/certificate.ts';
 import { claimData, enterCluster, givenToken } from './identity/enter.ts';
 import type { Identity } from './identity/identity.ts';
+import { recordRemoval, untilReadmitted, wasRemoved } from './identity/removal.ts';
 import { requestRenewal } from './identity/renew-call.ts';
 import { Ledger } from './ledger/ledger.ts';
 import { serveMetrics } from './metrics-server.ts';
 import { NodeAgent } from './node.ts';
+import { REMOVAL_MS } from './session/node-end.ts';
 import { readSessionSettings, type SessionSettings } from './session/session-settings.ts';
+import { removeContainers } from './session/shutdown.ts';
 import { runCommand } from './volumes/command.ts';
 import type { Disks } from './volumes/disks.ts';
 import { watchDisks } from './volumes/watch-disks.ts';
@@ -83,6 +86,7 @@ export async function run(flags: Flags, env: Environment, log: Log, openEngine: 
     conditions,
     request: (current, road, attempt, signal) => requestRenewal(current, road, attempt, { clock: systemClock, signal }),
     renewed: () => node.reconnect(),
+    removed: (reason) => node.removed(reason),
   });
   const dialer = grpcDialer({
     identity: () => certificate.identity,
@@ -97,6 +101,7 @@ export async function run(flags: Flags, env: Environment, log: Log, openEngine: 
   connection(false);
   const node = new NodeAgent({
     conditions,
+    recordRemoval: () => recordRemoval(flags.dataDirectory, identity),
     authorities: (digest) => certificate.authorities(digest),
     nodeId,
     clusterId,
@@ -134,7 +139,18 @@ export async function run(flags: Flags, env: Environment, log: Log, openEngine: 
         });
   // Connecting can take as long as the controller is away.
   notify.ready();
-  const end = await Promise.race([node.ended, stopped, node.start().then(() => Promise.race([node.ended, stopped]))]);
+  const ending = new AbortController();
+  void stopped.then(() => ending.abort());
+  if (await wasRemoved(flags.dataDirectory, identity)) {
+    const common = { clock: systemClock, log };
+    await removeContainers({ ...common, driver, listener }, REMOVAL_MS, ending.signal);
+    await untilReadmitted({ ...common, directory: flags.dataDirectory, dialer, signal: ending.signal });
+  }
+  const work = async () => {
+    await node.start();
+    return Promise.race([node.ended, stopped]);
+  };
+  const end = ending.signal.aborted ? 'stopped' : await Promise.race([node.ended, stopped, work()]);
   if (end !== 'stopped' && end.why === 'fault')
     log.error('node.fault', { error: end.error instanceof Error ? end.error.message : String(end.error) });
   notify.stopping();

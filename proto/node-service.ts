@@ -8,6 +8,12 @@ import type { NodeProtocolDefinition } from './generated/raworc/node/v0/NodeProt
 /** The name in every controller's server certificate. Nodes verify it on every address. */
 export const CONTROLLER_NAME = 'controller.raworc.internal';
 
+/**
+ * Header of a refusal. Its value is the id of the node that was removed: its node agent stops its
+ * sessions.
+ */
+export const REMOVED_HEADER = 'raworc-removed-node';
+
 /** The URI in a node's certificate. */
 export const nodeUri = (clusterId: string, nodeId: string): string => `raworc://${clusterId}/node/${nodeId}`;
 

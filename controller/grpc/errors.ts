@@ -1,6 +1,8 @@
 import { Metadata, type StatusObject, status } from '@grpc/grpc-js';
+import { REMOVED_HEADER } from '../../proto/node-service.ts';
 import type { RefusalCode } from '../contract/errors.ts';
 import type { Refusal } from '../domain/engine/outcome.ts';
+import { RemovedNode } from '../domain/nodes/refusals.ts';
 
 /** The gRPC status of each refusal code. */
 export const grpcStatusOf: Readonly<Record<RefusalCode, status>> = {
@@ -22,9 +24,14 @@ export const grpcStatusOf: Readonly<Record<RefusalCode, status>> = {
 /** gRPC's standard header for the retry delay. */
 export const RETRY_AFTER_HEADER = 'grpc-retry-pushback-ms';
 
+/** Returns the header that tells a node agent that its node was removed. */
+export const removedHeader = ({ details }: Refusal): Readonly<Record<string, string>> =>
+  details instanceof RemovedNode ? { [REMOVED_HEADER]: details.nodeId } : {};
+
 export function grpcStatus(refusal: Refusal, retryAfterMs?: number): StatusObject {
   const metadata = new Metadata();
   if (retryAfterMs !== undefined) metadata.set(RETRY_AFTER_HEADER, String(Math.ceil(retryAfterMs)));
+  for (const [name, value] of Object.entries(removedHeader(refusal))) metadata.set(name, value);
   return { code: grpcStatusOf[refusal.code], details: refusal.message, metadata };
 }
 

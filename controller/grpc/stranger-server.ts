@@ -18,7 +18,7 @@ import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import type { Outcome } from '../domain/engine/outcome.ts';
 import type { ServerCredential } from './authority.ts';
-import { grpcStatusOf, internalStatus } from './errors.ts';
+import { grpcStatusOf, internalStatus, removedHeader } from './errors.ts';
 import { strangerSocket } from './stranger-socket.ts';
 
 /** Bound of a message, and of all headers of a call. */
@@ -152,7 +152,7 @@ async function answer(
   if (message === 'malformed') return fail(stream, status.INVALID_ARGUMENT, 'The request must be one uncompressed message.');
   const outcome = await method.call(message, peer);
   if (stream.destroyed || stream.closed || stream.headersSent) return;
-  if (!outcome.ok) return fail(stream, grpcStatusOf[outcome.refusal.code], outcome.refusal.message);
+  if (!outcome.ok) return fail(stream, grpcStatusOf[outcome.refusal.code], outcome.refusal.message, removedHeader(outcome.refusal));
   stream.respond({ ':status': 200, 'content-type': 'application/grpc+proto' }, { waitForTrailers: true });
   stream.once('wantTrailers', () => stream.sendTrailers({ 'grpc-status': String(status.OK) }));
   const prefix = Buffer.alloc(PREFIX_BYTES);
@@ -179,10 +179,10 @@ function messageOf(stream: ServerHttp2Stream): Promise<Buffer | 'gone' | 'too lo
   });
 }
 
-function fail(stream: ServerHttp2Stream, code: status, message: string): void {
+function fail(stream: ServerHttp2Stream, code: status, message: string, more: Readonly<Record<string, string>> = {}): void {
   if (stream.destroyed || stream.closed || stream.headersSent) return;
   // Clients decode it with decodeURI, which leaves escaped commas as they are.
-  const trailers = { 'grpc-status': String(code), 'grpc-message': encodeURI(message) };
+  const trailers = { 'grpc-status': String(code), 'grpc-message': encodeURI(message), ...more };
   stream.respond({ ':status': 200, 'content-type': 'application/grpc+proto', ...trailers }, { endStream: true });
   end(stream);
 }

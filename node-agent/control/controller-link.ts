@@ -8,6 +8,7 @@ import type { Conditions } from '../conditions.ts';
 import { within } from '../engine/deadline.ts';
 import type { Host } from '../host.ts';
 import { compareClocks } from './clock-skew.ts';
+import { DialError } from './dial-error.ts';
 import type { Wire } from './outbox.ts';
 
 const DIAL_WITHIN_MS = 10_000;
@@ -36,6 +37,8 @@ export interface ControllerLinkDeps extends Pick<Host, 'dialer' | 'clock' | 'ran
    * only.
    */
   connected(welcome: Welcome, wire: Wire): Promise<void>;
+  /** The controller says that it removed this node. */
+  removed(reason: string): void;
   drained(): void;
   disconnected(): void;
   /** Takes one frame in; the next comes when it resolves. Rejecting ends the stream. */
@@ -107,6 +110,7 @@ export class ControllerLink {
         }
       } catch (error) {
         const message = messageOf(error);
+        if (error instanceof DialError && error.code === 'removed') this.#deps.removed(message);
         if (message !== said && !this.#ending.signal.aborted) log.warn('controller.away', { error: message });
         said = message;
       }

@@ -1,4 +1,5 @@
 import { type ServiceError, status } from '@grpc/grpc-js';
+import { REMOVED_HEADER } from '../../proto/node-service.ts';
 import { connectionProblem } from './channel.ts';
 
 /** Why a call to the controller failed. The message is one sentence for the operator. */
@@ -6,9 +7,9 @@ export class DialError extends Error {
   override readonly name = 'DialError';
   /**
    * `handshake`: TLS ended the connection, as it does for a certificate that the controller
-   * refuses.
+   * refuses. `removed`: the controller removed this node.
    */
-  readonly code: 'unreachable' | 'handshake' | 'refused' | 'busy' | 'expired';
+  readonly code: 'unreachable' | 'handshake' | 'refused' | 'removed' | 'busy' | 'expired';
   /** Delay that a busy controller asks for. */
   readonly retryAfterMs: number | undefined;
 
@@ -37,7 +38,9 @@ export function dialError(address: string, error: ServiceError): DialError {
     }
     return new DialError('unreachable', clockProblem(address, problem) ?? `The controller at ${address} cannot be reached: ${problem}`);
   }
-  return new DialError('refused', `The controller at ${address} refused: ${error.details}`);
+  // Only a controller whose certificate TLS has verified can send it.
+  const isRemoved = error.code === status.PERMISSION_DENIED && error.metadata.get(REMOVED_HEADER).length > 0;
+  return new DialError(isRemoved ? 'removed' : 'refused', `The controller at ${address} refused: ${error.details}`);
 }
 
 /** Returns what to do if the controller's certificate is outside its dates: usually a wrong clock. */

@@ -7,6 +7,7 @@ import { type Counter, type Metrics, silentMetrics } from '../../seams/metrics.t
 import { writePrivateFile } from '../../seams/private-file.ts';
 import type { Random } from '../../seams/random.ts';
 import type { Conditions } from '../conditions.ts';
+import { DialError } from '../control/dial-error.ts';
 import { bundlePem, casIn, digestOf } from './ca-bundle.ts';
 import { assembleIdentity, describe, type Identity, identityFiles } from './identity.ts';
 import type { RenewalAnswer, RenewalPath } from './renew-call.ts';
@@ -42,6 +43,8 @@ export interface CertificateDeps {
   readonly conditions?: Pick<Conditions, 'raise' | 'clear'>;
   /** Makes attempt number `attempt`. */
   request(identity: Identity, road: RenewalPath, attempt: number, signal: AbortSignal): Promise<RenewalAnswer>;
+  /** The controller says that it removed this node. */
+  removed?(reason: string): void;
   /** Called with a new certificate. Streams that use the old one end when that expires. */
   renewed(identity: Identity): void;
 }
@@ -181,6 +184,7 @@ export class Certificate {
       } catch (error) {
         if (this.#ending.signal.aborted) return;
         this.#renewals.add(1, { outcome: 'failed' });
+        if (error instanceof DialError && error.code === 'removed') this.#deps.removed?.(error.message);
         const message = messageOf(error);
         const isExpired = this.leftMs() <= 0;
         const fields = { error: message, [isExpired ? 'expired_at' : 'expires_at']: expiryOf(this.#identity) };

@@ -134,7 +134,10 @@ async function requestJoin(
     return await unaryCall(client, joinMethod, request, { address, clock, signal });
   } catch (error) {
     if (!(error instanceof DialError)) throw error;
-    throw new JoinError(error.code === 'refused' || error.code === 'busy' ? 'refused' : 'unreachable', error.message);
+    throw new JoinError(
+      error.code === 'refused' || error.code === 'removed' || error.code === 'busy' ? 'refused' : 'unreachable',
+      error.message,
+    );
   } finally {
     client.close();
   }

@@ -144,5 +144,15 @@ t.test('certificates are renewed in time, whichever process is away, and no sess
   await removed.untilLine('the reason', (line) => /The node node-3 was removed/.test(line), 60_000);
   t.match(await rest.call('GET', '/nodes/node-3'), { status: 404 });
   t.equal(cluster.controller.lines.filter((line) => line.includes('"node.alarm"')).length, 1, 'told once');
-  t.same(await livesOf(sessions), before, 'and what runs on it is left alone');
+  const ofNode = async (name: string) =>
+    (await Promise.all(sessions.map((id) => rest.session(id)))).find(({ node }) => node === name)?.id ?? '';
+  const gone = await ofNode('node-3');
+  await removed.untilLine('its end', (line) => line.includes('"node.ended"') && line.includes('"removed"'), 60_000);
+  await t.rejects(docker.getContainer(`raworc_session_${gone}`).inspect(), /no such container/i, 'it stops what is not its own any more');
+  const kept = sessions.filter((id) => id !== gone);
+  t.same(
+    await livesOf(kept),
+    (before as unknown[]).filter((_, at) => sessions[at] !== gone),
+    'and nobody else stops anything',
+  );
 });

@@ -2,7 +2,11 @@ import { join } from 'node:path';
 import { Journal } from '../../journal/journal.ts';
 import { grpcDialer } from '../../node-agent/control/grpc-dialer.ts';
 import type { Capacity } from '../../node-agent/engine/driver.ts';
+import { Certificate } from '../../node-agent/identity/certificate.ts';
+import type { Identity } from '../../node-agent/identity/identity.ts';
 import { joinWithToken } from '../../node-agent/identity/join.ts';
+import { recordRemoval } from '../../node-agent/identity/removal.ts';
+import { requestRenewal } from '../../node-agent/identity/renew-call.ts';
 import { Ledger } from '../../node-agent/ledger/ledger.ts';
 import { NodeAgent } from '../../node-agent/node.ts';
 import type { Log } from '../../seams/log.ts';
@@ -23,6 +27,10 @@ export interface HollowNodePlan {
 }
 
 export interface HollowNode {
+  /** As it joined. */
+  readonly identity: Identity;
+  readonly host: HollowHost;
+  readonly ended: NodeAgent['ended'];
   /** Ends it, as if the host were switched off. */
   close(): Promise<void>;
 }
@@ -42,20 +50,33 @@ export async function startHollowNode(plan: HollowNodePlan): Promise<HollowNode>
   for (const { sessionId, isRunning, space = 'default' } of plan.leftBehind ?? []) {
     await leftBehind(host, { sessionId, space, image }, isRunning, signal);
   }
-  const dialer = grpcDialer({ identity: () => identity, clock: systemClock, log });
+  const certificate = new Certificate({
+    ...{ identity, directory, clock: systemClock, log },
+    // Renews at once when it is told of new CAs.
+    random: { ...systemRandom, fraction: () => 0 },
+    request: (current, road, attempt, signal) => requestRenewal(current, road, attempt, { clock: systemClock, signal }),
+    renewed: () => node.reconnect(),
+    removed: (reason) => node.removed(reason),
+  });
+  const dialer = grpcDialer({ identity: () => certificate.identity, refused: () => certificate.refused(), clock: systemClock, log });
   const { nodeId, clusterId, incarnation } = identity;
   const node = new NodeAgent({
     ...{ ...seams, log, nodeId, clusterId, incarnation, ledger, dialer, driver: host, listener: host },
     version: '0.0.0-contract',
     hostname: name,
     capacity: {},
+    recordRemoval: () => recordRemoval(directory, identity),
+    authorities: (digest) => certificate.authorities(digest),
   });
+  certificate.start();
   await node.start();
   let closed = false;
   return {
+    ...{ identity, host, ended: node.ended },
     async close() {
       if (closed) return;
       closed = true;
+      await certificate.close();
       await node.close();
       dialer.close();
     },

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import t from 'tap';
+import { wasRemoved } from '../../node-agent/identity/removal.ts';
 import { startHollowNode } from './hollow-node.ts';
 import { openTarget, type Target } from './target.ts';
 
@@ -62,6 +63,35 @@ t.test('a node is removed with what it had, its name is free, and what it left h
   await rest.removeSession(id);
   await third.close();
   await rest.call('POST', '/nodes/hollow/uncordon');
+});
+
+t.test('a node that is removed although it runs stops its sessions, keeps their disks, and starts none again', async (t) => {
+  const { rest, own } = target;
+  if (own === undefined) return t.comment('only for nodes of the test’s own');
+  const log = { debug() {}, info() {}, warn() {}, error() {} };
+  const directory = join(own.directory, 'fourth');
+  const events = await rest.watch('/events');
+  t.teardown(() => events.close());
+  const node = await startHollowNode({ name: 'fourth', directory, token: await rest.nodeToken(), image: 'raworc/session:contract', log });
+  t.teardown(() => node.close());
+  await events.until('the node is ready', ({ type }) => type === 'node.ready');
+  await rest.call('POST', '/nodes/hollow/cordon');
+  const { id } = await rest.createSession();
+  t.match(await rest.call('POST', `/sessions/${id}/resume?wait=30s`), { body: { state: 'idle', node: 'fourth' } });
+  await rest.call('POST', '/nodes/hollow/uncordon');
+  const { id: elsewhere } = await rest.createSession();
+  const { signal } = new AbortController();
+  t.match((await node.host.list(signal)).get(id), { container: { state: 'running' } });
+
+  t.equal((await rest.call('DELETE', '/nodes/fourth?lost=true')).status, 204);
+  t.same(await node.ended, { why: 'removed' });
+  t.match((await node.host.list(signal)).get(id), { container: undefined, volume: { name: String } }, 'its disk is kept');
+  t.ok(await wasRemoved(directory, node.identity), 'its next start knows');
+  t.notOk(await wasRemoved(directory, { ...node.identity, incarnation: 9 }), 'unless it has joined again');
+  t.match(await rest.session(id), { state: 'error', termination_reason: 'host lost: the node fourth was removed' });
+  t.match(await rest.session(elsewhere), { state: /init|idle/ }, 'no other node stops anything');
+  t.equal((await rest.call('DELETE', `/sessions/${id}`)).status, 204);
+  await rest.removeSession(elsewhere);
 });
 
 t.test('a name belongs to its key: a machine without it cannot take the place of an absent node', async (t) => {

@@ -1,3 +1,13 @@
+import type { NodeId } from '../engine/ids.ts';
 import { refused } from '../engine/outcome.ts';
+
+/** The details of a refusal of a node that was removed. */
+export class RemovedNode {
+  readonly nodeId: NodeId;
+
+  constructor(nodeId: NodeId) {
+    this.nodeId = nodeId;
+  }
+}
 
 export const NO_NODE = refused('NOT_FOUND', 'No such node.');
