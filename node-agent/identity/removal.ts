@@ -1,9 +1,7 @@
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, pause } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import { readIfThere, writePrivateFile } from '../../seams/private-file.ts';
-import { sync } from '../../seams/sync.ts';
 import { DialError } from '../control/dial-error.ts';
 import type { Dialer } from '../control/dialer.ts';
 import type { Identity } from './identity.ts';
@@ -40,8 +38,7 @@ export async function untilReadmitted({ directory, dialer, clock, log, signal }:
     try {
       const link = await dialer.dial(signal);
       link.close();
-      await rm(fileIn(directory), { force: true });
-      await sync(directory);
+      await writePrivateFile(fileIn(directory), '');
       log.info('node.readmitted');
       return;
     } catch (error) {
