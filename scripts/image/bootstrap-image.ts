@@ -52,6 +52,7 @@ export async function bootstrapImage({ docker, dataDir, apt, tag, certificates, 
       // A crash loses only work that is repeated, so dpkg need not sync to disk.
       env: { ...process.env, TMPDIR: work, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive', DPKG_FORCE: 'unsafe-io' },
       logFile: join(placeIn(dataDir, 'logs'), 'session-image.log'),
+      task: 'building the session image with mmdebstrap',
       remedy: 'check the network and run this again',
       onLine: (line) => progress(line.replace(/^[IWE]: /, '')),
       stop: signal,

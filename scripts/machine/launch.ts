@@ -55,11 +55,13 @@ export interface RunOptions extends LaunchOptions {
   /** Output is appended to this file. */
   readonly logFile: string;
   readonly remedy: string;
+  /** What was attempted, for the error. Default: the program. */
+  readonly task?: string;
 }
 
 /** Runs a program to its end. Throws Trouble with its last lines if it fails. */
 export async function run(program: string, args: readonly string[], options: RunOptions): Promise<void> {
-  const { logFile, remedy, onLine, ...launchOptions } = options;
+  const { logFile, remedy, task = `${program} ${args[0] ?? ''}`, onLine, ...launchOptions } = options;
   const last: string[] = [];
   const { ended } = launch(program, args, {
     ...launchOptions,
@@ -72,8 +74,7 @@ export async function run(program: string, args: readonly string[], options: Run
   });
   const code = await ended;
   options.stop?.throwIfAborted();
-  if (code !== 0)
-    throw new Trouble(`${program} ${args[0] ?? ''} failed (${code}):\n${last.join('\n')}`, `${remedy}; the whole log is ${logFile}`);
+  if (code !== 0) throw new Trouble(`${task} failed (${code}):\n${last.join('\n')}`, `${remedy}; the whole log is ${logFile}`);
 }
 
 /** Returns the path of a program, found in PATH, the sbin directories, or one of `places`. */
