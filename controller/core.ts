@@ -58,6 +58,7 @@ import { nodeTokenService } from './services/nodes/node-token-service.ts';
 import { orphanService } from './services/nodes/orphan-service.ts';
 import type { Services } from './services/services.ts';
 import { expiryLoop } from './services/sessions/expiry-loop.ts';
+import { openPlacementWaits } from './services/sessions/open-placement-waits.ts';
 import { SUSPEND_GRACE_MS, sessionService } from './services/sessions/session-service.ts';
 import { ShownSessions } from './services/sessions/shown-sessions.ts';
 import { resealingLoop, type SealingKeys } from './services/spaces/resealing-loop.ts';
@@ -235,7 +236,7 @@ export function openCore(deps: CoreDeps): Core {
     roleBindings: roleBindingService(shared),
     apiKeys: apiKeyService({ ...shared, keyUse, clock }),
     sessions: sessionService({
-      ...shared,
+      ...{ ...shared, fleet: directory, waits: openPlacementWaits({ applier, capacity, directory, fleet, clock, metrics }) },
       placed: placementMetrics(metrics),
       rebuild: (space, image) => dispatch.rebuilds.forSpace(space, image),
     }),

@@ -385,6 +385,8 @@ const sessions = (caller: Caller) => ({
   /**
    * Creates a session. With ?wait=30s, waits until it is running.
    *
+   * While no node has room, it also waits for that: requests in one space with the same constraints in order, and spaces in turn. 503 at once without `wait`, if no node could take the session even when empty, and if too many requests wait.
+   *
    * Permission: sessions:create.
    */
   create: (body?: api.CreateSessionData['body'], options?: With<api.CreateSessionData['query'], Keyed>): Promise<api.CreateSessionResponse> => caller.call({ method: 'POST', path: `/sessions`, body, isKeyed: true }, options),

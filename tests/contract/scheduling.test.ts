@@ -69,6 +69,34 @@ t.test('one session of a space per node, suspended ones too', async (t) => {
   t.match(await created({ space }), { status: 201 });
 });
 
+t.test('with ?wait, a request waits for room, and gets what it would have got when the time is up', async (t) => {
+  const { rest } = target;
+  if (!target.hollow) return t.comment('only on a node of the test’s own');
+  const space = await newSpace(t, target);
+  const [first, second] = [await created({ space }), await created({ space })];
+  // One session per node: anything that frees the node's place makes room.
+  t.match(await rest.call('PUT', `/spaces/${space}`, { settings: { scheduling: { anti_affinity: 'required' } } }), { status: 200 });
+  const late = await rest.call('POST', '/sessions?wait=200ms', { space });
+  t.match(late, { status: 503, body: { error: { details: { nodes: [{ filter: 'anti-affinity' }] } } } });
+  t.equal(late.headers.get('x-raworc-wait'), 'timeout');
+  const waiting = rest.call('POST', '/sessions?wait=60s', { space, name: 'patient' });
+  for (const { body } of [first, second]) await rest.call('DELETE', `/sessions/${(body as { id: string }).id}`);
+  const placed = await waiting;
+  t.match(placed, { status: 201, body: { state: 'idle', name: 'patient' } });
+  const blocked = rest.call('POST', '/sessions?wait=60s', { space });
+  t.match(await rest.call('PUT', `/spaces/${space}`, { settings: { scheduling: {} } }), {
+    status: 200,
+    body: { settings: { scheduling: {} } },
+  });
+  t.match(await blocked, { status: 201 }, 'changed settings wake it too');
+  const impossible = { space, constraints: [{ label: 'no-such-label', operator: 'exists' }] };
+  t.match(await rest.call('POST', '/sessions?wait=60s', impossible), { status: 503 }, 'at once');
+  const ann = await person(t, target, ['viewer', space]);
+  t.match(await ann.rest.call('POST', '/sessions?wait=60s', { space }), { status: 403 });
+  for (const one of (await rest.call('GET', `/sessions?space=${space}`)).body as { id: string }[])
+    await rest.call('DELETE', `/sessions/${one.id}`);
+});
+
 t.test('rules are checked', async (t) => {
   const { rest } = target;
   const table: readonly (readonly [field: string, value: unknown, path: string, problem: RegExp])[] = [

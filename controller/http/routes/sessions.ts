@@ -2,6 +2,7 @@ import type { Context } from 'koa';
 import { z } from 'zod';
 import { flagParameter } from '../../contract/parameters.ts';
 import {
+  type CreateSession,
   createSession,
   metadataFilter,
   putState,
@@ -11,8 +12,9 @@ import {
   sessionObject,
   updateSession,
 } from '../../contract/sessions.ts';
+import { STALE } from '../../domain/access/refusals.ts';
 import { accepted, type Outcome } from '../../domain/engine/outcome.ts';
-import type { Caller } from '../../services/access/caller.ts';
+import type { Caller, Idempotency } from '../../services/access/caller.ts';
 import type { JsonText } from '../../services/engine/json-text.ts';
 import { waiting, waitParameter, withWaitPlace } from '../input/wait.ts';
 import { listRoute, type Route, route } from '../routing/route.ts';
@@ -50,18 +52,35 @@ export function sessionRoutes({ services: { sessions }, clock, streams }: RouteD
     return waiting(ctx, { clock, streams }, { ms, caller, canSee }, (signal) => sessions.whenUp(id, signal));
   }
 
-  /** Creates a session, and waits up to `ms` for it to start. */
+  /**
+   * Creates a session, and waits up to `ms` for room, as far as `create` does, and for its start.
+   */
   const created = (ctx: Context, caller: Caller, ms: number, create: () => Promise<Outcome<SessionObject>>) =>
     withWaitPlace<SessionObject | JsonText<SessionObject>>(ctx, streams, ms, async () => {
+      const startedAt = clock.monotonic();
       const session = await create();
       if (!session.ok || ms === 0) return session;
-      const up = await whenUp(ctx, caller, ms, session.value.id);
+      const left = Math.max(0, ms - (clock.monotonic() - startedAt));
+      const up = await whenUp(ctx, caller, left, session.value.id);
       if (up !== undefined) return accepted(up);
       // After a timeout, answer with the current state instead of that at creation.
       const later = caller.now();
       const now = later === undefined ? undefined : sessions.get(later, session.value.id);
       return now?.ok === true ? now : session;
     });
+
+  /** Creates a session once there is room. */
+  async function whenRoom(ctx: Context, caller: Caller, ms: number, body: CreateSession, idempotency: Idempotency | undefined) {
+    if (ms === 0 || !sessions.canCreate(caller, body.space)) return sessions.create(caller, body, idempotency);
+    let outcome: Outcome<SessionObject> = STALE;
+    const canSee = (now: Caller) => sessions.canCreate(now, body.space);
+    const placed = await waiting(ctx, { clock, streams }, { ms, caller, canSee }, async (signal) => {
+      outcome = await sessions.create(caller, body, idempotency, signal);
+      return outcome;
+    });
+    // Without the right to create it, the refusal must not say anything about room.
+    return placed ?? (outcome.ok ? outcome : STALE);
+  }
 
   return [
     listRoute({
@@ -81,6 +100,8 @@ export function sessionRoutes({ services: { sessions }, clock, streams }: RouteD
       path: '/sessions',
       permission: 'sessions:create',
       summary: 'Creates a session. With ?wait=30s, waits until it is running.',
+      description:
+        'While no node has room, it also waits for that: requests in one space with the same constraints in order, and spaces in turn. 503 at once without `wait`, if no node could take the session even when empty, and if too many requests wait.',
       creates: true,
       request: createSession,
       query: waits,
@@ -89,7 +110,7 @@ export function sessionRoutes({ services: { sessions }, clock, streams }: RouteD
       refusals: ['NOT_FOUND', 'CONFLICT', 'UNAVAILABLE'],
       example: { space: 'default', name: 'a first session', metadata: { purpose: 'trying' } },
       respond: ({ ctx, caller, query: { wait = 0 }, body, idempotency }) =>
-        created(ctx, caller, wait, () => sessions.create(caller, body, idempotency)),
+        created(ctx, caller, wait, () => whenRoom(ctx, caller, wait, body, idempotency)),
     }),
     route({
       method: 'GET',

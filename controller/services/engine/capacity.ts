@@ -42,6 +42,9 @@ const add = (use: Use, more: Use, sign: 1 | -1): Use => ({
   processes: use.processes + sign * more.processes,
 });
 
+const isLess = (use: Use = NONE, before: Use = NONE): boolean => USES.some((what) => use[what] < before[what]);
+const USES = ['cpuMillis', 'memoryBytes', 'sessions', 'maxMemoryBytes', 'diskBytes', 'processes'] as const;
+
 const pair = (space: SpaceId, node: NodeId) => `${space} ${node}`;
 
 const ROWS_AT_ONCE = 500;
@@ -70,6 +73,8 @@ export function* placedSessions(view: Pick<NodeView & SessionView, 'nodes' | 're
 export class Capacity {
   /** By node id, space id, or both; ids are UUIDs. */
   readonly #committed = new Map<string, Use>();
+  /** Nodes on which some use became less, committed or not. */
+  #freed = new Set<NodeId>();
   /** One layer for the batch, one for the current command. */
   #layers: Map<string, Use>[] = [];
 
@@ -95,6 +100,14 @@ export class Capacity {
   change(before: SessionRow | undefined, after: SessionRow | undefined): void {
     if (before !== undefined) this.#account(before, -1);
     if (after !== undefined) this.#account(after, 1);
+    if (before?.nodeId != null && isLess(after === undefined ? undefined : onNode(after), onNode(before))) this.#freed.add(before.nodeId);
+  }
+
+  /** Returns the nodes on which room can have come free since the last call. */
+  takeFreed(): ReadonlySet<NodeId> {
+    const freed = this.#freed;
+    if (freed.size > 0) this.#freed = new Set();
+    return freed;
   }
 
   #account(session: SessionRow, sign: 1 | -1): void {

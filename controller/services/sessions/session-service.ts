@@ -1,16 +1,19 @@
 import type { Random } from '../../../seams/random.ts';
 import type { PageRequest } from '../../contract/pages.ts';
 import type { CreateSession, RemixSession, SessionFilter, SessionObject, SessionState, UpdateSession } from '../../contract/sessions.ts';
+import { STALE } from '../../domain/access/refusals.ts';
+import type { Fleet } from '../../domain/engine/fleet.ts';
 import type { SessionId, SpaceId } from '../../domain/engine/ids.ts';
 import { accepted, hidden, mapped, type Outcome, refused } from '../../domain/engine/outcome.ts';
 import type { View } from '../../domain/engine/view.ts';
 import { changeDesired, type DesiredChange } from '../../domain/sessions/commands/change-desired.ts';
-import { createSession } from '../../domain/sessions/commands/create-session.ts';
+import { createSession, type NewSession, neededBy } from '../../domain/sessions/commands/create-session.ts';
 import { remixSession } from '../../domain/sessions/commands/remix-session.ts';
 import { removeSession } from '../../domain/sessions/commands/remove-session.ts';
 import { updateSession } from '../../domain/sessions/commands/update-session.ts';
 import { REQUEST_FOR_STATE } from '../../domain/sessions/legal.ts';
 import { isSettled } from '../../domain/sessions/life-cycle.ts';
+import { lacksRoom } from '../../domain/sessions/placement/no-room.ts';
 import { recalledSession } from '../../domain/sessions/recalled-session.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
 import { sessionObject, sessionObjects } from '../../domain/sessions/session-object.ts';
@@ -22,6 +25,7 @@ import type { Applier } from '../engine/applier.ts';
 import { knownRequest } from '../engine/idempotency-keys.ts';
 import type { Lists } from '../engine/lists.ts';
 import type { Waiters } from '../engine/waiters.ts';
+import type { PlacementWaits } from './placement-waits.ts';
 import { listSessions } from './session-query.ts';
 import type { ShownSessions } from './shown-sessions.ts';
 
@@ -40,6 +44,8 @@ export interface SessionDeps {
   readonly storeKey: Uint8Array;
   readonly baseImage: string;
   readonly sizes: SizeRules;
+  readonly fleet: Fleet;
+  readonly waits: PlacementWaits;
   /** Called with the result of each creation. */
   readonly placed: (created: Outcome<unknown>) => void;
   /** Rebuilds the image of a space if no node has it; returns false if that is impossible. */
@@ -75,16 +81,38 @@ export function sessionService(deps: SessionDeps) {
   }
 
   return {
-    async create(caller: Caller, input: CreateSession, idempotency?: Idempotency) {
-      const space = spaceFor(view, caller, input.space ?? 'default', 'sessions', 'create');
-      if (!space.ok) return space;
-      const { timeouts } = sessionDefaults(space.value.settings);
-      const asked = { ...input, timeouts: { ...timeouts, ...input.timeouts } };
-      const parent = parentOf(view, caller, input.parent_session_id);
-      if (!parent.ok) return parent;
-      const created = await applier.submit(newSession(deps, caller, space.value.id, asked, parent.value, idempotency), caller);
-      return judged(created, space.value.id);
+    /** With a signal: waits for room until it aborts; see {@link PlacementWaits}. */
+    async create(caller: Caller, input: CreateSession, idempotency?: Idempotency, patience?: AbortSignal) {
+      const asked = newSession(deps, caller, input, idempotency);
+      if (!asked.ok) return asked;
+      const { spaceId } = asked.value;
+      // A repeated request gets what it created, without waiting again.
+      const isKnown = recalledSession(view, asked.value.request) !== undefined;
+      if (patience === undefined || isKnown) return judged(await applier.submit(createSession(asked.value), caller), spaceId);
+      let isFirst = true;
+      const creation = {
+        ...{ spaceId, constraints: input.constraints ?? [] },
+        async attempt() {
+          // Rights can change while it waits.
+          const now = isFirst ? caller : caller.now();
+          isFirst = false;
+          if (now === undefined) return STALE;
+          const again = newSession(deps, now, input, idempotency);
+          if (!again.ok) return again;
+          const outcome = await applier.submit(createSession(again.value), now);
+          if (lacksRoom(outcome)) deps.rebuild(spaceId, outcome.need.image);
+          return outcome;
+        },
+        need() {
+          const space = view.get('spaces', spaceId);
+          const needed = space && neededBy(view, deps.fleet, space, asked.value);
+          return needed?.ok === true ? needed.value.need : undefined;
+        },
+      };
+      return judged(await deps.waits.create(creation, patience), spaceId);
     },
+    /** Returns whether the caller can create sessions in a space, as after a wait. */
+    canCreate: (caller: Caller, space = 'default') => spaceFor(view, caller, space, 'sessions', 'create').ok,
     /** 400 for an empty change. */
     async update(caller: Caller, id: SessionId, update: UpdateSession) {
       const row = sessionFor(view, caller, id, 'update');
@@ -179,24 +207,21 @@ function remixSpace(view: View, caller: Caller, parent: SessionRow, name: string
   return caller.permissions.allows('sessions', 'create', parent.spaceId) ? accepted(parent.spaceId) : forbidden('sessions', 'create');
 }
 
-function newSession(
-  deps: SessionDeps,
-  caller: Caller,
-  spaceId: SpaceId,
-  input: CreateSession,
-  parent: { readonly parentId?: SessionId },
-  idempotency?: Idempotency,
-) {
-  return createSession({
+function newSession(deps: SessionDeps, caller: Caller, input: CreateSession, idempotency?: Idempotency): Outcome<NewSession> {
+  const space = spaceFor(deps.view, caller, input.space ?? 'default', 'sessions', 'create');
+  if (!space.ok) return space;
+  const parent = parentOf(deps.view, caller, input.parent_session_id);
+  if (!parent.ok) return parent;
+  return accepted({
     id: deps.random.uuid() as SessionId,
-    spaceId,
+    spaceId: space.value.id,
     name: input.name ?? null,
     metadata: input.metadata ?? {},
-    timeouts: input.timeouts ?? {},
+    timeouts: { ...sessionDefaults(space.value.settings).timeouts, ...input.timeouts },
     resources: input.resources,
     constraints: input.constraints,
     preferences: input.preferences,
-    ...parent,
+    ...parent.value,
     baseImage: deps.baseImage,
     by: { accountId: caller.accountId, user: caller.user },
     request: knownRequest(deps.storeKey, caller, idempotency),

@@ -3,6 +3,7 @@ import { GUEST_PLANTS } from './guest-plants.ts';
 import { IMAGE_PLANTS } from './image-plants.ts';
 import { MAINTENANCE_PLANTS } from './maintenance-plants.ts';
 import { NODE_PLANTS } from './node-plants.ts';
+import { PLACEMENT_PLANTS } from './placement-plants.ts';
 import type { Plant } from './plant.ts';
 
 /** All planted faults by name. */
@@ -10,6 +11,7 @@ export const PLANTS: Readonly<Record<string, Plant>> = {
   ...CONTROLLER_PLANTS,
   ...MAINTENANCE_PLANTS,
   ...IMAGE_PLANTS,
+  ...PLACEMENT_PLANTS,
   ...NODE_PLANTS,
   ...GUEST_PLANTS,
 };

@@ -8,9 +8,11 @@ import type { DesiredChange } from '../../../controller/domain/sessions/commands
 import { REQUEST_FOR_STATE } from '../../../controller/domain/sessions/legal.ts';
 import type { MessageFact, SessionFact } from './book.ts';
 import type { Client } from './client.ts';
+import { someConstraint } from './constraints.ts';
 import { maintain } from './maintenance.ts';
 import { makeOnce, repeat } from './once.ts';
 import { judgeOrphans } from './orphans.ts';
+import { patiently } from './patience.ts';
 import { remix } from './remixing.ts';
 import { changeQuotas, changeSecret, isSpaceFull, stopOrStart } from './spaces.ts';
 import { NARROW } from './store.ts';
@@ -23,8 +25,13 @@ const idOf = (session: SessionFact) => session.id as SessionId;
 async function create(client: Client): Promise<void> {
   const { random, book } = client;
   const timeouts = random.weighted({ none: 16, pause: 2, suspend: 2, ttl: 1 });
+  const name = client.fresh();
+  // Apart, so that other draws stay as they were.
+  const apart = random.fork(`placement of ${name}`);
+  const patienceMs = apart.chance(0.3) ? apart.between(1_500, 9_000) : undefined;
   const body: CreateSession = {
-    name: client.fresh(),
+    ...(apart.chance(0.15) ? { constraints: [someConstraint(apart)] } : {}),
+    name,
     ...(random.chance(0.3) ? { space: NARROW } : {}),
     ...(timeouts === 'pause' ? { timeouts: { idle_pause_s: random.whole(3, 15) } } : {}),
     ...(timeouts === 'suspend' ? { timeouts: { idle_suspend_s: random.whole(5, 30) } } : {}),
@@ -34,7 +41,10 @@ async function create(client: Client): Promise<void> {
     client,
     'create',
     body,
-    (input, key) => (services, caller) => services.sessions.create(caller, input, key),
+    (input, key) => (services, caller) =>
+      patienceMs === undefined
+        ? services.sessions.create(caller, input, key)
+        : patiently(client, patienceMs, (patience) => services.sessions.create(caller, input, key, patience)),
   );
   if (made === 'lost') return;
   if (made.ok) book.session(made.value.id, timeouts !== 'none');

@@ -2,6 +2,7 @@ import type { NodeId } from '../../../controller/domain/engine/ids.ts';
 import { atStart, refusedWaking } from '../../../controller/domain/sessions/commands/change-desired.ts';
 import type { Client } from './client.ts';
 import type { Cluster } from './cluster.ts';
+import { ZONES } from './constraints.ts';
 import type { Machine } from './machine.ts';
 import { openSpaces } from './spaces.ts';
 
@@ -16,9 +17,11 @@ export async function maintain(client: Client): Promise<void> {
     deadline_s: random.pick([0, random.whole(1, 20), 600]) ?? 0,
     on_deadline: random.pick(['suspend', 'wait'] as const) ?? 'wait',
   };
+  const place = random.fork(`zone ${cluster.time.now}`).pick([undefined, ...ZONES]);
+  const zone = place === undefined ? {} : { zone: place };
   const answer = await client.ask<unknown>(`${how} ${machine.name}`, ({ nodes }, caller) => {
     if (how === 'drain') return nodes.drain(caller, machine.name, deadline);
-    if (how === 'label') return nodes.update(caller, machine.name, { labels: { of: client.fresh() } });
+    if (how === 'label') return nodes.update(caller, machine.name, { labels: { of: client.fresh(), ...zone } });
     return nodes.update(caller, machine.name, { schedulable: how === 'uncordon' });
   });
   if (answer === 'lost' || answer.ok || (answer.refusal.code === 'NOT_FOUND' && isRemoved(cluster, machine))) return;

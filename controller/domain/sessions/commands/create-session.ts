@@ -1,11 +1,17 @@
 import type { SessionObject } from '../../../contract/sessions.ts';
+import type { BuildRow } from '../../builds/rows.ts';
+import type { BuildView } from '../../builds/view.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
+import type { Fleet } from '../../engine/fleet.ts';
 import { type KnownRequest, remember } from '../../engine/idempotency.ts';
 import type { SessionId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
 import { accepted, type Outcome } from '../../engine/outcome.ts';
+import type { RowView } from '../../engine/view.ts';
 import { NO_SPACE } from '../../spaces/refusals.ts';
+import type { SpaceRow } from '../../spaces/rows.ts';
 import { refusedBySpace } from '../../spaces/space-admission.ts';
+import type { Need } from '../placement/filters.ts';
 import { noRoom } from '../placement/no-room.ts';
 import { place } from '../placement/placement.ts';
 import { placementRules } from '../placement/placement-rules.ts';
@@ -41,24 +47,20 @@ export function createSession(input: NewSession): Command<Outcome<SessionObject>
       if (space === undefined) return unchanged(NO_SPACE);
       const recalled = recalledSession(view, input.request);
       if (recalled !== undefined) return unchanged(recalled);
-      const sizes = sizesOf(fleet.sizes, space.settings, input.resources);
-      if (!sizes.ok) return unchanged(sizes);
-      const { requests, limits } = sizes.value;
+      const needed = neededBy(view, fleet, space, input);
+      if (!needed.ok) return unchanged(needed);
+      const { need, build, constraints, preferences } = needed.value;
+      const { requests, limits, image } = need;
       const refusal = refusedBySpace(view, fleet, input.spaceId, {
         sessions: 1,
         requests,
         storageBytes: limits.diskBytes,
       });
       if (refusal !== undefined) return unchanged(refusal);
-      const rules = { constraints: input.constraints ?? [], preferences: input.preferences ?? [] };
-      const build = view.newestBuild(input.spaceId, 'completed');
-      const image = build?.image ?? input.baseImage;
-      const isInRegistry = view.get('images', image) !== undefined;
-      const need = { spaceId: input.spaceId, requests, limits, image, isInRegistry, placement: placementRules(fleet, space, rules) };
       const placement = place(fleet.nodes(), need, fleet.sizes);
       if (!placement.ok) return unchanged(noRoom(need, placement.obstacles));
       const row: SessionRow = {
-        ...firstRow({ ...input, ...rules, requests, limits }, { nodeId: placement.nodeId, image: need.image, build }, now),
+        ...firstRow({ ...input, constraints, preferences, requests, limits }, { nodeId: placement.nodeId, image, build }, now),
         parentId: input.parentId ?? null,
       };
       const session = sessionObject(view, row);
@@ -69,4 +71,21 @@ export function createSession(input: NewSession): Command<Outcome<SessionObject>
       };
     },
   };
+}
+
+interface Needed extends Pick<SessionRow, 'constraints' | 'preferences'> {
+  readonly need: Need;
+  readonly build: BuildRow | undefined;
+}
+
+/** Returns what a new session needs of a node, or a refusal of its sizes. */
+export function neededBy(view: RowView & BuildView, fleet: Fleet, space: SpaceRow, input: NewSession): Outcome<Needed> {
+  const sizes = sizesOf(fleet.sizes, space.settings, input.resources);
+  if (!sizes.ok) return sizes;
+  const { constraints = [], preferences = [] } = input;
+  const build = view.newestBuild(space.id, 'completed');
+  const image = build?.image ?? input.baseImage;
+  const isInRegistry = view.get('images', image) !== undefined;
+  const placement = placementRules(fleet, space, { constraints, preferences });
+  return accepted({ need: { spaceId: space.id, ...sizes.value, image, isInRegistry, placement }, build, constraints, preferences });
 }

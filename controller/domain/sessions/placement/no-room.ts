@@ -1,5 +1,5 @@
 /** Explains why no node takes a session. */
-import { type Refused, refused } from '../../engine/outcome.ts';
+import { type Outcome, type Refused, refused } from '../../engine/outcome.ts';
 import { cpu, FILTERS, mib, type Need, type Obstacle } from './filters.ts';
 
 /** Nodes in the details of a refusal, and in its message. */
@@ -7,11 +7,18 @@ export const MAX_EXPLAINED = { details: 20, message: 5 } as const;
 
 const STEPS = new Map(FILTERS.map(({ name }, step) => [name, step]));
 
+/** A refusal for lack of a node. Room that comes free can change it. */
+export interface NoRoom extends Refused {
+  readonly need: Need;
+}
+
+export const lacksRoom = (outcome: Outcome<unknown> | NoRoom): outcome is NoRoom => !outcome.ok && 'need' in outcome;
+
 /**
  * Returns a 503 that names the request and, for callers who can list nodes, each node's obstacle:
  * of many nodes those that came closest, and for all the count by filter. `hint` is appended.
  */
-export function noRoom(need: Need, obstacles: readonly Obstacle[], hint = ''): Refused {
+export function noRoom(need: Need, obstacles: readonly Obstacle[], hint = ''): NoRoom {
   const { cpuMillis, memoryBytes } = need.requests;
   const constraints = need.placement?.constraints ?? [];
   const details = {
@@ -28,7 +35,7 @@ export function noRoom(need: Need, obstacles: readonly Obstacle[], hint = ''): R
     nodes_omitted: closest.length - nodes.length,
     nodes_by_filter: countByFilter(obstacles),
   });
-  return { ok: false, refusal: { ...refusal, withoutNodes } };
+  return { ok: false, refusal: { ...refusal, withoutNodes }, need };
 }
 
 /** A node that a later filter refused lacks less. */

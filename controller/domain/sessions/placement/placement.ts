@@ -11,6 +11,25 @@ import { NO_PLACEMENT_RULES } from './placement-rules.ts';
 
 export type Placement = { readonly ok: true; readonly nodeId: NodeId } | { readonly ok: false; readonly obstacles: readonly Obstacle[] };
 
+/** Returns the first obstacle of each node that cannot take the session. */
+export const obstaclesOf = (nodes: readonly FleetNode[], need: Need, rules: SizeRules): readonly Obstacle[] =>
+  nodes.flatMap((node) => firstObstacle(node, need, rules) ?? []);
+
+/**
+ * Returns whether some node could take the session if it were connected, schedulable and empty, and
+ * had the image: whether waiting can help.
+ */
+export function couldEverTake(nodes: readonly FleetNode[], need: Need, rules: SizeRules): boolean {
+  const { placement = NO_PLACEMENT_RULES } = need;
+  const alone = { ...need, isInRegistry: true, placement: { ...placement, antiAffinity: 'none' } } as const;
+  return nodes.some((node) => firstObstacle({ ...node, ...EMPTY }, alone, rules) === undefined);
+}
+
+const EMPTY = {
+  ...{ ready: true, cordoned: false, draining: false, unschedulable: undefined, pulls: true },
+  ...{ requested: { cpuMillis: 0, memoryBytes: 0 }, sessions: 0, limited: { memoryBytes: 0, diskBytes: 0, processes: 0 } },
+};
+
 interface Candidate {
   readonly node: FleetNode;
   readonly cost: number;

@@ -172,6 +172,7 @@ export class Fake {
       remove: async () => refused('NOT_FOUND', 'There is no such API key'),
     },
     sessions: {
+      canCreate: () => true,
       create: async (_caller, input, idempotency?: Idempotency) => {
         this.#note('sessions.create', input, idempotency);
         return accepted(session);

@@ -1,0 +1,227 @@
+import type { Clock } from '../../../seams/clock.ts';
+import { type Counter, type Metrics, silentMetrics } from '../../../seams/metrics.ts';
+import type { SessionObject } from '../../contract/sessions.ts';
+import type { Fleet, FleetNode } from '../../domain/engine/fleet.ts';
+import type { NodeId } from '../../domain/engine/ids.ts';
+import type { Mutation } from '../../domain/engine/mutation.ts';
+import { type Outcome, refused } from '../../domain/engine/outcome.ts';
+import { firstObstacle, type Need } from '../../domain/sessions/placement/filters.ts';
+import { lacksRoom, type NoRoom, noRoom } from '../../domain/sessions/placement/no-room.ts';
+import { couldEverTake, obstaclesOf } from '../../domain/sessions/placement/placement.ts';
+import { dominantShare, type InQueue, MAX_WAITING, type ShareOf, WaitQueue } from '../../domain/sessions/placement/wait-queue.ts';
+
+/** A creation that can be tried again. */
+export interface Creation extends Pick<InQueue, 'spaceId' | 'constraints'> {
+  /** Submits it. Each call is one command. */
+  attempt(): Promise<Outcome<SessionObject>>;
+  /** Returns what it needs now, or undefined if it would be refused whatever room there is. */
+  need(): Need | undefined;
+}
+
+interface Entry extends Creation {
+  readonly signal: AbortSignal;
+  /** As of its last attempt. */
+  last: Need;
+  isTrying: boolean;
+  /** Gives up, unless it is being decided: it can still succeed, and must be answered. */
+  readonly leave: () => void;
+  readonly settle: (outcome: Outcome<SessionObject>) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+export interface PlacementWaitsDeps {
+  readonly fleet: Fleet;
+  /** Returns the nodes on which something became less since the last call. */
+  readonly takeFreed: () => ReadonlySet<NodeId>;
+  readonly clock: Pick<Clock, 'soon'>;
+  readonly metrics?: Metrics;
+}
+
+/** Tables whose rows can make a session fit that did not: labels, settings, images. */
+const CHANGES_FITTING: ReadonlySet<string> = new Set(['nodes', 'spaces', 'builds', 'images']);
+
+/**
+ * Creations whose callers wait until there is room. Room that comes free wakes the queue, which
+ * then tries one creation after another, in the order of {@link WaitQueue}, as long as one fits.
+ * Nothing is stored: when the process ends, callers repeat their requests.
+ */
+export class PlacementWaits {
+  readonly #deps: PlacementWaitsDeps;
+  readonly #queue = new WaitQueue<Entry>();
+  readonly #ended: Counter<'outcome'>;
+  /** What can have become possible since the queue was last found to be stuck. */
+  #wokenNodes = new Set<NodeId>();
+  #wokenEntries = new Set<Entry>();
+  #isAllWoken = false;
+  /** Refused although they seemed to fit, until something changes. */
+  #stuck = new Set<Entry>();
+  #isRunning = false;
+
+  constructor(deps: PlacementWaitsDeps) {
+    const { metrics = silentMetrics } = deps;
+    this.#deps = deps;
+    metrics.gauge({
+      name: 'placement_waiting',
+      help: 'Requests that wait until a node has room for their session',
+      read: () => this.#queue.size,
+    });
+    this.#ended = metrics.counter({
+      name: 'placement_waits_total',
+      help: 'Requests that waited for room, or found the queue full, by outcome',
+      labels: ['outcome'],
+    });
+  }
+
+  /**
+   * Creates a session once there is room and it is its turn. When the signal aborts: resolves with
+   * the refusal for lack of room. Refuses at once if no node could take the session even when
+   * empty, or if too many callers wait.
+   */
+  async create(creation: Creation, signal: AbortSignal): Promise<Outcome<SessionObject>> {
+    let need = this.#queue.ahead(creation) === undefined ? undefined : creation.need();
+    if (need === undefined) {
+      const outcome = await creation.attempt();
+      if (!lacksRoom(outcome) || signal.aborted) return outcome;
+      need = outcome.need;
+    }
+    if (!couldEverTake(this.#nodes(), need, this.#deps.fleet.sizes)) return this.#refusal(need, '');
+    const bound = this.#queue.fullOf(creation.spaceId);
+    if (bound !== undefined) {
+      this.#ended.add(1, { outcome: 'full' });
+      const whose = bound === 'space' ? ' of this space' : '';
+      return this.#refusal(need, ` ${MAX_WAITING[bound]} requests${whose} already wait for room, so this one cannot.`);
+    }
+    return this.#wait(creation, need, signal);
+  }
+
+  #wait(creation: Creation, need: Need, signal: AbortSignal): Promise<Outcome<SessionObject>> {
+    return new Promise((resolve, reject) => {
+      const end = (outcome: string) => {
+        signal.removeEventListener('abort', leave);
+        this.#ended.add(1, { outcome });
+        this.#remove(entry);
+      };
+      const leave = () => {
+        if (entry.isTrying) return;
+        end('unplaced');
+        resolve(this.#refusal(entry.last, ''));
+      };
+      const entry: Entry = {
+        ...creation,
+        signal,
+        last: need,
+        isTrying: false,
+        leave,
+        settle(outcome) {
+          end(outcome.ok ? 'placed' : 'refused');
+          resolve(outcome);
+        },
+        fail(error) {
+          end('failed');
+          reject(error);
+        },
+      };
+      signal.addEventListener('abort', leave);
+      this.#queue.add(entry);
+      // What was refused can fit by now: earlier commands of that batch did not know it waits.
+      this.#wokenEntries.add(entry);
+      this.#wake();
+      if (signal.aborted) leave();
+    });
+  }
+
+  /** Call after each COMMIT, once directory and capacity have it. */
+  committed(mutations: readonly Mutation[]): void {
+    const freed = this.#deps.takeFreed();
+    if (this.#queue.size === 0) return;
+    if (mutations.some((mutation) => 'table' in mutation && CHANGES_FITTING.has(mutation.table))) this.#isAllWoken = true;
+    else if (freed.size === 0) return;
+    for (const node of freed) this.#wokenNodes.add(node);
+    this.#wake();
+  }
+
+  /** A node connected, or reports other conditions or images. */
+  nodeChanged(id: NodeId): void {
+    if (this.#queue.size === 0) return;
+    this.#wokenNodes.add(id);
+    this.#wake();
+  }
+
+  #wake(): void {
+    this.#stuck.clear();
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    this.#deps.clock.soon(() => void this.#run());
+  }
+
+  async #run(): Promise<void> {
+    for (;;) {
+      const entry = this.#next();
+      if (entry === undefined) break;
+      entry.isTrying = true;
+      try {
+        const outcome = await entry.attempt();
+        entry.isTrying = false;
+        if (lacksRoom(outcome)) this.#refused(entry, outcome.need);
+        else entry.settle(outcome);
+      } catch (error) {
+        entry.fail(error);
+      }
+    }
+    this.#wokenNodes = new Set();
+    this.#wokenEntries = new Set();
+    this.#isAllWoken = false;
+    this.#isRunning = false;
+  }
+
+  #refused(entry: Entry, need: Need): void {
+    entry.last = need;
+    if (entry.signal.aborted) entry.leave();
+    else this.#stuck.add(entry);
+  }
+
+  /** The one behind it is first now, and can need less. */
+  #remove(entry: Entry): void {
+    const follower = this.#queue.remove(entry);
+    if (follower === undefined) return;
+    this.#wokenEntries.add(follower);
+    this.#wake();
+  }
+
+  #next(): Entry | undefined {
+    if (this.#queue.size === 0) return undefined;
+    const { fleet } = this.#deps;
+    const nodes = this.#nodes();
+    const changed = this.#isAllWoken ? nodes : nodes.filter(({ id }) => this.#wokenNodes.has(id));
+    const fits = (entry: Entry) => {
+      if (this.#stuck.has(entry)) return false;
+      const isWoken = this.#wokenEntries.has(entry);
+      // Settings and images can have changed since its last attempt.
+      if (isWoken || this.#isAllWoken) entry.last = entry.need() ?? entry.last;
+      const where = isWoken ? nodes : changed;
+      return where.some((node) => firstObstacle(node, entry.last, fleet.sizes) === undefined);
+    };
+    return this.#queue.next(fits, sharesOf(fleet, nodes));
+  }
+
+  #nodes(): readonly FleetNode[] {
+    return this.#deps.fleet.nodes();
+  }
+
+  #refusal(need: Need, hint: string): NoRoom {
+    const nodes = this.#nodes();
+    const obstacles = obstaclesOf(nodes, need, this.#deps.fleet.sizes);
+    if (obstacles.length === nodes.length) return noRoom(need, obstacles, hint);
+    const message = `Earlier requests in this space still wait for room. Retry later, or ask an operator for more room.${hint}`;
+    return { ...refused('UNAVAILABLE', message), need };
+  }
+}
+
+function sharesOf(fleet: Fleet, nodes: readonly FleetNode[]): ShareOf {
+  const all = { cpuMillis: 0, memoryBytes: 0 };
+  for (const { cpuMillis, memoryBytes } of nodes) {
+    all.cpuMillis += cpuMillis;
+    all.memoryBytes += memoryBytes;
+  }
+  return (space) => dominantShare(fleet.spaceUse(space), all);
+}

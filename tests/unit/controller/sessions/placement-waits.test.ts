@@ -1,0 +1,140 @@
+import t, { type Test } from 'tap';
+import type { SessionId } from '../../../../controller/domain/engine/ids.ts';
+import { removeSession } from '../../../../controller/domain/sessions/commands/remove-session.ts';
+import { couldEverTake } from '../../../../controller/domain/sessions/placement/placement.ts';
+import { MAX_WAITING } from '../../../../controller/domain/sessions/placement/wait-queue.ts';
+import { DEFAULT_SIZE_RULES } from '../../../../controller/domain/sessions/session-sizes.ts';
+import { type Creation, PlacementWaits } from '../../../../controller/services/sessions/placement-waits.ts';
+import { prometheusMetrics } from '../../../../seams/prometheus.ts';
+import { systemClock } from '../../../../seams/system.ts';
+import { NODE, newSession, node, openCore, SPACE } from '../core.ts';
+
+const MIB = 1024 * 1024;
+const never = () => new AbortController().signal;
+
+/** A node that takes two sessions, and the queue for it. */
+async function full(t: Test) {
+  const known = { ...node(NODE), maxSessions: 2 };
+  const core = await openCore({ nodes: [known] });
+  t.teardown(() => core.close());
+  const metrics = prometheusMetrics({ processMetrics: false });
+  const waits = new PlacementWaits({ fleet: core.fleet, takeFreed: () => core.capacity.takeFreed(), clock: systemClock, metrics });
+  core.applier.onCommitted(({ mutations }) => waits.committed(mutations));
+  let attempts = 0;
+  const placed: string[] = [];
+  const creation = (id: string, memoryBytes = 128 * MIB): Creation => ({
+    ...{ spaceId: SPACE, constraints: [] },
+    attempt() {
+      attempts += 1;
+      return core.applier.submit(newSession({ id: id as SessionId, requests: { cpuMillis: 50, memoryBytes } }));
+    },
+    need: () => undefined,
+  });
+  const create = (id: string, signal = never()) =>
+    waits.create(creation(id), signal).then((outcome) => {
+      if (outcome.ok) placed.push(id);
+      return outcome;
+    });
+  const remove = (id: string) => core.applier.apply(removeSession(id as SessionId, 'deleted'));
+  await create('one');
+  await create('two');
+  return { core, known, waits, creation, create, remove, placed, metrics, attempts: () => attempts };
+}
+
+t.test('room that comes free is given to those who wait, in order, and nothing is tried meanwhile', async (t) => {
+  const { create, remove, placed, attempts, metrics, core } = await full(t);
+  const waiting = ['three', 'four', 'five'].map((id) => create(id));
+  await core.applier.apply({ name: 'turn', decide: () => ({ mutations: [], events: [], result: undefined }) });
+  for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  const before = attempts();
+  t.match(await metrics.text(), /raworc_placement_waiting 3\n/);
+  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  t.equal(attempts(), before, 'a full node is not asked again');
+  await remove('one');
+  t.match(await waiting[0], { ok: true });
+  t.same(placed, ['one', 'two', 'three']);
+  await Promise.all([remove('two'), remove('three')]);
+  await Promise.all(waiting);
+  t.same(placed, ['one', 'two', 'three', 'four', 'five']);
+  t.match(await metrics.text(), /raworc_placement_waits_total\{outcome="placed"\} 3\n/);
+});
+
+t.test('one that was refused in the commit that freed the room is tried again', async (t) => {
+  const { create, remove, placed } = await full(t);
+  const waiting = create('three');
+  // Decided after the refusal, in the same batch.
+  const removed = remove('one');
+  await removed;
+  t.match(await waiting, { ok: true });
+  t.same(placed, ['one', 'two', 'three']);
+});
+
+t.test('when the time is up, the refusal explains the nodes, and the place is free', async (t) => {
+  const { create, remove, placed, metrics } = await full(t);
+  const patience = new AbortController();
+  const waiting = [create('three', patience.signal), create('four')];
+  await new Promise((resolve) => setImmediate(resolve));
+  patience.abort();
+  t.match(await waiting[0], {
+    ok: false,
+    refusal: { code: 'UNAVAILABLE', message: /maximum of 2 sessions/, details: { nodes: [{ filter: 'sessions' }] } },
+  });
+  await remove('one');
+  t.match(await waiting[1], { ok: true });
+  t.same(placed, ['one', 'two', 'four']);
+  t.match(await metrics.text(), /raworc_placement_waits_total\{outcome="unplaced"\} 1\n/);
+  const late = new AbortController();
+  late.abort();
+  t.match(await create('five', late.signal), { ok: false }, 'without patience it is as without the queue');
+});
+
+t.test('what no node could ever take is refused at once, and so is what finds the queue full', async (t) => {
+  const { waits, creation, create, core, metrics } = await full(t);
+  t.match(await waits.create(creation('huge', 8192 * MIB), never()), { ok: false, refusal: { message: /4096 MiB left/ } });
+  const over = new AbortController();
+  const waiting = Array.from({ length: MAX_WAITING.space }, (_, at) => create(`waiting-${at}`, over.signal));
+  const last = await create('one too many');
+  t.match(last, { ok: false, refusal: { code: 'UNAVAILABLE', message: /100 requests of this space already wait for room/ } });
+  t.match(await metrics.text(), /raworc_placement_waits_total\{outcome="full"\} 1\n/);
+  over.abort();
+  t.ok((await Promise.all(waiting)).every(({ ok }) => !ok));
+  t.match(await metrics.text(), /raworc_placement_waiting 0\n/);
+  const need = {
+    spaceId: SPACE,
+    requests: { cpuMillis: 1, memoryBytes: 1 },
+    limits: { cpuMillis: 1, memoryBytes: 1, diskBytes: 1, processes: 1 },
+    image: 'x',
+  };
+  const away = core.fleet.nodes().map((each) => ({ ...each, ready: false, cordoned: true, sessions: 2 }));
+  t.ok(couldEverTake(away, need, DEFAULT_SIZE_RULES), 'but an absent node can come back');
+  t.notOk(couldEverTake([], need, DEFAULT_SIZE_RULES));
+});
+
+t.test('a node that changes wakes the queue', async (t) => {
+  const { known, waits, create, placed } = await full(t);
+  const waiting = create('three');
+  await new Promise((resolve) => setImmediate(resolve));
+  Object.assign(known, { maxSessions: 3 });
+  waits.nodeChanged(NODE);
+  t.match(await waiting, { ok: true });
+  t.same(placed, ['one', 'two', 'three']);
+});
+
+t.test('a failing attempt fails its caller only', async (t) => {
+  const { waits, creation, create, remove } = await full(t);
+  let isFirst = true;
+  const failing: Creation = {
+    ...creation('three'),
+    attempt() {
+      if (!isFirst) return Promise.reject(new Error('broken'));
+      isFirst = false;
+      return creation('three').attempt();
+    },
+  };
+  const failed = t.rejects(waits.create(failing, never()), /broken/);
+  await new Promise((resolve) => setImmediate(resolve));
+  const waiting = create('four');
+  await remove('one');
+  await failed;
+  t.match(await waiting, { ok: true });
+});
