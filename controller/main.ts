@@ -39,6 +39,10 @@ function settingsOf(argv: readonly string[]): Settings {
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
 const settings = settingsOf(process.argv.slice(2));
 
+// From the start, because the default of SIGHUP is to end the process.
+let reload = () => {};
+process.on('SIGHUP', () => reload());
+
 const controller = await startController({
   ...settings,
   directory: join(settings.dataDirectory, 'controller'),
@@ -78,6 +82,6 @@ function stop(signal: string): void {
     (error) => end('controller.stop_failed', error),
   );
 }
-process.on('SIGHUP', () => controller.reloadCertificate());
+reload = () => controller.reloadCertificate();
 process.on('SIGTERM', stop);
 process.on('SIGINT', stop);

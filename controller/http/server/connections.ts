@@ -100,6 +100,13 @@ export class Connections {
 
   #opened(socket: Socket, isReady: boolean): void {
     const { network, isProxy } = this.#addresses.peerOf(socket);
+    // Before the handshake costs processor time.
+    const isTooFast = !isReady && !isProxy && !this.#budgets.charge('handshakes', { address: network, standing: 'outsider' }).ok;
+    if (isTooFast) {
+      this.#cut.add(1, { reason: 'handshakes' });
+      socket.destroy();
+      return;
+    }
     const answered = () => {
       connection.answers -= 1;
       if (this.#closing && connection.answers === 0) end(connection.socket);

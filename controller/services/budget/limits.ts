@@ -41,6 +41,8 @@ export const RATES = {
   },
   /** Requests without valid credentials: public routes, failed authentication, unknown paths. */
   strangers: { address: { perSecond: 100, burst: 1000 } },
+  /** TLS handshakes, which cost processor time before any request. */
+  handshakes: { address: { perSecond: 200, burst: 2000 } },
   /** Compressed bytes of uploads. */
   upload_bytes: {
     account: { perSecond: 4 * MIB, burst: 512 * MIB },

@@ -124,3 +124,23 @@ t.test('a handshake that fails or takes longer than ten seconds is counted, and 
   for (const cause of ['slow', 'plain_http'])
     t.match(page, new RegExp(`raworc_http_handshakes_failed_total\\{cause="${cause}"\\} 1`), cause);
 });
+
+t.test('an address that begins too many handshakes gets none, and others and open connections are not affected', async (t) => {
+  const rig = await startRig([], await newFiles(t), { limits: parseLimits('handshakes.address=1/3') });
+  t.teardown(() => rig.server.close(0));
+  const open = await dial(t, rig.server.port);
+  for (let time = 0; time < 2; time += 1) await dial(t, rig.server.port);
+  await t.rejects(dial(t, rig.server.port));
+  t.match(await hears(open), /^HTTP\/1\.1 200/);
+  t.match(await hears(await dial(t, rig.server.port, { localAddress: '127.0.1.9' })), /^HTTP\/1\.1 200/, 'another address');
+  rig.clock.forward(1000);
+  t.match(await hears(await dial(t, rig.server.port)), /^HTTP\/1\.1 200/, 'a second later');
+  t.match(await rig.metrics.text(), /raworc_http_connections_cut_total\{reason="handshakes"\} [1-9]/);
+});
+
+t.test('the handshakes of a trusted proxy are not counted', async (t) => {
+  const proxies = { proxies: ['127.0.0.0/8'], header: 'x-forwarded-for' } as const;
+  const rig = await startRig([], await newFiles(t), { limits: parseLimits('handshakes.address=1/1'), proxies });
+  t.teardown(() => rig.server.close(0));
+  for (let time = 0; time < 3; time += 1) await dial(t, rig.server.port);
+});
