@@ -6,6 +6,7 @@ import t, { type Test } from 'tap';
 import { filesIn, privateCa, writePair } from '../unit/controller/http/certificates.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../controller/raworc-controller.mjs', import.meta.url));
+t.setTimeout(120_000);
 const ca = await privateCa();
 
 /** A controller in a process of its own, with free ports. */

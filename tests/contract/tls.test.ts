@@ -10,6 +10,7 @@ import { filesIn, privateCa, writePair } from '../unit/controller/http/certifica
 import { openTarget } from './target.ts';
 
 const RAWORC = fileURLToPath(new URL('../../cli/raworc.mjs', import.meta.url));
+t.setTimeout(120_000);
 const ca = await privateCa();
 
 /** A controller with a certificate of a private CA, which this process trusts. */

@@ -191,6 +191,7 @@ const RATE_WORDS: Readonly<Record<RateName, string>> = {
   requests: 'too many requests',
   changes: 'too many write requests',
   strangers: 'too many requests without valid credentials',
+  handshakes: 'too many TLS handshakes',
   upload_bytes: 'too many uploaded bytes',
 };
 const WORDS: Readonly<Record<AtOnceName, string>> = {

@@ -8,6 +8,7 @@ import { parseLimits } from '../../../../controller/services/budget/limits.ts';
 import { filesIn, privateCa, writePair } from './certificates.ts';
 import { startRig } from './fakes.ts';
 
+t.setTimeout(120_000);
 const ca = await privateCa();
 
 async function newFiles(t: Test) {
@@ -16,7 +17,7 @@ async function newFiles(t: Test) {
   return files;
 }
 
-async function dial(t: Test, port: number, options: ConnectionOptions = {}): Promise<TLSSocket> {
+async function dial(t: Test, port: number, options: ConnectionOptions & { readonly localAddress?: string } = {}): Promise<TLSSocket> {
   const socket = connect({ host: '127.0.0.1', port, ca: ca.pem, ...options });
   t.teardown(() => socket.destroy());
   await once(socket, 'secureConnect');
