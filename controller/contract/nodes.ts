@@ -117,6 +117,9 @@ export const nodeObject = z
       })
       .describe('Maximum for one session on this node. Null means that the node sets no maximum'),
     requested: z.strictObject({ cpu: z.number(), memory_bytes: z.number() }),
+    reserved: z
+      .strictObject({ cpu: z.number(), memory_bytes: z.number() })
+      .describe('Room that new sessions leave free, so that the sessions of this node can wake'),
     sessions: z.int().min(0),
     images: z.array(z.string()),
     lease: z.strictObject({ seconds: z.number(), expires_at: time().nullable() }),

@@ -484,6 +484,13 @@ export type Node = {
         cpu: number;
         memory_bytes: number;
     };
+    /**
+     * Room that new sessions leave free, so that the sessions of this node can wake
+     */
+    reserved: {
+        cpu: number;
+        memory_bytes: number;
+    };
     sessions: number;
     images: Array<string>;
     lease: {

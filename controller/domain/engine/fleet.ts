@@ -28,6 +28,8 @@ export interface FleetNode {
   readonly pulls?: boolean | undefined;
   /** Spaces whose sessions and builds this node accepts. Undefined: all. */
   readonly spaces?: ReadonlySet<SpaceId> | undefined;
+  /** Room for its own sessions to wake, which new ones leave free. Undefined: none. */
+  readonly reserved?: Requests | undefined;
   readonly requested: Requests;
   readonly sessions: number;
   /** Undefined: its node agent reports none. */

@@ -1,5 +1,6 @@
 /** What an operator allows each node, regardless of what the node claims. */
 import { z } from 'zod';
+import type { Requests } from '../sessions/rows.ts';
 
 export interface NodeRule {
   /** Upper bound; undefined accepts the node's claim. */
@@ -8,6 +9,8 @@ export interface NodeRule {
   readonly sessions: number | undefined;
   /** Names of the spaces whose sessions and builds it accepts. Undefined: all. */
   readonly spaces: readonly string[] | undefined;
+  /** Room that new sessions leave free, so that the sessions it has can wake. Default: none. */
+  readonly reserved?: Requests | undefined;
 }
 
 /** By node name; `*` applies to every other node. */
@@ -25,6 +28,7 @@ const rule = z.strictObject({
   memory_bytes: z.int().positive().optional(),
   sessions: z.int().min(1).max(1_000_000).optional(),
   spaces: z.array(z.string().min(1).max(253)).max(1000).optional(),
+  reserved: z.strictObject({ cpu: z.number().min(0).max(4096).optional(), memory_bytes: z.int().min(0).optional() }).optional(),
 });
 const file = z.record(z.string().min(1).max(253), rule);
 
@@ -42,9 +46,12 @@ export function parseNodeRules(text: string): NodeRules {
   const parsed = file.safeParse(json);
   if (!parsed.success) throw new Error(z.prettifyError(parsed.error));
   return new Map(
-    Object.entries(parsed.data).map(([name, { cpu, memory_bytes, sessions, spaces }]) => [
+    Object.entries(parsed.data).map(([name, { cpu, memory_bytes, sessions, spaces, reserved }]) => [
       name,
-      { cpuMillis: cpu === undefined ? undefined : Math.round(cpu * 1000), memoryBytes: memory_bytes, sessions, spaces },
+      {
+        ...{ cpuMillis: cpu === undefined ? undefined : Math.round(cpu * 1000), memoryBytes: memory_bytes, sessions, spaces },
+        reserved: reserved && { cpuMillis: Math.round((reserved.cpu ?? 0) * 1000), memoryBytes: reserved.memory_bytes ?? 0 },
+      },
     ]),
   );
 }
@@ -60,6 +67,7 @@ export function ruleFor(rules: NodeRules, name: string): NodeRule {
     memoryBytes: own.memoryBytes ?? SANE_NODE.memoryBytes,
     sessions: own.sessions,
     spaces: own.spaces,
+    reserved: own.reserved,
   };
 }
 

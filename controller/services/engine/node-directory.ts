@@ -31,7 +31,7 @@ export interface NodeDirectoryDeps {
 interface Known {
   readonly row: NodeRow;
   /** The part of the node's claims that the operator's rules allow. */
-  readonly claim: Pick<FleetNode, 'id' | 'name' | 'cpuMillis' | 'memoryBytes' | 'maxSessions' | 'bounds' | 'spaces'>;
+  readonly claim: Pick<FleetNode, 'id' | 'name' | 'cpuMillis' | 'memoryBytes' | 'maxSessions' | 'bounds' | 'spaces' | 'reserved'>;
 }
 
 const NO_IMAGES: ReadonlySet<string> = new Set();
@@ -118,7 +118,8 @@ export class NodeDirectory implements Fleet {
     const before = this.#known.get(row.id);
     const spaces = this.#spacesOf(row);
     const { id, name, bounds } = row;
-    const claim = { id, name, ...within(ruleOfNode(this.#deps.rules, row), row), bounds: bounds ?? undefined, spaces };
+    const rule = ruleOfNode(this.#deps.rules, row);
+    const claim = { id, name, ...within(rule, row), bounds: bounds ?? undefined, spaces, reserved: rule.reserved };
     this.#known.set(id, { row, claim });
     if (before?.row.joinedAt === row.joinedAt) return;
     this.#known = new Map(

@@ -147,6 +147,7 @@ export function nodeObject({ view, directory, fleet, alarms, leaseMs, clock }: N
       disk_bytes: orNull(most?.diskBytes),
       processes: orNull(most?.processes),
     },
+    reserved: { cpu: (node.reserved?.cpuMillis ?? 0) / 1000, memory_bytes: node.reserved?.memoryBytes ?? 0 },
     requested: { cpu: node.requested.cpuMillis / 1000, memory_bytes: node.requested.memoryBytes },
     sessions: node.sessions,
     images: [...node.images].sort(),

@@ -29,6 +29,9 @@ const MIB = 1024 * 1024;
 export const mib = (bytes: number) => `${Math.round(bytes / MIB)} MiB`;
 export const cpu = (millis: number) => `${millis / 1000} CPU`;
 
+const besides = (reserved: number, written: (amount: number) => string): string =>
+  reserved === 0 ? '' : ` besides ${written(reserved)} reserved for sessions that wake`;
+
 export const FILTERS: readonly Filter[] = [
   {
     name: 'cordon',
@@ -70,17 +73,19 @@ export const FILTERS: readonly Filter[] = [
   {
     name: 'cpu',
     refuse(node, { requests }) {
-      const free = node.cpuMillis - node.requested.cpuMillis;
+      const { cpuMillis: reserved = 0 } = node.reserved ?? {};
+      const free = node.cpuMillis - node.requested.cpuMillis - reserved;
       if (requests.cpuMillis <= free) return undefined;
-      return `has ${cpu(Math.max(0, free))} of ${cpu(node.cpuMillis)} left, but the session requests ${cpu(requests.cpuMillis)}`;
+      return `has ${cpu(Math.max(0, free))} of ${cpu(node.cpuMillis)} left${besides(reserved, cpu)}, but the session requests ${cpu(requests.cpuMillis)}`;
     },
   },
   {
     name: 'memory',
     refuse(node, { requests }) {
-      const free = node.memoryBytes - node.requested.memoryBytes;
+      const { memoryBytes: reserved = 0 } = node.reserved ?? {};
+      const free = node.memoryBytes - node.requested.memoryBytes - reserved;
       if (requests.memoryBytes <= free) return undefined;
-      return `has ${mib(Math.max(0, free))} of ${mib(node.memoryBytes)} left, but the session requests ${mib(requests.memoryBytes)}`;
+      return `has ${mib(Math.max(0, free))} of ${mib(node.memoryBytes)} left${besides(reserved, mib)}, but the session requests ${mib(requests.memoryBytes)}`;
     },
   },
   {
@@ -153,10 +158,13 @@ export interface Obstacle {
   readonly reason: string;
 }
 
-/** Returns why a node lacks room for this, ignoring other filters. */
+/**
+ * Returns why a node lacks room for a session that it has, ignoring other filters. What the node
+ * reserves is for such sessions.
+ */
 export function shortOf(node: FleetNode, need: Omit<Need, 'image'>, rules: SizeRules): string | undefined {
   for (const filter of FILTERS.filter(({ name }) => ROOM.has(name))) {
-    const reason = filter.refuse(node, { ...need, image: '' }, rules);
+    const reason = filter.refuse({ ...node, reserved: undefined }, { ...need, image: '' }, rules);
     if (reason !== undefined) return reason;
   }
   return undefined;

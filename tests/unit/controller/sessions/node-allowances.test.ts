@@ -6,6 +6,7 @@ import t from 'tap';
 import type { SpaceId } from '../../../../controller/domain/engine/ids.ts';
 import { put } from '../../../../controller/domain/engine/mutation.ts';
 import { NO_RULES, parseNodeRules, ruleFor, SANE_NODE, within } from '../../../../controller/domain/nodes/node-rules.ts';
+import { shortOf } from '../../../../controller/domain/sessions/placement/filters.ts';
 import { place } from '../../../../controller/domain/sessions/placement/placement.ts';
 import { DEFAULT_LIMITS, DEFAULT_REQUESTS } from '../../../../controller/domain/sessions/session-sizes.ts';
 import { readSettings } from '../../../../controller/settings/settings.ts';
@@ -20,6 +21,34 @@ t.test('a claim counts up to what the operator says of the node, and never beyon
   t.same(within(ruleFor(rules, 'a'), { cpuMillis: 1, memoryBytes: 1, maxSessions: 5 }), { cpuMillis: 1, memoryBytes: 1, maxSessions: 5 });
   t.equal(within(ruleFor(rules, 'another'), claimed).cpuMillis, 2000, 'the rule for all others');
   t.end();
+});
+
+t.test('what a node reserves is left free by new sessions, for those that wake', async (t) => {
+  const core = await openCore();
+  await joins(core, NODE);
+  const rules = parseNodeRules('{"*": {"cpu": 1, "reserved": {"cpu": 0.9}}}');
+  t.same(ruleFor(rules, NODE).reserved, { cpuMillis: 900, memoryBytes: 0 });
+  for (const wrong of ['{"cpu": -1}', '{"memory_bytes": 0.5}', '{"gpu": 1}', '1'])
+    t.throws(() => parseNodeRules(`{"*": {"reserved": ${wrong}}}`), /reserved/, wrong);
+  const { directory, connect } = fleetOver(t, core, { rules });
+  const node = connect(NODE);
+  await node.until(() => node.of('assignmentSet')[0]);
+  const need = (cpuMillis: number) => ({
+    ...{ spaceId: SPACE, requests: { ...DEFAULT_REQUESTS, cpuMillis }, limits: DEFAULT_LIMITS, image: 'base' },
+  });
+  t.match(place(directory.nodes(), need(100)), { ok: true });
+  t.match(place(directory.nodes(), need(101)), {
+    obstacles: [
+      {
+        filter: 'cpu',
+        reason: 'has 0.1 CPU of 1 CPU left besides 0.9 CPU reserved for sessions that wake, but the session requests 0.101 CPU',
+      },
+    ],
+  });
+  const known = directory.node(NODE);
+  if (known === undefined) throw new Error('there is no node');
+  t.equal(shortOf(known, need(1000), directory.sizes), undefined);
+  t.match(shortOf(known, need(1001), directory.sizes), /^has 1 CPU of 1 CPU left, but/);
 });
 
 t.test('a node that claims millions and lies of its images draws no session of a space that is not its own', async (t) => {
