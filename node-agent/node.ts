@@ -3,7 +3,7 @@ import { type Metrics, silentMetrics } from '../seams/metrics.ts';
 import { Conditions } from './conditions.ts';
 import { Assignments } from './control/assignments.ts';
 import { ControllerLink } from './control/controller-link.ts';
-import { helloFrame } from './control/hello.ts';
+import { type HelloDeps, helloFrame } from './control/hello.ts';
 import { inventoryParts } from './control/inventory.ts';
 import { Outbox } from './control/outbox.ts';
 import { ReportSender } from './control/report-sender.ts';
@@ -25,12 +25,8 @@ import { Tunnels } from './streams/tunnels.ts';
 
 const CALL_LIMIT_MS = 60_000;
 
-export interface NodeDeps extends Omit<Host, 'metrics'> {
+export interface NodeDeps extends Omit<Host, 'metrics'>, Omit<HelloDeps, 'driver' | 'ledger'> {
   readonly nodeId: string;
-  readonly clusterId: string;
-  readonly incarnation: number;
-  readonly version: string;
-  readonly hostname: string;
   /** Values that the operator set instead of the discovered ones. */
   readonly capacity: Partial<Omit<Capacity, 'most'>>;
   /** The operator's maximum for one session. */

@@ -22,6 +22,7 @@ import type { Identity } from './identity/identity.ts';
 import { recordRemoval, untilReadmitted, wasRemoved } from './identity/removal.ts';
 import { requestRenewal } from './identity/renew-call.ts';
 import { Ledger } from './ledger/ledger.ts';
+import { machineFingerprint } from './machine.ts';
 import { serveMetrics } from './metrics-server.ts';
 import { NodeAgent } from './node.ts';
 import { REMOVAL_MS } from './session/node-end.ts';
@@ -108,6 +109,7 @@ export async function run(flags: Flags, env: Environment, log: Log, openEngine: 
     incarnation,
     version: project.version,
     hostname: hostname(),
+    machine: await machineFingerprint(),
     capacity: flags.capacity,
     most: flags.most,
     uids: settings.uids,

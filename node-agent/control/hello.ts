@@ -10,11 +10,13 @@ export interface HelloDeps {
   readonly incarnation: number;
   readonly version: string;
   readonly hostname: string;
+  /** Fingerprint of its hardware. Default: unknown. */
+  readonly machine?: string;
 }
 
 /** Returns the first frame of a stream. */
 export function helloFrame({ driver, ledger, version, ...node }: HelloDeps, capacity: Required<Capacity>): NodeFrame {
-  const { clusterId, incarnation, hostname } = node;
+  const { clusterId, incarnation, hostname, machine = '' } = node;
   return {
     kind: 'hello',
     value: {
@@ -29,6 +31,7 @@ export function helloFrame({ driver, ledger, version, ...node }: HelloDeps, capa
       hostname,
       movesImages: driver.transfer !== undefined,
       removesImages: true,
+      machine,
     },
   };
 }

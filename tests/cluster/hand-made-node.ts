@@ -158,6 +158,7 @@ export class HandMadeNode {
       ...namedVersions(NODE_PROTOCOL),
       agentVersion: '0.0.0-by-hand',
       driver: 'hollow',
+      machine: '',
       hostname: 'nowhere',
       movesImages: false,
       removesImages: false,

@@ -77,18 +77,24 @@ export const NODES = {
   joinToken: text<string | null>(),
   /** Null: unknown. */
   certificate: json<CertificateFacts | null>(),
+  /** Fingerprint of the machine that last connected. Null: unknown, as after it joined. */
+  machine: text<string | null>(),
 };
 export interface NodeRow extends RowOf<typeof NODES> {}
 
 /** The fields that operators set, as a node has them when it joins. */
 export const UNSET: Pick<NodeRow, 'labels' | 'cordonedAt' | 'drain'> = { labels: {}, cordonedAt: null, drain: null };
 /** What is known of a node that has only joined. */
-export const UNMANAGED: Pick<NodeRow, 'labels' | 'cordonedAt' | 'drain' | 'address' | 'lastBoot' | 'joinToken' | 'certificate'> = {
+export const UNMANAGED: Pick<
+  NodeRow,
+  'labels' | 'cordonedAt' | 'drain' | 'address' | 'lastBoot' | 'joinToken' | 'certificate' | 'machine'
+> = {
   ...UNSET,
   address: null,
   lastBoot: 0,
   joinToken: null,
   certificate: null,
+  machine: null,
 };
 
 export const NODE_TOKENS = {

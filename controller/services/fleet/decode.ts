@@ -37,6 +37,7 @@ export const decodeHello = (frame: Hello__Output | undefined): Greeting => ({
   incarnation: frame?.incarnation ?? 0,
   hostname: frame?.hostname ?? '',
   boot: frame?.boot ?? 0,
+  machine: frame?.machine ?? '',
 });
 
 function decodeBounds(capacity: Capacity__Output | null | undefined): NodeBounds | null {

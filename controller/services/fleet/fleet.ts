@@ -89,7 +89,7 @@ export class Fleet {
       ...deps,
       lastKnown: (id) => {
         const row = deps.directory.row(id);
-        return row && { boot: row.lastBoot, host: row.address };
+        return row && { boot: row.lastBoot, host: row.address, machine: row.machine, isLost: row.lostAt !== null };
       },
     });
     this.#shared = {

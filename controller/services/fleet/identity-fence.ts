@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../../seams/clock.ts';
 import type { NodeId } from '../../domain/engine/ids.ts';
-import { identityAlarm } from '../../domain/nodes/commands/node-certificates.ts';
+import { identityAlarm, machineAlarm } from '../../domain/nodes/commands/node-certificates.ts';
 import type { LeaseTimes } from '../nodes/lease.ts';
 import type { NodeAlarms } from '../nodes/node-alarms.ts';
 
@@ -19,14 +19,20 @@ export interface Claimant {
   readonly incarnation: number;
   /** Its host, without the port; undefined on links without addresses. */
   readonly host: string | undefined;
+  /** Fingerprint of its hardware; '' when unknown. */
+  readonly machine: string;
   readonly lease: { leftMs(): number };
   reject(reason: string): void;
 }
 
-/** The process that had a node's stream last. */
-interface Holder {
-  readonly boot: number;
+interface Place {
   readonly host: string | null | undefined;
+  readonly machine: string | null;
+}
+
+/** The process that had a node's stream last. */
+interface Holder extends Place {
+  readonly boot: number;
   /** On the monotonic clock. */
   readonly untilMs: number;
 }
@@ -43,17 +49,21 @@ export interface IdentityFenceDeps {
   readonly lease: LeaseTimes;
   readonly alarms?: Pick<NodeAlarms, 'raise'> | undefined;
   /** From the store: the last process that was live before this controller started. */
-  lastKnown(id: NodeId): { readonly boot: number; readonly host: string | null } | undefined;
+  lastKnown(id: NodeId): (Place & { readonly boot: number; readonly isLost: boolean }) | undefined;
 }
 
 /**
  * Keeps two processes with one identity apart, such as a node and a copy of its data directory.
- * 1. A process that reconnects replaces its own older stream at once.
+ * 1. A process that reconnects from the same host replaces its own older stream at once, unless it
+ *    did so within a lease: two copies of a running machine would replace each other for ever.
  * 2. Another process waits. If the connected one sends a heartbeat, it lives: the new one is
  *    refused, with an alarm that names both. Otherwise its stream ends, at the latest with its
  *    lease, and the new one takes its place.
- * 3. For the rest of a lease after a stream ended, only a process on the same host takes the place:
- *    a node that restarts finds it free.
+ * 3. For the rest of a lease after a stream ended, only a process on the same host or machine takes
+ *    the place: a node that restarts finds it free.
+ * 4. After that, a process on another machine is refused with an alarm until the node is lost: it
+ *    can be a copy, and its report that it lacks sessions would end them. An operator can declare
+ *    the node lost at any time.
  */
 export class IdentityFence {
   readonly #deps: IdentityFenceDeps;
@@ -61,6 +71,8 @@ export class IdentityFence {
   /** The newest waiting claim of each node. */
   readonly #claims = new Map<NodeId, Claim>();
   readonly #last = new Map<NodeId, Holder>();
+  /** When a process last replaced its own stream. */
+  readonly #replacedAtMs = new Map<NodeId, number>();
 
   constructor(deps: IdentityFenceDeps) {
     this.#deps = deps;
@@ -71,12 +83,32 @@ export class IdentityFence {
   claim(stream: Claimant, holder: Claimant | undefined, proceed: () => void): void {
     if (holder !== undefined) {
       // A node that joined again has the newer identity.
-      if (isSameProcess(stream, holder) || stream.incarnation > holder.incarnation) return proceed();
+      if (stream.incarnation > holder.incarnation || this.#replacesItself(stream, holder)) return proceed();
       return this.#wait(stream, proceed, undefined);
     }
     const waitMs = this.#fencedMs(stream);
-    if (waitMs <= 0) return proceed();
-    this.#wait(stream, proceed, waitMs);
+    if (waitMs > 0) return this.#wait(stream, proceed, waitMs);
+    const last = this.#otherMachine(stream);
+    if (last === undefined) return proceed();
+    const alarm = machineAlarm(stream.name, last.host ?? undefined, stream.host);
+    this.#deps.alarms?.raise(stream.nodeId, alarm);
+    stream.reject(alarm.message);
+  }
+
+  #replacesItself(stream: Claimant, holder: Claimant): boolean {
+    if (!isSameProcess(stream, holder)) return false;
+    const { clock, lease } = this.#deps;
+    const beforeMs = this.#replacedAtMs.get(stream.nodeId) ?? Number.NEGATIVE_INFINITY;
+    const isAgain = clock.monotonic() - beforeMs < lease.leaseMs;
+    this.#replacedAtMs.set(stream.nodeId, clock.monotonic());
+    return stream.host === holder.host && !isAgain;
+  }
+
+  /** Returns the machine that had the place, if this one is another, as far as both are known. */
+  #otherMachine(stream: Claimant): Place | undefined {
+    const last = this.#deps.lastKnown(stream.nodeId);
+    if (last === undefined || last.isLost || !last.machine || stream.machine === '' || isSamePlace(stream, last)) return undefined;
+    return last;
   }
 
   /** The connected process of a node sent a heartbeat. */
@@ -103,8 +135,8 @@ export class IdentityFence {
   }
 
   /** The stream that had its node's place ended. */
-  freed({ nodeId, boot, host, lease }: Claimant): void {
-    this.#last.set(nodeId, { boot, host, untilMs: this.#deps.clock.monotonic() + lease.leftMs() });
+  freed({ nodeId, boot, host, machine, lease }: Claimant): void {
+    this.#last.set(nodeId, { boot, host, machine, untilMs: this.#deps.clock.monotonic() + lease.leftMs() });
     const claim = this.#claims.get(nodeId);
     if (claim === undefined) return;
     this.#forget(claim);
@@ -117,9 +149,9 @@ export class IdentityFence {
   }
 
   /** Returns for how long the place is kept for the process that had it. */
-  #fencedMs({ nodeId, boot, host }: Claimant): number {
-    const last = this.#last.get(nodeId) ?? this.#beforeStart(nodeId);
-    if (last?.host == null || host === undefined || last.host === host || last.boot === boot) return 0;
+  #fencedMs(stream: Claimant): number {
+    const last = this.#last.get(stream.nodeId) ?? this.#beforeStart(stream.nodeId);
+    if (last?.host == null || stream.host === undefined || isSamePlace(stream, last)) return 0;
     return last.untilMs - this.#deps.clock.monotonic();
   }
 
@@ -138,7 +170,7 @@ export class IdentityFence {
     const free = () => {
       if (this.#claims.get(stream.nodeId)?.stream !== stream) return;
       this.#claims.delete(stream.nodeId);
-      proceed();
+      this.claim(stream, undefined, proceed);
     };
     const timer = forMs === undefined ? undefined : clock.after(forMs, free);
     this.#claims.set(stream.nodeId, { stream, atMs: clock.monotonic(), proceed, timer });
@@ -149,6 +181,8 @@ export class IdentityFence {
     if (this.#claims.get(claim.stream.nodeId) === claim) this.#claims.delete(claim.stream.nodeId);
   }
 }
+
+const isSamePlace = (one: Place, other: Place): boolean => one.host === other.host || (one.machine !== '' && one.machine === other.machine);
 
 const isSameProcess = (one: Claimant, other: Claimant): boolean => one.boot === other.boot && one.incarnation === other.incarnation;
 

@@ -68,6 +68,12 @@ export const identityAlarm = (name: string, connected: string | undefined, refus
   message: `Two processes use the identity of the node ${name}: the one at ${connected ?? 'an unknown address'} is connected, and the one at ${refused ?? 'an unknown address'} was refused. If one is a copy of the other's data directory, stop it, delete its identity, and let it join with a new token.`,
 });
 
+/** Another machine than the one that had the place, while that is away. */
+export const machineAlarm = (name: string, last: string | undefined, refused: string | undefined): Alarm => ({
+  type: IDENTITY_CONTESTED,
+  message: `The machine at ${refused ?? 'an unknown address'} has the identity of the node ${name}, which last connected from another machine at ${last ?? 'an unknown address'}, and was refused. If it is a copy, stop it, delete its identity, and let it join with a new token. If the node moved there for good, run \`raworc node lost ${name}\`.`,
+});
+
 /** Emits an alarm event for callers with nodes:list. A node without a row is named by its id. */
 export function raiseNodeAlarm(id: NodeId, alarm: Alarm): Command<undefined> {
   return {

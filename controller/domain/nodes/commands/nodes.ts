@@ -58,6 +58,7 @@ export function joinNode(input: JoiningNode): Command<Outcome<NodeRow>> {
         labels,
         joinToken: token.id,
         keyHash: input.keyHash,
+        machine: null,
         revokedAt: null,
         driver: known?.driver ?? '',
         version: known?.version ?? '',
@@ -99,13 +100,17 @@ export interface Greeting
   /** Key of the certificate with which it connected; undefined on links without certificates. */
   readonly keyHash?: string | undefined;
   readonly certificate?: CertificateFacts | undefined;
+  readonly machine?: string | undefined;
 }
 
 /**
  * Records that a node connected and sent its inventory. A lost node can return; its failed sessions
  * stay failed until somebody recovers them.
  */
-export function nodeConnected(id: NodeId, { hostname, keyHash, address, boot, certificate, ...greeting }: Greeting): Command<undefined> {
+export function nodeConnected(
+  id: NodeId,
+  { hostname, keyHash, address, boot, certificate, machine, ...greeting }: Greeting,
+): Command<undefined> {
   return {
     name: 'node-connected',
     decide({ view, now }) {
@@ -119,7 +124,7 @@ export function nodeConnected(id: NodeId, { hostname, keyHash, address, boot, ce
             ...row,
             ...greeting,
             ...{ keyHash: keyHash ?? row.keyHash, address: address ?? row.address, lastBoot: Math.max(row.lastBoot, boot) },
-            certificate: certificate ?? row.certificate,
+            ...{ certificate: certificate ?? row.certificate, machine: machine || row.machine },
             ...{ lastSeenAt: now, unreachableSince: null, lostAt: null },
           }),
         ],

@@ -103,6 +103,10 @@ export class NodeStream implements Inbound {
     return commonVersion(this.facts.spoken, NODE_PROTOCOL) ?? NODE_PROTOCOL.oldest;
   }
 
+  get machine(): string {
+    return this.#hello?.machine ?? '';
+  }
+
   get bootShift(): number {
     return this.#bootShift;
   }

@@ -67,6 +67,7 @@ const MIGRATIONS = {
     `create index sessions_image on sessions (image) where desired <> 'deleted'`,
     `create index builds_base on builds (base_image) where status <> 'failed'`,
   ),
+  '0027-node-machines': steps('alter table nodes add column machine text'),
 };
 
 /** Makes the migrator run all steps, and record them, in one transaction: a crash undoes both. */

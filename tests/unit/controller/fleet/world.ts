@@ -99,6 +99,7 @@ export const hello = (more: object = {}): NodeFrame => ({
     capacity: { cpuMillis: 4000, memoryBytes: 2 ** 32, sessions: 0, processes: 0, diskBytes: 0, most: null },
     hostname: 'h',
     movesImages: false,
+    machine: '',
     removesImages: false,
     ...more,
   },

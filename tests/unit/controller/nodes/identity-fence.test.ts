@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap';
 import { postMessage } from '../../../../controller/domain/messages/commands/post-message.ts';
+import { loseNode } from '../../../../controller/domain/nodes/commands/node-absence.ts';
 import { LeaseLoop } from '../../../../controller/services/nodes/lease-loop.ts';
 import { HandClock } from '../../hand-clock.ts';
 import { newMessage, newSession, silent, withAgents } from '../core.ts';
@@ -179,3 +180,63 @@ t.test('a node that moves to a new stream is not away, also if its old one ends 
   await core.applier.apply({ name: 'test-flush', decide: () => ({ mutations: [], events: [], result: undefined }) });
   t.ok(await isAway(), 'it is when the new one comes to nothing');
 });
+
+t.test('a copy on another machine that comes after the lease is refused, until its node is lost or comes back', async (t) => {
+  const { core, fleet, alarms, id, connect, up, passes } = await contested(t);
+  const real = connect('10.0.0.1:400', 5, { machine: 'the-first' });
+  await up(real);
+  real.say(running({ boot: 5 }));
+  await passes(1_000, real);
+  const before = core.session(S);
+  real.link.close();
+  await passes(60_000);
+  const copy = connect('10.0.0.2:500', 9, { machine: 'the-second' });
+  t.match(copy.fault?.message, /machine at 10\.0\.0\.2 has the identity .* another machine at 10\.0\.0\.1, and was refused/);
+  t.same(copy.told, []);
+  t.match(alarms.conditions(id), [{ type: 'IdentityContested', message: /10\.0\.0\.1.*raworc node lost/ }]);
+  t.same(core.session(S).phase, before.phase, 'what it lacks is not missed');
+
+  const moved = connect('10.0.0.9:401', 6, { machine: 'the-first' });
+  await up(moved);
+  t.pass('a node keeps its place when only its address changed');
+  moved.link.close();
+  await passes(16_000);
+  const early = connect('10.0.0.2:501', 9, { machine: 'the-second' });
+  t.ok(early.closed);
+  t.match(await core.applier.apply(loseNode(id, (one) => fleet.isConnected(one), 'admin')), { ok: true });
+  const last = connect('10.0.0.2:502', 9, { machine: 'the-second' });
+  await up(last);
+  t.ok(fleet.isConnected(id), 'a machine that replaces a lost one has its place');
+});
+
+t.test('a machine that waits in the lease of another is judged when that is over', async (t) => {
+  const { connect, up, passes } = await contested(t);
+  const real = connect('10.0.0.1:400', 5, { machine: 'the-first' });
+  await up(real);
+  real.link.close();
+  const copy = connect('10.0.0.2:500', 9, { machine: 'the-second' });
+  await passes(10_000);
+  t.notOk(copy.closed);
+  await passes(10_000);
+  t.match(copy.fault?.message, /was refused/);
+});
+
+for (const [how, other] of [
+  ['at two addresses', '10.0.0.2'],
+  ['behind one address', '10.0.0.1'],
+] as const)
+  t.test(`two copies of a running machine ${how} do not alternate`, async (t) => {
+    const { id, alarms, connect, up, passes } = await contested(t);
+    let one = connect('10.0.0.1:400', 5);
+    await up(one);
+    let places = 1;
+    let twin = connect(`${other}:500`, 5);
+    for (let round = 0; round < 12; round += 1) {
+      await passes(2_000, one, twin);
+      if (one.closed) one = connect(`10.0.0.1:41${round}`, 5);
+      if (twin.closed) twin = connect(`${other}:51${round}`, 5);
+      places += [one, twin].filter(({ told }) => told.length > 0).length > 1 ? 1 : 0;
+    }
+    t.ok(places <= 2, `${places} changes of place`);
+    t.match(alarms.conditions(id), [{ type: 'IdentityContested' }]);
+  });

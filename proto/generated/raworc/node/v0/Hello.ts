@@ -37,6 +37,10 @@ export interface Hello {
    * accepts RemoveImage
    */
   'removesImages'?: (boolean);
+  /**
+   * fingerprint of the host's hardware; '' when unknown
+   */
+  'machine'?: (string);
 }
 
 export interface Hello__Output {
@@ -73,4 +77,8 @@ export interface Hello__Output {
    * accepts RemoveImage
    */
   'removesImages': (boolean);
+  /**
+   * fingerprint of the host's hardware; '' when unknown
+   */
+  'machine': (string);
 }
