@@ -1,20 +1,23 @@
-/** Starts a machine on a network, in a rack that nobody closes, with a mount and a frozen process, and waits to be killed. */
+/** Starts a machine on a network, in a rack that nobody closes, with mounts and a frozen process, and waits to be killed. */
 import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { print } from '../../seams/print.ts';
 import { RACKS } from './cgroups.ts';
+import { DataDisk } from './data-disk.ts';
 import { Machine } from './machine.ts';
 import { Network } from './network.ts';
-import { ownerMark, RACK_PREFIX } from './sweep.ts';
+import { ownerMark, RACK_PREFIX, sharedDirectory } from './sweep.ts';
 
 const [root = ''] = process.argv.slice(2);
 const directory = mkdtempSync(join(root, RACK_PREFIX));
 writeFileSync(join(directory, 'owner'), ownerMark(process.pid));
+mkdirSync(sharedDirectory(directory));
 const name = basename(directory);
 const network = await Network.open(name.slice(RACK_PREFIX.length));
 const machine = new Machine('dot', join(directory, 'dot'));
 await machine.start();
 await network.connect(machine, 1);
+await new DataDisk(machine, 64 * 2 ** 20).mount();
 await machine.run('mount', '-t', 'tmpfs', 'tmpfs', '/var/lib');
 const sleeper = machine.launch('sleeper', 'sh', ['-c', 'echo up; sleep infinity; :', name]);
 await sleeper.child.untilLine('it to run', (line) => line === 'up');

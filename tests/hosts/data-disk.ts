@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Machine } from './machine.ts';
 
 /** Of the controller, or of a node agent. */
 export const DATA = '/var/lib/raworc';
-const IMAGE = '/var/lib/data.ext4';
 /** Of the file system itself, for its lists of blocks. */
 const OWN_BYTES = 64 * 2 ** 20;
 const FILLER = join(DATA, 'filler');
@@ -26,11 +25,13 @@ export class DataDisk {
   async mount(): Promise<void> {
     await this.#machine.run('mkdir', '-p', '-m', '700', DATA);
     if (this.#bytes === undefined) return;
-    if (!existsSync(this.#machine.path(IMAGE))) {
-      await this.#machine.run('truncate', '-s', String(this.#bytes), IMAGE);
-      await this.#machine.run('mkfs.ext4', '-q', '-m', '0', '-E', 'root_owner=0:0', IMAGE);
+    // Named after the rack, so that what a crash leaves of it can be found.
+    const image = `/var/lib/${basename(dirname(this.#machine.directory))}.ext4`;
+    if (!existsSync(this.#machine.path(image))) {
+      await this.#machine.run('truncate', '-s', String(this.#bytes), image);
+      await this.#machine.run('mkfs.ext4', '-q', '-m', '0', '-E', 'root_owner=0:0', image);
     }
-    await this.#machine.run('mount', '-o', 'loop', IMAGE, DATA);
+    await this.#machine.run('mount', '-o', 'loop', image, DATA);
     await this.#machine.run('chmod', '700', DATA);
   }
 

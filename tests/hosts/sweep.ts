@@ -54,7 +54,7 @@ export function ownerMark(pid: number): string {
   }
 }
 
-/** What a rack that was in this directory has left: processes, links, control groups, mounts. */
+/** What a rack that was in this directory has left: processes, links, loop devices, control groups, mounts. */
 export async function leftovers(directory: string): Promise<readonly string[]> {
   const name = basename(directory);
   const { stdout } = await run('ip', ['-o', 'link']);
@@ -62,6 +62,8 @@ export async function leftovers(directory: string): Promise<readonly string[]> {
   return [
     ...processes.map((file) => `process ${basename(dirname(file))}: ${read(file).replaceAll('\0', ' ')}`),
     ...(stdout.includes(`${LINK_PREFIX}${name.slice(RACK_PREFIX.length)}`) ? ['its link'] : []),
+    ...globSync('/sys/devices/virtual/block/loop*/loop/backing_file').filter((file) => read(file).includes(name)),
+    ...(existsSync(sharedDirectory(directory)) ? [sharedDirectory(directory)] : []),
     ...globSync(`/sys/fs/cgroup/{,*/}${RACKS}/${name}`),
     ...read('/proc/mounts')
       .split('\n')
