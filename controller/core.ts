@@ -229,6 +229,7 @@ export function openCore(deps: CoreDeps): Core {
   fleet.carry(streams);
   const feeds = new LogFeeds({ streams, applier, view, lists, loops, clock, metrics });
   applier.onCommitted((committed) => streams.committed(committed));
+  const waits = openPlacementWaits({ applier, capacity, directory, fleet, clock, metrics });
   const services: Services = {
     accounts: accountService({ applier, view, rights, keyUse, passwords, throttle, clock, metrics }),
     serviceAccounts: serviceAccountService({ ...shared, rights, passwords, throttle }),
@@ -236,7 +237,7 @@ export function openCore(deps: CoreDeps): Core {
     roleBindings: roleBindingService(shared),
     apiKeys: apiKeyService({ ...shared, keyUse, clock }),
     sessions: sessionService({
-      ...{ ...shared, fleet: directory, waits: openPlacementWaits({ applier, capacity, directory, fleet, clock, metrics }) },
+      ...{ ...shared, fleet: directory, waits },
       placed: placementMetrics(metrics),
       rebuild: (space, image) => dispatch.rebuilds.forSpace(space, image),
     }),
@@ -284,6 +285,7 @@ export function openCore(deps: CoreDeps): Core {
       services.agents.removeUnusedSources().catch(() => undefined);
     },
     async close() {
+      waits.close();
       services.audit.close();
       feeds.close();
       await loops.close();

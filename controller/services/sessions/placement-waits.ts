@@ -56,6 +56,7 @@ export class PlacementWaits {
   /** Refused although they seemed to fit, until something changes. */
   #stuck = new Set<Entry>();
   #isRunning = false;
+  #isClosed = false;
 
   constructor(deps: PlacementWaitsDeps) {
     const { metrics = silentMetrics } = deps;
@@ -147,9 +148,14 @@ export class PlacementWaits {
     this.#wake();
   }
 
+  /** Tries nothing more: the store is about to close. HTTP ends the requests. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
   #wake(): void {
     this.#stuck.clear();
-    if (this.#isRunning) return;
+    if (this.#isRunning || this.#isClosed) return;
     this.#isRunning = true;
     this.#deps.clock.soon(() => void this.#run());
   }
@@ -189,7 +195,7 @@ export class PlacementWaits {
   }
 
   #next(): Entry | undefined {
-    if (this.#queue.size === 0) return undefined;
+    if (this.#queue.size === 0 || this.#isClosed) return undefined;
     const { fleet } = this.#deps;
     const nodes = this.#nodes();
     const changed = this.#isAllWoken ? nodes : nodes.filter(({ id }) => this.#wokenNodes.has(id));

@@ -24,7 +24,7 @@ export const CONTROLLER_PLANTS = {
     file: 'controller/domain/sessions/commands/record-report.ts',
     find: 'report.generation !== session.generation || ',
     replace: '',
-    foundBy: { seed: 1 },
+    foundBy: { seed: 2 },
   },
   'report out of order': {
     breaks: 'A report that is older than one already heard changes nothing.',
@@ -52,7 +52,7 @@ export const CONTROLLER_PLANTS = {
     file: 'controller/domain/sessions/commands/record-report.ts',
     find: "report.phase === 'suspended' && session.desired === 'paused'",
     replace: "report.phase === 'suspended' && session.desired === 'failed'",
-    foundBy: { seed: 4 },
+    foundBy: { seed: 7 },
   },
   'secrets for those who left': {
     breaks: 'A session whose creator has lost every right in its space gets none of its later secrets.',
@@ -157,7 +157,7 @@ export const CONTROLLER_PLANTS = {
     file: 'controller/domain/sessions/commands/change-desired.ts',
     find: 'if (bySpace !== undefined) return',
     replace: 'if (bySpace !== undefined && row.nodeId === null) return',
-    foundBy: { seed: 13 },
+    foundBy: { seed: 20 },
   },
   'node overfilled at a resume': {
     breaks: 'A session that resumes needs room on its node.',
@@ -199,7 +199,7 @@ export const CONTROLLER_PLANTS = {
     file: 'controller/domain/sessions/commands/change-desired.ts',
     find: 'if (occupiesRoom(row)) return row;',
     replace: 'if (row.nodeId !== null) return row;',
-    foundBy: { seed: 13 },
+    foundBy: { seed: 14 },
   },
   'forgotten messages counted': {
     breaks: 'What a space keeps is counted as it is written and removed.',
@@ -213,7 +213,7 @@ export const CONTROLLER_PLANTS = {
     file: 'controller/domain/sessions/placement/filters.ts',
     find: 'node.sessions < node.maxSessions',
     replace: 'node.sessions <= node.maxSessions',
-    foundBy: { seed: 2 },
+    foundBy: { seed: 4 },
   },
   'placed on a node that is away': {
     breaks: 'A session is placed on a node that is ready.',
@@ -255,7 +255,7 @@ export const CONTROLLER_PLANTS = {
     file: 'controller/domain/sessions/commands/expire-session.ts',
     find: 'if (ttlS !== undefined) candidates.push(',
     replace: 'if (ttlS === 0) candidates.push(',
-    foundBy: { seed: 1 },
+    foundBy: { seed: 14 },
   },
   'secrets unversioned': {
     breaks: 'A message names the version of the secrets that it needs.',
@@ -276,7 +276,7 @@ export const CONTROLLER_PLANTS = {
     file: 'controller/services/fleet/encode.ts',
     find: 'volumeExpected: row.hasRun',
     replace: 'volumeExpected: false',
-    foundBy: { seed: 3 },
+    foundBy: { seed: 10 },
   },
   'resting agent asked': {
     breaks: 'An agent that is not active gets no messages.',

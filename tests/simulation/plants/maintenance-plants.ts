@@ -21,7 +21,7 @@ export const MAINTENANCE_PLANTS = {
     file: 'controller/services/nodes/drain-loop.ts',
     find: 'if (waiting.length === 0) return undefined;',
     replace: 'if (waiting.length < 1_000) return undefined;',
-    foundBy: { seed: 1 },
+    foundBy: { seed: 2 },
   },
   'delivery not resumed': {
     breaks: 'The end of a drain delivers what waits for sessions that were not suspended yet.',
@@ -35,7 +35,7 @@ export const MAINTENANCE_PLANTS = {
     file: 'controller/services/nodes/drain-loop.ts',
     find: 'loop.after(mutation.row.nodeId, GATHER_MS);',
     replace: '{}',
-    foundBy: { seed: 1 },
+    foundBy: { seed: 2 },
   },
   'drain without a grace': {
     breaks: 'A run in progress is not interrupted before the deadline of a drain.',
@@ -56,6 +56,6 @@ export const MAINTENANCE_PLANTS = {
     file: 'controller/services/fleet/node-stream/handshake.ts',
     find: 'const isRemoved = row !== undefined && row.revokedAt !== null;',
     replace: 'const isRemoved = false;',
-    foundBy: { seed: 17 },
+    foundBy: { seed: 1 },
   },
 } satisfies Readonly<Record<string, Plant>>;

@@ -120,6 +120,20 @@ t.test('a node that changes wakes the queue', async (t) => {
   t.same(placed, ['one', 'two', 'three']);
 });
 
+t.test('once closed, it tries nothing more', async (t) => {
+  const { waits, create, remove, attempts } = await full(t);
+  const over = new AbortController();
+  const waiting = create('three', over.signal);
+  for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  waits.close();
+  const before = attempts();
+  await remove('one');
+  for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  t.equal(attempts(), before);
+  over.abort();
+  t.match(await waiting, { ok: false });
+});
+
 t.test('a failing attempt fails its caller only', async (t) => {
   const { waits, creation, create, remove } = await full(t);
   let isFirst = true;
