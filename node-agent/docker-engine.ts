@@ -9,6 +9,7 @@ import { dockerClients } from './engine/docker/client.ts';
 import { DockerDriver } from './engine/docker/driver.ts';
 import { DockerBaseImages } from './engine/docker/images/base-images.ts';
 import { ImageTransfer } from './engine/docker/images/image-transfer.ts';
+import { MovingNames } from './engine/docker/images/moving-names.ts';
 import { BRIDGE } from './engine/docker/network.ts';
 import { dockerSees } from './engine/docker/sight.ts';
 import { showBridgedPackets } from './engine/firewall/bridge-netfilter.ts';
@@ -75,8 +76,11 @@ export async function openDocker({
   });
   const resolvers = new Resolvers({ file: join(flags.dataDirectory, 'resolv.conf'), addresses: settings.dns, conditions });
   const registry = await openRegistryListener({ random: systemRandom, log, metrics, dial });
+  const movingNames = new MovingNames({ docker: clients.calls, log });
   const driver = new DockerDriver({
-    transfer: new ImageTransfer(clients, registry),
+    transfer: new ImageTransfer(clients, registry, movingNames),
+    movingNames,
+    metrics,
     clients,
     owner,
     disks,

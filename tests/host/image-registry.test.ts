@@ -16,6 +16,8 @@ import { type Grant, RegistryGrants } from '../../controller/services/images/reg
 import { grpcDialer } from '../../node-agent/control/grpc-dialer.ts';
 import { dockerClients } from '../../node-agent/engine/docker/client.ts';
 import { ImageTransfer } from '../../node-agent/engine/docker/images/image-transfer.ts';
+import { DockerImages } from '../../node-agent/engine/docker/images/images.ts';
+import { MovingNames } from '../../node-agent/engine/docker/images/moving-names.ts';
 import type { MoveOutcome } from '../../node-agent/engine/driver.ts';
 import { openRegistryListener } from '../../node-agent/images/registry-listener.ts';
 import { silentMetrics } from '../../seams/metrics.ts';
@@ -28,6 +30,7 @@ const B = 'b0000000-0000-4000-8000-000000000002' as NodeId;
 const space = `raworc/spaces/${randomUUID()}`;
 const build = randomUUID();
 const image = `raworc-test-registry:${build}`;
+const cluster = randomUUID();
 const clock = systemClock;
 const never = new AbortController().signal;
 const reasonOf = (outcome: MoveOutcome) => (outcome.ok ? '' : outcome.reason);
@@ -57,6 +60,7 @@ t.test('an image that one node pushes is pulled by another, by its digest', asyn
 
   const clients = await dockerClients('/var/run/docker.sock');
   const docker = clients.calls;
+  const movingNames = new MovingNames({ docker, log: silentLog });
   const node = async (nodeId: NodeId) => {
     const identity = await rig.node(nodeId);
     const dialer = grpcDialer({ identity: () => identity, clock, log: silentLog });
@@ -68,11 +72,11 @@ t.test('an image that one node pushes is pulled by another, by its digest', asyn
       () => dialer.close(),
       () => listener.close(),
     );
-    return { listener, transfer: new ImageTransfer(clients, listener) };
+    return { listener, transfer: new ImageTransfer(clients, listener, movingNames) };
   };
   const [a, b] = [await node(A), await node(B)];
   const lose = () => docker.getImage(image).remove({ force: true });
-  await makeBusyboxImage(image, { 'raworc.managed': 'true', 'raworc.build': build });
+  await makeBusyboxImage(image, { 'raworc.managed': 'true', 'raworc.build': build, 'raworc.image': 'space', 'raworc.cluster': cluster });
   closers.push(() => lose().catch(() => undefined));
   const { Id: id } = await docker.getImage(image).inspect();
 
@@ -85,7 +89,27 @@ t.test('an image that one node pushes is pulled by another, by its digest', asyn
   const { digest = '' } = push;
   t.match(digest, /^sha256:[0-9a-f]{64}$/, 'the controller saw the digest itself');
 
-  await lose();
+  t.comment('a node agent was killed during a push');
+  const images = (clusterId: string) =>
+    new DockerImages({ clients, owner: { clusterId, nodeId: A }, movingNames, cgroupParent: () => undefined });
+  const left = `127.0.0.1:1/${space}`;
+  const other = `${b.listener.host}/${space}`;
+  for (const repo of [left, other]) await docker.getImage(image).tag({ repo, tag: build });
+  t.ok((await images(cluster).list(never)).includes(image));
+  await movingNames.idle();
+  const tags = async () => (await docker.getImage(image).inspect()).RepoTags;
+  t.notOk((await tags()).includes(`${left}:${build}`), 'its name is removed');
+  t.ok((await tags()).includes(`${other}:${build}`), 'that of a node agent that runs is left to it');
+  await docker.getImage(`${other}:${build}`).remove({ noprune: true });
+
+  t.comment('a condemned image');
+  t.equal(await images('another').remove(image, never), 'in-use', 'of another cluster');
+  const container = await docker.createContainer({ Image: image, Cmd: ['true'] });
+  t.equal(await images(cluster).remove(image, never), 'in-use', 'it has a container');
+  await container.remove({ force: true });
+  t.equal(await images(cluster).remove(image, never), 'removed');
+  t.equal(await images(cluster).remove(image, never), 'removed', 'and repeating it changes nothing');
+
   const plan = { image, repository: space, digest };
   t.match(reasonOf(await b.transfer.pull(plan, never)), /denied|not asked/, 'a node that was not asked');
   const pull: Grant = { nodeId: B, image, repository: space };

@@ -2,6 +2,7 @@ import type Docker from 'dockerode';
 import { z } from 'zod';
 import type { Clock } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
+import type { Metrics } from '../../../seams/metrics.ts';
 import type { Conditions } from '../../conditions.ts';
 import { passwdFor } from '../../domain/accounts.ts';
 import type { Command } from '../../volumes/command.ts';
@@ -19,6 +20,7 @@ import { containerOptions, type Owner } from './container.ts';
 import { watchDocker } from './events.ts';
 import type { DockerBaseImages } from './images/base-images.ts';
 import { DockerImages } from './images/images.ts';
+import type { MovingNames } from './images/moving-names.ts';
 import { kernelFiles, MemoryReturn } from './memory.ts';
 import { ensureNetwork, networkRoom, removeNetwork, SESSION_NETWORK } from './network.ts';
 import { outcomeOf } from './outcomes.ts';
@@ -43,6 +45,9 @@ export interface DockerDeps extends Pick<Driver, 'transfer'> {
   readonly disks: Disks;
   /** Protects the base images of builds and sessions from the engine's clean-up. */
   readonly baseImages?: DockerBaseImages;
+  /** Names that interrupted moves of images left behind are removed. */
+  readonly movingNames?: MovingNames;
+  readonly metrics?: Metrics;
   readonly clock: Clock;
   readonly log: Log;
   /** An IPv4 range for the sessions' network, if it has to be created. */
@@ -86,7 +91,7 @@ export class DockerDriver implements Driver {
 
   constructor(deps: DockerDeps) {
     this.#deps = deps;
-    const { clients, owner, disks, conditions, log, run, baseImages } = deps;
+    const { clients, owner, disks, conditions, log, run, baseImages, movingNames, metrics } = deps;
     const cgroupParent = () => this.#bounds?.parent;
     this.#docker = clients.calls;
     this.#owner = owner;
@@ -95,7 +100,7 @@ export class DockerDriver implements Driver {
     this.#containers = new SessionContainers(clients.calls, owner, (found) => this.#bounds?.isOutside(found) === true);
     const containers = this.#containers;
     this.#volumes = new DockerVolumes({ docker: clients.calls, streams: clients.streams, owner, disks, containers, log, cgroupParent });
-    this.#images = new DockerImages({ clients, owner, baseImages, cgroupParent });
+    this.#images = new DockerImages({ clients, owner, baseImages, movingNames, metrics, cgroupParent });
     this.transfer = deps.transfer;
     this.#resolvers = new SessionResolvers({ containers, log, conditions, run });
     this.#memory = new MemoryReturn(kernelFiles, log);

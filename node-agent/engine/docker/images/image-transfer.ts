@@ -3,53 +3,54 @@ import type { MoveOutcome, PullPlan, PushPlan, Transfer } from '../../driver.ts'
 import type { RegistryAccess } from '../../registry-access.ts';
 import { abortable, answerOf, type DockerClients, unless } from '../client.ts';
 import { jsonLines } from '../json-lines.ts';
+import type { MovingNames } from './moving-names.ts';
 
 const line = z.object({ error: z.string().optional() });
-
-/** Names that an image has only while it is moved, also those that an earlier life left behind. */
-export const isMovingName = (tag: string): boolean => /^127\.0\.0\.1:\d+\/raworc\//.test(tag);
 
 /** Moves images between Docker and the registry. Docker verifies digests itself. */
 export class ImageTransfer implements Transfer {
   readonly #clients: DockerClients;
   readonly #registry: RegistryAccess;
+  readonly #names: MovingNames;
 
-  constructor(clients: DockerClients, registry: RegistryAccess) {
+  constructor(clients: DockerClients, registry: RegistryAccess, names: MovingNames) {
     this.#clients = clients;
     this.#registry = registry;
+    this.#names = names;
   }
 
   async pull({ image, repository, digest }: PullPlan, signal: AbortSignal): Promise<MoveOutcome> {
     const { calls, streams } = this.#clients;
     const reference = `${this.#registry.host}/${repository}@${digest}`;
     const options = { fromImage: reference, abortSignal: signal };
-    const outcome = await outcomeOf(signal, () => streams.createImage(this.#registry.login, options));
-    if (!outcome.ok) return outcome;
-    const { repo, tag } = splitTag(image);
-    await abortable(signal, calls.getImage(reference).tag({ repo, tag }));
-    await this.#forget(reference, signal);
-    return outcome;
+    this.#names.begin(reference);
+    try {
+      const outcome = await outcomeOf(signal, () => streams.createImage(this.#registry.login, options));
+      if (!outcome.ok) return outcome;
+      const { repo, tag } = splitTag(image);
+      await abortable(signal, calls.getImage(reference).tag({ repo, tag }));
+      return outcome;
+    } finally {
+      await this.#names.end(reference);
+    }
   }
 
   async push({ image, repository, tag }: PushPlan, signal: AbortSignal): Promise<MoveOutcome> {
     const { calls, streams } = this.#clients;
     const repo = `${this.#registry.host}/${repository}`;
-    const tagged = await unless(
-      [404],
-      abortable(signal, calls.getImage(image).tag({ repo, tag })).then(() => true),
-    );
-    if (tagged === undefined) return { ok: false, reason: `the image ${image} is not on this node` };
+    const name = `${repo}:${tag}`;
+    this.#names.begin(name);
     try {
+      const tagged = await unless(
+        [404],
+        abortable(signal, calls.getImage(image).tag({ repo, tag })).then(() => true),
+      );
+      if (tagged === undefined) return { ok: false, reason: `the image ${image} is not on this node` };
       const options = { authconfig: this.#registry.login, abortSignal: signal };
-      return await outcomeOf(signal, () => streams.getImage(`${repo}:${tag}`).push(options));
+      return await outcomeOf(signal, () => streams.getImage(name).push(options));
     } finally {
-      await this.#forget(`${repo}:${tag}`, new AbortController().signal);
+      await this.#names.end(name);
     }
-  }
-
-  /** Removes a name, never the image: it has another one. */
-  async #forget(name: string, signal: AbortSignal): Promise<void> {
-    await unless([404, 409], abortable(signal, this.#clients.calls.getImage(name).remove({ noprune: true })));
   }
 }
 

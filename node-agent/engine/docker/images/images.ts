@@ -1,11 +1,13 @@
 import type Docker from 'dockerode';
 import { z } from 'zod';
+import { type Metrics, silentMetrics } from '../../../../seams/metrics.ts';
 import type { BuildOutcome, ImagePlan, RemovalOutcome } from '../../driver.ts';
 import { abortable, answerOf, type DockerClients, unless } from '../client.ts';
 import type { Owner } from '../container.ts';
 import { jsonLines } from '../json-lines.ts';
 import type { BaseImage, DockerBaseImages } from './base-images.ts';
-import { isMovingName } from './image-transfer.ts';
+import { ImageUse } from './image-use.ts';
+import { isMovingName, type MovingNames, namesOf } from './moving-names.ts';
 
 const buildLine = z.object({ error: z.string().optional(), aux: z.object({ ID: z.string() }).optional().catch(undefined) });
 
@@ -20,6 +22,8 @@ export interface DockerImagesDeps {
   readonly clients: DockerClients;
   readonly owner: Owner;
   readonly baseImages?: DockerBaseImages | undefined;
+  readonly movingNames?: MovingNames | undefined;
+  readonly metrics?: Metrics | undefined;
   /** The control group of everything that this node runs; undefined if there is none. */
   cgroupParent(): string | undefined;
 }
@@ -27,15 +31,19 @@ export interface DockerImagesDeps {
 /** Raworc's images on this host. */
 export class DockerImages {
   readonly #deps: DockerImagesDeps;
+  readonly #use: ImageUse;
 
   constructor(deps: DockerImagesDeps) {
     this.#deps = deps;
+    this.#use = new ImageUse(deps.metrics ?? silentMetrics);
   }
 
   async list(signal: AbortSignal): Promise<readonly string[]> {
-    const { clients, baseImages } = this.#deps;
+    const { clients, baseImages, movingNames } = this.#deps;
     const images = await abortable(signal, clients.calls.listImages({ filters: { label: ['raworc.managed=true'] } }));
     baseImages?.look(images.flatMap(baseImagesIn));
+    movingNames?.look(images.flatMap(namesOf));
+    this.#use.look(images);
     return images.flatMap(tagsOf);
   }
 
