@@ -31,7 +31,7 @@ Variables such as RAWORC_SESSION_DNS, or the same keys in the file, set what ses
 host. docs/settings.md lists them.
 
 Exit codes: 0 success or a clean stop, 1 an error, which standard error explains, 2 wrong usage
-or an invalid setting, 128 + N ended by signal N.
+or an invalid setting, 128 + N ended by signal N. doctor: 0 also with warnings, 1 with a problem.
 `;
 
 launchCommand({

@@ -7,6 +7,7 @@ import type { Random } from '../../seams/random.ts';
 import type { Configured } from '../configured.ts';
 import { diskLowBytes } from '../disk-low.ts';
 import { DISK_KINDS, isDiskSetting } from '../domain/disk-choice.ts';
+import { readSessionSettings } from '../session/session-settings.ts';
 import { runCommand } from '../volumes/command.ts';
 import { examine } from './examine.ts';
 import { gatherFacts } from './facts.ts';
@@ -26,7 +27,9 @@ export async function diagnose(
   const diskSetting = env.RAWORC_DISK_KIND || 'auto';
   if (!isDiskSetting(diskSetting)) throw new Error(`RAWORC_DISK_KIND must be one of auto, ${DISK_KINDS.join(', ')}, not "${diskSetting}"`);
   const lowBytes = diskLowBytes(env);
-  const findings = examine(await gatherFacts({ ...deps, flags, guestDirectory: GUEST, diskSetting, lowBytes, place, run: runCommand }));
+  const nameServers = readSessionSettings(env).dns;
+  const given = { flags, guestDirectory: GUEST, diskSetting, lowBytes, nameServers, place, run: runCommand };
+  const findings = examine(await gatherFacts({ ...deps, ...given }));
   print(report(findings));
   return !hasProblem(findings);
 }

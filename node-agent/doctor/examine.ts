@@ -6,6 +6,8 @@ export interface Reach {
   readonly address: string;
   /** Why it cannot be reached; undefined if it can. */
   readonly problem: string | undefined;
+  /** The server there is not the cluster's. */
+  readonly isStranger?: boolean;
 }
 
 export interface Facts {
@@ -13,14 +15,33 @@ export interface Facts {
   readonly hostname: string;
   readonly guest: { readonly isBuilt: boolean; readonly directory: string };
   readonly docker:
-    | { readonly ok: true; readonly version: string; readonly cgroupDriver: string; readonly warnings: readonly string[] }
+    | {
+        readonly ok: true;
+        readonly version: string;
+        readonly cgroupDriver: string;
+        readonly runtime: string;
+        readonly isRootless: boolean;
+        readonly warnings: readonly string[];
+        /** Where images are; undefined if this process cannot see it. */
+        readonly images: { readonly directory: string; readonly freeBytes: number } | undefined;
+      }
     | { readonly ok: false; readonly why: string };
   /** Why the node agent cannot create control groups; undefined if it can. */
   readonly cgroups: string | undefined;
   /** Programs that are missing. */
   readonly missing: readonly string[];
   readonly pidMax: number;
-  readonly data: { readonly directory: string; readonly freeBytes: number; readonly lowBytes: number };
+  readonly data: {
+    readonly directory: string;
+    /** Why it cannot be created; undefined if it is there. */
+    readonly problem: string | undefined;
+    readonly freeBytes: number;
+    readonly lowBytes: number;
+  };
+  /** Name servers that sessions can reach. */
+  readonly nameServers: readonly string[];
+  /** The node that this host already is. */
+  readonly identity: { readonly name: string; readonly clusterId: string; readonly expiresInMs: number } | undefined;
   /** Undefined: it could not be tried. */
   readonly disks: DiskChoice | undefined;
   /** Port of the metrics, if it is in use by another program. */
@@ -55,9 +76,12 @@ export function examine(facts: Facts): readonly Finding[] {
     cgroups(facts),
     programs(facts),
     space(facts),
+    images(facts),
     disks(facts),
     processes(facts),
+    nameServers(facts),
     name(facts),
+    identity(facts),
   ]
     .concat(port(facts), controller(facts))
     .filter((finding) => finding !== undefined);
@@ -81,10 +105,19 @@ function guest({ guest: { isBuilt, directory } }: Facts): Finding {
 
 function docker({ docker: found }: Facts): Finding {
   const check = 'Docker';
-  if (!found.ok) return { check, level: 'problem', message: found.why, remedy: 'install and start it: apt-get install docker.io' };
-  const { version, cgroupDriver, warnings } = found;
+  if (!found.ok) {
+    const remedy = /EACCES/.test(found.why)
+      ? 'run this as root'
+      : 'install and start it (apt-get install docker.io), or set --docker-socket';
+    return { check, level: 'problem', message: found.why, remedy };
+  }
+  const { version, cgroupDriver, runtime, isRootless, warnings } = found;
+  if (isRootless) {
+    const message = `${version} is rootless: it cannot give sessions disks, networks and limits.`;
+    return { check, level: 'problem', message, remedy: 'install Docker for the whole host, or set --docker-socket to its socket' };
+  }
   const limits = warnings.filter((warning) => /memory limit|pids? limit|cpu (cfs|shares)/i.test(warning));
-  if (limits.length === 0) return { check, level: 'ok', message: `${version}, cgroup driver ${cgroupDriver}` };
+  if (limits.length === 0) return { check, level: 'ok', message: `${version}, runtime ${runtime}, cgroup driver ${cgroupDriver}` };
   return { check, level: 'warning', message: `${version}: ${limits.join('; ')}`, remedy: 'enable these cgroup controllers in the kernel' };
 }
 
@@ -101,11 +134,23 @@ function programs({ missing }: Facts): Finding {
   return { check, level: 'problem', message: `missing: ${missing.join(', ')}`, remedy: `apt-get install ${packages}` };
 }
 
-function space({ data: { directory, freeBytes, lowBytes } }: Facts): Finding {
+function space({ data: { directory, problem, freeBytes, lowBytes } }: Facts): Finding {
   const check = 'disk space';
+  if (problem !== undefined)
+    return { check, level: 'problem', message: problem, remedy: 'set --data to a directory on a local disk, or run this as root' };
   const message = `${gib(freeBytes)} free for ${directory}`;
   if (freeBytes >= 2 * lowBytes) return { check, level: 'ok', message };
   const remedy = 'free space, or set --data to a directory on a larger disk';
+  return { check, level: freeBytes < lowBytes ? 'problem' : 'warning', message: `only ${message}`, remedy };
+}
+
+function images({ docker: found, data: { lowBytes } }: Facts): Finding | undefined {
+  if (!found.ok || found.images === undefined) return undefined;
+  const check = 'image space';
+  const { directory, freeBytes } = found.images;
+  const message = `${gib(freeBytes)} free for images in ${directory}`;
+  if (freeBytes >= 2 * lowBytes) return { check, level: 'ok', message };
+  const remedy = 'remove images that nothing uses (docker image prune), or move "data-root" in /etc/docker/daemon.json to a larger disk';
   return { check, level: freeBytes < lowBytes ? 'problem' : 'warning', message: `only ${message}`, remedy };
 }
 
@@ -126,6 +171,23 @@ function processes({ pidMax }: Facts): Finding {
   return { check, level: 'warning', message, remedy: 'sysctl kernel.pid_max=4194304' };
 }
 
+function nameServers({ nameServers: found }: Facts): Finding {
+  const check = 'name servers';
+  if (found.length > 0) return { check, level: 'ok', message: found.join(', ') };
+  const message =
+    "This host has none but its loopback addresses, which sessions cannot reach. Docker's own reveals names of other sessions.";
+  return { check, level: 'warning', message, remedy: 'set RAWORC_SESSION_DNS to the addresses of name servers' };
+}
+
+function identity({ identity: found }: Facts): Finding | undefined {
+  if (found === undefined) return undefined;
+  const check = 'identity';
+  const message = `the node ${found.name} of cluster ${found.clusterId}`;
+  if (found.expiresInMs > 0) return { check, level: 'ok', message };
+  const remedy = 'start the node agent: it gets a new certificate for its key, without a token';
+  return { check, level: 'warning', message: `${message}; its certificate has expired`, remedy };
+}
+
 function name({ hostname }: Facts): Finding | undefined {
   if (!/^localhost\b/.test(hostname)) return undefined;
   return { check: 'name', level: 'warning', message: `This host is called ${hostname}, as others can be.`, remedy: 'set --name' };
@@ -141,9 +203,13 @@ function controller({ controller: found }: Facts): readonly (Finding | undefined
   return [...found.reaches.map(reach), clock(found.clockAheadMs)];
 }
 
-function reach({ address, problem }: Reach): Finding {
+function reach({ address, problem, isStranger }: Reach): Finding {
   const check = 'controller';
   if (problem === undefined) return { check, level: 'ok', message: `${address} answers` };
+  if (isStranger === true) {
+    const remedy = 'create a token with `raworc node token` on the controller that this host is to join, and use that one';
+    return { check, level: 'problem', message: `${address}: ${problem}`, remedy };
+  }
   const isLoopback = /^(127\.|localhost:|\[::1\])/.test(address);
   const remedy = isLoopback
     ? 'start the controller with RAWORC_NODE_HOST and RAWORC_ADVERTISE, and create a new token: this one names its loopback interface'

@@ -12,7 +12,9 @@ import { chooseDisks, type DiskSetting } from '../domain/disk-choice.ts';
 import { cgroupMounts } from '../engine/cgroup/mounts.ts';
 import { type DockerClients, dockerClients } from '../engine/docker/client.ts';
 import { dockerSees } from '../engine/docker/sight.ts';
+import { sessionNameServers } from '../engine/firewall/resolvers.ts';
 import type { Flags } from '../flags.ts';
+import { loadIdentity } from '../identity/identity.ts';
 import { lockFile } from '../ledger/file-lock.ts';
 import { attemptDisk } from '../volumes/attempt.ts';
 import type { Command } from '../volumes/command.ts';
@@ -27,6 +29,8 @@ export interface FactDeps {
   readonly guestDirectory: string;
   readonly diskSetting: DiskSetting;
   readonly lowBytes: number;
+  /** Those of RAWORC_SESSION_DNS; empty takes the host's. */
+  readonly nameServers: readonly string[];
   /** The cluster to reach, if one is known. */
   readonly place: ControllerPlace | undefined;
   readonly clock: Clock;
@@ -35,15 +39,26 @@ export interface FactDeps {
   readonly freeSpace: FreeSpace;
 }
 
-const dockerInfo = z.object({ CgroupDriver: z.string(), ServerVersion: z.string(), Warnings: z.array(z.string()).nullish() });
+const dockerInfo = z.object({
+  CgroupDriver: z.string(),
+  ServerVersion: z.string(),
+  DefaultRuntime: z.string().default('unknown'),
+  DockerRootDir: z.string().default('/var/lib/docker'),
+  SecurityOptions: z.array(z.string()).nullish(),
+  Warnings: z.array(z.string()).nullish(),
+});
 
 /** Collects what {@link examine} judges. Leaves nothing behind but the data directory. */
 export async function gatherFacts(deps: FactDeps): Promise<Facts> {
-  const { flags, guestDirectory, lowBytes, place, clock, freeSpace } = deps;
+  const { flags, guestDirectory, lowBytes, nameServers, place, clock, freeSpace } = deps;
   const directory = flags.dataDirectory;
-  await makePrivateDirectory(directory);
+  const problem = await makePrivateDirectory(directory).then(() => undefined, messageOf);
   const clients = await dockerClients(flags.dockerSocket).catch((error: unknown) => messageOf(error));
-  const [docker, disks, isRunning] = await Promise.all([dockerFacts(clients), diskChoice(clients, deps), isLocked(directory)]);
+  const [docker, disks, isRunning] = await Promise.all([
+    dockerFacts(clients, freeSpace),
+    problem === undefined ? diskChoice(clients, deps) : undefined,
+    isLocked(directory),
+  ]);
   return {
     uid: process.getuid?.() ?? -1,
     hostname: flags.name ?? hostname(),
@@ -52,7 +67,12 @@ export async function gatherFacts(deps: FactDeps): Promise<Facts> {
     cgroups: cgroupProblem(readFileSync('/proc/self/mountinfo', 'utf8')),
     missing: PROGRAMS.filter((program) => !PATHS.some((path) => existsSync(join(path, program)))),
     pidMax: Number(readFileSync('/proc/sys/kernel/pid_max', 'utf8')),
-    data: { directory, freeBytes: (await freeSpace(directory)).freeBytes, lowBytes },
+    data: { directory, problem, freeBytes: problem === undefined ? (await freeSpace(directory)).freeBytes : 0, lowBytes },
+    nameServers: await sessionNameServers(nameServers),
+    identity: await loadIdentity(directory).then(
+      (found) => found && { name: found.name, clusterId: found.clusterId, expiresInMs: found.expiresAtMs - clock.now() },
+      () => undefined,
+    ),
     disks,
     // A running node agent uses its own port.
     takenPort: flags.metricsPort !== undefined && !isRunning && (await isTaken(flags.metricsPort)) ? flags.metricsPort : undefined,
@@ -60,11 +80,23 @@ export async function gatherFacts(deps: FactDeps): Promise<Facts> {
   };
 }
 
-async function dockerFacts(clients: DockerClients | string): Promise<Facts['docker']> {
+async function dockerFacts(clients: DockerClients | string, freeSpace: FreeSpace): Promise<Facts['docker']> {
   if (typeof clients === 'string') return { ok: false, why: clients };
   try {
-    const { ServerVersion: version, CgroupDriver: cgroupDriver, Warnings } = dockerInfo.parse(await clients.probe.info());
-    return { ok: true, version, cgroupDriver, warnings: Warnings ?? [] };
+    const info = dockerInfo.parse(await clients.probe.info());
+    const directory = info.DockerRootDir;
+    return {
+      ok: true,
+      version: info.ServerVersion,
+      cgroupDriver: info.CgroupDriver,
+      runtime: info.DefaultRuntime,
+      isRootless: info.SecurityOptions?.some((option) => option.includes('name=rootless')) ?? false,
+      warnings: info.Warnings ?? [],
+      images: await freeSpace(directory).then(
+        ({ freeBytes }) => ({ directory, freeBytes }),
+        () => undefined,
+      ),
+    };
   } catch (error) {
     return { ok: false, why: `Docker does not answer: ${messageOf(error)}` };
   }

@@ -11,6 +11,7 @@ import { presentedCa } from '../identity/presented-ca.ts';
 import type { Facts, Reach } from './examine.ts';
 
 const CONNECT_MS = 5_000;
+const STRANGER = 'another server answers there, or that of another cluster';
 
 /** Where the controller is, and how to recognise it. */
 export interface ControllerPlace {
@@ -38,7 +39,7 @@ export async function reachController(place: ControllerPlace, clock: Clock): Pro
     try {
       const signal = AbortSignal.timeout(2 * CONNECT_MS);
       const ca = await presentedCa(address, place.caHash, { clock, signal });
-      if (ca === undefined) return { address, problem: 'another server answers there, without the CA of this cluster' };
+      if (ca === undefined) return { address, problem: STRANGER, isStranger: true };
       clockAheadMs = await clockAhead(address, ca.toString(), clock, signal);
       return { address, problem: undefined };
     } catch (error) {

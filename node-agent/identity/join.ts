@@ -21,7 +21,7 @@ import { presentedCa } from './presented-ca.ts';
 /** Why a machine could not join. The message is one sentence for the operator. */
 export class JoinError extends Error {
   override readonly name = 'JoinError';
-  readonly code: 'bad_token' | 'unreachable' | 'wrong_controller' | 'refused';
+  readonly code: 'bad_token' | 'unreachable' | 'wrong_controller' | 'other_cluster' | 'refused';
 
   constructor(code: JoinError['code'], message: string) {
     super(message);
@@ -55,6 +55,7 @@ export async function joinWithToken(options: JoinOptions): Promise<Identity> {
   if (!parsed.ok) throw new JoinError('bad_token', parsed.problem);
   const { token } = parsed;
   const { address, ca } = await findController(token, options);
+  await refuseOtherCluster(directory, ca);
   await makePrivateDirectory(directory);
   const keyPem = await prepareKey(directory, token.caHash);
   const csrDer = await certificateRequest(keyPem);
@@ -103,6 +104,19 @@ async function findController(token: JoinToken, { clock, signal }: JoinOptions):
     return { address, ca };
   }
   throw new JoinError('unreachable', `The controller cannot be reached at ${failures.join(', ')}.`);
+}
+
+/**
+ * Another cluster's controller knows none of the sessions in this data directory, and the old one
+ * would miss them. The name of a CA is its cluster's id.
+ */
+async function refuseOtherCluster(directory: string, ca: X509Certificate): Promise<void> {
+  const current = await loadIdentity(directory).catch(() => undefined);
+  if (current === undefined || ca.subject.split('\n').includes(`CN=${current.clusterId}`)) return;
+  throw new JoinError(
+    'other_cluster',
+    `The token is of another cluster, and this host is already the node "${current.name}" of cluster ${current.clusterId}. To move it, drain and remove the node there and delete ${directory}, or join with another --data.`,
+  );
 }
 
 /**

@@ -13,6 +13,7 @@ import { type Configured, configured, refuse } from '../configured.ts';
 import { diagnose } from '../doctor/diagnose.ts';
 import { placeInToken } from '../doctor/reach.ts';
 import { claimData, enterCluster, givenToken } from '../identity/enter.ts';
+import { loadIdentity } from '../identity/identity.ts';
 import { installOwn, ownUnit, serviceArgs } from '../service/service.ts';
 
 /** What an operator has to see goes to standard error. The result is printed. */
@@ -25,6 +26,7 @@ const warnings: Log = {
 
 async function join({ flags, env, given, file }: Configured): Promise<number> {
   const token = await givenToken(flags);
+  if (token === undefined && flags.tokenFile !== undefined) return refuse(`there is no file ${flags.tokenFile} with a join token`);
   if (token === undefined) return refuse('a join token is missing: create one with `raworc node token`, and pass --token or --token-file');
   const parsed = parseJoinToken(token);
   if (!parsed.ok) return refuse(parsed.problem);
@@ -35,9 +37,22 @@ async function join({ flags, env, given, file }: Configured): Promise<number> {
     print('This host has not joined, and the token is still good. Follow the arrows above, then repeat the command.', 'stderr');
     return 1;
   }
-  const claim = await claimData(flags.dataDirectory);
+  const known = await loadIdentity(flags.dataDirectory);
+  const claim = await claimData(flags.dataDirectory).catch((error: unknown) => {
+    if (known === undefined) throw error;
+    throw new Error(`this host is already the node "${known.name}" of cluster ${known.clusterId}, and ${messageOf(error)}`);
+  });
   const identity = await enterCluster(flags, token, { clock: systemClock, log: warnings }).finally(() => claim.close());
-  print(`This host has joined as ${identity.name}.`);
+  if (identity.tokenId !== parsed.token.id) {
+    print(
+      `This host stays the node "${identity.name}" of cluster ${identity.clusterId}, as it joined before. To run it: raworc-node-agent install`,
+      'stderr',
+    );
+    return 1;
+  }
+  print(
+    known?.tokenId === identity.tokenId ? `This host already joined as ${identity.name}.` : `This host has joined as ${identity.name}.`,
+  );
   if (unit === undefined) {
     print(
       `systemd does not manage it. Run the node agent under your own supervisor:\nraworc-node-agent run ${serviceArgs(given, file).join(' ')}`,

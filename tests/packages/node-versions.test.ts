@@ -44,6 +44,8 @@ for (const { node, npm } of SUPPORTED)
     const tools = bareTools(join(place, 'tools'), await nodeOf(node), cli);
     const { bin } = await installInto(join(place, 'prefix'), tarball, tools);
     const env = { PATH: tools, HOME: place };
+    // The harness starts it with programs of this machine.
+    const path = `${tools}:${process.env.PATH}`;
     for (const program of PROGRAMS) {
       t.equal((await run(bin(program), ['--version'], { env })).stdout, `${version}\n`, program);
       t.match((await run(bin(program), ['--help'], { env })).stdout, /^Usage: raworc[\s\S]*Exit codes: 0 /);
@@ -52,7 +54,7 @@ for (const { node, npm } of SUPPORTED)
     const [http = 0, nodes = 0, joins = 0] = await freePorts(3);
     const ports = { RAWORC_HTTP_PORT: String(http), RAWORC_NODE_PORT: String(nodes), RAWORC_JOIN_PORT: String(joins) };
     const settings = { RAWORC_DATA_DIR: place, RAWORC_REGISTRY: 'off', ...ports };
-    const controller = new Child('controller', bin('raworc-controller'), ['serve'], { PATH: tools, ...settings }, place);
+    const controller = new Child('controller', bin('raworc-controller'), ['serve'], { PATH: path, ...settings }, place);
     t.teardown(() => controller.end('SIGKILL'));
     await controller.untilEvent('controller.ready');
     const shell = { ...env, RAWORC_URL: `http://127.0.0.1:${http}` };

@@ -40,7 +40,10 @@ export function joinWith(
 ): Promise<Outcome<NodeRow>> {
   if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/.test(request.nodeName)) {
     return Promise.resolve(
-      refused('UNPROCESSABLE_ENTITY', `"${request.nodeName}" is not a valid node name. Use at most 63 letters, digits, "_", "." and "-".`),
+      refused(
+        'UNPROCESSABLE_ENTITY',
+        `"${request.nodeName}" is not a valid node name. Choose a --name of at most 63 letters, digits, "_", "." and "-".`,
+      ),
     );
   }
   // Its path in REST belongs to the join tokens.

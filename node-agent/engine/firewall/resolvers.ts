@@ -38,8 +38,8 @@ export class Resolvers {
    * Reads the host's current servers and rewrites the file if they changed. Returns the addresses.
    */
   async look(): Promise<readonly string[]> {
-    const { addresses, conditions } = this.#deps;
-    const found = await this.#find();
+    const { addresses, conditions, hostFiles } = this.#deps;
+    const found = await findServers(addresses, hostFiles);
     if (found === undefined) {
       conditions?.raise({ type: 'DnsByDocker', message: NO_RESOLVER, unschedulable: false });
       return [];
@@ -50,18 +50,27 @@ export class Resolvers {
     this.#written = content;
     return found.servers;
   }
-
-  async #find(): Promise<{ readonly servers: readonly string[]; readonly text: string } | undefined> {
-    const { addresses, hostFiles = FILES } = this.#deps;
-    if (addresses.length > 0) return { servers: addresses, text: '' };
-    for (const path of hostFiles) {
-      const text = await readFile(path, 'utf8').catch(() => '');
-      const servers = resolversIn(text);
-      if (servers.length > 0) return { servers, text };
-    }
-    return undefined;
-  }
 }
+
+interface Found {
+  readonly servers: readonly string[];
+  readonly text: string;
+}
+
+/** Returns the operator's servers, or those in the first of the host's files that names any. */
+async function findServers(addresses: readonly string[], hostFiles: readonly string[] = FILES): Promise<Found | undefined> {
+  if (addresses.length > 0) return { servers: addresses, text: '' };
+  for (const path of hostFiles) {
+    const text = await readFile(path, 'utf8').catch(() => '');
+    const servers = resolversIn(text);
+    if (servers.length > 0) return { servers, text };
+  }
+  return undefined;
+}
+
+/** Returns the name servers that sessions of this host can reach. */
+export const sessionNameServers = async (addresses: readonly string[]): Promise<readonly string[]> =>
+  (await findServers(addresses))?.servers ?? [];
 
 const NO_RESOLVER =
   'The name servers of this host are its own loopback addresses, which sessions cannot reach. New sessions use the server of Docker, which reveals the names of other sessions. Set RAWORC_SESSION_DNS to the addresses of name servers.';

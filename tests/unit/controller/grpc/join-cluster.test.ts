@@ -119,7 +119,7 @@ t.test('a controller that fails inside says nothing of it', async (t) => {
 });
 
 t.test(
-  'a join that was cut off is repeated with the same key; a later one keeps the key in the same cluster and replaces the identity when granted',
+  'a join that was cut off is repeated with the same key; a later one keeps the key and replaces the identity when granted; another cluster is refused',
   async (t) => {
     /** Of each request, its public key. */
     const keys: string[] = [];
@@ -163,20 +163,24 @@ t.test(
     await writeFile(pending, second.keyPem, { mode: 0o600 });
     t.equal((await attempt(directory, rig.token())).keyPem, second.keyPem);
 
+    const asked: JoinAttempt[] = [];
     const other = await startRig({
-      async join({ csrDer }) {
-        const certificate = await other.authority.issueNode(csrDer, NODE);
-        if (!certificate.ok) return certificate;
-        const { der, expiresAtMs } = certificate.value;
-        const { clusterId, caDer } = other.authority;
-        return {
-          ok: true,
-          value: { nodeId: NODE as NodeId, clusterId, incarnation: 1, certificateDer: der, caDer, expiresAtMs, caBundle: [] },
-        };
+      clusterId: '99999999-9999-4999-8999-999999999999',
+      async join(request) {
+        asked.push(request);
+        return refused('UNAVAILABLE', 'the positive control');
       },
     });
     t.teardown(() => other.close());
-    t.not((await attempt(directory, other.token())).keyPem, second.keyPem, 'in another cluster it is another node');
+    await t.rejects(attempt(directory, other.token()), {
+      code: 'other_cluster',
+      message: new RegExp(
+        `of another cluster, and this host is already the node "${NODE}" of cluster ${rig.authority.clusterId}. To move it`,
+      ),
+    });
+    t.same(asked, [], 'the token stays unused');
+    t.strictSame((await loadIdentity(directory))?.keyPem, second.keyPem, 'and the host what it was');
+    await t.rejects(attempt(join(rig.directory, 'empty'), other.token()), { message: /the positive control/ });
     t.notMatch(await readFile(join(directory, 'identity.json'), 'utf8'), /PRIVATE|secret/);
   },
 );

@@ -53,7 +53,12 @@ export interface Rig {
   close(): Promise<void>;
 }
 
-type Changes = Partial<Omit<NodeServerOptions, 'authority' | 'clock' | 'random' | 'onLink'>> & { readonly certificateLifeMs?: number };
+type Changes = Partial<Omit<NodeServerOptions, 'authority' | 'clock' | 'random' | 'onLink'>> & {
+  readonly certificateLifeMs?: number;
+  readonly clusterId?: string;
+};
+
+const CLUSTER = 'c0ffee00-0000-4000-8000-000000000001';
 
 export async function makeAuthority(
   directory: string,
@@ -65,11 +70,11 @@ export async function makeAuthority(
   return openAuthority({ directory, clusterId, clock, random: systemRandom, log: silentLog, ...life });
 }
 
-export async function startRig({ certificateLifeMs, ...changes }: Changes = {}): Promise<Rig> {
+export async function startRig({ certificateLifeMs, clusterId: ownId = CLUSTER, ...changes }: Changes = {}): Promise<Rig> {
   const directory = await mkdtemp(join(tmpdir(), 'raworc-wire-'));
   const clock = shiftedClock();
   const authorityClock = shiftedClock();
-  const authority = await makeAuthority(join(directory, 'ca'), 'c0ffee00-0000-4000-8000-000000000001', authorityClock, certificateLifeMs);
+  const authority = await makeAuthority(join(directory, 'ca'), ownId, authorityClock, certificateLifeMs);
   const arrivals: Arrival[] = [];
   const waiting: ((arrival: Arrival) => void)[] = [];
   let joins = 0;

@@ -3,15 +3,26 @@ import { examine, type Facts } from '../../../../node-agent/doctor/examine.ts';
 import { hasProblem, report } from '../../../../node-agent/doctor/finding.ts';
 
 const GIB = 2 ** 30;
+const docker: Facts['docker'] & { readonly ok: true } = {
+  ok: true,
+  version: '24.0.1',
+  cgroupDriver: 'systemd',
+  runtime: 'runc',
+  isRootless: false,
+  warnings: ['WARNING: bridge-nf-call-iptables is disabled'],
+  images: { directory: '/var/lib/docker', freeBytes: 50 * GIB },
+};
 const healthy: Facts = {
   uid: 0,
   hostname: 'rack-1',
   guest: { isBuilt: true, directory: '/g' },
-  docker: { ok: true, version: '24.0.1', cgroupDriver: 'systemd', warnings: ['WARNING: bridge-nf-call-iptables is disabled'] },
+  docker,
   cgroups: undefined,
   missing: [],
   pidMax: 4_194_304,
-  data: { directory: '/var/lib/raworc', freeBytes: 50 * GIB, lowBytes: 2 * GIB },
+  data: { directory: '/var/lib/raworc', problem: undefined, freeBytes: 50 * GIB, lowBytes: 2 * GIB },
+  nameServers: ['10.0.0.53'],
+  identity: undefined,
   disks: { ok: true, kind: 'image', because: [] },
   takenPort: undefined,
   controller: { reaches: [{ address: 'c:9401', problem: undefined }], clockAheadMs: 1_000 },
@@ -43,10 +54,52 @@ const cases: readonly Case[] = [
   },
   {
     name: 'Docker without limits',
-    facts: { docker: { ok: true, version: '24', cgroupDriver: 'cgroupfs', warnings: ['WARNING: No memory limit support'] } },
+    facts: { docker: { ...docker, warnings: ['WARNING: No memory limit support'] } },
     check: 'Docker',
     level: 'warning',
     says: /No memory limit/,
+  },
+  {
+    name: 'Docker without permission',
+    facts: { docker: { ok: false, why: 'Docker does not answer at /s: connect EACCES /s' } },
+    check: 'Docker',
+    level: 'problem',
+    says: /EACCES.*run this as root/s,
+  },
+  {
+    name: 'rootless Docker',
+    facts: { docker: { ...docker, isRootless: true } },
+    check: 'Docker',
+    level: 'problem',
+    says: /is rootless.*--docker-socket/s,
+  },
+  {
+    name: 'no room for images',
+    facts: { docker: { ...docker, images: { directory: '/var/lib/docker', freeBytes: GIB } } },
+    check: 'image space',
+    level: 'problem',
+    says: /only 1\.0 GiB free for images in \/var\/lib\/docker.*data-root/s,
+  },
+  {
+    name: 'a data directory that cannot be created',
+    facts: { data: { directory: '/d', problem: "EROFS: read-only file system, mkdir '/d'", freeBytes: 0, lowBytes: 2 * GIB } },
+    check: 'disk space',
+    level: 'problem',
+    says: /read-only.*--data/s,
+  },
+  {
+    name: 'no name servers that sessions can reach',
+    facts: { nameServers: [] },
+    check: 'name servers',
+    level: 'warning',
+    says: /loopback addresses.*RAWORC_SESSION_DNS/s,
+  },
+  {
+    name: 'an expired certificate',
+    facts: { identity: { name: 'rack-1', clusterId: 'c', expiresInMs: -1 } },
+    check: 'identity',
+    level: 'warning',
+    says: /the node rack-1 of cluster c; its certificate has expired.*without a token/s,
   },
   {
     name: 'read-only cgroups',
@@ -64,14 +117,14 @@ const cases: readonly Case[] = [
   },
   {
     name: 'little space',
-    facts: { data: { directory: '/d', freeBytes: 3 * GIB, lowBytes: 2 * GIB } },
+    facts: { data: { directory: '/d', problem: undefined, freeBytes: 3 * GIB, lowBytes: 2 * GIB } },
     check: 'disk space',
     level: 'warning',
     says: /only 3\.0 GiB/,
   },
   {
     name: 'no space',
-    facts: { data: { directory: '/d', freeBytes: GIB, lowBytes: 2 * GIB } },
+    facts: { data: { directory: '/d', problem: undefined, freeBytes: GIB, lowBytes: 2 * GIB } },
     check: 'disk space',
     level: 'problem',
     says: /only 1\.0 GiB.*--data/s,
@@ -99,6 +152,13 @@ const cases: readonly Case[] = [
     check: 'controller',
     level: 'problem',
     says: /c:9401: connect ECONNREFUSED.*firewalls/s,
+  },
+  {
+    name: 'a controller of another cluster',
+    facts: { controller: { reaches: [{ address: 'c:9401', problem: 'another server', isStranger: true }], clockAheadMs: undefined } },
+    check: 'controller',
+    level: 'problem',
+    says: /c:9401: another server.*create a token/s,
   },
   {
     name: 'a controller on its loopback interface',
