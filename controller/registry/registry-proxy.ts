@@ -1,7 +1,9 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { relayedHeaders, relayHttp } from '../../proto/streams/http-relay.ts';
+import { streamOpened } from '../../seams/garbage.ts';
 import type { Log } from '../../seams/log.ts';
+import { messageOf } from '../../seams/message-of.ts';
 import type { Counter, Metrics } from '../../seams/metrics.ts';
 import type { NodeId } from '../domain/engine/ids.ts';
 import { isDigest, type RegistryRequest, registryRequest } from '../domain/images/registry-request.ts';
@@ -77,20 +79,32 @@ export class RegistryProxy {
       this.#deps.log.warn('registry.refused', { node: nodeId, method, url: url.slice(0, 200) });
       return refuse(request, response, 403, 'DENIED', 'this node was not asked to move this image');
     }
-    const onward = this.#deps.upstream.request(method, path, relayedHeaders(request.headers));
-    relayHttp(request, response, onward, {
-      answered: (answer) => {
-        this.#requests.add(1, { kind: asked.kind, outcome: 'relayed' });
-        this.#learn(nodeId, asked, answer);
-        const { location } = answer.headers;
-        return location === undefined ? answer.headers : { ...answer.headers, location: this.#deps.upstream.located(location) };
-      },
-      failed: (error) => {
-        this.#requests.add(1, { kind: asked.kind, outcome: 'failed' });
-        this.#deps.log.warn('registry.failed', { error: error.message });
-        refuse(request, response, 503, 'UNAVAILABLE', `the registry does not answer: ${error.message}`);
-      },
-    });
+    const { upstream, log } = this.#deps;
+    const failed = (error: unknown) => {
+      this.#requests.add(1, { kind: asked.kind, outcome: 'failed' });
+      log.warn('registry.failed', { error: messageOf(error) });
+      refuse(request, response, 503, 'UNAVAILABLE', `the registry does not answer: ${messageOf(error)}`);
+    };
+    const relay = () => {
+      if (response.destroyed) return;
+      // Until its body has passed.
+      response.once('close', streamOpened());
+      const onward = upstream.request(method, path, relayedHeaders(request.headers));
+      relayHttp(request, response, onward, { answered: (answer) => this.#answered(nodeId, asked, path, answer), failed });
+    };
+    const preparing = upstream.prepare?.(path);
+    if (preparing === undefined) relay();
+    else preparing.then(relay, failed);
+  }
+
+  #answered(nodeId: NodeId, asked: RegistryRequest, path: string, answer: IncomingMessage): IncomingHttpHeaders {
+    const { upstream } = this.#deps;
+    this.#requests.add(1, { kind: asked.kind, outcome: 'relayed' });
+    this.#learn(nodeId, asked, answer);
+    // Its challenge is to the controller, not to the node.
+    const { location, 'www-authenticate': challenge, ...headers } = answer.headers;
+    if (answer.statusCode === 401) upstream.unauthorized?.(path);
+    return location === undefined ? headers : { ...headers, location: upstream.located(location) };
   }
 
   /** Returns the path to forward, or undefined if the node has no right to it. */

@@ -2,6 +2,8 @@ import { type ClientRequest, request as httpRequest, type IncomingHttpHeaders } 
 import { request as httpsRequest } from 'node:https';
 import type { Clock, Timer } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
+import { messageOf } from '../../seams/message-of.ts';
+import { BearerTokens } from './bearer-tokens.ts';
 import { removeManifest } from './manifest-removal.ts';
 import { SILENT_MS, type Upstream } from './upstream.ts';
 
@@ -22,6 +24,7 @@ export class RemoteRegistry implements Upstream {
   readonly #deps: RemoteRegistryDeps;
   readonly #headers: IncomingHttpHeaders;
   readonly #prefix: string;
+  readonly #tokens: BearerTokens;
   #timer: Timer | undefined;
   #isUp = false;
   #isClosed = false;
@@ -30,7 +33,9 @@ export class RemoteRegistry implements Upstream {
     this.#deps = deps;
     const { user, password = '', url } = deps;
     const authorization = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
-    this.#headers = { host: url.host, ...(user === undefined ? {} : { authorization }) };
+    const basic = user === undefined ? undefined : authorization;
+    this.#headers = { host: url.host, ...(basic !== undefined && { authorization: basic }) };
+    this.#tokens = new BearerTokens({ basic, clock: deps.clock });
     this.#prefix = url.pathname.replace(/\/$/, '');
   }
 
@@ -42,10 +47,18 @@ export class RemoteRegistry implements Upstream {
     this.#probe();
   }
 
+  async prepare(path: string): Promise<void> {
+    await this.#tokens.bring(this.#scopeOf(path));
+  }
+
+  unauthorized(path: string): void {
+    this.#tokens.drop(this.#scopeOf(path));
+  }
+
   request(method: string, path: string, headers: IncomingHttpHeaders): ClientRequest {
     const { url } = this.#deps;
     const begin = url.protocol === 'https:' ? httpsRequest : httpRequest;
-    const made = begin(url, { method, path: this.#pathOf(path), headers: { ...headers, ...this.#headers } });
+    const made = begin(url, { method, path: this.#pathOf(path), headers: { ...headers, ...this.#headers, ...this.#token(path) } });
     made.setTimeout(SILENT_MS, () => made.destroy(new Error(`the registry was silent for ${SILENT_MS / 1000} s`)));
     return made;
   }
@@ -60,12 +73,23 @@ export class RemoteRegistry implements Upstream {
   }
 
   removeManifest(repository: string, digest: string): Promise<'removed' | 'refused'> {
-    return removeManifest(this, repository, digest);
+    return this.prepare(`/v2/${repository}/`).then(() => removeManifest(this, repository, digest));
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#timer?.cancel();
+  }
+
+  #token(path: string): IncomingHttpHeaders {
+    const authorization = this.#tokens.header(this.#scopeOf(path));
+    return authorization === undefined ? {} : { authorization };
+  }
+
+  /** Services leave out actions that the login does not allow. */
+  #scopeOf(path: string): string {
+    const [, repository] = /^\/v2\/(.+?)\/(?:manifests|blobs)?(?:\/|$)/.exec(this.#pathOf(path)) ?? [];
+    return repository === undefined ? '' : `repository:${repository}:pull,push,delete`;
   }
 
   #pathOf(path: string): string {
@@ -86,18 +110,30 @@ export class RemoteRegistry implements Upstream {
       if (isChanged) changed(isUp);
       this.#timer = clock.after(isUp ? PROBE.upMs : PROBE.downMs, () => this.#probe());
     };
+    this.#ask().then(answered, (error: unknown) => answered(messageOf(error)));
+  }
+
+  /** Returns why the registry does not serve; undefined if it does. */
+  async #ask(): Promise<string | undefined> {
+    await this.prepare('/v2/');
+    const first = await this.#ping();
+    if (first.statusCode !== 401 || !this.#tokens.challenged(first.challenge, this.#deps.url)) return problemOf(first.statusCode);
+    this.unauthorized('/v2/');
+    await this.prepare('/v2/');
+    return problemOf((await this.#ping()).statusCode);
+  }
+
+  #ping(): Promise<{ readonly statusCode: number | undefined; readonly challenge: string | undefined }> {
     const asked = this.request('GET', '/v2/', {});
-    let isAnswered = false;
-    const once = (problem: string | undefined) => {
-      if (isAnswered) return;
-      isAnswered = true;
-      answered(problem);
-    };
-    asked.on('error', (error) => once(error.message));
-    asked.on('response', (answer) => {
-      answer.resume();
-      once(answer.statusCode === 200 ? undefined : `it answers with status ${answer.statusCode}`);
+    return new Promise((resolve, reject) => {
+      asked.on('error', reject);
+      asked.on('response', (answer) => {
+        answer.resume();
+        resolve({ statusCode: answer.statusCode, challenge: answer.headers['www-authenticate'] });
+      });
+      asked.end();
     });
-    asked.end();
   }
 }
+
+const problemOf = (status: number | undefined): string | undefined => (status === 200 ? undefined : `it answers with status ${status}`);

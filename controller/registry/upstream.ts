@@ -4,6 +4,10 @@ import { type ClientRequest, type IncomingHttpHeaders, request } from 'node:http
 export interface Upstream {
   /** Whether the registry answered lately. */
   readonly isUp: boolean;
+  /** Brings what requests to a path need first. @throws if the registry cannot be asked. */
+  prepare?(path: string): Promise<void>;
+  /** The registry refused the controller's credentials for a path. */
+  unauthorized?(path: string): void;
   /** Begins a request with the controller's own credentials. Its errors come as events. */
   request(method: string, path: string, headers: IncomingHttpHeaders): ClientRequest;
   /** Returns where a client finds what the registry calls so, in a Location header. */

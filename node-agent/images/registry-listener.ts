@@ -3,6 +3,7 @@ import { createServer, request as httpRequest, type IncomingMessage, type Server
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { relayedHeaders, relayHttp } from '../../proto/streams/http-relay.ts';
+import { streamOpened } from '../../seams/garbage.ts';
 import type { Log } from '../../seams/log.ts';
 import type { Metrics } from '../../seams/metrics.ts';
 import type { Random } from '../../seams/random.ts';
@@ -58,6 +59,7 @@ export async function openRegistryListener({ random, log, metrics, dial }: Regis
       request.resume();
       return failed(error instanceof Error ? error : new Error(String(error)));
     }
+    response.once('close', streamOpened());
     const { method, url } = request;
     const headers = { ...relayedHeaders(request.headers), connection: 'close' };
     const onward = httpRequest({ method, path: url, headers, setHost: false, createConnection: () => connection });
