@@ -1,5 +1,6 @@
 import { CONTROLLER_PLANTS } from './controller-plants.ts';
 import { GUEST_PLANTS } from './guest-plants.ts';
+import { IDENTITY_PLANTS } from './identity-plants.ts';
 import { IMAGE_PLANTS } from './image-plants.ts';
 import { MAINTENANCE_PLANTS } from './maintenance-plants.ts';
 import { NODE_PLANTS } from './node-plants.ts';
@@ -10,6 +11,7 @@ import type { Plant } from './plant.ts';
 export const PLANTS: Readonly<Record<string, Plant>> = {
   ...CONTROLLER_PLANTS,
   ...MAINTENANCE_PLANTS,
+  ...IDENTITY_PLANTS,
   ...IMAGE_PLANTS,
   ...PLACEMENT_PLANTS,
   ...NODE_PLANTS,
