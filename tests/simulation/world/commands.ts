@@ -12,7 +12,7 @@ import { someConstraint } from './constraints.ts';
 import { maintain } from './maintenance.ts';
 import { makeOnce, repeat } from './once.ts';
 import { judgeOrphans } from './orphans.ts';
-import { patiently } from './patience.ts';
+import { patiently, whenRoom } from './patience.ts';
 import { remix } from './remixing.ts';
 import { changeQuotas, changeSecret, isSpaceFull, stopOrStart } from './spaces.ts';
 import { NARROW } from './store.ts';
@@ -44,7 +44,7 @@ async function create(client: Client): Promise<void> {
     (input, key) => (services, caller) =>
       patienceMs === undefined
         ? services.sessions.create(caller, input, key)
-        : patiently(client, patienceMs, (patience) => services.sessions.create(caller, input, key, patience)),
+        : patiently(client, patienceMs, (patience) => whenRoom(services, caller, input, key, patience)),
   );
   if (made === 'lost') return;
   if (made.ok) book.session(made.value.id, timeouts !== 'none');

@@ -1,8 +1,11 @@
-import type { SessionObject } from '../../../controller/contract/sessions.ts';
+import type { CreateSession, SessionObject } from '../../../controller/contract/sessions.ts';
+import { STALE } from '../../../controller/domain/access/refusals.ts';
 import type { FleetNode } from '../../../controller/domain/engine/fleet.ts';
 import type { Outcome } from '../../../controller/domain/engine/outcome.ts';
 import { firstObstacle } from '../../../controller/domain/sessions/placement/filters.ts';
 import { lacksRoom } from '../../../controller/domain/sessions/placement/no-room.ts';
+import type { Caller, Idempotency } from '../../../controller/services/access/caller.ts';
+import type { Services } from '../../../controller/services/services.ts';
 import type { Client } from './client.ts';
 import { SIZES } from './sizes.ts';
 
@@ -33,4 +36,11 @@ export async function patiently(
   if (roomy.every((nodes) => nodes.length > 0))
     client.violation(`gave up waiting for room that ${roomy[0]?.[0]?.name} had: ${outcome.refusal.message}`);
   return outcome;
+}
+
+/** Like HTTP: callers who lost the right while they waited are authorised again. */
+export async function whenRoom({ sessions }: Services, caller: Caller, input: CreateSession, key: Idempotency, patience: AbortSignal) {
+  const outcome = await sessions.create(caller, input, key, patience);
+  const now = caller.now();
+  return outcome.ok || (now !== undefined && sessions.canCreate(now, input.space)) ? outcome : STALE;
 }

@@ -140,3 +140,31 @@ t.test('a refusal explains the nodes that came closest, counts all, and tells ot
   t.match(refusal.withoutNodes, { details: { constraints } });
   t.notMatch(JSON.stringify(refusal.withoutNodes), /far|close|ready/);
 });
+
+t.test('random creations and deletions: spread stays even, pack fills one node after another, required keeps apart', async (t) => {
+  const random = seeded(3);
+  for (const rules of [{ strategy: 'spread' }, { strategy: 'pack' }, { strategy: 'spread', antiAffinity: 'required' }] as const) {
+    const sessions: NodeId[] = [];
+    const on = (id: NodeId) => sessions.filter((one) => one === id).length;
+    const ids = ['a', 'b', 'c', 'd'] as NodeId[];
+    const fleet = () => ids.map((id) => node(id, { ...used(on(id) * 50), sessions: on(id) }));
+    const seen = { placed: 0, refused: 0 };
+    for (let step = 0; step < 400; step += 1) {
+      if (random() < 0.35) {
+        sessions.splice(Math.floor(random() * sessions.length), 1);
+        continue;
+      }
+      const before = ids.map(on);
+      const placement = place(fleet(), need({ ...rules, sessionsOfSpace: on }));
+      seen[placement.ok ? 'placed' : 'refused'] += 1;
+      const isFull = 'antiAffinity' in rules ? before.every((count) => count > 0) : before.every((count) => count >= 20);
+      if (placement.ok === isFull) return t.fail(`${JSON.stringify(rules)}, step ${step}: ${JSON.stringify(before)} gave ${placement.ok}`);
+      if (!placement.ok) continue;
+      const chosen = on(placement.nodeId);
+      const best = rules.strategy === 'pack' ? Math.max(...before.filter((count) => count < 20)) : Math.min(...before);
+      if (chosen !== best) return t.fail(`${JSON.stringify(rules)}, step ${step}: ${placement.nodeId} of ${JSON.stringify(before)}`);
+      sessions.push(placement.nodeId);
+    }
+    t.ok(seen.placed > 50 && seen.refused > 20, `${JSON.stringify(rules)} came up both ways: ${JSON.stringify(seen)}`);
+  }
+});
