@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Child } from '../cluster/processes.ts';
 import { Rest } from '../cluster/rest.ts';
 import { DATA, DataDisk } from './data-disk.ts';
@@ -10,6 +11,10 @@ import { Wire } from './wire.ts';
 const HTTP_PORT = 9000;
 const REGISTRY_PROGRAM = '/usr/bin/docker-registry';
 const NUMBER = 1;
+const DATABASE = `${DATA}/controller/raworc.db`;
+const READER = `const Database = require(${JSON.stringify(fileURLToPath(import.meta.resolve('better-sqlite3')))});
+const [, file, sql] = process.argv;
+process.stdout.write(JSON.stringify(new Database(file, { readonly: true, fileMustExist: true }).prepare(sql).all()));`;
 
 /** A machine with the controller and nats-server, without a Docker. */
 export class ControlPlane {
@@ -45,9 +50,9 @@ export class ControlPlane {
     return newest(this.busses);
   }
 
-  /** On this machine. */
-  get databaseFile(): string {
-    return this.machine.path(`${DATA}/controller/raworc.db`);
+  /** Returns rows of the store. Read on the machine itself, since its disk can be mounted there only. */
+  async query(sql: string): Promise<unknown> {
+    return JSON.parse(await this.machine.run(process.execPath, '-e', READER, DATABASE, sql));
   }
 
   async boot(): Promise<void> {
