@@ -16,6 +16,7 @@ export type RegistryChoice =
 export interface OpenRegistry extends Upstream {
   removeManifest(repository: string, digest: string): Promise<'removed' | 'refused'>;
   readonly isReadOnly?: boolean;
+  repair?(digest: string): Promise<boolean>;
   collect(isUrgent: boolean): void;
   onUp(listener: () => void): void;
   start(): Promise<void>;

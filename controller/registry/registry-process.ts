@@ -8,12 +8,16 @@ import type { Log } from '../../seams/log.ts';
 import type { Metrics } from '../../seams/metrics.ts';
 import { removeManifest } from './manifest-removal.ts';
 import { RegistryGarbage } from './registry-garbage.ts';
+import { removeDamaged } from './registry-repair.ts';
 import { socketRequest, type Upstream } from './upstream.ts';
 
 /** Delay before a restart, doubled with each one until the registry has run for a minute. */
 const RESTART = { firstMs: 250, maxMs: 30_000, stableMs: 60_000 } as const;
 /** How often a starting and a running registry are asked whether they serve. */
 const PROBE = { startingMs: 100, runningMs: 5_000 } as const;
+/** Comparing an image reads all of it, and most pulls fail for other reasons. */
+const EXAMINE_EVERY_MS = 10 * 60_000;
+const MAX_EXAMINED = 1_000;
 const END_WITHIN_MS = 5_000;
 const SOCKET = 'registry.sock';
 /** Longer paths of Unix sockets are cut off by the system. */
@@ -78,6 +82,8 @@ export class RegistryProcess implements Upstream {
   #startedAtMs = 0;
   readonly #garbage: RegistryGarbage;
   #isReadOnly = false;
+  /** When the parts of an image were last compared with their digests. */
+  readonly #examined = new Map<string, number>();
   /** Set while it is restarted on purpose. */
   #restarted: { resolve(): void; isEnding: boolean } | undefined;
 
@@ -118,6 +124,21 @@ export class RegistryProcess implements Upstream {
 
   removeManifest(repository: string, digest: string): Promise<'removed' | 'refused'> {
     return this.#garbage.marked().then(() => removeManifest(this, repository, digest));
+  }
+
+  /**
+   * Looks for damage after a failed pull, at most once in a while for each image. Returns whether the
+   * image has to be pushed again.
+   */
+  async repair(digest: string): Promise<boolean> {
+    const { clock, directory, log } = this.#deps;
+    const lastMs = this.#examined.get(digest) ?? Number.NEGATIVE_INFINITY;
+    if (clock.monotonic() - lastMs < EXAMINE_EVERY_MS) return false;
+    if (this.#examined.size >= MAX_EXAMINED) this.#examined.clear();
+    this.#examined.set(digest, clock.monotonic());
+    const isDamaged = await removeDamaged(directory, digest);
+    if (isDamaged) log.warn('registry.damaged', { digest });
+    return isDamaged;
   }
 
   /** Frees the space of removed images, if that is due. */

@@ -24,6 +24,8 @@ export interface RegistryState {
   readonly isUp: boolean;
   /** Whether pushes have to wait, until it is up again. */
   readonly isReadOnly?: boolean;
+  /** Looks for damage of an image that could not be pulled. Returns whether it has to be pushed again. */
+  repair?(digest: string): Promise<boolean>;
   /** Calls `listener` when the registry begins to serve. */
   onUp(listener: () => void): void;
 }
@@ -232,7 +234,7 @@ export class ImageDistribution {
       log.info('image.pulled', { image, node: node.name });
     } catch (error) {
       this.#moved.add(1, { kind: 'pull', outcome: 'failed' });
-      if (grant.hasVanished) {
+      if (grant.hasVanished || (await this.#deps.registry.repair?.(digest).catch(() => false))) {
         log.warn('image.vanished', { image, digest });
         await applier.apply(forgetImage(image, digest));
       }

@@ -137,6 +137,17 @@ t.test('an image that the registry lost is forgotten, and pushed again by a node
   t.equal((await next()).what, `${OTHER_NODE} pullImage ${IMAGE}`);
 });
 
+t.test('an image that the registry finds damaged after a failed pull is pushed again', async (t) => {
+  const { distribution, next, inRegistry, core, registry } = await world(t, { [NODE]: ['base', IMAGE], [OTHER_NODE]: ['base'] });
+  Object.assign(registry, { repair: async (digest: string) => digest === DIGEST });
+  await inRegistry('base', BASE_REPOSITORY);
+  await inRegistry(IMAGE, repositoryOf(SPACE));
+  distribution.missing(OTHER_NODE, SPACE, IMAGE);
+  (await next()).moved('filesystem layer verification failed');
+  t.equal((await next()).what, `${NODE} pushImage ${IMAGE}`);
+  t.equal(core.store.view.get('images', IMAGE), undefined);
+});
+
 t.test('an image that nobody has is rebuilt; one without a way to the registry is left to that', async (t) => {
   const { distribution, rebuilt, held } = await world(t, { [NODE]: ['base'], [OTHER_NODE]: ['base'] });
   distribution.missing(NODE, SPACE, IMAGE);

@@ -1,7 +1,7 @@
 /** The registry that the controller starts gives back the space of removed images, and keeps serving the others. */
 import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { access } from 'node:fs/promises';
+import { access, writeFile } from 'node:fs/promises';
 import type { ClientRequest, IncomingHttpHeaders } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -46,7 +46,13 @@ async function world(t: Test) {
   await isUp();
   const blob = (digest: string) =>
     join(directory, 'registry/storage/docker/registry/v2/blobs/sha256', digest.slice(7, 9), digest.slice(7), 'data');
-  return { registry, isUp, logged, hasBlob: (bytes: Buffer) => there(blob(digestOf(bytes))) };
+  return {
+    registry,
+    isUp,
+    logged,
+    pathOf: (bytes: Buffer) => blob(digestOf(bytes)),
+    hasBlob: (bytes: Buffer) => there(blob(digestOf(bytes))),
+  };
 }
 
 function answered(made: ClientRequest, body?: Buffer): Promise<{ readonly status: number; readonly headers: IncomingHttpHeaders }> {
@@ -112,4 +118,19 @@ t.test('layers of removed images go, layers that others share stay, and pushes w
   t.ok(await has(registry, 'spaces/a', await push(registry, 'spaces/a', fresh)));
   t.ok(await has(registry, 'spaces/a', await push(registry, 'spaces/a', old)), 'also of layers that went');
   t.notOk(logged.includes('registry.ended'), 'a restart on purpose is no alarm');
+});
+
+t.test('a damaged layer is found once a pull failed, and the image can be pushed again', async (t) => {
+  const { registry, hasBlob, pathOf, logged } = await world(t);
+  const [layer, other] = [Buffer.from('layer'.repeat(1000)), Buffer.from('other'.repeat(1000))];
+  const digest = await push(registry, 'spaces/a', layer);
+  const intact = await push(registry, 'spaces/a', other);
+  t.equal(await registry.repair?.(intact), false);
+  await writeFile(pathOf(layer), 'damaged');
+  t.equal(await registry.repair?.(digest), true);
+  t.notOk(await hasBlob(layer));
+  t.ok(logged.includes('registry.damaged'));
+  t.equal(await registry.repair?.(digest), false, 'not again at once');
+  t.equal(await push(registry, 'spaces/a', layer), digest);
+  t.ok(await hasBlob(layer));
 });

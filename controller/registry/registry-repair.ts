@@ -1,0 +1,44 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { z } from 'zod';
+import { isDigest } from '../domain/images/registry-request.ts';
+
+const part = z.object({ digest: z.string().refine(isDigest) });
+const manifest = z.object({ config: part, layers: z.array(part) });
+
+/**
+ * Removes what is damaged of an image from the storage of a stopped or running registry, which
+ * never replaces what it has. Returns whether something was damaged or is missing: then the image
+ * has to be pushed again.
+ */
+export async function removeDamaged(directory: string, digest: string): Promise<boolean> {
+  const text = await readFile(dataOf(directory, digest), 'utf8').catch(() => '');
+  if (await isDamaged(directory, digest)) {
+    await rm(dataOf(directory, digest), { force: true });
+    return true;
+  }
+  const { config, layers } = manifest.parse(JSON.parse(text));
+  let isAny = false;
+  for (const one of new Set([config, ...layers].map((each) => each.digest))) {
+    if (!(await isDamaged(directory, one))) continue;
+    isAny = true;
+    await rm(dataOf(directory, one), { force: true });
+  }
+  return isAny;
+}
+
+const dataOf = (directory: string, digest: string): string =>
+  join(directory, 'storage/docker/registry/v2/blobs/sha256', digest.slice(7, 9), digest.slice(7), 'data');
+
+async function isDamaged(directory: string, digest: string): Promise<boolean> {
+  const hash = createHash('sha256');
+  try {
+    await pipeline(createReadStream(dataOf(directory, digest)), hash);
+  } catch {
+    return true;
+  }
+  return `sha256:${hash.digest('hex')}` !== digest;
+}
