@@ -194,6 +194,10 @@ export class NodeAgent {
     return this.#sessions;
   }
 
+  get stalledMs(): number {
+    return this.#link.stalledMs();
+  }
+
   /** Returns the number of byte streams that are open or being opened. */
   get openStreams(): number {
     return this.#tunnels.open;

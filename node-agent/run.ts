@@ -33,6 +33,8 @@ import type { Disks } from './volumes/disks.ts';
 import { watchDisks } from './volumes/watch-disks.ts';
 
 const CLOSE_WITHIN_MS = 3_000;
+/** Longer than any step of the stream to the controller. Beyond it, the watchdog restarts this process. */
+const STALLED_MS = 300_000;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -97,7 +99,12 @@ export async function run(flags: Flags, env: Environment, log: Log, openEngine: 
     log,
   });
   const { nodeId, clusterId, incarnation } = identity;
-  const notify = notifier({ env, after: (ms, tick) => systemClock.after(ms, tick) });
+  const isWell = () => {
+    if (node.stalledMs < STALLED_MS) return true;
+    log.error('node.stalled', { stalled_ms: Math.round(node.stalledMs) });
+    return false;
+  };
+  const notify = notifier({ env, after: (ms, tick) => systemClock.after(ms, tick), isWell });
   const connection = (isUp: boolean) => notify.status(isUp ? `${HEALTHY} to the controller` : 'the controller is away');
   connection(false);
   const node = new NodeAgent({

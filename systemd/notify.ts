@@ -6,6 +6,8 @@ export interface NotifyDeps {
   readonly env: Environment;
   /** Calls back once after a time, unless cancelled. */
   readonly after: (ms: number, run: () => void) => { cancel(): void };
+  /** Whether the daemon's work goes on. While it does not, the watchdog is not kept alive. */
+  readonly isWell?: () => boolean;
   /** Sends assignments to systemd. */
   readonly send?: (assignments: readonly string[]) => void;
 }
@@ -13,8 +15,8 @@ export interface NotifyDeps {
 /**
  * Tells systemd about this daemon, if systemd started it with a unit of Type=notify.
  *
- * From `ready` on it keeps the watchdog alive for as long as the event loop turns: when it hangs,
- * systemd restarts the daemon.
+ * From `ready` on it keeps the watchdog alive for as long as the event loop turns and `isWell`: when
+ * either hangs, systemd restarts the daemon.
  */
 export interface Notifier {
   ready(): void;
@@ -23,7 +25,7 @@ export interface Notifier {
   stopping(): void;
 }
 
-export function notifier({ env, after, send = viaProgram(env) }: NotifyDeps): Notifier {
+export function notifier({ env, after, isWell = () => true, send = viaProgram(env) }: NotifyDeps): Notifier {
   if (env.NOTIFY_SOCKET === undefined) return { ready() {}, status() {}, stopping() {} };
   const isWatched = env.WATCHDOG_PID === undefined || env.WATCHDOG_PID === String(process.pid);
   // Twice in each interval would do. Starting a program can take long on a busy host.
@@ -32,7 +34,7 @@ export function notifier({ env, after, send = viaProgram(env) }: NotifyDeps): No
   let isReady = false;
   let text: string | undefined;
   const beat = () => {
-    send(['WATCHDOG=1']);
+    if (isWell()) send(['WATCHDOG=1']);
     timer = after(everyMs, beat);
   };
   return {

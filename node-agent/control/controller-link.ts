@@ -58,6 +58,7 @@ export class ControllerLink {
   #next: Link<NodeFrame, ControllerFrame> | undefined;
   #refreshing: Promise<void> | undefined;
   #running: Promise<void> | undefined;
+  #progressMs: number | undefined;
 
   constructor(deps: ControllerLinkDeps) {
     this.#deps = deps;
@@ -87,6 +88,14 @@ export class ControllerLink {
     return this.#leaseUntilMs - this.#deps.clock.monotonic();
   }
 
+  /**
+   * Milliseconds since it last dialled, took in a frame, or heard from the controller while no frame
+   * waited. Every step of it has a time limit, so a large value means that it hangs.
+   */
+  stalledMs(): number {
+    return this.#progressMs === undefined ? 0 : this.#deps.clock.monotonic() - this.#progressMs;
+  }
+
   /** Resolves once the stream is closed. Frames sent before are flushed within a time limit. */
   async close(): Promise<void> {
     this.#ending.abort(new Error('the node agent ends'));
@@ -100,6 +109,7 @@ export class ControllerLink {
     let failures = 0;
     let said = '';
     while (!this.#ending.signal.aborted) {
+      this.#progressMs = clock.monotonic();
       try {
         const link = this.#next ?? (await within(clock, DIAL_WITHIN_MS, this.#ending.signal, (signal) => dialer.dial(signal)));
         this.#next = undefined;
@@ -174,6 +184,7 @@ export class ControllerLink {
         if (frame.kind === 'heartbeatAck') {
           const sent = sentAtMs.get(frame.value.number);
           for (const number of sentAtMs.keys()) if (number <= frame.value.number) sentAtMs.delete(number);
+          if (!taking) this.#progressMs = clock.monotonic();
           if (sent === undefined) return undefined;
           renew(sent, frame.value.leaseMs);
           compareClocks(this.#deps, frame.value.nowMs, sent);
@@ -212,6 +223,7 @@ export class ControllerLink {
         try {
           for (let one = waiting.shift(); one !== undefined && !ended; one = waiting.shift()) {
             await take(one.frame);
+            this.#progressMs = clock.monotonic();
             waitingBytes -= one.bytes;
             if (!isBehind()) link.resume();
           }

@@ -102,14 +102,20 @@ t.test('the watchdog is kept alive from ready on, three times in each interval, 
     };
   };
   const send = (assignments: readonly string[]) => void sent.push(...assignments);
-  const notify = notifier({ env: { NOTIFY_SOCKET: '/s', WATCHDOG_USEC: '30000000' }, after, send });
+  let isWell = true;
+  const env = { NOTIFY_SOCKET: '/s', WATCHDOG_USEC: '30000000' };
+  const notify = notifier({ env, after, send, isWell: () => isWell });
+  notify.status('busy');
   t.same([sent, timers.length], [[], 0], 'nothing before it is ready');
   notify.ready();
   timers[0]?.run();
-  t.same(sent, ['READY=1', 'WATCHDOG=1']);
+  t.same(sent, ['READY=1', 'STATUS=busy', 'WATCHDOG=1']);
   t.match(timers, [{ ms: 10_000 }, { ms: 10_000 }]);
+  isWell = false;
+  timers[1]?.run();
+  t.equal(sent.length, 3, 'a daemon that is not well lets it run out');
   notify.stopping();
-  t.equal(timers[1]?.isCancelled, true);
+  t.equal(timers[2]?.isCancelled, true);
   t.equal(sent.at(-1), 'STOPPING=1');
 });
 
