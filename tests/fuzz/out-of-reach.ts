@@ -10,6 +10,7 @@ export interface Reason {
 export function reasonOutOfReach({ name, method, path }: Operation, status: number): Reason | undefined {
   if (status === 500) return { why: 'a fault of the server', isCertain: true };
   if (status === 503 && path === '/health') return { why: 'the store cannot be read', isCertain: true };
+  if (status === 409 && name === 'POST /nodes/tokens') return { why: 'it takes a thousand valid join tokens', isCertain: false };
   if (path.endsWith('/logs') && status === 503) return { why: 'the node of a session that is up is away', isCertain: false };
   if (path.endsWith('/logs') && status === 429) return { why: 'it takes many that read logs at once', isCertain: false };
   if (status === 503 && method === 'GET' && !path.endsWith('/orphans'))
