@@ -58,6 +58,7 @@ export class ControlPlane {
   async boot(): Promise<void> {
     await this.machine.start();
     await this.#place.network.connect(this.machine, NUMBER);
+    await this.machine.run('mkdir', '-p', '-m', '700', DATA);
     await this.disk.mount();
     await this.startBus();
     await this.startController();

@@ -23,8 +23,8 @@ export class DataDisk {
 
   /** Once in each life of the machine. */
   async mount(): Promise<void> {
-    await this.#machine.run('mkdir', '-p', '-m', '700', DATA);
     if (this.#bytes === undefined) return;
+    await this.#machine.run('mkdir', '-p', '-m', '700', DATA);
     // Named after the rack, so that what a crash leaves of it can be found.
     const image = `/var/lib/${basename(dirname(this.#machine.directory))}.ext4`;
     if (!existsSync(this.#machine.path(image))) {
