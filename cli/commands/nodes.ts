@@ -45,7 +45,7 @@ export async function showNode(io: Io, raworc: Raworc, ref: string, { json }: { 
       ['labels', labelsOf(node) || '-'],
       ['address', node.address ?? '-'],
       ['version', node.version],
-      ['certificate', node.certificate === null ? '-' : `expires ${node.certificate.expires_at}`],
+      ['certificate', node.certificate ? `expires ${node.certificate.expires_at}` : '-'],
       ['joined', node.joined_at],
       ['last seen', node.last_seen_at ?? '-'],
       ...node.conditions.map(({ type, message, since }) => [type, since === undefined ? message : `${message} (since ${since})`]),

@@ -161,6 +161,7 @@ t.test('an inventory in parts: each is taken before the next, and only what no p
   );
   t.same([...(fleet.stream(NODE)?.facts.images ?? [])], ['image-1', 'image-2']);
 
+  fake.link.close();
   const wrong = connect(NODE, hello(), part(2, true, []));
   t.match(wrong.fault?.message, /does not follow/);
 });

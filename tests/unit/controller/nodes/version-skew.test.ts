@@ -38,6 +38,7 @@ t.test('a stream uses the highest common version, and the node says which side i
   const newer = await greet({ oldest: newest, newest: newest + 1 });
   t.equal(newer.of('welcome')[0]?.protocolVersion, newest);
   t.match(conditions(), [{ message: /Upgrade the controller before/ }]);
+  newer.link.close();
   const same = await greet(NODE_PROTOCOL);
   t.equal(same.of('welcome')[0]?.protocolVersion, newest);
   t.same(conditions(), []);
