@@ -4,6 +4,7 @@ import { print } from '../seams/print.ts';
 import { loadSettings } from '../settings/load.ts';
 import { NODE_AGENT_SETTINGS } from '../settings/names.ts';
 import { FLAGS, type Flags, parseFlags } from './flags.ts';
+import { checkVariables } from './host-settings.ts';
 
 export interface Configured {
   readonly flags: Flags;
@@ -33,6 +34,7 @@ export function configured(given: readonly string[] = process.argv.slice(2)): Co
       env: process.env,
       defaultFile: FILE,
     });
+    checkVariables(env);
     const parsed = parseFlags(args);
     if (!parsed.ok) return refuse(parsed.problem);
     return { flags: { ...parsed.flags, dataDirectory: resolve(parsed.flags.dataDirectory) }, env, given, file };

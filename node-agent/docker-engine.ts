@@ -2,9 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemClock, systemFreeSpace, systemRandom } from '../seams/system.ts';
-import { DISK_KINDS, isDiskSetting } from './domain/disk-choice.ts';
-import { CHAINS, isCidr, TABLE } from './domain/firewall-rules.ts';
-import { roomOf } from './domain/network-room.ts';
+import { CHAINS, TABLE } from './domain/firewall-rules.ts';
 import { dockerClients } from './engine/docker/client.ts';
 import { DockerDriver } from './engine/docker/driver.ts';
 import { DockerBaseImages } from './engine/docker/images/base-images.ts';
@@ -17,6 +15,7 @@ import { Firewall } from './engine/firewall/firewall.ts';
 import { watchNft } from './engine/firewall/nft-monitor.ts';
 import { Resolvers } from './engine/firewall/resolvers.ts';
 import { Sockets } from './guests/sockets.ts';
+import { readHostSettings } from './host-settings.ts';
 import { installGuestFiles } from './images/guest-files.ts';
 import { openRegistryListener } from './images/registry-listener.ts';
 import type { Engine, EngineDeps } from './run.ts';
@@ -43,12 +42,7 @@ export async function openDocker({
   metrics,
   registry: dial,
 }: EngineDeps): Promise<Engine> {
-  const allowed = (env.RAWORC_ALLOW_CIDRS ?? '')
-    .split(',')
-    .map((range) => range.trim())
-    .filter((range) => range !== '');
-  const wrong = allowed.find((range) => !isCidr(range));
-  if (wrong !== undefined) throw new Error(`RAWORC_ALLOW_CIDRS must be a list of IPv4 ranges such as 10.1.0.0/16, but contains "${wrong}"`);
+  const { allowed, subnet, diskKind } = readHostSettings(env);
   const runDirectory = resolve(flags.runDirectory ?? join('/run/raworc', identity.nodeId.slice(0, 8)));
   const listener = new Sockets({ runDirectory, clock: systemClock, log });
   const guestDirectory = await installGuestFiles({
@@ -57,14 +51,9 @@ export async function openDocker({
     nodeVersion: process.version,
     directory: join(flags.dataDirectory, 'guest'),
   });
-  const subnet = env.RAWORC_SESSION_SUBNET || undefined;
-  if (subnet !== undefined && (!isCidr(subnet) || roomOf([subnet]) === 0))
-    throw new Error(`RAWORC_SESSION_SUBNET must be an IPv4 range with room for sessions, such as 10.77.0.0/20, not "${subnet}"`);
-  const setting = env.RAWORC_DISK_KIND ?? 'auto';
-  if (!isDiskSetting(setting)) throw new Error(`RAWORC_DISK_KIND must be one of auto, ${DISK_KINDS.join(', ')}, not "${setting}"`);
   const clients = await dockerClients(flags.dockerSocket);
   const owner = { clusterId: identity.clusterId, nodeId: identity.nodeId };
-  const disks = await openDisks(setting, {
+  const disks = await openDisks(diskKind, {
     directory: join(flags.dataDirectory, 'disks'),
     sees: (path) => dockerSees(clients.calls, path, new AbortController().signal),
     run: runCommand,

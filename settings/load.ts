@@ -46,9 +46,12 @@ export function loadSettings({ names, flags = [], args, env, defaultFile }: Load
   const isSet = (name: string) => (env[name] ?? '') !== '';
   // NAME and NAME_FILE set the same thing, so either of them in the environment wins over both.
   const isOverridden = (name: string) => isSet(name) || isSet(`${name}_FILE`) || (name.endsWith('_FILE') && isSet(name.slice(0, -5)));
+  const found: Environment = { ...env, ...Object.fromEntries(variables.filter(([name]) => !isOverridden(name))) };
+  const level = found.RAWORC_LOG_LEVEL || 'info';
+  if (level !== 'info' && level !== 'debug') throw new Error(`RAWORC_LOG_LEVEL must be info or debug, not "${level}"`);
   return {
     file,
-    env: { ...env, ...Object.fromEntries(variables.filter(([name]) => !isOverridden(name))) },
+    env: found,
     // parseArgs takes the last value of a flag.
     args: [...flags.flatMap((flag) => (settings.has(keyOf(flag)) ? [`--${flag}=${settings.get(keyOf(flag))}`] : [])), ...rest],
   };

@@ -8,7 +8,7 @@ import { isMissing } from '../../seams/private-file.ts';
 import { sync } from '../../seams/sync.ts';
 import { systemFreeSpace } from '../../seams/system.ts';
 import { lowMark } from '../services/engine/disk-watch.ts';
-import { configuredTool } from '../settings/configured.ts';
+import { configuredTool, SET_DIRECTORY } from '../settings/configured.ts';
 import { copyDatabase } from '../store/sqlite/backup.ts';
 import { type ArchivedFile, writeArchive } from './backup-archive.ts';
 
@@ -149,6 +149,7 @@ if (import.meta.main) {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
   const directory = join(resolve(env.RAWORC_DATA_DIR || './data'), 'controller');
   try {
+    if (!existsSync(join(directory, 'raworc.db'))) throw new Error(`there is no controller in ${directory}. ${SET_DIRECTORY}`);
     const { bytes, sessions, epoch } = await backUp(directory, resolve(file), version, systemFreeSpace);
     print(`${file}: ${sessions} sessions, ${bytes} bytes, epoch ${epoch}; checked`);
   } catch (error) {

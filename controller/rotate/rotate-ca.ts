@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type Clock, pause } from '../../seams/clock.ts';
 import type { Random } from '../../seams/random.ts';
 import { caNumbers, createCa, keepNewestCa, requestFinish } from '../grpc/ca-files.ts';
+import { SET_DIRECTORY } from '../settings/configured.ts';
 import { isInUse } from '../store/sqlite/backup.ts';
 
 export interface RotateCaOptions {
@@ -54,6 +55,6 @@ export async function finishCaRotation(directory: string, { clock, limitMs }: Om
 }
 
 function caDirectory(directory: string): string {
-  if (!existsSync(join(directory, 'raworc.db'))) throw new Error(`there is no controller in ${directory}. Set RAWORC_DATA_DIR`);
+  if (!existsSync(join(directory, 'raworc.db'))) throw new Error(`there is no controller in ${directory}. ${SET_DIRECTORY}`);
   return join(directory, 'keys', 'ca');
 }

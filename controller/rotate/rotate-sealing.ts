@@ -11,6 +11,7 @@ import { DEFAULT_SIZE_RULES } from '../domain/sessions/session-sizes.ts';
 import { resealSecrets } from '../domain/spaces/commands/secrets.ts';
 import { KEY_ROTATION, RESEAL_BATCH, resealing } from '../services/spaces/resealing-loop.ts';
 import { SealingRing } from '../services/spaces/sealing.ts';
+import { SET_DIRECTORY } from '../settings/configured.ts';
 import { createSealingKey, idsIn, sealingKeysIn } from '../store/files/sealing-keys.ts';
 import { isInUse } from '../store/sqlite/backup.ts';
 import { openBareStore } from '../store/sqlite/bare-store.ts';
@@ -38,7 +39,7 @@ const LOOK_MS = 100;
  */
 export async function rotateSealing(directory: string, { clock, random, barriers, limitMs }: RotateOptions): Promise<Rotated> {
   const database = join(directory, 'raworc.db');
-  if (!existsSync(database)) throw new Error(`there is no controller in ${directory}. Set RAWORC_DATA_DIR`);
+  if (!existsSync(database)) throw new Error(`there is no controller in ${directory}. ${SET_DIRECTORY}`);
   const keys = join(directory, 'keys', 'seal');
   const { id: keyId } = await createSealingKey(keys, random);
   await barriers.reach('rotate.key_made');

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { AUDIT_RETENTION, type AuditRetention } from '../services/audit/audit-retention-loop.ts';
+import { type Environment, isOn } from './values.ts';
 
 export interface AuditSettings {
   readonly kept: AuditRetention;
@@ -8,8 +9,6 @@ export interface AuditSettings {
   /** Whether records are also published to the bus. */
   readonly isOnBus: boolean;
 }
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 const MIB = 1024 * 1024;
 
@@ -36,7 +35,7 @@ export function readAuditSettings(env: Environment): AuditSettings {
             maxBytes: whole(env, 'RAWORC_AUDIT_FILE_BYTES', 64 * MIB, MIB),
             kept: whole(env, 'RAWORC_AUDIT_FILES', 10, 0),
           },
-    isOnBus: env.RAWORC_AUDIT_BUS === '1',
+    isOnBus: isOn(env, 'RAWORC_AUDIT_BUS'),
   };
 }
 

@@ -4,6 +4,9 @@ import { CONTROLLER_SETTINGS } from '../../settings/names.ts';
 
 export const FILE = '/etc/raworc/controller.toml';
 
+/** What to do if a tool looks for the controller in the wrong place. */
+export const SET_DIRECTORY = `Set RAWORC_DATA_DIR, or data_dir in ${FILE}`;
+
 /**
  * Returns the settings of the controller and its tools as environment variables: those that are
  * set, and others as its configuration file sets them. @throws on an unknown setting.

@@ -1,7 +1,7 @@
 import { isIPv4 } from 'node:net';
 import { resolve } from 'node:path';
 import type { CertificateFiles } from '../http/tls/key-pair.ts';
-import { type Environment, port, text } from './values.ts';
+import { type Environment, isOn, port, text } from './values.ts';
 
 export interface HttpSettings {
   readonly host: string;
@@ -19,7 +19,7 @@ export function readHttpSettings(env: Environment): HttpSettings {
   const address = { host, port: port(env, 'RAWORC_HTTP_PORT', 9000) };
   const certFile = text(env, 'RAWORC_TLS_CERT_FILE');
   const keyFile = text(env, 'RAWORC_TLS_KEY_FILE');
-  const isPlainAllowed = env.RAWORC_HTTP_ALLOW_PLAIN === '1';
+  const isPlainAllowed = isOn(env, 'RAWORC_HTTP_ALLOW_PLAIN');
   if ((certFile === undefined) !== (keyFile === undefined))
     throw new Error('Set both RAWORC_TLS_CERT_FILE and RAWORC_TLS_KEY_FILE, or neither');
   if (certFile !== undefined && keyFile !== undefined)

@@ -13,8 +13,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** Reads which registry to use. @throws on an invalid value. */
 export function readRegistrySettings(env: Environment): RegistrySettings {
   const choice = env.RAWORC_REGISTRY || 'on';
-  if (choice === 'off' || choice === '0') return { kind: 'off' };
-  if (choice !== 'on' && choice !== '1') throw new Error(`RAWORC_REGISTRY must be on or off, not "${choice}"`);
+  if (['off', '0', 'false'].includes(choice)) return { kind: 'off' };
+  if (!['on', '1', 'true'].includes(choice)) throw new Error(`RAWORC_REGISTRY must be on or off, not "${choice}"`);
   const text = env.RAWORC_REGISTRY_URL || undefined;
   if (text === undefined) return { kind: 'own', program: env.RAWORC_REGISTRY_PROGRAM || 'docker-registry' };
   const url = URL.parse(text);

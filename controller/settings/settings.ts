@@ -105,8 +105,8 @@ export function readSettings(env: Environment): Outcome<Settings> {
 
 function nodesToStop(env: Environment): NodesToStop {
   const value = text(env, 'RAWORC_SHUTDOWN_NODES') ?? '0';
-  if (value === '1') return 'all';
-  return value === '0' ? [] : (list(env, 'RAWORC_SHUTDOWN_NODES') ?? []);
+  if (value === '1' || value === 'true') return 'all';
+  return value === '0' || value === 'false' ? [] : (list(env, 'RAWORC_SHUTDOWN_NODES') ?? []);
 }
 
 function budgets(env: Environment): BudgetLimits {

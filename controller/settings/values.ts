@@ -15,6 +15,13 @@ export function list(env: Environment, name: string): string[] | undefined {
     .filter((part) => part !== '');
 }
 
+/** Reads a switch: 1 or true, 0 or false. */
+export function isOn(env: Environment, name: string): boolean {
+  const value = text(env, name) ?? '0';
+  if (value !== '1' && value !== 'true' && value !== '0' && value !== 'false') throw new Error(`${name} must be 1 or 0, not "${value}"`);
+  return value === '1' || value === 'true';
+}
+
 export function port(env: Environment, name: string, otherwise: number): number {
   const value = text(env, name);
   if (value === undefined) return otherwise;

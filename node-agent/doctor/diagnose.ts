@@ -6,7 +6,7 @@ import { print } from '../../seams/print.ts';
 import type { Random } from '../../seams/random.ts';
 import type { Configured } from '../configured.ts';
 import { diskLowBytes } from '../disk-low.ts';
-import { DISK_KINDS, isDiskSetting } from '../domain/disk-choice.ts';
+import { readHostSettings } from '../host-settings.ts';
 import { readSessionSettings } from '../session/session-settings.ts';
 import { runCommand } from '../volumes/command.ts';
 import { examine } from './examine.ts';
@@ -24,8 +24,7 @@ export async function diagnose(
   deps: { readonly clock: Clock; readonly random: Random; readonly freeSpace: FreeSpace },
 ): Promise<boolean> {
   setTlsDefaults();
-  const diskSetting = env.RAWORC_DISK_KIND || 'auto';
-  if (!isDiskSetting(diskSetting)) throw new Error(`RAWORC_DISK_KIND must be one of auto, ${DISK_KINDS.join(', ')}, not "${diskSetting}"`);
+  const { diskKind: diskSetting } = readHostSettings(env);
   const lowBytes = diskLowBytes(env);
   const nameServers = readSessionSettings(env).dns;
   const given = { flags, guestDirectory: GUEST, diskSetting, lowBytes, nameServers, place, run: runCommand };

@@ -34,7 +34,7 @@ async function join({ flags, env, given, file }: Configured): Promise<number> {
   const unit = hasSystemd() ? ownUnit(given, file, true) : undefined;
   const deps = { clock: systemClock, random: systemRandom, freeSpace: systemFreeSpace };
   if (!(await diagnose({ flags, env }, placeInToken(parsed.token), deps))) {
-    print('This host has not joined, and the token is still good. Follow the arrows above, then repeat the command.', 'stderr');
+    print('This host has not joined, and the token is unused. Follow the arrows above, then repeat the command.', 'stderr');
     return 1;
   }
   const known = await loadIdentity(flags.dataDirectory);

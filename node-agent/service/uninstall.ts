@@ -7,6 +7,11 @@ import { print } from '../../seams/print.ts';
 import { uninstallUnit } from '../../systemd/install.ts';
 import { UNIT } from './unit.ts';
 
+const [unknown] = process.argv.slice(2);
+if (unknown !== undefined) {
+  print(`raworc-node-agent: uninstall does not accept ${unknown}. It has no options`, 'stderr');
+  process.exit(2);
+}
 try {
   print(
     (await uninstallUnit(UNIT))

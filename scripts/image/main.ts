@@ -28,6 +28,7 @@ function directoryIn(args: readonly string[]): string {
   try {
     return parseArgs({ args: [...args], options: { data: { type: 'string', default: DATA } } }).values.data;
   } catch (error) {
-    throw new Trouble(reasonOf(error), `raworc-node-agent session-image [--data DIR], default ${DATA}`);
+    print(`raworc-node-agent: ${reasonOf(error)}\nUsage: raworc-node-agent session-image [--data DIR]   (default: ${DATA})`, 'stderr');
+    return process.exit(2);
   }
 }

@@ -103,7 +103,7 @@ t.test('npm pack makes the product: it installs without compiler or install scri
     return agent;
   };
   const joinAs = await joinLine('--name', 'packed');
-  await t.rejects(joinAs('--docker-socket', '/nonexistent'), { code: 1, stdout: /✗ Docker[\s\S]*→ /, stderr: /token is still good/ });
+  await t.rejects(joinAs('--docker-socket', '/nonexistent'), { code: 1, stdout: /✗ Docker[\s\S]*→ /, stderr: /token is unused/ });
   await t.rejects(joinAs('--label', 'zone=a/b'), { code: 1, stderr: /label is invalid/ });
   t.match(
     await joinAs('--label', 'zone=a', '--label', 'disk=nvme'),

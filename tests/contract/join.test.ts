@@ -13,7 +13,7 @@ import { answeringDocker } from './answering-docker.ts';
 import { openTarget } from './target.ts';
 
 const LAUNCHER = resolve(import.meta.dirname, '../../node-agent/raworc-node-agent.mjs');
-const STILL_GOOD = /has not joined, and the token is still good/;
+const UNUSED = /has not joined, and the token is unused/;
 
 t.setTimeout(240_000);
 t.test('each reason why a host cannot join says what to do, and costs neither the token nor what the host was', async (t) => {
@@ -55,19 +55,19 @@ t.test('each reason why a host cannot join says what to do, and costs neither th
   const token = await create({ uses: 2, labels: { zone: 'a' } });
   const [port = 0] = await freePorts(1);
   t.match(await joins('one', changed(token.token, { joinAddresses: [`127.0.0.1:${port}`] })), {
-    ...{ code: 1, stdout: /✗ controller +127.0.0.1:\d+: .*ECONNREFUSED.*\n +→ start the controller/, stderr: STILL_GOOD },
+    ...{ code: 1, stdout: /✗ controller +127.0.0.1:\d+: .*ECONNREFUSED.*\n +→ start the controller/, stderr: UNUSED },
   });
   t.match(await joins('one', changed(token.token, { caHash: 'ab'.repeat(32) })), {
-    ...{ code: 1, stdout: /✗ controller +\S+: another server answers.*\n +→ create a token/, stderr: STILL_GOOD },
+    ...{ code: 1, stdout: /✗ controller +\S+: another server answers.*\n +→ create a token/, stderr: UNUSED },
   });
   t.match(await joins('one', token.token, { flags: ['--docker-socket', '/nonexistent'] }), {
-    ...{ code: 1, stdout: /✗ Docker .*\n +→ install and start it/, stderr: STILL_GOOD },
+    ...{ code: 1, stdout: /✗ Docker .*\n +→ install and start it/, stderr: UNUSED },
   });
   const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--'];
   t.match(await joins('one', token.token, { as: nobody }), {
     code: 1,
     stdout: /✗ user .*needs root.*\n +→ run it with sudo/,
-    stderr: STILL_GOOD,
+    stderr: UNUSED,
   });
   t.equal(await useOf(token.id), 0, 'none of that took a use');
 

@@ -54,6 +54,11 @@ const cases: readonly Case[] = [
     want: { RAWORC_NATS_TOKEN_FILE: '/t' },
   },
   { name: 'a secret in a file that others can read', file: 'nats_token = "x"', mode: 0o640, want: /contains nats_token.*chmod 600/ },
+  {
+    name: 'a log level that does not exist',
+    env: { RAWORC_LOG_LEVEL: 'trace' },
+    want: /RAWORC_LOG_LEVEL must be info or debug, not "trace"/,
+  },
   { name: 'an unknown key', file: 'htpp_port = 1', want: /no setting htpp_port\. Did you mean http_port\?/ },
   { name: 'an unknown key unlike all others', file: 'colour = "red"', want: /no setting colour\.$/ },
   { name: 'a table', file: '[http]\nport = 1', want: /no setting http/ },
@@ -98,6 +103,22 @@ t.test('the file of a node agent sets flags, and flags win', async (t) => {
   const { env, args } = loadSettings({ names: NODE_AGENT_SETTINGS, flags: FLAGS, env: {}, args: ['--cpu-millis', '700'], defaultFile });
   t.same(env, { RAWORC_ALLOW_CIDRS: '10.0.0.0/8' });
   t.match(parseFlags(args), { ok: true, flags: { dataDirectory: '/d', capacity: { cpuMillis: 700 } } });
+});
+
+t.test('a switch is 1 or true, 0 or false, and nothing else', async (t) => {
+  for (const [value, isOn] of [
+    ['1', true],
+    ['true', true],
+    ['0', false],
+    ['false', false],
+    ['', false],
+  ] as const) {
+    const env = { RAWORC_AUDIT_BUS: value, RAWORC_HTTP_ALLOW_PLAIN: value, RAWORC_SHUTDOWN_NODES: value };
+    t.match(readSettings(env), { ok: true, value: { audit: { isOnBus: isOn }, shutDownNodes: isOn ? 'all' : [] } }, `"${value}"`);
+    t.equal(readSettings({ ...env, RAWORC_HTTP_HOST: '0.0.0.0' }).ok, isOn, `plain HTTP: "${value}"`);
+  }
+  for (const name of ['RAWORC_AUDIT_BUS', 'RAWORC_HTTP_ALLOW_PLAIN'])
+    t.match(readSettings({ [name]: 'yes' }), { ok: false, refusal: { message: `${name} must be 1 or 0, not "yes"` } });
 });
 
 t.test('every variable that the controller reads is a setting', async (t) => {

@@ -12,7 +12,10 @@ t.test('a backup does not replace a file that exists, unless it is told to', asy
     spawnSync(process.execPath, [PROGRAM, ...args], { env: { RAWORC_DATA_DIR: join(directory, 'none') }, encoding: 'utf8' });
   t.match(run(file), { status: 1, stderr: /old exists\. .*--force/ });
   // There is no controller whose state it could take.
-  t.match(run(file, '--force'), { status: 1, stderr: /the backup failed/ });
+  t.match(run(file, '--force'), {
+    status: 1,
+    stderr: /the backup failed: there is no controller in .*none\/controller\. Set RAWORC_DATA_DIR, or data_dir in/,
+  });
   t.equal(readFileSync(file, 'utf8'), 'the old backup', 'it stays until the new one is complete');
   t.match(run('--force'), { status: 2, stderr: /^Usage/ });
 });

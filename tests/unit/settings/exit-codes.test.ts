@@ -1,0 +1,23 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import t from 'tap';
+
+const ROOT = join(import.meta.dirname, '../../..');
+
+/** Wrong arguments and invalid settings of each program; none of them may act. */
+const wrong: readonly (readonly [program: string, args: readonly string[], env: Readonly<Record<string, string>>, says: RegExp])[] = [
+  ['node-agent/main.ts', [], { RAWORC_SESSION_DNS: '127.0.0.1' }, /RAWORC_SESSION_DNS must be/],
+  ['node-agent/main.ts', [], { RAWORC_SESSION_SUBNET: '10.0.0.0/33' }, /RAWORC_SESSION_SUBNET must be/],
+  ['node-agent/doctor/main.ts', [], { RAWORC_DISK_KIND: 'floppy' }, /RAWORC_DISK_KIND must be one of/],
+  ['node-agent/join/main.ts', ['--token', 'rwn_x'], { RAWORC_ALLOW_CIDRS: 'home' }, /RAWORC_ALLOW_CIDRS must be/],
+  ['node-agent/service/uninstall.ts', ['--print'], {}, /uninstall does not accept --print/],
+  ['controller/service/uninstall.ts', ['--print'], {}, /uninstall does not accept --print/],
+  ['controller/rotate/rotate.ts', ['--finish'], {}, /^Usage/],
+  ['scripts/image/main.ts', ['--tag', 'x'], {}, /Unknown option '--tag'/],
+];
+
+for (const [program, args, env, says] of wrong)
+  t.test(`${program} ${args.join(' ')} ${Object.keys(env)} ends with exit code 2`, async (t) => {
+    const options = { encoding: 'utf8', env: { PATH: process.env.PATH ?? '', RAWORC_DATA_DIR: t.testdir(), ...env } } as const;
+    t.match(spawnSync(process.execPath, [join(ROOT, program), ...args], options), { status: 2, stderr: says });
+  });
