@@ -15,6 +15,7 @@ export type RegistryChoice =
 
 export interface OpenRegistry extends Upstream {
   removeManifest(repository: string, digest: string): Promise<'removed' | 'refused'>;
+  lacks(repository: string, digest: string): Promise<boolean>;
   readonly isReadOnly?: boolean;
   repair?(digest: string): Promise<boolean>;
   collect(isUrgent: boolean): void;

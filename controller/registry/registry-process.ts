@@ -7,6 +7,7 @@ import type { Clock, Timer } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import type { Metrics } from '../../seams/metrics.ts';
 import { removeManifest } from './manifest-removal.ts';
+import { lacks } from './missing-parts.ts';
 import { RegistryGarbage } from './registry-garbage.ts';
 import { removeDamaged } from './registry-repair.ts';
 import { socketRequest, type Upstream } from './upstream.ts';
@@ -124,6 +125,10 @@ export class RegistryProcess implements Upstream {
 
   removeManifest(repository: string, digest: string): Promise<'removed' | 'refused'> {
     return this.#garbage.marked().then(() => removeManifest(this, repository, digest));
+  }
+
+  lacks(repository: string, digest: string): Promise<boolean> {
+    return lacks(this, repository, digest);
   }
 
   /**

@@ -17,7 +17,7 @@ export interface RegistryRights {
   mayPush(nodeId: NodeId, repository: string, tag?: string): boolean;
   /** A manifest that this node was allowed to push is in the registry. */
   pushed(nodeId: NodeId, repository: string, tag: string, digest: string): void;
-  /** Something that this node was allowed to pull is not in the registry. */
+  /** Something that this node asked for in a repository it can pull from is not in the registry. */
   vanished(nodeId: NodeId, repository: string): void;
 }
 
@@ -89,7 +89,7 @@ export class RegistryProxy {
       if (response.destroyed) return;
       // Until its body has passed.
       response.once('close', streamOpened());
-      const onward = upstream.request(method, path, relayedHeaders(request.headers));
+      const onward = upstream.request(method, path, headersFor(asked, request.headers));
       relayHttp(request, response, onward, { answered: (answer) => this.#answered(nodeId, asked, path, answer), failed });
     };
     const preparing = upstream.prepare?.(path);
@@ -137,6 +137,13 @@ export class RegistryProxy {
     if (asked.kind === 'put-manifest' && statusCode === 201 && typeof digest === 'string' && isDigest(digest))
       rights.pushed(nodeId, asked.repository, asked.tag, digest);
   }
+}
+
+/** Servers take fields of a form for parameters, so a typed body could name a blob to mount. */
+function headersFor(asked: RegistryRequest, headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  const { 'content-type': type, ...others } = relayedHeaders(headers);
+  const isKept = type !== undefined && (asked.kind !== 'upload' || type === 'application/octet-stream');
+  return isKept ? { ...others, 'content-type': type } : others;
 }
 
 function refuse(request: IncomingMessage, response: ServerResponse, status: number, code: string, message: string): void {

@@ -33,12 +33,16 @@ export async function removeDamaged(directory: string, digest: string): Promise<
 const dataOf = (directory: string, digest: string): string =>
   join(directory, 'storage/docker/registry/v2/blobs/sha256', digest.slice(7, 9), digest.slice(7), 'data');
 
+const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT';
+
 async function isDamaged(directory: string, digest: string): Promise<boolean> {
   const hash = createHash('sha256');
   try {
     await pipeline(createReadStream(dataOf(directory, digest)), hash);
-  } catch {
-    return true;
+  } catch (error) {
+    // Another failure, such as too many open files, says nothing about what is stored.
+    if (isMissing(error)) return true;
+    throw error;
   }
   return `sha256:${hash.digest('hex')}` !== digest;
 }

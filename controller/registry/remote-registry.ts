@@ -5,6 +5,7 @@ import type { Log } from '../../seams/log.ts';
 import { messageOf } from '../../seams/message-of.ts';
 import { BearerTokens } from './bearer-tokens.ts';
 import { removeManifest } from './manifest-removal.ts';
+import { lacks } from './missing-parts.ts';
 import { SILENT_MS, type Upstream } from './upstream.ts';
 
 const PROBE = { downMs: 2_000, upMs: 15_000 } as const;
@@ -74,6 +75,10 @@ export class RemoteRegistry implements Upstream {
 
   removeManifest(repository: string, digest: string): Promise<'removed' | 'refused'> {
     return this.prepare(`/v2/${repository}/`).then(() => removeManifest(this, repository, digest));
+  }
+
+  lacks(repository: string, digest: string): Promise<boolean> {
+    return lacks(this, repository, digest);
   }
 
   async close(): Promise<void> {

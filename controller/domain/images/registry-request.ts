@@ -40,6 +40,8 @@ export function registryRequest(method: string, url: string): RegistryRequest | 
 function uploadOf(method: string, repository: string, reference: string, query: string): RegistryRequest | undefined {
   const begins = reference === 'uploads/';
   if (begins ? method !== 'POST' : !['GET', 'PATCH', 'PUT', 'DELETE'].includes(method)) return undefined;
-  const mountFrom = begins ? new URLSearchParams(query).get('from') : null;
+  const [mountFrom = null, ...others] = begins ? new URLSearchParams(query).getAll('from') : [];
+  // Servers differ in which of two they take, and some take ";" for "&".
+  if (others.length > 0 || (begins && query.includes(';'))) return undefined;
   return { kind: 'upload', repository, ...(mountFrom === null ? {} : { mountFrom }) };
 }

@@ -24,6 +24,8 @@ export interface RegistryState {
   readonly isUp: boolean;
   /** Whether pushes have to wait, until it is up again. */
   readonly isReadOnly?: boolean;
+  /** Asks the registry itself whether it lacks an image or a part of it. @throws if it does not answer. */
+  lacks(repository: string, digest: string): Promise<boolean>;
   /** Looks for damage of an image that could not be pulled. Returns whether it has to be pushed again. */
   repair?(digest: string): Promise<boolean>;
   /** Calls `listener` when the registry begins to serve. */
@@ -234,7 +236,7 @@ export class ImageDistribution {
       log.info('image.pulled', { image, node: node.name });
     } catch (error) {
       this.#moved.add(1, { kind: 'pull', outcome: 'failed' });
-      if (grant.hasVanished || (await this.#deps.registry.repair?.(digest).catch(() => false))) {
+      if (await this.#isGone(grant, digest)) {
         log.warn('image.vanished', { image, digest });
         await applier.apply(forgetImage(image, digest));
       }
@@ -242,6 +244,13 @@ export class ImageDistribution {
     } finally {
       withdraw();
     }
+  }
+
+  /** A node can make the registry answer 404 as it likes, so only the registry's own word counts. */
+  async #isGone({ repository, hasVanished }: Grant, digest: string): Promise<boolean> {
+    const { registry } = this.#deps;
+    if (hasVanished === true && (await registry.lacks(repository, digest).catch(() => false))) return true;
+    return (await registry.repair?.(digest).catch(() => false)) === true;
   }
 
   async #push(image: string, closing: AbortSignal): Promise<undefined> {

@@ -10,7 +10,7 @@ export interface Grant {
   readonly tag?: string;
   /** Of a push: the digest that the registry confirmed. */
   digest?: string;
-  /** Of a pull: the registry lacked a part of the image. */
+  /** Of a pull: the registry lacked something that the node asked for. */
   hasVanished?: boolean;
 }
 

@@ -49,6 +49,11 @@ export class SimulatedRegistry {
         this.#images.delete(`${repository}@${digest}`);
         return 'removed';
       },
+      lacks: async (repository, digest) => {
+        await this.#late();
+        if (!this.#isUp) throw new Error('the registry is away');
+        return !this.#images.has(`${repository}@${digest}`);
+      },
       collect: () => undefined,
     };
   }

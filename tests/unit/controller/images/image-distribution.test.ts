@@ -38,7 +38,7 @@ async function world(t: Test, images: Readonly<Record<string, readonly string[]>
   const sent: { readonly node: NodeId; readonly frame: ControllerFrame }[] = [];
   const waiting: (() => void)[] = [];
   const rebuilt: string[] = [];
-  const registry = { isUp: true, onUp: () => undefined };
+  const registry = { isUp: true, onUp: () => undefined, lacks: async () => true };
   const distribution = new ImageDistribution({
     ...{ loops: loopsOf(t), applier: core.applier, view: core.store.view, clock: systemClock, log: silent, metrics: silentMetrics },
     ...{ baseImage: 'base', registry },
@@ -135,6 +135,29 @@ t.test('an image that the registry lost is forgotten, and pushed again by a node
   distribution.grants.pushed(NODE, repositoryOf(SPACE), 'build-1', DIGEST);
   push.moved();
   t.equal((await next()).what, `${OTHER_NODE} pullImage ${IMAGE}`);
+});
+
+t.test('an image that a node only claims to be lost stays', async (t) => {
+  const { distribution, next, inRegistry, core, registry } = await world(t, { [NODE]: ['base', IMAGE], [OTHER_NODE]: ['base'] });
+  const looked: string[] = [];
+  const lacks = async (repository: string, digest: string) => {
+    looked.push(`${repository}@${digest}`);
+    if (looked.length > 1) throw new Error('the registry does not answer');
+    return false;
+  };
+  Object.assign(registry, { lacks });
+  await inRegistry('base', BASE_REPOSITORY);
+  await inRegistry(IMAGE, repositoryOf(SPACE));
+  distribution.missing(OTHER_NODE, SPACE, IMAGE);
+  for (let tries = 0; tries < 2; tries += 1) {
+    const pull = await next();
+    t.equal(pull.what, `${OTHER_NODE} pullImage ${IMAGE}`);
+    distribution.grants.vanished(OTHER_NODE, repositoryOf(SPACE));
+    pull.moved('manifest unknown');
+  }
+  t.equal((await next()).what, `${OTHER_NODE} pullImage ${IMAGE}`);
+  t.same(looked, Array(2).fill(`${repositoryOf(SPACE)}@${DIGEST}`));
+  t.ok(core.store.view.get('images', IMAGE));
 });
 
 t.test('an image that the registry finds damaged after a failed pull is pushed again', async (t) => {

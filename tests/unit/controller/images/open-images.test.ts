@@ -17,7 +17,10 @@ const asked = (node: FakeNode) => node.until(() => node.of('pullImage')[0]);
 
 t.test('a restarted node that replaces its stream, and so never left, is asked again for a pull', async (t) => {
   const { core, fleet, directory, connect } = await cluster(t);
-  const registry = { isUp: true, onUp: () => undefined, removeManifest: async () => 'removed' as const, collect: () => undefined };
+  const registry = {
+    ...{ isUp: true, onUp: () => undefined, lacks: async () => true },
+    ...{ removeManifest: async () => 'removed' as const, collect: () => undefined },
+  };
   const images = openImages(
     {
       ...{ loops: loopsOf(t), applier: core.applier, view: core.store.view, clock: systemClock, log: silent, metrics: silentMetrics },

@@ -1,7 +1,7 @@
 /** From the engine's side of the node agent's listener, over mTLS, to a registry behind the controller. */
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { type IncomingMessage, request } from 'node:http';
+import { type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
 import type { NodeId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
@@ -47,8 +47,8 @@ async function path(t: Test) {
     });
     const { username, password } = listener.login;
     const own = `${username}:${password}`;
-    return async (method: string, url: string, body?: Buffer, auth: string | undefined = own) => {
-      const asked = request(`http://${listener.host}${url}`, { method, agent: false, ...(auth === '' ? {} : { auth }) });
+    return async (method: string, url: string, body?: Buffer, auth: string | undefined = own, headers: OutgoingHttpHeaders = {}) => {
+      const asked = request(`http://${listener.host}${url}`, { method, headers, agent: false, ...(auth === '' ? {} : { auth }) });
       asked.end(body);
       const [answer]: IncomingMessage[] = await once(asked, 'response');
       if (answer === undefined) throw new Error('no answer');
@@ -120,6 +120,11 @@ t.test('a layer of another space is uploaded, not mounted', async (t) => {
     registry.asked.map(({ url }) => url),
     [upload, `${upload}?mount=${digest}&from=${BASE_REPOSITORY}`],
   );
+  const form = Buffer.from(`mount=${encodeURIComponent(digest)}&from=${repositoryOf('other' as SpaceId)}`);
+  await a('POST', upload, form, undefined, { 'content-type': 'application/x-www-form-urlencoded' });
+  t.equal(registry.asked.at(-1)?.headers['content-type'], undefined, 'the registry must not read the body as a form');
+  await a('PATCH', `${upload}u`, form, undefined, { 'content-type': 'application/octet-stream' });
+  t.equal(registry.asked.at(-1)?.headers['content-type'], 'application/octet-stream');
 });
 
 t.test('a registry that dies in the middle ends the transfer on every side', async (t) => {

@@ -36,6 +36,8 @@ t.test('anything else is not: deletions, lists, and paths that another server co
     ['GET', '/v2/raworc/base/blobs/sha256:short'.padEnd(5000, 'x')],
     ['PUT', `/v2/${SPACE}/blobs/uploads/`],
     ['POST', `/v2/${SPACE}/blobs/uploads/aaaa`],
+    ['POST', `/v2/${SPACE}/blobs/uploads/?mount=${DIGEST}&from=raworc/base&from=raworc/spaces/x`],
+    ['POST', `/v2/${SPACE}/blobs/uploads/?x=1;mount=${DIGEST};from=raworc/spaces/x`],
     ['CONNECT', '/v2/'],
   ] as const)
     t.equal(registryRequest(method, url), undefined, `${method} ${url.slice(0, 80)}`);
