@@ -3,8 +3,8 @@ import type { BuildRow } from './rows.ts';
 
 export interface BuildView {
   buildsIn(spaceId: SpaceId): readonly BuildRow[];
-  /** Returns the newest build of a space, with that status if given. */
-  newestBuild(spaceId: SpaceId, status?: BuildRow['status']): BuildRow | undefined;
+  /** Returns the newest build of a space, or its newest completed one. */
+  newestBuild(spaceId: SpaceId, status?: 'completed'): BuildRow | undefined;
   /** Returns the build that created this image. */
   buildOfImage(spaceId: SpaceId, image: string): BuildRow | undefined;
   /** Returns assigned builds that have not ended, oldest first; only those of a node if given. */

@@ -2,7 +2,7 @@ import type { Counter } from '../../../seams/metrics.ts';
 import type { FleetNode } from '../../domain/engine/fleet.ts';
 import { forgetCondemned, judgeImages } from '../../domain/images/commands/condemn-images.ts';
 import { forgetImage } from '../../domain/images/commands/record-image.ts';
-import { isImageNeeded } from '../../domain/images/needed.ts';
+import { isImageNeeded, isOwnImage } from '../../domain/images/needed.ts';
 import type { CondemnedImageRow } from '../../domain/images/rows.ts';
 import type { Background } from '../engine/background.ts';
 import type { Loop } from '../engine/loop.ts';
@@ -18,6 +18,8 @@ const FORGOTTEN_AFTER_MS = 30 * 24 * 60 * 60_000;
 const IN_A_COMMIT = 200;
 /** Condemned images that a pass considers, oldest first. */
 const MAX_CONDEMNED = 10_000;
+/** Condemned images that are looked up in one turn of the event loop. */
+const IN_A_TURN = 500;
 /** Removals that a pass asks of each node, and makes in the registry. */
 const IN_A_PASS = 100;
 
@@ -40,7 +42,7 @@ export interface CollectionRules {
   isDiskLow?(): boolean;
 }
 
-export interface ImageCollectionDeps extends Pick<Background, 'loops' | 'applier' | 'view' | 'log' | 'metrics'> {
+export interface ImageCollectionDeps extends Pick<Background, 'loops' | 'applier' | 'view' | 'clock' | 'log' | 'metrics'> {
   readonly fleet: Pick<Fleet, 'stream' | 'listen'>;
   readonly directory: Pick<NodeDirectory, 'nodes'>;
   readonly baseImage: string;
@@ -102,10 +104,16 @@ export class ImageCollection {
     const condemned = view.condemnedImages(MAX_CONDEMNED);
     this.#condemned = condemned.length;
     const nodes = directory.nodes();
-    // No turn of the event loop between the last look at what is needed and the requests.
-    for (const node of nodes) if (node.ready) this.#askNode(node, condemned);
+    // Requests, commits and heartbeats run in between: together, the nodes can have very many images.
+    for (const node of nodes) {
+      if (!node.ready) continue;
+      await this.#turn();
+      if (closing.aborted) return;
+      this.#askNode(node, condemned);
+    }
     await this.#emptyRegistry(condemned, closing);
-    await this.#forget(nodes, condemned);
+    await this.#forget(nodes, condemned, closing);
+    if (closing.aborted) return;
     // Nobody pulls or pushes, so restarts of the registry disturb nobody.
     if (this.#deps.isMoving?.() !== true) registry?.collect(this.#isDiskLow());
   }
@@ -129,17 +137,22 @@ export class ImageCollection {
     const stream = fleet.stream(id);
     if (stream === undefined || !stream.facts.removesImages) return;
     const isLow = stream.facts.conditions.some(({ type }) => type === 'DiskLow');
-    const due = condemned.filter((row) => images.has(row.id) && (isLow || this.#isDue(row)) && !this.#isNeeded(row.id));
-    for (const { id: image } of due.slice(0, IN_A_PASS)) {
-      log.info('image.condemned', { image, node: name, disk_low: isLow });
-      stream.send({ kind: 'removeImage', value: { image } });
+    let left = IN_A_PASS;
+    for (const row of condemned) {
+      if (left === 0) return;
+      // No turn of the event loop between the last look at what is needed and the request.
+      if (!images.has(row.id) || !(isLow || this.#isDue(row)) || this.#isNeeded(row.id)) continue;
+      left -= 1;
+      log.info('image.condemned', { image: row.id, node: name, disk_low: isLow });
+      stream.send({ kind: 'removeImage', value: { image: row.id } });
     }
   }
 
   async #emptyRegistry(condemned: readonly CondemnedImageRow[], closing: AbortSignal): Promise<void> {
     const { view, registry, applier, log } = this.#deps;
     let left = IN_A_PASS;
-    for (const row of condemned) {
+    for (const [at, row] of condemned.entries()) {
+      if (at % IN_A_TURN === 0) await this.#turn();
       if (closing.aborted || left === 0 || registry?.isUp !== true) return;
       const image = view.get('images', row.id);
       if (image === undefined || !(this.#isDiskLow() || this.#isDue(row)) || this.#isNeeded(row.id)) continue;
@@ -152,19 +165,32 @@ export class ImageCollection {
     }
   }
 
-  /** An absent node can have any image, and is asked when it returns. */
-  async #forget(nodes: readonly FleetNode[], condemned: readonly CondemnedImageRow[]): Promise<void> {
+  /**
+   * An absent node can have any image, and is asked when it returns. If that is waited for with so
+   * many images that newer ones would never be removed, those are forgotten that are condemned again
+   * when it returns.
+   */
+  async #forget(nodes: readonly FleetNode[], condemned: readonly CondemnedImageRow[], closing: AbortSignal): Promise<void> {
     const { view, applier } = this.#deps;
     const areAllThere = nodes.every(({ ready }) => ready);
-    const gone = condemned.filter(
-      (row) =>
-        this.#isDue(row) &&
-        (areAllThere || this.#ageMs(row) > FORGOTTEN_AFTER_MS) &&
-        view.get('images', row.id) === undefined &&
-        !nodes.some(({ images }) => images.has(row.id)),
-    );
-    for (let from = 0; from < gone.length; from += IN_A_COMMIT)
-      await applier.apply(forgetCondemned(gone.slice(from, from + IN_A_COMMIT).map(({ id }) => id)));
+    const isFull = condemned.length === MAX_CONDEMNED;
+    const held = new Set<string>();
+    for (const { images } of nodes) for (const image of images) held.add(image);
+    const isGone = (row: CondemnedImageRow) =>
+      this.#isDue(row) &&
+      !held.has(row.id) &&
+      view.get('images', row.id) === undefined &&
+      (areAllThere || this.#ageMs(row) > FORGOTTEN_AFTER_MS || (isFull && isOwnImage(view, row.id)));
+    for (let from = 0; from < condemned.length; from += IN_A_COMMIT) {
+      await this.#turn();
+      if (closing.aborted) return;
+      const gone = condemned.slice(from, from + IN_A_COMMIT).filter(isGone);
+      if (gone.length > 0) await applier.apply(forgetCondemned(gone.map(({ id }) => id)));
+    }
+  }
+
+  #turn(): Promise<void> {
+    return new Promise((resolve) => void this.#deps.clock.soon(resolve));
   }
 
   #isNeeded(image: string): boolean {

@@ -68,6 +68,13 @@ const MIGRATIONS = {
     `create index builds_base on builds (base_image) where status <> 'failed'`,
   ),
   '0027-node-machines': steps('alter table nodes add column machine text'),
+  // Found without reading old or failed builds, of which there can be very many.
+  '0028-builds-in-use': steps(
+    'drop index builds_base',
+    `create index builds_open_base on builds (base_image) where ${OPEN}`,
+    `create index builds_completed on builds (space_id, created_at) where status = 'completed'`,
+    `create index builds_image on builds (image) where status = 'completed'`,
+  ),
 };
 
 /** Makes the migrator run all steps, and record them, in one transaction: a crash undoes both. */

@@ -3,15 +3,15 @@ import type { Reads } from './reads.ts';
 
 /** Must be written as in the indexes, so that SQLite uses them. */
 const OPEN = `status in ('pending','building')`;
+const COMPLETED = `status = 'completed'`;
 
 export const buildView = ({ all, one }: Reads): BuildView => ({
   buildsIn: (spaceId) => all('builds', 'where space_id = ?', spaceId),
   newestBuild: (spaceId, status) =>
-    status === undefined
-      ? one('builds', 'where space_id = ? order by created_at desc limit 1', spaceId)
-      : one('builds', 'where space_id = ? and status = ? order by created_at desc limit 1', spaceId, status),
+    one('builds', `where space_id = ? ${status === undefined ? '' : `and ${COMPLETED}`} order by created_at desc limit 1`, spaceId),
+  // By the image, of which there is one: not by the space.
   buildOfImage: (spaceId, image) =>
-    one('builds', `where space_id = ? and image = ? and status = 'completed' order by created_at desc limit 1`, spaceId, image),
+    one('builds', `where +space_id = ? and image = ? and ${COMPLETED} order by created_at desc limit 1`, spaceId, image),
   assignedBuilds: (nodeId) =>
     nodeId === undefined
       ? all('builds', `where ${OPEN} and node_id > '' order by +created_at`)

@@ -8,6 +8,7 @@ import { removeSpace } from '../../../../controller/domain/spaces/commands/space
 import type { LoopOptions } from '../../../../controller/services/engine/loops.ts';
 import { ImageCollection, type ImageCollectionDeps } from '../../../../controller/services/images/image-collection.ts';
 import { silentMetrics } from '../../../../seams/metrics.ts';
+import { systemClock } from '../../../../seams/system.ts';
 import { HandClock } from '../../hand-clock.ts';
 import { NODE, node, OTHER_NODE, openCore, SPACE, silent } from '../core.ts';
 import { sessionRow } from '../engine/session-rows.ts';
@@ -34,7 +35,7 @@ async function world(t: Test, images: Readonly<Record<string, readonly string[]>
   const state = { isUp: true, isDiskLow: false, outcome: 'removed' as 'removed' | 'refused' };
   let run: () => unknown = () => undefined;
   new ImageCollection({
-    ...{ applier: core.applier, view: core.store.view, log: silent, metrics: silentMetrics, baseImage: 'base' },
+    ...{ applier: core.applier, view: core.store.view, log: silent, metrics: silentMetrics, clock: systemClock, baseImage: 'base' },
     loops: {
       open(options: LoopOptions<string>) {
         run = () => options.run('all', new AbortController().signal);
@@ -200,4 +201,36 @@ t.test('a registry that removes nothing is asked once', async (t) => {
   await pass();
   await pass();
   t.same(deleted, ['r sha256:1'], 'and at once if the disk is low');
+});
+
+t.test('images that only an absent node can have do not keep newer ones from being removed', async (t) => {
+  const MOST = 10_000;
+  const { write, pass, held, away, condemned } = await world(t, { [NODE]: [], [OTHER_NODE]: [imageOf(1)] });
+  const numbers = Array.from({ length: MOST + 2 }, (_, at) => at + 1);
+  away.add(OTHER_NODE);
+  await write(...numbers.map((number) => build(number)));
+  await write(...numbers.slice(0, MOST).map((number) => put('condemnedImages', { id: imageOf(number), condemnedAt: number })));
+  held.get(NODE)?.add(imageOf(MOST + 1));
+  await pass(PAST_GRACE_MS);
+  t.same(await pass(PAST_GRACE_MS), [`${NODE} ${imageOf(MOST + 1)}`]);
+  away.clear();
+  await pass();
+  t.same(condemned(), [imageOf(1), imageOf(MOST + 1)].sort(), 'and are condemned again when it returns');
+});
+
+t.test('other work runs between the requests to many nodes', async (t) => {
+  const ids = Array.from({ length: 50 }, (_, at) => `node-${at}`);
+  const { write, pass } = await world(t, Object.fromEntries(ids.map((id) => [id, [imageOf(1), imageOf(2)]])));
+  await write(build(1), build(2));
+  await pass();
+  let isOver = false;
+  let turns = 0;
+  const count = () => {
+    turns += 1;
+    if (!isOver) setImmediate(count);
+  };
+  setImmediate(count);
+  t.equal((await pass(PAST_GRACE_MS)).length, ids.length);
+  isOver = true;
+  t.ok(turns >= ids.length, `${turns} turns`);
 });
