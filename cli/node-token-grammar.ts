@@ -10,7 +10,7 @@ export function nodeTokenCommands(node: Command, io: Io, connect: Connect): void
     .description('print the command with which hosts join')
     .option('--uses <number>', 'how many hosts can join with it (default: 1)', uses)
     .option('--expires <time>', 'how long it is valid, such as 30m, 12h or 7d (default: 1h)', seconds)
-    .option('--label <key=value>', 'a label for the nodes that join; can be repeated', (label, before: string[]) => [...before, label], [])
+    .option('--label <key=value>', 'a label for the nodes that join; can be repeated', (label, before: string[] = []) => [...before, label])
     .option('--token-only', 'print only its token')
     .action(async (options) => makeNodeToken(io, await connect(), options));
   token

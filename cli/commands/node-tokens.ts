@@ -24,12 +24,12 @@ export interface TokenOptions {
   /** In seconds. */
   readonly expires?: number;
   /** As KEY=VALUE. */
-  readonly label: readonly string[];
+  readonly label?: readonly string[];
   readonly tokenOnly?: boolean;
 }
 
 /** Prints the line that lets machines join, or only its token, which can be piped. */
-export async function makeNodeToken(io: Io, raworc: Raworc, { uses, expires, label, tokenOnly = false }: TokenOptions): Promise<void> {
+export async function makeNodeToken(io: Io, raworc: Raworc, { uses, expires, label = [], tokenOnly = false }: TokenOptions): Promise<void> {
   const labels = Object.fromEntries(label.map(keyAndValue));
   const created = await raworc.nodeTokens.create({
     ...(uses === undefined ? {} : { uses }),

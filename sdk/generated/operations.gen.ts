@@ -9,7 +9,7 @@ const server = (caller: Caller) => ({
   /**
    * Returns the health of the controller; 503 if it cannot serve requests.
    *
-   * The status `degraded` means that the controller serves requests with less speed or capacity. The field `degraded` counts the causes by kind (`bus`, `reader`, `disk_low`, `nodes_unschedulable`).
+   * The status `degraded` means that the controller serves requests with less speed or capacity. The field `degraded` counts the causes by kind, such as `bus` or `disk_low`.
    *
    * Permission: public.
    */

@@ -10,7 +10,7 @@ export function serverRoutes({ services: { health }, version }: RouteDeps): Rout
       path: '/health',
       summary: 'Returns the health of the controller; 503 if it cannot serve requests.',
       description:
-        'The status `degraded` means that the controller serves requests with less speed or capacity. The field `degraded` counts the causes by kind (`bus`, `reader`, `disk_low`, `nodes_unschedulable`).',
+        'The status `degraded` means that the controller serves requests with less speed or capacity. The field `degraded` counts the causes by kind, such as `bus` or `disk_low`.',
       answer: healthObject,
       answers: { 200: healthyObject, 503: failingObject },
       statusOf: (body) => ('error' in body ? 503 : 200),

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import t from 'tap';
+import { FLAGS } from '../../../node-agent/flags.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 
@@ -21,3 +22,11 @@ for (const [program, args, env, says] of wrong)
     const options = { encoding: 'utf8', env: { PATH: process.env.PATH ?? '', RAWORC_DATA_DIR: t.testdir(), ...env } } as const;
     t.match(spawnSync(process.execPath, [join(ROOT, program), ...args], options), { status: 2, stderr: says });
   });
+
+t.test('the help of the node agent names every flag', async (t) => {
+  const { stdout } = spawnSync(process.execPath, [join(ROOT, 'node-agent/raworc-node-agent.mjs'), '--help'], { encoding: 'utf8' });
+  t.same(
+    FLAGS.filter((flag) => !stdout.includes(`--${flag} `)),
+    [],
+  );
+});
