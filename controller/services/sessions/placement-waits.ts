@@ -2,7 +2,7 @@ import type { Clock } from '../../../seams/clock.ts';
 import { type Counter, type Metrics, silentMetrics } from '../../../seams/metrics.ts';
 import type { SessionObject } from '../../contract/sessions.ts';
 import type { Fleet, FleetNode } from '../../domain/engine/fleet.ts';
-import type { NodeId } from '../../domain/engine/ids.ts';
+import type { NodeId, SpaceId } from '../../domain/engine/ids.ts';
 import type { Mutation } from '../../domain/engine/mutation.ts';
 import { type Outcome, refused } from '../../domain/engine/outcome.ts';
 import { firstObstacle, type Need } from '../../domain/sessions/placement/filters.ts';
@@ -37,9 +37,6 @@ export interface PlacementWaitsDeps {
   readonly metrics?: Metrics;
 }
 
-/** Tables whose rows can make a session fit that did not: labels, settings, images. */
-const CHANGES_FITTING: ReadonlySet<string> = new Set(['nodes', 'spaces', 'builds', 'images']);
-
 /**
  * Creations whose callers wait until there is room. Room that comes free wakes the queue, which
  * then tries one creation after another, in the order of {@link WaitQueue}, as long as one fits.
@@ -52,8 +49,10 @@ export class PlacementWaits {
   /** What can have become possible since the queue was last found to be stuck. */
   #wokenNodes = new Set<NodeId>();
   #wokenEntries = new Set<Entry>();
-  #isAllWoken = false;
-  /** Refused although they seemed to fit, until something changes. */
+  /**
+   * Found not to fit, or refused although they seemed to, until something changes: what the others
+   * get makes no room for them, so none is looked at twice.
+   */
   #stuck = new Set<Entry>();
   #isRunning = false;
   #isClosed = false;
@@ -135,17 +134,30 @@ export class PlacementWaits {
   committed(mutations: readonly Mutation[]): void {
     const freed = this.#deps.takeFreed();
     if (this.#queue.size === 0) return;
-    if (mutations.some((mutation) => 'table' in mutation && CHANGES_FITTING.has(mutation.table))) this.#isAllWoken = true;
-    else if (freed.size === 0) return;
-    for (const node of freed) this.#wokenNodes.add(node);
-    this.#wake();
+    const nodes = new Set(freed);
+    const spaces = new Set<SpaceId>();
+    const images = new Set<string>();
+    for (const mutation of mutations) {
+      if (mutation.kind !== 'put') continue;
+      // Labels, and whether it is cordoned.
+      if (mutation.table === 'nodes') nodes.add(mutation.row.id);
+      if (mutation.table === 'spaces') spaces.add(mutation.row.id);
+      if (mutation.table === 'builds' && mutation.row.status === 'completed') spaces.add(mutation.row.spaceId);
+      if (mutation.table === 'images') images.add(mutation.row.id);
+    }
+    if (nodes.size + spaces.size + images.size === 0) return;
+    for (const node of nodes) this.#wokenNodes.add(node);
+    if (spaces.size + images.size > 0)
+      for (const entry of this.#queue.firsts())
+        if (spaces.has(entry.spaceId) || images.has(entry.last.image)) this.#wokenEntries.add(entry);
+    this.#changed();
   }
 
   /** A node connected, or reports other conditions or images. */
   nodeChanged(id: NodeId): void {
     if (this.#queue.size === 0) return;
     this.#wokenNodes.add(id);
-    this.#wake();
+    this.#changed();
   }
 
   /** Tries nothing more: the store is about to close. HTTP ends the requests. */
@@ -153,8 +165,12 @@ export class PlacementWaits {
     this.#isClosed = true;
   }
 
-  #wake(): void {
+  #changed(): void {
     this.#stuck.clear();
+    this.#wake();
+  }
+
+  #wake(): void {
     if (this.#isRunning || this.#isClosed) return;
     this.#isRunning = true;
     this.#deps.clock.soon(() => void this.#run());
@@ -176,7 +192,6 @@ export class PlacementWaits {
     }
     this.#wokenNodes = new Set();
     this.#wokenEntries = new Set();
-    this.#isAllWoken = false;
     this.#isRunning = false;
   }
 
@@ -188,6 +203,7 @@ export class PlacementWaits {
 
   /** The one behind it is first now, and can need less. */
   #remove(entry: Entry): void {
+    this.#stuck.delete(entry);
     const follower = this.#queue.remove(entry);
     if (follower === undefined) return;
     this.#wokenEntries.add(follower);
@@ -198,14 +214,16 @@ export class PlacementWaits {
     if (this.#queue.size === 0 || this.#isClosed) return undefined;
     const { fleet } = this.#deps;
     const nodes = this.#nodes();
-    const changed = this.#isAllWoken ? nodes : nodes.filter(({ id }) => this.#wokenNodes.has(id));
+    const changed = nodes.filter(({ id }) => this.#wokenNodes.has(id));
     const fits = (entry: Entry) => {
       if (this.#stuck.has(entry)) return false;
       const isWoken = this.#wokenEntries.has(entry);
       // Settings and images can have changed since its last attempt.
-      if (isWoken || this.#isAllWoken) entry.last = entry.need() ?? entry.last;
+      if (isWoken) entry.last = entry.need() ?? entry.last;
       const where = isWoken ? nodes : changed;
-      return where.some((node) => firstObstacle(node, entry.last, fleet.sizes) === undefined);
+      const doesFit = where.some((node) => firstObstacle(node, entry.last, fleet.sizes) === undefined);
+      if (!doesFit) this.#stuck.add(entry);
+      return doesFit;
     };
     return this.#queue.next(fits, sharesOf(fleet, nodes));
   }

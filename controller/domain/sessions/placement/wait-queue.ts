@@ -40,6 +40,11 @@ export class WaitQueue<Entry extends InQueue> {
     return this.#lanes.get(laneOf(entry))?.[0];
   }
 
+  /** Yields the first caller of each order. */
+  *firsts(): Generator<Entry> {
+    for (const [entry] of this.#lanes.values()) if (entry !== undefined) yield entry;
+  }
+
   /** Returns the bound that refuses another caller of this space. */
   fullOf(space: SpaceId): keyof typeof MAX_WAITING | undefined {
     if ((this.#ofSpace.get(space) ?? 0) >= MAX_WAITING.space) return 'space';
@@ -75,8 +80,7 @@ export class WaitQueue<Entry extends InQueue> {
   /** Returns the caller whose turn it is, of those that `fits` accepts. */
   next(fits: (entry: Entry) => boolean, share: ShareOf): Entry | undefined {
     let best: { readonly entry: Entry; readonly share: number; readonly number: number } | undefined;
-    for (const [entry] of this.#lanes.values()) {
-      if (entry === undefined) continue;
+    for (const entry of this.firsts()) {
       const candidate = { entry, share: share(entry.spaceId), number: this.#numbers.get(entry) ?? 0 };
       if (best !== undefined && !isBefore(candidate, best)) continue;
       if (fits(entry)) best = candidate;

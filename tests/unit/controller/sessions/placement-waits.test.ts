@@ -1,6 +1,12 @@
 import t, { type Test } from 'tap';
-import type { SessionId } from '../../../../controller/domain/engine/ids.ts';
+import type { SessionObject } from '../../../../controller/contract/sessions.ts';
+import type { FleetNode } from '../../../../controller/domain/engine/fleet.ts';
+import type { NodeId, SessionId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
+import type { Mutation } from '../../../../controller/domain/engine/mutation.ts';
+import type { Outcome } from '../../../../controller/domain/engine/outcome.ts';
 import { removeSession } from '../../../../controller/domain/sessions/commands/remove-session.ts';
+import type { Need } from '../../../../controller/domain/sessions/placement/filters.ts';
+import { noRoom } from '../../../../controller/domain/sessions/placement/no-room.ts';
 import { couldEverTake } from '../../../../controller/domain/sessions/placement/placement.ts';
 import { MAX_WAITING } from '../../../../controller/domain/sessions/placement/wait-queue.ts';
 import { DEFAULT_SIZE_RULES } from '../../../../controller/domain/sessions/session-sizes.ts';
@@ -10,6 +16,10 @@ import { systemClock } from '../../../../seams/system.ts';
 import { NODE, newSession, node, openCore, SPACE } from '../core.ts';
 
 const MIB = 1024 * 1024;
+const SMALL = {
+  requests: { cpuMillis: 1, memoryBytes: 1 },
+  limits: { cpuMillis: 1, memoryBytes: 1, diskBytes: 1, processes: 1 },
+};
 const never = () => new AbortController().signal;
 
 /** A node that takes two sessions, and the queue for it. */
@@ -151,4 +161,62 @@ t.test('a failing attempt fails its caller only', async (t) => {
   await remove('one');
   await failed;
   t.match(await waiting, { ok: true });
+});
+
+t.test('a change costs what it concerns, however many wait', async (t) => {
+  const SPACES = 50;
+  const known = Array.from({ length: 20 }, (_, at) => ({ ...node(`node-${at}` as NodeId), maxSessions: 0, cordoned: true }));
+  const core = await openCore({ nodes: known });
+  t.teardown(() => core.close());
+  let looks = 0;
+  let needs = 0;
+  const counted = (one: FleetNode) =>
+    Object.defineProperty({ ...one }, 'cordoned', {
+      get() {
+        looks += 1;
+        return one.cordoned;
+      },
+    });
+  const fleet = { ...core.fleet, nodes: () => core.fleet.nodes().map(counted) };
+  const waits = new PlacementWaits({ fleet, takeFreed: () => core.capacity.takeFreed(), clock: systemClock });
+  const turns = async () => {
+    for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  };
+  const over = new AbortController();
+  const placed: string[] = [];
+  const waiting = Array.from({ length: SPACES }, (_, at) => {
+    const spaceId = `space-${at}` as SpaceId;
+    const need: Need = { spaceId, ...SMALL, image: at === 0 ? 'base' : 'other' };
+    const attempt = async (): Promise<Outcome<SessionObject>> => {
+      if (core.fleet.nodes().every(({ cordoned }) => cordoned)) return noRoom(need, []);
+      placed.push(spaceId);
+      return { ok: true, value: {} as SessionObject };
+    };
+    const needed = () => {
+      needs += 1;
+      return need;
+    };
+    return waits.create({ spaceId, constraints: [], attempt, need: needed }, over.signal);
+  });
+  await turns();
+  const cost = async (change: () => void) => {
+    [looks, needs] = [0, 0];
+    change();
+    await turns();
+    return { looks, needs };
+  };
+  const build = { spaceId: 'space-3', status: 'completed' };
+  const commit = (table: string, row: object) => waits.committed([{ kind: 'put', table, row } as unknown as Mutation]);
+  t.same(await cost(() => commit('builds', { ...build, status: 'building' })), { looks: 0, needs: 0 });
+  t.same(await cost(() => commit('builds', build)), { looks: known.length, needs: 1 });
+  t.same(await cost(() => commit('spaces', { id: 'space-3' })), { looks: known.length, needs: 1 });
+  t.same(await cost(() => commit('images', { id: 'base' })), { looks: known.length, needs: 1 });
+  t.same(await cost(() => commit('nodes', { id: 'node-3' })), { looks: SPACES, needs: 0 });
+  t.same(await cost(() => commit('messages', {})), { looks: 0, needs: 0 });
+  // Only one of those that wait finds its image.
+  Object.assign(known[3] ?? {}, { cordoned: false });
+  t.same(await cost(() => waits.nodeChanged('node-3' as NodeId)), { looks: SPACES, needs: 0 }, 'nobody is looked at twice');
+  t.same(placed, ['space-0']);
+  over.abort();
+  await Promise.all(waiting);
 });
