@@ -11,6 +11,7 @@ import type { Fleet } from '../fleet/fleet.ts';
 import { ImageHolders } from './image-holders.ts';
 import { ImageMoves, type Moved } from './image-moves.ts';
 import { ImageNeeds } from './image-needs.ts';
+import { ImagesToPush } from './images-to-push.ts';
 import { type Grant, RegistryGrants } from './registry-grants.ts';
 
 /** Nodes that pull at the same time, and images that are pushed at the same time. */
@@ -56,8 +57,7 @@ export class ImageDistribution {
   readonly #holders: ImageHolders;
   /** Nodes that wait for an image that only an absent node can have. */
   readonly #awaiting = new Set<NodeId>();
-  /** Images that a node lacks and the registry too. */
-  readonly #toPush = new Set<string>();
+  readonly #toPush = new ImagesToPush();
   /** Nodes that need an image which is not in the registry yet. */
   readonly #wanting = new Map<string, Set<NodeId>>();
   readonly #moved: Counter<'kind' | 'outcome'>;
@@ -257,7 +257,10 @@ export class ImageDistribution {
     const { view, registry, applier, log } = this.#deps;
     if (view.get('images', image) !== undefined) return void this.#toPush.delete(image);
     if (!registry.isUp || registry.isReadOnly) return undefined;
-    const node = [...this.#holders.of(image)].sort((a, b) => this.#moves.of(a.id) - this.#moves.of(b.id))[0];
+    // A node that fails, or lies about having the image, keeps the others from pushing it once.
+    const node = [...this.#holders.of(image)].sort(
+      (a, b) => this.#toPush.failuresOf(image, a.id) - this.#toPush.failuresOf(image, b.id) || this.#moves.of(a.id) - this.#moves.of(b.id),
+    )[0];
     if (node === undefined) {
       this.#toPush.delete(image);
       // Nodes that waited for the push need another way.
@@ -278,12 +281,14 @@ export class ImageDistribution {
     try {
       await this.#moves.ask(node.id, { kind: 'pushImage', value: { image, repository, tag } }, closing);
       if (grant.digest === undefined) throw new Error('the registry did not confirm the image');
+      if (await registry.lacks(repository, grant.digest)) throw new Error('the registry lacks a part of what the node pushed');
       await applier.apply(recordImage(image, repository, grant.digest));
       this.#toPush.delete(image);
       this.#moved.add(1, { kind: 'push', outcome: 'ok' });
       log.info('image.pushed', { image, node: node.name, digest: grant.digest });
     } catch (error) {
       this.#moved.add(1, { kind: 'push', outcome: 'failed' });
+      this.#toPush.failed(image, node.id);
       throw error;
     } finally {
       withdraw();

@@ -38,7 +38,7 @@ async function world(t: Test, images: Readonly<Record<string, readonly string[]>
   const sent: { readonly node: NodeId; readonly frame: ControllerFrame }[] = [];
   const waiting: (() => void)[] = [];
   const rebuilt: string[] = [];
-  const registry = { isUp: true, onUp: () => undefined, lacks: async () => true };
+  const registry = { isUp: true, onUp: () => undefined, lacks: async (_repository: string, _digest: string) => false };
   const distribution = new ImageDistribution({
     ...{ loops: loopsOf(t), applier: core.applier, view: core.store.view, clock: systemClock, log: silent, metrics: silentMetrics },
     ...{ baseImage: 'base', registry },
@@ -122,9 +122,10 @@ t.test('a session that lacks its image: pulled, again after a failure, and never
 });
 
 t.test('an image that the registry lost is forgotten, and pushed again by a node that has it', async (t) => {
-  const { distribution, next, inRegistry, core } = await world(t, { [NODE]: ['base', IMAGE], [OTHER_NODE]: ['base'] });
+  const { distribution, next, inRegistry, core, registry } = await world(t, { [NODE]: ['base', IMAGE], [OTHER_NODE]: ['base'] });
   await inRegistry('base', BASE_REPOSITORY);
   await inRegistry(IMAGE, repositoryOf(SPACE));
+  registry.lacks = async () => core.store.view.get('images', IMAGE) !== undefined;
   distribution.missing(OTHER_NODE, SPACE, IMAGE);
   const pull = await next();
   distribution.grants.vanished(OTHER_NODE, repositoryOf(SPACE));
@@ -137,15 +138,37 @@ t.test('an image that the registry lost is forgotten, and pushed again by a node
   t.equal((await next()).what, `${OTHER_NODE} pullImage ${IMAGE}`);
 });
 
+t.test('a node that fails to push, or pushes no whole image, does not keep another from pushing it', async (t) => {
+  const { distribution, next, inRegistry, core, registry } = await world(t, {
+    ...{ [NODE]: ['base', IMAGE], [OTHER_NODE]: ['base'], [THIRD]: ['base', IMAGE] },
+  });
+  await inRegistry('base', BASE_REPOSITORY);
+  registry.lacks = async (_, digest) => digest !== DIGEST;
+  distribution.missing(OTHER_NODE, SPACE, IMAGE);
+  const first = await next();
+  t.equal(first.what, `${NODE} pushImage ${IMAGE}`);
+  first.moved('it is not here');
+  const second = await next();
+  t.equal(second.what, `${THIRD} pushImage ${IMAGE}`);
+  distribution.grants.pushed(THIRD, repositoryOf(SPACE), 'build-1', `sha256:${'e'.repeat(64)}`);
+  second.moved();
+  const third = await next();
+  t.equal(third.what, `${NODE} pushImage ${IMAGE}`, 'each failed once');
+  t.equal(core.store.view.get('images', IMAGE), undefined);
+  distribution.grants.pushed(NODE, repositoryOf(SPACE), 'build-1', DIGEST);
+  third.moved();
+  t.equal((await next()).what, `${OTHER_NODE} pullImage ${IMAGE}`);
+  t.equal(core.store.view.get('images', IMAGE)?.digest, DIGEST);
+});
+
 t.test('an image that a node only claims to be lost stays', async (t) => {
   const { distribution, next, inRegistry, core, registry } = await world(t, { [NODE]: ['base', IMAGE], [OTHER_NODE]: ['base'] });
   const looked: string[] = [];
-  const lacks = async (repository: string, digest: string) => {
+  registry.lacks = async (repository: string, digest: string) => {
     looked.push(`${repository}@${digest}`);
     if (looked.length > 1) throw new Error('the registry does not answer');
     return false;
   };
-  Object.assign(registry, { lacks });
   await inRegistry('base', BASE_REPOSITORY);
   await inRegistry(IMAGE, repositoryOf(SPACE));
   distribution.missing(OTHER_NODE, SPACE, IMAGE);

@@ -18,7 +18,7 @@ const asked = (node: FakeNode) => node.until(() => node.of('pullImage')[0]);
 t.test('a restarted node that replaces its stream, and so never left, is asked again for a pull', async (t) => {
   const { core, fleet, directory, connect } = await cluster(t);
   const registry = {
-    ...{ isUp: true, onUp: () => undefined, lacks: async () => true },
+    ...{ isUp: true, onUp: () => undefined, lacks: async () => false },
     ...{ removeManifest: async () => 'removed' as const, collect: () => undefined },
   };
   const images = openImages(
