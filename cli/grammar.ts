@@ -211,7 +211,7 @@ export function eventCommands(program: Command, io: Io, connect: Connect): void 
 }
 
 export function auditCommands(program: Command, io: Io, connect: Connect): void {
-  const audit = program.command('audit').description('read the audit log: who did what');
+  const audit = program.command('audit').description('read the audit record: who did what');
   audit
     .command('list')
     .alias('ls')

@@ -27,8 +27,11 @@ export interface Io extends Omit<World, 'stdout' | 'stderr'> {
 
 export const ioOf = (world: World): Io => ({ ...world, stdout: new Terminal(world.stdout), stderr: new Terminal(world.stderr) });
 
-/** An error that a person can do something about. Ends the command with code 1. */
+/** An error that a person can do something about. Ends the command with exit code 1. */
 export class Trouble extends Error {}
+
+/** An argument that the command cannot accept. Ends it with exit code 2. */
+export class Misuse extends Trouble {}
 
 const CODES = { red: 31, green: 32, dim: 2, bold: 1 } as const;
 

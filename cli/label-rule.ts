@@ -1,5 +1,5 @@
 /** Rules over the labels of nodes, as users type them. */
-import { Trouble } from './io.ts';
+import { Misuse } from './io.ts';
 
 interface Rule {
   readonly label: string;
@@ -16,7 +16,7 @@ const RULE = /^(?<not>!?)(?<label>[^=!:,]+)(?:(?<comparison>!?=)(?<values>[^=!:]
 export function labelRule(typed: string): Rule {
   const { not, label, comparison, values } = RULE.exec(typed)?.groups ?? {};
   if (label === undefined || (not === '!' && comparison !== undefined))
-    throw new Trouble(`"${typed}" is not a rule about labels. Write zone=a, zone=a,b, zone!=a, gpu or !gpu`);
+    throw new Misuse(`"${typed}" is not a rule about labels. Write zone=a, zone=a,b, zone!=a, gpu or !gpu`);
   if (comparison === undefined) return { label, operator: not === '!' ? 'not_exists' : 'exists' };
   return { label, operator: comparison === '=' ? 'in' : 'not_in', values: (values ?? '').split(',') };
 }
@@ -24,6 +24,8 @@ export function labelRule(typed: string): Rule {
 /** Parses a rule with an optional weight: zone=a:80. */
 export function preference(typed: string): Preference {
   const [, rule = typed, weight] = /^(.*):(\d{1,3})$/.exec(typed) ?? [];
+  if (weight !== undefined && !(Number(weight) >= 1 && Number(weight) <= 100))
+    throw new Misuse(`The weight in "${typed}" must be a number from 1 to 100`);
   return { ...labelRule(rule), ...(weight === undefined ? {} : { weight: Number(weight) }) };
 }
 

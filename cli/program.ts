@@ -12,7 +12,7 @@ import {
   sessionCommands,
   spaceCommands,
 } from './grammar.ts';
-import { ioOf, painted, Trouble, type World } from './io.ts';
+import { ioOf, Misuse, painted, Trouble, type World } from './io.ts';
 import { indented } from './terminal.ts';
 import { version } from './version.ts';
 
@@ -64,6 +64,7 @@ export async function runCli(args: readonly string[], world: World): Promise<num
     const message = error instanceof Trouble || error instanceof NothingToCome ? error.message : explain(error);
     if (message === undefined) throw error;
     io.stderr.write(painted(io, io.stderr, 'red', 'raworc:'), ` ${indented(message)}\n`);
+    if (error instanceof Misuse) return EXIT.usage;
     if (error instanceof Unreachable) return EXIT.unreachable;
     return error instanceof RaworcError && (error.status === 401 || error.status === 403) ? EXIT.notAllowed : EXIT.failed;
   }

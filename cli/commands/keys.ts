@@ -1,5 +1,5 @@
 import type { Raworc } from '../../sdk/raworc.ts';
-import { type Io, Trouble } from '../io.ts';
+import { type Io, Misuse } from '../io.ts';
 import { printList } from '../listing.ts';
 import { collected, findKey } from '../reference.ts';
 import { removeEach } from '../removal.ts';
@@ -35,6 +35,6 @@ const HOURS = { h: 1, d: 24 } as const;
 function timeOf(text: string): string {
   const [, amount, unit] = /^(\d{1,5})([hd])$/.exec(text) ?? [];
   const at = amount === undefined ? Date.parse(text) : Date.now() + Number(amount) * HOURS[unit === 'h' ? 'h' : 'd'] * 3_600_000;
-  if (Number.isNaN(at)) throw new Trouble(`"${text}" is not a time. Use one such as 30d, 12h or 2030-01-31T00:00:00Z`);
+  if (Number.isNaN(at)) throw new Misuse(`"${text}" is not a time. Use one such as 30d, 12h or 2030-01-31T00:00:00Z`);
   return new Date(at).toISOString();
 }

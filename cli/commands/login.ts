@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { type Me, Raworc, RaworcError } from '../../sdk/raworc.ts';
 import { DEFAULT_URL, findAccess, forgetLogin, saveLogin, serverUrl } from '../config.ts';
 import { askHidden, readInput, withoutNewline } from '../hidden-input.ts';
-import { type Io, Trouble, table } from '../io.ts';
+import { type Io, Misuse, Trouble, table } from '../io.ts';
 import { trustOnly } from '../private-ca.ts';
 
 export interface LoginOptions {
@@ -20,7 +20,7 @@ export interface LoginOptions {
 export async function login(io: Io, options: LoginOptions): Promise<void> {
   const url = serverUrl(options.url || io.env.RAWORC_URL || DEFAULT_URL);
   const ca = options.ca || io.env.RAWORC_CA_FILE;
-  if (options.ca && !url.startsWith('https:')) throw new Trouble(`--ca is for a server with TLS, and ${url} does not begin with https://`);
+  if (options.ca && !url.startsWith('https:')) throw new Misuse(`--ca is for a server with TLS, and ${url} does not begin with https://`);
   if (ca) await trustOnly(ca);
   const pass = await readPassword(io, url, options);
   if (pass === '') throw new Trouble('The password is empty');

@@ -1,6 +1,6 @@
 /** Commands that decide which sessions a node gets. */
 import type { Drain, Node, Raworc } from '../../sdk/raworc.ts';
-import { type Io, painted, Trouble } from '../io.ts';
+import { type Io, Misuse, painted, Trouble } from '../io.ts';
 
 export async function cordonNode(io: Io, raworc: Raworc, ref: string): Promise<void> {
   const { name } = await raworc.nodes.cordon(ref);
@@ -20,7 +20,7 @@ export async function labelNode(io: Io, raworc: Raworc, ref: string, changes: re
     const [, key, value] = /^([^=]+)=(.*)$/.exec(change) ?? [];
     if (key !== undefined && value !== undefined) labels[key] = value;
     else if (/^[^=]+-$/.test(change)) delete labels[change.slice(0, -1)];
-    else throw new Trouble(`"${change}" is not a label. Write KEY=VALUE to set one, or KEY- to remove one`);
+    else throw new Misuse(`"${change}" is not a label. Write KEY=VALUE to set one, or KEY- to remove one`);
   }
   const updated = changes.length === 0 ? node : await raworc.nodes.update(node.id, { labels });
   io.stdout.line(labelsOf(updated) || `${updated.name} has no labels`);

@@ -1,7 +1,7 @@
 /** The tokens with which machines join. */
 import { z } from 'zod';
 import type { Raworc } from '../../sdk/raworc.ts';
-import { type Io, Trouble } from '../io.ts';
+import { type Io, Misuse } from '../io.ts';
 import { printList } from '../listing.ts';
 import { collected } from '../reference.ts';
 import { labelsOf } from './node-scheduling.ts';
@@ -51,7 +51,7 @@ export async function makeNodeToken(io: Io, raworc: Raworc, { uses, expires, lab
 
 function keyAndValue(label: string): readonly [string, string] {
   const [, key, value] = /^([^=]+)=(.*)$/.exec(label) ?? [];
-  if (key === undefined || value === undefined) throw new Trouble(`"${label}" is not a label. Write --label KEY=VALUE`);
+  if (key === undefined || value === undefined) throw new Misuse(`"${label}" is not a label. Write --label KEY=VALUE`);
   return [key, value];
 }
 

@@ -139,7 +139,7 @@ if (import.meta.main) {
   const { env, args } = configuredTool();
   const [file, ...more] = args.filter((arg) => arg !== '--force');
   if (file === undefined || file.startsWith('-') || more.length > 0) {
-    print('Usage: raworc-controller backup FILE [--force]   (of the controller in RAWORC_DATA_DIR, default ./data)', 'stderr');
+    print('Usage: raworc-controller backup FILE [--force]   (of the controller in data_dir, default ./data)', 'stderr');
     process.exit(2);
   }
   if (existsSync(file) && !args.includes('--force')) {

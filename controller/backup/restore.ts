@@ -58,7 +58,7 @@ if (import.meta.main) {
   const force = args.includes('--force');
   const [file, ...more] = args.filter((arg) => arg !== '--force');
   if (file === undefined || file.startsWith('-') || more.length > 0) {
-    print('Usage: raworc-controller restore FILE [--force]   (into RAWORC_DATA_DIR, default ./data)', 'stderr');
+    print('Usage: raworc-controller restore FILE [--force]   (into data_dir, default ./data)', 'stderr');
     process.exit(2);
   }
   const directory = join(resolve(env.RAWORC_DATA_DIR || './data'), 'controller');

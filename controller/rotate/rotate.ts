@@ -10,7 +10,7 @@ import { rotateSealing } from './rotate-sealing.ts';
 const LIMIT_MS = 120_000;
 
 const USAGE = `Usage: raworc-controller rotate [--ca [--finish]]
-Rotates the keys that seal secrets and sign tokens, of the controller in RAWORC_DATA_DIR (default ./data).
+Rotates the keys that seal secrets and sign tokens, of the controller in data_dir (default ./data).
   --ca            creates a new CA for the certificates of nodes. Both are trusted until no node needs the old one
   --ca --finish   removes the old CA now. Nodes that have not moved must join again`;
 

@@ -66,7 +66,7 @@ t.test('the command line works with a private CA, and with no other', async (t) 
   const plain = url.replace('https:', 'http:');
   t.match(await raworc(['login', '--url', plain, '--password-file', '-'], password), { code: 3, err: /begins with https/ });
   const wrong = await raworc([...login.with(2, plain), '--ca', caFile], password);
-  t.match(wrong, { code: 1, err: /--ca is for a server with TLS/ });
+  t.match(wrong, { code: 2, err: /--ca is for a server with TLS/ });
 });
 
 t.test('a renewed certificate is served without a restart, and a bad pair is not', async (t) => {

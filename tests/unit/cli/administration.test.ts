@@ -124,7 +124,7 @@ t.test('API keys: a new key is printed alone, and keys are removed by name', asy
   t.match(await run('key', 'new', 'ci'), { code: 0, out: 'rwk_x\n', err: /not shown again/ });
   await run('key', 'new', 'ci', '--expires', '2030-01-31');
   t.same(server.asked[1]?.json, { name: 'ci', expires_at: '2030-01-31T00:00:00.000Z' });
-  t.match(await run('key', 'new', 'ci', '--expires', 'soon'), { code: 1, err: /is not a time/ });
+  t.match(await run('key', 'new', 'ci', '--expires', 'soon'), { code: 2, err: /is not a time/ });
   t.match((await run('key', 'list')).out, new RegExp(`^${A}  ci    ${AT}  never    never$`, 'm'));
   t.match(await run('key', 'rm', 'ci'), { code: 0, out: `${A}\n` });
   t.match(await run('key', 'rm', 'other'), { code: 1, err: /no key "other"/ });

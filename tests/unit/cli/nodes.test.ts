@@ -23,7 +23,7 @@ t.test('labels are set and removed, and others stay', async (t) => {
   t.match(await run('node', 'label', 'node-2', 'disk=nvme', 'old-', 'rack=r=1'), { code: 0, out: 'disk=nvme rack=r=1 zone=a\n' });
   t.same(server.asked.at(-1)?.json, { labels: { zone: 'a', disk: 'nvme', rack: 'r=1' } });
   t.match(await run('node', 'label', 'node-2'), { code: 0, out: 'disk=hdd old= zone=a\n' });
-  t.match(await run('node', 'label', 'node-2', 'zone'), { code: 1, err: /"zone" is not a label. Write KEY=VALUE/ });
+  t.match(await run('node', 'label', 'node-2', 'zone'), { code: 2, err: /"zone" is not a label. Write KEY=VALUE/ });
 });
 
 t.test('a node is cordoned and uncordoned', async (t) => {

@@ -57,7 +57,9 @@ t.test('rules about nodes are sent as typed, and shown like that', async (t) => 
     ],
   });
   for (const wrong of ['', '!zone=a', 'zone==a', 'a:b', '=a'])
-    t.match(await run('session', 'new', '--constraint', wrong), { code: 1, err: /is not a rule about labels. Write zone=a/ }, wrong);
+    t.match(await run('session', 'new', '--constraint', wrong), { code: 2, err: /is not a rule about labels. Write zone=a/ }, wrong);
+  for (const wrong of ['gpu:0', 'gpu:101'])
+    t.match(await run('session', 'new', '--prefer', wrong), { code: 2, err: /weight in "gpu:\d+" must be a number from 1 to 100/ }, wrong);
   const { constraints, preferences } = (server.asked[0]?.json ?? {}) as Record<string, unknown>;
   const shown = await world(t, await fakeServer(t, { [`GET /sessions/${A}`]: { body: session(A, null, { constraints, preferences }) } }));
   const { out } = await shown.run('session', 'get', A);
@@ -211,7 +213,7 @@ t.test('nodes: prints only the token; lists nodes with conditions, and explains 
   t.same(server.asked.at(-1)?.json, { uses: 3, expires_in_s: 43_200, labels: { zone: 'a', disk: 'nvme' } });
   for (const wrong of [['--uses', '0'], ['--uses', '1001'], ['--expires', '8d'], ['--expires', '1'], ['nonsense']])
     t.match(await run('node', 'token', ...wrong), { code: 2 }, wrong.join(' '));
-  t.match(await run('node', 'token', '--label', 'zone'), { code: 1, err: /Write --label KEY=VALUE/ });
+  t.match(await run('node', 'token', '--label', 'zone'), { code: 2, err: /Write --label KEY=VALUE/ });
   t.match((await run('node', 'token', 'list')).out, /^7e3b9f0a\S+ +1 of 3 +2026-01-01T12:00:00.000Z +admin +disk=nvme zone=a$/m);
   t.match(await run('node', 'token', 'revoke', token.id), { code: 0, out: /is revoked. Nodes that joined with it stay/ });
   t.equal(

@@ -56,7 +56,7 @@ function askedFor({ requests, placement }: Need): string {
 /** Returns one line for an operator: the request, and the obstacles of the first nodes. */
 export function explain(need: Need, obstacles: readonly Obstacle[]): string {
   const asked = askedFor(need);
-  if (obstacles.length === 0) return `${asked}: no node has joined yet. Print a token with \`raworc node token\` and start a node with it.`;
+  if (obstacles.length === 0) return `${asked}: no node has joined yet. Add a host with \`raworc node token\`.`;
   const shown = obstacles.slice(0, MAX_EXPLAINED.message).map(({ node, reason }) => `${node} ${reason}`);
   const more = obstacles.length - shown.length;
   return `${asked}: ${shown.join('; ')}${more === 0 ? '' : `; ${more} more ${more === 1 ? 'node' : 'nodes'}, see details`}.`;
