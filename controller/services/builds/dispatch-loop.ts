@@ -47,6 +47,8 @@ export interface DispatchDeps extends Pick<Background, 'loops' | 'applier' | 'vi
 
 /** Waiting builds considered per run. Later ones wait until these are assigned or failed. */
 const MAX_CONSIDERED = 256;
+/** Nodes that the log names as the reason why a build fails. */
+const MAX_LOGGED = 5;
 
 /**
  * Assigns open builds to nodes, one at a time per space, so that later requests share the next
@@ -252,12 +254,15 @@ export class BuildDispatch {
     const waitMs = (isComing ? this.#bounds.limitMs : NODE_WAIT_MS) - this.#deps.applier.time.ageMs(build.createdAt);
     if (waitMs > 0) return this.#loop.after(BUILDS, Math.min(waitMs, NODE_WAIT_MS));
     const holders = ready.filter((one) => one.images.has(build.baseImage) && takesSpace(one, build.spaceId));
-    const closed = holders.map(({ name, cordoned, unschedulable }) => `${name}: ${cordoned ? 'An operator cordoned it.' : unschedulable}`);
+    // The tenant reads the error, and cannot always list nodes; the log names them.
     const error =
-      closed.length === 0
+      holders.length === 0
         ? `No connected node for this space has the base image ${build.baseImage}. Load the image on a node, then deploy again.`
-        : `No node with the base image accepts builds now. ${closed.join(' ')}`;
-    this.#deps.log.warn('build.fruitless', { build: build.id, image: build.baseImage });
+        : `No node with the base image ${build.baseImage} accepts builds now. Deploy again later, or ask an operator why.`;
+    const nodes = holders
+      .slice(0, MAX_LOGGED)
+      .map(({ name, cordoned, unschedulable }) => `${name}: ${cordoned ? 'cordoned' : unschedulable}`);
+    this.#deps.log.warn('build.fruitless', { build: build.id, image: build.baseImage, holders: holders.length, nodes: nodes.join('; ') });
     this.#deps.applier.tell(giveUpBuild(build.id, error));
   }
 

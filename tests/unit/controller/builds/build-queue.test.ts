@@ -170,6 +170,24 @@ t.test('a build that no node may make says so, and those that wait for a busy no
   );
 });
 
+t.test('the error of a build tells its space nothing about nodes that accept no builds', async (t) => {
+  const { build, queue, settle, live, clock, core } = await rig(t);
+  const node = await live(NODE);
+  const message = 'Its disk /srv/raworc is full.';
+  node.say({ kind: 'conditions', value: { conditions: [{ type: 'DiskLow', message, unschedulable: true, sinceMs: 0 }] } });
+  await settle();
+  const row = build(spaceId(0));
+  await queue(row);
+  for (let gone = 0; gone < 30_000; gone += 3_000) {
+    node.say({ kind: 'heartbeat', value: { number: 1 } });
+    await clock.advance(3_000);
+  }
+  await settle();
+  const failed = core.store.view.get('builds', row.id);
+  t.equal(failed?.status, 'failed');
+  t.equal(failed?.error, 'No node with the base image base accepts builds now. Deploy again later, or ask an operator why.');
+});
+
 t.test('a build whose node has lost the base image goes to another node that has it', async (t) => {
   const { build, queue, settle, live, told, statusOf, core } = await rig(t);
   const nodes = [await live(NODE), await live(OTHER_NODE)] as const;
