@@ -5,7 +5,7 @@ import type { View } from '../engine/view.ts';
 export type NeedView = Pick<View, 'get' | 'newestBuild' | 'hasSessionOfImage' | 'isBaseOfNeeded'>;
 
 /** Returns the build that an image is named after, in whatever state. */
-function namesake(view: Pick<View, 'get'>, image: string): BuildRow | undefined {
+export function namesake(view: Pick<View, 'get'>, image: string): BuildRow | undefined {
   const build = view.get('builds', image.slice(image.lastIndexOf(':') + 1));
   return build?.image === image ? build : undefined;
 }

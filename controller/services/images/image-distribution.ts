@@ -104,11 +104,13 @@ export class ImageDistribution {
     for (const image of this.#toPush) this.#pushes.wake(image);
   }
 
-  /** A build completed on a node: the others are asked to pull it ahead of need. */
+  /** A build completed on a node: others that are likely to need it are asked to pull it. */
   built(build: BuildRow): void {
     this.#needs.built(build);
     if (build.nodeId !== null) this.#holders.update(build.nodeId);
-    for (const { id, ready } of this.#deps.directory.nodes()) if (ready) this.#pulls.after(id, SETTLE_MS);
+    const nodes = this.#needs.isSmallFleet ? this.#deps.directory.nodes().map(({ id }) => id) : this.#holders.ofSpace(build.spaceId);
+    for (const id of new Set([...nodes, ...this.#needs.askers(new Set([build.image]))]))
+      if (this.#deps.directory.node(id)?.ready === true) this.#pulls.after(id, SETTLE_MS);
   }
 
   connected(nodeId: NodeId): void {

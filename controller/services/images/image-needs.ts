@@ -59,13 +59,18 @@ export class ImageNeeds {
     if (this.#fresh.size > MAX_FRESH && oldest !== undefined) this.#fresh.delete(oldest);
   }
 
+  /** Whether each node gets every new image of a space ahead of need. */
+  get isSmallFleet(): boolean {
+    return this.#deps.directory.nodes().filter(({ ready }) => ready).length <= SMALL_FLEET;
+  }
+
   gone(nodeId: NodeId): void {
     this.#asked.delete(nodeId);
   }
 
   /** Returns the images that a node lacks, most urgent first. */
   of(node: FleetNode): readonly string[] {
-    const { view, baseImage, directory } = this.#deps;
+    const { view, baseImage } = this.#deps;
     const asked = this.#asked.get(node.id);
     for (const image of asked?.keys() ?? []) if (node.images.has(image)) asked?.delete(image);
     const needed = new Set<string>();
@@ -81,7 +86,7 @@ export class ImageNeeds {
       const spaceId = buildOf(view, image)?.spaceId;
       if (spaceId !== undefined) spaces.add(spaceId);
     }
-    if (directory.nodes().filter(({ ready }) => ready).length <= SMALL_FLEET) for (const spaceId of this.#fresh) spaces.add(spaceId);
+    if (this.isSmallFleet) for (const spaceId of this.#fresh) spaces.add(spaceId);
     for (const spaceId of spaces) {
       const newest = takesSpace(node, spaceId) ? view.newestBuild(spaceId, 'completed') : undefined;
       if (newest !== undefined) needed.add(newest.image);

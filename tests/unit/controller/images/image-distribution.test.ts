@@ -37,12 +37,16 @@ async function world(t: Test, images: Readonly<Record<string, readonly string[]>
   });
   const sent: { readonly node: NodeId; readonly frame: ControllerFrame }[] = [];
   const waiting: (() => void)[] = [];
+  const looked = new Set<string>();
   const rebuilt: string[] = [];
   const registry = { isUp: true, onUp: () => undefined, lacks: async (_repository: string, _digest: string) => false };
   const distribution = new ImageDistribution({
     ...{ loops: loopsOf(t), applier: core.applier, view: core.store.view, clock: systemClock, log: silent, metrics: silentMetrics },
     ...{ baseImage: 'base', registry },
-    directory: { nodes: () => [...held.keys()].map(shown), node: (id) => (id !== null && held.has(id) ? shown(id) : undefined) },
+    directory: {
+      nodes: () => [...held.keys()].map(shown),
+      node: (id) => (id !== null && held.has(id) && looked.add(id) ? shown(id) : undefined),
+    },
     fleet: {
       stream: (id: NodeId) => ({
         facts: { addImage: (image: string) => held.get(id)?.add(image) },
@@ -69,7 +73,7 @@ async function world(t: Test, images: Readonly<Record<string, readonly string[]>
     return { what: `${one.node} ${frame.kind} ${frame.value.image}`, node: one.node, frame, moved };
   };
   const inRegistry = (image: string, repository: string) => core.applier.apply(recordImage(image, repository, DIGEST));
-  return { core, held, away, rules, sent, rebuilt, registry, distribution, next, inRegistry };
+  return { core, held, away, rules, sent, looked, rebuilt, registry, distribution, next, inRegistry };
 }
 
 t.test('a new build is pushed once by its node, after its base image, and pulled by the others', async (t) => {
@@ -97,6 +101,24 @@ t.test('a new build is pushed once by its node, after its base image, and pulled
   await core.applier.apply(recordImage('unrelated', 'x', DIGEST));
   t.ok([OTHER_NODE, THIRD].every((id) => held.get(id)?.has(IMAGE)));
   t.notOk(distribution.grants.mayPull(THIRD, repositoryOf(SPACE)), 'the right ends with the pull');
+});
+
+t.test('in a large fleet, a new build concerns the nodes that have an image of its space', async (t) => {
+  const OLD = 'raworc_space_default:build-0';
+  const others = Object.fromEntries(Array.from({ length: 500 }, (_, at) => [`n-${at}`, ['base']]));
+  const { distribution, next, inRegistry, looked, held, core } = await world(t, {
+    ...{ ...others, [NODE]: ['base', IMAGE], [OTHER_NODE]: ['base', OLD], [THIRD]: ['base', OLD] },
+  });
+  const old = put('builds', { ...BUILD, id: 'build-0' as BuildId, image: OLD, createdAt: 0 });
+  await core.applier.apply({ name: 'old', decide: () => ({ mutations: [old], events: [], result: undefined }) });
+  await inRegistry('base', BASE_REPOSITORY);
+  t.ok(distribution.isObtainable(OLD), 'all nodes are looked at once');
+  held.get(THIRD)?.delete(OLD);
+  distribution.gone(THIRD);
+  looked.clear();
+  distribution.built(BUILD);
+  t.equal((await next()).what, `${NODE} pushImage ${IMAGE}`);
+  t.same([...looked].sort(), [NODE, OTHER_NODE]);
 });
 
 t.test('what all nodes have is never pushed', async (t) => {
