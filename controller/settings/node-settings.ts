@@ -1,9 +1,12 @@
 /** Settings of the node port and the join port, from the environment. */
 import { readFileSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
+import { hostname } from 'node:os';
 import { NO_RULES, type NodeRules, parseNodeRules } from '../domain/nodes/node-rules.ts';
 import type { ConnectionBounds } from '../grpc/listener.ts';
 import { JOIN_PORT, NODE_PORT } from '../grpc/node-server-options.ts';
 import { BUILD_BOUNDS, type BuildBounds } from '../services/builds/dispatch-loop.ts';
+import { type Environment, list } from './values.ts';
 
 export interface NodeBoundSettings {
   readonly rules: NodeRules;
@@ -11,8 +14,6 @@ export interface NodeBoundSettings {
   readonly nodeBounds: ConnectionBounds;
   readonly joinBounds: ConnectionBounds;
 }
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Throws an error that names the invalid variable. */
 export function readNodeBounds(env: Environment): NodeBoundSettings {
@@ -26,6 +27,17 @@ export function readNodeBounds(env: Environment): NodeBoundSettings {
     nodeBounds: boundsOf(env, 'RAWORC_NODE', NODE_PORT),
     joinBounds: boundsOf(env, 'RAWORC_JOIN', JOIN_PORT),
   };
+}
+
+/** Returns the hosts in join tokens, to which a port can be added. @throws on an invalid one. */
+export function advertised(env: Environment, nodeHost: string): readonly string[] {
+  const isAny = nodeHost === '0.0.0.0' || nodeHost === '::';
+  const hosts = list(env, 'RAWORC_ADVERTISE') ?? [isAny ? hostname() : nodeHost];
+  return hosts.map((host) => {
+    if (isIPv6(host)) return `[${host}]`;
+    if (/^[\w.-]+$/.test(host) || (/^\[.*\]$/.test(host) && isIPv6(host.slice(1, -1)))) return host;
+    throw new Error(`RAWORC_ADVERTISE must be a list of host names or addresses without ports, but contains "${host}"`);
+  });
 }
 
 function readRules(path: string | undefined): NodeRules {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { type Environment, secret } from './values.ts';
 
 /** The registry through which images travel between nodes. */
 export type RegistrySettings =
@@ -7,8 +7,6 @@ export type RegistrySettings =
   | { readonly kind: 'own'; readonly program: string }
   /** The operator's. */
   | { readonly kind: 'url'; readonly url: URL; readonly user: string | undefined; readonly password: string | undefined };
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Reads which registry to use. @throws on an invalid value. */
 export function readRegistrySettings(env: Environment): RegistrySettings {
@@ -22,7 +20,5 @@ export function readRegistrySettings(env: Environment): RegistrySettings {
     throw new Error(
       'RAWORC_REGISTRY_URL must be an http or https URL without a password; set RAWORC_REGISTRY_USER and RAWORC_REGISTRY_PASSWORD_FILE',
     );
-  const file = env.RAWORC_REGISTRY_PASSWORD_FILE || undefined;
-  const password = file === undefined ? env.RAWORC_REGISTRY_PASSWORD || undefined : readFileSync(file, 'utf8').trim();
-  return { kind: 'url', url, user: env.RAWORC_REGISTRY_USER || undefined, password };
+  return { kind: 'url', url, user: env.RAWORC_REGISTRY_USER || undefined, password: secret(env, 'RAWORC_REGISTRY_PASSWORD') };
 }

@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { NatsAccess } from '../bus/nats-access.ts';
 import { accepted, type Outcome, refused } from '../domain/engine/outcome.ts';
@@ -13,15 +11,15 @@ import { LEASE, type LeaseTimes, LOST_AFTER_MS } from '../services/nodes/lease.t
 import { type AuditSettings, readAuditSettings } from './audit-settings.ts';
 import { type HttpSettings, readHttpSettings } from './http-settings.ts';
 import { readNatsSettings } from './nats-settings.ts';
-import { type NodeBoundSettings, readNodeBounds } from './node-settings.ts';
+import { advertised, type NodeBoundSettings, readNodeBounds } from './node-settings.ts';
 import { type RegistrySettings, readRegistrySettings } from './registry-settings.ts';
 import { readSizeRules } from './size-settings.ts';
-import { bytes, type Environment, list, port, seconds, secret, text } from './values.ts';
+import { bytes, type Environment, list, port, seconds, secret, secretFile, text } from './values.ts';
 
 export interface Settings {
   readonly dataDirectory: string;
   readonly http: HttpSettings;
-  /** `advertise`: the hosts in join tokens, each with or without the join port. */
+  /** `advertise`: the hosts in join tokens. */
   readonly nodes: {
     readonly host: string;
     readonly port: number;
@@ -79,7 +77,7 @@ export function readSettings(env: Environment): Outcome<Settings> {
         host: nodeHost,
         port: port(env, 'RAWORC_NODE_PORT', 9400),
         joinPort: port(env, 'RAWORC_JOIN_PORT', 9401),
-        advertise: list(env, 'RAWORC_ADVERTISE') ?? [nodeHost === '0.0.0.0' || nodeHost === '::' ? hostname() : nodeHost],
+        advertise: advertised(env, nodeHost),
         certificateLifeMs: seconds(env, 'RAWORC_NODE_CERT_LIFE_S', NODE_CERTIFICATE_LIFE_MS / 1000) * 1000,
         bounds: readNodeBounds(env),
       },
@@ -89,7 +87,7 @@ export function readSettings(env: Environment): Outcome<Settings> {
       imageGraceMs: seconds(env, 'RAWORC_IMAGE_GRACE_S', IMAGE_GRACE_MS / 1000) * 1000,
       adminPassword: secret(env, 'RAWORC_ADMIN_PASSWORD'),
       audit: readAuditSettings(env),
-      corsOrigins: list(env, 'RAWORC_CORS_ORIGINS') ?? [],
+      corsOrigins: origins(env),
       budgets: budgets(env),
       proxies: proxies(env),
       shutDownNodes: nodesToStop(env),
@@ -101,6 +99,14 @@ export function readSettings(env: Environment): Outcome<Settings> {
   } catch (error) {
     return refused('BAD_REQUEST', error instanceof Error ? error.message : String(error));
   }
+}
+
+function origins(env: Environment): readonly string[] {
+  const found = list(env, 'RAWORC_CORS_ORIGINS') ?? [];
+  const wrong = found.find((origin) => origin !== '*' && !/^[a-z][a-z0-9+.-]*:\/\/[^/?#@\s]+$/.test(origin));
+  if (wrong !== undefined)
+    throw new Error(`RAWORC_CORS_ORIGINS must be a list of origins such as https://app.example.com, but contains "${wrong}"`);
+  return found;
 }
 
 function nodesToStop(env: Environment): NodesToStop {
@@ -132,9 +138,8 @@ function proxies(env: Environment): ProxyTrust {
 
 /** Only from a file: other users of the machine can see a process's environment. */
 function metricsToken(env: Environment): string | undefined {
-  const file = text(env, 'RAWORC_METRICS_TOKEN_FILE');
-  if (file === undefined) return undefined;
-  const token = readFileSync(file, 'utf8').trim();
-  if (token.length < 16) throw new Error(`${file} (RAWORC_METRICS_TOKEN_FILE) must contain a token of at least 16 characters`);
+  const token = secretFile(env, 'RAWORC_METRICS_TOKEN_FILE');
+  if (token !== undefined && token.length < 16)
+    throw new Error(`RAWORC_METRICS_TOKEN_FILE (${env.RAWORC_METRICS_TOKEN_FILE}) must contain a token of at least 16 characters`);
   return token;
 }

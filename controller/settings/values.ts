@@ -45,6 +45,16 @@ export function bytes(env: Environment, name: string): number | undefined {
 
 /** A secret in the file that NAME_FILE names, or in NAME. */
 export function secret(env: Environment, name: string): string | undefined {
-  const file = text(env, `${name}_FILE`);
-  return file === undefined ? text(env, name) : readFileSync(file, 'utf8').trim();
+  return secretFile(env, `${name}_FILE`) ?? text(env, name);
+}
+
+/** The secret in the file that the variable names. */
+export function secretFile(env: Environment, name: string): string | undefined {
+  const file = text(env, name);
+  if (file === undefined) return undefined;
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    throw new Error(`${name} (${file}): ${error instanceof Error ? error.message : String(error)}`);
+  }
 }

@@ -37,7 +37,7 @@ const cases: readonly Case[] = [
     file: 'session_history_bytes = 9007199254740993',
     want: { RAWORC_SESSION_HISTORY_BYTES: '9007199254740993' },
   },
-  { name: 'a list', file: 'advertise = ["a", "b:9500"]', want: { RAWORC_ADVERTISE: 'a,b:9500' } },
+  { name: 'a list', file: 'advertise = ["a", "b"]', want: { RAWORC_ADVERTISE: 'a,b' } },
   { name: 'the environment wins', file: 'http_port = 1', env: { RAWORC_HTTP_PORT: '2' }, want: { RAWORC_HTTP_PORT: '2' } },
   { name: 'an empty variable is not set', file: 'http_port = 1', env: { RAWORC_HTTP_PORT: '' }, want: { RAWORC_HTTP_PORT: '1' } },
   {
@@ -119,6 +119,29 @@ t.test('a switch is 1 or true, 0 or false, and nothing else', async (t) => {
   }
   for (const name of ['RAWORC_AUDIT_BUS', 'RAWORC_HTTP_ALLOW_PLAIN'])
     t.match(readSettings({ [name]: 'yes' }), { ok: false, refusal: { message: `${name} must be 1 or 0, not "yes"` } });
+});
+
+t.test('hosts in join tokens can take a port, and origins are origins', async (t) => {
+  const hosts = { RAWORC_ADVERTISE: 'controller.example.com, 10.0.0.1, ::1, [fd00::1]' };
+  t.match(readSettings(hosts), { ok: true, value: { nodes: { advertise: ['controller.example.com', '10.0.0.1', '[::1]', '[fd00::1]'] } } });
+  t.match(readSettings({ RAWORC_NODE_HOST: '::1' }), { ok: true, value: { nodes: { advertise: ['[::1]'] } } });
+  for (const wrong of ['https://controller.example.com', 'a:9401', 'a b', '[a]'])
+    t.match(
+      readSettings({ RAWORC_ADVERTISE: `10.0.0.1,${wrong}` }),
+      { ok: false, refusal: { message: /without ports, but contains/ } },
+      wrong,
+    );
+  t.match(readSettings({ RAWORC_CORS_ORIGINS: '*,https://a.example,app://x' }), { ok: true });
+  for (const wrong of ['a.example', 'https://a.example/', 'https://a.example/x'])
+    t.match(readSettings({ RAWORC_CORS_ORIGINS: wrong }), { ok: false, refusal: { message: /origins such as .* contains/ } }, wrong);
+});
+
+t.test('a secret file that cannot be read is named with its setting', async (t) => {
+  for (const name of ['RAWORC_ADMIN_PASSWORD_FILE', 'RAWORC_METRICS_TOKEN_FILE', 'RAWORC_REGISTRY_PASSWORD_FILE'])
+    t.match(readSettings({ [name]: '/none', RAWORC_REGISTRY_URL: 'https://r' }), {
+      ok: false,
+      refusal: { message: `${name} (/none): ENOENT` },
+    });
 });
 
 t.test('every variable that the controller reads is a setting', async (t) => {
