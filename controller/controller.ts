@@ -128,6 +128,8 @@ export async function startController(options: ControllerOptions): Promise<Contr
   const { version, baseImage, corsOrigins, checkAnswers = false } = options;
   const choice = options.registry ?? { kind: 'off' };
   const registry = await openRegistry(choice, { directory, clock, log, metrics });
+  // Its storage is beside the database.
+  const isTight = () => choice.kind === 'own' && diskWatch.isTightForImages;
   const core = openCore({
     store,
     news: openNews(options.nats, bus, log),
@@ -151,7 +153,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     builds: options.nodes.bounds?.builds,
     audit: auditOf(options.audit ?? AUDIT_DEFAULTS, store, bus),
     registry,
-    collection: { graceMs: options.imageGraceMs, isDiskLow: () => diskWatch.isLow },
+    collection: { graceMs: options.imageGraceMs, isDiskLow: isTight },
     growthRefusal: () => diskWatch.refusal(),
     onFatal: options.onFatal,
     joinLine: (id, secret) => encodeJoinToken({ ...addresses, caHash: authority.caHash, id, secret }),
@@ -174,7 +176,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
   caRotationLoop({ ...core, log, metrics, authorities: authority });
   core.start();
 
-  const proxy = registry && core.images && new RegistryProxy({ upstream: registry, rights: core.images.grants, log, metrics });
+  const proxy = registry && core.images && new RegistryProxy({ upstream: registry, rights: core.images.grants, isTight, log, metrics });
   if (proxy !== undefined) core.applier.onCommitted(({ mutations }) => cutOffRevoked(proxy, mutations));
   await registry?.start();
   const nodes = await startNodeServer({

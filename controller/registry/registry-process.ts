@@ -58,7 +58,8 @@ const config = (directory: string, isReadOnly: boolean) =>
       filesystem: { rootdirectory: join(directory, 'storage') },
       delete: { enabled: true },
       maintenance: {
-        uploadpurging: { enabled: !isReadOnly, age: '24h', interval: '6h', dryrun: false },
+        // No push takes longer than half an hour.
+        uploadpurging: { enabled: !isReadOnly, age: '1h', interval: '30m', dryrun: false },
         readonly: { enabled: isReadOnly },
       },
     },

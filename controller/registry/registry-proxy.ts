@@ -24,6 +24,8 @@ export interface RegistryRights {
 export interface RegistryProxyDeps {
   readonly upstream: Upstream;
   readonly rights: RegistryRights;
+  /** Whether the disk of the registry has no room for more, as far as the controller knows it. */
+  isTight?(): boolean;
   readonly log: Log;
   readonly metrics: Metrics;
 }
@@ -80,6 +82,12 @@ export class RegistryProxy {
       return refuse(request, response, 403, 'DENIED', 'this node was not asked to move this image');
     }
     const { upstream, log } = this.#deps;
+    const isWrite = asked.kind === 'upload' || asked.kind === 'put-manifest';
+    const isTight = () => isWrite && this.#deps.isTight?.() === true;
+    if (isTight()) {
+      this.#requests.add(1, { kind: asked.kind, outcome: 'refused' });
+      return refuse(request, response, 503, 'UNAVAILABLE', 'the disk of the controller has no room for more images');
+    }
     const failed = (error: unknown) => {
       this.#requests.add(1, { kind: asked.kind, outcome: 'failed' });
       log.warn('registry.failed', { error: messageOf(error) });
@@ -90,6 +98,8 @@ export class RegistryProxy {
       // Until its body has passed.
       response.once('close', streamOpened());
       const onward = upstream.request(method, path, headersFor(asked, request.headers));
+      // A node that never ends its layer would fill the disk of the database.
+      request.on('data', () => isTight() && response.destroy());
       relayHttp(request, response, onward, { answered: (answer) => this.#answered(nodeId, asked, path, answer), failed });
     };
     const preparing = upstream.prepare?.(path);

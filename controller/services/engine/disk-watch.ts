@@ -7,6 +7,8 @@ const EVERY_MS = 1_000;
 const MIB = 1024 * 1024;
 /** The disk stays low until this multiple of the mark is free, so that it does not flap. */
 const RECOVERED_AT = 1.25;
+/** Images leave this multiple of the mark free, so that they never make the disk low for clients. */
+const IMAGES_STOP_AT = 4;
 
 /**
  * Returns the mark below which the controller reserves the disk for answers, reports and deletions.
@@ -57,6 +59,11 @@ export class DiskWatch {
 
   get isLow(): boolean {
     return this.#isLow;
+  }
+
+  /** Whether images must not take up more of the disk. */
+  get isTightForImages(): boolean {
+    return this.#space !== undefined && this.#space.freeBytes < lowMark(this.#space, this.#deps.lowBytes) * IMAGES_STOP_AT;
   }
 
   /** Returns why commands that grow the store are refused now, or undefined. */

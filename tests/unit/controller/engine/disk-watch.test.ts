@@ -48,6 +48,18 @@ t.test('below the mark it refuses with what to do, says so once, and recovers by
   ]);
 });
 
+t.test('images stop well before clients are refused', async (t) => {
+  const { watch, at } = rig();
+  t.notOk(watch.isTightForImages, 'before the first look');
+  t.equal(await at(1025 * MIB), undefined);
+  t.notOk(watch.isTightForImages);
+  t.equal(await at(1023 * MIB), undefined);
+  t.ok(watch.isTightForImages);
+  const unbounded = rig(0);
+  await unbounded.at(0);
+  t.notOk(unbounded.watch.isTightForImages);
+});
+
 t.test('0 turns it off, and a disk that cannot be asked changes nothing', async (t) => {
   t.equal(await rig(0).at(0), undefined);
   const { disk, lines, watch, at } = rig();

@@ -25,7 +25,11 @@ async function path(t: Test) {
   const registry = new FakeRegistry();
   await registry.start();
   const grants = new RegistryGrants();
-  const proxy = new RegistryProxy({ upstream: registry, rights: grants, log: silentLog, metrics: silentMetrics });
+  const disk = { isTight: false };
+  const proxy = new RegistryProxy({
+    ...{ upstream: registry, rights: grants, log: silentLog, metrics: silentMetrics },
+    isTight: () => disk.isTight,
+  });
   const revoked = new Set<string>();
   const admit = ({ nodeId }: { readonly nodeId: string }) => (revoked.has(nodeId) ? refused('FORBIDDEN', 'revoked') : accepted(undefined));
   const rig = await startRig({ registry: proxy, admit });
@@ -49,13 +53,15 @@ async function path(t: Test) {
     const own = `${username}:${password}`;
     return async (method: string, url: string, body?: Buffer, auth: string | undefined = own, headers: OutgoingHttpHeaders = {}) => {
       const asked = request(`http://${listener.host}${url}`, { method, headers, agent: false, ...(auth === '' ? {} : { auth }) });
+      // Of a connection that ends after the answer, while the body is still being sent.
+      asked.on('error', () => undefined);
       asked.end(body);
       const [answer]: IncomingMessage[] = await once(asked, 'response');
       if (answer === undefined) throw new Error('no answer');
       return { status: answer.statusCode, headers: answer.headers, body: await buffer(answer) };
     };
   };
-  return { registry, grants, proxy, revoked, a: await node(A), b: await node(B) };
+  return { registry, grants, proxy, revoked, disk, a: await node(A), b: await node(B) };
 }
 
 t.test('an image travels from one node to another, each with the right to exactly that', async (t) => {
@@ -125,6 +131,42 @@ t.test('a layer of another space is uploaded, not mounted', async (t) => {
   t.equal(registry.asked.at(-1)?.headers['content-type'], undefined, 'the registry must not read the body as a form');
   await a('PATCH', `${upload}u`, form, undefined, { 'content-type': 'application/octet-stream' });
   t.equal(registry.asked.at(-1)?.headers['content-type'], 'application/octet-stream');
+});
+
+t.test('a disk without room takes no more of an image, and gives what it has', async (t) => {
+  const { registry, grants, disk, a } = await path(t);
+  grants.give({ nodeId: A, image: 'x', repository: space, tag: 'build-1' });
+  const upload = `/v2/${space}/blobs/uploads/u`;
+  const reached = Promise.withResolvers<number>();
+  registry.answer = (request, response) => {
+    let taken = 0;
+    request.on('data', (part: Buffer) => {
+      taken += part.byteLength;
+      disk.isTight = true;
+    });
+    response.once('close', () => reached.resolve(taken));
+  };
+  const body = randomBytes(32 * 1024 * 1024);
+  // The answer can be lost with the rest of the body.
+  const status = await a('PATCH', upload, body).then(
+    (answer) => answer.status,
+    () => 503,
+  );
+  t.equal(status, 503);
+  t.ok((await reached.promise) < body.byteLength / 2, 'an upload in progress ends');
+  registry.answer = undefined;
+  const asked = registry.asked.length;
+  for (const [method, url] of [
+    ['POST', `/v2/${space}/blobs/uploads/`],
+    ['PATCH', upload],
+    ['PUT', `/v2/${space}/manifests/build-1`],
+  ] as const)
+    t.equal((await a(method, url, Buffer.from('x'))).status, 503, method);
+  t.equal(registry.asked.length, asked);
+  const base = `/v2/${BASE_REPOSITORY}/manifests/${digestOf(Buffer.from('x'))}`;
+  registry.objects.set(base, Buffer.from('x'));
+  t.equal((await a('GET', base)).status, 200);
+  t.equal((await a('GET', '/v2/')).status, 200);
 });
 
 t.test('a registry that dies in the middle ends the transfer on every side', async (t) => {
