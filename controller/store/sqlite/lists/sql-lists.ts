@@ -8,6 +8,7 @@ import type { SessionRow } from '../../../domain/sessions/rows.ts';
 import type { Page } from '../../../services/access/caller.ts';
 import type { Lists } from '../../../services/engine/lists.ts';
 import { AUDIT_BEFORE_SQL, AUDIT_SELECTION, auditBeyondSql, storedAudit } from '../audit.ts';
+import { AGENTS_OF_BUILDS_IN_USE } from '../builds-in-use.ts';
 import { columnsOf, rowIn, type SqlRow, selection, snake, toSql } from '../columns.ts';
 import type { Query, Reader } from '../reader/reader.ts';
 import { auditPage } from './audit-lists.ts';
@@ -96,12 +97,9 @@ export function sqlLists(reader: Pick<Reader, 'read'>): Lists {
       return counts;
     },
     async sourceInUse(digest) {
-      const holds = sql`exists (select 1 from json_each(b.agents) where json_extract(value, '$.digest') = ${digest})`;
-      const needed = sql`(b.status in ('pending', 'building')
-        or exists (select 1 from sessions s where s.space_id = b.space_id and s.build_id = b.id and s.desired <> 'deleted')
-        or b.id = (select id from builds n where n.space_id = b.space_id and n.status = 'completed' order by n.created_at desc limit 1))`;
       const query = sql`select (exists (select 1 from agents where source_digest = ${digest})
-        or exists (select 1 from builds b where ${holds} and ${needed})) as count`;
+        or exists (select 1 from (${sql.raw(AGENTS_OF_BUILDS_IN_USE)}) used, json_each(used.agents)
+          where json_extract(value, '$.digest') = ${digest})) as count`;
       const [found] = await reader.read([query.compile(compiler)]);
       return countIn(found) === 1;
     },

@@ -1,16 +1,6 @@
 import type { ImageView } from '../../../domain/images/view.ts';
+import { IMAGES_IN_USE, KEPT, OPEN } from '../builds-in-use.ts';
 import type { Reads } from './reads.ts';
-
-/** As in the index of sessions by image. */
-const KEPT = `desired <> 'deleted'`;
-const OPEN = `status in ('pending','building')`;
-
-/** Each image that a session has, once: goes from one to the next in the index. */
-const IMAGES_IN_USE = `with recursive used(image) as (
-  select min(image) from sessions where ${KEPT}
-  union all
-  select (select min(image) from sessions where ${KEPT} and image > used.image) from used where used.image is not null)
-  select image from used where image is not null`;
 
 export const imageView = ({ all, one, row }: Reads): ImageView => ({
   imagesAfter: (after, limit) => all('images', 'where id > ? order by id limit ?', after, limit),

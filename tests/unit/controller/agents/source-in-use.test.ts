@@ -40,7 +40,11 @@ t.test(
       decide({ view }) {
         const row = view.get('sessions', pinned);
         if (row === undefined) throw new Error('the session is not there');
-        return { mutations: [put('sessions', { ...row, buildId: 'pinned' as BuildId })], events: [], result: undefined };
+        return {
+          mutations: [put('sessions', { ...row, image: 'image:pinned', buildId: 'pinned' as BuildId })],
+          events: [],
+          result: undefined,
+        };
       },
     });
     await keep(build('passed', 2, 'b'), build('failed', 3, 'c', 'failed'), build('newest', 4, 'd'), build('open', 5, 'e', 'pending'));

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import t from 'tap';
 import { snake } from '../../../../controller/store/sqlite/columns.ts';
+import { sqlLists } from '../../../../controller/store/sqlite/lists/sql-lists.ts';
 import { buildView } from '../../../../controller/store/sqlite/views/builds.ts';
 import { imageView } from '../../../../controller/store/sqlite/views/images.ts';
 import type { Reads } from '../../../../controller/store/sqlite/views/reads.ts';
@@ -38,6 +39,15 @@ t.test('builds in use are found by an index that has no others of the space', as
   t.same(indexes(), ['SEARCH builds USING INDEX builds_completed (space_id=?)']);
   buildView(reads).buildOfImage(SPACE, 'image');
   t.same(indexes(), ['SEARCH builds USING INDEX builds_image (image=?)']);
+  const lists = sqlLists({
+    read: async (queries) => queries.map(({ sql, parameters }) => explain(sql, ...parameters) ?? []),
+  });
+  await lists.sourceInUse('sha256:0');
+  t.same(indexes(), [
+    'SCAN builds USING INDEX builds_open',
+    'SEARCH builds USING INDEX builds_completed (space_id=?)',
+    'SEARCH builds USING INDEX builds_image (image=?)',
+  ]);
   imageView(reads).hasSessionOfImage('image');
   t.match(plan.splice(0), [/USING (COVERING )?INDEX sessions_image/]);
 });
