@@ -45,7 +45,7 @@ export async function makeNodeToken(io: Io, raworc: Raworc, { uses, expires, lab
   const addresses = addressesIn(token);
   if (addresses.length > 0 && addresses.every(isLoopback))
     io.stderr.line(
-      `The controller listens for nodes on ${addresses.join(', ')} only, so no other host can join. Restart it with RAWORC_NODE_HOST and RAWORC_ADVERTISE, and create another token`,
+      `The controller listens for nodes on ${addresses.join(', ')} only, so no other host can join. Set node_host and advertise in its settings, restart it, and create another token`,
     );
 }
 

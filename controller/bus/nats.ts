@@ -53,7 +53,7 @@ export class NatsBus implements Bus {
     metrics.gauge({ name: 'bus_connected', help: '1 while connected to NATS.', read: () => (this.#connected ? 1 : 0) });
     this.#failures = metrics.counter({
       name: 'bus_connects_failed_total',
-      help: 'Failed tries to connect to NATS, by cause.',
+      help: 'Failed attempts to connect to NATS, by cause.',
       labels: ['cause'],
     });
     if (isExposed(access))

@@ -212,8 +212,8 @@ function reach({ address, problem, isStranger }: Reach): Finding {
   }
   const isLoopback = /^(127\.|localhost:|\[::1\])/.test(address);
   const remedy = isLoopback
-    ? 'start the controller with RAWORC_NODE_HOST and RAWORC_ADVERTISE, and create a new token: this one names its loopback interface'
-    : 'check the address, the route and firewalls, and that the controller listens there (RAWORC_NODE_HOST)';
+    ? 'set node_host and advertise in the settings of the controller, restart it, and create a new token: this one names its loopback interface'
+    : 'check the address, the route and firewalls, and that the controller listens there (its setting node_host)';
   return { check, level: 'problem', message: `${address}: ${problem}`, remedy };
 }
 

@@ -11,7 +11,7 @@ import { presentedCa } from '../identity/presented-ca.ts';
 import type { Facts, Reach } from './examine.ts';
 
 const CONNECT_MS = 5_000;
-const STRANGER = 'another server answers there, or that of another cluster';
+const STRANGER = 'another server answers there, or the controller of another cluster';
 
 /** Where the controller is, and how to recognise it. */
 export interface ControllerPlace {

@@ -4,7 +4,7 @@ import type { Clock } from '../../seams/clock.ts';
 import { messageOf } from '../../seams/message-of.ts';
 import { print } from '../../seams/print.ts';
 import { hasSystemd } from '../install.ts';
-import type { Outcome, Phase } from './phases.ts';
+import type { Outcome, Phase, Upgrade } from './phases.ts';
 import { readUpgrade, saveUpgrade } from './record.ts';
 import { HEALTH_TIMES, isHealthy, runUpgrade, type UpgradeDeps } from './run-upgrade.ts';
 import { systemdService } from './service.ts';
@@ -61,7 +61,8 @@ function parse(args: readonly string[]): Parsed | string {
   }
 }
 
-async function upgrade({ daemon, unit, clock, remedy }: UpgradeCommand, { spec, withinMs }: Parsed): Promise<number> {
+async function upgrade(command: UpgradeCommand, { spec, withinMs }: Parsed): Promise<number> {
+  const { daemon, unit, clock } = command;
   if (!hasSystemd())
     throw new Error('systemd does not manage this machine. Install the new package, and restart the daemon under your own supervisor');
   const deps: UpgradeDeps = {
@@ -76,22 +77,24 @@ async function upgrade({ daemon, unit, clock, remedy }: UpgradeCommand, { spec, 
   if (interrupted !== undefined) {
     print(`Continuing the upgrade from ${interrupted.from} to ${interrupted.to}, which was interrupted.`);
     const outcome = await runUpgrade(interrupted, deps);
-    if (spec === undefined || outcome === 'broken') return report(outcome, interrupted, remedy);
+    if (spec === undefined || outcome === 'broken') return report(outcome, interrupted, command);
   }
-  if (spec === undefined) throw new Error('name a package: a tarball, or raworc@VERSION');
+  if (spec === undefined) throw new Error('no upgrade was interrupted. To begin one, name a package: a tarball, or raworc@VERSION');
   const from = await versionOf(daemon);
-  if (from === undefined) throw new Error(`the unit does not start from versions yet. Run \`raworc-${daemon} install\` once`);
+  if (from === undefined)
+    throw new Error(`the service is not installed, or an earlier release installed it. Run \`raworc-${daemon} install\` once`);
   print(`Installing ${spec} beside ${from}…`);
   const to = await stage(spec);
   const wasHealthy = isHealthy(await deps.service.state(), true);
   const outcome = await runUpgrade({ from, to, phase: 'switch', wasHealthy }, deps);
   await prune([from]);
-  return report(outcome, { from, to }, remedy);
+  return report(outcome, { from, to }, command);
 }
 
-function report(outcome: Outcome, { from, to }: { readonly from: string; readonly to: string }, remedy: string): number {
+function report(outcome: Outcome, { from, to }: Pick<Upgrade, 'from' | 'to'>, { daemon, remedy }: UpgradeCommand): number {
   if (outcome === 'upgraded') print(`${to} runs. ${from} is kept beside it.`);
-  else if (outcome === 'reverted') print(`${to} did not become healthy, so ${from} runs again. Its log says why.`, 'stderr');
+  else if (outcome === 'reverted')
+    print(`${to} did not become healthy, so ${from} runs again. Read journalctl -u raworc-${daemon}.`, 'stderr');
   else print(`Neither ${to} nor ${from} becomes healthy. ${from} is in place. ${remedy}`, 'stderr');
   return outcome === 'upgraded' ? 0 : 1;
 }

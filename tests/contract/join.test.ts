@@ -55,7 +55,7 @@ t.test('each reason why a host cannot join says what to do, and costs neither th
   const token = await create({ uses: 2, labels: { zone: 'a' } });
   const [port = 0] = await freePorts(1);
   t.match(await joins('one', changed(token.token, { joinAddresses: [`127.0.0.1:${port}`] })), {
-    ...{ code: 1, stdout: /✗ controller +127.0.0.1:\d+: .*ECONNREFUSED.*\n +→ start the controller/, stderr: UNUSED },
+    ...{ code: 1, stdout: /✗ controller +127.0.0.1:\d+: .*ECONNREFUSED.*\n +→ set node_host and advertise/, stderr: UNUSED },
   });
   t.match(await joins('one', changed(token.token, { caHash: 'ab'.repeat(32) })), {
     ...{ code: 1, stdout: /✗ controller +\S+: another server answers.*\n +→ create a token/, stderr: UNUSED },

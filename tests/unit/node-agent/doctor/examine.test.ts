@@ -165,7 +165,7 @@ const cases: readonly Case[] = [
     facts: { controller: { reaches: [{ address: '127.0.0.1:9401', problem: 'connect ECONNREFUSED' }], clockAheadMs: undefined } },
     check: 'controller',
     level: 'problem',
-    says: /RAWORC_ADVERTISE/,
+    says: /node_host and advertise/,
   },
   {
     name: 'a clock that is ten minutes behind',
