@@ -89,13 +89,11 @@ export function sessionService(deps: SessionDeps) {
       // A repeated request gets what it created, without waiting again.
       const isKnown = recalledSession(view, asked.value.request) !== undefined;
       if (patience === undefined || isKnown) return judged(await applier.submit(createSession(asked.value), caller), spaceId);
-      let isFirst = true;
       const creation = {
         ...{ spaceId, constraints: input.constraints ?? [] },
         async attempt() {
-          // Rights can change while it waits.
-          const now = isFirst ? caller : caller.now();
-          isFirst = false;
+          // Rights can change while it waits, before its first attempt too: others can be ahead of it.
+          const now = caller.now();
           if (now === undefined) return STALE;
           const again = newSession(deps, now, input, idempotency);
           if (!again.ok) return again;
