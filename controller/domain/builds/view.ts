@@ -14,4 +14,9 @@ export interface BuildView {
    * most `limit`.
    */
   waitingBuilds(limit: number): readonly BuildRow[];
+  /**
+   * Returns builds that have ended, oldest first, beyond the newest `keep` of a space, whose image no
+   * session has, and neither the registry nor, as far as is known, a node.
+   */
+  unneededBuilds(spaceId: SpaceId, keep: number, limit: number): readonly BuildRow[];
 }

@@ -1,8 +1,10 @@
 import { type Command, type Decision, unchanged } from '../../engine/command.ts';
+import type { Fleet } from '../../engine/fleet.ts';
 import type { BuildId, NodeId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
 import type { View } from '../../engine/view.ts';
 import { buildObject } from '../build-object.ts';
+import { withoutOldBuilds } from '../old-builds.ts';
 import type { BuildRow } from '../rows.ts';
 
 function becomes<Result>(view: View, build: BuildRow, result: Result): Decision<Result> {
@@ -51,14 +53,20 @@ export function returnBuild(id: BuildId, from: NodeId): Command<undefined> {
   };
 }
 
+/** Also removes builds of the space that are old enough. */
+function ends<Result>(view: View, fleet: Fleet, build: BuildRow, result: Result): Decision<Result> {
+  const { mutations, ...rest } = becomes(view, build, result);
+  return { ...rest, mutations: [...mutations, ...withoutOldBuilds(view, fleet, build.spaceId)] };
+}
+
 /** Fails a build that no node can run. */
 export function giveUpBuild(id: BuildId, error: string): Command<undefined> {
   return {
     name: 'give-up-build',
-    decide({ view, now }) {
+    decide({ view, fleet, now }) {
       const build = view.get('builds', id);
       if (!isOpen(build)) return unchanged(undefined);
-      return becomes(view, { ...build, status: 'failed', error, completedAt: now }, undefined);
+      return ends(view, fleet, { ...build, status: 'failed', error, completedAt: now }, undefined);
     },
   };
 }
@@ -67,14 +75,14 @@ export function giveUpBuild(id: BuildId, error: string): Command<undefined> {
 export function finishBuild(id: BuildId, from: NodeId, outcome: BuildOutcome): Command<BuildRow | undefined> {
   return {
     name: 'finish-build',
-    decide({ view, now }) {
+    decide({ view, fleet, now }) {
       const build = view.get('builds', id);
       if (!isOpen(build) || build.nodeId !== from) return unchanged(undefined);
       const done: BuildRow =
         'imageId' in outcome
           ? { ...build, status: 'completed', imageId: outcome.imageId, completedAt: now }
           : { ...build, status: 'failed', error: outcome.error, completedAt: now };
-      return becomes(view, done, done);
+      return ends(view, fleet, done, done);
     },
   };
 }

@@ -1,8 +1,8 @@
 import type { BuildView } from '../../../domain/builds/view.ts';
+import { KEPT, OPEN } from '../builds-in-use.ts';
 import type { Reads } from './reads.ts';
 
 /** Must be written as in the indexes, so that SQLite uses them. */
-const OPEN = `status in ('pending','building')`;
 const COMPLETED = `status = 'completed'`;
 
 export const buildView = ({ all, one }: Reads): BuildView => ({
@@ -24,5 +24,19 @@ export const buildView = ({ all, one }: Reads): BuildView => ({
            and (other.node_id is not null or other.created_at < builds.created_at))
        order by created_at limit ?`,
       limit,
+    ),
+  unneededBuilds: (spaceId, keep, limit) =>
+    all(
+      'builds',
+      `where space_id = ? and created_at < (select created_at from builds newer where newer.space_id = ?
+           order by newer.created_at desc limit 1 offset ?)
+         and not (${OPEN})
+         and not exists (select 1 from sessions where sessions.image = builds.image and ${KEPT})
+         and not exists (select 1 from condemned_images where condemned_images.id = builds.image)
+         and not exists (select 1 from images where images.id = builds.image)
+         and created_at is not (select created_at from builds newest where newest.space_id = ? and newest.${COMPLETED}
+           order by newest.created_at desc limit 1)
+       order by created_at limit ?`,
+      ...[spaceId, spaceId, keep - 1, spaceId, limit],
     ),
 });

@@ -26,6 +26,7 @@ t.test('builds in use are found by an index that has no others of the space', as
   const reads = {
     row: explain,
     one: (table: string, rest: string, ...parameters: unknown[]) => explain(`select * from ${snake(table)} ${rest}`, ...parameters),
+    all: (table: string, rest: string, ...parameters: unknown[]) => explain(`select * from ${snake(table)} ${rest}`, ...parameters),
   } as unknown as Reads;
   const indexes = () => plan.splice(0).filter((detail) => /\bbuilds\b/.test(detail));
 
@@ -39,6 +40,12 @@ t.test('builds in use are found by an index that has no others of the space', as
   t.same(indexes(), ['SEARCH builds USING INDEX builds_completed (space_id=?)']);
   buildView(reads).buildOfImage(SPACE, 'image');
   t.same(indexes(), ['SEARCH builds USING INDEX builds_image (image=?)']);
+  plan.length = 0;
+  buildView(reads).unneededBuilds(SPACE, 1000, 20);
+  t.ok(
+    plan.every((detail) => !detail.startsWith('SCAN') && !detail.includes('TEMP B-TREE')),
+    plan.splice(0).join('\n'),
+  );
   const lists = sqlLists({
     read: async (queries) => queries.map(({ sql, parameters }) => explain(sql, ...parameters) ?? []),
   });
