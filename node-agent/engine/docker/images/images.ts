@@ -1,5 +1,6 @@
 import type Docker from 'dockerode';
 import { z } from 'zod';
+import { MAX_IMAGES } from '../../../../proto/frame-bounds.ts';
 import { type Metrics, silentMetrics } from '../../../../seams/metrics.ts';
 import type { BuildOutcome, ImagePlan, RemovalOutcome } from '../../driver.ts';
 import { abortable, answerOf, type DockerClients, unless } from '../client.ts';
@@ -12,6 +13,16 @@ import { isMovingName, type MovingNames, namesOf } from './moving-names.ts';
 const buildLine = z.object({ error: z.string().optional(), aux: z.object({ ID: z.string() }).optional().catch(undefined) });
 
 const tagsOf = ({ RepoTags }: Docker.ImageInfo) => (RepoTags ?? []).filter((tag) => tag !== '<none>:<none>' && !isMovingName(tag));
+
+/**
+ * Returns the tags that the controller is told: all, or of very many images the base images and the
+ * newest. A stream with more is refused, and then nothing would have this node remove any.
+ */
+export function listedTags(images: readonly Docker.ImageInfo[]): readonly string[] {
+  const isBase = ({ Labels }: Docker.ImageInfo) => Number(Labels?.['raworc.image'] === 'base');
+  const sorted = [...images].sort((a, b) => isBase(b) - isBase(a) || b.Created - a.Created);
+  return sorted.flatMap(tagsOf).slice(0, MAX_IMAGES);
+}
 
 function baseImagesIn(image: Docker.ImageInfo): BaseImage[] {
   if (image.Labels?.['raworc.image'] !== 'base') return [];
@@ -44,7 +55,7 @@ export class DockerImages {
     baseImages?.look(images.flatMap(baseImagesIn));
     movingNames?.look(images.flatMap(namesOf));
     this.#use.look(images);
-    return images.flatMap(tagsOf);
+    return listedTags(images);
   }
 
   async inspect(tag: string, signal: AbortSignal) {
