@@ -41,18 +41,20 @@ export class ShownSessions {
 
   /** Called with each commit before all other listeners, so that none shows the old state. */
   committed({ mutations }: Committed): void {
+    const changed = new Set<NodeId>();
     for (const mutation of mutations) {
       if (mutation.kind === 'put' && mutation.table === 'sessions') this.#forget(mutation.row.id);
       if (mutation.kind === 'remove' && mutation.table === 'sessions') this.#forget(mutation.id);
-      if (mutation.kind === 'put' && mutation.table === 'nodes') this.#nodeChanged(mutation.row);
+      if (mutation.kind === 'put' && mutation.table === 'nodes' && this.#changesReason(mutation.row)) changed.add(mutation.row.id);
     }
+    // Once for all nodes: many go together, and very many sessions can be known.
+    if (changed.size > 0) for (const [id, { nodeId }] of this.#known) if (nodeId !== null && changed.has(nodeId)) this.#forget(id);
   }
 
-  #nodeChanged(row: NodeRow): void {
+  #changesReason(row: NodeRow): boolean {
     const before = this.#reasons.get(row.id);
     this.#remember(row);
-    if (before === this.#reasons.get(row.id)) return;
-    for (const [id, { nodeId }] of this.#known) if (nodeId === row.id) this.#forget(id);
+    return before !== this.#reasons.get(row.id);
   }
 
   #remember(row: NodeRow): void {

@@ -105,13 +105,14 @@ t.test('a session says that its node is away, and that it is back', async (t) =>
   t.equal(readsFor(idOf(2)), 0, 'of sessions elsewhere nothing was forgotten');
   await apply(excuseNodes(1000));
   t.equal(readsFor(idOf(1)), 0, 'the reason is the same');
+  await apply(nodeUnreachable(other, true));
   await apply({
     name: 'test-return',
     decide({ view }) {
-      const row = view.get('nodes', own);
-      if (row === undefined) throw new Error('there is no node');
-      return { mutations: [put('nodes', { ...row, unreachableSince: null })], events: [], result: undefined };
+      const away = view.nodes().filter(({ unreachableSince }) => unreachableSince !== null);
+      return { mutations: away.map((row) => put('nodes', { ...row, unreachableSince: null })), events: [], result: undefined };
     },
   });
   t.equal(reason(idOf(1)), null);
+  t.equal(reason(idOf(2)), null, 'also if several nodes return at once');
 });
