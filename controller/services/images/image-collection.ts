@@ -1,5 +1,6 @@
 import type { Counter } from '../../../seams/metrics.ts';
 import type { FleetNode } from '../../domain/engine/fleet.ts';
+import type { NodeId } from '../../domain/engine/ids.ts';
 import { forgetCondemned, judgeImages } from '../../domain/images/commands/condemn-images.ts';
 import { forgetImage } from '../../domain/images/commands/record-image.ts';
 import { isImageNeeded, isOwnImage } from '../../domain/images/needed.ts';
@@ -64,6 +65,8 @@ export class ImageCollection {
   readonly #graceMs: number;
   readonly #removals: Counter<'outcome'>;
   #condemned = 0;
+  /** Where the next pass goes on with a node: it can be unable to remove the oldest, and says nothing. */
+  readonly #next = new Map<NodeId, string>();
 
   constructor(deps: ImageCollectionDeps) {
     this.#deps = deps;
@@ -104,6 +107,7 @@ export class ImageCollection {
     const condemned = view.condemnedImages(MAX_CONDEMNED);
     this.#condemned = condemned.length;
     const nodes = directory.nodes();
+    for (const id of this.#next.keys()) if (!nodes.some((node) => node.id === id)) this.#next.delete(id);
     // Requests, commits and heartbeats run in between: together, the nodes can have very many images.
     for (const node of nodes) {
       if (!node.ready) continue;
@@ -138,14 +142,17 @@ export class ImageCollection {
     if (stream === undefined || !stream.facts.removesImages) return;
     const isLow = stream.facts.conditions.some(({ type }) => type === 'DiskLow');
     let left = IN_A_PASS;
-    for (const row of condemned) {
-      if (left === 0) return;
+    const next = this.#next.get(id);
+    const from = next === undefined ? 0 : condemned.findIndex((row) => row.id === next);
+    for (const row of from > 0 ? [...condemned.slice(from), ...condemned.slice(0, from)] : condemned) {
+      if (left === 0) return void this.#next.set(id, row.id);
       // No turn of the event loop between the last look at what is needed and the request.
       if (!images.has(row.id) || !(isLow || this.#isDue(row)) || this.#isNeeded(row.id)) continue;
       left -= 1;
       log.info('image.condemned', { image: row.id, node: name, disk_low: isLow });
       stream.send({ kind: 'removeImage', value: { image: row.id } });
     }
+    this.#next.delete(id);
   }
 
   async #emptyRegistry(condemned: readonly CondemnedImageRow[], closing: AbortSignal): Promise<void> {
