@@ -12,9 +12,9 @@ export const PLACEMENT_PLANTS = {
   'room that wakes nobody': {
     breaks: 'Room that comes free wakes those who wait for it.',
     file: 'controller/services/sessions/placement-waits.ts',
-    find: 'for (const node of freed) this.#wokenNodes.add(node);',
-    replace: '',
-    foundBy: { seed: 8 },
+    find: 'const nodes = new Set(freed);',
+    replace: 'const nodes = new Set<NodeId>();',
+    foundBy: { seed: 21 },
   },
   'wake before the wait': {
     breaks: 'Room that the commit of its refusal freed is given to one that begins to wait.',
@@ -26,7 +26,7 @@ export const PLACEMENT_PLANTS = {
   'overtaken in the queue': {
     breaks: 'Those who wait in one space with the same constraints are served in order.',
     file: 'controller/domain/sessions/placement/wait-queue.ts',
-    find: 'for (const [entry] of this.#lanes.values()) {',
+    find: 'for (const entry of this.firsts()) {',
     replace: 'for (const entry of [...this.#lanes.values()].flat()) {',
     foundBy: { test: 'tests/unit/controller/sessions/wait-queue.test.ts' },
   },
