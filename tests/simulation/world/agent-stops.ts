@@ -13,7 +13,7 @@ interface Rest {
 export class AgentStops {
   readonly #agents = new Map<string, AgentRow>();
   readonly #rests = new Map<string, Rest[]>();
-  readonly #known = new Set<string>();
+  readonly #known = new Map<string, number>();
   /** By process of a guest, then by agent. */
   readonly workers = new Map<string, Map<string, Pick<Worker, 'alive'>>>();
 
@@ -28,7 +28,7 @@ export class AgentStops {
       if (mutation.table === 'agents') this.#became(mutation.row, nowMs);
       if (mutation.table !== 'queue' || this.#known.has(mutation.row.id)) continue;
       const { id, agent, sessionId } = mutation.row;
-      this.#known.add(id);
+      this.#known.set(id, nowMs);
       const spaceId = spaceOf(sessionId);
       if (agent !== null && spaceId !== undefined && this.isResting(spaceId, agent)) violation(`${id} is for ${agent}, which rests`);
     }
@@ -43,6 +43,11 @@ export class AgentStops {
 
   isResting(spaceId: string, name: string): boolean {
     return this.#rests.get(`${spaceId} ${name}`)?.at(-1)?.untilMs === Number.POSITIVE_INFINITY;
+  }
+
+  /** Returns when a message to an agent was committed; undefined if none was. */
+  queuedAt(messageId: string): number | undefined {
+    return this.#known.get(messageId);
   }
 
   /** Returns whether it was inactive at that time or later. */

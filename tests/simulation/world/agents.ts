@@ -112,6 +112,8 @@ function judgeInterruption(
   agent: string,
 ) {
   const spaceId = chronicle.sessions.get(sessionId)?.spaceId ?? '';
-  if (auditors.stops.hasRested(spaceId, agent, startedMs) || auditors.suspends.mayInterrupt(sessionId, time.now)) return;
+  // A stop that a slow node hears late ends the messages before it, though the agent is active again.
+  const sinceMs = auditors.stops.queuedAt(messageId) ?? startedMs;
+  if (auditors.stops.hasRested(spaceId, agent, sinceMs) || auditors.suspends.mayInterrupt(sessionId, time.now)) return;
   violation(`${life} interrupts ${messageId}, and nobody asked for it, or its grace is not over`);
 }

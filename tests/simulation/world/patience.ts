@@ -26,7 +26,8 @@ export async function patiently(
   const looks: (readonly FleetNode[])[] = [];
   const look = () => {
     const isUp = process !== undefined && cluster.controller === process && !process.life.isStopped;
-    looks.push(isUp ? process.core.directory.nodes() : []);
+    // The directory shows the set of images that the stream goes on to change.
+    looks.push(isUp ? process.core.directory.nodes().map((node) => ({ ...node, images: new Set(node.images) })) : []);
   };
   for (const beforeMs of LOOKS_MS) cluster.time.schedule(patienceMs - beforeMs, look);
   cluster.time.schedule(patienceMs, () => process?.life.run(() => patience.abort()));
