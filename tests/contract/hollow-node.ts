@@ -52,7 +52,7 @@ export async function startHollowNode(plan: HollowNodePlan): Promise<HollowNode>
   }
   const certificate = new Certificate({
     ...{ identity, directory, clock: systemClock, log },
-    // Renews at once when it is told of new CAs.
+    // Renews at once when the controller announces a new CA.
     random: { ...systemRandom, fraction: () => 0 },
     request: (current, road, attempt, signal) => requestRenewal(current, road, attempt, { clock: systemClock, signal }),
     renewed: () => node.reconnect(),

@@ -5,6 +5,7 @@ import type { AccountId, AgentId, BuildId, NodeId, SessionId, SpaceId } from '..
 import { type Mutation, put } from '../../../../controller/domain/engine/mutation.ts';
 import { UNMANAGED } from '../../../../controller/domain/nodes/rows.ts';
 import type { SessionRow } from '../../../../controller/domain/sessions/rows.ts';
+import { sessionRow as rowOf } from '../engine/session-rows.ts';
 import { RESOURCES, VERBS } from './rbac-naive.ts';
 import { hashOfKey, keyRing } from './rbac-world.ts';
 
@@ -166,33 +167,9 @@ function rowsOfSubject({ id, user, bindings, keys }: Subject): Mutation[] {
   ];
 }
 
-export const sessionRow = ({ id, name, space, owner }: Session): SessionRow => ({
-  ...{ id, name, spaceId: space.id, desired: 'running', generation: 1, nodeId: null, placedGeneration: 1, restoredFrom: null },
-  ...{ image: 'base', buildId: null, agents: [], requests: { cpuMillis: 50, memoryBytes: 1 } },
-  limits: { cpuMillis: 50, memoryBytes: 1, diskBytes: 1, processes: 1 },
-  ...{
-    phase: 'running',
-    observedGeneration: 1,
-    observedOrder: null,
-    containerId: 'c',
-    volume: 'v',
-    wakeWanted: false,
-    graceMs: 0,
-    hasRun: true,
-    life: null,
-  },
-  ...{
-    reason: null,
-    lastSeq: 0,
-    epochSeq: 0,
-    outstanding: 0,
-    parentId: null,
-    copyFrom: null,
-    timeouts: {},
-    metadata: {},
-    constraints: [],
-    preferences: [],
-  },
-  ...{ createdBy: owner.user, createdById: owner.id, createdAt: 1, updatedAt: 1, startedAt: 1, lastActivityAt: null },
-  ...{ terminatedAt: null, terminationReason: null },
-});
+export const sessionRow = ({ id, name, space, owner }: Session): SessionRow =>
+  rowOf(1, {
+    ...{ id, name, spaceId: space.id, containerId: 'c', volume: 'v', startedAt: 1, createdBy: owner.user, createdById: owner.id },
+    requests: { cpuMillis: 50, memoryBytes: 1 },
+    limits: { cpuMillis: 50, memoryBytes: 1, diskBytes: 1, processes: 1 },
+  });

@@ -177,7 +177,7 @@ t.test('with a registry another node rebuilds what a node refuses, and the node 
   t.equal(kinds().filter((kind) => kind.endsWith('imageGone')).length, 0);
   closed.clear();
   rebuilds.retry();
-  t.equal(kinds().at(-1)?.endsWith('build'), true, 'whoever takes builds again');
+  t.equal(kinds().at(-1)?.endsWith('build'), true, 'the node is asked again once it accepts builds');
 
   const count = kinds().length;
   rebuilds.forget(OTHER);

@@ -5,7 +5,7 @@ import t from 'tap';
 
 const PROGRAM = join(import.meta.dirname, '../../../../controller/backup/backup.ts');
 
-t.test('a backup does not replace a file that exists, unless it is told to', async (t) => {
+t.test('a backup replaces an existing file only with --force', async (t) => {
   const directory = t.testdir({ old: 'the old backup' });
   const file = join(directory, 'old');
   const run = (...args: string[]) =>
