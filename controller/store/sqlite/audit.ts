@@ -26,7 +26,7 @@ const PARTS: Readonly<Record<AuditPart, string>> = {
  * continues from it.
  */
 export const oldAuditSql = (part: AuditPart): string =>
-  `select number from audit where ${PARTS[part]} and number <= ? and number < (select max(number) from audit) order by number limit ?`;
+  `select number from audit where ${PARTS[part]} and number <= ? and number < (select max(number) from audit) order by number limit +?`;
 
 /**
  * Selects the newest record of a part beyond its bound in rows. For `all`, every older record goes

@@ -32,7 +32,7 @@ const HISTORIES: Readonly<Record<Prune['table'], History>> = {
 export function overdueSql(table: Prune['table'], ofSpace: boolean): string {
   const { table: name, key, time, only, bytes } = HISTORIES[table];
   const space = ofSpace ? 'space_id = ? and ' : '';
-  return `select ${key} as key, ${bytes} as bytes from ${name} where ${space}${time} < ? and ${only} order by ${time} limit ?`;
+  return `select ${key} as key, ${bytes} as bytes from ${name} where ${space}${time} < ? and ${only} order by ${time} limit +?`;
 }
 
 /** Bytes that one prune removes at most, except for a first row that is larger. */

@@ -22,7 +22,7 @@ export const buildView = ({ all, one }: Reads): BuildView => ({
       `where ${OPEN} and node_id is null
          and not exists (select 1 from builds other where other.space_id = builds.space_id and other.${OPEN}
            and (other.node_id is not null or other.created_at < builds.created_at))
-       order by created_at limit ?`,
+       order by created_at limit +?`,
       limit,
     ),
   unneededBuilds: (spaceId, keep, limit) =>
@@ -36,7 +36,7 @@ export const buildView = ({ all, one }: Reads): BuildView => ({
          and not exists (select 1 from images where images.id = builds.image)
          and created_at is not (select created_at from builds newest where newest.space_id = ? and newest.${COMPLETED}
            order by newest.created_at desc limit 1)
-       order by created_at limit ?`,
+       order by created_at limit +?`,
       ...[spaceId, spaceId, keep - 1, spaceId, limit],
     ),
 });

@@ -3,8 +3,8 @@ import { IMAGES_IN_USE, KEPT, OPEN } from '../builds-in-use.ts';
 import type { Reads } from './reads.ts';
 
 export const imageView = ({ all, one, row }: Reads): ImageView => ({
-  imagesAfter: (after, limit) => all('images', 'where id > ? order by id limit ?', after, limit),
-  condemnedImages: (limit) => all('condemnedImages', 'order by condemned_at, id limit ?', limit),
+  imagesAfter: (after, limit) => all('images', 'where id > ? order by id limit +?', after, limit),
+  condemnedImages: (limit) => all('condemnedImages', 'order by condemned_at, id limit +?', limit),
   hasSessionOfImage: (image) => one('sessions', `where image = ? and ${KEPT} limit 1`, image) !== undefined,
   // Reads what is in use: a space can have very many old builds.
   isBaseOfNeeded: (image) =>

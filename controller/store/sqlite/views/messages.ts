@@ -5,19 +5,19 @@ import type { Reads } from './reads.ts';
 const UNDELIVERED = 'accepted_at is null and agent is not null';
 const SIZE = 'octet_length(content) + octet_length(metadata)';
 const HISTORY = `select role, created_at as createdAt, ${SIZE} as size, case when ${SIZE} <= ? then content end as content from messages
-  where session_id = ? and seq < ? order by seq desc limit ?`;
+  where session_id = ? and seq < ? order by seq desc limit +?`;
 const EMPTY = { messages: 0, bytes: 0 };
 
 export const messageView = ({ all, one, rows, row, each }: Reads): MessageView => ({
-  queued: (sessionId, limit) => all('queue', 'where session_id = ? order by seq limit ?', sessionId, limit),
-  undelivered: (sessionId, limit) => all('queue', `where session_id = ? and ${UNDELIVERED} order by seq limit ?`, sessionId, limit),
+  queued: (sessionId, limit) => all('queue', 'where session_id = ? order by seq limit +?', sessionId, limit),
+  undelivered: (sessionId, limit) => all('queue', `where session_id = ? and ${UNDELIVERED} order by seq limit +?`, sessionId, limit),
   queueUse: (sessionId) =>
     row('select count(*) as messages, coalesce(sum(bytes), 0) as bytes from queue where session_id = ?', sessionId) ?? EMPTY,
   historyUse: (sessionId) => row('select messages, bytes from session_history where id = ?', sessionId) ?? EMPTY,
   oldestSettled: (sessionId, limit) =>
     rows(
       `select id, seq, ${SIZE} as bytes from messages
-       where session_id = ? and not exists (select 1 from queue where queue.id = messages.id) order by seq limit ?`,
+       where session_id = ? and not exists (select 1 from queue where queue.id = messages.id) order by seq limit +?`,
       sessionId,
       limit,
     ),
@@ -33,10 +33,10 @@ export const messageView = ({ all, one, rows, row, each }: Reads): MessageView =
       'select distinct agent from queue where session_id = ? and accepted_at is not null and agent is not null',
       sessionId,
     ).map(({ agent }) => agent),
-  backlogged: (limit) => all('backlog', 'order by created_at limit ?', limit),
+  backlogged: (limit) => all('backlog', 'order by created_at limit +?', limit),
   answerTo: (messageId) => one('messages', 'where in_reply_to = ?', messageId),
   messagesBefore: (sessionId, seq, limit) =>
-    all('messages', 'where session_id = ? and seq < ? order by seq desc limit ?', sessionId, seq, limit),
+    all('messages', 'where session_id = ? and seq < ? order by seq desc limit +?', sessionId, seq, limit),
   historyBefore(sessionId, seq, { messages, bytes }) {
     const found: PastMessage[] = [];
     let left = bytes;
@@ -50,12 +50,12 @@ export const messageView = ({ all, one, rows, row, each }: Reads): MessageView =
   messageSizes: (sessionId, belowSeq, limit) =>
     rows(
       `select id, seq, ${SIZE} as bytes from messages
-       where session_id = ? and seq < ? order by seq desc limit ?`,
+       where session_id = ? and seq < ? order by seq desc limit +?`,
       sessionId,
       belowSeq,
       limit,
     ),
   runOf: (messageId) => one('runs', 'where message_id = ?', messageId),
   runIds: (sessionId, limit) =>
-    rows<{ id: string }>('select id from runs where session_id = ? limit ?', sessionId, limit).map(({ id }) => id),
+    rows<{ id: string }>('select id from runs where session_id = ? limit +?', sessionId, limit).map(({ id }) => id),
 });

@@ -5,10 +5,10 @@ import type { Reads } from './reads.ts';
 export const sessionView = ({ all, one, rows, row }: Reads): SessionView => ({
   hasSessionIn: (spaceId) => one('sessions', `where space_id = ? and desired <> 'deleted' limit 1`, spaceId) !== undefined,
   sessionsOnAfter: (nodeId, after, limit) =>
-    all('sessions', `where node_id = ? and desired <> 'deleted' and id > ? order by id limit ?`, nodeId, after, limit),
+    all('sessions', `where node_id = ? and desired <> 'deleted' and id > ? order by id limit +?`, nodeId, after, limit),
   statesOn: (nodeId, after, limit) =>
     rows(
-      `select id, generation, phase from sessions where node_id = ? and desired <> 'deleted' and id > ? order by id limit ?`,
+      `select id, generation, phase from sessions where node_id = ? and desired <> 'deleted' and id > ? order by id limit +?`,
       nodeId,
       after,
       limit,
@@ -16,11 +16,11 @@ export const sessionView = ({ all, one, rows, row }: Reads): SessionView => ({
   sessionsOn: (nodeId) =>
     row<{ count: number }>(`select count(*) as count from sessions where node_id = ? and desired <> 'deleted'`, nodeId)?.count ?? 0,
   unfailedOn: (nodeId, limit) =>
-    all('sessions', `where node_id = ? and desired <> 'deleted' and desired <> 'failed' limit ?`, nodeId, limit),
+    all('sessions', `where node_id = ? and desired <> 'deleted' and desired <> 'failed' limit +?`, nodeId, limit),
   drainableOn: (nodeId, busyToo, limit) =>
     all(
       'sessions',
-      `where node_id = ? and (desired = 'paused' or desired = 'running' and (? or outstanding = 0)) order by id limit ?`,
+      `where node_id = ? and (desired = 'paused' or desired = 'running' and (? or outstanding = 0)) order by id limit +?`,
       nodeId,
       busyToo ? 1 : 0,
       limit,
@@ -32,15 +32,15 @@ export const sessionView = ({ all, one, rows, row }: Reads): SessionView => ({
        group by 1, 2, 3`,
       nodeId,
     ),
-  wakeWantedOn: (nodeId, limit) => all('sessions', 'where node_id = ? and wake_wanted = 1 order by id limit ?', nodeId, limit),
+  wakeWantedOn: (nodeId, limit) => all('sessions', 'where node_id = ? and wake_wanted = 1 order by id limit +?', nodeId, limit),
   tombstonesOf: (nodeId, after = '', limit = -1) =>
-    all('tombstones', 'where node_id = ? and id > ? order by id limit ?', nodeId, after, limit),
+    all('tombstones', 'where node_id = ? and id > ? order by id limit +?', nodeId, after, limit),
   copiesUnderWay: (source, limit) =>
-    rows(`select 1 from sessions where copy_from = ? and desired not in ('deleted', 'failed') limit ?`, source, limit).length,
+    rows(`select 1 from sessions where copy_from = ? and desired not in ('deleted', 'failed') limit +?`, source, limit).length,
   spacesOfSessionsBy: (accountId) =>
     rows<{ space_id: SpaceId }>(`select distinct space_id from sessions where created_by_id = ? and desired <> 'deleted'`, accountId).map(
       (row) => row.space_id,
     ),
   sessionsWithTimeouts: (after, limit) =>
-    all('sessions', `where timeouts <> '{}' and desired <> 'deleted' and id > ? order by id limit ?`, after, limit),
+    all('sessions', `where timeouts <> '{}' and desired <> 'deleted' and id > ? order by id limit +?`, after, limit),
 });

@@ -9,7 +9,7 @@ export const spaceView = ({ all, one, rows, row }: Reads): SpaceView => ({
   spaceByName: (name) => one('spaces', 'where name = ?', name),
   secretByName: (spaceId, keyName) => one('secrets', 'where space_id = ? and key_name = ?', spaceId, keyName),
   secretsIn: (spaceId) => all('secrets', 'where space_id = ? order by key_name', spaceId),
-  secretsNotUnder: (keyId, limit) => all('secrets', 'where key_id <> ? limit ?', keyId, limit),
+  secretsNotUnder: (keyId, limit) => all('secrets', 'where key_id <> ? limit +?', keyId, limit),
   sealingKeyIds: () => rows<{ key_id: string }>('select distinct key_id from secrets').map((row) => row.key_id),
   storedBytes: (spaceId) => row<{ bytes: number }>('select bytes from space_storage where id = ?', spaceId)?.bytes ?? 0,
 });
