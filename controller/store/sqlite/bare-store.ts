@@ -1,6 +1,7 @@
 import Database from 'better-sqlite3';
 import type { Store } from '../../services/engine/store.ts';
 import { isStoreFault, remedyFor } from '../../services/engine/transaction-lost.ts';
+import type { Checkpointer } from './checkpoints/checkpointer.ts';
 import { checkSchema } from './columns.ts';
 import { eventLogOf } from './event-log.ts';
 import { type Meta, metaOf } from './meta.ts';
@@ -23,6 +24,8 @@ export interface StoreOptions {
    * slower.
    */
   readonly looksOn?: boolean;
+  /** Makes the checkpoints. Without it, commits do. The caller closes it before the store. */
+  readonly checkpointer?: Checkpointer;
 }
 
 /**
@@ -38,7 +41,11 @@ const PAGE_BYTES = 4096;
  * synchronous FULL). Throws an error that says what to do when the database cannot be written: a
  * controller that could not keep its first command does not start.
  */
-export async function openBareStore(path: string, epoch: number, { looksOn = false, maxBytes }: StoreOptions = {}): Promise<SqliteStore> {
+export async function openBareStore(
+  path: string,
+  epoch: number,
+  { looksOn = false, maxBytes, checkpointer }: StoreOptions = {},
+): Promise<SqliteStore> {
   const opened: Database.Database[] = [];
   const open = (options: Database.Options = {}) => {
     const database = new Database(path, options);
@@ -64,7 +71,8 @@ export async function openBareStore(path: string, epoch: number, { looksOn = fal
     for (const database of [writing, reading]) database.pragma(`cache_size = -${CACHE_KIB}`);
     // A store that only observes keeps no read transaction open, so that it sees the commits of
     // others.
-    const snapshot = looksOn ? undefined : new Snapshot(writing, reading);
+    const snapshot = looksOn ? undefined : new Snapshot(writing, reading, () => checkpointer?.committed());
+    checkpointer?.attach(writing);
     const connection = () => snapshot?.connection() ?? reading;
     return {
       writer: writerOf(writing, meta, snapshot),

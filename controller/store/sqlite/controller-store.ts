@@ -3,6 +3,7 @@ import type { Log } from '../../../seams/log.ts';
 import type { Metrics } from '../../../seams/metrics.ts';
 import type { Store } from '../../services/engine/store.ts';
 import { openBareStore } from './bare-store.ts';
+import { Checkpointer } from './checkpoints/checkpointer.ts';
 import { sqlLists } from './lists/sql-lists.ts';
 import { eventsOnThread } from './reader/event-pages.ts';
 import { Reader } from './reader/reader.ts';
@@ -17,11 +18,12 @@ export interface SqliteDeps {
 }
 
 /**
- * Opens the controller's database at `path` like {@link openBareStore}, with a thread for lists and one
- * for event pages.
+ * Opens the controller's database at `path` like {@link openBareStore}, with a thread for lists, one
+ * for event pages and one for checkpoints.
  */
 export async function openControllerStore({ path, epoch, clock, log, metrics }: SqliteDeps): Promise<Store> {
-  const { writer, view, events, audit, check, close } = await openBareStore(path, epoch);
+  const checkpointer = new Checkpointer({ path, clock, log, metrics });
+  const { writer, view, events, audit, check, close } = await openBareStore(path, epoch, { checkpointer });
   const lists = new Reader({ path, clock, log, metrics });
   // A separate thread, so that reconnecting watchers and lists do not wait for each other.
   const pages = new Reader({ path, clock, log });
@@ -36,6 +38,7 @@ export async function openControllerStore({ path, epoch, clock, log, metrics }: 
     async close() {
       await pages.close();
       await lists.close();
+      await checkpointer.close();
       close();
     },
   };

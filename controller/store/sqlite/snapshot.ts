@@ -37,11 +37,14 @@ class HeldReads {
 export class Snapshot {
   readonly #near: HeldReads;
   readonly #beside: HeldReads;
+  readonly #written: () => void;
   #isWriting = false;
 
-  constructor(writing: Database.Database, beside: Database.Database) {
+  /** Calls `written` after each write, while no transaction is open. */
+  constructor(writing: Database.Database, beside: Database.Database, written: () => void = () => undefined) {
     this.#near = new HeldReads(writing);
     this.#beside = new HeldReads(beside);
+    this.#written = written;
   }
 
   /** The connection to read with, valid until the next write. */
@@ -60,6 +63,7 @@ export class Snapshot {
     } finally {
       this.#isWriting = false;
       this.#beside.letGo();
+      this.#written();
     }
   }
 }

@@ -1,9 +1,9 @@
-import { Worker } from 'node:worker_threads';
-import type { Clock, Timer } from '../../../../seams/clock.ts';
+import type { Clock } from '../../../../seams/clock.ts';
 import type { Log } from '../../../../seams/log.ts';
 import { type Metrics, silentMetrics } from '../../../../seams/metrics.ts';
 import { RefusedError } from '../../../domain/engine/outcome.ts';
 import type { SqlRow } from '../columns.ts';
+import { programBeside, RestartingThread } from '../restarting-thread.ts';
 
 /** A statement as Kysely compiles it. */
 export interface Query {
@@ -47,10 +47,7 @@ export const MAX_WAITING_BYTES = 16 * 1024 * 1024;
  * would pile up before this thread reads them.
  */
 const MAX_SENT = 2;
-const PROGRAM = new URL(import.meta.url.endsWith('.ts') ? './reader-worker.ts' : './reader-worker.js', import.meta.url);
 const HEAP_MIB = 512;
-const FIRST_RESTART_MS = 100;
-const MAX_RESTART_MS = 10_000;
 
 /**
  * Runs statements on a thread with its own connection, so that no list delays the applier or a
@@ -62,12 +59,9 @@ export class Reader {
   readonly #queue: Waiting[] = [];
   readonly #sent = new Map<number, Waiting>();
   readonly #counts;
-  #worker: Worker | undefined;
-  #restart: Timer | undefined;
-  #restartMs = FIRST_RESTART_MS;
+  readonly #thread: RestartingThread<ReadAnswer>;
   #waitingBytes = 0;
   #next = 1;
-  #isClosed = false;
 
   constructor(deps: ReaderDeps) {
     this.#deps = deps;
@@ -78,12 +72,20 @@ export class Reader {
     };
     metrics.gauge({ name: 'reader_waiting', help: 'Lists waiting for the reader thread or being read.', read: () => this.#waiting });
     metrics.gauge({ name: 'reader_waiting_bytes', help: 'Bytes of the waiting statements.', read: () => this.#waitingBytes });
-    this.#start();
+    this.#thread = new RestartingThread({
+      program: programBeside(import.meta.url, 'reader-worker'),
+      workerData: { path: deps.path },
+      heapMib: deps.heapMib ?? HEAP_MIB,
+      clock: deps.clock,
+      onMessage: (answer) => this.#settle(answer),
+      onEnd: (error, delayMs) => this.#ended(error, delayMs),
+    });
+    this.#thread.start();
   }
 
   /** Whether lists can be read now. */
   get isUp(): boolean {
-    return this.#worker !== undefined;
+    return this.#thread.isUp;
   }
 
   /**
@@ -91,7 +93,7 @@ export class Reader {
    * the thread restarts or is overloaded.
    */
   async read(queries: readonly Query[]): Promise<readonly (readonly SqlRow[])[]> {
-    if (this.#worker === undefined) {
+    if (!this.#thread.isUp) {
       this.#counts.refused.add(1, { reason: 'down' });
       throw isAway();
     }
@@ -108,37 +110,17 @@ export class Reader {
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
-    this.#restart?.cancel();
-    const worker = this.#worker;
+    const ended = this.#thread.close();
     this.#failAll();
-    await worker?.terminate();
+    await ended;
   }
 
   get #waiting(): number {
     return this.#queue.length + this.#sent.size;
   }
 
-  #start(): void {
-    let worker: Worker;
-    try {
-      worker = new Worker(PROGRAM, {
-        workerData: { path: this.#deps.path },
-        resourceLimits: { maxOldGenerationSizeMb: this.#deps.heapMib ?? HEAP_MIB },
-      });
-    } catch (error) {
-      this.#startLater(error instanceof Error ? error.message : String(error));
-      return;
-    }
-    worker.unref();
-    this.#worker = worker;
-    worker.on('message', (answer: ReadAnswer) => this.#settle(answer));
-    worker.on('error', (error) => this.#ended(worker, error instanceof Error ? error.message : String(error)));
-    worker.on('exit', (code) => this.#ended(worker, `exit code ${code}`));
-  }
-
   #send(): void {
-    while (this.#worker !== undefined && this.#sent.size < MAX_SENT) {
+    while (this.#thread.isUp && this.#sent.size < MAX_SENT) {
       const next = this.#queue.shift();
       if (next === undefined) return;
       this.#sent.set(next.id, next);
@@ -147,12 +129,11 @@ export class Reader {
         parameters,
         ...(maxBytes === undefined ? {} : { maxBytes }),
       }));
-      this.#worker.postMessage({ id: next.id, statements } satisfies ReadRequest);
+      this.#thread.post({ id: next.id, statements } satisfies ReadRequest);
     }
   }
 
   #settle(answer: ReadAnswer): void {
-    this.#restartMs = FIRST_RESTART_MS;
     const waiting = this.#sent.get(answer.id);
     if (waiting === undefined) return;
     this.#sent.delete(answer.id);
@@ -162,23 +143,13 @@ export class Reader {
     else waiting.resolve(answer.results);
   }
 
-  #ended(worker: Worker, error: string): void {
-    // A failing thread reports its end twice: as an error and as an exit.
-    if (this.#isClosed || worker !== this.#worker) return;
-    this.#startLater(error);
-  }
-
-  #startLater(error: string): void {
-    const delayMs = this.#restartMs;
-    this.#restartMs = Math.min(2 * delayMs, MAX_RESTART_MS);
+  #ended(error: string, delayMs: number): void {
     this.#deps.log.error('reader.ended', { error, failed_reads: this.#waiting, restart_ms: delayMs });
     this.#counts.restarts.add();
     this.#failAll();
-    this.#restart = this.#deps.clock.after(delayMs, () => this.#start());
   }
 
   #failAll(): void {
-    this.#worker = undefined;
     for (const { reject } of [...this.#sent.values(), ...this.#queue]) reject(isAway());
     this.#sent.clear();
     this.#queue.length = 0;

@@ -1,0 +1,117 @@
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import t, { type Test } from 'tap';
+import { CHECKPOINT_FRAMES, Checkpointer, MAX_LOG_FRAMES } from '../../../../controller/store/sqlite/checkpoints/checkpointer.ts';
+import { type Metrics, silentMetrics } from '../../../../seams/metrics.ts';
+import { systemClock } from '../../../../seams/system.ts';
+import { silent } from '../core.ts';
+
+const PAGE = 4096;
+/** Fills a page of its own. */
+const ROW = 'x'.repeat(3000);
+
+/** A database whose checkpoints the thread makes, and what was counted of them. */
+function openDatabase(t: Test, { threadPath }: { threadPath?: string } = {}) {
+  const directory = mkdtempSync(join(tmpdir(), 'raworc-checkpoints-'));
+  const path = join(directory, 'x.db');
+  const writing = new Database(path);
+  writing.pragma('journal_mode = WAL');
+  writing.exec('create table rows (n integer primary key, text text)');
+  const made = { thread: 0, commit: 0 };
+  let wake: () => void = () => undefined;
+  const metrics: Metrics = {
+    ...silentMetrics,
+    counter: () => ({
+      add(amount, labels) {
+        made[Object.values(labels ?? {}).includes('commit') ? 'commit' : 'thread'] += amount ?? 1;
+        wake();
+      },
+    }),
+  };
+  const ended: unknown[] = [];
+  const log = {
+    ...silent,
+    error(event: string, fields?: object) {
+      ended.push({ event, ...fields });
+      wake();
+    },
+  };
+  const checkpointer = new Checkpointer({ path: threadPath ?? path, clock: systemClock, log, metrics });
+  checkpointer.attach(writing);
+  const insert = writing.prepare('insert into rows (text) values (?)');
+  // The thread alone keeps no process alive.
+  const alive = setInterval(() => undefined, 1000);
+  t.teardown(async () => {
+    clearInterval(alive);
+    await checkpointer.close();
+    writing.close();
+    rmSync(directory, { recursive: true, force: true });
+  });
+  return {
+    path,
+    writing,
+    checkpointer,
+    made,
+    ended,
+    commit() {
+      insert.run(ROW);
+      checkpointer.committed();
+    },
+    /** Waits until something is counted or logged that makes it true. */
+    async until(holds: () => boolean) {
+      while (!holds()) await new Promise<void>((resolve) => (wake = resolve));
+    },
+    logBytes: () => statSync(`${path}-wal`).size,
+    databaseBytes: () => statSync(path).size,
+  };
+}
+
+t.test('the thread copies the log, and commits begin it again', async (t) => {
+  const store = openDatabase(t);
+  for (let commit = 0; commit < 5 * CHECKPOINT_FRAMES; commit += 1) {
+    store.commit();
+    // As between two requests of a calm hour.
+    if (store.checkpointer.isCopying) await store.until(() => !store.checkpointer.isCopying);
+  }
+  t.ok(store.made.thread >= 5, 'each thousand pages');
+  t.equal(store.made.commit, 0, 'no commit waited for a checkpoint');
+  t.ok(store.databaseBytes() > 4 * CHECKPOINT_FRAMES * PAGE, 'the database has the rows');
+  t.ok(store.logBytes() < 2 * CHECKPOINT_FRAMES * (PAGE + 24), 'the log does not grow with it');
+});
+
+t.test('a reader keeps the log from beginning again, but not for longer than it reads', async (t) => {
+  const store = openDatabase(t);
+  const reading = new Database(store.path, { readonly: true });
+  t.teardown(() => reading.close());
+  store.commit();
+  reading.exec('begin');
+  reading.prepare('select count(*) from rows').get();
+  for (let commit = 0; commit < MAX_LOG_FRAMES; commit += 1) {
+    store.commit();
+    // Lets the thread answer.
+    if (commit % 500 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  await store.until(() => store.made.commit > 0);
+  t.ok(store.logBytes() > MAX_LOG_FRAMES * PAGE, 'the log keeps what the reader may need');
+  reading.exec('commit');
+  const before = store.logBytes();
+  const passes = store.made.thread;
+  for (let commit = 0; store.made.thread < passes + 2; commit += 1) {
+    store.commit();
+    if (commit % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  t.ok(store.logBytes() <= before + 3 * CHECKPOINT_FRAMES * (PAGE + 24), 'then it begins again');
+  const { count } = store.writing.prepare<[], { count: number }>('select count(*) as count from rows').get() ?? { count: 0 };
+  t.ok(count > MAX_LOG_FRAMES, 'and every row is there');
+});
+
+t.test('while the thread is down, commits make the checkpoints', async (t) => {
+  const store = openDatabase(t, { threadPath: '/nowhere/x.db' });
+  await store.until(() => store.ended.length > 0);
+  t.match(store.ended, [{ event: 'checkpointer.ended', error: /directory does not exist/ }]);
+  for (let commit = 0; commit < 3 * CHECKPOINT_FRAMES; commit += 1) store.commit();
+  t.ok(store.databaseBytes() > CHECKPOINT_FRAMES * PAGE, 'the database has the rows');
+  t.ok(store.logBytes() < 2 * CHECKPOINT_FRAMES * (PAGE + 24), 'the log stays small');
+});
