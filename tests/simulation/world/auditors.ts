@@ -1,7 +1,6 @@
 import type { Mutation } from '../../../controller/domain/engine/mutation.ts';
 import { AgentStops } from './agent-stops.ts';
 import type { Chronicle } from './chronicle.ts';
-import { Constraints } from './constraints.ts';
 import { Deadlines } from './deadlines.ts';
 import { ImageAudit } from './image-audit.ts';
 import type { Machine } from './machine.ts';
@@ -17,7 +16,6 @@ export class Auditors {
   readonly stops = new AgentStops();
   readonly suspends = new Suspends();
   readonly use: SpaceUse;
-  readonly constraints: Constraints;
   readonly deadlines: Deadlines;
   readonly images: ImageAudit;
   readonly #deps: RemixesDeps & { readonly chronicle: Chronicle; readonly nowMs: () => number; readonly lostAfterMs: number };
@@ -26,7 +24,6 @@ export class Auditors {
     this.#deps = deps;
     this.remixes = new Remixes(deps);
     this.use = new SpaceUse(deps.violation);
-    this.constraints = new Constraints(deps.violation);
     this.deadlines = new Deadlines(deps);
     this.images = new ImageAudit(deps);
   }
@@ -36,7 +33,6 @@ export class Auditors {
     const { nowMs, violation } = this.#deps;
     this.remixes.committed(mutations);
     this.use.committed(mutations);
-    this.constraints.committed(mutations);
     this.suspends.committed(mutations, nowMs());
     this.deadlines.committed(mutations);
     this.images.committed(mutations);
@@ -48,7 +44,6 @@ export class Auditors {
   restored(): void {
     const { view, chronicle, nowMs } = this.#deps;
     this.remixes.restored();
-    this.constraints.restored(view());
     this.use.restored(view(), [...chronicle.sessions.values()]);
     this.secrets.restored(view());
     this.deadlines.restored(view());

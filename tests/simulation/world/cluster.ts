@@ -3,6 +3,7 @@ import type { Mutation } from '../../../controller/domain/engine/mutation.ts';
 import type { Outcome } from '../../../controller/domain/engine/outcome.ts';
 import type { View } from '../../../controller/domain/engine/view.ts';
 import type { EventLog } from '../../../controller/domain/events/event-log.ts';
+import { type NodeRules, SANE_NODE } from '../../../controller/domain/nodes/node-rules.ts';
 import type { Caller } from '../../../controller/services/access/caller.ts';
 import type { Services } from '../../../controller/services/services.ts';
 import type { Dialer } from '../../../node-agent/control/dialer.ts';
@@ -17,6 +18,7 @@ import { Chronicle } from './chronicle.ts';
 import { BEGAN_AT, SimulatedTime, type WallClock } from './clock.ts';
 import { ControllerProcess } from './controller-process.ts';
 import { Depot } from './depot.ts';
+import { DISKS } from './label-rules.ts';
 import type { Life } from './life.ts';
 import { Machine } from './machine.ts';
 import { Connection } from './network.ts';
@@ -24,7 +26,7 @@ import type { Phase } from './phases.ts';
 import { SeededRandom } from './random.ts';
 import { SimulatedRegistry } from './registry.ts';
 import { SOURCE } from './source.ts';
-import { ACCOUNT, IMAGE } from './store.ts';
+import { ACCOUNT, IMAGE, type NewNode } from './store.ts';
 import type { Place, Surroundings } from './surroundings.ts';
 import { Trace } from './trace.ts';
 import { Witness } from './witness.ts';
@@ -63,6 +65,7 @@ export class Cluster implements Surroundings {
   readonly #witness: Witness;
   readonly auditors: Auditors;
   readonly #lostAfterMs: number;
+  readonly nodeRules: NodeRules;
   #lives = 0;
   #starting = false;
   #restoring = false;
@@ -77,6 +80,7 @@ export class Cluster implements Surroundings {
     this.trace = new Trace(this.time, depot.directory, options.print);
     this.#witness = new Witness({ chronicle: this.chronicle, view: () => this.view, violation: this.violation });
     this.#lostAfterMs = random.fork('lost after').pick([20_000, 600_000]) ?? 600_000;
+    this.nodeRules = rulesOf(random.fork('node rules'));
     this.auditors = new Auditors({
       ...{ chronicle: this.chronicle, machines: () => this.machines, view: () => this.view, violation: this.violation },
       nowMs: () => this.time.now,
@@ -144,7 +148,7 @@ export class Cluster implements Surroundings {
         if (this.roomInStore <= 0) throw new StoreFull();
         this.roomInStore -= 1;
       },
-      lostAfterMs: this.#lostAfterMs,
+      ...{ nodeRules: this.nodeRules, lostAfterMs: this.#lostAfterMs },
       registry: this.registry,
       ended: () => {
         this.killController();
@@ -352,8 +356,12 @@ class StoreFull extends Error {
   }
 }
 
-function nodesOf({ nodes }: ClusterOptions): { id: string; name: string }[] {
-  return Array.from({ length: nodes }, (_, at) => ({ id: `00000000-0000-4000-8000-00000000010${at}`, name: `node-${'abcdef'[at] ?? at}` }));
+function nodesOf({ nodes }: ClusterOptions): NewNode[] {
+  return Array.from({ length: nodes }, (_, at) => ({
+    labels: { disk: DISKS[at % 2] ?? '' },
+    id: `00000000-0000-4000-8000-00000000010${at}`,
+    name: `node-${'abcdef'[at] ?? at}`,
+  }));
 }
 
 export const stackOf = (fault: unknown): string =>
@@ -364,6 +372,10 @@ export const stackOf = (fault: unknown): string =>
         .join(' ')
         .replaceAll(/file:\/\/\S*\/(?=controller|node-agent|guest|tests|journal|proto)/g, '')
     : String(fault);
+
+/** In some runs, nodes keep room for sessions that wake. */
+const rulesOf = (random: SeededRandom): NodeRules =>
+  new Map(random.chance(0.3) ? [['*', { ...SANE_NODE, reserved: { cpuMillis: 200, memoryBytes: random.whole(1, 2) * 128 * MIB } }]] : []);
 
 /** What a machine has for its sessions besides CPU and memory; 0: unbounded. */
 const boundsOf = (random: SeededRandom) => ({

@@ -8,7 +8,7 @@ import type { DesiredChange } from '../../../controller/domain/sessions/commands
 import { REQUEST_FOR_STATE } from '../../../controller/domain/sessions/legal.ts';
 import type { MessageFact, SessionFact } from './book.ts';
 import type { Client } from './client.ts';
-import { someConstraint } from './constraints.ts';
+import { someConstraint, somePreference } from './label-rules.ts';
 import { maintain } from './maintenance.ts';
 import { makeOnce, repeat } from './once.ts';
 import { judgeOrphans } from './orphans.ts';
@@ -31,6 +31,7 @@ async function create(client: Client): Promise<void> {
   const patienceMs = apart.chance(0.3) ? apart.between(1_500, 9_000) : undefined;
   const body: CreateSession = {
     ...(apart.chance(0.15) ? { constraints: [someConstraint(apart)] } : {}),
+    ...(apart.chance(0.2) ? { preferences: [somePreference(apart)] } : {}),
     name,
     ...(random.chance(0.3) ? { space: NARROW } : {}),
     ...(timeouts === 'pause' ? { timeouts: { idle_pause_s: random.whole(3, 15) } } : {}),

@@ -3,6 +3,7 @@ import { type Core, openCore } from '../../../controller/core.ts';
 import type { NodeId } from '../../../controller/domain/engine/ids.ts';
 import type { Mutation } from '../../../controller/domain/engine/mutation.ts';
 import { accepted } from '../../../controller/domain/engine/outcome.ts';
+import type { NodeRules } from '../../../controller/domain/nodes/node-rules.ts';
 import { SseStreams } from '../../../controller/http/events/sse-streams.ts';
 import { LEASE } from '../../../controller/services/nodes/lease.ts';
 import { openBareStore, type SqliteStore } from '../../../controller/store/sqlite/bare-store.ts';
@@ -14,6 +15,7 @@ import type { Broker } from './bus.ts';
 import { ChangeRecords } from './change-records.ts';
 import { ProcessClock, type WallClock } from './clock.ts';
 import { Life } from './life.ts';
+import { PlacementAudit } from './placement-audit.ts';
 import type { SeededRandom } from './random.ts';
 import type { SimulatedRegistry } from './registry.ts';
 import { RoomAudit } from './room-audit.ts';
@@ -32,6 +34,7 @@ export interface ControllerOptions {
   readonly broker: Broker;
   readonly wall: WallClock;
   readonly random: SeededRandom;
+  readonly nodeRules: NodeRules;
   /** How long a node can be unreachable before it is lost. */
   readonly lostAfterMs: number;
   readonly registry: SimulatedRegistry | undefined;
@@ -76,18 +79,22 @@ export class ControllerProcess {
       if (life.isDead) throw new Error('killed');
     };
     const rooms = new RoomAudit(around.chronicle.sessions.values(), around.violation);
+    const { nodeRules: rules } = options;
+    const placements = new PlacementAudit(around.chronicle.sessions.values(), { view: store.view, rules, violation: around.violation });
     const storage = new StorageAudit(path, around.violation);
     const records = new ChangeRecords(path, around.violation);
     const writer = watchedWriter(store.writer, {
       before: () => strike('commit.before'),
       apply: () => options.takeRoom(),
-      decided(pending) {
+      decided(pending, own) {
         rooms.decided(pending);
+        placements.decided(pending, own);
         records.decided(pending);
       },
       after(mutations) {
         options.committed(mutations);
         rooms.committed(mutations);
+        placements.committed(mutations);
         storage.committed();
         records.committed(mutations);
         strike('commit.after');
@@ -99,7 +106,7 @@ export class ControllerProcess {
       sourceStore: { receive: notHere, remove: async () => undefined, kept: async () => [] },
       passwords: { hash: async (password) => accepted(password), verify: async (password, hash) => accepted(password === hash) },
       sealing: { ring: RING, keys: SEALING_KEYS },
-      ...{ version: 'sim', lease: { ...LEASE, lostAfterMs: options.lostAfterMs }, sizes: SIZES },
+      ...{ version: 'sim', lease: { ...LEASE, lostAfterMs: options.lostAfterMs }, sizes: SIZES, nodeRules: rules },
       ...{ clock, random: random.fork(name), log, metrics: silentMetrics },
       barriers: barriersAt(around, { life }),
       onFatal(fault) {
@@ -113,6 +120,7 @@ export class ControllerProcess {
       health: { checkStore: () => undefined, degradations: {} },
     });
     rooms.of(core.directory);
+    placements.of(core.directory);
     const streams = new SseStreams(clock);
     core.services.accounts.onRightsChanged((change) => streams.judge(change));
     const process = new ControllerProcess(life, core, streams, store, {

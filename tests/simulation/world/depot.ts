@@ -2,7 +2,7 @@ import { copyFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { beginEpoch, copyDatabase } from '../../../controller/store/sqlite/backup.ts';
 import { openBareStore, type SqliteStore } from '../../../controller/store/sqlite/bare-store.ts';
-import { EPOCH, newStore, type StoreDirectory } from './store.ts';
+import { EPOCH, type NewNode, newStore, type StoreDirectory } from './store.ts';
 
 /**
  * The store's files over all processes of the controller: the current database, its epoch, and a
@@ -21,7 +21,7 @@ export class Depot {
     this.#inspection = inspection;
   }
 
-  static async open(nodes: readonly { id: string; name: string }[]): Promise<Depot> {
+  static async open(nodes: readonly NewNode[]): Promise<Depot> {
     const directory = await newStore(nodes);
     return new Depot(directory, await openBareStore(directory.path, EPOCH, { looksOn: true }));
   }

@@ -2,7 +2,7 @@ import type { NodeId } from '../../../controller/domain/engine/ids.ts';
 import { atStart, refusedWaking } from '../../../controller/domain/sessions/commands/change-desired.ts';
 import type { Client } from './client.ts';
 import type { Cluster } from './cluster.ts';
-import { ZONES } from './constraints.ts';
+import { DISKS, ZONES } from './label-rules.ts';
 import type { Machine } from './machine.ts';
 import { openSpaces } from './spaces.ts';
 
@@ -21,7 +21,8 @@ export async function maintain(client: Client): Promise<void> {
   const zone = place === undefined ? {} : { zone: place };
   const answer = await client.ask<unknown>(`${how} ${machine.name}`, ({ nodes }, caller) => {
     if (how === 'drain') return nodes.drain(caller, machine.name, deadline);
-    if (how === 'label') return nodes.update(caller, machine.name, { labels: { of: client.fresh(), ...zone } });
+    if (how === 'label')
+      return nodes.update(caller, machine.name, { labels: { of: client.fresh(), disk: random.fork('disk').pick(DISKS) ?? '', ...zone } });
     return nodes.update(caller, machine.name, { schedulable: how === 'uncordon' });
   });
   if (answer === 'lost' || answer.ok || (answer.refusal.code === 'NOT_FOUND' && isRemoved(cluster, machine))) return;

@@ -1,13 +1,13 @@
 import type { CreateSession, SessionObject } from '../../../controller/contract/sessions.ts';
 import { STALE } from '../../../controller/domain/access/refusals.ts';
-import type { FleetNode } from '../../../controller/domain/engine/fleet.ts';
 import type { Outcome } from '../../../controller/domain/engine/outcome.ts';
-import { firstObstacle } from '../../../controller/domain/sessions/placement/filters.ts';
+import type { Need } from '../../../controller/domain/sessions/placement/filters.ts';
 import { lacksRoom } from '../../../controller/domain/sessions/placement/no-room.ts';
 import type { Caller, Idempotency } from '../../../controller/services/access/caller.ts';
 import type { Services } from '../../../controller/services/services.ts';
 import type { Client } from './client.ts';
-import { SIZES } from './sizes.ts';
+import { type Ask, type ModelNode, modelOf, unfit } from './placement-model.ts';
+import { Rooms } from './room.ts';
 
 const LOOKS_MS = [1_000, 800, 600, 400, 200, 0];
 
@@ -23,19 +23,23 @@ export async function patiently(
   const { cluster } = client;
   const patience = new AbortController();
   const process = cluster.controller;
-  const looks: (readonly FleetNode[])[] = [];
+  const looks: ((need: Need) => readonly ModelNode[])[] = [];
   const look = () => {
     const isUp = process !== undefined && cluster.controller === process && !process.life.isStopped;
-    // The directory shows the set of images that the stream goes on to change.
-    looks.push(isUp ? process.core.directory.nodes().map((node) => ({ ...node, images: new Set(node.images) })) : []);
+    if (!isUp) return void looks.push(() => []);
+    const rooms = new Rooms(cluster.chronicle.sessions.values());
+    const [nodes, rows] = [process.core.directory.nodes(), new Map(cluster.view.nodes().map((row) => [row.id, row]))];
+    const shown = nodes.map((node) => ({ ...node, images: new Set(node.images) }));
+    looks.push(({ spaceId }) => modelOf(shown, (id) => rows.get(id), rooms, spaceId, cluster.nodeRules));
   };
   for (const beforeMs of LOOKS_MS) cluster.time.schedule(patienceMs - beforeMs, look);
   cluster.time.schedule(patienceMs, () => process?.life.run(() => patience.abort()));
   const outcome = await create(patience.signal);
   if (!lacksRoom(outcome) || looks.length < LOOKS_MS.length) return outcome;
-  const roomy = looks.map((nodes) => nodes.filter((node) => firstObstacle(node, outcome.need, SIZES) === undefined));
+  const ask = askOf(outcome.need);
+  const roomy = looks.map((look) => look(outcome.need).filter((node) => unfit(node, ask) === undefined));
   if (roomy.every((nodes) => nodes.length > 0))
-    client.violation(`gave up waiting for room that ${roomy[0]?.[0]?.name} had: ${outcome.refusal.message}`);
+    client.violation(`gave up waiting for room that ${roomy[0]?.[0]?.row.name} had: ${outcome.refusal.message}`);
   return outcome;
 }
 
@@ -44,4 +48,9 @@ export async function whenRoom({ sessions }: Services, caller: Caller, input: Cr
   const outcome = await sessions.create(caller, input, key, patience);
   const now = caller.now();
   return outcome.ok || (now !== undefined && sessions.canCreate(now, input.space)) ? outcome : STALE;
+}
+
+function askOf({ placement, isInRegistry = false, ...need }: Need): Ask {
+  const { constraints = [], spaceConstraints = [], preferences = [], strategy = 'spread', antiAffinity = 'none' } = placement ?? {};
+  return { ...need, isInRegistry, constraints: [...constraints, ...spaceConstraints], preferences, strategy, antiAffinity };
 }

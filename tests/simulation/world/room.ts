@@ -56,6 +56,13 @@ export class Rooms {
     return room;
   }
 
+  ofSpaceOn(space: string, node: string): number {
+    let count = 0;
+    for (const { spaceId, nodeId, desired } of this.#rows.values())
+      if (spaceId === space && nodeId === node && desired !== 'deleted') count += 1;
+    return count;
+  }
+
   inSpace(id: string): Room {
     const room = { ...NOTHING };
     for (const row of this.#rows.values()) if (row.spaceId === id && row.desired !== 'deleted') add(room, row, takesRoom(row));

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Refusal } from '../../../controller/domain/engine/outcome.ts';
 import type { Client } from './client.ts';
+import { someScheduling } from './label-rules.ts';
 import { NARROW, SPACES } from './store.ts';
 
 const MIB = 1024 * 1024;
@@ -26,7 +27,12 @@ export async function changeQuotas(client: Client): Promise<void> {
     ...(storage.chance(0.3) ? { storage_bytes: storage.whole(1, 8) * 1024 * MIB + storage.whole(0, 400) } : {}),
   };
   const maxima = random.fork('maxima').chance(0.4) ? { maxima: { memory_bytes: 384 * MIB, processes: 128 } } : {};
-  await settle(client, { settings: random.chance(0.8) ? { quotas, ...maxima } : maxima, active: random.chance(0.85) });
+  const apart = random.fork(`scheduling ${client.cluster.time.now}`);
+  const scheduling = apart.chance(0.5) ? { scheduling: someScheduling(apart) } : {};
+  await settle(client, {
+    settings: random.chance(0.8) ? { quotas, ...maxima, ...scheduling } : { ...maxima, ...scheduling },
+    active: random.chance(0.85),
+  });
 }
 
 /** Lets everything that waits continue. */

@@ -36,6 +36,12 @@ export const AGENTS = [
 const inMemory = (name: string) => mkdtempSync(join('/dev/shm', name));
 let template: Promise<string> | undefined;
 
+export interface NewNode {
+  readonly id: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
 export interface StoreDirectory {
   readonly path: string;
   remove(): void;
@@ -45,14 +51,14 @@ export interface StoreDirectory {
  * Creates a database with an account, a space with agents in an image, and these nodes. Migrated
  * once per process, then copied.
  */
-export async function newStore(nodes: readonly { id: string; name: string }[]): Promise<StoreDirectory> {
+export async function newStore(nodes: readonly NewNode[]): Promise<StoreDirectory> {
   template ??= makeTemplate();
   const directory = inMemory('raworc-sim-');
   const path = join(directory, 'raworc.db');
   copyFileSync(await template, path);
   const store = await openBareStore(path, EPOCH);
   store.writer.transaction(() => {
-    for (const { id, name } of nodes) {
+    for (const { id, name, labels } of nodes) {
       const capacity = { cpuMillis: 0, memoryBytes: 0, maxSessions: 0, bounds: null };
       store.writer.apply(
         put('nodes', {
@@ -66,7 +72,7 @@ export async function newStore(nodes: readonly { id: string; name: string }[]): 
           lastSeenAt: null,
           unreachableSince: null,
           lostAt: null,
-          ...UNMANAGED,
+          ...{ ...UNMANAGED, labels },
           keyHash: null,
           revokedAt: null,
         }),
@@ -127,8 +133,8 @@ export interface Watch {
   before(): void;
   /** Called at each write. The store throws its errors. */
   apply(): void;
-  /** Called when a command is decided, with the changes of its batch so far, its own last. */
-  decided(pending: readonly Mutation[]): void;
+  /** Called when a command is decided, with the changes of its batch so far; its own are those from `own` on. */
+  decided(pending: readonly Mutation[], own: number): void;
   /** Called after the commit, before anyone is notified. An error leaves it so. */
   after(mutations: readonly Mutation[]): void;
 }
@@ -151,7 +157,7 @@ export function watchedWriter(writer: Writer, watch: Watch): Writer {
       const length = pending.length;
       try {
         const done = writer.savepoint(work);
-        watch.decided(pending);
+        watch.decided(pending, length);
         return done;
       } catch (fault) {
         pending.length = length;

@@ -1,0 +1,81 @@
+import type { FleetNode } from '../../../controller/domain/engine/fleet.ts';
+import type { Mutation } from '../../../controller/domain/engine/mutation.ts';
+import type { View } from '../../../controller/domain/engine/view.ts';
+import type { NodeRules } from '../../../controller/domain/nodes/node-rules.ts';
+import type { NodeRow } from '../../../controller/domain/nodes/rows.ts';
+import type { SessionRow } from '../../../controller/domain/sessions/rows.ts';
+import { schedulingIn } from '../../../controller/domain/spaces/space-settings.ts';
+import { type Ask, against, modelOf, unfit } from './placement-model.ts';
+import { Rooms } from './room.ts';
+
+/** Costs closer than this can be in either order, since sums are rounded. */
+const SAME = 1e-9;
+
+export interface PlacementAuditDeps {
+  /** Of the writer: with the changes of the batch in progress. */
+  readonly view: View;
+  readonly rules: NodeRules;
+  readonly violation: (what: string) => void;
+}
+
+/** Compares where a controller places each new session with a slow model, at the moment of the placement. */
+export class PlacementAudit {
+  readonly #deps: PlacementAuditDeps;
+  readonly #rooms: Rooms;
+  readonly #nodes = new Map<string, NodeRow>();
+  #facts: () => readonly FleetNode[] = () => [];
+
+  constructor(rows: Iterable<SessionRow>, deps: PlacementAuditDeps) {
+    this.#deps = deps;
+    this.#rooms = new Rooms(rows);
+    for (const row of deps.view.nodes()) this.#nodes.set(row.id, row);
+  }
+
+  /** Sets what is checked. */
+  of(directory: { nodes(): readonly FleetNode[] }): void {
+    this.#facts = () => directory.nodes();
+  }
+
+  committed(mutations: readonly Mutation[]): void {
+    this.#rooms.apply(mutations);
+    for (const mutation of mutations)
+      if (mutation.kind === 'put' && mutation.table === 'nodes') this.#nodes.set(mutation.row.id, mutation.row);
+  }
+
+  /** Called when a command is decided. Its changes are those of its batch from `own` on. */
+  decided(pending: readonly Mutation[], own: number): void {
+    for (const mutation of pending.slice(own))
+      if (mutation.kind === 'put' && mutation.table === 'sessions') this.#judge(mutation.row, pending.slice(0, own));
+  }
+
+  #judge(row: SessionRow, before: readonly Mutation[]): void {
+    const isPlaced = row.generation === 1 && row.copyFrom === null && row.restoredFrom === null && row.nodeId !== null;
+    if (!isPlaced || this.#rooms.row(row.id) !== undefined) return;
+    const rooms = before.length === 0 ? this.#rooms : this.#rooms.with(before);
+    if (rooms.row(row.id) !== undefined) return;
+    const ask = this.#askOf(row);
+    const nodes = modelOf(this.#facts(), (id) => this.#nodes.get(id), rooms, row.spaceId, this.#deps.rules);
+    const chosen = nodes.find(({ row: { id } }) => id === row.nodeId);
+    const { violation } = this.#deps;
+    if (chosen === undefined) return violation(`${row.id} was placed on ${row.nodeId}, which is no node`);
+    const why = unfit(chosen, ask);
+    if (why !== undefined) return violation(`${row.id} was placed on ${chosen.row.name}, but ${why}`);
+    const cost = against(chosen, ask);
+    const better = nodes.find((node) => unfit(node, ask) === undefined && against(node, ask) < cost - SAME);
+    if (better !== undefined)
+      violation(
+        `${row.id} (${ask.strategy}, ${ask.antiAffinity}) was placed on ${chosen.row.name} at ${cost}, and ${better.row.name} is better at ${against(better, ask)}`,
+      );
+  }
+
+  #askOf({ spaceId, requests, limits, image, constraints, preferences }: SessionRow): Ask {
+    const { view } = this.#deps;
+    const space = schedulingIn(view.get('spaces', spaceId)?.settings ?? {});
+    return {
+      ...{ requests, limits, image, strategy: space.strategy ?? 'spread', antiAffinity: space.anti_affinity ?? 'none' },
+      isInRegistry: view.get('images', image) !== undefined,
+      constraints: [...constraints, ...(space.constraints ?? [])],
+      preferences: [...preferences, ...(space.preferences ?? [])],
+    };
+  }
+}
