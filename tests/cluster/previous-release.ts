@@ -27,11 +27,11 @@ export async function historyMissing(): Promise<string | undefined> {
 export const fileOf = (path: string): Promise<string> => git('show', `${commit}:${path}`);
 
 /**
- * Takes the previous release out of the history, with its guest built, and returns its directory.
- * It uses this release's packages.
+ * Takes the previous release out of the history, with its guest built, and returns its directory,
+ * which is below `parent`. It uses this release's packages.
  */
-export async function previousRelease(t: Pick<Scope, 'teardown'>): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'raworc-previous-'));
+export async function previousRelease(t: Pick<Scope, 'teardown'>, parent = tmpdir()): Promise<string> {
+  const directory = await mkdtemp(join(parent, 'raworc-previous-'));
   t.teardown(() => rm(directory, { recursive: true, force: true }));
   const archive = join(directory, '.tar');
   await git('archive', '--output', archive, commit);

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { within } from './deadline.ts';
@@ -93,6 +94,13 @@ export class Child {
   #look(): void {
     for (const look of [...this.#looks]) look();
   }
+}
+
+/** Returns the first child of a process, or 0. */
+export function childOf(pid: number): number {
+  const file = `/proc/${pid}/task/${pid}/children`;
+  const [child = ''] = existsSync(file) ? readFileSync(file, 'utf8').split(' ') : [];
+  return Number(child);
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);

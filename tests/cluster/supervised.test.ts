@@ -1,43 +1,18 @@
 /** Both daemons by the start lines of their units, under a supervisor as systemd is one. */
-import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import t, { type Test } from 'tap';
 import { controllerUnit } from '../../controller/service/unit.ts';
 import { nodeAgentUnit } from '../../node-agent/service/unit.ts';
-import { systemClock } from '../../seams/system.ts';
-import type { Upgrade } from '../../systemd/upgrade/phases.ts';
-import { HEALTH_TIMES, runUpgrade } from '../../systemd/upgrade/run-upgrade.ts';
-import { adopt, type Daemon, pointTo, startOf, versionOf } from '../../systemd/upgrade/versions.ts';
+import { adopt, startOf, versionOf } from '../../systemd/upgrade/versions.ts';
 import { deploy, writeAgent } from './agents.ts';
 import { sessionImage } from './docker.ts';
 import { startCluster } from './harness.ts';
 import { freePorts } from './ports.ts';
+import { addVersion, SILENT, upgrade } from './supervised-versions.ts';
 import { Supervisor } from './supervisor.ts';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
-
-/** Adds a version whose programs are this script. */
-function addVersion(root: string, name: string, script: string): string {
-  const directory = join(root, 'versions', name);
-  mkdirSync(directory);
-  symlinkSync(process.execPath, join(directory, 'node'));
-  for (const daemon of ['node-agent', 'controller']) writeFileSync(join(directory, daemon), script);
-  return name;
-}
-
-async function upgrade(daemon: Daemon, root: string, service: Supervisor, to: string, withinMs = HEALTH_TIMES.withinMs) {
-  const from = (await versionOf(daemon, root)) ?? '';
-  const { status } = await service.state();
-  const begun: Upgrade = { from, to, phase: 'switch', wasHealthy: status.startsWith('connected') };
-  return runUpgrade(begun, {
-    service,
-    clock: systemClock,
-    times: { withinMs, steadyMs: 1000, lookEveryMs: 100 },
-    save: async () => undefined,
-    point: (version) => pointTo(daemon, version, root),
-    report: () => undefined,
-  });
-}
 
 function supervise(t: Test, unit: string, env: Readonly<Record<string, string>>): Supervisor {
   const service = new Supervisor(unit.replace('WatchdogSec=30', 'WatchdogSec=9'), env);
@@ -99,8 +74,7 @@ t.test('sessions answer while the node agent changes versions, and one that reac
   await service.until(() => service.lines.some((line) => line.includes('"controller.connected"')));
   await answers('the unit’s start line');
 
-  const silent = `require('node:child_process').execFileSync('systemd-notify', ['READY=1']); setInterval(() => {}, 1000);`;
-  t.equal(await upgrade('node-agent', root, service, addVersion(root, 'silent', silent), 4000), 'reverted');
+  t.equal(await upgrade('node-agent', root, service, addVersion(root, 'silent', SILENT), 4000), 'reverted');
   t.equal(await versionOf('node-agent', root), own);
   await answers('switched back');
 

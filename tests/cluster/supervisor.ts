@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Service, ServiceState } from '../../systemd/upgrade/service.ts';
+import { childOf } from './processes.ts';
 
 /** Prints each notification as one line. Node.js has no datagram sockets. */
 const RECEIVER = `import socket, sys
@@ -19,6 +20,7 @@ export class Supervisor implements Service {
   readonly lines: string[] = [];
   readonly #unit: string;
   readonly #env: Readonly<Record<string, string>>;
+  readonly #entrance: readonly string[];
   readonly #directory = mkdtempSync('/tmp/rs-'); // the path of a socket has at most 107 bytes
   readonly #receiver: ChildProcess;
   readonly #listening: Promise<void>;
@@ -32,9 +34,11 @@ export class Supervisor implements Service {
   #exits = 0;
   watchdogKills = 0;
 
-  constructor(unit: string, env: Readonly<Record<string, string>>) {
+  /** `entrance`: a command that runs another one elsewhere as its child, and waits for it. */
+  constructor(unit: string, env: Readonly<Record<string, string>>, entrance: readonly string[] = []) {
     this.#unit = unit;
     this.#env = env;
+    this.#entrance = entrance;
     this.#receiver = spawn('setpriv', ['--pdeathsig', 'KILL', '--', 'python3', '-c', RECEIVER, join(this.#directory, 's')], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
@@ -48,7 +52,8 @@ export class Supervisor implements Service {
   }
 
   get pid(): number {
-    return this.#child?.pid ?? 0;
+    const pid = this.#child?.pid ?? 0;
+    return this.#entrance.length === 0 ? pid : childOf(pid);
   }
 
   async restart(): Promise<boolean> {
@@ -87,13 +92,13 @@ export class Supervisor implements Service {
     this.#isStopping = true;
     const exits = this.#exits;
     if (this.#child === undefined) return;
-    this.#child.kill('SIGTERM');
+    this.#kill('SIGTERM');
     await this.until(() => this.#exits > exits);
   }
 
   async close(): Promise<void> {
     this.#isStopping = true;
-    this.#child?.kill('SIGKILL');
+    this.#kill('SIGKILL');
     await this.until(() => this.#child === undefined);
     this.#receiver.kill();
     rmSync(this.#directory, { recursive: true, force: true });
@@ -110,13 +115,19 @@ export class Supervisor implements Service {
       const at = assignment.indexOf('=');
       env[assignment.slice(0, at)] = assignment.slice(at + 1);
     }
-    const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', command, ...args], {
+    const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...this.#entrance, command, ...args], {
       env: { ...env, ...this.#env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child = child;
     for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on('line', (line) => this.lines.push(line));
     child.once('close', () => void this.#ended());
+  }
+
+  #kill(signal: NodeJS.Signals): void {
+    const { pid } = this;
+    if (pid > 0) process.kill(pid, signal);
+    else this.#child?.kill(signal);
   }
 
   async #ended(): Promise<void> {
@@ -143,7 +154,7 @@ export class Supervisor implements Service {
       this.#watchdog = setTimeout(() => {
         if (this.pid !== pid) return;
         this.watchdogKills += 1;
-        this.#child?.kill('SIGKILL');
+        this.#kill('SIGKILL');
       }, this.#watchdogMs());
     }
     this.#look();

@@ -8,6 +8,7 @@ import { deploy, writeAgent } from '../cluster/agents.ts';
 import { agentUser, docker, execIn, sessionImage } from '../cluster/docker.ts';
 import { type Cluster, startCluster } from '../cluster/harness.ts';
 import type { Session } from '../cluster/shapes.ts';
+import { reach, reachedIn } from './reach.ts';
 
 const run = promisify(execFile);
 
@@ -148,26 +149,6 @@ t.test('a hostile agent in its container', async (t) => {
     t.equal((await rest.session(session.id)).state, 'idle');
   });
 });
-
-/** Returns a program that connects to all of these at once and prints which it reached. */
-function reach(targets: readonly string[]): string {
-  return `
-import json, socket
-from concurrent.futures import ThreadPoolExecutor
-def reached(target):
-    host, port = target.split(":")
-    try:
-        socket.create_connection((host, int(port)), timeout=2).close()
-        return True
-    except OSError:
-        return False
-targets = ${JSON.stringify(targets)}
-with ThreadPoolExecutor(len(targets)) as pool:
-    print(json.dumps(dict(zip(targets, pool.map(reached, targets)))))
-`;
-}
-
-const reachedIn = (output: string) => z.record(z.string(), z.boolean()).parse(JSON.parse(output));
 
 /** Runs the same program in a container that is not Raworc's. */
 async function outside(network: 'bridge' | 'host', targets: readonly string[]): Promise<string> {

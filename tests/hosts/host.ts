@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Child } from '../cluster/processes.ts';
@@ -103,13 +103,26 @@ export class Host {
   }
 
   launchAgent(token?: string, ...more: readonly string[]): MachineProcess {
-    const { env = {}, memoryBytes = 4 * 2 ** 30, cpuMillis = 2_000 } = this.#options;
-    const flags = ['--data', DATA, '--memory-bytes', String(memoryBytes), '--cpu-millis', String(cpuMillis), ...more];
+    const flags = [...this.agentFlags, ...more];
     if (token !== undefined) {
       writeFileSync(this.machine.path('/run/token'), token, { mode: 0o600 });
       flags.push('--token-file', '/run/token');
     }
-    const agent = this.machine.launch('node agent', process.execPath, ['node-agent/main.ts', ...flags], env);
+    return this.#launch(flags);
+  }
+
+  /** Goes on with the node agent of another release, from its directory. Resolves once it is ready. */
+  async startOtherAgent(release: string): Promise<void> {
+    await this.#launch(this.agentFlags, release).child.untilEvent('node.ready', UP_WITHIN_MS);
+  }
+
+  get agentFlags(): readonly string[] {
+    const { memoryBytes = 4 * 2 ** 30, cpuMillis = 2_000 } = this.#options;
+    return ['--data', DATA, '--memory-bytes', String(memoryBytes), '--cpu-millis', String(cpuMillis)];
+  }
+
+  #launch(flags: readonly string[], directory?: string): MachineProcess {
+    const agent = this.machine.launch('node agent', process.execPath, ['node-agent/main.ts', ...flags], this.#options.env, directory);
     this.agents.push(agent);
     return agent;
   }
@@ -141,6 +154,27 @@ export class Host {
     return listed
       .split('\n')
       .filter((tag) => tag !== '' && !tag.includes('<none>'))
+      .sort();
+  }
+
+  /** Images without a name, and those that have the name of a move. */
+  async strayImages(): Promise<readonly string[]> {
+    const listed = (await this.docker('images', '--format', '{{.Repository}}:{{.Tag}} {{.ID}}')).split('\n');
+    return listed.filter((line) => line.includes('<none>') || line.startsWith('127.0.0.1'));
+  }
+
+  /** Sessions whose disks are mounted, each as often as it is. */
+  mountedDisks(): readonly string[] {
+    const mounts = readFileSync(`/proc/${this.machine.pid}/mounts`, 'utf8').split('\n');
+    const places = mounts.map((line) => line.split(' ')[1] ?? '').filter((place) => place.startsWith(`${DATA}/disks/`));
+    const names = places.map((place) => place.slice(`${DATA}/disks/`.length).split('/')[0] ?? '');
+    return names.filter((name) => !name.startsWith('.')).sort();
+  }
+
+  /** Names of the directories in which the node agent listens for guests. */
+  sockets(): readonly string[] {
+    return globSync('*/*/guest.sock', { cwd: this.machine.path('/run/raworc') })
+      .map((path) => path.split('/')[1] ?? '')
       .sort();
   }
 

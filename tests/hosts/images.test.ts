@@ -5,9 +5,13 @@ import { z } from 'zod';
 import { deploy, writeAgent } from '../cluster/agents.ts';
 import { sessionImage } from '../cluster/docker.ts';
 import type { Child, LogEvent } from '../cluster/processes.ts';
+import { reach, reachedIn } from '../host/reach.ts';
 import { startRack } from './rack.ts';
 
 const AGENT = 'def process_message(message, context):\n    return "echo " + message\n';
+/** Asks the registry at an address for its images, and prints status and challenge. */
+const ASK = `const { status, headers } = await fetch('http://' + process.argv[1] + '/v2/_catalog');
+console.log(status, headers.get('www-authenticate'));`;
 /** Packing and unpacking the session image, on a busy machine. */
 const BASE_WITHIN_MS = 180_000;
 
@@ -37,6 +41,27 @@ t.test('images travel', async (t) => {
     for (const { id } of sessions) t.equal((await rest.say(id, 'hello')).reply?.content, 'echo hello');
     for (const { id } of sessions) await rest.removeSession(id);
     for (const host of rack.all) t.notMatch(await host.docker('images', '-a', '--digests'), /127\.0\.0\.1/, 'no name of a move is left');
+  });
+
+  await t.test('neither a session nor another user of the host gets anything from the listener for Docker', async (t) => {
+    const session = await rest.createSession();
+    const host = rack.host(session.node ?? '');
+    const listening = (await host.machine.run('ss', '-Hltn')).split('\n').map((line) => line.split(/ +/)[3] ?? '');
+    const own = listening.filter((address) => address.startsWith('127.0.0.1:'));
+    const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups', '--', process.execPath, '--input-type=module', '-e', ASK, '--'];
+    const answers = await Promise.all(own.map((address) => host.machine.run('setpriv', ...nobody, address).catch(() => '')));
+    const at = answers.findIndex((answer) => answer.endsWith('Basic realm="raworc"'));
+    t.match(answers[at], /^401 /, 'another user reaches it, and is refused');
+
+    const port = own[at]?.split(':')[1] ?? '';
+    const addresses = (await host.machine.run('ip', '-4', '-o', 'addr')).match(/(?<=inet )[\d.]+/g)?.map(String) ?? [];
+    t.ok(addresses.includes('127.0.0.1') && addresses.includes(host.address), `of the host: ${addresses.join(', ')}`);
+    const targets = addresses.map((address) => `${address}:${port}`);
+    const inSession = await host.docker('exec', session.container_id ?? '', 'python3', '-c', reach(targets));
+    t.same(reachedIn(inSession), Object.fromEntries(targets.map((target) => [target, false])), 'a session reaches it at no address');
+    const onHost = await host.docker('run', '--rm', '--network', 'host', base, 'python3', '-c', reach(targets));
+    t.ok(reachedIn(onHost)[`127.0.0.1:${port}`], 'which a container on the network of the host does');
+    await rest.removeSession(session.id);
   });
 
   await t.test('a pruned image is pulled again when a session wakes, once the registry is back', async (t) => {

@@ -1,11 +1,11 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { within } from '../cluster/deadline.ts';
-import { Child } from '../cluster/processes.ts';
+import { Child, childOf } from '../cluster/processes.ts';
 
 const runFile = promisify(execFile);
 const PROJECT = resolve(import.meta.dirname, '../..');
@@ -101,10 +101,21 @@ export class Machine {
     return stdout.trim();
   }
 
-  /** Starts a program there, in the project's directory, with no environment but this. */
-  launch(name: string, command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): MachineProcess {
-    const inside = [...this.#inside, 'env', '-C', PROJECT, command, ...args];
-    return new MachineProcess(new Child(`${this.name} ${name}`, 'nsenter', inside, { PATH: process.env.PATH ?? '', ...env }, PROJECT));
+  /** Starts a program there, in the project's directory or another, with no environment but this. */
+  launch(
+    name: string,
+    command: string,
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    directory = PROJECT,
+  ): MachineProcess {
+    const inside = [...this.#inside, 'env', '-C', directory, command, ...args];
+    return new MachineProcess(new Child(`${this.name} ${name}`, 'nsenter', inside, { PATH: process.env.PATH ?? '', ...env }, directory));
+  }
+
+  /** What stands before a command that shall run there. The process that it starts is nsenter, which waits for its child. */
+  get entrance(): readonly string[] {
+    return ['nsenter', ...this.#inside, 'env', '-C', PROJECT];
   }
 
   get #inside(): readonly string[] {
@@ -142,12 +153,6 @@ export class MachineProcess {
     kill(this.pid, 'SIGCONT');
     kill(this.child.pid, 'SIGCONT');
   }
-}
-
-function childOf(pid: number): number {
-  const file = `/proc/${pid}/task/${pid}/children`;
-  const [child = ''] = existsSync(file) ? readFileSync(file, 'utf8').split(' ') : [];
-  return Number(child);
 }
 
 /** A process that is gone is ignored. */

@@ -8,8 +8,8 @@ const rowsShape = z.array(storedSession);
 
 /**
  * The store, what the nodes say and the Docker and disks of every host agree: these sessions run,
- * each with one container and one disk on its node's host, and there is nothing else. Each node
- * reports the images that it has.
+ * each with one container, one mounted disk and one socket on its node's host, and there is nothing
+ * else. Each node reports the images that it has.
  */
 export async function judgeRack(t: Test, rack: Rack, sessions: readonly string[]): Promise<void> {
   const { rest } = rack;
@@ -27,9 +27,15 @@ export async function judgeRack(t: Test, rack: Rack, sessions: readonly string[]
   const found = await Promise.all(
     rack.all.map(async (host) => {
       const containers = await host.containers();
+      const disks = host.disks().sort();
+      t.same((await host.running()).toSorted(), containers.toSorted(), `every container of ${host.name} runs`);
+      t.same((await host.docker('ps', '-aq', '--no-trunc')).split('\n').filter(Boolean).sort(), containers.map(([, id]) => id).sort());
+      t.same(await host.strayImages(), [], `${host.name} has no image without a name, or with the name of a move`);
+      t.same(host.mountedDisks(), disks, `each disk of ${host.name} is mounted once`);
+      t.same(host.sockets(), disks.map((session) => session.replaceAll('-', '')).sort(), `and has its socket`);
       return {
         containers: containers.map(([session, container]) => [host.name, session, container]),
-        disks: host.disks().map((session) => [host.name, session]),
+        disks: disks.map((session) => [host.name, session]),
       };
     }),
   );

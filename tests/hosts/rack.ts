@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as elapsed } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -10,7 +10,7 @@ import { ControlPlane } from './control-plane.ts';
 import { Host, type HostOptions, type RackPlace } from './host.ts';
 import { loadImage } from './images.ts';
 import { Network } from './network.ts';
-import { clear, ownerMark, RACK_PREFIX, sweep } from './sweep.ts';
+import { clear, ownerMark, RACK_PREFIX, sharedDirectory, sweep } from './sweep.ts';
 
 const run = promisify(execFile);
 /** The head has the first address, this machine the last. */
@@ -51,6 +51,13 @@ export class Rack {
     const host = this.hosts.get(name);
     if (host === undefined) throw new Error(`no host is called ${name}`);
     return host;
+  }
+
+  /** A directory that all its machines see. */
+  get shared(): string {
+    const directory = sharedDirectory(this.place.directory);
+    mkdirSync(directory, { recursive: true });
+    return directory;
   }
 
   /** Of the test's own machine, on the network of the rack. */

@@ -2,12 +2,15 @@ import { join } from 'node:path';
 import process from 'node:process';
 import t from 'tap';
 import { deploy, writeAgent } from '../../cluster/agents.ts';
+import { sessionImage } from '../../cluster/docker.ts';
+import { historyMissing, previousRelease } from '../../cluster/previous-release.ts';
 import { sessionShape } from '../../cluster/shapes.ts';
 import type { Kill } from '../../cluster/storm.ts';
 import { STORM_AGENT } from '../../cluster/storm-agent.ts';
 import { Traffic } from '../../cluster/storm-traffic.ts';
 import { judgeErrors, judgeOrder, untilCalm } from '../../cluster/storm-verdict.ts';
 import { SeededRandom } from '../../simulation/world/random.ts';
+import type { Host } from '../host.ts';
 import { untilPulled } from '../images.ts';
 import { startRack } from '../rack.ts';
 import { judgeRack } from '../rack-verdict.ts';
@@ -32,6 +35,9 @@ t.test(`${MESSAGES} messages to ${SESSIONS} sessions while everything fails in t
   const host = { diskBytes: DISK_BYTES };
   const rack = await startRack(t, { hosts: { ann: host, ben: host, cem: host }, diskBytes: DISK_BYTES, env: { RAWORC_REGISTRY: 'on' } });
   const { rest } = rack;
+  const noRelease = await historyMissing();
+  if (noRelease !== undefined) t.comment(`no node agent is downgraded: ${noRelease}`);
+  const release = noRelease === undefined ? await previousRelease(t, rack.shared) : undefined;
   const build = await deploy(rest, 'worker', await writeAgent(join(rack.place.directory, 'worker'), { 'main.py': STORM_AGENT }));
   say('built');
   await untilPulled(build.image_tag ?? '', rack.all, PULLED_WITHIN_MS);
@@ -45,7 +51,15 @@ t.test(`${MESSAGES} messages to ${SESSIONS} sessions while everything fails in t
   let isUp: Promise<unknown> = Promise.resolve();
   const traffic = new Traffic(rest, sessions, random.fork('traffic'), MESSAGES, () => isUp);
   const kills: Kill[] = [];
-  const strikes = allStrikes(rack, ENGINE_AWAY_MS).filter(({ name }) => ONLY?.some((word) => name.includes(word)) ?? true);
+  const answersOn = async (host: Host) => {
+    const id = created.find(({ node }) => node === host.name)?.id ?? '';
+    const records = recordsOf(rack, [id]);
+    traffic.to(id, 1);
+    await traffic.allTaken();
+    const last = traffic.taken.get(id)?.at(-1)?.id ?? '';
+    while (!records.started(id).includes(last)) await records.untilMoreThan(records.started(id).length, id, 60_000);
+  };
+  const strikes = allStrikes(rack, ENGINE_AWAY_MS, release).filter(({ name }) => ONLY?.some((word) => name.includes(word)) ?? true);
   for (const strike of strikes) {
     traffic.anywhere(Math.floor(MESSAGES / (strikes.length + 1)));
     const atMs = Date.now();
@@ -54,7 +68,7 @@ t.test(`${MESSAGES} messages to ${SESSIONS} sessions while everything fails in t
     if (hit.length > 0) await records.untilRunning(hit, 60_000).catch(() => say('nothing runs there'));
     const cut = records.unfinished(hit);
     say(strike.name);
-    const befallen = strike.befall();
+    const befallen = strike.befall({ answersOn });
     if (strike.takesController) isUp = befallen.catch(() => undefined);
     await befallen;
     await rack.untilReady();
@@ -89,5 +103,20 @@ t.test(`${MESSAGES} messages to ${SESSIONS} sessions while everything fails in t
   }
   say(`${strikes.length} strikes, ${errors} of ${kills.length} possible runs were cut off, and have an error for an answer`);
   t.ok(errors <= kills.length);
-  await t.test('store, inventories and Docker agree', (t) => judgeRack(t, rack, sessions));
+  await t.test('store, inventories and Docker agree', async (t) => {
+    const images = [await sessionImage(), build.image_tag ?? ''].sort();
+    for (const image of images) await untilPulled(image, rack.all, PULLED_WITHIN_MS);
+    for (const one of rack.all) t.same(await one.images(), images, `${one.name} has what sessions can need, and no more`);
+    await judgeRack(t, rack, sessions);
+  });
+
+  await t.test('deleted sessions leave nothing behind', async (t) => {
+    const removals = created.map(async ({ id, node }) => {
+      await rest.removeSession(id);
+      const isRemoved = (line: string) => line.includes('session.removed') && line.includes(id);
+      await rack.host(node ?? '').agent.child.untilLine(`${id} to be removed`, isRemoved, 120_000);
+    });
+    await Promise.all(removals);
+    await judgeRack(t, rack, []);
+  });
 });

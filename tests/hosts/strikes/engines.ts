@@ -14,6 +14,18 @@ export function killEngine(host: Host): Strike {
   };
 }
 
+/** dockerd starts it again. Containers have processes of their own there, so no run is cut off. */
+export function killContainerd(host: Host): Strike {
+  return {
+    name: `containerd of ${host.name} is killed`,
+    async befall() {
+      await host.machine.run('pkill', '-KILL', '-x', 'containerd');
+      const isBack = () => host.docker('version').then(Boolean, () => false);
+      while (!(await isBack()));
+    },
+  };
+}
+
 export function restartEngine(host: Host): Strike {
   return {
     name: `dockerd of ${host.name} is restarted`,

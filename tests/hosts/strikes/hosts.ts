@@ -33,6 +33,23 @@ export function stopAgent(host: Host): Strike {
   };
 }
 
+/** In the container of one of its sessions. */
+export function killInside(host: Host, program: 'guest.mjs' | 'worker.py'): Strike {
+  return {
+    name: `${program} of a session on ${host.name} is killed`,
+    cuts: host,
+    async befall() {
+      const [[, container] = []] = await host.running();
+      if (container === undefined) throw new Error(`nothing runs on ${host.name}`);
+      const listed = (await host.docker('top', container, '-o', 'pid,args')).split('\n');
+      const lines = listed.filter((line) => line.includes(program) && !line.includes('docker-init'));
+      const [pid] = lines.at(0)?.trim().split(' ') ?? [];
+      if (pid === undefined) throw new Error(`no ${program} in the container:\n${listed.join('\n')}`);
+      await host.machine.run('kill', '-KILL', pid);
+    },
+  };
+}
+
 export function reboot(host: Host): Strike {
   return {
     name: `${host.name} loses its power and boots again`,

@@ -11,5 +11,11 @@ export interface Strike {
   readonly cuts?: Host;
   /** Whether clients wait until it is over. */
   readonly takesController?: boolean;
-  befall(): Promise<void>;
+  befall(traffic: StrikeTraffic): Promise<void>;
+}
+
+/** The messages meanwhile. */
+export interface StrikeTraffic {
+  /** Posts a message to a session of that host, and resolves once its agent works on it. */
+  answersOn(host: Host): Promise<void>;
 }

@@ -32,12 +32,12 @@ export function cut(rack: Rack, host: Host, ...directions: readonly Direction[])
   };
 }
 
-export function cutHead(rack: Rack, direction: Direction): Strike {
+export function cutHead(rack: Rack, ...directions: readonly Direction[]): Strike {
   return {
-    name: `the controller's host is cut off, ${direction}`,
+    name: `the controller's host is cut off, ${directions.join(' and ')}`,
     takesController: true,
     async befall() {
-      await rack.head.wire.cut(direction);
+      await rack.head.wire.cut(...directions);
       await elapsed(PAST_LEASE_MS);
       await rack.head.wire.mend();
       await rack.untilReady();
