@@ -44,14 +44,14 @@ export class Assignments {
   async part(part: AssignmentSet): Promise<void> {
     const { setId, part: number, more } = part;
     this.#set.part(part);
-    await this.#take(part);
+    await this.#take(part, true);
     if (!more) await this.#complete();
     this.#deps.outbox.keep(`set-part:${setId}:${number}`, { kind: 'setPartTaken', value: { setId, part: Math.max(1, number) } });
   }
 
   change(change: AssignmentChange): Promise<void> {
     this.#set.change(change);
-    return this.#take(change);
+    return this.#take(change, false);
   }
 
   /** Answers whether this node has the same set as the controller. */
@@ -63,12 +63,16 @@ export class Assignments {
     this.#deps.outbox.keep('set-judged', { kind: 'setJudged', value: { setId, number, agrees } });
   }
 
-  async #take(change: Pick<AssignmentSet, 'assignments' | 'tombstones'>): Promise<void> {
+  async #take(change: Pick<AssignmentSet, 'assignments' | 'tombstones'>, isSet: boolean): Promise<void> {
     const { ledger, sessions, relay, durable } = this.#deps;
     const tombstones = change.tombstones.map(decodeTombstone);
     const taken = await durable(ledger.take(change.assignments.map(decodeAssignment), tombstones));
     this.#set.name(change.assignments.map(({ sessionId }) => sessionId));
     for (const { sessionId, settledSeq } of change.assignments) relay.settledUpTo(sessionId, settledSeq);
+    if (isSet) {
+      const failed = change.assignments.filter(({ desired }) => desired === 'DESIRED_FAILED');
+      sessions.endFirst([...tombstones, ...failed].map(({ sessionId }) => sessionId));
+    }
     for (const { sessionId } of tombstones) sessions.of(sessionId).askRemoval();
     for (const { sessionId } of change.assignments) if (!this.#isConfirmed || taken.has(sessionId)) sessions.of(sessionId).wake();
   }

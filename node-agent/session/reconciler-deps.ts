@@ -17,6 +17,10 @@ export interface ReconcilerDeps extends Pick<Host, 'driver' | 'listener' | 'ledg
   confirmed(sessionId: string): boolean;
   /** Called when the engine lacks the image that the session needs. */
   imageMissing(sessionId: string, image: string): void;
+  /** Whether its container can be created or started now. If not, the session is woken later. */
+  mayStart(sessionId: string): boolean;
+  /** Called when its container was removed. */
+  ended(sessionId: string): void;
   /** Called before each step. */
   stepping(step: StepName): void;
   /** Called when there is something new to report. */

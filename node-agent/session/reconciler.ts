@@ -102,6 +102,11 @@ export class Reconciler {
     return state === 'running' || state === 'paused';
   }
 
+  /** Whether its container runs or is frozen, or was not looked at yet. */
+  canBeUp(): boolean {
+    return !this.#steps.hasLooked || this.isUp();
+  }
+
   /** Fails the session at this generation, for a reason found elsewhere. */
   giveUp(reason: string): void {
     const generation = this.#deps.ledger.assignment(this.sessionId)?.generation;

@@ -6,6 +6,7 @@ import type { Relay } from '../guests/relay.ts';
 import type { Host } from '../host.ts';
 import { ImageRequests } from '../images/image-requests.ts';
 import type { Tunnels } from '../streams/tunnels.ts';
+import { EndsFirst } from './ends-first.ts';
 import { Orphans } from './orphans.ts';
 import { Reconciler } from './reconciler.ts';
 import type { ReconcilerDeps } from './reconciler-deps.ts';
@@ -30,12 +31,14 @@ export class Sessions {
   readonly #deps: SessionsDeps;
   readonly #reconcilers = new Map<string, Reconciler>();
   readonly #imageRequests: ImageRequests;
+  readonly #endsFirst: EndsFirst;
   readonly #reconcilerDeps: ReconcilerDeps;
 
   constructor(deps: SessionsDeps) {
     this.#deps = deps;
     const { outbox, relay, log, metrics } = deps;
     this.orphans = new Orphans(outbox, deps.clock);
+    this.#endsFirst = new EndsFirst({ clock: deps.clock, log, wake: (sessionId) => this.find(sessionId)?.wake() });
     this.#imageRequests = new ImageRequests((sessionId, image) =>
       outbox.keep(`image:${image}`, { kind: 'imageMissing', value: { sessionId, image } }),
     );
@@ -53,6 +56,8 @@ export class Sessions {
         log.warn('session.image_missing', { session: sessionId, image });
         this.#imageRequests.want(sessionId, image);
       },
+      mayStart: (sessionId) => this.#endsFirst.mayStart(sessionId),
+      ended: (sessionId) => this.#endsFirst.ended(sessionId),
       stepping: (step) => steps.add(1, { step }),
       changed: (status) => deps.reports.send(status),
       removed: (sessionId, upToGeneration) =>
@@ -115,6 +120,15 @@ export class Sessions {
     this.#deps.outbox.keep(`disk:${sessionId}`, { kind: 'disk', value: { sessionId, generation, full, limitBytes } });
   }
 
+  /** Stops these sessions, if they run, before any container is started. */
+  endFirst(sessionIds: readonly string[]): void {
+    for (const reconciler of sessionIds.flatMap((sessionId) => this.find(sessionId) ?? [])) {
+      if (!reconciler.canBeUp()) continue;
+      this.#endsFirst.await(reconciler.sessionId);
+      reconciler.wake();
+    }
+  }
+
   imageArrived(image: string): void {
     for (const sessionId of this.#imageRequests.settle(image)) this.find(sessionId)?.wake();
   }
@@ -135,6 +149,7 @@ export class Sessions {
 
   async close(): Promise<void> {
     this.orphans.close();
+    this.#endsFirst.close();
     await Promise.all(this.all().map((reconciler) => reconciler.close()));
   }
 
@@ -142,6 +157,7 @@ export class Sessions {
     const reconciler = this.#reconcilers.get(sessionId);
     if (reconciler === undefined) return;
     this.orphans.update(sessionId, reconciler.orphan());
+    if (!reconciler.canBeUp()) this.#endsFirst.ended(sessionId);
     if (!reconciler.isSpent()) return;
     this.#reconcilers.delete(sessionId);
     this.#imageRequests.forget(sessionId);

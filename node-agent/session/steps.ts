@@ -47,6 +47,10 @@ export class Steps {
     return this.#seen;
   }
 
+  get hasLooked(): boolean {
+    return this.#hasLooked;
+  }
+
   get isRemovalAsked(): boolean {
     return this.#removalAsked;
   }
@@ -101,7 +105,7 @@ export class Steps {
 
   /** Returns false if the session has nothing to do until it is woken. */
   async take(step: Exclude<Step, { kind: 'rest' }>): Promise<boolean> {
-    const { driver, listener, ledger, log, calls, removed } = this.#deps;
+    const { driver, listener, ledger, log, calls, mayStart, removed } = this.#deps;
     const id = this.#sessionId;
     switch (step.kind) {
       case 'listen':
@@ -115,6 +119,7 @@ export class Steps {
         return outcome !== undefined && (await this.#judge(outcome));
       }
       case 'create-container': {
+        if (!mayStart(id)) return false;
         const outcome = await create('container', id, step.generation, this.#deps);
         return outcome !== undefined && (await this.#judge(outcome));
       }
@@ -122,7 +127,7 @@ export class Steps {
         await calls.durable(ledger.createEnded(id));
         return true;
       case 'start':
-        return this.#start();
+        return mayStart(id) && this.#start();
       case 'pause':
       case 'freeze':
       case 'unpause':
@@ -201,6 +206,7 @@ export class Steps {
   async #removeContainer(signal: AbortSignal): Promise<void> {
     this.#pacer.expectEnd();
     await this.#deps.driver.removeContainer(this.#sessionId, signal);
+    this.#deps.ended(this.#sessionId);
   }
 
   /**

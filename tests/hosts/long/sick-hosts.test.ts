@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { deploy, writeAgent } from '../../cluster/agents.ts';
 import { Follower } from '../../cluster/follow.ts';
 import { expect, type Rest } from '../../cluster/rest.ts';
-import { errorShape } from '../../cluster/shapes.ts';
+import { errorShape, sessionShape } from '../../cluster/shapes.ts';
 import { STORM_AGENT } from '../../cluster/storm-agent.ts';
 import { spreadImage } from '../images.ts';
 import { startRack } from '../rack.ts';
@@ -96,19 +96,25 @@ t.test('hosts that are not well', async (t) => {
     t.equal((await rest.createSession()).node, 'ann', 'new sessions go elsewhere');
     await rest.removeSession(gone.id);
 
-    const ended = ben.machine.launch(
-      'docker events',
-      'docker',
-      ['events', '--filter', 'event=destroy', '--format', 'gone {{.Actor.Attributes.name}}'],
-      {
-        PATH: process.env.PATH ?? '',
-      },
-    );
+    const filters = ['create', 'die', 'destroy'].flatMap((action) => ['--filter', `event=${action}`]);
+    const format = ['--format', '{{.Action}} {{.Actor.Attributes.name}}'];
+    const ended = ben.machine.launch('docker events', 'docker', ['events', ...filters, ...format], { PATH: process.env.PATH ?? '' });
+    await cordon(rest, true, 'ann');
+    const waits = rest.call('POST', '/sessions?wait=60s', {});
     const begun = records.started(working.id);
     await ben.wire.mend();
     for (const { id } of [working, gone])
-      await ended.child.untilLine('its container to be removed', (line) => line === `gone raworc_session_${id}`, COMES_WITHIN_MS);
-    await ben.agent.child.untilLine('its disk to be removed', (line) => line.includes('session.removed') && line.includes(gone.id));
+      await ended.child.untilLine('its container to be removed', (line) => line === `destroy raworc_session_${id}`, COMES_WITHIN_MS);
+    const next = sessionShape.parse(expect(await waits, 201, 'create a session that waits for a node'));
+    t.equal(next.node, 'ben', 'one that waited for room is placed there at once');
+    await ended.child.untilLine('its container', (line) => line === `create raworc_session_${next.id}`, COMES_WITHIN_MS);
+    const at = (line: string) => ended.child.lines.indexOf(line);
+    for (const { id } of [working, gone])
+      t.ok(at(`die raworc_session_${id}`) < at(`create raworc_session_${next.id}`), 'what is not its own ends first');
+    await cordon(rest, false, 'ann');
+    await rest.removeSession(next.id);
+    for (const { id } of [gone, next])
+      await ben.agent.child.untilLine('its disk to be removed', (line) => line.includes('session.removed') && line.includes(id));
     t.same(await ben.containers(), []);
     t.same(ben.disks(), [working.id], 'the failed session keeps its disk; the deleted one loses it');
     const messages = await rest.messages(working.id);

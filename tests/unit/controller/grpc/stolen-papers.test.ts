@@ -60,7 +60,10 @@ async function controller(t: Test) {
       stream.onMessage(() => undefined);
       await new Promise<void>((resolve) => stream.onClose(() => resolve()));
       const connection = dialer.registry();
-      connection.on('error', () => undefined).resume().end();
+      connection
+        .on('error', () => undefined)
+        .resume()
+        .end();
       await new Promise<void>((resolve) => connection.once('close', () => resolve()));
     } finally {
       dialer.close();
