@@ -87,6 +87,7 @@ export async function simulate({ seed, faults, bail, print }: RunOptions): Promi
     ];
     await ends(cluster, Promise.all(work), () => plan.isDone);
     plan.heal();
+    cluster.clones.heal();
     cluster.registry?.heal();
     await rest(cluster);
     judge(cluster, book);

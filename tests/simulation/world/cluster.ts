@@ -16,6 +16,7 @@ import { Auditors } from './auditors.ts';
 import { Broker } from './bus.ts';
 import { Chronicle } from './chronicle.ts';
 import { BEGAN_AT, SimulatedTime, type WallClock } from './clock.ts';
+import { Clones } from './clones.ts';
 import { ControllerProcess } from './controller-process.ts';
 import { Depot } from './depot.ts';
 import { DISKS } from './label-rules.ts';
@@ -52,6 +53,7 @@ export class Cluster implements Surroundings {
   readonly machines: readonly Machine[];
   /** Undefined in runs without one. */
   readonly registry: SimulatedRegistry | undefined;
+  readonly clones: Clones;
   readonly violations: string[] = [];
   readonly wall: WallClock = { skewMs: 0 };
   controller: ControllerProcess | undefined;
@@ -93,7 +95,7 @@ export class Cluster implements Surroundings {
     this.machines = nodesOf(options).map(
       ({ id, name }, at) =>
         new Machine({
-          ...{ around: this, id, name, clusterId: CLUSTER, image: IMAGE, random: random.fork(name) },
+          ...{ around: this, id, name, address: `10.0.0.${at + 1}`, clusterId: CLUSTER, image: IMAGE, random: random.fork(name) },
           memoryBytes: random.whole(6, 12) * 128 * MIB,
           sessions: random.fork(`${name} bound`).pick([0, 0, 4, 7]) ?? 0,
           bounds: boundsOf(random.fork(`${name} limits`)),
@@ -103,6 +105,7 @@ export class Cluster implements Surroundings {
           hasImage: at === 0 || registry === undefined || random.fork(`${name} image`).chance(0.5),
         }),
     );
+    this.clones = new Clones(this);
   }
 
   static async start(options: ClusterOptions): Promise<Cluster> {
@@ -133,6 +136,7 @@ export class Cluster implements Surroundings {
     this.#witness.committed(mutations);
     this.auditors.committed(mutations);
     this.chronicle.committed(mutations);
+    this.clones.committed(mutations);
   };
 
   startController(): void {
@@ -198,6 +202,7 @@ export class Cluster implements Surroundings {
     this.chronicle.restored(this.view, (id) => this.machines.some(({ host }) => host.volumes.has(id)));
     this.#witness.restored();
     this.auditors.restored();
+    this.clones.restored();
     for (const notice of this.onRestored) notice();
     this.#restoring = false;
     this.startController();
@@ -263,6 +268,7 @@ export class Cluster implements Surroundings {
     this.controller = undefined;
     process?.kill();
     process?.close();
+    this.clones.close();
     for (const machine of this.machines) machine.killAgent();
     this.#depot.close();
   }
@@ -303,6 +309,7 @@ export class Cluster implements Surroundings {
               bound: random.chance(0.1) ? 40 : 1000,
               sent: (from, kind, bytes, frame) => {
                 this.trace.note(from, `${kind} ${bytes} (${machine.name})`);
+                if (machine.isCopy) return from === life.name ? undefined : this.clones.told(machine, kind);
                 this.#hear(frame);
                 if (from === life.name) machine.said(frame as NodeFrame);
                 if (kind === 'assignmentSet') machine.opened((again) => void left.send(again));
@@ -313,7 +320,8 @@ export class Cluster implements Surroundings {
           const { left, right } = connection;
           machine.streams = machine.streams.filter((stream) => !stream.isOver);
           machine.streams.push(connection);
-          process.accept(machine.id, right);
+          const address = `${machine.address}:${random.whole(30_000, 60_000)}`;
+          process.accept(machine.id, right, { keyHash: `key of ${machine.id}`, address });
           // A reset on the way back: for a moment the controller has a stream that the node does
           // not know.
           if (signal.aborted || random.chance(0.02)) {

@@ -5,6 +5,7 @@ import type { Mutation } from '../../../controller/domain/engine/mutation.ts';
 import { accepted } from '../../../controller/domain/engine/outcome.ts';
 import type { NodeRules } from '../../../controller/domain/nodes/node-rules.ts';
 import { SseStreams } from '../../../controller/http/events/sse-streams.ts';
+import type { StreamProof } from '../../../controller/services/fleet/node-stream/deps.ts';
 import { LEASE } from '../../../controller/services/nodes/lease.ts';
 import { openBareStore, type SqliteStore } from '../../../controller/store/sqlite/bare-store.ts';
 import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
@@ -134,8 +135,8 @@ export class ControllerProcess {
     return process;
   }
 
-  accept(nodeId: string, link: Link<ControllerFrame, NodeFrame>): void {
-    this.core.fleet.connect(nodeId as NodeId, link);
+  accept(nodeId: string, link: Link<ControllerFrame, NodeFrame>, proof: StreamProof): void {
+    this.core.fleet.connect(nodeId as NodeId, link, proof);
   }
 
   acceptStream(nodeId: string, link: StreamLink): void {

@@ -24,6 +24,8 @@ export interface MachineOptions {
   readonly around: Surroundings;
   readonly id: string;
   readonly name: string;
+  /** Of its host, without a port. */
+  readonly address: string;
   readonly clusterId: string;
   readonly image: string;
   readonly memoryBytes: number;
@@ -55,10 +57,13 @@ interface Agent {
 export class Machine {
   readonly id: string;
   readonly name: string;
+  readonly address: string;
+  /** Whether it is another machine with a copy of a node's data directory. */
+  readonly isCopy: boolean = false;
   readonly host: HollowHost;
   readonly trouble: EngineTrouble = noTrouble();
   readonly wall: WallClock = { skewMs: 0 };
-  readonly disk = new Platter();
+  readonly disk: Platter = new Platter();
   readonly volumes = new Map<string, Platter>();
   readonly guests = new Map<string, Life>();
   /** Whether it is cut off from the controller. */
@@ -73,11 +78,13 @@ export class Machine {
   /** By process of a guest: its newest connection, and when it was welcomed. */
   readonly #welcomes = new Map<string, { readonly sinceMs: number; readonly isOpen: () => boolean }>();
   #lives = 0;
+  #isRetired = false;
 
   constructor(options: MachineOptions) {
     this.#options = options;
     this.id = options.id;
     this.name = options.name;
+    this.address = options.address;
     const { around, random, image, memoryBytes, sessions, hasImage } = options;
     const copying = random.fork('copying');
     this.host = new HollowHost({
@@ -95,10 +102,10 @@ export class Machine {
   }
 
   startAgent(): void {
-    if (this.agent !== undefined) return;
+    if (this.agent !== undefined || this.#isRetired) return;
     const { around, clusterId, id, name, dialer } = this.#options;
     this.#lives += 1;
-    const life = new Life(`${name}#${this.#lives}`);
+    const life = new Life(`${name}${this.isCopy ? `@${this.address}` : ''}#${this.#lives}`);
     const random = this.#options.random.fork(life.name);
     // An operator sometimes starts it with other maxima.
     const most = this.#lives > 1 && random.fork('most').chance(0.3) ? { memoryBytes: 384 * 2 ** 20, processes: 200 } : {};
@@ -119,7 +126,7 @@ export class Machine {
       const { journal, records } = await Journal.open({ disk, directory: '/var/lib/raworc', name: 'ledger', allocateBytes: 16 * 1024 });
       agent.ledger = await Ledger.open(journal, records, 1);
       agent.node = new NodeAgent({
-        ...{ nodeId: id, clusterId, incarnation: 1, version: 'sim', hostname: name, capacity: {} },
+        ...{ nodeId: id, clusterId, incarnation: 1, version: 'sim', hostname: name, machine: this.address, capacity: {} },
         most,
         ...{ driver, listener: listenerFor(this.host, life), ledger: agent.ledger, dialer: dialer(this, life), clock, random, log },
         // So few that user ids of deleted sessions are reused.
@@ -135,6 +142,20 @@ export class Machine {
       this.killAgent();
       around.time.schedule(random.between(500, 5_000), () => this.startAgent());
     });
+  }
+
+  /** Returns another machine, without containers and volumes, that has a copy of this one's data directory now. */
+  copied(address: string): Machine {
+    const { random } = this.#options;
+    const copy = new Copy({ ...this.#options, address, random: random.fork(address), transfer: undefined });
+    copy.disk.becomeCopyOf(this.disk);
+    return copy;
+  }
+
+  /** Ends it for ever. */
+  retire(): void {
+    this.#isRetired = true;
+    this.killAgent();
   }
 
   /** A stream to the controller is up. Frames from now on go through `say`. */
@@ -330,4 +351,8 @@ export class Machine {
       );
     });
   }
+}
+
+class Copy extends Machine {
+  override readonly isCopy = true;
 }
