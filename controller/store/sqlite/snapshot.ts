@@ -40,7 +40,7 @@ export class Snapshot {
   readonly #written: () => void;
   #isWriting = false;
 
-  /** Calls `written` after each write, while no transaction is open. */
+  /** Calls `written` after each completed write, while no transaction is open. */
   constructor(writing: Database.Database, beside: Database.Database, written: () => void = () => undefined) {
     this.#near = new HeldReads(writing);
     this.#beside = new HeldReads(beside);
@@ -58,12 +58,14 @@ export class Snapshot {
   write<T>(work: () => T): T {
     this.#near.letGo();
     this.#isWriting = true;
+    let result: T;
     try {
-      return work();
+      result = work();
     } finally {
       this.#isWriting = false;
       this.#beside.letGo();
-      this.#written();
     }
+    this.#written();
+    return result;
   }
 }

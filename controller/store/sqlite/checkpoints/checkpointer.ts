@@ -42,6 +42,8 @@ export class Checkpointer {
   #frames = 0;
   #commits = 0;
   #isCopying = false;
+  /** The thread has copied since the last look, so that a commit finds little left. */
+  #hasCopied = false;
 
   constructor(deps: CheckpointerDeps) {
     this.#deps = deps;
@@ -74,11 +76,18 @@ export class Checkpointer {
     return this.#isCopying;
   }
 
-  /** To be called after each commit, outside of transactions. */
+  /** To be called after each commit, while no transaction is open: SQLite refuses these statements in one. */
   committed(): void {
     if (++this.#commits < COMMITS_PER_LOOK || this.#isCopying || !this.#thread.isUp) return;
     this.#commits = 0;
-    if (this.#left() < CHECKPOINT_FRAMES) return;
+    let left = this.#left();
+    if (this.#hasCopied && left > 0 && this.#frames > MAX_LOG_FRAMES) {
+      this.#writing?.pragma('wal_checkpoint(passive)');
+      this.#passes.add(1, { by: 'commit' });
+      left = this.#left();
+    }
+    this.#hasCopied = false;
+    if (left < CHECKPOINT_FRAMES) return;
     this.#isCopying = true;
     this.#thread.post('copy');
   }
@@ -102,10 +111,8 @@ export class Checkpointer {
       this.#deps.log.error('checkpoint.failed', { error: answer.error });
       return;
     }
+    this.#hasCopied = true;
     this.#passes.add(1, { by: 'thread' });
-    if (this.#writing === undefined || this.#left() === 0 || this.#frames < MAX_LOG_FRAMES) return;
-    this.#passes.add(1, { by: 'commit' });
-    this.#writing.pragma('wal_checkpoint(passive)');
   }
 
   #ended(error: string, delayMs: number): void {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import { CHECKPOINT_FRAMES, Checkpointer, MAX_LOG_FRAMES } from '../../../../controller/store/sqlite/checkpoints/checkpointer.ts';
+import { Snapshot } from '../../../../controller/store/sqlite/snapshot.ts';
 import { type Metrics, silentMetrics } from '../../../../seams/metrics.ts';
 import { systemClock } from '../../../../seams/system.ts';
 import { silent } from '../core.ts';
@@ -55,6 +56,7 @@ function openDatabase(t: Test, { threadPath }: { threadPath?: string } = {}) {
     checkpointer,
     made,
     ended,
+    insert: () => void insert.run(ROW),
     commit() {
       insert.run(ROW);
       checkpointer.committed();
@@ -114,4 +116,20 @@ t.test('while the thread is down, commits make the checkpoints', async (t) => {
   for (let commit = 0; commit < 3 * CHECKPOINT_FRAMES; commit += 1) store.commit();
   t.ok(store.databaseBytes() > CHECKPOINT_FRAMES * PAGE, 'the database has the rows');
   t.ok(store.logBytes() < 2 * CHECKPOINT_FRAMES * (PAGE + 24), 'the log stays small');
+});
+
+t.test('reads that are held between commits, also while the thread answers', async (t) => {
+  const { path, writing, checkpointer, made, insert, until } = openDatabase(t);
+  const beside = new Database(path, { readonly: true });
+  t.teardown(() => beside.close());
+  const snapshot = new Snapshot(writing, beside, () => checkpointer.committed());
+  const count = () => snapshot.connection().prepare<[], { count: number }>('select count(*) as count from rows').get()?.count;
+  for (let written = 1; written <= 2 * CHECKPOINT_FRAMES; written += 1) {
+    snapshot.write(insert);
+    if (!checkpointer.isCopying) continue;
+    t.equal(count(), written);
+    await until(() => !checkpointer.isCopying);
+  }
+  t.ok(made.thread >= 2);
+  t.equal(made.commit, 0);
 });
