@@ -21,7 +21,7 @@ export class Supervisor implements Service {
   readonly #unit: string;
   readonly #env: Readonly<Record<string, string>>;
   readonly #entrance: readonly string[];
-  readonly #directory = mkdtempSync('/tmp/rs-'); // the path of a socket has at most 107 bytes
+  readonly #directory: string;
   readonly #receiver: ChildProcess;
   readonly #listening: Promise<void>;
   readonly #looks = new Set<() => void>();
@@ -34,8 +34,12 @@ export class Supervisor implements Service {
   #exits = 0;
   watchdogKills = 0;
 
-  /** `entrance`: a command that runs another one elsewhere as its child, and waits for it. */
-  constructor(unit: string, env: Readonly<Record<string, string>>, entrance: readonly string[] = []) {
+  /**
+   * `entrance`: a command that runs another one elsewhere as its child, and waits for it. The path
+   * of `parent` is short, since the path of a socket has at most 107 bytes.
+   */
+  constructor(unit: string, env: Readonly<Record<string, string>>, entrance: readonly string[] = [], parent = '/tmp') {
+    this.#directory = mkdtempSync(join(parent, 'rs-'));
     this.#unit = unit;
     this.#env = env;
     this.#entrance = entrance;

@@ -8,7 +8,7 @@ import { expect, type Rest } from '../../cluster/rest.ts';
 import { errorShape, sessionShape } from '../../cluster/shapes.ts';
 import { STORM_AGENT } from '../../cluster/storm-agent.ts';
 import { spreadImage } from '../images.ts';
-import { startRack } from '../rack.ts';
+import { type Rack, startRack } from '../rack.ts';
 import { judgeRack } from '../rack-verdict.ts';
 import { recordsOf } from '../records.ts';
 
@@ -93,6 +93,9 @@ t.test('hosts that are not well', async (t) => {
     if ((await rest.session(working.id)).state !== 'error') await seen.session('an error', ({ state }) => state === 'error');
     seen.close();
     t.match((await rest.session(working.id)).termination_reason, /host lost: the node ben/);
+    const [since, lostAt] = await absence(rack, 'ben');
+    const awayS = (lostAt - since) / 1000;
+    t.ok(awayS >= LOST_AFTER_S && awayS < 2 * LOST_AFTER_S, `lost in the stated time, ${awayS} s after it was unreachable`);
     t.equal((await rest.createSession()).node, 'ann', 'new sessions go elsewhere');
     await rest.removeSession(gone.id);
 
@@ -137,6 +140,17 @@ t.test('hosts that are not well', async (t) => {
 async function cordon(rest: Rest, isCordoned: boolean, ...nodes: readonly string[]): Promise<void> {
   const verb = isCordoned ? 'cordon' : 'uncordon';
   for (const node of nodes) expect(await rest.call('POST', `/nodes/${node}/${verb}`), 200, `${verb} ${node}`);
+}
+
+const eventTimes = z.array(z.object({ at: z.number() }));
+
+/** Times of the last events that said that the node is unreachable and lost. */
+async function absence({ head }: Rack, node: string): Promise<readonly [number, number]> {
+  const last = async (type: string) => {
+    const sql = `select at from events where type = '${type}' and data like '%"${node}"%' order by number desc limit 1`;
+    return eventTimes.parse(await head.query(sql))[0]?.at ?? Number.NaN;
+  };
+  return [await last('node.unreachable'), await last('node.lost')];
 }
 
 const conditionsShape = z.looseObject({ conditions: z.array(z.object({ type: z.string() })) });

@@ -46,7 +46,7 @@ export function upgradeUnit({ shared }: Rack, host: Host): Strike {
       const root = mkdtempSync(join(shared, 'versions-'));
       await adopt('node-agent', process.execPath, join(PROJECT, 'node-agent/main.ts'), root);
       const { node, program } = startOf('node-agent', root);
-      const service = new Supervisor(nodeAgentUnit(node, program, host.agentFlags), {}, host.machine.entrance);
+      const service = new Supervisor(nodeAgentUnit(node, program, host.agentFlags), {}, host.machine.entrance, shared);
       const outcomeOf = async (version: string, script: string, withinMs?: number) =>
         upgrade('node-agent', root, service, addVersion(root, version, script), withinMs);
       try {
