@@ -385,7 +385,7 @@ const sessions = (caller: Caller) => ({
   /**
    * Creates a session. With ?wait=30s, waits until it is running.
    *
-   * While no node has room, it also waits for that: requests in one space with the same constraints in order, and spaces in turn. 503 at once without `wait`, if no node could take the session even when empty, and if too many requests wait.
+   * While no node has room, it also waits for that: requests in one space with the same constraints in order, and spaces in turn. 503 at once without `wait`, also if earlier requests wait for the room that there is; if no node could take the session even when empty; and if too many requests wait.
    *
    * Permission: sessions:create.
    */
@@ -407,7 +407,7 @@ const sessions = (caller: Caller) => ({
   /**
    * Creates a running session as a copy of this one. With ?wait=30s, waits until it is running.
    *
-   * The caller owns the copy. It runs on the node of the parent with the secrets of its own space; 503 if that node has no capacity, 409 if it is lost. The parent is paused while its volume is copied. The caller also needs sessions:create in the space of the copy (by default the space of the parent), and sessions:files to copy the volume to another space. With data=false and messages=false, sessions:get on the parent is enough.
+   * The caller owns the copy. It runs on the node of the parent with the secrets of its own space; 503 if that node has no room, for which it waits with `wait` as a creation does; 409 if it is lost. The parent is paused while its volume is copied. The caller also needs sessions:create in the space of the copy (by default the space of the parent), and sessions:files to copy the volume to another space. With data=false and messages=false, sessions:get on the parent is enough.
    *
    * Permission: own or sessions:update.
    */
@@ -425,7 +425,7 @@ const sessions = (caller: Caller) => ({
    */
   suspend: (session: string, options?: With<api.SuspendSessionData['query']>): Promise<api.SuspendSessionResponse> => caller.call({ method: 'POST', path: `/sessions/${part(session)}/suspend` }, options),
   /**
-   * Resumes a paused or suspended session. With ?wait=30s, waits until it is running.
+   * Resumes a paused or suspended session. With ?wait=30s, waits until it is running, and first for room on its node.
    *
    * Permission: own or sessions:update.
    */

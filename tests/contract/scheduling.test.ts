@@ -97,6 +97,45 @@ t.test('with ?wait, a request waits for room, and gets what it would have got wh
     await rest.call('DELETE', `/sessions/${one.id}`);
 });
 
+t.test('a remix and a resume wait for room too, and a request without wait takes none that an earlier one waits for', async (t) => {
+  const { rest } = target;
+  if (!target.hollow) return t.comment('only on a node of the test’s own');
+  const [space, other] = [await newSpace(t, target), await newSpace(t, target)];
+  const idOf = ({ body }: { readonly body: unknown }) => (body as { readonly id: string }).id;
+  const parent = idOf(await created({ space }));
+  t.match(await rest.call('POST', '/nodes/hollow/cordon'), { status: 200 });
+  const remix = (wait: string) => rest.call('POST', `/sessions/${parent}/remix${wait}`, { data: false });
+  t.match(await remix(''), { status: 503 });
+  const copy = remix('?wait=60s');
+  t.match(await rest.call('POST', '/nodes/hollow/uncordon'), { status: 200 });
+  const copied = await copy;
+  t.match(copied, { status: 201, body: { state: 'idle', parent_session_id: parent } });
+  await rest.call('DELETE', `/sessions/${idOf(copied)}`);
+
+  t.match(await rest.call('POST', '/nodes/hollow/drain', { deadline_s: 1 }), { status: 200 });
+  const resume = (wait: string) => rest.call('POST', `/sessions/${parent}/resume${wait}`);
+  await rest.call('POST', `/sessions/${parent}/suspend?force=true`);
+  const refused = { status: 503, body: { error: { message: /is being drained/ } } };
+  t.match(await resume(''), refused);
+  t.match(await resume('?wait=200ms'), refused, 'as without it when the time is up');
+  const resumed = resume('?wait=60s');
+  t.match(await rest.call('POST', '/nodes/hollow/uncordon'), { status: 200 });
+  t.match(await resumed, { status: 200, body: { state: 'idle' } });
+
+  const node = (await rest.call('GET', '/nodes/hollow')).body as { capacity: { memory_bytes: number } };
+  const resources = { requests: { memory_bytes: node.capacity.memory_bytes }, limits: { memory_bytes: node.capacity.memory_bytes } };
+  const large = rest.call('POST', '/sessions?wait=60s', { space, resources });
+  let small = await created({ space });
+  for (; small.status === 201; small = await created({ space })) await rest.call('DELETE', `/sessions/${idOf(small)}`);
+  t.match(small, { status: 503, body: { error: { details: { nodes: [{ filter: 'queue' }] } } } });
+  const elsewhere = await created({ space: other });
+  t.match(elsewhere, { status: 201 }, 'another space goes on');
+  await rest.call('DELETE', `/sessions/${idOf(elsewhere)}`);
+  await rest.call('DELETE', `/sessions/${parent}`);
+  t.match(await large, { status: 201 });
+  await rest.call('DELETE', `/sessions/${idOf(await large)}`);
+});
+
 t.test('rules are checked', async (t) => {
   const { rest } = target;
   const table: readonly (readonly [field: string, value: unknown, path: string, problem: RegExp])[] = [

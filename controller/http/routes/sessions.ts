@@ -2,7 +2,6 @@ import type { Context } from 'koa';
 import { z } from 'zod';
 import { flagParameter } from '../../contract/parameters.ts';
 import {
-  type CreateSession,
   createSession,
   metadataFilter,
   putState,
@@ -14,7 +13,7 @@ import {
 } from '../../contract/sessions.ts';
 import { STALE } from '../../domain/access/refusals.ts';
 import { accepted, type Outcome } from '../../domain/engine/outcome.ts';
-import type { Caller, Idempotency } from '../../services/access/caller.ts';
+import type { Caller } from '../../services/access/caller.ts';
 import type { JsonText } from '../../services/engine/json-text.ts';
 import { waiting, waitParameter, withWaitPlace } from '../input/wait.ts';
 import { listRoute, type Route, route } from '../routing/route.ts';
@@ -33,10 +32,12 @@ const ACTIONS = {
     query: z.object({ force: flagParameter('Interrupts a run in progress instead of waiting for it') }),
   },
   resume: {
-    summary: 'Resumes a paused or suspended session. With ?wait=30s, waits until it is running.',
+    summary: 'Resumes a paused or suspended session. With ?wait=30s, waits until it is running, and first for room on its node.',
     query: waits,
   },
 } as const;
+type Run = (patience?: AbortSignal) => Promise<Outcome<SessionObject>>;
+
 interface ActionQuery {
   readonly force?: boolean;
   readonly wait?: number;
@@ -53,32 +54,34 @@ export function sessionRoutes({ services: { sessions }, clock, streams }: RouteD
   }
 
   /**
-   * Creates a session, and waits up to `ms` for room, as far as `create` does, and for its start.
+   * Starts a session, and waits up to `ms` for room, as far as `start` does, and until it is up.
    */
-  const created = (ctx: Context, caller: Caller, ms: number, create: () => Promise<Outcome<SessionObject>>) =>
+  const up = (ctx: Context, caller: Caller, ms: number, start: () => Promise<Outcome<SessionObject>>) =>
     withWaitPlace<SessionObject | JsonText<SessionObject>>(ctx, streams, ms, async () => {
       const startedAt = clock.monotonic();
-      const session = await create();
+      const session = await start();
       if (!session.ok || ms === 0) return session;
       const left = Math.max(0, ms - (clock.monotonic() - startedAt));
-      const up = await whenUp(ctx, caller, left, session.value.id);
-      if (up !== undefined) return accepted(up);
-      // After a timeout, answer with the current state instead of that at creation.
+      const isUp = await whenUp(ctx, caller, left, session.value.id);
+      if (isUp !== undefined) return accepted(isUp);
+      // After a timeout, answer with the current state instead of that at its start.
       const later = caller.now();
       const now = later === undefined ? undefined : sessions.get(later, session.value.id);
       return now?.ok === true ? now : session;
     });
 
-  /** Creates a session once there is room. */
-  async function whenRoom(ctx: Context, caller: Caller, ms: number, body: CreateSession, idempotency: Idempotency | undefined) {
-    if (ms === 0 || !sessions.canCreate(caller, body.space)) return sessions.create(caller, body, idempotency);
+  /**
+   * Runs a request that needs room: at once if `ms` is 0, or once there is room and it is its turn.
+   * `canAsk`: whether the caller has the right to it.
+   */
+  async function whenRoom(ctx: Context, caller: Caller, ms: number, canAsk: (now: Caller) => boolean, run: Run) {
+    if (ms === 0 || !canAsk(caller)) return run();
     let outcome: Outcome<SessionObject> = STALE;
-    const canSee = (now: Caller) => sessions.canCreate(now, body.space);
-    const placed = await waiting(ctx, { clock, streams }, { ms, caller, canSee }, async (signal) => {
-      outcome = await sessions.create(caller, body, idempotency, signal);
+    const placed = await waiting(ctx, { clock, streams }, { ms, caller, canSee: canAsk }, async (signal) => {
+      outcome = await run(signal);
       return outcome;
     });
-    // Without the right to create it, the refusal must not say anything about room.
+    // Without the right to it, the refusal must not say anything about room.
     return placed ?? (outcome.ok ? outcome : STALE);
   }
 
@@ -101,7 +104,7 @@ export function sessionRoutes({ services: { sessions }, clock, streams }: RouteD
       permission: 'sessions:create',
       summary: 'Creates a session. With ?wait=30s, waits until it is running.',
       description:
-        'While no node has room, it also waits for that: requests in one space with the same constraints in order, and spaces in turn. 503 at once without `wait`, if no node could take the session even when empty, and if too many requests wait.',
+        'While no node has room, it also waits for that: requests in one space with the same constraints in order, and spaces in turn. 503 at once without `wait`, also if earlier requests wait for the room that there is; if no node could take the session even when empty; and if too many requests wait.',
       creates: true,
       request: createSession,
       query: waits,
@@ -110,7 +113,15 @@ export function sessionRoutes({ services: { sessions }, clock, streams }: RouteD
       refusals: ['NOT_FOUND', 'CONFLICT', 'UNAVAILABLE'],
       example: { space: 'default', name: 'a first session', metadata: { purpose: 'trying' } },
       respond: ({ ctx, caller, query: { wait = 0 }, body, idempotency }) =>
-        created(ctx, caller, wait, () => whenRoom(ctx, caller, wait, body, idempotency)),
+        up(ctx, caller, wait, () =>
+          whenRoom(
+            ctx,
+            caller,
+            wait,
+            (now) => sessions.canCreate(now, body.space),
+            (patience) => sessions.create(caller, body, idempotency, patience),
+          ),
+        ),
     }),
     route({
       method: 'GET',
@@ -140,7 +151,7 @@ export function sessionRoutes({ services: { sessions }, clock, streams }: RouteD
       permission: 'own or sessions:update',
       summary: 'Creates a running session as a copy of this one. With ?wait=30s, waits until it is running.',
       description:
-        'The caller owns the copy. It runs on the node of the parent with the secrets of its own space; 503 if that node has no capacity, 409 if it is lost. The parent is paused while its volume is copied. The caller also needs sessions:create in the space of the copy (by default the space of the parent), and sessions:files to copy the volume to another space. With data=false and messages=false, sessions:get on the parent is enough.',
+        'The caller owns the copy. It runs on the node of the parent with the secrets of its own space; 503 if that node has no room, for which it waits with `wait` as a creation does; 409 if it is lost. The parent is paused while its volume is copied. The caller also needs sessions:create in the space of the copy (by default the space of the parent), and sessions:files to copy the volume to another space. With data=false and messages=false, sessions:get on the parent is enough.',
       creates: true,
       request: remixSession,
       query: waits,
@@ -149,7 +160,15 @@ export function sessionRoutes({ services: { sessions }, clock, streams }: RouteD
       refusals: ['FORBIDDEN', 'NOT_FOUND', 'CONFLICT', 'RATE_LIMITED', 'UNAVAILABLE'],
       example: { name: 'another way', messages: true },
       respond: ({ ctx, caller, params, query: { wait = 0 }, body, idempotency }) =>
-        created(ctx, caller, wait, () => sessions.remix(caller, params.id, body, idempotency)),
+        up(ctx, caller, wait, () =>
+          whenRoom(
+            ctx,
+            caller,
+            wait,
+            (now) => sessions.canRemix(now, params.id, body),
+            (patience) => sessions.remix(caller, params.id, body, idempotency, patience),
+          ),
+        ),
     }),
     ...(['pause', 'suspend', 'resume'] as const).map((action) =>
       route({
@@ -162,11 +181,9 @@ export function sessionRoutes({ services: { sessions }, clock, streams }: RouteD
         refusals: action === 'resume' ? ['NOT_FOUND', 'CONFLICT', 'UNAVAILABLE'] : ['NOT_FOUND', 'CONFLICT'],
         respond: ({ ctx, caller, params: { id }, query }) => {
           const { force = false, wait = 0 }: ActionQuery = query;
-          return withWaitPlace(ctx, streams, wait, async () => {
-            const changed = await sessions.change(caller, id, action, { force });
-            if (!changed.ok || wait === 0) return changed;
-            return accepted((await whenUp(ctx, caller, wait, id)) ?? changed.value);
-          });
+          if (action !== 'resume') return sessions.change(caller, id, action, { force });
+          const canUpdate = (now: Caller) => sessions.canUpdate(now, id);
+          return up(ctx, caller, wait, () => whenRoom(ctx, caller, wait, canUpdate, (patience) => sessions.resume(caller, id, patience)));
         },
       }),
     ),

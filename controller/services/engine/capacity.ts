@@ -103,6 +103,11 @@ export class Capacity {
     if (before?.nodeId != null && isLess(after === undefined ? undefined : onNode(after), onNode(before))) this.#freed.add(before.nodeId);
   }
 
+  /** Returns whether room can have come free on a node since `takeFreed`. */
+  isFreed(id: NodeId): boolean {
+    return this.#freed.has(id);
+  }
+
   /** Returns the nodes on which room can have come free since the last call. */
   takeFreed(): ReadonlySet<NodeId> {
     const freed = this.#freed;

@@ -17,7 +17,7 @@ interface Deps {
 
 /** Opens the queue for room, and wakes it whenever a session could fit that did not. */
 export function openPlacementWaits({ applier, capacity, directory, fleet, clock, metrics }: Deps): PlacementWaits {
-  const waits = new PlacementWaits({ fleet: directory, takeFreed: () => capacity.takeFreed(), clock, metrics });
+  const waits = new PlacementWaits({ fleet: directory, capacity, clock, metrics });
   applier.onCommitted(({ mutations }) => waits.committed(mutations));
   fleet.listen({
     live: (node) => waits.nodeChanged(node),

@@ -5,20 +5,15 @@ import type { Fleet, FleetNode } from '../../domain/engine/fleet.ts';
 import type { NodeId, SpaceId } from '../../domain/engine/ids.ts';
 import type { Mutation } from '../../domain/engine/mutation.ts';
 import { type Outcome, refused } from '../../domain/engine/outcome.ts';
-import { firstObstacle, type Need } from '../../domain/sessions/placement/filters.ts';
+import { firstObstacle, type Need, type Yields } from '../../domain/sessions/placement/filters.ts';
 import { lacksRoom, type NoRoom, noRoom } from '../../domain/sessions/placement/no-room.ts';
 import { couldEverTake, obstaclesOf } from '../../domain/sessions/placement/placement.ts';
-import { dominantShare, type InQueue, MAX_WAITING, type ShareOf, WaitQueue } from '../../domain/sessions/placement/wait-queue.ts';
+import { MAX_WAITING, type ShareOf, sharesOf, WaitQueue } from '../../domain/sessions/placement/wait-queue.ts';
+import type { SessionRow } from '../../domain/sessions/rows.ts';
+import type { Capacity } from '../engine/capacity.ts';
+import type { RoomRequest } from './room-request.ts';
 
-/** A creation that can be tried again. */
-export interface Creation extends Pick<InQueue, 'spaceId' | 'constraints'> {
-  /** Submits it. Each call is one command. */
-  attempt(): Promise<Outcome<SessionObject>>;
-  /** Returns what it needs now, or undefined if it would be refused whatever room there is. */
-  need(): Need | undefined;
-}
-
-interface Entry extends Creation {
+interface Entry extends RoomRequest {
   readonly signal: AbortSignal;
   /** As of its last attempt. */
   last: Need;
@@ -31,16 +26,17 @@ interface Entry extends Creation {
 
 export interface PlacementWaitsDeps {
   readonly fleet: Fleet;
-  /** Returns the nodes on which something became less since the last call. */
-  readonly takeFreed: () => ReadonlySet<NodeId>;
+  readonly capacity: Pick<Capacity, 'takeFreed' | 'isFreed'>;
   readonly clock: Pick<Clock, 'soon'>;
   readonly metrics?: Metrics;
 }
 
 /**
- * Creations whose callers wait until there is room. Room that comes free wakes the queue, which
- * then tries one creation after another, in the order of {@link WaitQueue}, as long as one fits.
+ * Requests whose callers wait until there is room. Room that comes free wakes the queue, which
+ * then tries one request after another, in the order of {@link WaitQueue}, as long as one fits.
  * Nothing is stored: when the process ends, callers repeat their requests.
+ *
+ * Requests that do not wait take their turn as if they came last: see `newcomer`.
  */
 export class PlacementWaits {
   readonly #deps: PlacementWaitsDeps;
@@ -54,6 +50,8 @@ export class PlacementWaits {
    * get makes no room for them, so none is looked at twice.
    */
   #stuck = new Set<Entry>();
+  /** Entries whose session changed so that they need no room any more, or are refused. */
+  readonly #decided = new Set<Entry>();
   #isRunning = false;
   #isClosed = false;
 
@@ -73,28 +71,55 @@ export class PlacementWaits {
   }
 
   /**
-   * Creates a session once there is room and it is its turn. When the signal aborts: resolves with
-   * the refusal for lack of room. Refuses at once if no node could take the session even when
+   * Carries a request out once there is room and it is its turn. When the signal aborts: resolves
+   * with the refusal for lack of room. Refuses at once if no node could take the session even when
    * empty, or if too many callers wait.
    */
-  async create(creation: Creation, signal: AbortSignal): Promise<Outcome<SessionObject>> {
-    let need = this.#queue.ahead(creation) === undefined ? undefined : creation.need();
+  async run(request: RoomRequest, signal: AbortSignal): Promise<Outcome<SessionObject>> {
+    let need = this.#queue.ahead(request) === undefined ? undefined : request.need();
     if (need === undefined) {
-      const outcome = await creation.attempt();
+      const outcome = await request.attempt(this.newcomer());
       if (!lacksRoom(outcome) || signal.aborted) return outcome;
       need = outcome.need;
     }
     if (!couldEverTake(this.#nodes(), need, this.#deps.fleet.sizes)) return this.#refusal(need, '');
-    const bound = this.#queue.fullOf(creation.spaceId);
+    const bound = this.#queue.fullOf(request.spaceId);
     if (bound !== undefined) {
       this.#ended.add(1, { outcome: 'full' });
       const whose = bound === 'space' ? ' of this space' : '';
       return this.#refusal(need, ` ${MAX_WAITING[bound]} requests${whose} already wait for room, so this one cannot.`);
     }
-    return this.#wait(creation, need, signal);
+    return this.#wait(request, need, signal);
   }
 
-  #wait(creation: Creation, need: Need, signal: AbortSignal): Promise<Outcome<SessionObject>> {
+  /**
+   * Returns what one request leaves to those that wait: every node, while an earlier one of its
+   * order waits; and nodes with room for one of a space that uses no more than its own.
+   */
+  newcomer(): Yields {
+    const { fleet } = this.#deps;
+    let shareOf: ShareOf | undefined;
+    return (node, need) => {
+      if (this.#queue.size === 0) return false;
+      const { spaceId, onlyOn, placement } = need;
+      if (this.#queue.ahead({ spaceId, onlyOn, constraints: placement?.constraints ?? [] }) !== undefined) return true;
+      shareOf ??= sharesOf(fleet, this.#nodes());
+      const own = shareOf(spaceId);
+      for (const entry of this.#canFitOn(node.id))
+        if (shareOf(entry.spaceId) <= own && firstObstacle(node, entry.last, fleet.sizes) === undefined) return true;
+      return false;
+    };
+  }
+
+  /** Yields those first in their order which can have come to fit on a node since they were looked at. */
+  *#canFitOn(id: NodeId): Generator<Entry> {
+    if (this.#deps.capacity.isFreed(id)) yield* this.#queue.firsts();
+    else
+      for (const entry of this.#wokenNodes.has(id) ? this.#queue.firsts() : this.#wokenEntries)
+        if (!this.#stuck.has(entry) && this.#queue.ahead(entry) === entry) yield entry;
+  }
+
+  #wait(request: RoomRequest, need: Need, signal: AbortSignal): Promise<Outcome<SessionObject>> {
     return new Promise((resolve, reject) => {
       const end = (outcome: string) => {
         signal.removeEventListener('abort', leave);
@@ -107,7 +132,7 @@ export class PlacementWaits {
         resolve(this.#refusal(entry.last, ''));
       };
       const entry: Entry = {
-        ...creation,
+        ...request,
         signal,
         last: need,
         isTrying: false,
@@ -132,7 +157,7 @@ export class PlacementWaits {
 
   /** Call after each COMMIT, once directory and capacity have it. */
   committed(mutations: readonly Mutation[]): void {
-    const freed = this.#deps.takeFreed();
+    const freed = this.#deps.capacity.takeFreed();
     if (this.#queue.size === 0) return;
     const nodes = new Set(freed);
     const spaces = new Set<SpaceId>();
@@ -144,6 +169,7 @@ export class PlacementWaits {
       if (mutation.table === 'spaces') spaces.add(mutation.row.id);
       if (mutation.table === 'builds' && mutation.row.status === 'completed') spaces.add(mutation.row.spaceId);
       if (mutation.table === 'images') images.add(mutation.row.id);
+      if (mutation.table === 'sessions') this.#sessionChanged(mutation.row);
     }
     if (nodes.size + spaces.size + images.size === 0) return;
     for (const node of nodes) this.#wokenNodes.add(node);
@@ -158,6 +184,15 @@ export class PlacementWaits {
     if (this.#queue.size === 0) return;
     this.#wokenNodes.add(id);
     this.#changed();
+  }
+
+  /** Its request is answered at once, in whatever place: another one resumed it, or it is gone. */
+  #sessionChanged({ id, desired }: SessionRow): void {
+    for (const entry of this.#queue.ofSession(id)) {
+      if (desired !== 'deleted' && (entry.last.hasDisk !== true || desired === 'suspended')) continue;
+      this.#decided.add(entry);
+      this.#wake();
+    }
   }
 
   /** Tries nothing more: the store is about to close. HTTP ends the requests. */
@@ -204,6 +239,8 @@ export class PlacementWaits {
   /** The one behind it is first now, and can need less. */
   #remove(entry: Entry): void {
     this.#stuck.delete(entry);
+    this.#decided.delete(entry);
+    this.#wokenEntries.delete(entry);
     const follower = this.#queue.remove(entry);
     if (follower === undefined) return;
     this.#wokenEntries.add(follower);
@@ -212,6 +249,10 @@ export class PlacementWaits {
 
   #next(): Entry | undefined {
     if (this.#queue.size === 0 || this.#isClosed) return undefined;
+    for (const entry of this.#decided) {
+      this.#decided.delete(entry);
+      return entry;
+    }
     const { fleet } = this.#deps;
     const nodes = this.#nodes();
     const changed = nodes.filter(({ id }) => this.#wokenNodes.has(id));
@@ -239,13 +280,4 @@ export class PlacementWaits {
     const message = `Earlier requests in this space still wait for room. Retry later, or ask an operator for more room.${hint}`;
     return { ...refused('UNAVAILABLE', message), need };
   }
-}
-
-function sharesOf(fleet: Fleet, nodes: readonly FleetNode[]): ShareOf {
-  const all = { cpuMillis: 0, memoryBytes: 0 };
-  for (const { cpuMillis, memoryBytes } of nodes) {
-    all.cpuMillis += cpuMillis;
-    all.memoryBytes += memoryBytes;
-  }
-  return (space) => dominantShare(fleet.spaceUse(space), all);
 }

@@ -1,31 +1,31 @@
-import type { Random } from '../../../seams/random.ts';
 import type { PageRequest } from '../../contract/pages.ts';
 import type { CreateSession, RemixSession, SessionFilter, SessionObject, SessionState, UpdateSession } from '../../contract/sessions.ts';
 import { STALE } from '../../domain/access/refusals.ts';
 import type { Fleet } from '../../domain/engine/fleet.ts';
+import type { KnownRequest } from '../../domain/engine/idempotency.ts';
 import type { SessionId, SpaceId } from '../../domain/engine/ids.ts';
-import { accepted, hidden, mapped, type Outcome, refused } from '../../domain/engine/outcome.ts';
-import type { View } from '../../domain/engine/view.ts';
-import { changeDesired, type DesiredChange } from '../../domain/sessions/commands/change-desired.ts';
-import { createSession, type NewSession, neededBy } from '../../domain/sessions/commands/create-session.ts';
-import { remixSession } from '../../domain/sessions/commands/remix-session.ts';
+import { mapped, type Outcome, refused } from '../../domain/engine/outcome.ts';
+import { atStart, changeDesired, type DesiredChange, neededToWake } from '../../domain/sessions/commands/change-desired.ts';
+import { createSession, neededBy } from '../../domain/sessions/commands/create-session.ts';
+import { neededForRemix, remixSession } from '../../domain/sessions/commands/remix-session.ts';
 import { removeSession } from '../../domain/sessions/commands/remove-session.ts';
 import { updateSession } from '../../domain/sessions/commands/update-session.ts';
 import { REQUEST_FOR_STATE } from '../../domain/sessions/legal.ts';
 import { isSettled } from '../../domain/sessions/life-cycle.ts';
+import type { Yields } from '../../domain/sessions/placement/filters.ts';
 import { lacksRoom } from '../../domain/sessions/placement/no-room.ts';
 import { recalledSession } from '../../domain/sessions/recalled-session.ts';
-import type { SessionRow } from '../../domain/sessions/rows.ts';
 import { sessionObject, sessionObjects } from '../../domain/sessions/session-object.ts';
 import type { SizeRules } from '../../domain/sessions/session-sizes.ts';
-import { sessionDefaults } from '../../domain/spaces/space-settings.ts';
-import { forbidden, sessionFor, shownSessionFor, spaceFor } from '../access/access.ts';
+import { sessionFor, shownSessionFor, spaceFor } from '../access/access.ts';
 import type { Caller, Idempotency } from '../access/caller.ts';
 import type { Applier } from '../engine/applier.ts';
 import { knownRequest } from '../engine/idempotency-keys.ts';
 import type { Lists } from '../engine/lists.ts';
 import type { Waiters } from '../engine/waiters.ts';
 import type { PlacementWaits } from './placement-waits.ts';
+import { newRemix, newSession, parentOfRemix, type RequestDeps } from './requested-session.ts';
+import type { RoomRequest } from './room-request.ts';
 import { listSessions } from './session-query.ts';
 import type { ShownSessions } from './shown-sessions.ts';
 
@@ -34,15 +34,11 @@ export const SUSPEND_GRACE_MS = 30_000;
 
 export type Sessions = ReturnType<typeof sessionService>;
 
-export interface SessionDeps {
+export interface SessionDeps extends RequestDeps {
   readonly applier: Applier;
-  readonly view: View;
   readonly lists: Lists;
   readonly waiters: Waiters;
   readonly shownSessions: ShownSessions;
-  readonly random: Random;
-  readonly storeKey: Uint8Array;
-  readonly baseImage: string;
   readonly sizes: SizeRules;
   readonly fleet: Fleet;
   readonly waits: PlacementWaits;
@@ -50,6 +46,11 @@ export interface SessionDeps {
   readonly placed: (created: Outcome<unknown>) => void;
   /** Rebuilds the image of a space if no node has it; returns false if that is impossible. */
   readonly rebuild: (spaceId: SpaceId, image: string) => boolean;
+}
+
+interface Authorized extends Omit<RoomRequest, 'attempt'> {
+  /** As this caller, whose rights can have changed. */
+  attempt(caller: Caller, yields?: Yields): Promise<Outcome<SessionObject>>;
 }
 
 /** Returns the image that a refusal for lack of a node names. */
@@ -77,37 +78,45 @@ export function sessionService(deps: SessionDeps) {
    */
   async function change(caller: Caller, id: SessionId, request: DesiredChange, { force }: { force: boolean }) {
     const row = sessionFor(view, caller, id, 'update');
-    return row.ok ? applier.submit(changeDesired(id, request, force ? 0 : SUSPEND_GRACE_MS), caller) : row;
+    const graceMs = force ? 0 : SUSPEND_GRACE_MS;
+    return row.ok ? applier.submit(changeDesired(id, request, graceMs, deps.waits.newcomer()), caller) : row;
   }
+
+  /** Submits a request that needs room: at once, or when it is its turn. */
+  function withRoom(caller: Caller, patience: AbortSignal | undefined, { attempt, ...request }: Authorized) {
+    if (patience === undefined) return attempt(caller, deps.waits.newcomer());
+    const again = async (yields?: Yields) => {
+      // Rights can change while it waits, before its first attempt too: others can be ahead of it.
+      const now = caller.now();
+      if (now === undefined) return STALE;
+      const outcome = await attempt(now, yields);
+      if (lacksRoom(outcome) && outcome.need.hasDisk !== true) deps.rebuild(request.spaceId, outcome.need.image);
+      return outcome;
+    };
+    return deps.waits.run({ ...request, attempt: again }, patience);
+  }
+
+  const isKnown = (request: KnownRequest | undefined) => recalledSession(view, request) !== undefined;
 
   return {
     /** With a signal: waits for room until it aborts; see {@link PlacementWaits}. */
     async create(caller: Caller, input: CreateSession, idempotency?: Idempotency, patience?: AbortSignal) {
       const asked = newSession(deps, caller, input, idempotency);
       if (!asked.ok) return asked;
-      const { spaceId } = asked.value;
-      // A repeated request gets what it created, without waiting again.
-      const isKnown = recalledSession(view, asked.value.request) !== undefined;
-      if (patience === undefined || isKnown) return judged(await applier.submit(createSession(asked.value), caller), spaceId);
-      const creation = {
+      const { spaceId, request } = asked.value;
+      const created = withRoom(caller, isKnown(request) ? undefined : patience, {
         ...{ spaceId, constraints: input.constraints ?? [] },
-        async attempt() {
-          // Rights can change while it waits, before its first attempt too: others can be ahead of it.
-          const now = caller.now();
-          if (now === undefined) return STALE;
+        async attempt(now, yields) {
           const again = newSession(deps, now, input, idempotency);
-          if (!again.ok) return again;
-          const outcome = await applier.submit(createSession(again.value), now);
-          if (lacksRoom(outcome)) deps.rebuild(spaceId, outcome.need.image);
-          return outcome;
+          return again.ok ? applier.submit(createSession({ ...again.value, yields }), now) : again;
         },
         need() {
           const space = view.get('spaces', spaceId);
           const needed = space && neededBy(view, deps.fleet, space, asked.value);
           return needed?.ok === true ? needed.value.need : undefined;
         },
-      };
-      return judged(await deps.waits.create(creation, patience), spaceId);
+      });
+      return judged(await created, spaceId);
     },
     /** Returns whether the caller can create sessions in a space, as after a wait. */
     canCreate: (caller: Caller, space = 'default') => spaceFor(view, caller, space, 'sessions', 'create').ok,
@@ -119,39 +128,56 @@ export function sessionService(deps: SessionDeps) {
         return refused('BAD_REQUEST', 'The request changes nothing. Send name or metadata.');
       return applier.submit(updateSession(id, update), caller);
     },
-    /** Creates a running session as a copy; see {@link remixSession}. */
-    async remix(caller: Caller, parentId: SessionId, input: RemixSession, idempotency?: Idempotency) {
+    /** Creates a running session as a copy; see {@link remixSession}. Waits as `create` does. */
+    async remix(caller: Caller, parentId: SessionId, input: RemixSession, idempotency?: Idempotency, patience?: AbortSignal) {
       const request = knownRequest(deps.storeKey, caller, idempotency);
-      const { data = true, messages = false } = input;
-      const parent = sessionFor(view, caller, parentId, data || messages ? 'update' : 'get');
+      const parent = parentOfRemix(view, caller, parentId, input);
       // A repeated request returns its copy even if the parent has been deleted.
       if (!parent.ok) {
         const made = recalledSession(view, request);
         if (made === undefined || !made.ok) return made ?? parent;
         return sessionFor(view, caller, made.value.id, 'get').ok ? made : parent;
       }
-      const spaceId = remixSpace(view, caller, parent.value, input.space);
-      if (!spaceId.ok) return spaceId;
-      // Copying files to another space equals downloading them.
-      const leaves = data && spaceId.value !== parent.value.spaceId ? sessionFor(view, caller, parentId, 'files') : accepted(undefined);
-      if (!leaves.ok) return leaves;
-      const remix = {
-        id: deps.random.uuid() as SessionId,
-        parentId,
-        spaceId: spaceId.value,
-        baseImage: deps.baseImage,
-        name: input.name ?? null,
-        metadata: input.metadata,
-        data,
-        messages,
-        constraints: input.constraints,
-        preferences: input.preferences,
-        by: { accountId: caller.accountId, user: caller.user },
-        request,
+      const asked = newRemix(deps, caller, parent.value, input, request);
+      if (!asked.ok) return asked;
+      const { spaceId, constraints = parent.value.constraints } = asked.value;
+      const need = () => {
+        const [row, space] = [view.get('sessions', parentId), view.get('spaces', spaceId)];
+        const needed = row && space && neededForRemix(view, deps.fleet, asked.value, row, space);
+        return needed?.ok === true ? needed.value.need : undefined;
       };
-      const created = await applier.submit(remixSession(remix), caller);
-      return judged(created, spaceId.value);
+      const created = withRoom(caller, isKnown(request) ? undefined : patience, {
+        ...{ spaceId, constraints, sessionId: parentId, onlyOn: need()?.onlyOn, need },
+        async attempt(now, yields) {
+          const row = parentOfRemix(view, now, parentId, input);
+          const again = row.ok ? newRemix(deps, now, row.value, input, request) : row;
+          return again.ok ? applier.submit(remixSession({ ...again.value, yields }), now) : again;
+        },
+      });
+      return judged(await created, spaceId);
     },
+    /** Returns whether the caller can remix a session, as after a wait. */
+    canRemix(caller: Caller, parentId: SessionId, input: RemixSession) {
+      const parent = parentOfRemix(view, caller, parentId, input);
+      return parent.ok && newRemix(deps, caller, parent.value, input, undefined).ok;
+    },
+    /** Resumes a session. With a signal: waits for room until it aborts. */
+    async resume(caller: Caller, id: SessionId, patience?: AbortSignal) {
+      const row = sessionFor(view, caller, id, 'update');
+      if (!row.ok) return row;
+      return withRoom(caller, patience, {
+        ...{ spaceId: row.value.spaceId, constraints: [], sessionId: id, onlyOn: row.value.nodeId ?? undefined },
+        async attempt(now, yields) {
+          const again = sessionFor(view, now, id, 'update');
+          return again.ok ? applier.submit(changeDesired(id, 'resume', SUSPEND_GRACE_MS, yields), now) : again;
+        },
+        need() {
+          const now = view.get('sessions', id);
+          return now?.desired === 'suspended' ? neededToWake(atStart(view, deps.fleet, now)) : undefined;
+        },
+      });
+    },
+    canUpdate: (caller: Caller, id: SessionId) => sessionFor(view, caller, id, 'update').ok,
     get: (caller: Caller, id: string) => mapped(shownSessionFor(shownSessions, caller, id), ({ json }) => json),
     list: async (caller: Caller, filter: SessionFilter, page: PageRequest) =>
       mapped(await listSessions(deps, caller, filter, page), ({ items, total }) => ({ items: sessionObjects(view, items), total })),
@@ -185,43 +211,4 @@ export function sessionService(deps: SessionDeps) {
       return waiters.until(id, look, signal).then((found) => (found === 'gone' ? undefined : found));
     },
   };
-}
-
-/** A parent that the caller cannot see looks as if it did not exist. */
-function parentOf(view: View, caller: Caller, id: string | undefined): Outcome<{ readonly parentId?: SessionId }> {
-  if (id === undefined) return accepted({});
-  const parent = sessionFor(view, caller, id, 'get');
-  if (parent.ok) return accepted({ parentId: parent.value.id });
-  const none = refused('NOT_FOUND', 'The parent session does not exist.');
-  return parent.refusal.hidden === true ? hidden(none) : none;
-}
-
-/** Returns the space of the copy, in which the caller must be able to create sessions. */
-function remixSpace(view: View, caller: Caller, parent: SessionRow, name: string | undefined): Outcome<SpaceId> {
-  if (name !== undefined) {
-    const space = spaceFor(view, caller, name, 'sessions', 'create');
-    return space.ok ? accepted(space.value.id) : space;
-  }
-  return caller.permissions.allows('sessions', 'create', parent.spaceId) ? accepted(parent.spaceId) : forbidden('sessions', 'create');
-}
-
-function newSession(deps: SessionDeps, caller: Caller, input: CreateSession, idempotency?: Idempotency): Outcome<NewSession> {
-  const space = spaceFor(deps.view, caller, input.space ?? 'default', 'sessions', 'create');
-  if (!space.ok) return space;
-  const parent = parentOf(deps.view, caller, input.parent_session_id);
-  if (!parent.ok) return parent;
-  return accepted({
-    id: deps.random.uuid() as SessionId,
-    spaceId: space.value.id,
-    name: input.name ?? null,
-    metadata: input.metadata ?? {},
-    timeouts: { ...sessionDefaults(space.value.settings).timeouts, ...input.timeouts },
-    resources: input.resources,
-    constraints: input.constraints,
-    preferences: input.preferences,
-    ...parent.value,
-    baseImage: deps.baseImage,
-    by: { accountId: caller.accountId, user: caller.user },
-    request: knownRequest(deps.storeKey, caller, idempotency),
-  });
 }

@@ -58,6 +58,27 @@ export const PLACEMENT_PLANTS = {
     replace: '',
     foundBy: { test: 'tests/unit/controller/sessions/placement-waits.test.ts' },
   },
+  'overtaken by a newcomer': {
+    breaks: 'A request without wait does not take the room that an earlier one of its space waits for.',
+    file: 'controller/services/sessions/placement-waits.ts',
+    find: '!== undefined) return true;\n      shareOf',
+    replace: '=== null) return true;\n      shareOf',
+    foundBy: { test: 'tests/unit/controller/sessions/placement-turns.test.ts' },
+  },
+  'room taken from the poorer': {
+    breaks: 'A request without wait leaves room that came free to one that waits in a space that uses less.',
+    file: 'controller/services/sessions/placement-waits.ts',
+    find: 'if (this.#deps.capacity.isFreed(id)) yield* this.#queue.firsts();\n    else',
+    replace: '',
+    foundBy: { test: 'tests/unit/controller/sessions/placement-turns.test.ts' },
+  },
+  'resumed and still waiting': {
+    breaks: 'A resume that waits is answered when another request resumed its session.',
+    file: 'controller/services/sessions/placement-waits.ts',
+    find: "if (mutation.table === 'sessions') this.#sessionChanged(mutation.row);",
+    replace: '',
+    foundBy: { test: 'tests/unit/controller/sessions/placement-turns.test.ts' },
+  },
   'overtaken in the queue': {
     breaks: 'Those who wait in one space with the same constraints are served in order.',
     file: 'controller/domain/sessions/placement/wait-queue.ts',

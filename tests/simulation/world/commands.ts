@@ -4,15 +4,14 @@ import type { MessageObject, PostMessage } from '../../../controller/contract/me
 import type { CreateSession, SessionObject } from '../../../controller/contract/sessions.ts';
 import type { SessionId } from '../../../controller/domain/engine/ids.ts';
 import { accepted } from '../../../controller/domain/engine/outcome.ts';
-import type { DesiredChange } from '../../../controller/domain/sessions/commands/change-desired.ts';
-import { REQUEST_FOR_STATE } from '../../../controller/domain/sessions/legal.ts';
 import type { MessageFact, SessionFact } from './book.ts';
+import { change, putState, resume } from './changes.ts';
 import type { Client } from './client.ts';
 import { someConstraint, somePreference } from './label-rules.ts';
 import { maintain } from './maintenance.ts';
 import { makeOnce, repeat } from './once.ts';
 import { judgeOrphans } from './orphans.ts';
-import { patiently, whenRoom } from './patience.ts';
+import { ifAllowed, patiently } from './patience.ts';
 import { remix } from './remixing.ts';
 import { changeQuotas, changeSecret, isSpaceFull, stopOrStart } from './spaces.ts';
 import { NARROW } from './store.ts';
@@ -45,7 +44,13 @@ async function create(client: Client): Promise<void> {
     (input, key) => (services, caller) =>
       patienceMs === undefined
         ? services.sessions.create(caller, input, key)
-        : patiently(client, patienceMs, (patience) => whenRoom(services, caller, input, key, patience)),
+        : patiently(client, patienceMs, (patience) =>
+            ifAllowed(
+              caller,
+              (now) => services.sessions.canCreate(now, body.space),
+              services.sessions.create(caller, input, key, patience),
+            ),
+          ),
   );
   if (made === 'lost') return;
   if (made.ok) book.session(made.value.id, timeouts !== 'none');
@@ -179,27 +184,6 @@ async function count(client: Client, session: SessionFact): Promise<void> {
   await client.ask(`count ${session.id}`, (services, caller) => services.messages.count(caller, idOf(session)));
 }
 
-const change =
-  (request: DesiredChange): Command =>
-  async (client, session) => {
-    const force = client.random.chance(0.2);
-    await client.request(session, request, request, (services, caller) =>
-      services.sessions.change(caller, idOf(session), request, { force }),
-    );
-  };
-
-async function putState(client: Client, session: SessionFact): Promise<void> {
-  const state = client.random.pick(['paused', 'suspended', 'idle', 'init', 'busy', 'error'] as const) ?? 'idle';
-  const request = REQUEST_FOR_STATE[state];
-  if (request !== undefined) {
-    await client.request(session, request, `put ${state}`, (services, caller) => services.sessions.putState(caller, idOf(session), state));
-    return;
-  }
-  const answer = await client.ask(`put ${state}`, (services, caller) => services.sessions.putState(caller, idOf(session), state));
-  if (answer !== 'lost' && (answer.ok || !['CONFLICT', 'NOT_FOUND'].includes(answer.refusal.code)))
-    client.violation(`put ${state} of ${session.id} was taken`);
-}
-
 async function clear(client: Client, session: SessionFact): Promise<void> {
   session.clearedUntil = Number.POSITIVE_INFINITY;
   const cleared = await client.insist(`clear ${session.id}`, (services, caller) => services.messages.clear(caller, idOf(session)));
@@ -262,7 +246,7 @@ export const COMMANDS = {
   count,
   pause: change('pause'),
   suspend: change('suspend'),
-  resume: change('resume'),
+  resume,
   recover: change('recover'),
   putState,
   clear,

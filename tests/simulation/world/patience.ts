@@ -1,10 +1,9 @@
-import type { CreateSession, SessionObject } from '../../../controller/contract/sessions.ts';
+import type { SessionObject } from '../../../controller/contract/sessions.ts';
 import { STALE } from '../../../controller/domain/access/refusals.ts';
 import type { Outcome } from '../../../controller/domain/engine/outcome.ts';
 import type { Need } from '../../../controller/domain/sessions/placement/filters.ts';
 import { lacksRoom } from '../../../controller/domain/sessions/placement/no-room.ts';
-import type { Caller, Idempotency } from '../../../controller/services/access/caller.ts';
-import type { Services } from '../../../controller/services/services.ts';
+import type { Caller } from '../../../controller/services/access/caller.ts';
 import type { Client } from './client.ts';
 import { type Ask, type ModelNode, modelOf, unfit } from './placement-model.ts';
 import { Rooms } from './room.ts';
@@ -18,7 +17,7 @@ const LOOKS_MS = [1_000, 800, 600, 400, 200, 0];
 export async function patiently(
   client: Client,
   patienceMs: number,
-  create: (patience: AbortSignal) => Promise<Outcome<SessionObject>>,
+  run: (patience: AbortSignal) => Promise<Outcome<SessionObject>>,
 ): Promise<Outcome<SessionObject>> {
   const { cluster } = client;
   const patience = new AbortController();
@@ -34,7 +33,7 @@ export async function patiently(
   };
   for (const beforeMs of LOOKS_MS) cluster.time.schedule(patienceMs - beforeMs, look);
   cluster.time.schedule(patienceMs, () => process?.life.run(() => patience.abort()));
-  const outcome = await create(patience.signal);
+  const outcome = await run(patience.signal);
   if (!lacksRoom(outcome) || looks.length < LOOKS_MS.length) return outcome;
   const ask = askOf(outcome.need);
   const roomy = looks.map((look) => look(outcome.need).filter((node) => unfit(node, ask) === undefined));
@@ -44,10 +43,10 @@ export async function patiently(
 }
 
 /** Like HTTP: callers who lost the right while they waited are authorised again. */
-export async function whenRoom({ sessions }: Services, caller: Caller, input: CreateSession, key: Idempotency, patience: AbortSignal) {
-  const outcome = await sessions.create(caller, input, key, patience);
+export async function ifAllowed(caller: Caller, canAsk: (now: Caller) => boolean, waited: Promise<Outcome<SessionObject>>) {
+  const outcome = await waited;
   const now = caller.now();
-  return outcome.ok || (now !== undefined && sessions.canCreate(now, input.space)) ? outcome : STALE;
+  return outcome.ok || (now !== undefined && canAsk(now)) ? outcome : STALE;
 }
 
 function askOf({ placement, isInRegistry = false, ...need }: Need): Ask {

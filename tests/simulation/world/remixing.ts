@@ -3,6 +3,7 @@ import type { SessionId } from '../../../controller/domain/engine/ids.ts';
 import type { SessionFact } from './book.ts';
 import type { Client } from './client.ts';
 import { makeOnce } from './once.ts';
+import { ifAllowed, patiently } from './patience.ts';
 import { isSpaceFull } from './spaces.ts';
 import { NARROW, SPACES } from './store.ts';
 
@@ -20,11 +21,19 @@ export async function remix(client: Client, parent: SessionFact): Promise<Sessio
   };
   const id = parent.id as SessionId;
   const askedAt = cluster.time.now;
+  const apart = random.fork(`remix ${id} at ${askedAt}`);
+  const patienceMs = apart.chance(0.3) ? apart.between(1_500, 9_000) : undefined;
   const made = await makeOnce<SessionObject>(
     client,
     `remix ${id}`,
     body,
-    (_, key) => (services, caller) => services.sessions.remix(caller, id, body, key),
+    (_, key) =>
+      ({ sessions }, caller) =>
+        patienceMs === undefined
+          ? sessions.remix(caller, id, body, key)
+          : patiently(client, patienceMs, (patience) =>
+              ifAllowed(caller, (now) => sessions.canRemix(now, id, body), sessions.remix(caller, id, body, key, patience)),
+            ),
   );
   if (made === 'lost') return undefined;
   if (made.ok) {

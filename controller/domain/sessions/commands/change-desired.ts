@@ -10,7 +10,8 @@ import { metadataBytes, refusedBySpace } from '../../spaces/space-admission.ts';
 import type { SpaceView } from '../../spaces/view.ts';
 import { allowedIn, LEGAL, type SessionRequest } from '../legal.ts';
 import { occupiesRoom, restState } from '../life-cycle.ts';
-import { shortOf, unbounded } from '../placement/filters.ts';
+import { firstObstacle, type Need, unbounded, type Yields } from '../placement/filters.ts';
+import { type NoRoom, noRoom } from '../placement/no-room.ts';
 import { NO_SESSION } from '../refusals.ts';
 import type { Desired, Limits, SessionRow } from '../rows.ts';
 import { sessionBecomes } from '../session-change.ts';
@@ -28,9 +29,9 @@ const BECOMES: Readonly<Record<DesiredChange, Desired>> = {
 
 /**
  * Changes a session's desired state if the table of legal requests allows it. A repeated request
- * changes nothing.
+ * changes nothing. If it lacks room, the refusal is a {@link NoRoom}.
  */
-export function changeDesired(id: SessionId, request: DesiredChange, graceMs: number): Command<Outcome<SessionObject>> {
+export function changeDesired(id: SessionId, request: DesiredChange, graceMs: number, yields?: Yields): Command<Outcome<SessionObject>> {
   return {
     name: request,
     decide({ view, fleet, now }) {
@@ -51,7 +52,7 @@ export function changeDesired(id: SessionId, request: DesiredChange, graceMs: nu
             return unchanged(refused('CONFLICT', message));
           }
           const next = BECOMES[request] === 'running' ? atStart(view, fleet, row) : row;
-          const refusal = BECOMES[request] === 'running' ? refusedWaking(view, fleet, next) : undefined;
+          const refusal = BECOMES[request] === 'running' ? refusedWaking(view, fleet, next, '', yields) : undefined;
           if (refusal !== undefined) return unchanged(refusal);
           const after = { ...desiring(next, BECOMES[request], graceMs, now), wakeWanted: false };
           const { mutations, events } = sessionBecomes(view, row, after);
@@ -112,21 +113,28 @@ export function loweredEvents(view: RowView, before: SessionRow, after: SessionR
  * room (503). A suspended session occupies no room, and its volume is on one node only. `hint` is
  * appended.
  */
-export function refusedWaking(view: RowView & SpaceView, fleet: Fleet, row: SessionRow, hint = ''): Refused | undefined {
+export function refusedWaking(
+  view: RowView & SpaceView,
+  fleet: Fleet,
+  row: SessionRow,
+  hint = '',
+  yields?: Yields,
+): Refused | NoRoom | undefined {
   const needsRoom = occupiesRoom({ ...row, desired: 'running' }) && !occupiesRoom(row);
   // Each state event contains the metadata: endless pausing and resuming must not exceed the quota.
   const storageBytes = Object.keys(row.metadata).length === 0 ? 0 : metadataBytes(row.metadata);
   const bySpace = refusedBySpace(view, fleet, row.spaceId, { sessions: 0, requests: needsRoom ? row.requests : undefined, storageBytes });
   if (bySpace !== undefined) return refused(bySpace.refusal.code, `${bySpace.refusal.message}${hint}`, bySpace.refusal.details);
   const node = fleet.node(row.nodeId);
-  if (node?.draining === true) return refused('UNAVAILABLE', `${waitsForDrain(node.name)}${hint}`);
-  if (!needsRoom) return undefined;
-  if (node === undefined) return refused('UNAVAILABLE', `The node of this session no longer exists.${hint}`);
-  const reason = shortOf(node, { ...row, hasDisk: true }, fleet.sizes);
-  if (reason === undefined) return undefined;
-  const { refusal } = refused('UNAVAILABLE', `The session cannot run again on its node: ${node.name} ${reason}.${hint}`);
-  const withoutNodes = {
-    message: `The node of this session has no room for it now. Retry later, or ask an operator for more room.${hint}`,
-  };
-  return { ok: false, refusal: { ...refusal, withoutNodes } };
+  if (!needsRoom) return node?.draining === true ? refused('UNAVAILABLE', `${waitsForDrain(node.name)}${hint}`) : undefined;
+  const need = { ...neededToWake(row), yields };
+  if (node === undefined) return noRoom(need, [], hint);
+  const obstacle = firstObstacle(node, need, fleet.sizes);
+  return obstacle && noRoom(need, [obstacle], hint);
 }
+
+/** Returns what a suspended session needs of its node. */
+export const neededToWake = ({ spaceId, requests, limits, image, nodeId }: SessionRow): Need => ({
+  ...{ spaceId, requests, limits, image, hasDisk: true },
+  ...(nodeId !== null && { onlyOn: nodeId }),
+});

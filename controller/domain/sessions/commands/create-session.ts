@@ -11,7 +11,7 @@ import type { RowView } from '../../engine/view.ts';
 import { NO_SPACE } from '../../spaces/refusals.ts';
 import type { SpaceRow } from '../../spaces/rows.ts';
 import { refusedBySpace } from '../../spaces/space-admission.ts';
-import type { Need } from '../placement/filters.ts';
+import type { Need, Yields } from '../placement/filters.ts';
 import { noRoom } from '../placement/no-room.ts';
 import { place } from '../placement/placement.ts';
 import { placementRules } from '../placement/placement-rules.ts';
@@ -32,6 +32,8 @@ export interface NewSession extends Omit<RequestedSession, 'requests' | 'limits'
   /** The session to record as its parent. The two share nothing. */
   readonly parentId?: SessionId;
   readonly request: KnownRequest | undefined;
+  /** Undefined: it is its turn. */
+  readonly yields?: Yields | undefined;
 }
 
 /**
@@ -57,7 +59,7 @@ export function createSession(input: NewSession): Command<Outcome<SessionObject>
         storageBytes: limits.diskBytes,
       });
       if (refusal !== undefined) return unchanged(refusal);
-      const placement = place(fleet.nodes(), need, fleet.sizes);
+      const placement = place(fleet.nodes(), { ...need, yields: input.yields }, fleet.sizes);
       if (!placement.ok) return unchanged(noRoom(need, placement.obstacles));
       const row: SessionRow = {
         ...firstRow({ ...input, constraints, preferences, requests, limits }, { nodeId: placement.nodeId, image, build }, now),

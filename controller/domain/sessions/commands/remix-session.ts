@@ -11,7 +11,9 @@ import type { NewEvent } from '../../events/events.ts';
 import { MAX_QUEUED } from '../../messages/queue.ts';
 import type { MessageView } from '../../messages/view.ts';
 import { NO_SPACE } from '../../spaces/refusals.ts';
+import type { SpaceRow } from '../../spaces/rows.ts';
 import { refusedBySpace } from '../../spaces/space-admission.ts';
+import type { Need, Yields } from '../placement/filters.ts';
 import { noRoom } from '../placement/no-room.ts';
 import { place } from '../placement/placement.ts';
 import { placementRules } from '../placement/placement-rules.ts';
@@ -44,6 +46,8 @@ export interface Remix extends Pick<RequestedSession, 'id' | 'spaceId' | 'name' 
   readonly preferences?: SessionRow['preferences'] | undefined;
   readonly baseImage: string;
   readonly request: KnownRequest | undefined;
+  /** Undefined: it is its turn. */
+  readonly yields?: Yields | undefined;
 }
 
 /**
@@ -66,35 +70,16 @@ export function remixSession(remix: Remix): Command<Outcome<SessionObject>> {
       if (parent === undefined || parent.desired === 'deleted') return unchanged(NO_SESSION);
       const space = view.get('spaces', remix.spaceId);
       if (space === undefined) return unchanged(NO_SPACE);
-      const most = maxIn(fleet.sizes, space.settings);
-      // The copied disk is created on the parent's node.
-      const { requests, limits: kept } = lowered(parent, remix.data ? maxOn(fleet, parent.nodeId, most) : most);
-      const limits = remix.data ? kept : clampLimits(kept, most);
-      if (limits.diskBytes > most.diskBytes) return unchanged(tooLarge(limits.diskBytes, most.diskBytes));
+      const needed = neededForRemix(view, fleet, remix, parent, space);
+      if (!needed.ok) return unchanged(needed);
+      const { need, build, source, constraints, preferences } = needed.value;
+      const { requests, limits, image } = need;
       const history = remix.messages ? historyOf(view, parent.id, remix.id) : { mutations: [], bytes: 0 };
       const storageBytes = limits.diskBytes + history.bytes;
       const refusal = refusedBySpace(view, fleet, remix.spaceId, { sessions: 1, requests, storageBytes });
       if (refusal !== undefined) return unchanged(refusal);
-      const source = remix.data ? sourceOf(view, fleet, parent) : accepted(null);
-      if (!source.ok) return unchanged(source);
-
-      const nodes = fleet.nodes().filter(({ id }) => source.value === null || id === parent.nodeId);
-      const start = startOf(view, remix, parent, nodes);
-      const { constraints = parent.constraints, preferences = parent.preferences } = remix;
-      const need = {
-        spaceId: remix.spaceId,
-        requests,
-        limits,
-        image: start.image,
-        isInRegistry: view.get('images', start.image) !== undefined,
-        placement: placementRules(fleet, space, { constraints, preferences }),
-      };
-      const placement = place(nodes, need, fleet.sizes);
-      if (!placement.ok) {
-        const stays =
-          source.value === null ? '' : ' Volumes are copied on their own node. Send data=false to remix without a copy of the volume.';
-        return unchanged(noRoom(need, placement.obstacles, stays));
-      }
+      const placement = place(fleet.nodes(), { ...need, yields: remix.yields }, fleet.sizes);
+      if (!placement.ok) return unchanged(noRoom(need, placement.obstacles));
       const asked = {
         ...remix,
         metadata: remix.metadata ?? parent.metadata,
@@ -105,9 +90,9 @@ export function remixSession(remix: Remix): Command<Outcome<SessionObject>> {
         preferences,
       };
       const row: SessionRow = {
-        ...firstRow(asked, { nodeId: placement.nodeId, ...start }, now),
+        ...firstRow(asked, { nodeId: placement.nodeId, image, build }, now),
         parentId: parent.id,
-        copyFrom: source.value,
+        copyFrom: source,
         lastSeq: remix.messages ? parent.lastSeq : 0,
       };
       const session = sessionObject(view, row);
@@ -121,6 +106,38 @@ export function remixSession(remix: Remix): Command<Outcome<SessionObject>> {
       };
     },
   };
+}
+
+interface Needed extends Pick<SessionRow, 'constraints' | 'preferences'> {
+  readonly need: Need;
+  readonly build: ReturnType<typeof startOf>['build'];
+  /** The session whose volume to copy; null if none. */
+  readonly source: SessionId | null;
+}
+
+/** Returns what a remix needs of a node, or why it is impossible whatever room there is. */
+export function neededForRemix(
+  view: RowView & SessionView & BuildView,
+  fleet: Fleet,
+  remix: Remix,
+  parent: SessionRow,
+  space: SpaceRow,
+): Outcome<Needed> {
+  const most = maxIn(fleet.sizes, space.settings);
+  // The copied disk is created on the parent's node.
+  const { requests, limits: kept } = lowered(parent, remix.data ? maxOn(fleet, parent.nodeId, most) : most);
+  const limits = remix.data ? kept : clampLimits(kept, most);
+  if (limits.diskBytes > most.diskBytes) return tooLarge(limits.diskBytes, most.diskBytes);
+  const source = remix.data ? sourceOf(view, fleet, parent) : accepted(null);
+  if (!source.ok) return source;
+  const onlyOn = source.value === null ? undefined : (parent.nodeId ?? undefined);
+  const nodes = onlyOn === undefined ? fleet.nodes() : [fleet.node(onlyOn)].filter((node) => node !== undefined);
+  const { image, build } = startOf(view, remix, parent, nodes);
+  const { constraints = parent.constraints, preferences = parent.preferences } = remix;
+  const isInRegistry = view.get('images', image) !== undefined;
+  const placement = placementRules(fleet, space, { constraints, preferences });
+  const need = { spaceId: remix.spaceId, requests, limits, image, isInRegistry, placement, onlyOn };
+  return accepted({ need, build, source: source.value, constraints, preferences });
 }
 
 /**

@@ -1,6 +1,6 @@
 /** The filters of placement. Each can explain why it refuses a node. */
 import type { FleetNode } from '../../engine/fleet.ts';
-import type { SpaceId } from '../../engine/ids.ts';
+import type { NodeId, SpaceId } from '../../engine/ids.ts';
 import type { Limits, Requests } from '../rows.ts';
 import { GUEST_PROCESSES, type SizeRules } from '../session-sizes.ts';
 import { broken, holds } from './label-rules.ts';
@@ -15,9 +15,19 @@ export interface Need {
   readonly isInRegistry?: boolean;
   /** Undefined: none, on any node. */
   readonly placement?: PlacementRules;
-  /** The session's disk is already on the node, and counted in the node's use. */
+  /** The only node with the files that the session begins with. Undefined: it begins without. */
+  readonly onlyOn?: NodeId | undefined;
+  /**
+   * The session is to wake on its node: its disk is there, and counted in the node's use. What the
+   * node reserves is for such sessions, and they ignore filters that are not about room.
+   */
   readonly hasDisk?: boolean;
+  /** Undefined: it is this request's turn. */
+  readonly yields?: Yields | undefined;
 }
+
+/** Returns whether the room of a node is for requests that wait for it. */
+export type Yields = (node: FleetNode, need: Need) => boolean;
 
 interface Filter {
   readonly name: string;
@@ -34,8 +44,13 @@ const besides = (reserved: number, written: (amount: number) => string): string 
 
 export const FILTERS: readonly Filter[] = [
   {
+    name: 'files',
+    refuse: ({ id }, { onlyOn = id }) => (id === onlyOn ? undefined : 'does not have the files of the session'),
+  },
+  {
     name: 'cordon',
-    refuse: ({ cordoned, draining }) => (draining ? 'is being drained' : cordoned ? 'is cordoned' : undefined),
+    refuse: ({ cordoned, draining }, { hasDisk }) =>
+      draining ? 'is being drained' : cordoned && hasDisk !== true ? 'is cordoned' : undefined,
   },
   { name: 'ready', refuse: (node) => (node.ready ? undefined : 'is not connected') },
   {
@@ -132,6 +147,11 @@ export const FILTERS: readonly Filter[] = [
       return `has ${mib(Math.max(0, most - limited.diskBytes))} of ${mib(most)} for disks left, but the limit of this session is ${mib(limits.diskBytes)}`;
     },
   },
+  {
+    // The last, and so about nodes with room only.
+    name: 'queue',
+    refuse: (node, need) => (need.yields?.(node, need) === true ? 'has room for which earlier requests wait' : undefined),
+  },
 ];
 
 /** Whether the operator's rules allow the node this space. */
@@ -158,21 +178,19 @@ export interface Obstacle {
   readonly reason: string;
 }
 
-/**
- * Returns why a node lacks room for a session that it has, ignoring other filters. What the node
- * reserves is for such sessions.
- */
-export function shortOf(node: FleetNode, need: Omit<Need, 'image'>, rules: SizeRules): string | undefined {
-  for (const filter of FILTERS.filter(({ name }) => ROOM.has(name))) {
-    const reason = filter.refuse({ ...node, reserved: undefined }, { ...need, image: '' }, rules);
-    if (reason !== undefined) return reason;
-  }
-  return undefined;
-}
+const ABOUT_ROOM = FILTERS.filter(({ name }) => ROOM.has(name));
+const WHEN_IT_WAKES = FILTERS.filter(({ name }) => ROOM.has(name) || name === 'files' || name === 'cordon' || name === 'queue');
+
+/** Returns why a node lacks room for a session that it has, ignoring other filters. */
+export const shortOf = (node: FleetNode, need: Omit<Need, 'image'>, rules: SizeRules): string | undefined =>
+  firstOf(ABOUT_ROOM, { ...node, reserved: undefined }, { ...need, image: '' }, rules)?.reason;
 
 /** Returns the first filter that refuses a node, and why. */
-export function firstObstacle(node: FleetNode, need: Need, rules: SizeRules): Obstacle | undefined {
-  for (const filter of FILTERS) {
+export const firstObstacle = (node: FleetNode, need: Need, rules: SizeRules): Obstacle | undefined =>
+  need.hasDisk === true ? firstOf(WHEN_IT_WAKES, { ...node, reserved: undefined }, need, rules) : firstOf(FILTERS, node, need, rules);
+
+function firstOf(filters: readonly Filter[], node: FleetNode, need: Need, rules: SizeRules): Obstacle | undefined {
+  for (const filter of filters) {
     const reason = filter.refuse(node, need, rules);
     if (reason !== undefined) return { node: node.name, filter: filter.name, reason };
   }

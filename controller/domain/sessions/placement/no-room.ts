@@ -1,5 +1,6 @@
 /** Explains why no node takes a session. */
 import { type Outcome, type Refused, refused } from '../../engine/outcome.ts';
+import { waitsForDrain } from '../session-object.ts';
 import { cpu, FILTERS, mib, type Need, type Obstacle } from './filters.ts';
 
 /** Nodes in the details of a refusal, and in its message. */
@@ -18,7 +19,19 @@ export const lacksRoom = (outcome: Outcome<unknown> | NoRoom): outcome is NoRoom
  * Returns a 503 that names the request and, for callers who can list nodes, each node's obstacle:
  * of many nodes those that came closest, and for all the count by filter. `hint` is appended.
  */
-export function noRoom(need: Need, obstacles: readonly Obstacle[], hint = ''): NoRoom {
+export function noRoom(asked: Need, all: readonly Obstacle[], more = ''): NoRoom {
+  // Kept with the refusal, which outlives the turn of its request.
+  const need = { ...asked, yields: undefined };
+  const obstacles = all.filter(({ filter }) => filter !== 'files');
+  const hint = `${obstacles.some(({ filter }) => filter === 'queue') ? IN_TURN : ''}${more}`;
+  return need.hasDisk === true ? noRoomToWake(need, obstacles[0], hint) : noRoomToBegin(need, obstacles, hint);
+}
+
+const IN_TURN = ' Earlier requests wait for the room that is left. Requests with `wait` are served in turn.';
+const STAYS = ' Volumes are copied on their own node. Send data=false to remix without a copy of the volume.';
+
+function noRoomToBegin(need: Need, obstacles: readonly Obstacle[], more: string): NoRoom {
+  const hint = `${need.onlyOn === undefined ? '' : STAYS}${more}`;
   const { cpuMillis, memoryBytes } = need.requests;
   const constraints = need.placement?.constraints ?? [];
   const details = {
@@ -36,6 +49,16 @@ export function noRoom(need: Need, obstacles: readonly Obstacle[], hint = ''): N
     nodes_by_filter: countByFilter(obstacles),
   });
   return { ok: false, refusal: { ...refusal, withoutNodes }, need };
+}
+
+/** A session wakes on its own node only. */
+function noRoomToWake(need: Need, obstacle: Obstacle | undefined, hint: string): NoRoom {
+  if (obstacle === undefined) return { ...refused('UNAVAILABLE', `The node of this session no longer exists.${hint}`), need };
+  const { node, filter, reason } = obstacle;
+  if (filter === 'cordon') return { ...refused('UNAVAILABLE', `${waitsForDrain(node)}${hint}`), need };
+  const { refusal } = refused('UNAVAILABLE', `The session cannot run again on its node: ${node} ${reason}.${hint}`);
+  const message = `The node of this session has no room for it now. Retry later, or ask an operator for more room.${hint}`;
+  return { ok: false, refusal: { ...refusal, withoutNodes: { message } }, need };
 }
 
 /** A node that a later filter refused lacks less. */

@@ -21,7 +21,7 @@ export const obstaclesOf = (nodes: readonly FleetNode[], need: Need, rules: Size
  */
 export function couldEverTake(nodes: readonly FleetNode[], need: Need, rules: SizeRules): boolean {
   const { placement = NO_PLACEMENT_RULES } = need;
-  const alone = { ...need, isInRegistry: true, placement: { ...placement, antiAffinity: 'none' } } as const;
+  const alone = { ...need, yields: undefined, isInRegistry: true, placement: { ...placement, antiAffinity: 'none' } } as const;
   return nodes.some((node) => firstObstacle({ ...node, ...EMPTY }, alone, rules) === undefined);
 }
 

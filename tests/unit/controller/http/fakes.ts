@@ -172,7 +172,7 @@ export class Fake {
       remove: async () => refused('NOT_FOUND', 'There is no such API key'),
     },
     sessions: {
-      canCreate: () => true,
+      ...{ canCreate: () => true, canRemix: () => true, canUpdate: () => true },
       create: async (_caller, input, idempotency?: Idempotency) => {
         this.#note('sessions.create', input, idempotency);
         return accepted(session);
@@ -196,6 +196,10 @@ export class Fake {
       remove: async () => accepted(undefined),
       change: async (_caller, _id, request, options) => {
         this.#note('sessions.change', request, options);
+        return accepted(session);
+      },
+      resume: async () => {
+        this.#note('sessions.resume');
         return accepted(session);
       },
       putState: async (_caller, _id, state) => {

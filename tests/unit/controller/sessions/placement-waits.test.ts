@@ -10,7 +10,8 @@ import { noRoom } from '../../../../controller/domain/sessions/placement/no-room
 import { couldEverTake } from '../../../../controller/domain/sessions/placement/placement.ts';
 import { MAX_WAITING } from '../../../../controller/domain/sessions/placement/wait-queue.ts';
 import { DEFAULT_SIZE_RULES } from '../../../../controller/domain/sessions/session-sizes.ts';
-import { type Creation, PlacementWaits } from '../../../../controller/services/sessions/placement-waits.ts';
+import { PlacementWaits } from '../../../../controller/services/sessions/placement-waits.ts';
+import type { RoomRequest } from '../../../../controller/services/sessions/room-request.ts';
 import { prometheusMetrics } from '../../../../seams/prometheus.ts';
 import { systemClock } from '../../../../seams/system.ts';
 import { NODE, newSession, node, openCore, SPACE } from '../core.ts';
@@ -28,11 +29,11 @@ async function full(t: Test) {
   const core = await openCore({ nodes: [known] });
   t.teardown(() => core.close());
   const metrics = prometheusMetrics({ processMetrics: false });
-  const waits = new PlacementWaits({ fleet: core.fleet, takeFreed: () => core.capacity.takeFreed(), clock: systemClock, metrics });
+  const waits = new PlacementWaits({ fleet: core.fleet, capacity: core.capacity, clock: systemClock, metrics });
   core.applier.onCommitted(({ mutations }) => waits.committed(mutations));
   let attempts = 0;
   const placed: string[] = [];
-  const creation = (id: string, memoryBytes = 128 * MIB): Creation => ({
+  const creation = (id: string, memoryBytes = 128 * MIB): RoomRequest => ({
     ...{ spaceId: SPACE, constraints: [] },
     attempt() {
       attempts += 1;
@@ -41,7 +42,7 @@ async function full(t: Test) {
     need: () => undefined,
   });
   const create = (id: string, signal = never()) =>
-    waits.create(creation(id), signal).then((outcome) => {
+    waits.run(creation(id), signal).then((outcome) => {
       if (outcome.ok) placed.push(id);
       return outcome;
     });
@@ -100,7 +101,7 @@ t.test('when the time is up, the refusal explains the nodes, and the place is fr
 
 t.test('what no node could ever take is refused at once, and so is what finds the queue full', async (t) => {
   const { waits, creation, create, core, metrics } = await full(t);
-  t.match(await waits.create(creation('huge', 8192 * MIB), never()), { ok: false, refusal: { message: /4096 MiB left/ } });
+  t.match(await waits.run(creation('huge', 8192 * MIB), never()), { ok: false, refusal: { message: /4096 MiB left/ } });
   const over = new AbortController();
   const waiting = Array.from({ length: MAX_WAITING.space }, (_, at) => create(`waiting-${at}`, over.signal));
   const last = await create('one too many');
@@ -147,7 +148,7 @@ t.test('once closed, it tries nothing more', async (t) => {
 t.test('a failing attempt fails its caller only', async (t) => {
   const { waits, creation, create, remove } = await full(t);
   let isFirst = true;
-  const failing: Creation = {
+  const failing: RoomRequest = {
     ...creation('three'),
     attempt() {
       if (!isFirst) return Promise.reject(new Error('broken'));
@@ -155,7 +156,7 @@ t.test('a failing attempt fails its caller only', async (t) => {
       return creation('three').attempt();
     },
   };
-  const failed = t.rejects(waits.create(failing, never()), /broken/);
+  const failed = t.rejects(waits.run(failing, never()), /broken/);
   await new Promise((resolve) => setImmediate(resolve));
   const waiting = create('four');
   await remove('one');
@@ -178,7 +179,7 @@ t.test('a change costs what it concerns, however many wait', async (t) => {
       },
     });
   const fleet = { ...core.fleet, nodes: () => core.fleet.nodes().map(counted) };
-  const waits = new PlacementWaits({ fleet, takeFreed: () => core.capacity.takeFreed(), clock: systemClock });
+  const waits = new PlacementWaits({ fleet, capacity: core.capacity, clock: systemClock });
   const turns = async () => {
     for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve));
   };
@@ -196,7 +197,7 @@ t.test('a change costs what it concerns, however many wait', async (t) => {
       needs += 1;
       return need;
     };
-    return waits.create({ spaceId, constraints: [], attempt, need: needed }, over.signal);
+    return waits.run({ spaceId, constraints: [], attempt, need: needed }, over.signal);
   });
   await turns();
   const cost = async (change: () => void) => {
