@@ -14,15 +14,14 @@ export async function uncordonNode(io: Io, raworc: Raworc, ref: string): Promise
 
 /** Sets labels given as KEY=VALUE and removes those given as KEY-, then prints all labels. */
 export async function labelNode(io: Io, raworc: Raworc, ref: string, changes: readonly string[]): Promise<void> {
-  const node = await raworc.nodes.get(ref);
-  const labels = { ...node.labels };
+  const labels: Record<string, string | null> = {};
   for (const change of changes) {
     const [, key, value] = /^([^=]+)=(.*)$/.exec(change) ?? [];
     if (key !== undefined && value !== undefined) labels[key] = value;
-    else if (/^[^=]+-$/.test(change)) delete labels[change.slice(0, -1)];
+    else if (/^[^=]+-$/.test(change)) labels[change.slice(0, -1)] = null;
     else throw new Misuse(`"${change}" is not a label. Write KEY=VALUE to set one, or KEY- to remove one`);
   }
-  const updated = changes.length === 0 ? node : await raworc.nodes.update(node.id, { labels });
+  const updated = await (changes.length === 0 ? raworc.nodes.get(ref) : raworc.nodes.patch(ref, { labels }));
   io.stdout.line(labelsOf(updated) || `${updated.name} has no labels`);
 }
 

@@ -46,11 +46,24 @@ export const newNodeTokenObject = z
   .meta({ id: 'NewNodeToken' });
 export type NewNodeTokenObject = Infer<typeof newNodeTokenObject>;
 
+const schedulable = () =>
+  flag().exactOptional().describe('False cordons the node: it accepts no new sessions. True uncordons it and ends a drain');
+
 export const changeNode = fields({
   labels: labels.exactOptional().describe('Replaces all labels'),
-  schedulable: flag().exactOptional().describe('False cordons the node: it accepts no new sessions. True uncordons it and ends a drain'),
+  schedulable: schedulable(),
 });
 export type ChangeNode = Infer<typeof changeNode>;
+
+const labelChanges = z
+  .record(labelKey(), labelValue().nullable(), { error: () => 'must be an object' })
+  .refine((sent) => Object.keys(sent).length <= 2 * MAX_LABELS, `must have at most ${2 * MAX_LABELS} labels`);
+
+export const patchNode = fields({
+  labels: labelChanges.exactOptional().describe('Sets each label to its value; null removes it. Keeps all other labels'),
+  schedulable: schedulable(),
+});
+export type PatchNode = Infer<typeof patchNode>;
 
 export const removeNode = z.object({
   lost: flagParameter('Removes the node although it has sessions: they fail, and their files are given up'),

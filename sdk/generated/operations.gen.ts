@@ -522,6 +522,14 @@ const nodes = (caller: Caller) => ({
    */
   update: (node: string, body?: api.UpdateNodeData['body'], options?: CallOptions): Promise<api.UpdateNodeResponse> => caller.call({ method: 'PUT', path: `/nodes/${part(node)}`, body }, options),
   /**
+   * Changes labels of a node one by one: several clients at once lose none.
+   *
+   * A JSON merge patch. 400 if no field is sent, 409 if the node would have more than 64 labels.
+   *
+   * Permission: nodes:update.
+   */
+  patch: (node: string, body?: api.PatchNodeData['body'], options?: CallOptions): Promise<api.PatchNodeResponse> => caller.call({ method: 'PATCH', path: `/nodes/${part(node)}`, body }, options),
+  /**
    * Removes a node: its certificates are refused from now on. 409 while it has sessions, unless `lost=true`.
    *
    * With `lost=true`, its sessions fail and cannot be recovered. The name of a removed node can be used again.

@@ -4928,6 +4928,80 @@ export type GetNodeResponses = {
 
 export type GetNodeResponse = GetNodeResponses[keyof GetNodeResponses];
 
+export type PatchNodeData = {
+    body?: {
+        /**
+         * Sets each label to its value; null removes it. Keeps all other labels
+         */
+        labels?: {
+            [key: string]: string | null;
+        };
+        /**
+         * False cordons the node: it accepts no new sessions. True uncordons it and ends a drain
+         */
+        schedulable?: boolean;
+    };
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/nodes/{id}';
+};
+
+export type PatchNodeErrors = {
+    /**
+     * The request is malformed or a query parameter is invalid.
+     */
+    400: Error;
+    /**
+     * The token or API key is missing, invalid, expired or revoked.
+     */
+    401: Error;
+    /**
+     * The caller lacks the permission named in `message`.
+     */
+    403: Error;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Error;
+    /**
+     * The resource already exists, or its state does not allow this request; `message` says which.
+     */
+    409: Error;
+    /**
+     * The body is too large.
+     */
+    413: Error;
+    /**
+     * The content type or encoding of the body is not supported.
+     */
+    415: Error;
+    /**
+     * One or more fields are missing or invalid; `details` lists each path and problem.
+     */
+    422: Error;
+    /**
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
+     */
+    429: Error;
+    /**
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
+     */
+    500: Error;
+};
+
+export type PatchNodeError = PatchNodeErrors[keyof PatchNodeErrors];
+
+export type PatchNodeResponses = {
+    /**
+     * Success
+     */
+    200: Node;
+};
+
+export type PatchNodeResponse = PatchNodeResponses[keyof PatchNodeResponses];
+
 export type UpdateNodeData = {
     body?: {
         /**

@@ -23,6 +23,28 @@ t.test('labels of a node are replaced as a whole, and only valid ones', async (t
   t.match(await put({ labels: {} }), { status: 200, body: { labels: {} } });
 });
 
+t.test('labels are changed one by one, and of two changes at once none is lost', async (t) => {
+  const { rest } = target;
+  if (!target.hollow) return t.comment('only on a node of the test’s own');
+  const patch = (body: object) => rest.call('PATCH', '/nodes/hollow', body);
+  const labels = async () => ((await rest.call('GET', '/nodes/hollow')).body as { labels: object }).labels;
+  const all = await Promise.all(Object.entries(many(40)).map(([key, value]) => patch({ labels: { [key]: value, gone: null } })));
+  t.ok(all.every(({ status }) => status === 200));
+  t.same(await labels(), many(40));
+  t.match(await patch({ labels: { 'key-0': 'y', 'key-1': null }, schedulable: false }), { status: 200, body: { schedulable: false } });
+  const { 'key-1': _, ...others } = many(40);
+  t.same(await labels(), { ...others, 'key-0': 'y' });
+  t.match(await patch({ schedulable: true }), { status: 200, body: { schedulable: true } });
+  t.match(await patch({}), { status: 400 });
+  for (const wrong of [{ '-': 'a' }, { '-': null }, { a: ' ' }, { a: 1 }, 'a']) t.match(await patch({ labels: wrong }), { status: 422 });
+  const [full, more] = [many(65), { 'more-1': 'x' }];
+  t.match(await patch({ labels: full }), { status: 409, body: { error: { code: 'CONFLICT', message: /65 labels, and at most 64/ } } });
+  t.match(await patch({ labels: many(64) }), { status: 200 });
+  t.match(await patch({ labels: more }), { status: 409 });
+  t.match(await patch({ labels: { ...more, 'key-2': null } }), { status: 200 });
+  t.match(await rest.call('PUT', '/nodes/hollow', { labels: {} }), { status: 200, body: { labels: {} } });
+});
+
 const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, at) => [`key-${at}`, 'x']));
 
 t.test('a cordoned node gets no new session, and wakes those that it has', async (t) => {

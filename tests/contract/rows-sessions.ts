@@ -55,6 +55,7 @@ export const sessionRows: readonly Row[] = [
     place: { token: String((await made('/nodes/tokens', {})).id) },
   })),
   everywhere('PUT /nodes/{id}', 'nodes:update', 200, ({ node }) => ({ place: { id: node }, body: { labels: { of: 'the-suite' } } })),
+  everywhere('PATCH /nodes/{id}', 'nodes:update', 200, ({ node }) => ({ place: { id: node }, body: { labels: { of: null } } })),
   // The suite needs its node, so another test cordons and drains.
   everywhere('POST /nodes/{id}/cordon', 'nodes:update', 404, () => ({ place: { id: 'nowhere' } })),
   everywhere('POST /nodes/{id}/uncordon', 'nodes:update', 200, ({ node }) => ({ place: { id: node } })),

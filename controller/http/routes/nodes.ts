@@ -1,4 +1,4 @@
-import { changeNode, drainNode, drainObject, nodeObject, removeNode } from '../../contract/nodes.ts';
+import { changeNode, drainNode, drainObject, nodeObject, patchNode, removeNode } from '../../contract/nodes.ts';
 import { listRoute, type Route, route } from '../routing/route.ts';
 import type { RouteDeps } from '../routing/route-deps.ts';
 
@@ -32,6 +32,19 @@ export function nodeRoutes({ services: { nodes } }: RouteDeps): Route[] {
       refusals: ['NOT_FOUND'],
       example: { labels: { zone: 'rack-2', disk: 'nvme' } },
       respond: ({ caller, params, body }) => nodes.update(caller, params.id, body),
+    }),
+    route({
+      method: 'PATCH',
+      path: '/nodes/{id}',
+      operation: 'patchNode',
+      permission: 'nodes:update',
+      summary: 'Changes labels of a node one by one: several clients at once lose none.',
+      description: 'A JSON merge patch. 400 if no field is sent, 409 if the node would have more than 64 labels.',
+      request: patchNode,
+      answer: nodeObject,
+      refusals: ['NOT_FOUND', 'CONFLICT'],
+      example: { labels: { zone: 'rack-2', disk: null } },
+      respond: ({ caller, params, body }) => nodes.patch(caller, params.id, body),
     }),
     route({
       method: 'DELETE',

@@ -1,4 +1,4 @@
-import type { ChangeNode, DrainNode, NodeObject, RemoveNode } from '../../contract/nodes.ts';
+import type { ChangeNode, DrainNode, NodeObject, PatchNode, RemoveNode } from '../../contract/nodes.ts';
 import type { PageRequest } from '../../contract/pages.ts';
 import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
 import type { View } from '../../domain/engine/view.ts';
@@ -53,6 +53,15 @@ export function nodeService(deps: NodeDeps) {
       if (!node.ok) return node;
       if (Object.keys(update).length === 0) return refused('BAD_REQUEST', 'The request changes nothing. Send labels or schedulable.');
       const updated = await applier.submit(updateNode(node.value.id, update, caller.user), caller);
+      return updated.ok ? shown(node.value) : updated;
+    },
+    /** Changes single labels, cordons or uncordons. 400 for an empty update. */
+    async patch(caller: Caller, id: string, { labels: labelChanges, ...update }: PatchNode) {
+      const node = nodeFor(view, caller, id, 'update');
+      if (!node.ok) return node;
+      if (labelChanges === undefined && update.schedulable === undefined)
+        return refused('BAD_REQUEST', 'The request changes nothing. Send labels or schedulable.');
+      const updated = await applier.submit(updateNode(node.value.id, { ...update, labelChanges }, caller.user), caller);
       return updated.ok ? shown(node.value) : updated;
     },
     /** Begins a drain, which a background loop carries out. */

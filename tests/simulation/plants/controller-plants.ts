@@ -162,9 +162,9 @@ export const CONTROLLER_PLANTS = {
   'node overfilled at a resume': {
     breaks: 'A session that resumes needs room on its node.',
     file: 'controller/domain/sessions/commands/change-desired.ts',
-    find: 'if (!needsRoom) return undefined;',
-    replace: 'if (needsRoom || !needsRoom) return undefined;',
-    foundBy: { seed: 2 },
+    find: 'const obstacle = firstObstacle(node, need, fleet.sizes);',
+    replace: 'const obstacle = firstObstacle(node, { ...need, requests: { cpuMillis: 0, memoryBytes: 0 } }, fleet.sizes);',
+    foundBy: { seed: 8 },
   },
   'memory overcommitted': {
     breaks: 'Requests for memory are not overcommitted.',

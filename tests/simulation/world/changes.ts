@@ -3,7 +3,7 @@ import type { DesiredChange } from '../../../controller/domain/sessions/commands
 import { REQUEST_FOR_STATE } from '../../../controller/domain/sessions/legal.ts';
 import type { SessionFact } from './book.ts';
 import type { Client } from './client.ts';
-import { ifAllowed, patiently } from './patience.ts';
+import { patiently } from './patience.ts';
 
 const idOf = (session: SessionFact) => session.id as SessionId;
 
@@ -19,11 +19,12 @@ export const change = (request: DesiredChange) => async (client: Client, session
 export async function resume(client: Client, session: SessionFact): Promise<void> {
   const { random, cluster } = client;
   const apart = random.fork(`resume ${session.id} at ${cluster.time.now}`);
+  const patienceMs = apart.between(1_500, 9_000);
   if (apart.chance(0.5)) await change('resume')(client, session);
   else
     await client.request(session, 'resume', 'resume when there is room', ({ sessions }, caller) =>
-      patiently(client, apart.between(1_500, 9_000), (patience) =>
-        ifAllowed(caller, (now) => sessions.canUpdate(now, idOf(session)), sessions.resume(caller, idOf(session), patience)),
+      patiently(client, { patienceMs, caller, canAsk: (now) => sessions.canUpdate(now, idOf(session)) }, (patience) =>
+        sessions.resume(caller, idOf(session), patience),
       ),
     );
 }

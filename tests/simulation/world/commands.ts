@@ -11,7 +11,7 @@ import { someConstraint, somePreference } from './label-rules.ts';
 import { maintain } from './maintenance.ts';
 import { makeOnce, repeat } from './once.ts';
 import { judgeOrphans } from './orphans.ts';
-import { ifAllowed, patiently } from './patience.ts';
+import { patiently } from './patience.ts';
 import { remix } from './remixing.ts';
 import { changeQuotas, changeSecret, isSpaceFull, stopOrStart } from './spaces.ts';
 import { NARROW } from './store.ts';
@@ -41,16 +41,11 @@ async function create(client: Client): Promise<void> {
     client,
     'create',
     body,
-    (input, key) => (services, caller) =>
-      patienceMs === undefined
-        ? services.sessions.create(caller, input, key)
-        : patiently(client, patienceMs, (patience) =>
-            ifAllowed(
-              caller,
-              (now) => services.sessions.canCreate(now, body.space),
-              services.sessions.create(caller, input, key, patience),
-            ),
-          ),
+    (input, key) =>
+      ({ sessions }, caller) =>
+        patiently(client, { patienceMs, caller, canAsk: (now) => sessions.canCreate(now, body.space) }, (patience) =>
+          sessions.create(caller, input, key, patience),
+        ),
   );
   if (made === 'lost') return;
   if (made.ok) book.session(made.value.id, timeouts !== 'none');

@@ -8,6 +8,14 @@ import type { Client } from './client.ts';
 import { type Ask, type ModelNode, modelOf, unfit } from './placement-model.ts';
 import { Rooms } from './room.ts';
 
+interface Patience {
+  /** Undefined: does not wait. */
+  readonly patienceMs: number | undefined;
+  readonly caller: Caller;
+  /** Whether the caller has the right to the request. */
+  readonly canAsk: (now: Caller) => boolean;
+}
+
 const LOOKS_MS = [1_000, 800, 600, 400, 200, 0];
 
 /**
@@ -16,9 +24,17 @@ const LOOKS_MS = [1_000, 800, 600, 400, 200, 0];
  */
 export async function patiently(
   client: Client,
-  patienceMs: number,
-  run: (patience: AbortSignal) => Promise<Outcome<SessionObject>>,
+  { patienceMs, caller, canAsk }: Patience,
+  run: (patience?: AbortSignal) => Promise<Outcome<SessionObject>>,
 ): Promise<Outcome<SessionObject>> {
+  if (patienceMs === undefined || !canAsk(caller)) return run();
+  const outcome = await waited(client, patienceMs, run);
+  // Callers who lost the right while they waited are authorised again.
+  const now = caller.now();
+  return outcome.ok || (now !== undefined && canAsk(now)) ? outcome : STALE;
+}
+
+async function waited(client: Client, patienceMs: number, run: (patience: AbortSignal) => Promise<Outcome<SessionObject>>) {
   const { cluster } = client;
   const patience = new AbortController();
   const process = cluster.controller;
@@ -36,20 +52,22 @@ export async function patiently(
   const outcome = await run(patience.signal);
   if (!lacksRoom(outcome) || looks.length < LOOKS_MS.length) return outcome;
   const ask = askOf(outcome.need);
-  const roomy = looks.map((look) => look(outcome.need).filter((node) => unfit(node, ask) === undefined));
+  const roomy = looks.map((look) => nodesFor(look(outcome.need), outcome.need).filter((node) => unfit(node, ask) === undefined));
   if (roomy.every((nodes) => nodes.length > 0))
     client.violation(`gave up waiting for room that ${roomy[0]?.[0]?.row.name} had: ${outcome.refusal.message}`);
   return outcome;
 }
 
-/** Like HTTP: callers who lost the right while they waited are authorised again. */
-export async function ifAllowed(caller: Caller, canAsk: (now: Caller) => boolean, waited: Promise<Outcome<SessionObject>>) {
-  const outcome = await waited;
-  const now = caller.now();
-  return outcome.ok || (now !== undefined && canAsk(now)) ? outcome : STALE;
+function askOf({ placement, isInRegistry = false, hasDisk = false, limits, ...need }: Need): Ask {
+  const { constraints = [], spaceConstraints = [], preferences = [], strategy = 'spread', antiAffinity = 'none' } = placement ?? {};
+  const rules = { constraints: [...constraints, ...spaceConstraints], preferences, strategy, antiAffinity };
+  return { ...need, ...rules, limits: hasDisk ? { ...limits, diskBytes: 0 } : limits, isInRegistry: isInRegistry || hasDisk };
 }
 
-function askOf({ placement, isInRegistry = false, ...need }: Need): Ask {
-  const { constraints = [], spaceConstraints = [], preferences = [], strategy = 'spread', antiAffinity = 'none' } = placement ?? {};
-  return { ...need, isInRegistry, constraints: [...constraints, ...spaceConstraints], preferences, strategy, antiAffinity };
+/** Returns the nodes that a request can be placed on. One that wakes a session needs nothing but room of its own. */
+function nodesFor(nodes: readonly ModelNode[], { onlyOn, hasDisk = false }: Need): readonly ModelNode[] {
+  const able = nodes.filter(({ row }) => onlyOn === undefined || row.id === onlyOn);
+  if (!hasDisk) return able;
+  const facts = { ready: true, unschedulable: undefined, images: new Set<string>(), pulls: true };
+  return able.map((node) => ({ ...node, facts, reserved: undefined, row: { ...node.row, cordonedAt: null } }));
 }

@@ -3,7 +3,7 @@ import type { SessionId } from '../../../controller/domain/engine/ids.ts';
 import type { SessionFact } from './book.ts';
 import type { Client } from './client.ts';
 import { makeOnce } from './once.ts';
-import { ifAllowed, patiently } from './patience.ts';
+import { patiently } from './patience.ts';
 import { isSpaceFull } from './spaces.ts';
 import { NARROW, SPACES } from './store.ts';
 
@@ -29,11 +29,9 @@ export async function remix(client: Client, parent: SessionFact): Promise<Sessio
     body,
     (_, key) =>
       ({ sessions }, caller) =>
-        patienceMs === undefined
-          ? sessions.remix(caller, id, body, key)
-          : patiently(client, patienceMs, (patience) =>
-              ifAllowed(caller, (now) => sessions.canRemix(now, id, body), sessions.remix(caller, id, body, key, patience)),
-            ),
+        patiently(client, { patienceMs, caller, canAsk: (now) => sessions.canRemix(now, id, body) }, (patience) =>
+          sessions.remix(caller, id, body, key, patience),
+        ),
   );
   if (made === 'lost') return undefined;
   if (made.ok) {

@@ -15,13 +15,14 @@ const drain = (left: number) => ({
 const node = (more: object = {}) => ({ id: ID, name: 'node-2', labels: {}, schedulable: true, drain: null, conditions: [], ...more });
 
 t.test('labels are set and removed, and others stay', async (t) => {
+  const labels = { zone: 'a', disk: 'hdd', old: '' };
   const server = await fakeServer(t, {
-    'GET /nodes/node-2': { body: node({ labels: { zone: 'a', disk: 'hdd', old: '' } }) },
-    [`PUT /nodes/${ID}`]: (response, { json }) => send(response, 200, node(json as object)),
+    'GET /nodes/node-2': { body: node({ labels }) },
+    'PATCH /nodes/node-2': { body: node({ labels: { zone: 'a', disk: 'nvme', rack: 'r=1' } }) },
   });
   const { run } = await world(t, server);
   t.match(await run('node', 'label', 'node-2', 'disk=nvme', 'old-', 'rack=r=1'), { code: 0, out: 'disk=nvme rack=r=1 zone=a\n' });
-  t.same(server.asked.at(-1)?.json, { labels: { zone: 'a', disk: 'nvme', rack: 'r=1' } });
+  t.same(server.asked.at(-1)?.json, { labels: { disk: 'nvme', old: null, rack: 'r=1' } });
   t.match(await run('node', 'label', 'node-2'), { code: 0, out: 'disk=hdd old= zone=a\n' });
   t.match(await run('node', 'label', 'node-2', 'zone'), { code: 2, err: /"zone" is not a label. Write KEY=VALUE/ });
 });

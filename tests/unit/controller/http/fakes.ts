@@ -270,6 +270,7 @@ export class Fake {
       list: () => accepted({ items: [], total: 0 }),
       get: () => refused('NOT_FOUND', 'There is no such node'),
       lose: async () => refused('NOT_FOUND', 'There is no such node'),
+      patch: async () => refused('NOT_FOUND', 'There is no such node'),
       update: async () => refused('NOT_FOUND', 'There is no such node'),
       drain: async () => refused('NOT_FOUND', 'There is no such node'),
       drainOf: () => refused('NOT_FOUND', 'There is no such node'),

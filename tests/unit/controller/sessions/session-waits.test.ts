@@ -11,7 +11,7 @@ t.test('a request whose caller gets other rights while it waits behind others ke
   const sessions = sessionService({
     ...{ applier, view: store.view, fleet, random: systemRandom, baseImage: 'base', placed: () => undefined, rebuild: () => false },
     // Its turn comes after those ahead of it.
-    waits: { create: (creation: { attempt(): Promise<unknown> }) => creation.attempt() },
+    waits: { run: (request: { attempt(): Promise<unknown> }) => request.attempt() },
   } as unknown as SessionDeps);
   const callerWith = (rights: string, isCurrent: boolean, now?: Caller): Caller => {
     const allows = () => {
