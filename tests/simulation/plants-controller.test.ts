@@ -6,6 +6,7 @@ import { IMAGE_PLANTS } from './plants/image-plants.ts';
 import { MAINTENANCE_PLANTS } from './plants/maintenance-plants.ts';
 import { PLACEMENT_PLANTS } from './plants/placement-plants.ts';
 import { planted } from './plants/plant.ts';
+import { RELEASE_PLANTS } from './plants/release-plants.ts';
 
 t.setTimeout(290_000);
 
@@ -16,4 +17,4 @@ t.test('a text that does not occur exactly once is not replaced', async (t) => {
   t.throws(() => planted(plant, 'b b'), /occurs 2 times in a.ts/);
 });
 
-findPlants(t, { ...CONTROLLER_PLANTS, ...MAINTENANCE_PLANTS, ...IDENTITY_PLANTS, ...PLACEMENT_PLANTS, ...IMAGE_PLANTS });
+findPlants(t, { ...CONTROLLER_PLANTS, ...MAINTENANCE_PLANTS, ...IDENTITY_PLANTS, ...PLACEMENT_PLANTS, ...IMAGE_PLANTS, ...RELEASE_PLANTS });

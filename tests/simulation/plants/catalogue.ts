@@ -6,6 +6,7 @@ import { MAINTENANCE_PLANTS } from './maintenance-plants.ts';
 import { NODE_PLANTS } from './node-plants.ts';
 import { PLACEMENT_PLANTS } from './placement-plants.ts';
 import type { Plant } from './plant.ts';
+import { RELEASE_PLANTS } from './release-plants.ts';
 
 /** All planted faults by name. */
 export const PLANTS: Readonly<Record<string, Plant>> = {
@@ -14,6 +15,7 @@ export const PLANTS: Readonly<Record<string, Plant>> = {
   ...IDENTITY_PLANTS,
   ...IMAGE_PLANTS,
   ...PLACEMENT_PLANTS,
+  ...RELEASE_PLANTS,
   ...NODE_PLANTS,
   ...GUEST_PLANTS,
 };

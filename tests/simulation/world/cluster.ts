@@ -26,6 +26,7 @@ import { Connection } from './network.ts';
 import type { Phase } from './phases.ts';
 import { SeededRandom } from './random.ts';
 import { SimulatedRegistry } from './registry.ts';
+import { asPreviousController, asPreviousNode, type Releases, releasesOf } from './releases.ts';
 import { SOURCE } from './source.ts';
 import { ACCOUNT, IMAGE, type NewNode } from './store.ts';
 import type { Place, Surroundings } from './surroundings.ts';
@@ -68,6 +69,7 @@ export class Cluster implements Surroundings {
   readonly auditors: Auditors;
   readonly #lostAfterMs: number;
   readonly nodeRules: NodeRules;
+  readonly #releases: Releases;
   #lives = 0;
   #starting = false;
   #restoring = false;
@@ -82,6 +84,7 @@ export class Cluster implements Surroundings {
     this.trace = new Trace(this.time, depot.directory, options.print);
     this.#witness = new Witness({ chronicle: this.chronicle, view: () => this.view, violation: this.violation });
     this.#lostAfterMs = random.fork('lost after').pick([20_000, 600_000]) ?? 600_000;
+    this.#releases = releasesOf(random.fork('releases'));
     this.nodeRules = rulesOf(random.fork('node rules'));
     this.auditors = new Auditors({
       ...{ chronicle: this.chronicle, machines: () => this.machines, view: () => this.view, violation: this.violation },
@@ -102,6 +105,7 @@ export class Cluster implements Surroundings {
           dialer: (machine, life) => this.#dialer(machine, life),
           transfer:
             registry && ((machine) => ({ pull: (plan) => registry.pull(machine, plan), push: (plan) => registry.push(machine, plan) })),
+          releases: this.#releases,
           hasImage: at === 0 || registry === undefined || random.fork(`${name} image`).chance(0.5),
         }),
     );
@@ -153,7 +157,7 @@ export class Cluster implements Surroundings {
         this.roomInStore -= 1;
       },
       ...{ nodeRules: this.nodeRules, lostAfterMs: this.#lostAfterMs },
-      registry: this.registry,
+      ...{ registry: this.registry, isPrevious: this.#releases.isPreviousController(this.#lives) },
       ended: () => {
         this.killController();
         this.time.schedule(this.random.between(200, 3_000), () => this.startController());
@@ -321,14 +325,18 @@ export class Cluster implements Surroundings {
           machine.streams = machine.streams.filter((stream) => !stream.isOver);
           machine.streams.push(connection);
           const address = `${machine.address}:${random.whole(30_000, 60_000)}`;
-          process.accept(machine.id, right, { keyHash: `key of ${machine.id}`, address });
+          const told = { name: machine.name, violation: this.violation };
+          process.accept(machine.id, process.isPrevious ? asPreviousController(right, told) : right, {
+            keyHash: `key of ${machine.id}`,
+            address,
+          });
           // A reset on the way back: for a moment the controller has a stream that the node does
           // not know.
           if (signal.aborted || random.chance(0.02)) {
             connection.cut(() => random.between(0, 200));
             return reject(new Error('connection reset'));
           }
-          resolve(left);
+          resolve(machine.agent?.isPrevious === true ? asPreviousNode(left, told) : left);
         }),
       stream: (signal) =>
         attempt<StreamLink>(signal, (process, resolve) => {

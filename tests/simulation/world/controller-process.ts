@@ -39,6 +39,8 @@ export interface ControllerOptions {
   /** How long a node can be unreachable before it is lost. */
   readonly lostAfterMs: number;
   readonly registry: SimulatedRegistry | undefined;
+  /** Of the release before this one. */
+  readonly isPrevious: boolean;
   readonly committed: (mutations: readonly Mutation[]) => void;
   /** Throws like SQLite if the store's disk is full. */
   readonly takeRoom: () => void;
@@ -55,10 +57,19 @@ export class ControllerProcess {
   readonly life: Life;
   readonly core: Core;
   readonly streams: SseStreams;
+  readonly isPrevious: boolean;
   readonly #store: SqliteStore;
   readonly #lists: { close(): void };
 
-  private constructor(life: Life, core: Core, streams: SseStreams, store: SqliteStore, lists: { close(): void }) {
+  private constructor(
+    { isPrevious }: ControllerOptions,
+    life: Life,
+    core: Core,
+    streams: SseStreams,
+    store: SqliteStore,
+    lists: { close(): void },
+  ) {
+    this.isPrevious = isPrevious;
     this.life = life;
     this.core = core;
     this.streams = streams;
@@ -114,7 +125,7 @@ export class ControllerProcess {
         around.trace.note(name, `ends: ${fault instanceof Error ? fault.message : String(fault)}`);
         if (!life.isDead) options.ended();
       },
-      registry: options.registry?.forController(life),
+      registry: options.isPrevious ? undefined : options.registry?.forController(life),
       // So short that images go in the middle of a run.
       collection: { graceMs: 3_000 },
       joinLine: notHere,
@@ -124,7 +135,7 @@ export class ControllerProcess {
     placements.of(core.directory);
     const streams = new SseStreams(clock);
     core.services.accounts.onRightsChanged((change) => streams.judge(change));
-    const process = new ControllerProcess(life, core, streams, store, {
+    const process = new ControllerProcess(options, life, core, streams, store, {
       close() {
         storage.close();
         records.close();

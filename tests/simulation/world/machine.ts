@@ -18,6 +18,7 @@ import { Life } from './life.ts';
 import { Connection } from './network.ts';
 import { overheard } from './overhear.ts';
 import type { SeededRandom } from './random.ts';
+import type { Releases } from './releases.ts';
 import type { Surroundings } from './surroundings.ts';
 
 export interface MachineOptions {
@@ -38,6 +39,7 @@ export interface MachineOptions {
   readonly transfer?: ((machine: Machine) => Transfer) | undefined;
   /** Whether its engine has the image of sessions from the start. */
   readonly hasImage: boolean;
+  readonly releases: Pick<Releases, 'isPreviousNode'>;
 }
 
 /** Frames that can be repeated and change rows. */
@@ -48,6 +50,8 @@ const WELCOME_FOR_MS = 2_000;
 
 interface Agent {
   readonly life: Life;
+  /** Of the release before this one. */
+  readonly isPrevious: boolean;
   readonly most: Partial<Most>;
   ledger: Ledger | undefined;
   node: NodeAgent | undefined;
@@ -109,7 +113,9 @@ export class Machine {
     const random = this.#options.random.fork(life.name);
     // An operator sometimes starts it with other maxima.
     const most = this.#lives > 1 && random.fork('most').chance(0.3) ? { memoryBytes: 384 * 2 ** 20, processes: 200 } : {};
-    const agent: Agent = { life, most, ledger: undefined, node: undefined };
+    const isPrevious = !this.isCopy && this.#options.releases.isPreviousNode(random.fork('release'));
+    if (isPrevious) around.trace.note(life.name, 'is of the previous release');
+    const agent: Agent = { life, isPrevious, most, ledger: undefined, node: undefined };
     this.agent = agent;
     const clock = new ProcessClock(around.time, life, this.wall);
     const log = around.trace.log(life.name);
@@ -119,7 +125,7 @@ export class Machine {
       ledger: () => agent.ledger,
       hasGuest: (sessionId) => this.#hasGuest(sessionId),
       watching: this.watching,
-      transfer: this.#options.transfer?.(this),
+      transfer: isPrevious ? undefined : this.#options.transfer?.(this),
     });
     const run = async () => {
       const disk = diskFor(this.disk, { time: around.time, life, random: random.fork('disk') });
