@@ -73,7 +73,7 @@ const RELAYED: Shapes<Extract<NodeFrame, { kind: Exclude<GuestFrame['kind'], 'he
 
 const NODE: Shapes<NodeFrame> = {
   ...RELAYED,
-  hello: { agentVersion: ID, clusterId: ID, driver: ID, hostname: NAME, machine: ID },
+  hello: { agentVersion: ID, clusterId: ID, driver: ID, hostname: NAME, machine: ID, engine: ID, platform: ID },
   inventory: {
     sessions: { most: MAX_REPORTS, each: report },
     images,

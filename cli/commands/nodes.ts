@@ -45,6 +45,7 @@ export async function showNode(io: Io, raworc: Raworc, ref: string, { json }: { 
       ['labels', labelsOf(node) || '-'],
       ['address', node.address ?? '-'],
       ['version', node.version],
+      ['platform', node.platform ?? '-'],
       ['certificate', node.certificate ? `expires ${node.certificate.expires_at}` : '-'],
       ['joined', node.joined_at],
       ['last seen', node.last_seen_at ?? '-'],

@@ -108,6 +108,10 @@ export const nodeObject = z
     drain: drainObject.nullable(),
     driver: z.string(),
     version: z.string(),
+    platform: z
+      .string()
+      .nullable()
+      .describe('Of the images that run on it, such as linux/arm64. Null: its node agent is too old to report it'),
     address: z.string().nullable().describe('From which it last connected'),
     capacity: z
       .strictObject({

@@ -19,6 +19,8 @@ export interface RegistryRights {
   pushed(nodeId: NodeId, repository: string, tag: string, digest: string): void;
   /** Something that this node asked for in a repository it can pull from is not in the registry. */
   vanished(nodeId: NodeId, repository: string): void;
+  /** Bytes pass from or to this node. */
+  passed?(nodeId: NodeId): void;
 }
 
 export interface RegistryProxyDeps {
@@ -81,7 +83,7 @@ export class RegistryProxy {
       this.#deps.log.warn('registry.refused', { node: nodeId, method, url: url.slice(0, 200) });
       return refuse(request, response, 403, 'DENIED', 'this node was not asked to move this image');
     }
-    const { upstream, log } = this.#deps;
+    const { upstream, log, rights } = this.#deps;
     const isWrite = asked.kind === 'upload' || asked.kind === 'put-manifest';
     const isTight = () => isWrite && this.#deps.isTight?.() === true;
     if (isTight()) {
@@ -99,7 +101,7 @@ export class RegistryProxy {
       response.once('close', streamOpened());
       const onward = upstream.request(method, path, headersFor(asked, request.headers));
       // A node that never ends its layer would fill the disk of the database.
-      request.on('data', () => isTight() && response.destroy());
+      request.on('data', () => (isTight() ? response.destroy() : rights.passed?.(nodeId)));
       relayHttp(request, response, onward, { answered: (answer) => this.#answered(nodeId, asked, path, answer), failed });
     };
     const preparing = upstream.prepare?.(path);
@@ -108,7 +110,9 @@ export class RegistryProxy {
   }
 
   #answered(nodeId: NodeId, asked: RegistryRequest, path: string, answer: IncomingMessage): IncomingHttpHeaders {
-    const { upstream } = this.#deps;
+    const { upstream, rights } = this.#deps;
+    rights.passed?.(nodeId);
+    answer.on('data', () => rights.passed?.(nodeId));
     this.#requests.add(1, { kind: asked.kind, outcome: 'relayed' });
     this.#learn(nodeId, asked, answer);
     // Its challenge is to the controller, not to the node.

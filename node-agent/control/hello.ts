@@ -1,10 +1,11 @@
+import { createHash } from 'node:crypto';
 import type { NodeFrame } from '../../proto/frame.ts';
 import { NODE_PROTOCOL, namedVersions } from '../../proto/versions.ts';
 import type { Capacity, Driver } from '../engine/driver.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 
 export interface HelloDeps {
-  readonly driver: Pick<Driver, 'kind' | 'transfer'>;
+  readonly driver: Pick<Driver, 'kind' | 'transfer' | 'facts'>;
   readonly ledger: Pick<Ledger, 'epoch' | 'boot'>;
   readonly clusterId: string;
   readonly incarnation: number;
@@ -32,6 +33,12 @@ export function helloFrame({ driver, ledger, version, ...node }: HelloDeps, capa
       movesImages: driver.transfer !== undefined,
       removesImages: true,
       machine,
+      engine: engineOf(machine, driver.facts?.id ?? ''),
+      platform: driver.facts?.platform ?? '',
     },
   };
 }
+
+/** A copied disk has the same engine, on another machine. */
+const engineOf = (machine: string, id: string): string =>
+  machine === '' || id === '' ? '' : createHash('sha256').update(`${machine}\n${id}`).digest('hex').slice(0, 32);

@@ -1,4 +1,5 @@
 import type { Most } from '../domain/session-most.ts';
+import type { EngineFacts } from './engine-facts.ts';
 import type { Outcome } from './outcome.ts';
 import type { Seen } from './seen.ts';
 import type { SessionPlan } from './session-plan.ts';
@@ -73,6 +74,8 @@ export type DriverChange =
 export interface Driver {
   /** Its name, as operators see it. */
   readonly kind: string;
+  /** Undefined until it is prepared, or if it does not say. */
+  readonly facts?: EngineFacts | undefined;
   /** Creates or repairs what sessions share: network and firewall. */
   prepare(signal: AbortSignal): Promise<void>;
   /** Resolves when the engine answers at all. Cheap. */

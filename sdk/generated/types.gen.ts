@@ -450,6 +450,10 @@ export type Node = {
     driver: string;
     version: string;
     /**
+     * Of the images that run on it, such as linux/arm64. Null: its node agent is too old to report it
+     */
+    platform: string | null;
+    /**
      * From which it last connected
      */
     address: string | null;

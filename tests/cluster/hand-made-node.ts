@@ -159,6 +159,8 @@ export class HandMadeNode {
       agentVersion: '0.0.0-by-hand',
       driver: 'hollow',
       machine: '',
+      engine: '',
+      platform: '',
       hostname: 'nowhere',
       movesImages: false,
       removesImages: false,

@@ -68,6 +68,8 @@ const greeting = ({ clusterId, incarnation }: RubbishNode, image: string): NodeF
       ...{ ...namedVersions(NODE_PROTOCOL), agentVersion: '0', clusterId, epoch: 0, incarnation, boot: 1, driver: 'docker' },
       capacity: { cpuMillis: 4_000_000, memoryBytes: 2 ** 47, sessions: 0, processes: 0, diskBytes: 0, most: null },
       machine: '',
+      engine: '',
+      platform: '',
       hostname: 'rubbish',
       movesImages: false,
       removesImages: false,

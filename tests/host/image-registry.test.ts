@@ -48,7 +48,7 @@ t.test('an image that one node pushes is pulled by another, by its digest', asyn
     for (const up of ups.splice(0)) up();
   });
   const up = () => (registry.isUp ? Promise.resolve() : new Promise<void>((resolve) => ups.push(resolve)));
-  const grants = new RegistryGrants();
+  const grants = new RegistryGrants(systemClock);
   const proxy = new RegistryProxy({ upstream: registry, rights: grants, log: silentLog, metrics: silentMetrics });
   const rig = await startRig({ registry: proxy });
   const closers: (() => unknown)[] = [() => rig.close(), () => proxy.close(), () => registry.close()];

@@ -1,3 +1,4 @@
+import type { Platform } from '../images/platforms.ts';
 import type { NodeBounds } from '../nodes/rows.ts';
 import type { Limits, Requests } from '../sessions/rows.ts';
 import type { SizeRules } from '../sessions/session-sizes.ts';
@@ -24,6 +25,10 @@ export interface FleetNode {
   /** 0: unlimited. */
   readonly maxSessions: number;
   readonly images: ReadonlySet<string>;
+  /** Of the images that run on it. Undefined: {@link DEFAULT_PLATFORM}. */
+  readonly platform?: Platform | undefined;
+  /** Nodes with the same one have the same images. Undefined: unknown. */
+  readonly engine?: string | undefined;
   /** Whether it can pull images from the registry. */
   readonly pulls?: boolean | undefined;
   /** Spaces whose sessions and builds this node accepts. Undefined: all. */

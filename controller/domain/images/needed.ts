@@ -1,5 +1,6 @@
 import type { BuildRow } from '../builds/rows.ts';
 import type { View } from '../engine/view.ts';
+import { platformsInRegistry } from './repository.ts';
 
 /** What the need of an image depends on. */
 export type NeedView = Pick<View, 'get' | 'newestBuild' | 'hasSessionOfImage' | 'isBaseOfNeeded'>;
@@ -26,5 +27,5 @@ export function isImageNeeded(view: NeedView, image: string, baseImage: string):
 
 /** Returns whether this cluster made an image or moved it: it leaves all others alone. */
 export function isOwnImage(view: Pick<View, 'get'>, image: string): boolean {
-  return namesake(view, image) !== undefined || view.get('images', image) !== undefined;
+  return namesake(view, image) !== undefined || platformsInRegistry(view, image).size > 0;
 }

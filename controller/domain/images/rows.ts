@@ -2,7 +2,7 @@ import { integer, type RowOf, text } from '../engine/fields.ts';
 
 /** Images in the registry. A node without such an image pulls it by its digest. */
 export const IMAGES = {
-  /** The image's tag on nodes. */
+  /** The image's tag on nodes, with its platform: see `imageKey`. */
   id: text(),
   repository: text(),
   /** Of its manifest: `sha256:…`. */

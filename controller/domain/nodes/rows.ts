@@ -1,5 +1,6 @@
 import { integer, json, type RowOf, text } from '../engine/fields.ts';
 import type { NodeId } from '../engine/ids.ts';
+import type { Platform } from '../images/platforms.ts';
 import type { Limits } from '../sessions/rows.ts';
 
 /**
@@ -79,6 +80,8 @@ export const NODES = {
   certificate: json<CertificateFacts | null>(),
   /** Fingerprint of the machine that last connected. Null: unknown, as after it joined. */
   machine: text<string | null>(),
+  /** Of the images that run there. Null: unknown, as with an older node agent. */
+  platform: text<Platform | null>(),
 };
 export interface NodeRow extends RowOf<typeof NODES> {}
 
@@ -87,7 +90,7 @@ export const UNSET: Pick<NodeRow, 'labels' | 'cordonedAt' | 'drain'> = { labels:
 /** What is known of a node that has only joined. */
 export const UNMANAGED: Pick<
   NodeRow,
-  'labels' | 'cordonedAt' | 'drain' | 'address' | 'lastBoot' | 'joinToken' | 'certificate' | 'machine'
+  'labels' | 'cordonedAt' | 'drain' | 'address' | 'lastBoot' | 'joinToken' | 'certificate' | 'machine' | 'platform'
 > = {
   ...UNSET,
   address: null,
@@ -95,6 +98,7 @@ export const UNMANAGED: Pick<
   joinToken: null,
   certificate: null,
   machine: null,
+  platform: null,
 };
 
 export const NODE_TOKENS = {

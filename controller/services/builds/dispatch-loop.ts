@@ -10,6 +10,7 @@ import {
 import type { BuildRow } from '../../domain/builds/rows.ts';
 import type { FleetNode } from '../../domain/engine/fleet.ts';
 import type { BuildId, NodeId } from '../../domain/engine/ids.ts';
+import { platformOf } from '../../domain/images/platforms.ts';
 import { takesSpace } from '../../domain/sessions/placement/filters.ts';
 import type { Background } from '../engine/background.ts';
 import { type Loop, RETRY } from '../engine/loop.ts';
@@ -241,16 +242,15 @@ export class BuildDispatch {
    * its base image can travel to a node, the build waits as long as it could run.
    */
   #fruitless(build: BuildRow, ready: readonly FleetNode[]): void {
-    const isComing =
-      this.#deps.images?.isObtainable(build.baseImage) === true &&
-      ready.some(
-        (one) =>
-          one.pulls &&
-          !one.cordoned &&
-          one.unschedulable === undefined &&
-          !one.images.has(build.baseImage) &&
-          takesSpace(one, build.spaceId),
-      );
+    const isComing = ready.some(
+      (one) =>
+        this.#deps.images?.isObtainable(build.baseImage, platformOf(one)) === true &&
+        one.pulls &&
+        !one.cordoned &&
+        one.unschedulable === undefined &&
+        !one.images.has(build.baseImage) &&
+        takesSpace(one, build.spaceId),
+    );
     const waitMs = (isComing ? this.#bounds.limitMs : NODE_WAIT_MS) - this.#deps.applier.time.ageMs(build.createdAt);
     if (waitMs > 0) return this.#loop.after(BUILDS, Math.min(waitMs, NODE_WAIT_MS));
     const holders = ready.filter((one) => one.images.has(build.baseImage) && takesSpace(one, build.spaceId));

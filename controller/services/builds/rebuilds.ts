@@ -5,6 +5,8 @@ import type { BuildOutcome } from '../../domain/builds/commands/advance-build.ts
 import type { BuildRow } from '../../domain/builds/rows.ts';
 import type { NodeId, SpaceId } from '../../domain/engine/ids.ts';
 import type { View } from '../../domain/engine/view.ts';
+import { platformOf } from '../../domain/images/platforms.ts';
+import { platformsInRegistry } from '../../domain/images/repository.ts';
 import { takesSpace } from '../../domain/sessions/placement/filters.ts';
 import type { NodeDirectory } from '../engine/node-directory.ts';
 import { buildAssignment } from '../fleet/encode.ts';
@@ -73,7 +75,8 @@ export class Rebuilds {
     if (build?.image !== image) return false;
     const ready = this.#deps.directory.nodes().filter((node) => node.ready);
     if (ready.some(({ images }) => images.has(image))) return false;
-    if (this.#deps.view.get('images', image) !== undefined && ready.some(({ pulls }) => pulls)) return false;
+    const inRegistry = platformsInRegistry(this.#deps.view, image);
+    if (ready.some((node) => node.pulls && inRegistry.has(platformOf(node)))) return false;
     if (ready.some(({ id }) => this.#inProgress.get(id)?.has(build.id))) return true;
     const node = ready.find((one) => one.unschedulable === undefined && one.images.has(build.baseImage) && takesSpace(one, spaceId));
     if (node === undefined) return false;
@@ -150,8 +153,8 @@ export class Rebuilds {
   #turnTo(node: NodeId, build: BuildRow, reason: string): void {
     const { directory, images, log } = this.#deps;
     const nodes = directory.nodes();
-    const canPull = images !== undefined && nodes.some(({ id, pulls }) => id === node && pulls === true);
-    const others = canPull ? nodes.filter(({ id, pulls }) => id !== node && pulls === true) : [];
+    const own = images && nodes.find(({ id, pulls }) => id === node && pulls === true);
+    const others = own ? nodes.filter((one) => one.id !== node && one.pulls === true && platformOf(one) === platformOf(own)) : [];
     const other = nodeToBuildOn(others, build, new Map(this.inProgress()));
     if (other === undefined) return this.#postpone(node, build, reason);
     log.info('image.rebuilt_elsewhere', { build: build.id, node, other: other.name, reason });

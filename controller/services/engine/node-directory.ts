@@ -15,6 +15,7 @@ export interface LiveNode {
   readonly facts: {
     readonly images: ReadonlySet<string>;
     readonly movesImages?: boolean;
+    readonly engine?: string;
     readonly conditions: readonly { readonly unschedulable: boolean; readonly message: string }[];
   };
 }
@@ -144,6 +145,8 @@ export class NodeDirectory implements Fleet {
       draining: row.drain !== null,
       labels: row.labels,
       images: live?.facts.images ?? NO_IMAGES,
+      platform: row.platform ?? undefined,
+      engine: live?.facts.engine || undefined,
       pulls: this.#deps.hasRegistry === true && live?.facts.movesImages === true,
       unschedulable: live?.facts.conditions.find(({ unschedulable }) => unschedulable)?.message,
       ...this.#deps.capacity.ofNode(claim.id),

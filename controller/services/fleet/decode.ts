@@ -11,6 +11,7 @@ import type { Answer__Output } from '../../../proto/generated/raworc/v0/Answer.t
 import type { RunStarted__Output } from '../../../proto/generated/raworc/v0/RunStarted.ts';
 import { visibleText } from '../../../seams/terminal-text.ts';
 import type { MessageId, NodeId, SessionId } from '../../domain/engine/ids.ts';
+import { PLATFORMS } from '../../domain/images/platforms.ts';
 import type { GivenAnswer } from '../../domain/messages/commands/record-answer.ts';
 import type { StartedRun } from '../../domain/messages/commands/start-run.ts';
 import type { Greeting } from '../../domain/nodes/commands/nodes.ts';
@@ -38,6 +39,7 @@ export const decodeHello = (frame: Hello__Output | undefined): Greeting => ({
   hostname: frame?.hostname ?? '',
   boot: frame?.boot ?? 0,
   machine: frame?.machine ?? '',
+  platform: PLATFORMS.find((one) => one === frame?.platform) ?? null,
 });
 
 function decodeBounds(capacity: Capacity__Output | null | undefined): NodeBounds | null {

@@ -4,6 +4,8 @@ import type { NodeId } from '../../domain/engine/ids.ts';
 import { forgetCondemned, judgeImages } from '../../domain/images/commands/condemn-images.ts';
 import { forgetImage } from '../../domain/images/commands/record-image.ts';
 import { isImageNeeded, isOwnImage } from '../../domain/images/needed.ts';
+import { fromImageKey, imageKey, PLATFORMS } from '../../domain/images/platforms.ts';
+import { platformsInRegistry } from '../../domain/images/repository.ts';
 import type { CondemnedImageRow } from '../../domain/images/rows.ts';
 import type { Background } from '../engine/background.ts';
 import type { Loop } from '../engine/loop.ts';
@@ -129,7 +131,7 @@ export class ImageCollection {
     for (const { ready, images } of directory.nodes()) if (ready) for (const image of images) present.add(image);
     for (let after = ''; ; ) {
       const page = view.imagesAfter(after, IN_A_COMMIT);
-      for (const { id } of page) present.add(id);
+      for (const { id } of page) present.add(fromImageKey(id).image);
       const last = page.at(-1);
       if (last === undefined) return present;
       after = last.id;
@@ -161,14 +163,16 @@ export class ImageCollection {
     for (const [at, row] of condemned.entries()) {
       if (at % IN_A_TURN === 0) await this.#turn();
       if (closing.aborted || left === 0 || registry?.isUp !== true) return;
-      const image = view.get('images', row.id);
-      if (image === undefined || !(this.#isDiskLow() || this.#isDue(row)) || this.#isNeeded(row.id)) continue;
+      const images = PLATFORMS.flatMap((platform) => view.get('images', imageKey(row.id, platform)) ?? []);
+      if (images.length === 0 || !(this.#isDiskLow() || this.#isDue(row)) || this.#isNeeded(row.id)) continue;
       left -= 1;
-      // Another image with the same content is still needed, or removes the manifest in its turn.
-      const outcome = view.hasTwin(image) ? 'shared' : await registry.removeManifest(image.repository, image.digest);
-      this.#removals.add(1, { outcome });
-      log.info('registry.image_removed', { image: image.id, digest: image.digest, outcome });
-      await applier.apply(forgetImage(image.id, image.digest));
+      for (const image of images) {
+        // Another image with the same content is still needed, or removes the manifest in its turn.
+        const outcome = view.hasTwin(image) ? 'shared' : await registry.removeManifest(image.repository, image.digest);
+        this.#removals.add(1, { outcome });
+        log.info('registry.image_removed', { image: image.id, digest: image.digest, outcome });
+        await applier.apply(forgetImage(image.id, image.digest));
+      }
     }
   }
 
@@ -186,7 +190,7 @@ export class ImageCollection {
     const isGone = (row: CondemnedImageRow) =>
       this.#isDue(row) &&
       !held.has(row.id) &&
-      view.get('images', row.id) === undefined &&
+      platformsInRegistry(view, row.id).size === 0 &&
       (areAllThere || this.#ageMs(row) > FORGOTTEN_AFTER_MS || (isFull && isOwnImage(view, row.id)));
     for (let from = 0; from < condemned.length; from += IN_A_COMMIT) {
       await this.#turn();

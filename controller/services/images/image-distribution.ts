@@ -2,8 +2,9 @@ import type { Counter } from '../../../seams/metrics.ts';
 import type { BuildRow } from '../../domain/builds/rows.ts';
 import type { FleetNode } from '../../domain/engine/fleet.ts';
 import type { NodeId, SpaceId } from '../../domain/engine/ids.ts';
-import { forgetImage, recordImage } from '../../domain/images/commands/record-image.ts';
-import { buildOf, placeOf } from '../../domain/images/repository.ts';
+import { forgetImage } from '../../domain/images/commands/record-image.ts';
+import { fromImageKey, imageKey, PLATFORMS, type Platform, platformOf } from '../../domain/images/platforms.ts';
+import { buildOf } from '../../domain/images/repository.ts';
 import type { Background } from '../engine/background.ts';
 import type { Loop } from '../engine/loop.ts';
 import type { NodeDirectory } from '../engine/node-directory.ts';
@@ -11,27 +12,13 @@ import type { Fleet } from '../fleet/fleet.ts';
 import { ImageHolders } from './image-holders.ts';
 import { ImageMoves, type Moved } from './image-moves.ts';
 import { ImageNeeds } from './image-needs.ts';
-import { ImagesToPush } from './images-to-push.ts';
+import { ImagePushes } from './image-pushes.ts';
 import { type Grant, RegistryGrants } from './registry-grants.ts';
+import type { RegistryState } from './registry-state.ts';
 
-/** Nodes that pull at the same time, and images that are pushed at the same time. */
+/** Nodes that pull at the same time. */
 const PULLING_NODES = 8;
-const PUSHES = 4;
-/** Nodes that share an engine see a new image a moment after the node that built it. */
-const SETTLE_MS = 1_500;
 const RETRY = { firstMs: 1_000, maxMs: 60_000 };
-
-export interface RegistryState {
-  readonly isUp: boolean;
-  /** Whether pushes have to wait, until it is up again. */
-  readonly isReadOnly?: boolean;
-  /** Asks the registry itself whether it lacks an image or a part of it. @throws if it does not answer. */
-  lacks(repository: string, digest: string): Promise<boolean>;
-  /** Looks for damage of an image that could not be pulled. Returns whether it has to be pushed again. */
-  repair?(digest: string): Promise<boolean>;
-  /** Calls `listener` when the registry begins to serve. */
-  onUp(listener: () => void): void;
-}
 
 export interface ImageDistributionDeps extends Pick<Background, 'loops' | 'applier' | 'view' | 'clock' | 'log' | 'metrics'> {
   readonly fleet: Pick<Fleet, 'stream'>;
@@ -40,6 +27,8 @@ export interface ImageDistributionDeps extends Pick<Background, 'loops' | 'appli
   readonly registry: RegistryState;
   /** Rebuilds an image that a node's session needs, or tells the node that nothing can. */
   rebuild(nodeId: NodeId, spaceId: SpaceId, image: string): void;
+  /** An image that sessions can wait for was not moved, for a reason that another attempt follows. */
+  failed?(image: string, error: string): void;
 }
 
 /**
@@ -48,48 +37,48 @@ export interface ImageDistributionDeps extends Pick<Background, 'loops' | 'appli
  * a node that has it. Level-triggered: both loops compare what nodes have with what they need.
  */
 export class ImageDistribution {
-  readonly grants = new RegistryGrants();
+  readonly grants: RegistryGrants;
   readonly #deps: ImageDistributionDeps;
   readonly #moves: ImageMoves;
   readonly #pulls: Loop<NodeId>;
-  readonly #pushes: Loop<string>;
+  readonly #pushes: ImagePushes;
   readonly #needs: ImageNeeds;
   readonly #holders: ImageHolders;
   /** Nodes that wait for an image that only an absent node can have. */
   readonly #awaiting = new Set<NodeId>();
-  readonly #toPush = new ImagesToPush();
-  /** Nodes that need an image which is not in the registry yet. */
+  /** Nodes that need an image which is not in the registry yet, by the key of its row. */
   readonly #wanting = new Map<string, Set<NodeId>>();
+  /** The node that repeats a build for another platform, by the key of the image's row. */
+  readonly #rebuilding = new Map<string, NodeId>();
   readonly #moved: Counter<'kind' | 'outcome'>;
 
   constructor(deps: ImageDistributionDeps) {
     this.#deps = deps;
     const { loops, metrics, log, clock, fleet, applier } = deps;
+    this.grants = new RegistryGrants(clock);
     this.#holders = new ImageHolders(deps);
-    this.#needs = new ImageNeeds({ ...deps, isObtainable: (image) => this.isObtainable(image) });
-    this.#moves = new ImageMoves({ clock, send: (nodeId, frame) => fleet.stream(nodeId)?.send(frame) === true });
+    this.#needs = new ImageNeeds({ ...deps, isObtainable: (image, platform) => this.isObtainable(image, platform) });
+    this.#moves = new ImageMoves({
+      clock,
+      send: (nodeId, frame) => fleet.stream(nodeId)?.send(frame) === true,
+      passedAtMs: (nodeId) => this.grants.passedAtMs(nodeId),
+    });
     this.#moved = metrics.counter({
       name: 'image_moves_total',
       help: 'Images that nodes pulled from or pushed to the registry, by outcome',
       labels: ['kind', 'outcome'],
     });
-    const failed =
-      (kind: string) =>
-      (error: string, { key, inARow }: { readonly key: string; readonly inARow: number }) =>
-        log.warn('image.not_moved', { kind, key, error, in_a_row: inARow });
     this.#pulls = loops.open<NodeId>({
       name: 'image-pulls',
       concurrency: PULLING_NODES,
       retry: RETRY,
-      failed: failed('pull'),
+      failed: (error, { key, inARow }) => log.warn('image.not_moved', { kind: 'pull', key, error, in_a_row: inARow }),
       run: (nodeId, closing) => this.#pullAll(nodeId, closing),
     });
-    this.#pushes = loops.open({
-      name: 'image-pushes',
-      concurrency: PUSHES,
-      retry: RETRY,
-      failed: failed('push'),
-      run: (image, closing) => this.#push(image, closing),
+    this.#pushes = new ImagePushes({
+      ...{ ...deps, holders: this.#holders, moves: this.#moves, grants: this.grants, moved: this.#moved, retry: RETRY },
+      unpushable: (key) => this.#unpushable(key),
+      failed: (image, error) => deps.failed?.(image, error),
     });
     applier.onCommitted(({ mutations }) => {
       for (const one of mutations) if (one.kind === 'put' && one.table === 'images') this.#inRegistry(one.row.id);
@@ -101,7 +90,7 @@ export class ImageDistribution {
   /** The registry came up. */
   wakeAll(): void {
     for (const { id, ready } of this.#deps.directory.nodes()) if (ready) this.#pulls.wake(id);
-    for (const image of this.#toPush) this.#pushes.wake(image);
+    this.#pushes.wakeAll();
   }
 
   /** A build completed on a node: others that are likely to need it are asked to pull it. */
@@ -110,7 +99,7 @@ export class ImageDistribution {
     if (build.nodeId !== null) this.#holders.update(build.nodeId);
     const nodes = this.#needs.isSmallFleet ? this.#deps.directory.nodes().map(({ id }) => id) : this.#holders.ofSpace(build.spaceId);
     for (const id of new Set([...nodes, ...this.#needs.askers(new Set([build.image]))]))
-      if (this.#deps.directory.node(id)?.ready === true) this.#pulls.after(id, SETTLE_MS);
+      if (this.#deps.directory.node(id)?.ready === true) this.#pulls.wake(id);
   }
 
   connected(nodeId: NodeId): void {
@@ -120,10 +109,12 @@ export class ImageDistribution {
 
   /** The images of a node changed. */
   changed(nodeId: NodeId): void {
-    this.#pulls.after(nodeId, SETTLE_MS);
+    this.#pulls.wake(nodeId);
     this.#holders.update(nodeId);
-    const images = this.#deps.directory.node(nodeId)?.images ?? new Set();
-    for (const image of this.#toPush) if (images.has(image)) this.#pushes.wake(image);
+    const node = this.#deps.directory.node(nodeId);
+    const images = node?.images ?? new Set();
+    this.#pushes.found(images);
+    if (node !== undefined) this.#foundWanted(node);
     // Another node can wait for what this one has.
     for (const other of this.#needs.askers(images)) this.#pulls.wake(other);
     this.#wakeAwaiting();
@@ -144,7 +135,7 @@ export class ImageDistribution {
   baseMissing(nodeId: NodeId, { spaceId, image, baseImage }: BuildRow): boolean {
     const node = this.#deps.directory.node(nodeId);
     if (node === undefined || node.images.has(baseImage)) return false;
-    return (this.isObtainable(baseImage) || this.#isSomeoneAway()) && this.missing(nodeId, spaceId, image);
+    return (this.isObtainable(baseImage, platformOf(node)) || this.#isSomeoneAway()) && this.missing(nodeId, spaceId, image);
   }
 
   /** Whether a node is asked to pull or push. */
@@ -152,9 +143,9 @@ export class ImageDistribution {
     return this.#moves.isMoving;
   }
 
-  /** Returns whether the registry has an image, or a node that can push it. */
-  isObtainable(image: string): boolean {
-    return this.#deps.view.get('images', image) !== undefined || this.#holders.of(image).length > 0;
+  /** Returns whether the registry has an image for a platform, or a node that can push it. */
+  isObtainable(image: string, platform: Platform): boolean {
+    return this.#deps.view.get('images', imageKey(image, platform)) !== undefined || this.#holders.of(image, platform).length > 0;
   }
 
   moved(nodeId: NodeId, moved: Moved): void {
@@ -167,6 +158,7 @@ export class ImageDistribution {
     this.#awaiting.delete(nodeId);
     this.#moves.gone(nodeId);
     this.#pulls.forget(nodeId);
+    for (const [key, rebuilder] of this.#rebuilding) if (rebuilder === nodeId) this.#wakeWanting(key);
   }
 
   async #pullAll(nodeId: NodeId, closing: AbortSignal): Promise<undefined> {
@@ -189,12 +181,30 @@ export class ImageDistribution {
     return undefined;
   }
 
-  #inRegistry(image: string): void {
-    const wanting = this.#wanting.get(image);
-    this.#wanting.delete(image);
-    this.#toPush.delete(image);
+  #inRegistry(key: string): void {
+    this.#pushes.inRegistry(key);
+    this.#wakeWanting(key);
+  }
+
+  #wakeWanting(key: string): void {
+    const wanting = this.#wanting.get(key);
+    this.#wanting.delete(key);
+    this.#rebuilding.delete(key);
     for (const nodeId of wanting ?? []) this.#pulls.wake(nodeId);
-    for (const other of this.#toPush) if (buildOf(this.#deps.view, other)?.baseImage === image) this.#pushes.wake(other);
+  }
+
+  /** A node has what others of its platform wait for: they look again. */
+  #foundWanted(node: FleetNode): void {
+    for (const key of this.#rebuilding.keys()) {
+      const { image, platform } = fromImageKey(key);
+      if (platform === platformOf(node) && node.images.has(image)) this.#wakeWanting(key);
+    }
+  }
+
+  /** Nodes that waited for a push need another way. */
+  #unpushable(key: string): void {
+    this.#wanting.delete(key);
+    for (const nodeId of this.#needs.askers()) this.#pulls.wake(nodeId);
   }
 
   /** What a node has is known only while it is connected: an absent one can have any image. */
@@ -203,30 +213,15 @@ export class ImageDistribution {
   }
 
   #wakeAwaiting(): void {
-    for (const nodeId of this.#awaiting) this.#pulls.after(nodeId, SETTLE_MS);
+    for (const nodeId of this.#awaiting) this.#pulls.wake(nodeId);
     this.#awaiting.clear();
   }
 
   async #bring(node: FleetNode, image: string, closing: AbortSignal): Promise<void> {
     const { view, log, fleet, applier } = this.#deps;
-    const row = view.get('images', image);
-    if (row === undefined) {
-      if (this.#holders.of(image).length > 0) {
-        this.#wanting.set(image, (this.#wanting.get(image) ?? new Set()).add(node.id));
-        this.#toPush.add(image);
-        this.#pushes.wake(image);
-        return;
-      }
-      const spaceId = this.#needs.askedFor(node.id, image);
-      if (spaceId === undefined) return;
-      const base = buildOf(view, image)?.baseImage;
-      // Its arrival repeats this.
-      if (base !== undefined && this.#needs.canBring(node, base)) return;
-      // A rebuild would fail now, and the sessions with it.
-      if ((base === undefined || !node.images.has(base)) && this.#isSomeoneAway()) return void this.#awaiting.add(node.id);
-      this.#needs.settle(node.id, image);
-      return this.#deps.rebuild(node.id, spaceId, image);
-    }
+    const key = imageKey(image, platformOf(node));
+    const row = view.get('images', key);
+    if (row === undefined) return this.#bringWithout(node, image, key);
     const { repository, digest } = row;
     const grant: Grant = { nodeId: node.id, image, repository };
     const withdraw = this.grants.give(grant);
@@ -240,7 +235,7 @@ export class ImageDistribution {
       this.#moved.add(1, { kind: 'pull', outcome: 'failed' });
       if (await this.#isGone(grant, digest)) {
         log.warn('image.vanished', { image, digest });
-        await applier.apply(forgetImage(image, digest));
+        await applier.apply(forgetImage(key, digest));
       }
       throw error;
     } finally {
@@ -248,53 +243,43 @@ export class ImageDistribution {
     }
   }
 
+  /** Brings an image that the registry lacks for the platform of a node. */
+  #bringWithout(node: FleetNode, image: string, key: string): void {
+    if (this.#holders.of(image, platformOf(node)).length > 0) {
+      this.#wants(key, node.id);
+      return this.#pushes.want(key);
+    }
+    const build = buildOf(this.#deps.view, image);
+    const spaceId = this.#needs.askedFor(node.id, image);
+    if (spaceId === undefined) return build && this.#buildForPlatform(node, build, key);
+    const base = build?.baseImage;
+    // Its arrival repeats this.
+    if (base !== undefined && this.#needs.canBring(node, base)) return;
+    // A rebuild would fail now, and the sessions with it.
+    if ((base === undefined || !node.images.has(base)) && this.#isSomeoneAway()) return void this.#awaiting.add(node.id);
+    this.#needs.settle(node.id, image);
+    this.#deps.rebuild(node.id, spaceId, image);
+  }
+
+  /** Repeats a build whose image exists for other platforms only, once for all nodes of this one. */
+  #buildForPlatform(node: FleetNode, build: BuildRow, key: string): void {
+    const isElsewhere = PLATFORMS.some((one) => one !== platformOf(node) && this.isObtainable(build.image, one));
+    if (!isElsewhere || !node.images.has(build.baseImage)) return;
+    this.#wants(key, node.id);
+    if (this.#rebuilding.has(key)) return;
+    this.#rebuilding.set(key, node.id);
+    this.#deps.log.info('image.built_for_platform', { image: build.image, platform: platformOf(node), node: node.name });
+    this.#deps.rebuild(node.id, build.spaceId, build.image);
+  }
+
+  #wants(key: string, nodeId: NodeId): void {
+    this.#wanting.set(key, (this.#wanting.get(key) ?? new Set()).add(nodeId));
+  }
+
   /** A node can make the registry answer 404 as it likes, so only the registry's own word counts. */
   async #isGone({ repository, hasVanished }: Grant, digest: string): Promise<boolean> {
     const { registry } = this.#deps;
     if (hasVanished === true && (await registry.lacks(repository, digest).catch(() => false))) return true;
     return (await registry.repair?.(digest).catch(() => false)) === true;
-  }
-
-  async #push(image: string, closing: AbortSignal): Promise<undefined> {
-    const { view, registry, applier, log } = this.#deps;
-    if (view.get('images', image) !== undefined) return void this.#toPush.delete(image);
-    if (!registry.isUp || registry.isReadOnly) return undefined;
-    // A node that fails, or lies about having the image, keeps the others from pushing it once.
-    const node = [...this.#holders.of(image)].sort(
-      (a, b) => this.#toPush.failuresOf(image, a.id) - this.#toPush.failuresOf(image, b.id) || this.#moves.of(a.id) - this.#moves.of(b.id),
-    )[0];
-    if (node === undefined) {
-      this.#toPush.delete(image);
-      // Nodes that waited for the push need another way.
-      this.#wanting.delete(image);
-      for (const nodeId of this.#needs.askers()) this.#pulls.wake(nodeId);
-      return undefined;
-    }
-    const build = buildOf(view, image);
-    // The base image goes first: then its layers are in the registry, and are not uploaded again.
-    if (build !== undefined && view.get('images', build.baseImage) === undefined && this.#holders.of(build.baseImage).length > 0) {
-      this.#toPush.add(build.baseImage);
-      this.#pushes.wake(build.baseImage);
-      return undefined;
-    }
-    const { repository, tag } = placeOf(build, image);
-    const grant: Grant = { nodeId: node.id, image, repository, tag };
-    const withdraw = this.grants.give(grant);
-    try {
-      await this.#moves.ask(node.id, { kind: 'pushImage', value: { image, repository, tag } }, closing);
-      if (grant.digest === undefined) throw new Error('the registry did not confirm the image');
-      if (await registry.lacks(repository, grant.digest)) throw new Error('the registry lacks a part of what the node pushed');
-      await applier.apply(recordImage(image, repository, grant.digest));
-      this.#toPush.delete(image);
-      this.#moved.add(1, { kind: 'push', outcome: 'ok' });
-      log.info('image.pushed', { image, node: node.name, digest: grant.digest });
-    } catch (error) {
-      this.#moved.add(1, { kind: 'push', outcome: 'failed' });
-      this.#toPush.failed(image, node.id);
-      throw error;
-    } finally {
-      withdraw();
-    }
-    return undefined;
   }
 }

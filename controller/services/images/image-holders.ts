@@ -2,6 +2,7 @@ import type { FleetNode } from '../../domain/engine/fleet.ts';
 import type { NodeId, SpaceId } from '../../domain/engine/ids.ts';
 import type { RowView } from '../../domain/engine/view.ts';
 import { namesake } from '../../domain/images/needed.ts';
+import { type Platform, platformOf } from '../../domain/images/platforms.ts';
 import { mayPublish } from '../../domain/images/publisher.ts';
 import { buildOf } from '../../domain/images/repository.ts';
 import type { NodeDirectory } from '../engine/node-directory.ts';
@@ -43,14 +44,15 @@ export class ImageHolders {
     else this.#images.delete(nodeId);
   }
 
-  /** Returns the nodes that can push an image now, and may. */
-  of(image: string): readonly FleetNode[] {
+  /** Returns the nodes that can push an image for a platform, or any, now, and may. */
+  of(image: string, platform?: Platform): readonly FleetNode[] {
     const { directory, view } = this.#deps;
     this.#fill();
     const build = buildOf(view, image);
     return [...(this.#held.get(image)?.nodes ?? [])].flatMap((id) => {
       const node = directory.node(id);
-      return node !== undefined && canPush(node, image) && mayPublish(node, build) ? [node] : [];
+      if (node === undefined || (platform !== undefined && platformOf(node) !== platform)) return [];
+      return canPush(node, image) && mayPublish(node, build) ? [node] : [];
     });
   }
 

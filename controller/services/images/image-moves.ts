@@ -1,9 +1,14 @@
 import type { ControllerFrame } from '../../../proto/frame.ts';
-import type { Clock } from '../../../seams/clock.ts';
+import type { Clock, Timer } from '../../../seams/clock.ts';
 import type { NodeId } from '../../domain/engine/ids.ts';
 
 /** After this, a move counts as failed. Node agents give up earlier. */
 const LIMIT_MS = 30 * 60_000;
+/**
+ * How long a node can move nothing at all before the move counts as failed, so that another node
+ * pushes the image, and other nodes pull. A pull also unpacks, and can get its bytes from elsewhere.
+ */
+export const SILENT_MS = { pushImage: 60_000, pullImage: 5 * 60_000 } as const;
 
 export interface Moved {
   readonly image: string;
@@ -16,6 +21,8 @@ export interface ImageMovesDeps {
   readonly clock: Clock;
   /** Returns false if the node has no stream. */
   send(nodeId: NodeId, frame: ControllerFrame): boolean;
+  /** Returns when the node last moved a part of any image, on the monotonic clock. */
+  passedAtMs(nodeId: NodeId): number | undefined;
 }
 
 type Request = Extract<ControllerFrame, { kind: 'pullImage' | 'pushImage' }>;
@@ -45,6 +52,7 @@ export class ImageMoves {
       closing.throwIfAborted();
       const end = (error?: Error) => {
         timer.cancel();
+        silence.cancel();
         closing.removeEventListener('abort', abort);
         this.#waiting.delete(key);
         if (error === undefined) resolve();
@@ -52,6 +60,15 @@ export class ImageMoves {
       };
       const abort = () => end(new Error('the controller is shutting down'));
       const timer = this.#deps.clock.after(LIMIT_MS, () => end(new Error(`the node did not answer within ${LIMIT_MS / 60_000} minutes`)));
+      const silentMs = SILENT_MS[request.kind];
+      const askedMs = this.#deps.clock.monotonic();
+      const watch = (afterMs: number): Timer =>
+        this.#deps.clock.after(afterMs, () => {
+          const leftMs = Math.max(askedMs, this.#deps.passedAtMs(nodeId) ?? 0) + silentMs - this.#deps.clock.monotonic();
+          if (leftMs > 0) silence = watch(leftMs);
+          else end(new Error(`the node moved nothing for ${silentMs / 1000} seconds`));
+        });
+      let silence = watch(silentMs);
       closing.addEventListener('abort', abort);
       this.#waiting.set(key, { nodeId, request, end });
       if (!this.#deps.send(nodeId, request)) end(new Error('the node is not connected'));

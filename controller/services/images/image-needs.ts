@@ -2,6 +2,7 @@ import type { BuildRow } from '../../domain/builds/rows.ts';
 import type { FleetNode } from '../../domain/engine/fleet.ts';
 import type { NodeId, SpaceId } from '../../domain/engine/ids.ts';
 import type { View } from '../../domain/engine/view.ts';
+import { type Platform, platformOf } from '../../domain/images/platforms.ts';
 import { buildOf } from '../../domain/images/repository.ts';
 import { takesSpace } from '../../domain/sessions/placement/filters.ts';
 import type { NodeDirectory } from '../engine/node-directory.ts';
@@ -15,8 +16,8 @@ export interface ImageNeedsDeps {
   readonly view: View;
   readonly directory: Pick<NodeDirectory, 'nodes'>;
   readonly baseImage: string;
-  /** Whether the registry has an image, or a node that can push it. */
-  isObtainable(image: string): boolean;
+  /** Whether the registry has an image for a platform, or a node that can push it. */
+  isObtainable(image: string, platform: Platform): boolean;
 }
 
 /** What each node needs: what its sessions wait for, and what it is likely to need. */
@@ -89,12 +90,22 @@ export class ImageNeeds {
     if (this.isSmallFleet) for (const spaceId of this.#fresh) spaces.add(spaceId);
     for (const spaceId of spaces) {
       const newest = takesSpace(node, spaceId) ? view.newestBuild(spaceId, 'completed') : undefined;
-      if (newest !== undefined) needed.add(newest.image);
+      if (newest === undefined) continue;
+      if (!this.canBring(node, newest.image) && this.canBring(node, newest.baseImage)) needed.add(newest.baseImage);
+      needed.add(newest.image);
     }
-    return [...needed].filter((image) => !node.images.has(image));
+    const nearby = this.#onItsEngine(node);
+    // What a session waits for is requested anyway: then the node looks again.
+    return [...needed].filter((image) => !node.images.has(image) && (asked?.has(image) || !nearby.some((images) => images.has(image))));
   }
 
   canBring(node: FleetNode, image: string): boolean {
-    return !node.images.has(image) && this.#deps.isObtainable(image);
+    return !node.images.has(image) && this.#deps.isObtainable(image, platformOf(node));
+  }
+
+  /** Returns the images of nodes with the same engine, which this one has too and reports later. */
+  #onItsEngine({ id, engine }: FleetNode): readonly ReadonlySet<string>[] {
+    if (engine === undefined) return [];
+    return this.#deps.directory.nodes().flatMap((one) => (one.id !== id && one.engine === engine && one.ready ? [one.images] : []));
   }
 }

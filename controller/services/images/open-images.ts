@@ -2,7 +2,8 @@ import type { NodeId, SpaceId } from '../../domain/engine/ids.ts';
 import type { Rebuilds } from '../builds/rebuilds.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { type CollectionRules, ImageCollection, type RegistryCleanup } from './image-collection.ts';
-import { ImageDistribution, type ImageDistributionDeps, type RegistryState } from './image-distribution.ts';
+import { ImageDistribution, type ImageDistributionDeps } from './image-distribution.ts';
+import type { RegistryState } from './registry-state.ts';
 
 export type ImageRegistry = RegistryState & RegistryCleanup;
 

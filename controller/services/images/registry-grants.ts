@@ -1,3 +1,4 @@
+import type { Clock } from '../../../seams/clock.ts';
 import type { NodeId } from '../../domain/engine/ids.ts';
 import { BASE_REPOSITORY } from '../../domain/images/repository.ts';
 
@@ -17,11 +18,31 @@ export interface Grant {
 /** What nodes can do in the registry: exactly what they are being asked for, and nothing later. */
 export class RegistryGrants {
   readonly #grants = new Set<Grant>();
+  readonly #clock: Clock;
+  /** When bytes of an image last passed from or to a node with a grant. */
+  readonly #passed = new Map<NodeId, number>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   /** Lets a node move an image until the result is called. */
   give(grant: Grant): () => void {
     this.#grants.add(grant);
-    return () => void this.#grants.delete(grant);
+    return () => {
+      this.#grants.delete(grant);
+      if (![...this.#grants].some(({ nodeId }) => nodeId === grant.nodeId)) this.#passed.delete(grant.nodeId);
+    };
+  }
+
+  /** Bytes of an image pass. */
+  passed(nodeId: NodeId): void {
+    if (this.#grants.size > 0) this.#passed.set(nodeId, this.#clock.monotonic());
+  }
+
+  /** Returns when bytes last passed, on the monotonic clock; undefined if none did. */
+  passedAtMs(nodeId: NodeId): number | undefined {
+    return this.#passed.get(nodeId);
   }
 
   mayPull(nodeId: NodeId, repository: string): boolean {

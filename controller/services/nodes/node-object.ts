@@ -132,6 +132,7 @@ export function nodeObject({ view, directory, fleet, alarms, leaseMs, clock }: N
     drain,
     driver: row?.driver ?? '',
     version: row?.version ?? '',
+    platform: row?.platform ?? null,
     address: row?.address ?? null,
     capacity: {
       cpu: node.cpuMillis / 1000,

@@ -5,6 +5,7 @@ import type { Fleet, FleetNode } from '../../domain/engine/fleet.ts';
 import type { NodeId, SpaceId } from '../../domain/engine/ids.ts';
 import type { Mutation } from '../../domain/engine/mutation.ts';
 import { type Outcome, refused } from '../../domain/engine/outcome.ts';
+import { fromImageKey } from '../../domain/images/platforms.ts';
 import { firstObstacle, type Need, type Yields } from '../../domain/sessions/placement/filters.ts';
 import { lacksRoom, type NoRoom, noRoom } from '../../domain/sessions/placement/no-room.ts';
 import { couldEverTake, obstaclesOf } from '../../domain/sessions/placement/placement.ts';
@@ -168,7 +169,7 @@ export class PlacementWaits {
       if (mutation.table === 'nodes') nodes.add(mutation.row.id);
       if (mutation.table === 'spaces') spaces.add(mutation.row.id);
       if (mutation.table === 'builds' && mutation.row.status === 'completed') spaces.add(mutation.row.spaceId);
-      if (mutation.table === 'images') images.add(mutation.row.id);
+      if (mutation.table === 'images') images.add(fromImageKey(mutation.row.id).image);
       if (mutation.table === 'sessions') this.#sessionChanged(mutation.row);
     }
     if (nodes.size + spaces.size + images.size === 0) return;

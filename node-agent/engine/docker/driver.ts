@@ -18,6 +18,7 @@ import { BridgeUse } from './bridge-use.ts';
 import { abortable, type DockerClients, unless } from './client.ts';
 import { containerOptions, type Owner } from './container.ts';
 import { watchDocker } from './events.ts';
+import { readFacts } from './facts.ts';
 import type { DockerBaseImages } from './images/base-images.ts';
 import { DockerImages } from './images/images.ts';
 import type { MovingNames } from './images/moving-names.ts';
@@ -72,6 +73,7 @@ const info = z.object({ NCPU: z.number(), MemTotal: z.number() });
 export class DockerDriver implements Driver {
   readonly kind = 'docker';
   readonly transfer: Driver['transfer'];
+  facts: Driver['facts'];
   readonly images: Driver['images'] = (signal) => this.#images.list(signal);
   readonly inspectImage: Driver['inspectImage'] = (tag, signal) => this.#images.inspect(tag, signal);
   readonly buildImage: Driver['buildImage'] = (plan, signal) => this.#images.build(plan, signal);
@@ -107,6 +109,7 @@ export class DockerDriver implements Driver {
   }
 
   async prepare(signal: AbortSignal): Promise<void> {
+    this.facts = await readFacts(this.#docker, signal);
     await this.#bound(signal);
     const network = { ...SESSION_NETWORK, subnet: this.#deps.subnet };
     await ensureNetwork(this.#docker, network, signal);

@@ -59,6 +59,7 @@ export function joinNode(input: JoiningNode): Command<Outcome<NodeRow>> {
         joinToken: token.id,
         keyHash: input.keyHash,
         machine: null,
+        platform: known?.platform ?? null,
         revokedAt: null,
         driver: known?.driver ?? '',
         version: known?.version ?? '',
@@ -101,6 +102,7 @@ export interface Greeting
   readonly keyHash?: string | undefined;
   readonly certificate?: CertificateFacts | undefined;
   readonly machine?: string | undefined;
+  readonly platform?: NodeRow['platform'];
 }
 
 /**
@@ -109,7 +111,7 @@ export interface Greeting
  */
 export function nodeConnected(
   id: NodeId,
-  { hostname, keyHash, address, boot, certificate, machine, ...greeting }: Greeting,
+  { hostname, keyHash, address, boot, certificate, machine, platform = null, ...greeting }: Greeting,
 ): Command<undefined> {
   return {
     name: 'node-connected',
@@ -124,7 +126,7 @@ export function nodeConnected(
             ...row,
             ...greeting,
             ...{ keyHash: keyHash ?? row.keyHash, address: address ?? row.address, lastBoot: Math.max(row.lastBoot, boot) },
-            ...{ certificate: certificate ?? row.certificate, machine: machine || row.machine },
+            ...{ certificate: certificate ?? row.certificate, machine: machine || row.machine, platform },
             ...{ lastSeenAt: now, unreachableSince: null, lostAt: null },
           }),
         ],

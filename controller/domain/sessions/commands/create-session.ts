@@ -8,6 +8,7 @@ import type { SessionId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
 import { accepted, type Outcome } from '../../engine/outcome.ts';
 import type { RowView } from '../../engine/view.ts';
+import { imagePlatforms } from '../../images/repository.ts';
 import { NO_SPACE } from '../../spaces/refusals.ts';
 import type { SpaceRow } from '../../spaces/rows.ts';
 import { refusedBySpace } from '../../spaces/space-admission.ts';
@@ -87,7 +88,11 @@ export function neededBy(view: RowView & BuildView, fleet: Fleet, space: SpaceRo
   const { constraints = [], preferences = [] } = input;
   const build = view.newestBuild(space.id, 'completed');
   const image = build?.image ?? input.baseImage;
-  const isInRegistry = view.get('images', image) !== undefined;
   const placement = placementRules(fleet, space, { constraints, preferences });
-  return accepted({ need: { spaceId: space.id, ...sizes.value, image, isInRegistry, placement }, build, constraints, preferences });
+  return accepted({
+    need: { spaceId: space.id, ...sizes.value, image, platforms: imagePlatforms(view, image), placement },
+    build,
+    constraints,
+    preferences,
+  });
 }

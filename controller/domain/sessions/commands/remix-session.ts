@@ -8,6 +8,7 @@ import { type Mutation, put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
 import type { RowView } from '../../engine/view.ts';
 import type { NewEvent } from '../../events/events.ts';
+import { imagePlatforms } from '../../images/repository.ts';
 import { MAX_QUEUED } from '../../messages/queue.ts';
 import type { MessageView } from '../../messages/view.ts';
 import { NO_SPACE } from '../../spaces/refusals.ts';
@@ -134,9 +135,8 @@ export function neededForRemix(
   const nodes = onlyOn === undefined ? fleet.nodes() : [fleet.node(onlyOn)].filter((node) => node !== undefined);
   const { image, build } = startOf(view, remix, parent, nodes);
   const { constraints = parent.constraints, preferences = parent.preferences } = remix;
-  const isInRegistry = view.get('images', image) !== undefined;
   const placement = placementRules(fleet, space, { constraints, preferences });
-  const need = { spaceId: remix.spaceId, requests, limits, image, isInRegistry, placement, onlyOn };
+  const need = { spaceId: remix.spaceId, requests, limits, image, platforms: imagePlatforms(view, image), placement, onlyOn };
   return accepted({ need, build, source: source.value, constraints, preferences });
 }
 

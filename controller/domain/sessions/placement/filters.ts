@@ -1,6 +1,8 @@
 /** The filters of placement. Each can explain why it refuses a node. */
 import type { FleetNode } from '../../engine/fleet.ts';
 import type { NodeId, SpaceId } from '../../engine/ids.ts';
+import { platformOf } from '../../images/platforms.ts';
+import type { ImagePlatforms } from '../../images/repository.ts';
 import type { Limits, Requests } from '../rows.ts';
 import { GUEST_PROCESSES, type SizeRules } from '../session-sizes.ts';
 import { broken, holds } from './label-rules.ts';
@@ -11,8 +13,8 @@ export interface Need {
   readonly requests: Requests;
   readonly limits: Limits;
   readonly image: string;
-  /** Whether the registry has the image, so that nodes can pull it. */
-  readonly isInRegistry?: boolean;
+  /** Undefined: nodes cannot pull the image, and where it is says which ones can take the session. */
+  readonly platforms?: ImagePlatforms;
   /** Undefined: none, on any node. */
   readonly placement?: PlacementRules;
   /** The only node with the files that the session begins with. Undefined: it begins without. */
@@ -82,8 +84,13 @@ export const FILTERS: readonly Filter[] = [
   },
   {
     name: 'image',
-    refuse: (node, need) =>
-      node.images.has(need.image) || (need.isInRegistry && node.pulls) ? undefined : `does not have the image ${need.image}`,
+    refuse(node, { image, platforms }) {
+      const platform = platformOf(node);
+      if (node.images.has(image) || (node.pulls && platforms?.inRegistry.has(platform))) return undefined;
+      const others = [...(platforms?.inRegistry ?? []), ...(platforms?.built ? [platforms.built] : [])].toSorted();
+      if (others.length === 0 || others.includes(platform)) return `does not have the image ${image}`;
+      return `runs images for ${platform}, but the image ${image} exists for ${[...new Set(others)].join(' and ')} only`;
+    },
   },
   {
     name: 'cpu',

@@ -4,6 +4,7 @@
  */
 import type { FleetNode } from '../../engine/fleet.ts';
 import type { NodeId } from '../../engine/ids.ts';
+import { PLATFORMS } from '../../images/platforms.ts';
 import { DEFAULT_SIZE_RULES, type SizeRules } from '../session-sizes.ts';
 import { firstObstacle, type Need, type Obstacle } from './filters.ts';
 import { preferenceCost } from './label-rules.ts';
@@ -21,10 +22,11 @@ export const obstaclesOf = (nodes: readonly FleetNode[], need: Need, rules: Size
  */
 export function couldEverTake(nodes: readonly FleetNode[], need: Need, rules: SizeRules): boolean {
   const { placement = NO_PLACEMENT_RULES } = need;
-  const alone = { ...need, yields: undefined, isInRegistry: true, placement: { ...placement, antiAffinity: 'none' } } as const;
+  const alone = { ...need, yields: undefined, platforms: EVERYWHERE, placement: { ...placement, antiAffinity: 'none' } } as const;
   return nodes.some((node) => firstObstacle({ ...node, ...EMPTY }, alone, rules) === undefined);
 }
 
+const EVERYWHERE = { inRegistry: new Set(PLATFORMS) };
 const EMPTY = {
   ...{ ready: true, cordoned: false, draining: false, unschedulable: undefined, pulls: true },
   ...{ requested: { cpuMillis: 0, memoryBytes: 0 }, sessions: 0, limited: { memoryBytes: 0, diskBytes: 0, processes: 0 } },

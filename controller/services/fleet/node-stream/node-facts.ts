@@ -25,6 +25,8 @@ export class NodeFacts {
   spoken: Versions = NODE_PROTOCOL;
   /** Whether its node agent moves images, from its hello. */
   movesImages = false;
+  /** What tells its engine from others, from its hello. Empty: unknown. */
+  engine = '';
   /** Whether its node agent removes images, from its hello. */
   removesImages = false;
   /** Whether each session's disk is full. */

@@ -172,6 +172,7 @@ export class NodeStream implements Inbound {
     this.facts.spoken = versionsOf(hello);
     this.facts.movesImages = hello.movesImages;
     this.facts.removesImages = hello.removesImages;
+    this.facts.engine = hello.engine;
     this.#phase = 'waiting';
     this.events.greeted(() => this.#welcome());
     if (this.#phase === 'waiting') this.link.pause();

@@ -75,6 +75,7 @@ const MIGRATIONS = {
     `create index builds_completed on builds (space_id, created_at) where status = 'completed'`,
     `create index builds_image on builds (image) where status = 'completed'`,
   ),
+  '0029-node-platforms': steps('alter table nodes add column platform text'),
 };
 
 /** Makes the migrator run all steps, and record them, in one transaction: a crash undoes both. */

@@ -100,6 +100,8 @@ export const hello = (more: object = {}): NodeFrame => ({
     hostname: 'h',
     movesImages: false,
     machine: '',
+    engine: '',
+    platform: '',
     removesImages: false,
     ...more,
   },

@@ -1,15 +1,20 @@
 /** Which node is asked to push or pull what, over a fleet that is played. */
 import t, { type Test } from 'tap';
 import type { BuildRow } from '../../../../controller/domain/builds/rows.ts';
+import type { FleetNode } from '../../../../controller/domain/engine/fleet.ts';
 import type { BuildId, NodeId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
 import { put } from '../../../../controller/domain/engine/mutation.ts';
 import { recordImage } from '../../../../controller/domain/images/commands/record-image.ts';
+import { imageKey } from '../../../../controller/domain/images/platforms.ts';
 import { BASE_REPOSITORY, repositoryOf } from '../../../../controller/domain/images/repository.ts';
 import { loseNode } from '../../../../controller/domain/nodes/commands/node-absence.ts';
 import { ImageDistribution } from '../../../../controller/services/images/image-distribution.ts';
+import { SILENT_MS } from '../../../../controller/services/images/image-moves.ts';
 import type { ControllerFrame } from '../../../../proto/frame.ts';
+import type { Clock } from '../../../../seams/clock.ts';
 import { silentMetrics } from '../../../../seams/metrics.ts';
 import { systemClock } from '../../../../seams/system.ts';
+import { HandClock } from '../../hand-clock.ts';
 import { NODE, node, OTHER_NODE, openCore, SPACE, silent } from '../core.ts';
 import { joins } from '../fleet/world.ts';
 import { loopsOf } from '../loops.ts';
@@ -22,18 +27,20 @@ const BUILD: BuildRow = {
   ...{ unfetched: [], nodeId: NODE, error: null, createdAt: 1, completedAt: 2, createdBy: 'admin' },
 };
 
-async function world(t: Test, images: Readonly<Record<string, readonly string[]>>) {
+async function world(t: Test, images: Readonly<Record<string, readonly string[]>>, clock: Clock = systemClock) {
   const core = await openCore();
   t.teardown(() => core.close());
   const held = new Map(Object.entries(images).map(([id, tags]) => [id, new Set(tags)]));
   const away = new Set<NodeId>();
   const rules = new Map<string, ReadonlySet<SpaceId>>();
+  const traits = new Map<string, Partial<FleetNode>>();
   const shown = (id: string) => ({
     ...(away.has(id as NodeId)
       ? node(id as NodeId, { images: new Set(), ready: false, away: true })
       : node(id as NodeId, { images: held.get(id) ?? new Set(), pulls: true })),
     ...core.capacity.ofNode(id as NodeId),
     spaces: rules.get(id),
+    ...traits.get(id),
   });
   const sent: { readonly node: NodeId; readonly frame: ControllerFrame }[] = [];
   const waiting: (() => void)[] = [];
@@ -41,7 +48,7 @@ async function world(t: Test, images: Readonly<Record<string, readonly string[]>
   const rebuilt: string[] = [];
   const registry = { isUp: true, onUp: () => undefined, lacks: async (_repository: string, _digest: string) => false };
   const distribution = new ImageDistribution({
-    ...{ loops: loopsOf(t), applier: core.applier, view: core.store.view, clock: systemClock, log: silent, metrics: silentMetrics },
+    ...{ loops: loopsOf(t), applier: core.applier, view: core.store.view, clock, log: silent, metrics: silentMetrics },
     ...{ baseImage: 'base', registry },
     directory: {
       nodes: () => [...held.keys()].map(shown),
@@ -73,7 +80,7 @@ async function world(t: Test, images: Readonly<Record<string, readonly string[]>
     return { what: `${one.node} ${frame.kind} ${frame.value.image}`, node: one.node, frame, moved };
   };
   const inRegistry = (image: string, repository: string) => core.applier.apply(recordImage(image, repository, DIGEST));
-  return { core, held, away, rules, sent, looked, rebuilt, registry, distribution, next, inRegistry };
+  return { core, held, away, rules, traits, sent, looked, rebuilt, registry, distribution, next, inRegistry };
 }
 
 t.test('a new build is pushed once by its node, after its base image, and pulled by the others', async (t) => {
@@ -112,7 +119,7 @@ t.test('in a large fleet, a new build concerns the nodes that have an image of i
   const old = put('builds', { ...BUILD, id: 'build-0' as BuildId, image: OLD, createdAt: 0 });
   await core.applier.apply({ name: 'old', decide: () => ({ mutations: [old], events: [], result: undefined }) });
   await inRegistry('base', BASE_REPOSITORY);
-  t.ok(distribution.isObtainable(OLD), 'all nodes are looked at once');
+  t.ok(distribution.isObtainable(OLD, 'linux/amd64'), 'all nodes are looked at once');
   held.get(THIRD)?.delete(OLD);
   distribution.gone(THIRD);
   looked.clear();
@@ -125,7 +132,7 @@ t.test('what all nodes have is never pushed', async (t) => {
   const { distribution, sent, core } = await world(t, { [NODE]: ['base', IMAGE], [OTHER_NODE]: ['base', IMAGE] });
   distribution.built(BUILD);
   distribution.changed(NODE);
-  await new Promise((resolve) => systemClock.after(700, () => resolve(undefined)));
+  await new Promise((resolve) => systemClock.after(50, () => resolve(undefined)));
   await core.applier.apply(recordImage('unrelated', 'x', DIGEST));
   t.same(sent, []);
 });
@@ -325,11 +332,80 @@ t.test('a node pushes only images of spaces that the rules allow it, and base im
   const { distribution, next, rules, rebuilt } = await world(t, { [NODE]: ['base', IMAGE], [OTHER_NODE]: ['base', IMAGE], [THIRD]: [] });
   rules.set(NODE, new Set(['another space' as SpaceId]));
   rules.set(OTHER_NODE, new Set([SPACE]));
-  t.ok(distribution.isObtainable(IMAGE));
-  t.notOk(distribution.isObtainable('base'), 'whatever these two say they have');
+  t.ok(distribution.isObtainable(IMAGE, 'linux/amd64'));
+  t.notOk(distribution.isObtainable('base', 'linux/amd64'), 'whatever these two say they have');
   distribution.missing(THIRD, SPACE, IMAGE);
   t.equal((await next()).what, `${OTHER_NODE} pushImage ${IMAGE}`);
   rules.delete(OTHER_NODE);
-  t.ok(distribution.isObtainable('base'));
+  t.ok(distribution.isObtainable('base', 'linux/amd64'));
   t.same(rebuilt, []);
+});
+
+t.test('a new build is repeated once for another platform, whose nodes get it from one another', async (t) => {
+  const ARM = 'linux/arm64';
+  const arm = imageKey(IMAGE, ARM);
+  const { distribution, next, traits, held, rebuilt, core, inRegistry } = await world(t, {
+    ...{ [NODE]: ['base', IMAGE], [OTHER_NODE]: ['base'], [THIRD]: ['base'] },
+  });
+  for (const id of [OTHER_NODE, THIRD]) traits.set(id, { platform: ARM });
+  await inRegistry('base', BASE_REPOSITORY);
+  await inRegistry(imageKey('base', ARM), BASE_REPOSITORY);
+  t.ok(distribution.isObtainable(IMAGE, 'linux/amd64'));
+  t.notOk(distribution.isObtainable(IMAGE, ARM));
+  distribution.built(BUILD);
+  while (rebuilt.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  await new Promise((resolve) => systemClock.after(20, () => resolve(undefined)));
+  t.same(rebuilt, [`${OTHER_NODE} ${IMAGE}`], 'by one of them');
+  held.get(OTHER_NODE)?.add(IMAGE);
+  distribution.changed(OTHER_NODE);
+  const push = await next();
+  t.equal(push.what, `${OTHER_NODE} pushImage ${IMAGE}`, 'not by the node of the other platform');
+  t.match(push.frame.value, { repository: repositoryOf(SPACE), tag: 'build-1-arm64' });
+  distribution.grants.pushed(OTHER_NODE, repositoryOf(SPACE), 'build-1-arm64', DIGEST);
+  push.moved();
+  const pull = await next();
+  t.equal(pull.what, `${THIRD} pullImage ${IMAGE}`);
+  t.match(pull.frame.value, { digest: DIGEST });
+  t.equal(core.store.view.get('images', arm)?.digest, DIGEST);
+  t.equal(core.store.view.get('images', IMAGE), undefined, 'nobody needs the other one');
+});
+
+t.test('another node repeats a build for its platform if the first one goes', async (t) => {
+  const { distribution, traits, held, rebuilt } = await world(t, { [NODE]: ['base', IMAGE], [OTHER_NODE]: ['base'], [THIRD]: ['base'] });
+  for (const id of [OTHER_NODE, THIRD]) traits.set(id, { platform: 'linux/arm64' });
+  distribution.built(BUILD);
+  while (rebuilt.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  held.delete(OTHER_NODE);
+  distribution.gone(OTHER_NODE);
+  while (rebuilt.length === 1) await new Promise((resolve) => setImmediate(resolve));
+  t.same(rebuilt, [`${OTHER_NODE} ${IMAGE}`, `${THIRD} ${IMAGE}`]);
+});
+
+t.test('nodes that share an engine move nothing between them', async (t) => {
+  const { distribution, traits, sent } = await world(t, { [NODE]: ['base', IMAGE], [OTHER_NODE]: [] });
+  for (const id of [NODE, OTHER_NODE]) traits.set(id, { engine: 'one' });
+  distribution.built(BUILD);
+  distribution.connected(OTHER_NODE);
+  await new Promise((resolve) => systemClock.after(50, () => resolve(undefined)));
+  t.same(sent, []);
+  traits.set(OTHER_NODE, { engine: 'another' });
+  distribution.connected(OTHER_NODE);
+  while (sent.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  t.match(sent, [{ node: NODE, frame: { kind: 'pushImage' } }]);
+});
+
+t.test('a node that accepts a push and never answers is replaced by another that has the image', async (t) => {
+  const clock = new HandClock();
+  const images = { [NODE]: ['base', IMAGE], [OTHER_NODE]: ['base'], [THIRD]: ['base', IMAGE] };
+  const { distribution, next, inRegistry } = await world(t, images, clock);
+  await inRegistry('base', BASE_REPOSITORY);
+  distribution.missing(OTHER_NODE, SPACE, IMAGE);
+  t.equal((await next()).what, `${NODE} pushImage ${IMAGE}`);
+  await clock.advance(SILENT_MS.pushImage);
+  t.notOk(distribution.grants.mayPush(NODE, repositoryOf(SPACE)), 'its right ends');
+  const second = await next();
+  t.equal(second.what, `${THIRD} pushImage ${IMAGE}`);
+  distribution.grants.pushed(THIRD, repositoryOf(SPACE), 'build-1', DIGEST);
+  second.moved();
+  t.equal((await next()).what, `${OTHER_NODE} pullImage ${IMAGE}`);
 });

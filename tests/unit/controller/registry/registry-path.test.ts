@@ -24,7 +24,7 @@ const digestOf = (bytes: Buffer) => `sha256:${createHash('sha256').update(bytes)
 async function path(t: Test) {
   const registry = new FakeRegistry();
   await registry.start();
-  const grants = new RegistryGrants();
+  const grants = new RegistryGrants(systemClock);
   const disk = { isTight: false };
   const proxy = new RegistryProxy({
     ...{ upstream: registry, rights: grants, log: silentLog, metrics: silentMetrics },

@@ -59,12 +59,33 @@ t.test('the least loaded node is taken, whatever the order of the fleet', async 
 t.test('a node without the image is refused, or with an image in the registry preferred less', async (t) => {
   const used = (cpuMillis: number) => ({ requested: { cpuMillis, memoryBytes: 0 } });
   const lacking = node('b', { images: new Set(), pulls: true });
-  const inRegistry = { ...need, isInRegistry: true };
+  const inRegistry = { ...need, platforms: { inRegistry: new Set(['linux/amd64'] as const) } };
   t.match(place([lacking], need), { ok: false, obstacles: [{ filter: 'image' }] });
   t.match(place([{ ...lacking, pulls: false }], inRegistry), { ok: false, obstacles: [{ filter: 'image' }] });
   t.same(place([lacking], inRegistry), { ok: true, nodeId: 'b' });
   t.same(place([lacking, node('a', used(200))], inRegistry), { ok: true, nodeId: 'a' });
   t.same(place([lacking, node('a', used(400))], inRegistry), { ok: true, nodeId: 'b' }, 'but not at any price');
+});
+
+t.test('an image serves only the nodes of its platforms', async (t) => {
+  const ARM = 'linux/arm64';
+  const AMD = 'linux/amd64';
+  const lacking = 'does not have the image base';
+  const only = (platforms: string) => `runs images for ${ARM}, but the image base exists for ${platforms} only`;
+  type Known = 'linux/amd64' | 'linux/arm64';
+  for (const [what, more, platforms, reason] of [
+    ['it has the image', { images: new Set(['base']) }, { inRegistry: new Set<Known>([AMD]) }, undefined],
+    ['it can pull its own', {}, { inRegistry: new Set<Known>([AMD, ARM]) }, undefined],
+    ['the registry has only another', {}, { inRegistry: new Set<Known>([AMD]), built: AMD }, only(AMD)],
+    ['only a node of another platform has it', {}, { inRegistry: new Set<Known>(), built: AMD }, only(AMD)],
+    ['it cannot pull', { pulls: false }, { inRegistry: new Set<Known>([ARM]) }, lacking],
+    ['nobody knows it', {}, { inRegistry: new Set<Known>() }, lacking],
+    ['it reports no platform', { platform: undefined }, { inRegistry: new Set<Known>([AMD]) }, undefined],
+  ] as const) {
+    const one = { ...node('b', { images: new Set(), pulls: true, platform: ARM }), ...more };
+    const expected = reason === undefined ? { ok: true, nodeId: 'b' } : { ok: false, obstacles: [{ filter: 'image', node: 'b', reason }] };
+    t.same(place([one], { ...need, platforms }), expected, what);
+  }
 });
 
 t.test('the scarcer of the two goods counts; of equals the node with fewer sessions, then the lesser id', async (t) => {

@@ -41,6 +41,14 @@ export interface Hello {
    * fingerprint of the host's hardware; '' when unknown
    */
   'machine'?: (string);
+  /**
+   * nodes with the same one share an engine and its images; '' when unknown
+   */
+  'engine'?: (string);
+  /**
+   * of the images that run here: "linux/arm64"; '' from older releases
+   */
+  'platform'?: (string);
 }
 
 export interface Hello__Output {
@@ -81,4 +89,12 @@ export interface Hello__Output {
    * fingerprint of the host's hardware; '' when unknown
    */
   'machine': (string);
+  /**
+   * nodes with the same one share an engine and its images; '' when unknown
+   */
+  'engine': (string);
+  /**
+   * of the images that run here: "linux/arm64"; '' from older releases
+   */
+  'platform': (string);
 }
