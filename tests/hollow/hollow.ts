@@ -29,6 +29,7 @@ interface Volume extends VolumeSeen {
  */
 export class HollowHost implements Driver, GuestListener {
   readonly kind = 'hollow';
+  readonly facts: Driver['facts'];
   readonly copier: HollowCopier;
   readonly #options: HollowOptions;
   readonly #containers = new Map<string, ContainerSeen>();
@@ -46,6 +47,7 @@ export class HollowHost implements Driver, GuestListener {
 
   constructor(options: HollowOptions) {
     this.#options = options;
+    this.facts = options.platform === undefined ? undefined : { id: '', platform: options.platform };
     this.copier = new HollowCopier({
       clock: options.clock,
       copyMs: () => options.copyMs?.() ?? 0,

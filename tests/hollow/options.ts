@@ -23,6 +23,8 @@ export interface HollowOptions {
   readonly random: Random;
   readonly capacity?: Capacity;
   readonly images?: readonly string[];
+  /** Of its images. Default: it does not say. */
+  readonly platform?: string;
   /** Milliseconds that each call takes. Default 0. */
   readonly callMs?: (call: HollowCall) => number;
   /** Milliseconds that the copy of a volume takes. Default 0. */

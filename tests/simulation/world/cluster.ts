@@ -106,7 +106,7 @@ export class Cluster implements Surroundings {
           transfer:
             registry && ((machine) => ({ pull: (plan) => registry.pull(machine, plan), push: (plan) => registry.push(machine, plan) })),
           releases: this.#releases,
-          hasImage: at === 0 || registry === undefined || random.fork(`${name} image`).chance(0.5),
+          ...imagesOf(at > 0 && registry !== undefined, random.fork(`${name} image`)),
         }),
     );
     this.clones = new Clones(this);
@@ -398,3 +398,10 @@ const boundsOf = (random: SeededRandom) => ({
   processes: random.pick([0, 4 * 320, 8 * 320]) ?? 0,
   diskBytes: random.pick([0, 12 * 1024 * MIB]) ?? 0,
 });
+
+/** Of another platform, a machine has an image of its own from the start; else it can have to pull it. */
+function imagesOf(canPull: boolean, random: SeededRandom) {
+  const hasImage = !canPull || random.chance(0.5);
+  const isOther = canPull && random.chance(0.3);
+  return { hasImage: hasImage || isOther, platform: isOther ? 'linux/arm64' : 'linux/amd64' };
+}

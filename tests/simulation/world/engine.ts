@@ -119,6 +119,7 @@ export function driverFor(view: EngineView): Driver {
 
   return {
     kind: 'hollow',
+    facts: host.facts,
     prepare: (signal) => call('prepare', '', signal, () => host.prepare()),
     ping: (signal) => call('ping', '', signal, () => host.ping(ownSignal)),
     capacity: (signal) => call('capacity', '', signal, () => host.capacity()),

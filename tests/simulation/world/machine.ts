@@ -40,6 +40,7 @@ export interface MachineOptions {
   /** Whether its engine has the image of sessions from the start. */
   readonly hasImage: boolean;
   readonly releases: Pick<Releases, 'isPreviousNode'>;
+  readonly platform: string;
 }
 
 /** Frames that can be repeated and change rows. */
@@ -89,13 +90,14 @@ export class Machine {
     this.id = options.id;
     this.name = options.name;
     this.address = options.address;
-    const { around, random, image, memoryBytes, sessions, hasImage } = options;
+    const { around, random, image, memoryBytes, sessions, hasImage, platform } = options;
     const copying = random.fork('copying');
     this.host = new HollowHost({
       clock: new ProcessClock(around.time, new Life(`${options.name}.engine`), this.wall),
       random: random.fork('engine'),
       capacity: { cpuMillis: 4000, memoryBytes, sessions, ...options.bounds },
       images: hasImage ? [image] : [],
+      platform,
       copyMs: () => copying.mostlySmall(1, 4_000),
       inside: {
         containerIs: (sessionId, state) => this.#containerIs(sessionId, state),

@@ -1,6 +1,7 @@
 import type { SessionObject } from '../../../controller/contract/sessions.ts';
 import { STALE } from '../../../controller/domain/access/refusals.ts';
 import type { Outcome } from '../../../controller/domain/engine/outcome.ts';
+import { PLATFORMS } from '../../../controller/domain/images/platforms.ts';
 import type { Need } from '../../../controller/domain/sessions/placement/filters.ts';
 import { lacksRoom } from '../../../controller/domain/sessions/placement/no-room.ts';
 import type { Caller } from '../../../controller/services/access/caller.ts';
@@ -58,10 +59,15 @@ async function waited(client: Client, patienceMs: number, run: (patience: AbortS
   return outcome;
 }
 
-function askOf({ placement, isInRegistry = false, hasDisk = false, limits, ...need }: Need): Ask {
+function askOf({ placement, platforms, hasDisk = false, limits, ...need }: Need): Ask {
   const { constraints = [], spaceConstraints = [], preferences = [], strategy = 'spread', antiAffinity = 'none' } = placement ?? {};
   const rules = { constraints: [...constraints, ...spaceConstraints], preferences, strategy, antiAffinity };
-  return { ...need, ...rules, limits: hasDisk ? { ...limits, diskBytes: 0 } : limits, isInRegistry: isInRegistry || hasDisk };
+  return {
+    ...need,
+    ...rules,
+    limits: hasDisk ? { ...limits, diskBytes: 0 } : limits,
+    inRegistry: new Set(hasDisk ? PLATFORMS : platforms?.inRegistry),
+  };
 }
 
 /** Returns the nodes that a request can be placed on. One that wakes a session needs nothing but room of its own. */

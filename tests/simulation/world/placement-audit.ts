@@ -73,7 +73,10 @@ export class PlacementAudit {
     const space = schedulingIn(view.get('spaces', spaceId)?.settings ?? {});
     return {
       ...{ requests, limits, image, strategy: space.strategy ?? 'spread', antiAffinity: space.anti_affinity ?? 'none' },
-      isInRegistry: view.get('images', image) !== undefined,
+      inRegistry: new Set([
+        ...(view.get('images', image) === undefined ? [] : ['linux/amd64']),
+        ...(view.get('images', `${image} linux/arm64`) === undefined ? [] : ['linux/arm64']),
+      ]),
       constraints: [...constraints, ...(space.constraints ?? [])],
       preferences: [...preferences, ...(space.preferences ?? [])],
     };

@@ -23,7 +23,8 @@ export interface ModelNode {
 
 /** What a new session asks for. */
 export interface Ask extends Pick<SessionRow, 'requests' | 'limits' | 'image'>, Pick<PlacementRules, 'strategy' | 'antiAffinity'> {
-  readonly isInRegistry: boolean;
+  /** Platforms for which the registry has the image. */
+  readonly inRegistry: ReadonlySet<string>;
   /** Its own and those of its space. */
   readonly constraints: SessionRow['constraints'];
   readonly preferences: SessionRow['preferences'];
@@ -64,7 +65,7 @@ export function unfit({ row, facts, use, ofSpace, reserved }: ModelNode, ask: As
     'it accepts no new sessions': facts.unschedulable === undefined,
     'a constraint is broken': ask.constraints.every((constraint) => isMet(constraint, row.labels[constraint.label])),
     'it has a session of the space': ask.antiAffinity !== 'required' || ofSpace === 0,
-    'it lacks the image': facts.images.has(ask.image) || (ask.isInRegistry && facts.pulls === true),
+    'it lacks the image': facts.images.has(ask.image) || (ask.inRegistry.has(row.platform ?? 'linux/amd64') && facts.pulls === true),
     'it lacks CPU': use.cpuMillis + requests.cpuMillis + (reserved?.cpuMillis ?? 0) <= row.cpuMillis,
     'it lacks memory': use.memoryBytes + requests.memoryBytes + (reserved?.memoryBytes ?? 0) <= row.memoryBytes,
     'it has as many sessions as it takes': row.maxSessions === 0 || use.sessions < row.maxSessions,

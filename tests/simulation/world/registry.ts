@@ -7,7 +7,7 @@ import type { Life } from './life.ts';
 import type { Machine } from './machine.ts';
 import type { SeededRandom } from './random.ts';
 
-type Image = NonNullable<Awaited<ReturnType<HollowHost['inspectImage']>>>;
+type Image = NonNullable<Awaited<ReturnType<HollowHost['inspectImage']>>> & { readonly platform: string | undefined };
 
 const LATE_MS = 20_000;
 const DOWN_MS = 40_000;
@@ -64,13 +64,13 @@ export class SimulatedRegistry {
     if (found === undefined) return { ok: false, reason: 'no such image' };
     const controller = this.#reached(isCut);
     if (controller?.core.images?.grants.mayPush(id as never, repository, tag) !== true) return { ok: false, reason: 'denied' };
-    const digest = `sha256:${createHash('sha256').update(found.id).digest('hex')}`;
-    this.#images.set(`${repository}@${digest}`, found);
+    const digest = `sha256:${createHash('sha256').update(`${found.id} ${host.facts?.platform}`).digest('hex')}`;
+    this.#images.set(`${repository}@${digest}`, { ...found, platform: host.facts?.platform });
     controller.life.run(() => controller.core.images?.grants.pushed(id as never, repository, tag, digest));
     return { ok: true };
   }
 
-  async pull({ id, isCut, host }: Machine, { image, repository, digest }: PullPlan): Promise<MoveOutcome> {
+  async pull({ id, name, isCut, host }: Machine, { image, repository, digest }: PullPlan): Promise<MoveOutcome> {
     await this.#late();
     const controller = this.#reached(isCut);
     if (controller?.core.images?.grants.mayPull(id as never, repository) !== true) return { ok: false, reason: 'denied' };
@@ -79,6 +79,7 @@ export class SimulatedRegistry {
       controller.life.run(() => controller.core.images?.grants.vanished(id as never, repository));
       return { ok: false, reason: 'manifest unknown' };
     }
+    if (found.platform !== host.facts?.platform) this.#cluster.violation(`${name} pulls ${image} for ${found.platform}`);
     host.addImage(image, found);
     return { ok: true };
   }
