@@ -2,16 +2,12 @@ import { Command, CommanderError } from 'commander';
 import { NothingToCome, RaworcError, Unreachable } from '../sdk/raworc.ts';
 import { chat } from './commands/chat.ts';
 import { connection } from './connection.ts';
-import {
-  agentCommands,
-  auditCommands,
-  eventCommands,
-  keyCommands,
-  loginCommands,
-  nodeCommands,
-  sessionCommands,
-  spaceCommands,
-} from './grammar.ts';
+import { keyCommands, loginCommands } from './grammar/accounts.ts';
+import { agentCommands } from './grammar/agents.ts';
+import { nodeCommands } from './grammar/nodes.ts';
+import { auditCommands, eventCommands } from './grammar/records.ts';
+import { sessionCommands } from './grammar/sessions.ts';
+import { spaceCommands } from './grammar/spaces.ts';
 import { ioOf, Misuse, painted, Trouble, type World } from './io.ts';
 import { indented } from './terminal.ts';
 import { version } from './version.ts';

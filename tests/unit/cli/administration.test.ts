@@ -73,6 +73,38 @@ t.test('spaces: create, list, remove', async (t) => {
   t.match(await run('space', 'rm', 'lab'), { code: 1, out: '', err: /has 2 sessions/ });
 });
 
+t.test('where the sessions of a space run is shown and changed; other settings stay', async (t) => {
+  const scheduling = { constraints: [{ label: 'zone', operator: 'in', values: ['a', 'b'] }], strategy: 'pack' };
+  const space = {
+    name: 'lab',
+    active: true,
+    created_at: AT,
+    created_by: 'admin',
+    description: null,
+    settings: { quotas: { cpu: 8 }, scheduling },
+  };
+  const server = await fakeServer(t, { 'GET /spaces/lab': { body: space }, 'PUT /spaces/lab': { body: space } });
+  const { run } = await world(t, server);
+  const sent = () => server.asked.at(-1);
+  const table = 'constraints    zone=a,b\npreferences    -\nstrategy       pack\nanti-affinity  none\n';
+  t.match(await run('space', 'schedule', 'lab'), { code: 0, out: table });
+  t.equal(server.requests().at(-1), 'GET /spaces/lab', 'nothing is changed');
+  t.match((await run('space', 'get', 'lab')).out, `${table}quotas         {"cpu":8}\n`);
+  t.match(JSON.parse((await run('space', 'get', 'lab', '--json')).out), space);
+
+  const changed = await run('space', 'schedule', 'lab', '--prefer', 'disk=nvme:80', '--prefer', '!gpu', '--anti-affinity', 'preferred');
+  t.match(changed, { code: 0, out: /^preferences {4}disk=nvme:80 !gpu$/m });
+  const preferences = [
+    { label: 'disk', operator: 'in', values: ['nvme'], weight: 80 },
+    { label: 'gpu', operator: 'not_exists' },
+  ];
+  t.same(sent()?.json, { settings: { quotas: { cpu: 8 }, scheduling: { ...scheduling, preferences, anti_affinity: 'preferred' } } });
+  t.match(await run('space', 'schedule', 'lab', '--clear', '--strategy', 'spread'), { code: 0, out: /^constraints {4}-$/m });
+  t.same(sent()?.json, { settings: { quotas: { cpu: 8 }, scheduling: { strategy: 'spread' } } });
+  t.match(await run('space', 'schedule', 'lab', '--strategy', 'random'), { code: 2, err: /spread, pack/ });
+  t.match(await run('space', 'schedule', 'lab', '--constraint', 'a:b'), { code: 2, err: /not a rule about labels/ });
+});
+
 t.test('the value of a secret is typed or read, and never shown', async (t) => {
   const secret = { key_name: 'KEY', updated_at: AT, created_by: 'admin', description: null };
   const server = await fakeServer(t, {

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { listNodeTokens, makeNodeToken, revokeNodeToken } from './commands/node-tokens.ts';
-import type { Connect } from './connection.ts';
-import type { Io } from './io.ts';
+import { listNodeTokens, makeNodeToken, revokeNodeToken } from '../commands/node-tokens.ts';
+import type { Connect } from '../connection.ts';
+import type { Io } from '../io.ts';
 
 /** `raworc node token`, which creates one, and the commands below it. */
 export function nodeTokenCommands(node: Command, io: Io, connect: Connect): void {

@@ -1,0 +1,61 @@
+/** Spaces, and the secrets in them. */
+import { type Command, Option } from 'commander';
+import { listSecrets, removeSecrets, setSecret } from '../commands/secrets.ts';
+import { ANTI_AFFINITIES, STRATEGIES, scheduleSpace } from '../commands/space-scheduling.ts';
+import { listSpaces, newSpace, removeSpaces, showSpace } from '../commands/spaces.ts';
+import type { Connect } from '../connection.ts';
+import type { Io } from '../io.ts';
+import { CONSTRAINT, JSON_LIST, PREFER, SPACE } from './options.ts';
+
+export function spaceCommands(program: Command, io: Io, connect: Connect): void {
+  const space = program.command('space').description('manage spaces, which own agents, secrets and sessions');
+  space
+    .command('list')
+    .alias('ls')
+    .description('list spaces')
+    .option(...JSON_LIST)
+    .action(async (options) => listSpaces(io, await connect(), options));
+  space
+    .command('new <name>')
+    .description('create a space')
+    .option('--description <text>', 'a description')
+    .action(async (name, options) => newSpace(io, await connect(), name, options));
+  space
+    .command('get <space>')
+    .description('show one space and its settings')
+    .option(...JSON_LIST)
+    .action(async (name, options) => showSpace(io, await connect(), name, options));
+  space
+    .command('schedule <space>')
+    .description('set where new sessions of a space run, and print it; what you do not name stays as it is')
+    .option(...CONSTRAINT)
+    .option(...PREFER)
+    .addOption(new Option('--strategy <strategy>', 'the emptiest node, or the fullest that has room').choices(STRATEGIES))
+    .addOption(new Option('--anti-affinity <rule>', 'rather on different nodes, or only one session per node').choices(ANTI_AFFINITIES))
+    .option('--clear', 'first remove all that is set')
+    .action(async (name, options) => scheduleSpace(io, await connect(), name, options));
+  space
+    .command('rm <space...>')
+    .description('delete spaces that have no sessions')
+    .action(async (names) => removeSpaces(io, await connect(), names));
+
+  const secret = program.command('secret').description("manage secrets: environment variables of a space's agents");
+  secret
+    .command('list')
+    .alias('ls')
+    .description('list the keys of secrets, without values')
+    .option(...SPACE)
+    .option(...JSON_LIST)
+    .action(async (options) => listSecrets(io, await connect(), options));
+  secret
+    .command('set <key>')
+    .description('set a secret; the value is typed or read from standard input')
+    .option(...SPACE)
+    .option('--description <text>', 'a description')
+    .action(async (key, options) => setSecret(io, await connect(), key, options));
+  secret
+    .command('rm <key...>')
+    .description('delete secrets')
+    .option(...SPACE)
+    .action(async (keys, options) => removeSecrets(io, await connect(), keys, options));
+}
