@@ -15,14 +15,19 @@ export interface UpgradeDeps {
 }
 
 export interface HealthTimes {
-  /** A version has this long to become healthy. */
+  /** A new version has this long to become ready, and then as long to become healthy. */
   readonly withinMs: number;
+  /** The old version has this long to become ready again. */
+  readonly backWithinMs: number;
   /** It must stay healthy for this long. */
   readonly steadyMs: number;
   readonly lookEveryMs: number;
 }
 
-export const HEALTH_TIMES: HealthTimes = { withinMs: 60_000, steadyMs: 5000, lookEveryMs: 500 };
+/** Longer than TimeoutStartSec= and TimeoutStopSec= of the units together. */
+const RESTART_MS = 700_000;
+
+export const HEALTH_TIMES: HealthTimes = { withinMs: 60_000, backWithinMs: RESTART_MS, steadyMs: 5000, lookEveryMs: 500 };
 
 /**
  * Runs an upgrade from its phase to its end. If this process is killed, the daemon has one whole
@@ -50,8 +55,9 @@ async function succeeds(upgrade: Upgrade, deps: UpgradeDeps): Promise<boolean> {
         () => false,
       );
     case 'restart':
+      return deps.service.restart(deps.times.withinMs);
     case 'restart-back':
-      return deps.service.restart();
+      return deps.service.restart(deps.times.backWithinMs);
     case 'check':
     case 'check-back':
       return becomesHealthy(upgrade.wasHealthy, deps);

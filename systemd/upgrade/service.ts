@@ -12,20 +12,19 @@ export interface ServiceState {
 
 /** A daemon as systemd runs it. */
 export interface Service {
-  /** Resolves once it is ready, or with false if it does not become ready. */
-  restart(): Promise<boolean>;
+  /** Resolves once it is ready, or with false if it does not become ready in this time. */
+  restart(withinMs: number): Promise<boolean>;
   state(): Promise<ServiceState>;
 }
 
-/** Longer than TimeoutStartSec= and TimeoutStopSec= of the units together. */
-const RESTART_MS = 700_000;
 const SHOW_MS = 20_000;
 
 export function systemdService(unit: string): Service {
   const systemctl = (args: readonly string[], timeout: number) => promisify(execFile)('systemctl', [...args], { timeout });
   return {
-    restart: () =>
-      systemctl(['restart', unit], RESTART_MS).then(
+    // Only systemctl ends when the time is up, not the start that it waits for: a later restart replaces that.
+    restart: (withinMs) =>
+      systemctl(['restart', unit], withinMs).then(
         () => true,
         () => false,
       ),

@@ -43,6 +43,7 @@ t.test('the controller is restarted when it dies or hangs, and a version that do
   t.equal(await health(), 200);
 
   t.equal(await upgrade('controller', root, service, addVersion(root, 'broken', 'process.exit(1)')), 'reverted');
+  t.equal(await upgrade('controller', root, service, addVersion(root, 'hung', 'setInterval(() => {}, 1000)'), 1000), 'reverted');
   t.equal(await versionOf('controller', root), own);
   t.equal(await health(), 200);
 

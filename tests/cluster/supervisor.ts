@@ -60,14 +60,14 @@ export class Supervisor implements Service {
     return this.#entrance.length === 0 ? pid : childOf(pid);
   }
 
-  async restart(): Promise<boolean> {
+  async restart(withinMs = 60_000): Promise<boolean> {
     await this.#listening;
     await this.stop();
     this.#isStopping = false;
     this.#restarts = 0;
     const exits = this.#exits;
     this.#start();
-    await this.until(() => this.#isReady || this.#exits > exits);
+    await Promise.race([this.until(() => this.#isReady || this.#exits > exits), delay(withinMs, undefined, { ref: false })]);
     return this.#isReady;
   }
 

@@ -7,10 +7,11 @@ import { type ServiceState, serviceState } from '../../../systemd/upgrade/servic
 const BEGUN: Upgrade = { from: 'old', to: 'new', phase: 'switch', wasHealthy: true };
 
 /** How a version behaves after its start, by the milliseconds since. */
-type Version = (ageMs: number) => ServiceState | 'not ready';
+type Version = (ageMs: number) => ServiceState | 'not ready' | 'hangs';
 
 const healthy: Version = () => ({ isActive: true, restarts: 0, status: 'connected to the controller' });
 const neverReady: Version = () => 'not ready';
+const hangs: Version = () => 'hangs';
 const neverConnects: Version = () => ({ isActive: true, restarts: 0, status: 'the controller is away' });
 const crashLoop: Version = (ageMs) => ({ isActive: ageMs % 4000 > 1000, restarts: Math.floor(ageMs / 4000), status: 'connected' });
 const slow: Version = (ageMs) => ({ isActive: true, restarts: 0, status: ageMs < 50_000 ? 'the controller is away' : 'connected' });
@@ -51,21 +52,27 @@ class Host {
         }),
       report: () => undefined,
       service: {
-        restart: () =>
+        restart: (withinMs) =>
           this.#effect(() => {
             this.running = this.link;
             this.#startedMs = this.#nowMs;
-            return this.#state() !== 'not ready';
+            const state = this.#state();
+            if (state === 'hangs') this.#nowMs += withinMs;
+            return typeof state !== 'string';
           }),
         state: async () => {
           const state = this.#state();
-          return state === 'not ready' ? serviceState('') : state;
+          return typeof state === 'string' ? serviceState('') : state;
         },
       },
     };
   }
 
-  #state(): ServiceState | 'not ready' {
+  get nowMs(): number {
+    return this.#nowMs;
+  }
+
+  #state(): ReturnType<Version> {
     return this.versions[this.running]?.(this.#nowMs - this.#startedMs) ?? 'not ready';
   }
 
@@ -100,6 +107,7 @@ const CASES = [
   ['a good version stays', healthy, healthy, 'upgraded', 'new'],
   ['a slow one has a minute', healthy, slow, 'upgraded', 'new'],
   ['one that does not become ready is switched back', healthy, neverReady, 'reverted', 'old'],
+  ['so is one that hangs at its start', healthy, hangs, 'reverted', 'old'],
   ['so is one that does not reach the controller, unlike the old one', healthy, neverConnects, 'reverted', 'old'],
   ['so is one that is ready at moments', healthy, crashLoop, 'reverted', 'old'],
   ['if both fail, the old one is in place', neverReady, neverReady, 'broken', 'old'],
@@ -111,6 +119,12 @@ for (const [what, old, next, outcome, version] of CASES)
     t.equal(await runUpgrade(BEGUN, host.deps), outcome);
     t.match(host, { link: version, running: version, record: undefined });
   });
+
+t.test('a version that hangs at its start keeps the old one away for no longer than the time that it was given', async (t) => {
+  const host = new Host(healthy, hangs);
+  await runUpgrade(BEGUN, host.deps);
+  t.ok(host.nowMs <= HEALTH_TIMES.withinMs + HEALTH_TIMES.steadyMs + HEALTH_TIMES.lookEveryMs);
+});
 
 t.test('where the controller was away before, a new version only has to run', async (t) => {
   const host = new Host(neverConnects, neverConnects);
