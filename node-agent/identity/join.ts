@@ -1,4 +1,4 @@
-import { createHash, X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import type { JoinRequest } from '../../proto/generated/raworc/node/v0/JoinRequest.ts';
 import type { JoinResponse__Output } from '../../proto/generated/raworc/node/v0/JoinResponse.ts';
@@ -13,7 +13,7 @@ import { sync } from '../../seams/sync.ts';
 import { openChannel } from '../control/channel.ts';
 import { DialError } from '../control/dial-error.ts';
 import { unaryCall } from '../control/unary-call.ts';
-import { bundlePem, casIn } from './ca-bundle.ts';
+import { bundlePem } from './ca-bundle.ts';
 import { assembleIdentity, describe, type Identity, identityFiles, loadIdentity } from './identity.ts';
 import { certificateRequest, createNodeKey } from './node-key.ts';
 import { presentedCa } from './presented-ca.ts';
@@ -57,7 +57,7 @@ export async function joinWithToken(options: JoinOptions): Promise<Identity> {
   const { address, ca } = await findController(token, options);
   await refuseOtherCluster(directory, ca);
   await makePrivateDirectory(directory);
-  const keyPem = await prepareKey(directory, token.caHash);
+  const keyPem = await prepareKey(directory);
   const csrDer = await certificateRequest(keyPem);
   const request: JoinRequest = {
     tokenId: token.id,
@@ -120,18 +120,15 @@ async function refuseOtherCluster(directory: string, ca: X509Certificate): Promi
 }
 
 /**
- * Returns the key of an unfinished join, this node's key if it has joined the same cluster before,
- * or a new one. The key is the node: under another name it remains the same node with its sessions.
+ * Returns this node's key if it has joined before, also if its certificate is lost; the key of an
+ * unfinished join; or a new one. The key is the node: under another name, or with another CA of
+ * its cluster, it remains the same node with its sessions.
  */
-async function prepareKey(directory: string, caHash: string): Promise<string> {
-  const { pendingKey } = identityFiles(directory);
-  const pending = await readPrivateFile(pendingKey);
+async function prepareKey(directory: string): Promise<string> {
+  const { key, pendingKey } = identityFiles(directory);
   const current = await loadIdentity(directory).catch(() => undefined);
-  // If the pending key is in use, the earlier join crashed at its last step and is complete. This
-  // is another join.
-  if (pending !== undefined && pending !== current?.keyPem) return pending;
-  if (current !== undefined && casIn(current.caPem).some(({ raw }) => createHash('sha256').update(raw).digest('hex') === caHash))
-    return current.keyPem;
+  const own = current?.keyPem ?? (await readPrivateFile(pendingKey)) ?? (await readPrivateFile(key));
+  if (own !== undefined) return own;
   const keyPem = await createNodeKey();
   await writePrivateFile(pendingKey, keyPem);
   return keyPem;

@@ -32,7 +32,7 @@ export async function upgrade(
   return runUpgrade(begun, {
     service,
     clock: systemClock,
-    times: { withinMs, steadyMs: 1000, lookEveryMs: 100 },
+    times: { ...HEALTH_TIMES, withinMs, steadyMs: 1000, lookEveryMs: 100 },
     save: async () => undefined,
     point: (version) => pointTo(daemon, version, root),
     report: () => undefined,

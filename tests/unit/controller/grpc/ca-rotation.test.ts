@@ -63,6 +63,7 @@ t.test('a node moves to a new CA by itself, and what the old one signed is refus
   const { authority } = rig;
   const node = await runningNode(t, rig, 'a-1');
   const absent = await rig.node('a-2');
+  const leftBehind = await runningNode(t, rig, 'a-4');
   const stolen = node.identity;
   const old = authority.newest;
   t.equal(await connects(rig, stolen), old);
@@ -102,6 +103,11 @@ t.test('a node moves to a new CA by itself, and what the old one signed is refus
   );
   t.equal(await connects(rig, moved), authority.newest);
   t.equal(await connects(rig, absent), 'unreachable', 'a node that knows only the old CA trusts nobody');
+
+  const again = { nodeName: 'a-4', directory: leftBehind.directory, clock: systemClock, log: silentLog };
+  const returned = await joinWithToken({ ...again, token: rig.token(), signal: AbortSignal.timeout(20_000) });
+  t.equal(returned.keyPem, leftBehind.identity.keyPem, 'it joins again with its key, so it is the same node');
+  t.equal(await connects(rig, returned), authority.newest);
 
   node.certificate.authorities(authority.digest);
   t.equal(node.renewals.length, 1, 'not again within a minute');

@@ -162,6 +162,8 @@ t.test(
     t.equal((await attempt(directory, rig.token())).keyPem, second.keyPem);
     await writeFile(pending, second.keyPem, { mode: 0o600 });
     t.equal((await attempt(directory, rig.token())).keyPem, second.keyPem);
+    await rm(join(directory, 'node.crt'));
+    t.equal((await attempt(directory, rig.token())).keyPem, second.keyPem, 'also without the pending key');
 
     const asked: JoinAttempt[] = [];
     const other = await startRig({
