@@ -37,10 +37,19 @@ export function acceptMessage({ from, generation, sessionId, messageId, settled 
       if (checkReporter(session, from, generation) !== 'yes' || session === undefined) return unchanged(false);
       if (queued === undefined || queued.sessionId !== sessionId) return unchanged(false);
       if (settled) return { ...settleLost(view, session, queued, now), result: true };
+      if (precedesRestore(session, queued, generation)) return unchanged(false);
       return { ...markAccepted(view, session, session, [queued], now), result: queued.acceptedAt === null };
     },
   };
 }
+
+/**
+ * Whether a report about a message that waited at a restore is from before it. The guest can have
+ * answered since, with an answer that the restore lost: the message must be sent again, so that
+ * the guest says what became of it.
+ */
+export const precedesRestore = (session: SessionRow, { seq }: QueueRow, generation: number): boolean =>
+  seq <= session.epochSeq && generation < Math.min(session.epochSeq, session.generation);
 
 function settleLost(view: RowView & MessageView, session: SessionRow, queued: QueueRow, now: number): Changes {
   // Answer it only in its turn: an earlier message can still be running.

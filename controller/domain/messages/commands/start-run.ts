@@ -1,7 +1,7 @@
 import { type Command, unchanged } from '../../engine/command.ts';
 import { put } from '../../engine/mutation.ts';
 import { checkReporter } from '../../sessions/report-fence.ts';
-import { type MessageReport, markAccepted } from './accept-message.ts';
+import { type MessageReport, markAccepted, precedesRestore } from './accept-message.ts';
 
 export interface StartedRun extends MessageReport {
   readonly runId: string;
@@ -17,6 +17,7 @@ export function startRun(started: StartedRun): Command<boolean> {
       const queued = view.get('queue', started.messageId);
       if (checkReporter(session, started.from, started.generation) !== 'yes' || session === undefined) return unchanged(false);
       if (queued === undefined || queued.sessionId !== session.id) return unchanged(false);
+      if (precedesRestore(session, queued, started.generation)) return unchanged(false);
       if (view.get('runs', started.runId) !== undefined) return unchanged(false);
       const taken = markAccepted(view, session, session, [queued], now);
       const space = view.get('spaces', session.spaceId)?.name ?? session.spaceId;

@@ -178,6 +178,23 @@ t.test('messages: new ones are numbered above what guests hold; old ones are ask
   t.equal(sessionOf(core, LIVES).outstanding, 1, 'said twice, answered once');
 });
 
+t.test('what a guest said of a message before the restore leaves it to be sent again', async (t) => {
+  const { core, connect, waiting } = await restored(t);
+  const [one, two] = waiting;
+  const fake = connect(NODE, hello({ epoch: 1 }), holding([reportOf(LIVES, { generation: 1 })]));
+  const set = await fake.until(() => fake.of('assignmentSet')[0]);
+  const late = { sessionId: LIVES, generation: 1, seq: 1 };
+  fake.say({ kind: 'accepted', value: { ...late, messageId: one?.id ?? '', settled: false } });
+  fake.say({ kind: 'runStarted', value: { ...late, messageId: two?.id ?? '', runId: 'run-before', agent: 'echo' } });
+  await settled(core);
+  t.equal(sessionOf(core, LIVES).outstanding, 0);
+  t.equal(core.store.view.get('queue', one?.id as MessageId)?.acceptedAt, null);
+  t.equal(core.store.view.get('queue', two?.id as MessageId)?.acceptedAt, null);
+  const generation = set.assignments.find(({ sessionId }) => sessionId === LIVES)?.generation ?? 0;
+  fake.say({ kind: 'report', value: reportOf(LIVES, { generation, acceptedSeq: 2 }) });
+  await fake.until(() => fake.of('deliver').filter(({ content }) => content === 'two')[0]);
+});
+
 t.test('an answer to a later message tells that those to the ones before it were lost, in their order', async (t) => {
   const { core, connect, waiting } = await restored(t);
   const [one, two] = waiting;
