@@ -9,6 +9,7 @@ import { prometheusMetrics } from '../seams/prometheus.ts';
 import { barriersIn, jsonLog, systemClock, systemDisk, systemFreeSpace, systemRandom } from '../seams/system.ts';
 import { notifier } from '../systemd/notify.ts';
 import { startController } from './controller.ts';
+import { answers, checkListeners } from './service/listener-check.ts';
 import { configured } from './settings/configured.ts';
 import { readSettings, type Settings } from './settings/settings.ts';
 
@@ -65,7 +66,22 @@ log.info('controller.ready', {
   join_port: controller.nodes.joinPort,
   admin_password_file: controller.adminPasswordPath,
 });
-const notify = notifier({ env: process.env, after: (ms, tick) => systemClock.after(ms, tick) });
+const watchdogMs = Number(process.env.WATCHDOG_USEC ?? 0) / 1000;
+const { nodePort, joinPort } = controller.nodes;
+const listeners =
+  watchdogMs === 0
+    ? undefined
+    : checkListeners({
+        probe: async () => {
+          const answered = [nodePort, joinPort].map((port) => answers(settings.nodes.host, port, watchdogMs / 2, systemClock));
+          return (await Promise.all(answered)).every(Boolean);
+        },
+        everyMs: watchdogMs / 2,
+        clock: systemClock,
+        log,
+      });
+const isWell = () => listeners?.isWell() ?? true;
+const notify = notifier({ env: process.env, after: (ms, tick) => systemClock.after(ms, tick), isWell });
 notify.ready();
 
 let ending = false;
@@ -74,6 +90,7 @@ function stop(signal: string): void {
   ending = true;
   log.info('controller.stopping', { signal });
   notify.stopping();
+  listeners?.close();
   controller.close({ shutDownNodes: settings.shutDownNodes, graceMs: GRACE_MS }).then(
     () => {
       log.info('controller.stopped');

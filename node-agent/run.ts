@@ -106,7 +106,7 @@ export async function run(flags: Flags, env: Environment, log: Log, openEngine: 
   };
   const notify = notifier({ env, after: (ms, tick) => systemClock.after(ms, tick), isWell });
   const connection = (isUp: boolean) => notify.status(isUp ? `${HEALTHY} to the controller` : 'the controller is away');
-  connection(false);
+  notify.status('connecting to the controller');
   const node = new NodeAgent({
     conditions,
     recordRemoval: () => recordRemoval(flags.dataDirectory, identity),

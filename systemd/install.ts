@@ -22,6 +22,18 @@ export async function installUnit(name: string, text: string): Promise<string> {
   return file;
 }
 
+/** Stops a unit. Returns whether it ran, or was about to. */
+export async function stopUnit(name: string): Promise<boolean> {
+  const { stdout } = await systemctl('show', '--property=ActiveState', '--value', name);
+  if (!['active', 'activating', 'reloading'].includes(stdout.trim())) return false;
+  await systemctl('stop', name);
+  return true;
+}
+
+export async function startUnit(name: string): Promise<void> {
+  await systemctl('start', name);
+}
+
 /** Stops, disables and removes a unit. Returns false if it was not installed. */
 export async function uninstallUnit(name: string): Promise<boolean> {
   const file = join(UNITS, name);

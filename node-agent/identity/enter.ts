@@ -19,7 +19,7 @@ import { ownIdentity } from './own-identity.ts';
 export async function claimData(directory: string): Promise<FileLock> {
   await makePrivateDirectory(directory);
   const lock = await lockFile(join(directory, 'node-agent.lock'));
-  if (lock === undefined) throw new Error(`another node agent uses ${directory}. Stop it, or start this one with another --data`);
+  if (lock === undefined) throw new Error(`another node agent uses ${directory}. Stop it first, or name another directory with --data`);
   return lock;
 }
 

@@ -8,13 +8,14 @@ import type { Log } from '../../seams/log.ts';
 import { messageOf } from '../../seams/message-of.ts';
 import { print } from '../../seams/print.ts';
 import { systemClock, systemFreeSpace, systemRandom } from '../../seams/system.ts';
-import { hasSystemd } from '../../systemd/install.ts';
+import { hasSystemd, startUnit, stopUnit } from '../../systemd/install.ts';
 import { type Configured, configured, refuse } from '../configured.ts';
 import { diagnose } from '../doctor/diagnose.ts';
 import { placeInToken } from '../doctor/reach.ts';
 import { claimData, enterCluster, givenToken } from '../identity/enter.ts';
-import { loadIdentity } from '../identity/identity.ts';
-import { installOwn, ownUnit, serviceArgs } from '../service/service.ts';
+import { type Identity, loadIdentity } from '../identity/identity.ts';
+import { installOwn, ownUnit, reachesController, serviceArgs } from '../service/service.ts';
+import { UNIT } from '../service/unit.ts';
 
 /** What an operator has to see goes to standard error. The result is printed. */
 const warnings: Log = {
@@ -38,12 +39,32 @@ async function join({ flags, env, given, file }: Configured): Promise<number> {
     return 1;
   }
   const known = await loadIdentity(flags.dataDirectory);
+  // The service of a node that joins again uses the data directory. It starts again in any case.
+  const hasStopped = unit !== undefined && known !== undefined && (await stopUnit(UNIT));
+  let code = 1;
+  try {
+    code = await enter({ flags, given, file, unit, token, tokenId: parsed.token.id, known });
+  } finally {
+    if (code !== 0 && hasStopped) await startUnit(UNIT);
+  }
+  return code;
+}
+
+interface Entry extends Pick<Configured, 'flags' | 'given' | 'file'> {
+  readonly unit: string | undefined;
+  readonly token: string;
+  readonly tokenId: string;
+  readonly known: Identity | undefined;
+}
+
+/** Joins, and starts the service where there is systemd. Returns the exit code. */
+async function enter({ flags, given, file, unit, token, tokenId, known }: Entry): Promise<number> {
   const claim = await claimData(flags.dataDirectory).catch((error: unknown) => {
     if (known === undefined) throw error;
     throw new Error(`this host is already the node "${known.name}" of cluster ${known.clusterId}, and ${messageOf(error)}`);
   });
   const identity = await enterCluster(flags, token, { clock: systemClock, log: warnings }).finally(() => claim.close());
-  if (identity.tokenId !== parsed.token.id) {
+  if (identity.tokenId !== tokenId) {
     print(
       `This host stays the node "${identity.name}" of cluster ${identity.clusterId}, as it joined before. To run it: raworc-node-agent install`,
       'stderr',
@@ -59,7 +80,14 @@ async function join({ flags, env, given, file }: Configured): Promise<number> {
     );
     return 0;
   }
-  print(`The node agent runs. Its unit is ${await installOwn(unit)}, its log: journalctl -u raworc-node-agent`);
+  const unitFile = await installOwn(unit);
+  if (await reachesController(systemClock))
+    print(`The node agent runs and is connected to the controller. Its unit is ${unitFile}, its log: journalctl -u raworc-node-agent`);
+  else
+    print(
+      `The node agent runs, but has not reached the controller yet. Read journalctl -u raworc-node-agent. Its unit is ${unitFile}`,
+      'stderr',
+    );
   return 0;
 }
 

@@ -1,14 +1,19 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { type Clock, pause } from '../../seams/clock.ts';
 import { NODE_AGENT_SETTINGS } from '../../settings/names.ts';
 import { installUnit } from '../../systemd/install.ts';
 import { settingsOfShell } from '../../systemd/shell-settings.ts';
+import { isHealthy } from '../../systemd/upgrade/run-upgrade.ts';
+import { systemdService } from '../../systemd/upgrade/service.ts';
 import { adopt, startOf } from '../../systemd/upgrade/versions.ts';
 import { FILE } from '../configured.ts';
 import { FLAG_OPTIONS } from '../flags.ts';
 import { nodeAgentUnit, UNIT } from './unit.ts';
 
+const CONNECTS_WITHIN_MS = 30_000;
+const LOOK_EVERY_MS = 200;
 const PATHS = ['data', 'run-dir', 'docker-socket'];
 /** They are used by the join. */
 const LEFT_OUT = ['token', 'token-file', 'label'];
@@ -38,6 +43,17 @@ export function ownUnit(given: readonly string[], file: string | undefined, isVe
 export async function installOwn(unit: string): Promise<string> {
   await adopt('node-agent', process.execPath, ownProgram());
   return installUnit(UNIT, unit);
+}
+
+/** Resolves with whether the service connects to its controller within half a minute. */
+export async function reachesController(clock: Clock): Promise<boolean> {
+  const service = systemdService(UNIT);
+  const endsAtMs = clock.monotonic() + CONNECTS_WITHIN_MS;
+  while (clock.monotonic() < endsAtMs) {
+    if (isHealthy(await service.state(), true)) return true;
+    await pause(clock, LOOK_EVERY_MS);
+  }
+  return false;
 }
 
 const ownProgram = () => fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../main.ts' : '../main.js', import.meta.url));
