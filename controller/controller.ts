@@ -18,6 +18,7 @@ import type { Mutation } from './domain/engine/mutation.ts';
 import type { View } from './domain/engine/view.ts';
 import { seed } from './first-start.ts';
 import { openAuthority } from './grpc/authority.ts';
+import { NODE_CERTIFICATE_LIFE_MS } from './grpc/certificates.ts';
 import { startNodeServer } from './grpc/node-server.ts';
 import type { NodeServer } from './grpc/node-server-options.ts';
 import { createApp } from './http/app.ts';
@@ -36,6 +37,7 @@ import { eventIds } from './services/events/event-ids.ts';
 import type { NodesToStop } from './services/fleet/fleet.ts';
 import { caRotationLoop } from './services/nodes/ca-rotation-loop.ts';
 import { LEASE } from './services/nodes/lease.ts';
+import { removedNodesLoop } from './services/nodes/removed-nodes-loop.ts';
 import { SealingRing } from './services/spaces/sealing.ts';
 import { AUDIT_DEFAULTS, type AuditSettings } from './settings/audit-settings.ts';
 import { isLoopback } from './settings/http-settings.ts';
@@ -169,6 +171,9 @@ export async function startController(options: ControllerOptions): Promise<Contr
       },
     },
   });
+  const { certificateLifeMs = 0 } = options.nodes;
+  removedNodesLoop({ ...core, certificateLifeMs: Math.max(certificateLifeMs, NODE_CERTIFICATE_LIFE_MS) });
+
   await seed(core, passwords, options);
   diskWatch.watch(core.loops);
   certificate?.watch(core.loops);
@@ -190,7 +195,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     nodePort: options.nodes.port,
     joinPort: options.nodes.joinPort,
     registry: proxy,
-    ...nodeSide(core, authority, sourceStore, options, () => addresses),
+    ...nodeSide(core, authority, sourceStore, { ...options, epoch: cluster.epoch }, () => addresses),
   });
   addresses = {
     joinAddresses: options.nodes.advertise.map((host) => `${host}:${nodes.joinPort}`),

@@ -22,7 +22,7 @@ export function nodeSide(
   { applier, view, fleet, dispatch, alarms, streams, services: { audit } }: Core,
   authority: Authority,
   sourceStore: SourceFiles,
-  { random, log, metrics }: { readonly random: Random; readonly log: Log; readonly metrics: Metrics },
+  { random, log, metrics, epoch }: { readonly random: Random; readonly log: Log; readonly metrics: Metrics; readonly epoch: number },
   addresses: () => { readonly nodeAddresses: readonly string[]; readonly joinAddresses: readonly string[] },
 ) {
   const certificates = metrics.counter({
@@ -36,11 +36,18 @@ export function nodeSide(
     return refused('FORBIDDEN', alarm.message, fault === 'revoked' ? new RemovedNode(nodeId) : undefined);
   };
   return {
-    async renew({ nodeId, keyHash, expiresAtMs, certificateSerial }: Peer, csrDer: Uint8Array, peer: string, takesBundle: boolean) {
+    async renew(
+      { nodeId, keyHash, expiresAtMs, certificateSerial, certificate: before }: Peer,
+      csrDer: Uint8Array,
+      peer: string,
+      takesBundle: boolean,
+    ) {
       const judged = await applier.apply(renewCertificate(nodeId, keyHash));
       if (!judged.ok) {
         certificates.add(1, { how: 'renew', outcome: 'refused' });
-        return refuseCertificate(nodeId, judged.fault);
+        // A node of this epoch without a row was removed so long ago that its row is gone.
+        const isForgotten = judged.fault === 'unknown-node' && before.issuedAt >= epoch * 1000;
+        return refuseCertificate(nodeId, isForgotten ? 'revoked' : judged.fault);
       }
       const caBundle = takesBundle ? authority.bundle.map((der) => Buffer.from(der)) : [];
       const certificate = await authority.issueNode(csrDer, nodeId, takesBundle);

@@ -11,4 +11,9 @@ export interface NodeView {
   openNodeTokens(now: number): readonly NodeTokenRow[];
   countOpenNodeTokens(now: number): number;
   removedNodes(): readonly Pick<NodeRow, 'id'>[];
+  /**
+   * Those removed before one time whose last known certificate expired before another, and of which
+   * no session and no removal of one is left.
+   */
+  forgettableNodes(removedBefore: number, expiredBefore: number, limit: number): readonly Pick<NodeRow, 'id'>[];
 }

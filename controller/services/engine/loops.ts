@@ -15,7 +15,7 @@ export interface LoopOptions<Key extends string> extends LoopWork<Key> {
 
 /**
  * All background loops of a process: started, measured and closed together. Most are opened in
- * core.ts, that of the signing keys in controller.ts.
+ * core.ts, those that need keys or certificates in controller.ts.
  */
 export class Loops {
   readonly #deps: { readonly clock: Clock; readonly random: Random; readonly log: Log };

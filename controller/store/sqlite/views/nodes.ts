@@ -10,5 +10,14 @@ export const nodeView = ({ all, one, row, rows }: Reads): NodeView => ({
   nodes: () => all('nodes', 'where revoked_at is null order by joined_at, id'),
   openNodeTokens: (now) => all('nodeTokens', `where ${OPEN} order by created_at, id`, now),
   countOpenNodeTokens: (now) => row<{ count: number }>(`select count(*) as count from node_tokens where ${OPEN}`, now)?.count ?? 0,
+  forgettableNodes: (removedBefore, expiredBefore, limit) =>
+    rows(
+      `select id from nodes where revoked_at < ? and coalesce(json_extract(certificate, '$.expiresAt'), 0) < ?
+       and not exists (select 1 from sessions where node_id = nodes.id and desired <> 'deleted')
+       and not exists (select 1 from tombstones where node_id = nodes.id) order by id limit +?`,
+      removedBefore,
+      expiredBefore,
+      limit,
+    ),
   removedNodes: () => rows('select id from nodes where revoked_at is not null order by id'),
 });

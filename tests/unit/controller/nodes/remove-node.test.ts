@@ -3,9 +3,11 @@ import type { NodeId, SessionId } from '../../../../controller/domain/engine/ids
 import { createNodeToken } from '../../../../controller/domain/nodes/commands/join-tokens.ts';
 import { failLostSessions } from '../../../../controller/domain/nodes/commands/node-absence.ts';
 import { joinNode, nodeConnected } from '../../../../controller/domain/nodes/commands/nodes.ts';
+import { pruneRemovedNodes } from '../../../../controller/domain/nodes/commands/prune-removed-nodes.ts';
 import { forgetTombstones, removeNode } from '../../../../controller/domain/nodes/commands/remove-node.ts';
 import { changeDesired } from '../../../../controller/domain/sessions/commands/change-desired.ts';
 import { removeSession } from '../../../../controller/domain/sessions/commands/remove-session.ts';
+import { HandClock } from '../../hand-clock.ts';
 import { type Core, NODE, newSession, node, openCore } from '../core.ts';
 import { committedEvents } from '../events/committed-events.ts';
 import { joins } from '../fleet/world.ts';
@@ -81,4 +83,52 @@ t.test('who may join under which name', async (t) => {
   await removes(core, true);
   t.equal(await join('renamed', 'third'), 'new-7 as renamed', 'so is that of a removed node');
   t.equal(await join('fresh', own), 'new-8 as fresh', 'a removed machine joins as a node of its own');
+});
+
+t.test('the row of a removed node goes once none of its certificates can be valid and no session refers to it', async (t) => {
+  const DAY = 86_400_000;
+  const clock = new HandClock();
+  const core = await openCore({ nodes: [node(NODE)], clock });
+  t.teardown(() => core.close());
+  await joins(core, NODE);
+  const now = core.applier.time.now();
+  const certificate = { issuedAt: now, expiresAt: now + 30 * DAY, issuer: 'ca' };
+  await core.applier.apply(nodeConnected(NODE, { ...greeting, hostname: 'h', keyHash: `key-${NODE}`, certificate }));
+  await core.applier.submit(newSession({ id: id('one') }));
+  const pruned = async () => {
+    while (await core.applier.apply(pruneRemovedNodes(20 * DAY)));
+    return row(core) === undefined;
+  };
+  t.notOk(await pruned(), 'not while it is there');
+  await removes(core, true);
+  await core.applier.apply(failLostSessions(NODE));
+  await clock.advance(40 * DAY);
+  t.notOk(await pruned(), 'a failed session names it');
+  await core.applier.submit(removeSession(id('one'), 'asked'));
+  t.ok(await pruned());
+});
+
+t.test('a removed node is known as long as its certificate, and as one that it can have been given just before', async (t) => {
+  const DAY = 86_400_000;
+  for (const [lifeDays, knownDays] of [
+    [30, 30],
+    [90, 30],
+    [30, 60],
+  ] as const) {
+    const clock = new HandClock();
+    const core = await openCore({ nodes: [node(NODE)], clock });
+    t.teardown(() => core.close());
+    await joins(core, NODE);
+    const now = core.applier.time.now();
+    const certificate = { issuedAt: now, expiresAt: now + knownDays * DAY, issuer: 'ca' };
+    await core.applier.apply(nodeConnected(NODE, { ...greeting, hostname: 'h', keyHash: `key-${NODE}`, certificate }));
+    await removes(core);
+    const isKnownAfter = async (days: number) => {
+      await clock.advance(days * DAY);
+      await core.applier.apply(pruneRemovedNodes(lifeDays * DAY));
+      return row(core) !== undefined;
+    };
+    t.ok(await isKnownAfter(Math.max(lifeDays, knownDays)), `${lifeDays} ${knownDays}`);
+    t.notOk(await isKnownAfter(2));
+  }
 });
