@@ -3,6 +3,7 @@ import { CONTROLLER_PLANTS } from './plants/controller-plants.ts';
 import { findPlants } from './plants/find-plants.ts';
 import { IDENTITY_PLANTS } from './plants/identity-plants.ts';
 import { IMAGE_PLANTS } from './plants/image-plants.ts';
+import { JOIN_PLANTS } from './plants/join-plants.ts';
 import { MAINTENANCE_PLANTS } from './plants/maintenance-plants.ts';
 import { PLACEMENT_PLANTS } from './plants/placement-plants.ts';
 import { planted } from './plants/plant.ts';
@@ -17,4 +18,12 @@ t.test('a text that does not occur exactly once is not replaced', async (t) => {
   t.throws(() => planted(plant, 'b b'), /occurs 2 times in a.ts/);
 });
 
-findPlants(t, { ...CONTROLLER_PLANTS, ...MAINTENANCE_PLANTS, ...IDENTITY_PLANTS, ...PLACEMENT_PLANTS, ...IMAGE_PLANTS, ...RELEASE_PLANTS });
+findPlants(t, {
+  ...CONTROLLER_PLANTS,
+  ...MAINTENANCE_PLANTS,
+  ...IDENTITY_PLANTS,
+  ...PLACEMENT_PLANTS,
+  ...IMAGE_PLANTS,
+  ...JOIN_PLANTS,
+  ...RELEASE_PLANTS,
+});

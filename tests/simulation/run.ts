@@ -5,6 +5,7 @@ import { Cluster, stackOf } from './world/cluster.ts';
 import { USUAL } from './world/commands.ts';
 import { wakeAll } from './world/epilogue.ts';
 import { judge, judgeLeft, unrest } from './world/invariants.ts';
+import { Joins } from './world/joins.ts';
 import { uncordonAll } from './world/maintenance.ts';
 import { observe } from './world/observer.ts';
 import { Person } from './world/people.ts';
@@ -84,6 +85,7 @@ export async function simulate({ seed, faults, bail, print }: RunOptions): Promi
       ...clients.map((client) => client.run(COMMANDS_EACH, usual, haste)),
       person.run(COMMANDS_OF_PERSON, haste),
       reader.run(haste),
+      new Joins(cluster, book).run(),
     ];
     await ends(cluster, Promise.all(work), () => plan.isDone);
     plan.heal();

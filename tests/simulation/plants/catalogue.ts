@@ -2,6 +2,7 @@ import { CONTROLLER_PLANTS } from './controller-plants.ts';
 import { GUEST_PLANTS } from './guest-plants.ts';
 import { IDENTITY_PLANTS } from './identity-plants.ts';
 import { IMAGE_PLANTS } from './image-plants.ts';
+import { JOIN_PLANTS } from './join-plants.ts';
 import { MAINTENANCE_PLANTS } from './maintenance-plants.ts';
 import { NODE_PLANTS } from './node-plants.ts';
 import { PLACEMENT_PLANTS } from './placement-plants.ts';
@@ -15,6 +16,7 @@ export const PLANTS: Readonly<Record<string, Plant>> = {
   ...IDENTITY_PLANTS,
   ...IMAGE_PLANTS,
   ...PLACEMENT_PLANTS,
+  ...JOIN_PLANTS,
   ...RELEASE_PLANTS,
   ...NODE_PLANTS,
   ...GUEST_PLANTS,

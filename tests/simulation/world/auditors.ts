@@ -8,6 +8,7 @@ import { Remixes, type RemixesDeps } from './remixes.ts';
 import { SecretVersions } from './secret-versions.ts';
 import { SpaceUse } from './space-use.ts';
 import { Suspends } from './suspends.ts';
+import { TokenAudit } from './token-audit.ts';
 
 /** Checks every commit for the promises of one kind of command each. */
 export class Auditors {
@@ -18,6 +19,7 @@ export class Auditors {
   readonly use: SpaceUse;
   readonly deadlines: Deadlines;
   readonly images: ImageAudit;
+  readonly tokens: TokenAudit;
   readonly #deps: RemixesDeps & { readonly chronicle: Chronicle; readonly nowMs: () => number; readonly lostAfterMs: number };
 
   constructor(deps: RemixesDeps & { readonly nowMs: () => number; readonly lostAfterMs: number }) {
@@ -26,6 +28,7 @@ export class Auditors {
     this.use = new SpaceUse(deps.violation);
     this.deadlines = new Deadlines(deps);
     this.images = new ImageAudit(deps);
+    this.tokens = new TokenAudit(deps);
   }
 
   /** Call before the chronicle. */
@@ -36,6 +39,7 @@ export class Auditors {
     this.suspends.committed(mutations, nowMs());
     this.deadlines.committed(mutations);
     this.images.committed(mutations);
+    this.tokens.committed(mutations);
     this.secrets.committed(mutations, this.#deps.view(), (id) => this.#deps.chronicle.sessions.get(id));
     this.stops.committed(mutations, nowMs(), this.#spaceOf, violation);
   }
@@ -48,6 +52,7 @@ export class Auditors {
     this.secrets.restored(view());
     this.deadlines.restored(view());
     this.images.restored();
+    this.tokens.restored(view());
     this.suspends.restored(chronicle.sessions.values(), nowMs());
     this.stops.restored(view(), nowMs());
   }

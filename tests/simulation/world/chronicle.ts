@@ -35,6 +35,8 @@ export class Chronicle {
   readonly imagesPruned = new Set<string>();
   /** Nodes that were ever lost. */
   readonly lostNodes = new Set<string>();
+  /** Names of nodes that were ever removed. */
+  readonly removedNodes = new Set<string>();
   readonly failed = new Set<string>();
   /** Sessions created after the backup from which the store was restored. */
   readonly forgotten = new Set<string>();
@@ -54,6 +56,7 @@ export class Chronicle {
       if (mutation.kind !== 'put') continue;
       if (mutation.table === 'tombstones') this.tombstones.set(mutation.row.id, mutation.row.upToGeneration);
       if (mutation.table === 'nodes' && mutation.row.lostAt !== null) this.lostNodes.add(mutation.row.id);
+      if (mutation.table === 'nodes' && mutation.row.revokedAt !== null) this.removedNodes.add(mutation.row.name);
       if (mutation.table !== 'sessions') continue;
       this.forgotten.delete(mutation.row.id);
       this.#keep(mutation.row);

@@ -6,6 +6,7 @@ import type { EventLog } from '../../../controller/domain/events/event-log.ts';
 import { type NodeRules, SANE_NODE } from '../../../controller/domain/nodes/node-rules.ts';
 import type { Caller } from '../../../controller/services/access/caller.ts';
 import type { Services } from '../../../controller/services/services.ts';
+import { DialError } from '../../../node-agent/control/dial-error.ts';
 import type { Dialer } from '../../../node-agent/control/dialer.ts';
 import { controllerFrames, nodeFrames } from '../../../proto/codec.ts';
 import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
@@ -21,7 +22,7 @@ import { ControllerProcess } from './controller-process.ts';
 import { Depot } from './depot.ts';
 import { DISKS } from './label-rules.ts';
 import type { Life } from './life.ts';
-import { Machine } from './machine.ts';
+import { Machine, type MachineOptions } from './machine.ts';
 import { Connection } from './network.ts';
 import type { Phase } from './phases.ts';
 import { SeededRandom } from './random.ts';
@@ -32,6 +33,9 @@ import { ACCOUNT, IMAGE, type NewNode } from './store.ts';
 import type { Place, Surroundings } from './surroundings.ts';
 import { Trace } from './trace.ts';
 import { Witness } from './witness.ts';
+
+/** What a machine got when it joined. */
+export interface Joined extends Pick<MachineOptions, 'id' | 'name' | 'incarnation' | 'key'> {}
 
 export interface ClusterOptions {
   readonly seed: number;
@@ -51,7 +55,7 @@ export class Cluster implements Surroundings {
   readonly random: SeededRandom;
   readonly trace: Trace;
   readonly broker: Broker;
-  readonly machines: readonly Machine[];
+  readonly machines: Machine[] = [];
   /** Undefined in runs without one. */
   readonly registry: SimulatedRegistry | undefined;
   readonly clones: Clones;
@@ -95,21 +99,46 @@ export class Cluster implements Surroundings {
     this.time.onFault = (fault) => this.violation(`a process crashed: ${stackOf(fault)}`);
     const registry = SimulatedRegistry.of(this);
     this.registry = registry;
-    this.machines = nodesOf(options).map(
-      ({ id, name }, at) =>
-        new Machine({
-          ...{ around: this, id, name, address: `10.0.0.${at + 1}`, clusterId: CLUSTER, image: IMAGE, random: random.fork(name) },
-          memoryBytes: random.whole(6, 12) * 128 * MIB,
-          sessions: random.fork(`${name} bound`).pick([0, 0, 4, 7]) ?? 0,
-          bounds: boundsOf(random.fork(`${name} limits`)),
-          dialer: (machine, life) => this.#dialer(machine, life),
-          transfer:
-            registry && ((machine) => ({ pull: (plan) => registry.pull(machine, plan), push: (plan) => registry.push(machine, plan) })),
-          releases: this.#releases,
-          ...imagesOf(at > 0 && registry !== undefined, random.fork(`${name} image`)),
-        }),
-    );
+    for (const { id, name } of nodesOf(options)) this.#addMachine({ id, name, incarnation: 1, key: `key of ${id}` });
     this.clones = new Clones(this);
+  }
+
+  /** A machine joined as this node. */
+  addMachine(joined: Joined): void {
+    if (this.machines.some(({ id }) => id === joined.id)) return;
+    this.trace.note(joined.name, `joined as ${joined.id}`);
+    this.#addMachine(joined).startAgent();
+  }
+
+  #addMachine({ id, name, incarnation, key }: Joined): Machine {
+    const at = this.machines.length;
+    const { registry } = this;
+    const random = this.random.fork(name);
+    const machine = new Machine({
+      ...{ around: this, id, name, key, incarnation, address: `10.0.0.${at + 1}`, clusterId: CLUSTER, image: IMAGE, random },
+      memoryBytes: random.whole(6, 12) * 128 * MIB,
+      sessions: this.random.fork(`${name} bound`).pick([0, 0, 4, 7]) ?? 0,
+      bounds: boundsOf(this.random.fork(`${name} limits`)),
+      dialer: (one, life) => this.#dialer(one, life),
+      transfer: registry && ((one) => ({ pull: (plan) => registry.pull(one, plan), push: (plan) => registry.push(one, plan) })),
+      releases: this.#releases,
+      ...imagesOf(at > 0 && registry !== undefined, this.random.fork(`${name} image`)),
+    });
+    this.machines.push(machine);
+    return machine;
+  }
+
+  /**
+   * A restored store does not know the node, and the node cannot prove that it joined: it would have
+   * to join again.
+   */
+  #dismiss(machine: Machine): void {
+    this.trace.note(machine.name, 'is unknown to the restored store');
+    this.machines.splice(this.machines.indexOf(machine), 1);
+    this.time.schedule(0, () => {
+      machine.retire();
+      machine.endContainers(true);
+    });
   }
 
   static async start(options: ClusterOptions): Promise<Cluster> {
@@ -304,6 +333,11 @@ export class Cluster implements Surroundings {
     return {
       dial: (signal) =>
         attempt<Link<NodeFrame, ControllerFrame>>(signal, (process, resolve, reject) => {
+          const row = process.core.view.get('nodes', machine.id as NodeId);
+          if (row === undefined && machine.agent?.ledger?.epoch === 0) return this.#dismiss(machine);
+          // A connection from before the removal is not refused until it says whose it is.
+          if (row !== undefined && row.revokedAt !== null && random.chance(0.7))
+            return reject(new DialError('removed', 'the node was removed'));
           const connection = new Connection<NodeFrame, ControllerFrame>(
             { life, out: nodeFrames, in: controllerFrames },
             { life: process.life, out: controllerFrames, in: nodeFrames },
@@ -327,7 +361,7 @@ export class Cluster implements Surroundings {
           const address = `${machine.address}:${random.whole(30_000, 60_000)}`;
           const told = { name: machine.name, violation: this.violation };
           process.accept(machine.id, process.isPrevious ? asPreviousController(right, told) : right, {
-            keyHash: `key of ${machine.id}`,
+            keyHash: machine.key,
             address,
           });
           // A reset on the way back: for a moment the controller has a stream that the node does

@@ -15,6 +15,7 @@ import { silentMetrics } from '../../../seams/metrics.ts';
 import type { Broker } from './bus.ts';
 import { ChangeRecords } from './change-records.ts';
 import { ProcessClock, type WallClock } from './clock.ts';
+import { joinLine } from './joins.ts';
 import { Life } from './life.ts';
 import { PlacementAudit } from './placement-audit.ts';
 import type { SeededRandom } from './random.ts';
@@ -128,7 +129,7 @@ export class ControllerProcess {
       registry: options.isPrevious ? undefined : options.registry?.forController(life),
       // So short that images go in the middle of a run.
       collection: { graceMs: 3_000 },
-      joinLine: notHere,
+      joinLine,
       health: { checkStore: () => undefined, degradations: {} },
     });
     rooms.of(core.directory);

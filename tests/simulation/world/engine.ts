@@ -211,6 +211,8 @@ async function startWhole({ around, host, machine }: EngineView, sessionId: stri
 function checkTouch({ around, host, machine, ledger, life, hasGuest }: EngineView, name: string, sessionId: string): void {
   const remembered = life.isDead ? undefined : ledger()?.remembered(sessionId);
   if (remembered === undefined) return;
+  // A removed node stops what is no longer its own.
+  if (name === 'removeContainer' && around.chronicle.removedNodes.has(machine)) return;
   const { assignment, tombstone } = remembered;
   const buried = around.chronicle.tombstones.get(sessionId) ?? -1;
   if ((tombstone ?? -1) > buried) around.violation(`${machine} holds a tombstone of ${sessionId} that the controller never made`);

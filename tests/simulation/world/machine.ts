@@ -27,6 +27,10 @@ export interface MachineOptions {
   readonly name: string;
   /** Of its host, without a port. */
   readonly address: string;
+  /** Hash of its public key. */
+  readonly key: string;
+  /** How often it has joined. */
+  readonly incarnation: number;
   readonly clusterId: string;
   readonly image: string;
   readonly memoryBytes: number;
@@ -63,6 +67,7 @@ export class Machine {
   readonly id: string;
   readonly name: string;
   readonly address: string;
+  readonly key: string;
   /** Whether it is another machine with a copy of a node's data directory. */
   readonly isCopy: boolean = false;
   readonly host: HollowHost;
@@ -90,6 +95,7 @@ export class Machine {
     this.id = options.id;
     this.name = options.name;
     this.address = options.address;
+    this.key = options.key;
     const { around, random, image, memoryBytes, sessions, hasImage, platform } = options;
     const copying = random.fork('copying');
     this.host = new HollowHost({
@@ -109,7 +115,7 @@ export class Machine {
 
   startAgent(): void {
     if (this.agent !== undefined || this.#isRetired) return;
-    const { around, clusterId, id, name, dialer } = this.#options;
+    const { around, clusterId, id, name, dialer, incarnation } = this.#options;
     this.#lives += 1;
     const life = new Life(`${name}${this.isCopy ? `@${this.address}` : ''}#${this.#lives}`);
     const random = this.#options.random.fork(life.name);
@@ -132,9 +138,9 @@ export class Machine {
     const run = async () => {
       const disk = diskFor(this.disk, { time: around.time, life, random: random.fork('disk') });
       const { journal, records } = await Journal.open({ disk, directory: '/var/lib/raworc', name: 'ledger', allocateBytes: 16 * 1024 });
-      agent.ledger = await Ledger.open(journal, records, 1);
+      agent.ledger = await Ledger.open(journal, records, incarnation);
       agent.node = new NodeAgent({
-        ...{ nodeId: id, clusterId, incarnation: 1, version: 'sim', hostname: name, machine: this.address, capacity: {} },
+        ...{ nodeId: id, clusterId, incarnation, version: 'sim', hostname: name, machine: this.address, capacity: {} },
         most,
         ...{ driver, listener: listenerFor(this.host, life), ledger: agent.ledger, dialer: dialer(this, life), clock, random, log },
         // So few that user ids of deleted sessions are reused.

@@ -2,6 +2,7 @@ import type { NodeId } from '../../../controller/domain/engine/ids.ts';
 import { atStart, refusedWaking } from '../../../controller/domain/sessions/commands/change-desired.ts';
 import type { Client } from './client.ts';
 import type { Cluster } from './cluster.ts';
+import { JOINED } from './joins.ts';
 import { DISKS, ZONES } from './label-rules.ts';
 import type { Machine } from './machine.ts';
 import { openSpaces } from './spaces.ts';
@@ -25,7 +26,7 @@ export async function maintain(client: Client): Promise<void> {
       return nodes.update(caller, machine.name, { labels: { of: client.fresh(), disk: random.fork('disk').pick(DISKS) ?? '', ...zone } });
     return nodes.update(caller, machine.name, { schedulable: how === 'uncordon' });
   });
-  if (answer === 'lost' || answer.ok || (answer.refusal.code === 'NOT_FOUND' && isRemoved(cluster, machine))) return;
+  if (answer === 'lost' || answer.ok || (answer.refusal.code === 'NOT_FOUND' && mayBeUnknown(cluster, machine))) return;
   client.violation(`${how} ${machine.name}: ${answer.refusal.code}`);
 }
 
@@ -37,12 +38,16 @@ async function remove(client: Client, machine: Machine): Promise<void> {
   const answer = await client.ask(`remove ${machine.name}${lost ? ', lost' : ''}`, ({ nodes }, caller) =>
     nodes.remove(caller, machine.name, { lost }),
   );
-  if (answer === 'lost' || answer.ok || (!lost && answer.refusal.code === 'CONFLICT') || isRemoved(cluster, machine)) return;
+  if (answer === 'lost' || answer.ok || (!lost && answer.refusal.code === 'CONFLICT') || mayBeUnknown(cluster, machine)) return;
   client.violation(`remove ${machine.name}: ${answer.refusal.code}`);
 }
 
 /** A restore of an older backup makes a removed node one of the cluster again. */
 export const isRemoved = ({ view }: Pick<Cluster, 'view'>, { id }: Machine): boolean => view.get('nodes', id as NodeId)?.revokedAt != null;
+
+/** A restored store learns of a node that joined after its backup when that connects. */
+const mayBeUnknown = (cluster: Cluster, machine: Machine): boolean =>
+  isRemoved(cluster, machine) || (cluster.restores > 0 && machine.name.startsWith(JOINED));
 
 /** Why what is left of a removed node is not in order yet. */
 export function unforgotten({ view, controller }: Cluster, machine: Machine): string | undefined {
@@ -50,6 +55,8 @@ export function unforgotten({ view, controller }: Cluster, machine: Machine): st
   if (controller?.core.fleet.isConnected(id)) return `${machine.name} was removed, and is connected`;
   const [unfailed] = view.unfailedOn(id, 1);
   if (unfailed !== undefined) return `${unfailed.id} is ${unfailed.desired} on ${machine.name}, which was removed`;
+  const [running] = machine.host.containers.keys();
+  if (running !== undefined) return `${machine.name} was removed, and still has the container of ${running}`;
   const [tombstone] = view.tombstonesOf(id, '', 1);
   return tombstone && `${machine.name} was removed, and is to remove ${tombstone.id}`;
 }
