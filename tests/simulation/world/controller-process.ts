@@ -15,7 +15,7 @@ import { silentMetrics } from '../../../seams/metrics.ts';
 import type { Broker } from './bus.ts';
 import { ChangeRecords } from './change-records.ts';
 import { ProcessClock, type WallClock } from './clock.ts';
-import { joinLine } from './joins.ts';
+import { joinLine } from './joined.ts';
 import { Life } from './life.ts';
 import { PlacementAudit } from './placement-audit.ts';
 import type { SeededRandom } from './random.ts';

@@ -3,10 +3,9 @@ import { joinWith } from '../../../controller/services/nodes/join-service.ts';
 import type { Book } from './book.ts';
 import { Client } from './client.ts';
 import type { Cluster } from './cluster.ts';
+import { JOINED } from './joined.ts';
 import { DISKS } from './label-rules.ts';
 
-/** Begins the names of nodes that join. */
-export const JOINED = 'joined-';
 const WITHIN_MS = 40_000;
 const MOST_MACHINES = 5;
 
@@ -15,9 +14,6 @@ interface Token {
   readonly id: string;
   readonly secret: string;
 }
-
-/** Text of a join token here. */
-export const joinLine = (id: string, secret: string): string => `${id} ${secret}`;
 
 /**
  * Machines that join some runs: with tokens of one or more uses that expire and are revoked, also

@@ -2,7 +2,7 @@ import type { NodeId } from '../../../controller/domain/engine/ids.ts';
 import { atStart, refusedWaking } from '../../../controller/domain/sessions/commands/change-desired.ts';
 import type { Client } from './client.ts';
 import type { Cluster } from './cluster.ts';
-import { JOINED } from './joins.ts';
+import { JOINED } from './joined.ts';
 import { DISKS, ZONES } from './label-rules.ts';
 import type { Machine } from './machine.ts';
 import { openSpaces } from './spaces.ts';

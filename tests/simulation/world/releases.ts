@@ -69,13 +69,15 @@ export function asPreviousController(
   };
 }
 
+/** The fields of a hello that the previous release does not have, and the version as it names it. */
+const OLDER_HELLO = {
+  ...{ protocolVersion: PREVIOUS, newestProtocolVersion: 0, movesImages: false, removesImages: false },
+  ...{ machine: '', engine: '', platform: '' },
+};
+
 /** Without the fields that the previous release does not know. */
 function known(frame: NodeFrame): NodeFrame {
-  if (frame.kind === 'hello')
-    return {
-      ...frame,
-      value: { ...frame.value, protocolVersion: PREVIOUS, newestProtocolVersion: 0, movesImages: false, removesImages: false, machine: '' },
-    };
+  if (frame.kind === 'hello') return { ...frame, value: { ...frame.value, ...OLDER_HELLO } };
   if (frame.kind === 'build') return { ...frame, value: { ...frame.value, baseImageMissing: false, refusedNow: false } };
   return frame;
 }
