@@ -177,7 +177,7 @@ export function openCore(deps: CoreDeps): Core {
     caDigest: deps.caDigest,
     epoch: events.epoch,
   });
-  const images = openImages({ ...deps, ...background, fleet, directory }, () => dispatch);
+  const { images, imageWaits } = openImages({ ...deps, ...background, fleet, directory }, () => dispatch);
   const dispatch: BuildDispatch = new BuildDispatch({ ...background, fleet, directory, bounds: deps.builds, images });
   const leases = new LeaseLoop({ ...background, directory, fleet, lease });
   expiryLoop(background, SUSPEND_GRACE_MS);
@@ -198,7 +198,7 @@ export function openCore(deps: CoreDeps): Core {
       if (mutations.some(({ kind }) => kind === 'audit')) for (const one of exports) one.wake();
     });
   backlogLoop(background);
-  const shownSessions = new ShownSessions(view);
+  const shownSessions = new ShownSessions(view, imageWaits);
   // Before waiters, watchers and the publisher, so that caches are current when they learn of it.
   applier.onCommitted((committed) => {
     rights.committed(committed);
@@ -215,7 +215,7 @@ export function openCore(deps: CoreDeps): Core {
 
   resealingLoop({ ...background, ...deps.sealing, barriers });
 
-  const shared = { applier, view, lists, waiters, shownSessions, random, storeKey, baseImage, sizes };
+  const shared = { applier, view, lists, waiters, shownSessions, imageWaits, random, storeKey, baseImage, sizes };
   const throttle = new LoginThrottle(clock);
   const budgets = new Budgets({ clock, metrics, limits: deps.budgets });
   const keyUse = new KeyUse(applier, clock);

@@ -136,7 +136,9 @@ export const sessionObject = z
     waiting_reason: z
       .string()
       .nullable()
-      .describe('Why its messages wait although they were accepted: its node is being drained or unreachable'),
+      .describe(
+        'Why its messages wait although they were accepted: its node is being drained or unreachable, or does not have the image yet',
+      ),
     constraints: constraints(),
     preferences: preferences(),
     timeouts: z.record(z.string(), z.number()).describe('Seconds: idle_pause_s, idle_suspend_s, ttl_s'),

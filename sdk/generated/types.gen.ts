@@ -290,7 +290,7 @@ export type Session = {
      */
     settled: boolean;
     /**
-     * Why its messages wait although they were accepted: its node is being drained or unreachable
+     * Why its messages wait although they were accepted: its node is being drained or unreachable, or does not have the image yet
      */
     waiting_reason: string | null;
     /**

@@ -1,6 +1,7 @@
 import type { SessionObject } from '../../contract/sessions.ts';
 import { rfc3339, rfc3339OrNull } from '../engine/time.ts';
 import type { RowView } from '../engine/view.ts';
+import { type MissingImages, NONE_MISSING, waitsForImage } from '../images/missing-images.ts';
 import type { NodeRow } from '../nodes/rows.ts';
 import { spaceName } from '../spaces/space-objects.ts';
 import { isSettled, restState } from './life-cycle.ts';
@@ -10,7 +11,7 @@ import type { SessionRow } from './rows.ts';
 export const SHOWN_OF_SESSIONS = [
   ...(['id', 'name', 'spaceId', 'createdBy', 'desired', 'phase', 'outstanding', 'generation', 'observedGeneration'] as const),
   ...(['containerId', 'volume', 'parentId', 'nodeId', 'timeouts', 'createdAt', 'updatedAt', 'startedAt', 'lastActivityAt'] as const),
-  ...(['terminatedAt', 'terminationReason', 'reason', 'metadata', 'constraints', 'preferences'] as const),
+  ...(['terminatedAt', 'terminationReason', 'reason', 'metadata', 'constraints', 'preferences', 'image'] as const),
 ];
 export type ShownSession = Pick<SessionRow, (typeof SHOWN_OF_SESSIONS)[number]>;
 
@@ -37,16 +38,16 @@ export function waitingReason({ name, drain, unreachableSince }: Pick<NodeRow, '
 export const waitsForDrain = (node: string): string =>
   `The node ${node} is being drained. Messages are accepted, and wait until it takes sessions again.`;
 
-export function sessionObject(view: RowView, row: ShownSession): SessionObject {
+export function sessionObject(view: RowView, row: ShownSession, missing: MissingImages = NONE_MISSING): SessionObject {
   const { spaceId, nodeId } = row;
-  return withNames(row, spaceName(view, spaceId), nodeId === null ? null : nodeShown(view, nodeId));
+  return withNames(row, spaceName(view, spaceId), nodeId === null ? null : nodeShown(view, nodeId), missing);
 }
 
 /** Presents many sessions. Looks up each space and node once. */
-export function sessionObjects(view: RowView, rows: readonly ShownSession[]): SessionObject[] {
+export function sessionObjects(view: RowView, rows: readonly ShownSession[], missing: MissingImages): SessionObject[] {
   const spaceOf = lookingOnce((id: ShownSession['spaceId']) => spaceName(view, id));
   const nodeOf = lookingOnce((id: string) => nodeShown(view, id));
-  return rows.map((row) => withNames(row, spaceOf(row.spaceId), row.nodeId === null ? null : nodeOf(row.nodeId)));
+  return rows.map((row) => withNames(row, spaceOf(row.spaceId), row.nodeId === null ? null : nodeOf(row.nodeId), missing));
 }
 
 function lookingOnce<Id, Found>(look: (id: Id) => Found): (id: Id) => Found {
@@ -58,7 +59,7 @@ function lookingOnce<Id, Found>(look: (id: Id) => Found): (id: Id) => Found {
   };
 }
 
-function withNames(row: ShownSession, space: string, node: ShownNode | null): SessionObject {
+function withNames(row: ShownSession, space: string, node: ShownNode | null, missing: MissingImages): SessionObject {
   const state = restState(row);
   return {
     id: row.id,
@@ -72,7 +73,7 @@ function withNames(row: ShownSession, space: string, node: ShownNode | null): Se
     node: node?.name ?? null,
     running: state === 'idle' || state === 'busy',
     settled: isSettled(row),
-    waiting_reason: row.desired === 'failed' ? null : (node?.waiting ?? null),
+    waiting_reason: row.desired === 'failed' ? null : (node?.waiting ?? imageReason(row, node, missing)),
     constraints: row.constraints,
     preferences: row.preferences,
     timeouts: row.timeouts,
@@ -84,4 +85,12 @@ function withNames(row: ShownSession, space: string, node: ShownNode | null): Se
     termination_reason: row.terminationReason ?? row.reason,
     metadata: row.metadata,
   };
+}
+
+/** Of a session that is to run and cannot yet. */
+function imageReason(row: ShownSession, node: ShownNode | null, missing: MissingImages): string | null {
+  const { desired, nodeId, image } = row;
+  if (desired !== 'running' || node === null || nodeId === null || isSettled(row)) return null;
+  const wait = missing.of(nodeId, image);
+  return wait === undefined ? null : waitsForImage(image, node.name, wait);
 }

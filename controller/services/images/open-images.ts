@@ -3,6 +3,7 @@ import type { Rebuilds } from '../builds/rebuilds.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { type CollectionRules, ImageCollection, type RegistryCleanup } from './image-collection.ts';
 import { ImageDistribution, type ImageDistributionDeps } from './image-distribution.ts';
+import { ImageWaits } from './image-waits.ts';
 import type { RegistryState } from './registry-state.ts';
 
 export type ImageRegistry = RegistryState & RegistryCleanup;
@@ -20,11 +21,13 @@ export interface ImagesDeps extends Omit<ImageDistributionDeps, 'rebuild' | 'fle
 export function openImages(
   { registry, collection, ...deps }: ImagesDeps,
   dispatch: () => { readonly rebuilds: Pick<Rebuilds, 'forSession'> },
-): ImageDistribution | undefined {
+): { readonly images: ImageDistribution | undefined; readonly imageWaits: ImageWaits } {
+  const imageWaits = new ImageWaits(deps);
+  const failed = (image: string, error: string) => imageWaits.failed(image, error);
   const rebuild = (nodeId: NodeId, spaceId: SpaceId, image: string) => dispatch().rebuilds.forSession(nodeId, spaceId, image);
-  const images = registry && new ImageDistribution({ ...deps, registry, rebuild });
+  const images = registry && new ImageDistribution({ ...deps, registry, rebuild, failed });
   new ImageCollection({ ...deps, registry, rules: collection, isMoving: () => images?.isMoving === true });
-  if (registry === undefined || images === undefined) return undefined;
+  if (registry === undefined || images === undefined) return { images: undefined, imageWaits };
   registry.onUp(() => images.wakeAll());
   deps.fleet.listen({
     live: (nodeId) => images.connected(nodeId),
@@ -32,5 +35,5 @@ export function openImages(
     imageMoved: (nodeId, moved) => images.moved(nodeId, moved),
     closed: (nodeId) => images.gone(nodeId),
   });
-  return images;
+  return { images, imageWaits };
 }

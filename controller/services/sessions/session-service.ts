@@ -5,6 +5,7 @@ import type { Fleet } from '../../domain/engine/fleet.ts';
 import type { KnownRequest } from '../../domain/engine/idempotency.ts';
 import type { SessionId, SpaceId } from '../../domain/engine/ids.ts';
 import { mapped, type Outcome, refused } from '../../domain/engine/outcome.ts';
+import type { MissingImages } from '../../domain/images/missing-images.ts';
 import { atStart, changeDesired, type DesiredChange, neededToWake } from '../../domain/sessions/commands/change-desired.ts';
 import { createSession, neededBy } from '../../domain/sessions/commands/create-session.ts';
 import { neededForRemix, remixSession } from '../../domain/sessions/commands/remix-session.ts';
@@ -39,6 +40,7 @@ export interface SessionDeps extends RequestDeps {
   readonly lists: Lists;
   readonly waiters: Waiters;
   readonly shownSessions: ShownSessions;
+  readonly imageWaits: MissingImages;
   readonly sizes: SizeRules;
   readonly fleet: Fleet;
   readonly waits: PlacementWaits;
@@ -180,7 +182,10 @@ export function sessionService(deps: SessionDeps) {
     canUpdate: (caller: Caller, id: SessionId) => sessionFor(view, caller, id, 'update').ok,
     get: (caller: Caller, id: string) => mapped(shownSessionFor(shownSessions, caller, id), ({ json }) => json),
     list: async (caller: Caller, filter: SessionFilter, page: PageRequest) =>
-      mapped(await listSessions(deps, caller, filter, page), ({ items, total }) => ({ items: sessionObjects(view, items), total })),
+      mapped(await listSessions(deps, caller, filter, page), ({ items, total }) => ({
+        items: sessionObjects(view, items, deps.imageWaits),
+        total,
+      })),
     /** Resolves once the tombstone is durable. */
     async remove(caller: Caller, id: SessionId) {
       const row = sessionFor(view, caller, id, 'delete');

@@ -1,6 +1,7 @@
 import type { SessionObject } from '../../contract/sessions.ts';
 import type { NodeId } from '../../domain/engine/ids.ts';
 import type { View } from '../../domain/engine/view.ts';
+import { type MissingImage, type MissingImages, NONE_MISSING } from '../../domain/images/missing-images.ts';
 import type { NodeRow } from '../../domain/nodes/rows.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
 import { sessionObject, waitingReason } from '../../domain/sessions/session-object.ts';
@@ -8,8 +9,10 @@ import type { Committed } from '../engine/applier.ts';
 import { JsonText } from '../engine/json-text.ts';
 
 /** The API object of a session, with the fields that permission checks need. */
-export interface ShownSession extends Pick<SessionRow, 'id' | 'name' | 'spaceId' | 'createdById' | 'desired' | 'nodeId'> {
+export interface ShownSession extends Pick<SessionRow, 'id' | 'name' | 'spaceId' | 'createdById' | 'desired' | 'nodeId' | 'image'> {
   readonly json: JsonText<SessionObject>;
+  /** What it waited for when it was read. */
+  readonly wait: MissingImage | undefined;
 }
 
 /** Bound in characters of JSON, one or two bytes each: about 90,000 sessions. */
@@ -22,6 +25,7 @@ const MAX_KEPT = 64 * 1024 * 1024;
  */
 export class ShownSessions {
   readonly #view: View;
+  readonly #missing: MissingImages;
   readonly #maxKept: number;
   /** Of nodes whose sessions wait. */
   readonly #reasons = new Map<NodeId, string>();
@@ -29,14 +33,19 @@ export class ShownSessions {
   readonly #known = new Map<string, ShownSession>();
   #kept = 0;
 
-  constructor(view: View, maxKept = MAX_KEPT) {
+  constructor(view: View, missing: MissingImages = NONE_MISSING, maxKept = MAX_KEPT) {
     this.#view = view;
+    this.#missing = missing;
     this.#maxKept = maxKept;
     for (const row of view.nodes()) this.#remember(row);
   }
 
   get(id: string): ShownSession | undefined {
-    return this.#known.get(id) ?? this.#read(id);
+    const known = this.#known.get(id);
+    // What nodes lack is in no commit.
+    if (known !== undefined && known.wait === this.#waitOf(known)) return known;
+    this.#forget(id);
+    return this.#read(id);
   }
 
   /** Called with each commit before all other listeners, so that none shows the old state. */
@@ -66,9 +75,9 @@ export class ShownSessions {
   #read(id: string): ShownSession | undefined {
     const row = this.#view.get('sessions', id);
     if (row === undefined || row.desired === 'deleted') return undefined;
-    const { name, spaceId, createdById, desired, nodeId } = row;
-    const json = JsonText.of(sessionObject(this.#view, row));
-    const shown = { id: row.id, name, spaceId, createdById, desired, nodeId, json };
+    const { name, spaceId, createdById, desired, nodeId, image } = row;
+    const json = JsonText.of(sessionObject(this.#view, row, this.#missing));
+    const shown = { id: row.id, name, spaceId, createdById, desired, nodeId, image, json, wait: this.#waitOf(row) };
     this.#known.set(id, shown);
     this.#kept += json.text.length;
     for (const oldest of this.#known.keys()) {
@@ -76,6 +85,10 @@ export class ShownSessions {
       this.#forget(oldest);
     }
     return shown;
+  }
+
+  #waitOf({ nodeId, image }: Pick<SessionRow, 'nodeId' | 'image'>): MissingImage | undefined {
+    return nodeId === null ? undefined : this.#missing.of(nodeId, image);
   }
 
   #forget(id: string): void {

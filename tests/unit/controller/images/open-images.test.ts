@@ -21,7 +21,7 @@ t.test('a restarted node that replaces its stream, and so never left, is asked a
     ...{ isUp: true, onUp: () => undefined, lacks: async () => false },
     ...{ removeManifest: async () => 'removed' as const, collect: () => undefined },
   };
-  const images = openImages(
+  const { images } = openImages(
     {
       ...{ loops: loopsOf(t), applier: core.applier, view: core.store.view, clock: systemClock, log: silent, metrics: silentMetrics },
       ...{ fleet, baseImage: 'base', registry },

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
 import type { SessionId } from '../../../../controller/domain/engine/ids.ts';
 import { put } from '../../../../controller/domain/engine/mutation.ts';
+import { type MissingImage, NONE_MISSING } from '../../../../controller/domain/images/missing-images.ts';
 import { excuseNodes, nodeUnreachable } from '../../../../controller/domain/nodes/commands/node-absence.ts';
 import { changeDesired } from '../../../../controller/domain/sessions/commands/change-desired.ts';
 import { removeSession } from '../../../../controller/domain/sessions/commands/remove-session.ts';
@@ -13,11 +14,11 @@ import { joins } from '../fleet/world.ts';
 
 const idOf = (number: number) => `00000000-0000-4000-8000-${String(number).padStart(12, '0')}` as SessionId;
 
-async function open(t: Test, maxKept?: number) {
+async function open(t: Test, maxKept?: number, missing = NONE_MISSING) {
   const core = await openCore();
   t.teardown(() => core.close());
   const { view, countReads } = countedView(core.store.view);
-  const shown = new ShownSessions(view, maxKept);
+  const shown = new ShownSessions(view, missing, maxKept);
   core.applier.onCommitted((committed) => shown.committed(committed));
   /** How many reads of the store it took to show it. */
   const readsFor = (id: SessionId) => countReads(() => shown.get(id))[1];
@@ -115,4 +116,24 @@ t.test('a session says that its node is away, and that it is back', async (t) =>
   });
   t.equal(reason(idOf(1)), null);
   t.equal(reason(idOf(2)), null, 'also if several nodes return at once');
+});
+
+t.test('a session says which image its node lacks, since when and why, until it is there', async (t) => {
+  let wait: MissingImage | undefined;
+  const { core, shown, readsFor, apply } = await open(t, undefined, { of: () => wait });
+  for (const id of [NODE, OTHER_NODE]) await joins(core, id);
+  await apply(newSession({ id: idOf(1) }));
+  const reason = () => JSON.parse(shown.get(idOf(1))?.json.text ?? '{}').waiting_reason;
+  const node = core.store.view.get('sessions', idOf(1))?.nodeId;
+  t.equal(reason(), null);
+  wait = { since: Date.UTC(2026, 0, 2) };
+  t.equal(
+    reason(),
+    `The node ${node} lacks the image base since 2026-01-02T00:00:00.000Z. It is brought there; messages are accepted, and wait.`,
+  );
+  t.equal(readsFor(idOf(1)), 0, 'it is read once for each change');
+  wait = { ...wait, failure: 'the line was cut' };
+  t.match(reason(), /The last attempt failed: the line was cut$/);
+  wait = undefined;
+  t.equal(reason(), null);
 });
