@@ -131,7 +131,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
   const choice = options.registry ?? { kind: 'off' };
   const registry = await openRegistry(choice, { directory, clock, log, metrics });
   // Its storage is beside the database.
-  const isTight = () => choice.kind === 'own' && diskWatch.isTightForImages;
+  const isTight = () => choice.kind === 'own' && choice.s3 === undefined && diskWatch.isTightForImages;
   const core = openCore({
     store,
     news: openNews(options.nats, bus, log),

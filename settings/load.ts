@@ -7,7 +7,7 @@ import { knownVariables, settingVariables, variableOf } from './names.ts';
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Settings whose value is a secret. A file that contains one must be private. */
-const SECRETS = ['admin_password', 'nats_password', 'nats_token', 'registry_password'];
+const SECRETS = ['admin_password', 'nats_password', 'nats_token', 'registry_password', 'registry_s3_secret_key'];
 
 export interface LoadOptions {
   /** Names of the settings, as in names.ts. */

@@ -3,6 +3,7 @@ import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import type { Metrics } from '../../seams/metrics.ts';
 import { makePrivateDirectory } from '../../seams/private-file.ts';
+import type { S3Storage } from './registry-config.ts';
 import { findProgram, RegistryProcess } from './registry-process.ts';
 import { RemoteRegistry } from './remote-registry.ts';
 import type { Upstream } from './upstream.ts';
@@ -10,7 +11,7 @@ import type { Upstream } from './upstream.ts';
 /** Which registry to use; see the settings. */
 export type RegistryChoice =
   | { readonly kind: 'off' }
-  | { readonly kind: 'own'; readonly program: string }
+  | { readonly kind: 'own'; readonly program: string; readonly s3?: S3Storage | undefined }
   | { readonly kind: 'url'; readonly url: URL; readonly user: string | undefined; readonly password: string | undefined };
 
 export interface OpenRegistry extends Upstream {
@@ -48,5 +49,5 @@ export async function openRegistry(
   }
   const place = join(directory, 'registry');
   await makePrivateDirectory(place);
-  return Object.assign(new RegistryProcess({ program, directory: place, clock, log, metrics, changed }), { onUp });
+  return Object.assign(new RegistryProcess({ program, directory: place, s3: choice.s3, clock, log, metrics, changed }), { onUp });
 }

@@ -17,6 +17,10 @@ const MAX_STDERR = 2048;
 
 export interface RegistryGarbageDeps {
   readonly directory: string;
+  /** Whether the storage is in the directory, so that its size is known. */
+  readonly isLocal: boolean;
+  /** Of the program. */
+  readonly environment: Record<string, string | undefined>;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -87,7 +91,7 @@ export class RegistryGarbage {
   async #collect(): Promise<void> {
     const { directory, clock, log, setReadOnly } = this.#deps;
     const mark = join(directory, MARK);
-    const before = await bytesIn(directory);
+    const before = await this.#size();
     this.#bytes = before;
     const isMarked = await access(mark).then(
       () => true,
@@ -102,17 +106,22 @@ export class RegistryGarbage {
     } finally {
       if (!this.#ending.signal.aborted) await setReadOnly(false);
     }
-    this.#bytes = await bytesIn(directory);
+    this.#bytes = await this.#size();
     this.#collections.add(1, { outcome: 'ok' });
     log.info('registry.collected', { freed_bytes: before - this.#bytes, took_ms: Math.round(clock.monotonic() - beganMs) });
   }
 
+  /** 0 in a bucket: counting would list all of it. */
+  #size(): Promise<number> {
+    return this.#deps.isLocal ? bytesIn(this.#deps.directory) : Promise.resolve(0);
+  }
+
   #run(): Promise<void> {
-    const { clock, directory, command } = this.#deps;
+    const { clock, directory, command, environment } = this.#deps;
     const [program, ...rest] = command();
     return new Promise((resolve, reject) => {
       const child = spawn(program, rest, {
-        ...{ cwd: directory, stdio: ['ignore', 'ignore', 'pipe'], env: { PATH: process.env.PATH } },
+        ...{ cwd: directory, stdio: ['ignore', 'ignore', 'pipe'], env: environment },
         ...{ signal: this.#ending.signal, killSignal: 'SIGKILL' },
       });
       let printed = '';

@@ -8,6 +8,7 @@ import type { Log } from '../../seams/log.ts';
 import type { Metrics } from '../../seams/metrics.ts';
 import { removeManifest } from './manifest-removal.ts';
 import { lacks } from './missing-parts.ts';
+import { registryConfig, registryEnvironment, type S3Storage, SOCKET } from './registry-config.ts';
 import { RegistryGarbage } from './registry-garbage.ts';
 import { removeDamaged } from './registry-repair.ts';
 import { socketRequest, type Upstream } from './upstream.ts';
@@ -20,7 +21,6 @@ const PROBE = { startingMs: 100, runningMs: 5_000 } as const;
 const EXAMINE_EVERY_MS = 10 * 60_000;
 const MAX_EXAMINED = 1_000;
 const END_WITHIN_MS = 5_000;
-const SOCKET = 'registry.sock';
 /** Longer paths of Unix sockets are cut off by the system. */
 const MAX_SOCKET_PATH = 100;
 const MAX_STDERR = 2048;
@@ -30,6 +30,8 @@ export interface RegistryProcessDeps {
   readonly program: string;
   /** Configuration, socket and storage of the registry; only its owner can enter it. */
   readonly directory: string;
+  /** Undefined: its storage is in the directory. */
+  readonly s3?: S3Storage | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -50,22 +52,6 @@ export function findProgram(name: string, path = process.env.PATH ?? ''): string
   });
 }
 
-const config = (directory: string, isReadOnly: boolean) =>
-  JSON.stringify({
-    version: '0.1',
-    log: { level: 'warn', formatter: 'json', accesslog: { disabled: true } },
-    storage: {
-      filesystem: { rootdirectory: join(directory, 'storage') },
-      delete: { enabled: true },
-      maintenance: {
-        // No push takes longer than half an hour.
-        uploadpurging: { enabled: !isReadOnly, age: '1h', interval: '30m', dryrun: false },
-        readonly: { enabled: isReadOnly },
-      },
-    },
-    http: { net: 'unix', addr: SOCKET, relativeurls: true },
-  });
-
 /**
  * A registry as a child process, restarted with back-off whenever it ends. It listens on a Unix
  * socket in a private directory instead of a port, so that nothing else on the host reaches it and
@@ -83,6 +69,7 @@ export class RegistryProcess implements Upstream {
   #restarts = 0;
   #startedAtMs = 0;
   readonly #garbage: RegistryGarbage;
+  readonly #environment: Record<string, string | undefined>;
   #isReadOnly = false;
   /** When the parts of an image were last compared with their digests. */
   readonly #examined = new Map<string, number>();
@@ -92,7 +79,9 @@ export class RegistryProcess implements Upstream {
   constructor(deps: RegistryProcessDeps) {
     this.#deps = deps;
     const command = () => this.#command('garbage-collect');
-    this.#garbage = new RegistryGarbage({ ...deps, command, setReadOnly: (isReadOnly) => this.#restart(isReadOnly) });
+    this.#environment = registryEnvironment(deps.s3, process.env);
+    const storage = { environment: this.#environment, isLocal: deps.s3 === undefined };
+    this.#garbage = new RegistryGarbage({ ...deps, ...storage, command, setReadOnly: (isReadOnly) => this.#restart(isReadOnly) });
   }
 
   /** Whether pushes have to wait. */
@@ -106,7 +95,7 @@ export class RegistryProcess implements Upstream {
 
   async start(): Promise<void> {
     const { directory } = this.#deps;
-    await mkdir(join(directory, 'storage'), { recursive: true, mode: 0o700 });
+    if (this.#deps.s3 === undefined) await mkdir(join(directory, 'storage'), { recursive: true, mode: 0o700 });
     await this.#configure(false);
     await rm(join(directory, SOCKET), { force: true });
     this.#place = await open(directory, constants.O_RDONLY | constants.O_DIRECTORY);
@@ -137,7 +126,9 @@ export class RegistryProcess implements Upstream {
    * image has to be pushed again.
    */
   async repair(digest: string): Promise<boolean> {
-    const { clock, directory, log } = this.#deps;
+    const { clock, directory, log, s3 } = this.#deps;
+    // A bucket verifies what it stores; reading all of it from here would cost more than a push.
+    if (s3 !== undefined) return false;
     const lastMs = this.#examined.get(digest) ?? Number.NEGATIVE_INFINITY;
     if (clock.monotonic() - lastMs < EXAMINE_EVERY_MS) return false;
     if (this.#examined.size >= MAX_EXAMINED) this.#examined.clear();
@@ -179,7 +170,7 @@ export class RegistryProcess implements Upstream {
 
   async #configure(isReadOnly: boolean): Promise<void> {
     const { directory } = this.#deps;
-    await writeFile(join(directory, 'config.yml'), config(directory, isReadOnly), { mode: 0o600 });
+    await writeFile(join(directory, 'config.yml'), registryConfig(directory, this.#deps.s3, isReadOnly), { mode: 0o600 });
   }
 
   async #restart(isReadOnly: boolean): Promise<void> {
@@ -202,7 +193,7 @@ export class RegistryProcess implements Upstream {
     const { directory, clock } = this.#deps;
     this.#startedAtMs = clock.monotonic();
     const [first, ...rest] = this.#command('serve');
-    const child = spawn(first, rest, { cwd: directory, stdio: ['ignore', 'ignore', 'pipe'], env: { PATH: process.env.PATH } });
+    const child = spawn(first, rest, { cwd: directory, stdio: ['ignore', 'ignore', 'pipe'], env: this.#environment });
     this.#child = child;
     let printed = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => {

@@ -18,6 +18,7 @@ const SECRETS = [
   'RAWORC_NATS_CREDS_FILE',
   'RAWORC_NATS_NKEY_FILE',
   'RAWORC_REGISTRY_PASSWORD_FILE',
+  'RAWORC_REGISTRY_S3_SECRET_KEY_FILE',
 ];
 
 function fail(problem: string, code: number): never {

@@ -153,7 +153,11 @@ t.test('every variable that the controller reads is a setting', async (t) => {
         return Reflect.get(target, name);
       },
     });
-  for (const env of [{}, { RAWORC_AUDIT_FILE: '/a', RAWORC_NATS_URL: 'nats://n', RAWORC_REGISTRY_URL: 'https://r' }])
+  for (const env of [
+    {},
+    { RAWORC_AUDIT_FILE: '/a', RAWORC_NATS_URL: 'nats://n', RAWORC_REGISTRY_URL: 'https://r' },
+    { RAWORC_REGISTRY_S3_BUCKET: 'images' },
+  ])
     t.ok(readSettings(spy(env)).ok);
   t.ok(asked.size > 40);
   t.same(
@@ -174,7 +178,7 @@ t.test('docs/settings.md explains every setting and no other', async (t) => {
       .split('\n')
       .filter((line) => line.startsWith('| `'))
       .map((row) => row.split('|')[1] ?? '');
-    return cells.flatMap((cell) => [...cell.matchAll(/`([a-z_]+)`/g)].map(([, name = '']) => name.toUpperCase())).sort();
+    return cells.flatMap((cell) => [...cell.matchAll(/`([a-z0-9_]+)`/g)].map(([, name = '']) => name.toUpperCase())).sort();
   };
   t.same(rowsOf('Controller'), [...CONTROLLER_SETTINGS].sort());
   t.same(rowsOf('Node agent'), [...NODE_AGENT_SETTINGS].sort());
