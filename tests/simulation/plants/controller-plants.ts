@@ -163,7 +163,7 @@ export const CONTROLLER_PLANTS = {
     breaks: 'A session that resumes needs room on its node.',
     file: 'controller/domain/sessions/commands/change-desired.ts',
     find: 'const obstacle = firstObstacle(node, need, fleet.sizes);',
-    replace: 'const obstacle = firstObstacle(node, { ...need, requests: { cpuMillis: 0, memoryBytes: 0 } }, fleet.sizes);',
+    replace: 'const obstacle = node.draining ? firstObstacle(node, need, fleet.sizes) : undefined;',
     foundBy: { seed: 8 },
   },
   'memory overcommitted': {

@@ -78,7 +78,7 @@ export class Joins {
 
   /** A machine without the secret, and one with the name of a node. */
   async #impostor(token: Token, delayMs: number): Promise<void> {
-    const { time, machines, view } = this.#cluster;
+    const { time, machines } = this.#cluster;
     await time.sleep(delayMs);
     const stolen = await this.#operator.ask('a stranger joins', () =>
       this.#ask({ ...token, secret: 'guessed' }, 'stranger', 'key of a stranger'),
@@ -86,7 +86,7 @@ export class Joins {
     if (stolen !== 'lost' && stolen.ok) this.#operator.violation('a machine joined with a guessed secret');
     const name = this.#operator.random.pick(machines)?.name ?? '';
     // The first of its keys is recorded when it connects.
-    if (view.nodeByName(name)?.keyHash == null) return;
+    if (this.#cluster.view.nodeByName(name)?.keyHash == null) return;
     await this.#operator.ask(`another ${name} joins`, () => this.#ask(token, name, `another key of ${name}`));
   }
 

@@ -46,7 +46,7 @@ async function remove(client: Client, machine: Machine): Promise<void> {
 export const isRemoved = ({ view }: Pick<Cluster, 'view'>, { id }: Machine): boolean => view.get('nodes', id as NodeId)?.revokedAt != null;
 
 /** A restored store learns of a node that joined after its backup when that connects. */
-const mayBeUnknown = (cluster: Cluster, machine: Machine): boolean =>
+export const mayBeUnknown = (cluster: Cluster, machine: Machine): boolean =>
   isRemoved(cluster, machine) || (cluster.restores > 0 && machine.name.startsWith(JOINED));
 
 /** Why what is left of a removed node is not in order yet. */

@@ -1,7 +1,7 @@
 import type { SessionId } from '../../../controller/domain/engine/ids.ts';
 import type { Client } from './client.ts';
 import type { Machine } from './machine.ts';
-import { isRemoved } from './maintenance.ts';
+import { mayBeUnknown } from './maintenance.ts';
 
 const PAGE = { limit: 1000, offset: 0 } as const;
 
@@ -12,7 +12,7 @@ export async function judgeOrphans(client: Client, machine: Machine | undefined,
   const found = await client.ask(`orphans of ${machine.name}`, (services, caller) => services.orphans.list(caller, machine.name, PAGE));
   if (found === 'lost') return;
   if (!found.ok) {
-    const isGone = found.refusal.code === 'NOT_FOUND' && isRemoved(cluster, machine);
+    const isGone = found.refusal.code === 'NOT_FOUND' && mayBeUnknown(cluster, machine);
     if (found.refusal.code !== 'UNAVAILABLE' && !isGone) client.violation(`orphans of ${machine.name}: ${found.refusal.code}`);
     return;
   }
