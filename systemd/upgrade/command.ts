@@ -4,6 +4,7 @@ import type { Clock } from '../../seams/clock.ts';
 import { messageOf } from '../../seams/message-of.ts';
 import { print } from '../../seams/print.ts';
 import { hasSystemd } from '../install.ts';
+import { whileLocked } from './lock.ts';
 import type { Outcome, Phase, Upgrade } from './phases.ts';
 import { readUpgrade, saveUpgrade } from './record.ts';
 import { HEALTH_TIMES, isHealthy, runUpgrade, type UpgradeDeps } from './run-upgrade.ts';
@@ -61,10 +62,19 @@ function parse(args: readonly string[]): Parsed | string {
   }
 }
 
-async function upgrade(command: UpgradeCommand, { spec, withinMs }: Parsed): Promise<number> {
-  const { daemon, unit, clock } = command;
+async function upgrade(command: UpgradeCommand, parsed: Parsed): Promise<number> {
+  const { daemon } = command;
   if (!hasSystemd())
     throw new Error('systemd does not manage this machine. Install the new package, and restart the daemon under your own supervisor');
+  await installedVersion(daemon);
+  // A closed terminal does not end it: nobody would continue it.
+  process.on('SIGHUP', () => undefined);
+  for (const output of [process.stdout, process.stderr]) output.on('error', () => undefined);
+  return whileLocked(daemon, () => upgradeAlone(command, parsed));
+}
+
+async function upgradeAlone(command: UpgradeCommand, { spec, withinMs }: Parsed): Promise<number> {
+  const { daemon, unit, clock } = command;
   const deps: UpgradeDeps = {
     service: systemdService(unit),
     clock,
@@ -80,15 +90,19 @@ async function upgrade(command: UpgradeCommand, { spec, withinMs }: Parsed): Pro
     if (spec === undefined || outcome === 'broken') return report(outcome, interrupted, command);
   }
   if (spec === undefined) throw new Error('no upgrade was interrupted. To begin one, name a package: a tarball, or raworc@VERSION');
-  const from = await versionOf(daemon);
-  if (from === undefined)
-    throw new Error(`the service is not installed, or an earlier release installed it. Run \`raworc-${daemon} install\` once`);
+  const from = await installedVersion(daemon);
   print(`Installing ${spec} beside ${from}…`);
   const to = await stage(spec);
   const wasHealthy = isHealthy(await deps.service.state(), true);
   const outcome = await runUpgrade({ from, to, phase: 'switch', wasHealthy }, deps);
   await prune([from]);
   return report(outcome, { from, to }, command);
+}
+
+async function installedVersion(daemon: Daemon): Promise<string> {
+  const version = await versionOf(daemon);
+  if (version !== undefined) return version;
+  throw new Error(`the service is not installed, or an earlier release installed it. Run \`raworc-${daemon} install\` once`);
 }
 
 function report(outcome: Outcome, { from, to }: Pick<Upgrade, 'from' | 'to'>, { daemon, remedy }: UpgradeCommand): number {

@@ -1,6 +1,6 @@
 import { mkdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { lockFile } from '../../ledger/file-lock.ts';
+import { lockFile } from '../../../seams/file-lock.ts';
 
 const DIRECTORY = '/run/raworc';
 /** A process that has the lock for longer is hung. */

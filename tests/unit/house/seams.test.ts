@@ -25,7 +25,7 @@ const outside = [
   'node-agent/guests/sockets.ts',
   'node-agent/volumes/',
   'node-agent/images/guest-files.ts',
-  'node-agent/ledger/file-lock.ts',
+  'seams/file-lock.ts',
   'node-agent/identity/join.ts',
   'node-agent/identity/identity.ts',
   'guest/main.ts',

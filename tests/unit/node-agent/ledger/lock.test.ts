@@ -9,7 +9,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { alone } from '../../../../node-agent/engine/firewall/lock.ts';
-import { lockFile } from '../../../../node-agent/ledger/file-lock.ts';
+import { lockFile } from '../../../../seams/file-lock.ts';
 import { startRig } from '../../controller/grpc/wire-rig.ts';
 
 async function directoryFor(t: Test): Promise<string> {
@@ -20,7 +20,7 @@ async function directoryFor(t: Test): Promise<string> {
 
 /** Another process that locks the file and holds it. */
 async function holder(t: Test, path: string, before: readonly string[] = []) {
-  const script = `import { lockFile } from ${JSON.stringify(new URL('../../../../node-agent/ledger/file-lock.ts', import.meta.url).href)};
+  const script = `import { lockFile } from ${JSON.stringify(new URL('../../../../seams/file-lock.ts', import.meta.url).href)};
     const lock = await lockFile(process.argv[1]); process.stdout.write(lock === undefined ? 'held\\n' : 'locked\\n'); setInterval(() => lock, 1000);`;
   const [program = '', ...args] = [...before, process.execPath, '--input-type=module', '-e', script, path];
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
