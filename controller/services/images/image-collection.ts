@@ -23,7 +23,7 @@ const IN_A_COMMIT = 200;
 const MAX_CONDEMNED = 10_000;
 /** Condemned images that are looked up in one turn of the event loop. */
 const IN_A_TURN = 500;
-/** Removals that a pass asks of each node, and makes in the registry. */
+/** Removals that are asked of a node at once, and that a pass makes in the registry. */
 const IN_A_PASS = 100;
 
 const ALL = 'all';
@@ -63,12 +63,15 @@ export interface ImageCollectionDeps extends Pick<Background, 'loops' | 'applier
  */
 export class ImageCollection {
   readonly #deps: ImageCollectionDeps;
-  readonly #loop: Loop<typeof ALL>;
+  /** Passes, and nodes that have done what they were asked and have more. */
+  readonly #loop: Loop<typeof ALL | NodeId>;
   readonly #graceMs: number;
   readonly #removals: Counter<'outcome'>;
   #condemned = 0;
   /** Where the next pass goes on with a node: it can be unable to remove the oldest, and says nothing. */
   readonly #next = new Map<NodeId, string>();
+  /** Of nodes with more than they were asked to remove. */
+  readonly #asked = new Map<NodeId, readonly string[]>();
 
   constructor(deps: ImageCollectionDeps) {
     this.#deps = deps;
@@ -86,7 +89,8 @@ export class ImageCollection {
       read: () => this.#condemned,
     });
     const everyMs = Math.min(EVERY_MS, graceMs);
-    const run = async (_: typeof ALL, closing: AbortSignal) => {
+    const run = async (key: typeof ALL | NodeId, closing: AbortSignal) => {
+      if (key !== ALL) return this.#askMore(key);
       await this.#pass(closing);
       return everyMs;
     };
@@ -94,7 +98,9 @@ export class ImageCollection {
     // Its disk can have become low.
     fleet.listen({
       live: () => undefined,
-      imagesChanged: () => undefined,
+      imagesChanged: (node) => {
+        if (this.#hasRemoved(node)) this.#loop.wake(node);
+      },
       closed: () => undefined,
       conditionsChanged: () => this.#loop.wake(ALL),
     });
@@ -109,7 +115,7 @@ export class ImageCollection {
     const condemned = view.condemnedImages(MAX_CONDEMNED);
     this.#condemned = condemned.length;
     const nodes = directory.nodes();
-    for (const id of this.#next.keys()) if (!nodes.some((node) => node.id === id)) this.#next.delete(id);
+    for (const id of this.#next.keys()) if (!nodes.some((node) => node.id === id)) this.#askedAll(id);
     // Requests, commits and heartbeats run in between: together, the nodes can have very many images.
     for (const node of nodes) {
       if (!node.ready) continue;
@@ -138,23 +144,46 @@ export class ImageCollection {
     }
   }
 
+  /** The next batch does not wait for a pass: a node that removes images fast is asked as fast. */
+  #askMore(id: NodeId): undefined {
+    const { view, directory } = this.#deps;
+    const node = directory.nodes().find((one) => one.id === id);
+    if (node?.ready === true && this.#hasRemoved(id)) this.#askNode(node, view.condemnedImages(MAX_CONDEMNED));
+  }
+
+  /** Whether a node with more has removed most of what it was asked. It cannot remove what it uses. */
+  #hasRemoved(id: NodeId): boolean {
+    const images = this.#deps.fleet.stream(id)?.facts.images;
+    const asked = this.#asked.get(id);
+    return images !== undefined && asked !== undefined && asked.filter((image) => images.has(image)).length <= asked.length / 2;
+  }
+
+  #askedAll(id: NodeId): void {
+    this.#next.delete(id);
+    this.#asked.delete(id);
+  }
+
   #askNode({ id, images, name }: FleetNode, condemned: readonly CondemnedImageRow[]): void {
     const { fleet, log } = this.#deps;
     const stream = fleet.stream(id);
     if (stream === undefined || !stream.facts.removesImages) return;
     const isLow = stream.facts.conditions.some(({ type }) => type === 'DiskLow');
-    let left = IN_A_PASS;
+    const asked: string[] = [];
     const next = this.#next.get(id);
     const from = next === undefined ? 0 : condemned.findIndex((row) => row.id === next);
     for (const row of from > 0 ? [...condemned.slice(from), ...condemned.slice(0, from)] : condemned) {
-      if (left === 0) return void this.#next.set(id, row.id);
+      if (asked.length === IN_A_PASS) {
+        this.#next.set(id, row.id);
+        this.#asked.set(id, asked);
+        return;
+      }
       // No turn of the event loop between the last look at what is needed and the request.
       if (!images.has(row.id) || !(isLow || this.#isDue(row)) || this.#isNeeded(row.id)) continue;
-      left -= 1;
+      asked.push(row.id);
       log.info('image.condemned', { image: row.id, node: name, disk_low: isLow });
       stream.send({ kind: 'removeImage', value: { image: row.id } });
     }
-    this.#next.delete(id);
+    this.#askedAll(id);
   }
 
   async #emptyRegistry(condemned: readonly CondemnedImageRow[], closing: AbortSignal): Promise<void> {

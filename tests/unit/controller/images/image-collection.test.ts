@@ -33,21 +33,29 @@ async function world(t: Test, images: Readonly<Record<string, readonly string[]>
   const asked: string[] = [];
   const deleted: string[] = [];
   const state = { isUp: true, isDiskLow: false, outcome: 'removed' as 'removed' | 'refused' };
-  let run: () => unknown = () => undefined;
+  let run: (key?: string) => unknown = () => undefined;
+  let imagesChanged: (id: NodeId) => void = () => undefined;
+  let woken = Promise.resolve<unknown>(undefined);
   new ImageCollection({
     ...{ applier: core.applier, view: core.store.view, log: silent, metrics: silentMetrics, clock: systemClock, baseImage: 'base' },
     loops: {
       open(options: LoopOptions<string>) {
-        run = () => options.run('all', new AbortController().signal);
+        run = (key = 'all') => options.run(key, new AbortController().signal);
+        const wake = (key: string) => {
+          woken = Promise.resolve(run(key));
+        };
+        return { wake };
       },
     },
     directory: {
       nodes: () => [...held].map(([id, own]) => ({ ...node(id, { images: own, ready: !away.has(id) }), ...core.capacity.ofNode(id) })),
     },
     fleet: {
-      listen: () => undefined,
+      listen: (listener: { imagesChanged(id: NodeId): void }) => {
+        imagesChanged = listener.imagesChanged;
+      },
       stream: (id: NodeId) => ({
-        facts: { removesImages: true, conditions: low.has(id) ? [{ type: 'DiskLow' }] : [] },
+        facts: { removesImages: true, images: held.get(id), conditions: low.has(id) ? [{ type: 'DiskLow' }] : [] },
         send: ({ value }: { readonly value: { readonly image: string } }) => asked.push(`${id} ${value.image}`),
       }),
     },
@@ -74,7 +82,14 @@ async function world(t: Test, images: Readonly<Record<string, readonly string[]>
     return [...asked];
   };
   const condemned = () => core.store.view.condemnedImages(100).map(({ id }) => id);
-  return { core, held, away, low, deleted, state, write, pass, condemned };
+  /** The node reports its images. */
+  const reports = async (id: NodeId) => {
+    asked.length = 0;
+    imagesChanged(id);
+    await woken;
+    return [...asked];
+  };
+  return { reports, core, held, away, low, deleted, state, write, pass, condemned };
 }
 
 t.test('of a loop of deployments, only the newest image stays', async (t) => {
@@ -237,4 +252,29 @@ t.test('other work runs between the requests to many nodes', async (t) => {
   t.equal((await pass(PAST_GRACE_MS)).length, ids.length);
   isOver = true;
   t.ok(turns >= ids.length, `${turns} turns`);
+});
+
+t.test('a node with many is asked for the next batch once it has removed the last, without waiting for a pass', async (t) => {
+  const numbers = Array.from({ length: 251 }, (_, at) => at + 1);
+  const { write, pass, held, reports } = await world(t, { [NODE]: numbers.map(imageOf) });
+  await write(...numbers.map((number) => build(number)));
+  await pass();
+  const first = await pass(PAST_GRACE_MS);
+  t.equal(first.length, 100);
+  const removes = (asked: readonly string[]) => {
+    for (const one of asked) held.get(NODE)?.delete(one.slice(NODE.length + 1));
+  };
+  removes(first.slice(0, 49));
+  t.same(await reports(NODE), [], 'most of the batch is still there');
+  // It uses some, and never removes them.
+  removes(first.slice(0, 95));
+  const second = await reports(NODE);
+  t.equal(second.length, 100);
+  t.ok(second.every((one) => !first.includes(one)));
+  removes(second);
+  const third = await reports(NODE);
+  t.equal(third.length, 55, 'the rest, and what it used before');
+  removes(third);
+  t.same(await reports(NODE), []);
+  t.same(held.get(NODE), new Set([imageOf(251)]));
 });
