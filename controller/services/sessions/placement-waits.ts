@@ -102,8 +102,8 @@ export class PlacementWaits {
     let shareOf: ShareOf | undefined;
     return (node, need) => {
       if (this.#queue.size === 0) return false;
-      const { spaceId, onlyOn, placement } = need;
-      if (this.#queue.ahead({ spaceId, onlyOn, constraints: placement?.constraints ?? [] }) !== undefined) return true;
+      const { spaceId, onlyOn, placement, hasDisk: wakes } = need;
+      if (this.#queue.ahead({ spaceId, onlyOn, wakes, constraints: placement?.constraints ?? [] }) !== undefined) return true;
       shareOf ??= sharesOf(fleet, this.#nodes());
       const own = shareOf(spaceId);
       for (const entry of this.#canFitOn(node.id))

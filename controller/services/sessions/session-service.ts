@@ -168,7 +168,7 @@ export function sessionService(deps: SessionDeps) {
       const row = sessionFor(view, caller, id, 'update');
       if (!row.ok) return row;
       return withRoom(caller, patience, {
-        ...{ spaceId: row.value.spaceId, constraints: [], sessionId: id, onlyOn: row.value.nodeId ?? undefined },
+        ...{ spaceId: row.value.spaceId, constraints: [], sessionId: id, onlyOn: row.value.nodeId ?? undefined, wakes: true },
         async attempt(now, yields) {
           const again = sessionFor(view, now, id, 'update');
           return again.ok ? applier.submit(changeDesired(id, 'resume', SUSPEND_GRACE_MS, yields), now) : again;

@@ -10,6 +10,8 @@ export interface InQueue {
   readonly constraints: SessionRow['constraints'];
   /** The only node that can serve it. */
   readonly onlyOn?: NodeId | undefined;
+  /** Whether it wakes a session, and so can use the room that nodes reserve for that. */
+  readonly wakes?: boolean | undefined;
   /** The session that it resumes or copies. */
   readonly sessionId?: SessionId | undefined;
 }
@@ -21,7 +23,8 @@ export type ShareOf = (space: SpaceId) => number;
  * Callers that wait for room, and whose turn it is.
  * 1. Callers of one space with the same constraints are served in order of arrival: one that needs
  *    little does not overtake one that needs much. Those that need one node, where their files are,
- *    are an order of their own: one that can go anywhere does not hold them up.
+ *    are an order of their own: one that can go anywhere does not hold them up. So are those that
+ *    wake a session: one that cannot use the reserved room does not hold them up.
  * 2. Among the first of each order that fit, the caller of the space with the smallest share of the
  *    cluster is next (dominant resource fairness: Ghodsi et al., 2011), then the one that waits
  *    longest. One that does not fit holds up nobody else.
@@ -120,7 +123,8 @@ interface Turn {
 
 const isBefore = (one: Turn, other: Turn): boolean => (one.share === other.share ? one.number < other.number : one.share < other.share);
 
-const laneOf = ({ spaceId, constraints, onlyOn }: InQueue): string => `${spaceId} ${onlyOn ?? JSON.stringify(constraints)}`;
+const laneOf = ({ spaceId, constraints, onlyOn, wakes = false }: InQueue): string =>
+  `${spaceId} ${wakes ? 'wakes ' : ''}${onlyOn ?? JSON.stringify(constraints)}`;
 
 /** Returns the larger of the shares that these requests have of all CPU and of all memory. */
 export const dominantShare = (used: Requests, all: Requests): number =>

@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { SpaceId } from '../../../../controller/domain/engine/ids.ts';
+import type { NodeId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
 import { dominantShare, MAX_WAITING, WaitQueue } from '../../../../controller/domain/sessions/placement/wait-queue.ts';
 import { seeded } from '../core.ts';
 
@@ -32,6 +32,21 @@ t.test('callers of one space are served in order; a first one that does not fit 
   t.equal(queue.remove(large), small, 'which is first now');
   t.equal(queue.next(fits, equal), small);
   t.equal(queue.remove(large), undefined, 'it is gone already');
+});
+
+t.test('a session that wakes is not held up by a copy on the same node, which cannot use the room reserved for it', async (t) => {
+  const queue = new WaitQueue<Caller & { readonly onlyOn: NodeId; readonly wakes?: boolean }>();
+  const onlyOn = 'node' as NodeId;
+  const copy = { ...caller('a', 9), onlyOn };
+  const [first, second] = [
+    { ...caller('a'), onlyOn, wakes: true },
+    { ...caller('a'), onlyOn, wakes: true },
+  ];
+  for (const one of [copy, first, second]) queue.add(one);
+  const fits = ({ size }: Caller) => size < 5;
+  t.equal(queue.next(fits, equal), first);
+  t.equal(queue.ahead(second), first, 'and those that wake are served in order');
+  t.equal(queue.next(all, equal), copy);
 });
 
 t.test('the space with the smallest share is next, however long others wait', async (t) => {
