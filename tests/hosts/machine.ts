@@ -33,6 +33,23 @@ exec docker-init -s -- sleep infinity`;
 
 const NAMESPACES = ['--net', '--mount', '--uts', '--ipc', '--pid'];
 
+/** How a machine starts. */
+export interface Init {
+  /** Started with the machine's directory and its name. Prints `up` once it is set up, and becomes its first process. */
+  readonly boot: string;
+  /** What it needs in its directory. */
+  readonly directories: readonly string[];
+  /** Makes the control groups in which it has a namespace of its own. Undefined: it shares this machine's. */
+  readonly groups?: (directory: string) => readonly string[];
+}
+
+const REAPER: Init = { boot: BOOT, directories: ['lib', 'etc', 'cgroup'] };
+
+/** Enters the first "$1" control groups of the arguments, and becomes the rest. */
+const ENTER = `count=$1; shift
+while [ "$count" -gt 0 ]; do echo $$ > "$1/cgroup.procs" || exit; shift; count=$((count - 1)); done
+exec "$@"`;
+
 /**
  * A machine within this one: network, mounts, processes and hostname of its own, and an own /run,
  * /var/lib and /etc. The kernel ends all its processes with its first one, and that one ends with
@@ -43,11 +60,13 @@ export class Machine {
   /** On this machine: what the machine's disk keeps while it is off. */
   readonly directory: string;
   #outer: ChildProcess | undefined;
+  readonly #init: Init;
   #pid = 0;
 
-  constructor(name: string, directory: string) {
+  constructor(name: string, directory: string, init = REAPER) {
     this.name = name;
     this.directory = directory;
+    this.#init = init;
   }
 
   /** Its first process, as seen from this machine. 0: it is off. */
@@ -56,12 +75,15 @@ export class Machine {
   }
 
   async start(): Promise<void> {
-    for (const part of ['lib', 'etc', 'cgroup']) mkdirSync(join(this.directory, part), { recursive: true });
+    const { boot, directories, groups } = this.#init;
+    for (const part of directories) mkdirSync(join(this.directory, part), { recursive: true });
     rmSync(join(this.directory, 'etc.work'), { recursive: true, force: true });
     mkdirSync(join(this.directory, 'etc.work'));
-    const boot = ['sh', '-c', BOOT, 'boot', this.directory, this.name];
-    const unshare = [...NAMESPACES, '--mount-proc', '--propagation', 'private', '--kill-child', ...boot];
-    const outer = spawn('setpriv', ['--pdeathsig', 'KILL', 'unshare', ...unshare], {
+    const own = groups?.(this.directory) ?? [];
+    const namespaces = [...NAMESPACES, ...(groups === undefined ? [] : ['--cgroup', '--fork'])];
+    const first = ['sh', '-c', boot, 'boot', this.directory, this.name];
+    const unshare = ['unshare', ...namespaces, '--mount-proc', '--propagation', 'private', '--kill-child', ...first];
+    const outer = spawn('setpriv', ['--pdeathsig', 'KILL', 'sh', '-c', ENTER, 'enter', String(own.length), ...own, ...unshare], {
       env: { PATH: process.env.PATH },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -120,7 +142,8 @@ export class Machine {
 
   get #inside(): readonly string[] {
     if (this.#pid === 0) throw new Error(`the machine ${this.name} is off`);
-    return ['-t', String(this.#pid), '-n', '-m', '-u', '-i', '-p', '--'];
+    const groups = this.#init.groups === undefined ? [] : ['-C'];
+    return ['-t', String(this.#pid), '-n', '-m', '-u', '-i', '-p', ...groups, '--'];
   }
 }
 

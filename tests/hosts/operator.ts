@@ -23,9 +23,9 @@ export class Operator {
   /** Everything that was typed so far. */
   readonly typed: string[] = [];
 
-  constructor(programs: string) {
+  constructor(programs: string, env: Readonly<Record<string, string>> = {}) {
     // /run is each machine's own, unlike the home directories.
-    this.#env = { PATH: `${programs}:${process.env.PATH}`, HOME: '/run' };
+    this.#env = { PATH: `${programs}:${process.env.PATH}`, HOME: '/run', ...env };
   }
 
   /** Resolves with what the line prints to standard output. */
