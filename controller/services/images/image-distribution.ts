@@ -77,7 +77,7 @@ export class ImageDistribution {
     });
     this.#pushes = new ImagePushes({
       ...{ ...deps, holders: this.#holders, moves: this.#moves, grants: this.grants, moved: this.#moved, retry: RETRY },
-      unpushable: (key) => this.#unpushable(key),
+      unpushable: () => this.#unpushable(),
       failed: (image, error) => deps.failed?.(image, error),
     });
     applier.onCommitted(({ mutations }) => {
@@ -158,6 +158,7 @@ export class ImageDistribution {
     this.#awaiting.delete(nodeId);
     this.#moves.gone(nodeId);
     this.#pulls.forget(nodeId);
+    for (const [key, wanting] of this.#wanting) if (wanting.delete(nodeId) && wanting.size === 0) this.#wanting.delete(key);
     for (const [key, rebuilder] of this.#rebuilding) if (rebuilder === nodeId) this.#wakeWanting(key);
   }
 
@@ -195,15 +196,14 @@ export class ImageDistribution {
 
   /** A node has what others of its platform wait for: they look again. */
   #foundWanted(node: FleetNode): void {
-    for (const key of this.#rebuilding.keys()) {
+    for (const key of [...this.#wanting.keys()]) {
       const { image, platform } = fromImageKey(key);
       if (platform === platformOf(node) && node.images.has(image)) this.#wakeWanting(key);
     }
   }
 
   /** Nodes that waited for a push need another way. */
-  #unpushable(key: string): void {
-    this.#wanting.delete(key);
+  #unpushable(): void {
     for (const nodeId of this.#needs.askers()) this.#pulls.wake(nodeId);
   }
 
@@ -251,7 +251,11 @@ export class ImageDistribution {
     }
     const build = buildOf(this.#deps.view, image);
     const spaceId = this.#needs.askedFor(node.id, image);
-    if (spaceId === undefined) return build && this.#buildForPlatform(node, build, key);
+    if (spaceId === undefined) {
+      // A node that has it can come.
+      this.#wants(key, node.id);
+      return build && this.#buildForPlatform(node, build, key);
+    }
     const base = build?.baseImage;
     // Its arrival repeats this.
     if (base !== undefined && this.#needs.canBring(node, base)) return;
@@ -265,7 +269,6 @@ export class ImageDistribution {
   #buildForPlatform(node: FleetNode, build: BuildRow, key: string): void {
     const isElsewhere = PLATFORMS.some((one) => one !== platformOf(node) && this.isObtainable(build.image, one));
     if (!isElsewhere || !node.images.has(build.baseImage)) return;
-    this.#wants(key, node.id);
     if (this.#rebuilding.has(key)) return;
     this.#rebuilding.set(key, node.id);
     this.#deps.log.info('image.built_for_platform', { image: build.image, platform: platformOf(node), node: node.name });

@@ -21,7 +21,7 @@ export interface ImagePushesDeps extends Pick<Background, 'loops' | 'applier' | 
   readonly moved: Counter<'kind' | 'outcome'>;
   readonly retry: { readonly firstMs: number; readonly maxMs: number };
   /** No node can push an image that another one waits for. */
-  unpushable(key: string): void;
+  unpushable(): void;
   /** An attempt failed, and is repeated. */
   failed(image: string, error: string): void;
 }
@@ -81,7 +81,7 @@ export class ImagePushes {
     )[0];
     if (node === undefined) {
       this.#toPush.delete(key);
-      return void this.#deps.unpushable(key);
+      return void this.#deps.unpushable();
     }
     const build = buildOf(view, image);
     const base = build && imageKey(build.baseImage, platform);

@@ -409,3 +409,17 @@ t.test('a node that accepts a push and never answers is replaced by another that
   second.moved();
   t.equal((await next()).what, `${OTHER_NODE} pullImage ${IMAGE}`);
 });
+
+t.test('nodes that join before the first one with an image get it once that one comes', async (t) => {
+  const { distribution, next, held, sent } = await world(t, { [OTHER_NODE]: [], [THIRD]: [] });
+  for (const id of [OTHER_NODE, THIRD]) distribution.connected(id);
+  await new Promise((resolve) => systemClock.after(50, () => resolve(undefined)));
+  t.same(sent, []);
+  held.set(NODE, new Set(['base']));
+  distribution.connected(NODE);
+  const push = await next();
+  t.equal(push.what, `${NODE} pushImage base`);
+  distribution.grants.pushed(NODE, BASE_REPOSITORY, 'base', DIGEST);
+  push.moved();
+  t.same([(await next()).what, (await next()).what].sort(), [`${OTHER_NODE} pullImage base`, `${THIRD} pullImage base`].sort());
+});
