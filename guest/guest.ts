@@ -10,7 +10,8 @@ import type { HostDialer, HostLink } from './host/dialer.ts';
 import { HostSide } from './host/host-side.ts';
 import { Intake } from './mailbox/intake.ts';
 import { Mailbox } from './mailbox/mailbox.ts';
-import { Runner, type RunnerDeps } from './runs/runner.ts';
+import { Runner } from './runs/runner.ts';
+import type { RunnerDeps } from './runs/runner-deps.ts';
 import { GuestStreams } from './streams/guest-streams.ts';
 import { logStream } from './streams/logs.ts';
 import type { StreamKinds } from './streams/stream-kinds.ts';
@@ -44,8 +45,10 @@ export interface GuestDeps extends Omit<RunnerDeps, 'runLimitMs'> {
  *    and everything else was sent. A welcome without a drain cancels the drain.
  * 5. A message that has not started is dropped as soon as the host says that nobody waits for its
  *    answer.
- * 6. A message that needs newer secrets than those in memory waits until the host has sent them.
- * 7. `run` throws when the host names another session or the disk fails. After any end, the next
+ * 6. A cancelled message is answered in its turn without a run. A run in progress is interrupted
+ *    after the grace.
+ * 7. A message that needs newer secrets than those in memory waits until the host has sent them.
+ * 8. `run` throws when the host names another session or the disk fails. After any end, the next
  *    start continues from the journal.
  */
 export class Guest {
@@ -152,6 +155,7 @@ export class Guest {
         acceptedSeq: this.#mailbox.acceptedSeq,
         unsettled: this.#mailbox.answers().length,
         streams: true,
+        cancels: true,
         life: this.#mailbox.life,
       };
       link.send({ kind: 'hello', value });
@@ -172,6 +176,7 @@ export class Guest {
     log.info('host.connected', { session: sessionId, generation, agents: agents.length });
     this.#host.welcomed(link, generation);
     this.#mailbox.settleUpTo(welcome.settledSeq, this.#runner.running);
+    for (const cancel of welcome.cancelled) this.#runner.cancel(cancel);
     if (welcome.drain === null) this.#cancelDrain();
     else this.#drainWithin(welcome.drain.graceMs);
     const run = this.#runner.current();
@@ -201,6 +206,9 @@ export class Guest {
       case 'stopAgent':
         this.#runner.stop(frame.value.agent, frame.value.interrupt);
         break;
+      case 'cancelMessage':
+        this.#runner.cancel(frame.value);
+        break;
       case 'openStream':
         if (frame.value.sessionId !== this.#deps.sessionId)
           link.close(new Error(`the node agent requested a stream of session ${frame.value.sessionId}`));
@@ -221,6 +229,7 @@ export class Guest {
   }
 
   #settled({ messageId, upToSeq }: Settled): void {
+    this.#runner.settled(messageId, upToSeq);
     if (messageId !== '') {
       this.#host.settled(messageId);
       this.#mailbox.settle(messageId);

@@ -15,6 +15,7 @@ import type { Capacity } from './engine/driver.ts';
 import { EngineTurns } from './engine/engine-turns.ts';
 import { guestsReturned } from './guests/guests-return.ts';
 import { Relay } from './guests/relay.ts';
+import { relayFrame } from './guests/relay-frame.ts';
 import type { Host } from './host.ts';
 import { NodeImages } from './images/node-images.ts';
 import { Discovery } from './session/discovery.ts';
@@ -240,13 +241,11 @@ export class NodeAgent {
       case 'setDigest':
         return void this.#assignments.digest(frame.value);
       case 'deliver':
-        return void this.#relay.deliver(frame.value);
       case 'settled':
-        return void this.#relay.settled(frame.value);
       case 'secrets':
-        return void this.#relay.secrets(frame.value);
       case 'stopAgent':
-        return void this.#relay.stopAgent(frame.value);
+      case 'cancelMessage':
+        return void relayFrame(this.#relay, frame);
       case 'openStream':
         return void this.#tunnels.start(frame.value);
       case 'build':

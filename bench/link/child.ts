@@ -2,7 +2,16 @@ import type { GuestFrame, HostFrame } from '../../proto/frame.ts';
 
 export const HELLO: GuestFrame = {
   kind: 'hello',
-  value: { protocolVersion: 1, guestVersion: 'bench', sessionId: 'bench', acceptedSeq: 0, unsettled: 0, life: 1, streams: false },
+  value: {
+    protocolVersion: 1,
+    guestVersion: 'bench',
+    sessionId: 'bench',
+    acceptedSeq: 0,
+    unsettled: 0,
+    life: 1,
+    streams: false,
+    cancels: true,
+  },
 };
 
 /** Every compared program sends a hello, then answers each message. */

@@ -10,6 +10,19 @@ export const postMessage = fields({
 });
 export type PostMessage = Infer<typeof postMessage>;
 
+/** Bound of the grace of a cancelled message. */
+export const MAX_CANCEL_GRACE_S = 600;
+
+export const cancelMessage = fields({
+  grace_s: z
+    .number({ error: wording })
+    .min(0, 'must be at least 0')
+    .max(MAX_CANCEL_GRACE_S, `must be at most ${MAX_CANCEL_GRACE_S}`)
+    .exactOptional()
+    .describe('How long a run in progress can continue before it is interrupted. Default: 0'),
+});
+export type CancelMessage = Infer<typeof cancelMessage>;
+
 const ROLES = ['user', 'agent', 'system'] as const;
 
 export const messageFilter = z.object({

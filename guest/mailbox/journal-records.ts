@@ -21,7 +21,16 @@ export const stampRecord = (sessionId: string, acceptedSeq: number, life: number
     FROM_GUEST,
     guestFrames.encode({
       kind: 'hello',
-      value: { protocolVersion: GUEST_PROTOCOL_VERSION, guestVersion: '', sessionId, acceptedSeq, unsettled: 0, life, streams: true },
+      value: {
+        protocolVersion: GUEST_PROTOCOL_VERSION,
+        guestVersion: '',
+        sessionId,
+        acceptedSeq,
+        unsettled: 0,
+        life,
+        streams: true,
+        cancels: true,
+      },
     }),
   );
 export const messageRecord = (value: Deliver) => recordOf(FROM_HOST, hostFrames.encode({ kind: 'deliver', value }));

@@ -10,6 +10,7 @@ export const REASONS = {
   reply_too_large: 'The reply is longer than 1 MiB.',
   unsupported_runtime: 'This version cannot run agents of that runtime.',
   agent_stopped: 'The agent was stopped before it answered.',
+  cancelled: 'The message was cancelled before it was answered.',
   interrupted: 'The session was suspended before the agent answered.',
   disk_full: "The session's volume has no room for the message or its answer.",
 } as const;

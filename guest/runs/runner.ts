@@ -1,32 +1,19 @@
 import { JournalFull } from '../../journal/journal.ts';
+import type { CancelMessage__Output as CancelMessage } from '../../proto/generated/raworc/v0/CancelMessage.ts';
 import type { Secrets__Output as Secrets } from '../../proto/generated/raworc/v0/Secrets.ts';
-import type { Barriers } from '../../seams/barrier.ts';
-import type { Clock, Timer } from '../../seams/clock.ts';
-import type { Log } from '../../seams/log.ts';
-import type { Random } from '../../seams/random.ts';
+import type { Timer } from '../../seams/clock.ts';
 import type { HostSide } from '../host/host-side.ts';
-import type { LineStore } from '../logs/line-store.ts';
 import type { Entry } from '../mailbox/entries.ts';
 import type { Mailbox } from '../mailbox/mailbox.ts';
 import { AgentSetup } from './agent-setup.ts';
 import { AgentWorkers } from './agent-workers.ts';
+import { Cancellations } from './cancellations.ts';
+import { giveAnswer } from './give-answer.ts';
 import { limitReports } from './limit-reports.ts';
-import { REASONS } from './reasons.ts';
 import { answerOf, errorEnd } from './run-end.ts';
-import type { RunEnd, Setup, Worker, WorkerHost } from './worker-host.ts';
+import type { RunnerDeps } from './runner-deps.ts';
+import type { RunEnd, Setup, Worker } from './worker-host.ts';
 import { runInWorker, type Working } from './worker-run.ts';
-
-export interface RunnerDeps {
-  readonly sessionId: string;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly barriers: Barriers;
-  readonly workers: WorkerHost;
-  readonly runLimitMs: number;
-  /** Undefined: output of agents is not kept. */
-  readonly lines?: LineStore;
-}
 
 /** Runs the messages of the mailbox, one at a time by seq, and stores the answers in it. */
 export class Runner {
@@ -36,6 +23,7 @@ export class Runner {
   readonly #setup = new AgentSetup();
   readonly #workers: AgentWorkers;
   #working: Working | undefined;
+  readonly #cancelled: Cancellations;
   #isDraining = false;
   #grace: Timer | undefined;
   #onQuiet: (() => void)[] = [];
@@ -50,6 +38,7 @@ export class Runner {
     this.#deps = deps;
     this.#mailbox = mailbox;
     this.#host = host;
+    this.#cancelled = new Cancellations(deps.clock);
     this.#workers = new AgentWorkers(deps, () => this.#sendWorkers());
     deps.workers.onLimit?.(limitReports(deps, host));
   }
@@ -94,7 +83,8 @@ export class Runner {
     const setup = this.#setup.current;
     if (!setup || this.#working || this.#isDraining || this.#mailbox.backlog().count > 0) return undefined;
     const spec = setup.agents.find((one) => one.name === message.agent);
-    if (!spec || this.#wasStopped(message) || !this.#setup.hasSecrets(message.secretsVersion)) return undefined;
+    if (!spec || this.#cancelled.has(message.messageId) || this.#wasStopped(message) || !this.#setup.hasSecrets(message.secretsVersion))
+      return undefined;
     if (this.#workers.kept(spec, setup) === undefined) return undefined;
     const runId = this.#deps.random.uuid();
     this.#begun.add(runId);
@@ -137,6 +127,19 @@ export class Runner {
     else if (interrupt) this.#interrupt();
   }
 
+  /** The message never runs, or its run is interrupted after the grace. */
+  cancel(cancel: Pick<CancelMessage, 'messageId' | 'seq' | 'graceMs'>): void {
+    this.#cancelled.add(cancel);
+    if (this.#working?.messageId === cancel.messageId) this.#endInGrace(this.#working);
+    else this.wake();
+  }
+
+  /** The message was settled, and all up to this seq. */
+  settled(messageId: string, upToSeq: number): void {
+    if (this.#working?.messageId !== messageId) this.#cancelled.forget(messageId);
+    this.#cancelled.forgetUpTo(upToSeq);
+  }
+
   /** Reports the live workers to a host that has just connected, which assumes none. */
   reportWorkers(): void {
     if (this.#workers.alive().length > 0) this.#sendWorkers();
@@ -172,17 +175,25 @@ export class Runner {
     return true;
   }
 
-  #interrupt(): void {
-    if (!this.#working) return;
-    this.#working.interrupted = true;
-    this.#working.worker?.interrupt();
+  #interrupt(working = this.#working): void {
+    if (!working || working !== this.#working) return;
+    working.interrupted = true;
+    working.worker?.interrupt();
+  }
+
+  /** An agent that has not got the cancelled message never gets it. */
+  #endInGrace(working: Working): void {
+    const graceMs = working.worker === undefined ? 0 : this.#cancelled.graceLeftMs(working.messageId);
+    working.cancelled?.cancel();
+    if (graceMs === 0) this.#interrupt(working);
+    else working.cancelled = this.#deps.clock.after(graceMs, () => this.#interrupt(working));
   }
 
   /** Runs a message that was started when it was stored, then all waiting ones. */
   async #work(begun?: Entry): Promise<void> {
     if (begun && this.#working) await this.#finish(begun, this.#working);
     for (let entry = this.#mailbox.next(); entry && !this.#isDraining; entry = this.#mailbox.next()) {
-      if (this.#lacksSecrets(entry)) break;
+      if (!this.#cancelled.has(entry.message.messageId) && this.#lacksSecrets(entry)) break;
       await this.#finish(entry, this.#workOn(entry.message));
     }
     this.#working = undefined;
@@ -192,19 +203,21 @@ export class Runner {
   }
 
   #workOn({ messageId, agent }: Entry['message']): Working {
-    this.#working = { messageId, agent, worker: undefined, interrupted: false };
+    this.#working = { messageId, agent, worker: undefined, interrupted: false, cancelled: undefined };
     this.#deps.workers.working?.(true);
     return this.#working;
   }
 
   async #finish(entry: Entry, working: Working): Promise<void> {
     await this.#answer(entry, working);
+    working.cancelled?.cancel();
+    this.#cancelled.forget(working.messageId);
     if (this.#wasStopped(entry.message)) this.#workers.end(working.agent);
     this.#onRoom();
   }
 
   async #answer(entry: Entry, working: Working): Promise<void> {
-    const { clock, log, barriers, sessionId } = this.#deps;
+    const { clock, sessionId } = this.#deps;
     const { messageId, agent } = entry.message;
     const startedAt = clock.monotonic();
     const end = await this.#run(entry, working);
@@ -219,26 +232,13 @@ export class Runner {
       agent,
       durationMs: Math.round(clock.monotonic() - startedAt),
     });
-    await barriers.reach('guest.before-answer');
-    const stored = this.#mailbox.answer(entry, answer).catch((fault: unknown) => {
-      if (!(fault instanceof JournalFull)) throw fault;
-      // The answer was sent and may be settled already.
-      if (this.#mailbox.get(messageId) !== entry) return;
-      return this.#mailbox.answer(entry, { ...answer, outcome: 'ERROR', content: REASONS.disk_full, reason: 'disk_full' });
-    });
-    // Sent while the disk syncs. The next run starts only afterwards.
-    this.#host.sendAnswers();
-    await stored;
-    await barriers.reach('guest.answered');
-    this.#host.sendAnswers();
-    const run = { session: sessionId, message: messageId, run: answer.runId, agent };
-    // Writing to the log takes time, so send the answer first.
-    clock.soon(() => log.info('run.ended', { ...run, reason: answer.reason || undefined, durationMs: answer.durationMs }));
+    await giveAnswer(this.#mailbox, this.#host, entry, answer, this.#deps);
   }
 
   async #run(entry: Entry, working: Working): Promise<RunEnd> {
     const setup = this.#setup.current;
     const spec = setup?.agents.find((one) => one.name === entry.message.agent);
+    if (this.#cancelled.has(entry.message.messageId)) return errorEnd('cancelled');
     if (entry.runId !== undefined && !this.#begun.has(entry.runId) && !spec?.idempotent) {
       return errorEnd('agent_died', 'The session was restarted while the agent worked on this message.');
     }
@@ -275,6 +275,7 @@ export class Runner {
       ...{ runId, working, message: entry.message, sessionLife: this.#mailbox.life },
       isCutOff: () => working.interrupted || this.#mailbox.get(messageId) !== entry,
       wasStopped: () => this.#wasStopped(entry.message),
+      wasCancelled: () => this.#cancelled.has(messageId),
       makeRoom: () => this.#deps.workers.makeRoom?.(),
       start: () => this.#start(agent),
     };

@@ -1,4 +1,4 @@
-import type { Clock } from '../../seams/clock.ts';
+import type { Clock, Timer } from '../../seams/clock.ts';
 import type { HostSide } from '../host/host-side.ts';
 import type { LineStore } from '../logs/line-store.ts';
 import type { Entry } from '../mailbox/entries.ts';
@@ -17,6 +17,8 @@ export interface Working {
   readonly agent: string;
   worker: Worker | undefined;
   interrupted: boolean;
+  /** Interrupts it at the end of the grace of its cancelled message. */
+  cancelled: Timer | undefined;
 }
 
 export interface WorkerRun {
@@ -27,6 +29,7 @@ export interface WorkerRun {
   /** Whether nobody waits for the answer, or the session drains. */
   readonly isCutOff: () => boolean;
   readonly wasStopped: () => boolean;
+  readonly wasCancelled: () => boolean;
   /** Resolves once there is room for another process. */
   readonly makeRoom: () => Promise<void> | undefined;
   /** Starts the agent's process again. Returns undefined if the agent is gone. */
@@ -46,13 +49,13 @@ interface WorkerRunDeps {
  */
 export async function runInWorker(
   first: Worker,
-  { runId, message, working, sessionLife, isCutOff, wasStopped, makeRoom, start }: WorkerRun,
+  { runId, message, working, sessionLife, isCutOff, wasStopped, wasCancelled, makeRoom, start }: WorkerRun,
   host: HostSide,
   workers: AgentWorkers,
   { sessionId, clock, lines, runLimitMs }: WorkerRunDeps,
 ): Promise<RunEnd> {
   const { messageId, agent, content, contextJson } = message;
-  const cutOff = () => errorEnd(wasStopped() ? 'agent_stopped' : 'interrupted');
+  const cutOff = () => errorEnd(wasCancelled() ? 'cancelled' : wasStopped() ? 'agent_stopped' : 'interrupted');
   const timeout = () => errorEnd('agent_timeout', `No answer within ${Math.round(runLimitMs / 1000)} s.`);
   const offer: HostSide['offer'] = (frame) => host.offer(frame);
   const output = new FramedOutput({ sessionId, messageId, runId, agent }, clock, offer, (line) => lines?.keep(line));
@@ -82,7 +85,7 @@ export async function runInWorker(
       end = await runIn(worker);
     }
     if (isUnstarted() && (isCutOff() || wasStopped())) return cutOff();
-    if (working.interrupted && end.outcome === 'error' && end.reason === 'agent_died') return cutOff();
+    if (working.interrupted && end.outcome === 'error' && (wasCancelled() || end.reason === 'agent_died')) return cutOff();
     if (limit.reached) return timeout();
     if (end.outcome === 'reply' && Buffer.byteLength(end.content) > MAX_REPLY_BYTES) return errorEnd('reply_too_large');
     return end;

@@ -66,6 +66,8 @@ export class Assignments {
   async #take(change: Pick<AssignmentSet, 'assignments' | 'tombstones'>, isSet: boolean): Promise<void> {
     const { ledger, sessions, relay, durable } = this.#deps;
     const tombstones = change.tombstones.map(decodeTombstone);
+    // Before the session can start, so that its guest is welcomed with them.
+    for (const { cancelled } of change.assignments) for (const cancel of cancelled) relay.cancelMessage(cancel);
     const taken = await durable(ledger.take(change.assignments.map(decodeAssignment), tombstones));
     this.#set.name(change.assignments.map(({ sessionId }) => sessionId));
     for (const { sessionId, settledSeq } of change.assignments) relay.settledUpTo(sessionId, settledSeq);

@@ -32,6 +32,7 @@ export function helloFrame({ driver, ledger, version, ...node }: HelloDeps, capa
       hostname,
       movesImages: driver.transfer !== undefined,
       removesImages: true,
+      cancelsMessages: true,
       machine,
       engine: engineOf(machine, driver.facts?.id ?? ''),
       platform: driver.facts?.platform ?? '',

@@ -1,3 +1,4 @@
+import type { CancelMessage__Output as CancelMessage } from '../../proto/generated/raworc/v0/CancelMessage.ts';
 import type { Deliver__Output as Deliver } from '../../proto/generated/raworc/v0/Deliver.ts';
 import type { StopAgent__Output as StopAgent } from '../../proto/generated/raworc/v0/StopAgent.ts';
 import type { Backpressure } from './backpressure.ts';
@@ -16,8 +17,8 @@ interface Drain {
 }
 
 /**
- * Everything that waits for one session's guest: the request to drain, agents to stop, then
- * messages in order. During a drain messages are dropped, because the controller sends them again
+ * Everything that waits for one session's guest: the request to drain, agents to stop, cancelled
+ * messages, then messages in order. During a drain messages are dropped, because the controller sends them again
  * to the next guest.
  */
 export class GuestQueue {
@@ -27,6 +28,7 @@ export class GuestQueue {
   #isIncomplete = false;
   #drain: Drain | undefined;
   readonly #stops = new Map<string, StopAgent>();
+  readonly #cancels = new Map<string, CancelMessage>();
 
   constructor(backpressure: Backpressure) {
     this.#backpressure = backpressure;
@@ -51,7 +53,7 @@ export class GuestQueue {
       this.#isIncomplete = true;
       return true;
     }
-    const isNext = this.#messages.length === 0 && this.#stops.size === 0;
+    const isNext = this.#messages.length === 0 && this.#stops.size === 0 && this.#cancels.size === 0;
     if (isNext && link?.send({ kind: 'deliver', value: message })) return true;
     const size = sizeOf(message);
     const hasRoom = this.#messages.length < MAX_MESSAGES && this.#characters + size <= MAX_CHARACTERS;
@@ -77,6 +79,12 @@ export class GuestQueue {
     this.#sendStops(link);
   }
 
+  /** Overtakes waiting messages, so that the guest does not begin the cancelled one. */
+  cancel(cancel: CancelMessage, link: GuestLink): void {
+    this.#cancels.set(cancel.messageId, cancel);
+    this.#sendCancels(link);
+  }
+
   startDrain(untilMs: number): void {
     if (this.#drop(() => true)) this.#isIncomplete = true;
     this.#drain = { untilMs, sent: false };
@@ -96,7 +104,7 @@ export class GuestQueue {
   flush(link: GuestLink, nowMs: number): void {
     const drain = this.#drain;
     if (drain?.sent === false) drain.sent = link.send({ kind: 'drain', value: { graceMs: this.graceLeftMs(nowMs) ?? 0 } });
-    if (!this.#sendStops(link)) return;
+    if (!this.#sendStops(link) || !this.#sendCancels(link)) return;
     for (let message = this.#messages[0]; message !== undefined; message = this.#messages[0]) {
       if (!link.send({ kind: 'deliver', value: message })) return;
       this.#messages.shift();
@@ -106,10 +114,11 @@ export class GuestQueue {
 
   /**
    * The controller tells a returning guest which agents are stopped, once the guest has reported
-   * its workers.
+   * its workers. Its welcome has the cancelled messages.
    */
   disconnected(): void {
     this.#stops.clear();
+    this.#cancels.clear();
   }
 
   /**
@@ -130,6 +139,14 @@ export class GuestQueue {
     for (const [agent, stop] of this.#stops) {
       if (!link.send({ kind: 'stopAgent', value: stop })) return false;
       this.#stops.delete(agent);
+    }
+    return true;
+  }
+
+  #sendCancels(link: GuestLink): boolean {
+    for (const [messageId, value] of this.#cancels) {
+      if (!link.send({ kind: 'cancelMessage', value })) return false;
+      this.#cancels.delete(messageId);
     }
     return true;
   }

@@ -1,4 +1,5 @@
 import type { GuestFrame, HostFrame } from '../../proto/frame.ts';
+import type { CancelMessage__Output as CancelMessage } from '../../proto/generated/raworc/v0/CancelMessage.ts';
 import { GUEST_PROTOCOL_VERSION } from '../../proto/versions.ts';
 import type { Timer } from '../../seams/clock.ts';
 import type { Assignment } from '../domain/session.ts';
@@ -71,12 +72,16 @@ function helloRefusal(sessionId: string, assignment: Assignment | undefined, fra
   return assignment === undefined ? 'its session is not assigned to this node' : undefined;
 }
 
-/** `graceMs` asks the guest to drain; undefined cancels an earlier drain. */
-export function welcome({ sessionId, generation, spec }: Assignment, settledSeq: number, graceMs: number | undefined): HostFrame {
+export interface WelcomeFacts {
+  readonly settledSeq: number;
+  /** Asks the guest to drain; undefined cancels an earlier drain. */
+  readonly graceMs: number | undefined;
+  readonly cancelled: readonly CancelMessage[];
+}
+
+export function welcome({ sessionId, generation, spec }: Assignment, { settledSeq, graceMs, cancelled }: WelcomeFacts): HostFrame {
   const agents = spec.agents.map((agent) => ({ ...agent }));
   const drain = graceMs === undefined ? null : { graceMs };
-  return {
-    kind: 'welcome',
-    value: { protocolVersion: GUEST_PROTOCOL_VERSION, sessionId, generation, space: spec.space, agents, drain, settledSeq },
-  };
+  const about = { protocolVersion: GUEST_PROTOCOL_VERSION, sessionId, generation, space: spec.space };
+  return { kind: 'welcome', value: { ...about, agents, drain, settledSeq, cancelled: [...cancelled] } };
 }

@@ -1,41 +1,23 @@
-import type { GuestFrame } from '../../proto/frame.ts';
+import type { GuestFrame, HostFrame } from '../../proto/frame.ts';
 import { guestBeyondBounds } from '../../proto/frame-bounds.ts';
+import type { CancelMessage__Output as CancelMessage } from '../../proto/generated/raworc/v0/CancelMessage.ts';
 import type { Deliver__Output as Deliver } from '../../proto/generated/raworc/v0/Deliver.ts';
 import type { OpenStream__Output as OpenStream } from '../../proto/generated/raworc/v0/OpenStream.ts';
 import type { Secrets__Output as Secrets } from '../../proto/generated/raworc/v0/Secrets.ts';
 import type { Settled__Output as Settled } from '../../proto/generated/raworc/v0/Settled.ts';
 import type { StopAgent__Output as StopAgent } from '../../proto/generated/raworc/v0/StopAgent.ts';
-import type { StreamRefused__Output as StreamRefused } from '../../proto/generated/raworc/v0/StreamRefused.ts';
-import type { Clock } from '../../seams/clock.ts';
-import type { Log } from '../../seams/log.ts';
-import { type Counter, type Metrics, silentMetrics } from '../../seams/metrics.ts';
-import type { Outbox } from '../control/outbox.ts';
+import { type Counter, silentMetrics } from '../../seams/metrics.ts';
 import { WorkerNews } from '../control/worker-news.ts';
 import type { Assignment } from '../domain/session.ts';
 import { AnswerSender } from './answer-sender.ts';
 import { Backpressure } from './backpressure.ts';
+import { Cancellations } from './cancellations.ts';
 import { type Greeting, Handshake, welcome } from './handshake.ts';
 import { LimitReports } from './limit-reports.ts';
 import type { GuestLink } from './listener.ts';
+import type { RelayDeps } from './relay-deps.ts';
 import { RelayedSession } from './relayed-session.ts';
 import { SecretRequests } from './secret-requests.ts';
-
-export interface RelayDeps {
-  readonly outbox: Outbox;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly metrics?: Metrics | undefined;
-  /** Undefined if this session is not, or no longer, assigned. */
-  assignment(sessionId: string): Assignment | undefined;
-  /** Its guest connected or disconnected. */
-  guestChanged(sessionId: string): void;
-  /** Its guest has finished draining. */
-  drained(sessionId: string): void;
-  /** The controller must send dropped messages again: report the session again. */
-  messagesLost(sessionId: string): void;
-  /** Its guest refused to open a byte stream. */
-  streamRefused?(sessionId: string, refusal: StreamRefused): void;
-}
 
 /**
  * Relays between guests and the controller. Each guest frame gets its session and generation here,
@@ -49,6 +31,7 @@ export class Relay {
   readonly #secretRequests: SecretRequests;
   readonly #workers: WorkerNews;
   readonly #limits: LimitReports;
+  readonly #cancellations = new Cancellations();
   readonly #answers: AnswerSender;
   readonly #dropped: Counter;
   readonly #rests: Counter;
@@ -121,6 +104,7 @@ export class Relay {
   settled(settled: Settled): void {
     if (settled.upToSeq > 0) this.settledUpTo(settled.sessionId, settled.upToSeq);
     if (settled.messageId === '') return;
+    this.#cancellations.settle(settled.sessionId, settled.messageId);
     const session = this.#sessions.get(settled.sessionId);
     session?.answers.settle(settled.messageId);
     // If the guest's link is full, the guest repeats its answer when it reconnects.
@@ -131,6 +115,7 @@ export class Relay {
    * Tells the current or next guest to start no message up to this number: none awaits an answer.
    */
   settledUpTo(sessionId: string, seq: number): void {
+    this.#cancellations.settleUpTo(sessionId, seq);
     const assignment = this.#deps.assignment(sessionId);
     if (assignment === undefined || seq <= (this.#sessions.get(sessionId)?.settledSeq ?? assignment.settledSeq)) return;
     const session = this.#session(sessionId);
@@ -139,6 +124,13 @@ export class Relay {
     this.#requestDropped(sessionId, session);
     // If the guest's link is full, the guest gets it with its next welcome.
     session.link?.send({ kind: 'settled', value: { sessionId, messageId: '', upToSeq: seq } });
+  }
+
+  /** Tells the current and each later guest that the message was cancelled. */
+  cancelMessage(cancel: CancelMessage): void {
+    this.#cancellations.add(cancel);
+    const session = this.#sessions.get(cancel.sessionId);
+    if (session?.takesCancels === true && session.link !== undefined) session.queue.cancel(cancel, session.link);
   }
 
   /** Stops the agent in all sessions of the space. Later guests get it from the controller. */
@@ -186,7 +178,7 @@ export class Relay {
     session.queue.endDrain();
     const assignment = this.#deps.assignment(sessionId);
     if (session.link === undefined || assignment === undefined) return;
-    if (session.link.send(welcome(assignment, session.settledSeq, undefined))) this.#requestDropped(sessionId, session);
+    if (session.link.send(this.#welcomeOf(session, assignment, undefined))) this.#requestDropped(sessionId, session);
     else session.link.close(new Error('the guest does not read its welcome'));
   }
 
@@ -228,13 +220,18 @@ export class Relay {
     session.acceptedSeq = hello.acceptedSeq;
     session.life = hello.life;
     session.takesStreams = hello.streams;
+    session.takesCancels = hello.cancels;
     session.settledSeq = Math.max(session.settledSeq, assignment.settledSeq);
     // Until the controller has sent assignments, the drain can be outdated. The guest still accepts
     // no new work.
     if (assignment.desired === 'suspended' && !session.queue.isDraining) session.queue.startDrain(nowMs + assignment.graceMs);
-    link.send(welcome(assignment, session.settledSeq, session.queue.graceLeftMs(nowMs)));
+    link.send(this.#welcomeOf(session, assignment, session.queue.graceLeftMs(nowMs)));
     session.queue.drainSent();
     session.gate.attach(link);
+  }
+
+  #welcomeOf({ settledSeq }: RelayedSession, assignment: Assignment, graceMs: number | undefined): HostFrame {
+    return welcome(assignment, { settledSeq, graceMs, cancelled: this.#cancellations.of(assignment.sessionId) });
   }
 
   #received(sessionId: string, session: RelayedSession, link: GuestLink, frame: GuestFrame): void {

@@ -15,6 +15,8 @@ export class RelayedSession {
   life = 0;
   /** A guest that started before byte streams existed does not understand a request for one. */
   takesStreams = false;
+  /** The same for cancelled messages. */
+  takesCancels = false;
   /**
    * No message up to this number needs an answer. The guest knows, or learns it from its welcome.
    */

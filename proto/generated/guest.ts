@@ -11,6 +11,7 @@ import type { Ignored as _raworc_guest_v0_Ignored, Ignored__Output as _raworc_gu
 import type { Accepted as _raworc_v0_Accepted, Accepted__Output as _raworc_v0_Accepted__Output } from './raworc/v0/Accepted.ts';
 import type { AgentSpec as _raworc_v0_AgentSpec, AgentSpec__Output as _raworc_v0_AgentSpec__Output } from './raworc/v0/AgentSpec.ts';
 import type { Answer as _raworc_v0_Answer, Answer__Output as _raworc_v0_Answer__Output } from './raworc/v0/Answer.ts';
+import type { CancelMessage as _raworc_v0_CancelMessage, CancelMessage__Output as _raworc_v0_CancelMessage__Output } from './raworc/v0/CancelMessage.ts';
 import type { Deliver as _raworc_v0_Deliver, Deliver__Output as _raworc_v0_Deliver__Output } from './raworc/v0/Deliver.ts';
 import type { Delta as _raworc_v0_Delta, Delta__Output as _raworc_v0_Delta__Output } from './raworc/v0/Delta.ts';
 import type { LimitReached as _raworc_v0_LimitReached, LimitReached__Output as _raworc_v0_LimitReached__Output } from './raworc/v0/LimitReached.ts';
@@ -49,6 +50,7 @@ export interface ProtoGrpcType {
       Accepted: MessageTypeDefinition<_raworc_v0_Accepted, _raworc_v0_Accepted__Output>
       AgentSpec: MessageTypeDefinition<_raworc_v0_AgentSpec, _raworc_v0_AgentSpec__Output>
       Answer: MessageTypeDefinition<_raworc_v0_Answer, _raworc_v0_Answer__Output>
+      CancelMessage: MessageTypeDefinition<_raworc_v0_CancelMessage, _raworc_v0_CancelMessage__Output>
       Deliver: MessageTypeDefinition<_raworc_v0_Deliver, _raworc_v0_Deliver__Output>
       Delta: MessageTypeDefinition<_raworc_v0_Delta, _raworc_v0_Delta__Output>
       LimitReached: MessageTypeDefinition<_raworc_v0_LimitReached, _raworc_v0_LimitReached__Output>

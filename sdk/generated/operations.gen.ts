@@ -460,6 +460,14 @@ const messages = (caller: Caller) => ({
    */
   create: (session: string, body: api.CreateMessageData['body'], options?: With<api.CreateMessageData['query'], Keyed>): Promise<api.CreateMessageResponse> => caller.call({ method: 'POST', path: `/sessions/${part(session)}/messages`, body, isKeyed: true }, options),
   /**
+   * Cancels a message. With ?wait=30s, waits for its answer and returns it as `reply`.
+   *
+   * A message whose run has not begun never runs; a run in progress is interrupted after `grace_s`. The answer is then an error_response with the reason cancelled, in the order of the messages. An answer that exists, or that the agent gives first, stands.
+   *
+   * Permission: own or sessions:update.
+   */
+  cancel: (session: string, message: string, body?: api.CancelMessageData['body'], options?: With<api.CancelMessageData['query']>): Promise<api.CancelMessageResponse> => caller.call({ method: 'POST', path: `/sessions/${part(session)}/messages/${part(message)}/cancel`, body }, options),
+  /**
    * Deletes the messages of a session.
    *
    * A run in progress continues, but its answer is discarded.

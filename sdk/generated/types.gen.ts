@@ -4471,6 +4471,84 @@ export type CreateMessageResponses = {
 
 export type CreateMessageResponse = CreateMessageResponses[keyof CreateMessageResponses];
 
+export type CancelMessageData = {
+    body?: {
+        /**
+         * How long a run in progress can continue before it is interrupted. Default: 0
+         */
+        grace_s?: number;
+    };
+    path: {
+        id: string;
+        message_id: string;
+    };
+    query?: {
+        /**
+         * How long to wait for the result: 500ms, 30s, 1m
+         */
+        wait?: string;
+    };
+    url: '/sessions/{id}/messages/{message_id}/cancel';
+};
+
+export type CancelMessageErrors = {
+    /**
+     * The request is malformed or a query parameter is invalid.
+     */
+    400: Error;
+    /**
+     * The token or API key is missing, invalid, expired or revoked.
+     */
+    401: Error;
+    /**
+     * The caller lacks the permission named in `message`.
+     */
+    403: Error;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Error;
+    /**
+     * The resource already exists, or its state does not allow this request; `message` says which.
+     */
+    409: Error;
+    /**
+     * The body is too large.
+     */
+    413: Error;
+    /**
+     * The content type or encoding of the body is not supported.
+     */
+    415: Error;
+    /**
+     * One or more fields are missing or invalid; `details` lists each path and problem.
+     */
+    422: Error;
+    /**
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
+     */
+    429: Error;
+    /**
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
+     */
+    500: Error;
+    /**
+     * No capacity, or a required component is offline; `message` says which.
+     */
+    503: Error;
+};
+
+export type CancelMessageError = CancelMessageErrors[keyof CancelMessageErrors];
+
+export type CancelMessageResponses = {
+    /**
+     * Success
+     */
+    200: PostedMessage;
+};
+
+export type CancelMessageResponse = CancelMessageResponses[keyof CancelMessageResponses];
+
 export type CountMessagesData = {
     body?: never;
     path: {

@@ -164,6 +164,7 @@ export class HandMadeNode {
       hostname: 'nowhere',
       movesImages: false,
       removesImages: false,
+      cancelsMessages: false,
     };
     this.send({ kind: 'hello', value: { ...version, clusterId, epoch: 0, incarnation, boot: 1, capacity } });
     this.send({ kind: 'inventory', value: { sessions: [], images: [...images], tombstones: [], orphans: [], part: 0, more: false } });

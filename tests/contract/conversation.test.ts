@@ -184,6 +184,42 @@ t.test('messages are answered in order, once each, and listed by seq', async (t)
   await rest.removeSession(id);
 });
 
+t.test('a queued message is cancelled and never runs; an answer that exists stands', async (t) => {
+  const { rest } = target;
+  const { id } = await rest.createSession();
+  const done = await rest.say(id, 'one');
+  const cancel = (message: unknown, body?: object, wait = '?wait=30s') =>
+    rest.call('POST', `/sessions/${id}/messages/${message}/cancel${wait}`, body);
+  t.match(await cancel(done.id), { status: 200, body: { id: done.id, reply: { metadata: { type: 'agent_response' } } } });
+  const watching = await rest.watch(`/sessions/${id}/events`);
+  await rest.call('POST', `/sessions/${id}/suspend`);
+  await watching.until('it is suspended', ({ data }) => data.state === 'suspended' && part(data, 'session').settled === true);
+  watching.close();
+  const post = async (content: string, role = 'user'): Promise<Fields> =>
+    part(await rest.call('POST', `/sessions/${id}/messages`, { content, role, wake: false }).then(({ body }) => ({ body })), 'body');
+  const queued = await post('two');
+  const note = await post('a note', 'system');
+  for (let times = 0; times < 2; times += 1) {
+    t.match(await cancel(queued.id, { grace_s: 1 }), {
+      status: 200,
+      body: {
+        ...{ id: queued.id, content: 'two' },
+        reply: { role: 'agent', metadata: { type: 'error_response', reason: 'cancelled', in_reply_to: queued.id } },
+      },
+    });
+  }
+  t.match(await cancel(note.id), { status: 409, body: { error: { code: 'CONFLICT' } } });
+  t.match(await cancel(randomUUID()), { status: 404 });
+  for (const grace_s of [-1, 601, 'soon']) t.match(await cancel(queued.id, { grace_s }), { status: 422 });
+  t.match(await rest.say(id, 'three'), { reply: { metadata: { type: 'agent_response' } } });
+  const all = await rest.messages(id);
+  t.same(
+    all.map(({ role, seq }) => `${seq} ${role}`),
+    ['1 user', '2 agent', '3 user', '4 system', '5 agent', '6 user', '7 agent'],
+  );
+  await rest.removeSession(id);
+});
+
 t.test('events come in order without a gap, and can be resumed from any id', async (t) => {
   const { rest } = target;
   const { id } = await rest.createSession();

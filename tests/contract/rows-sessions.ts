@@ -42,6 +42,17 @@ export const sessionRows: readonly Row[] = [
       without: 404,
     },
   ),
+  within(
+    'POST /sessions/{id}/messages/{message_id}/cancel',
+    'sessions:update',
+    200,
+    async (stage) => {
+      const place = await session(stage);
+      const message = await stage.made(`/sessions/${place.id}/messages`, { content: 'hi' });
+      return { place: { ...place, message_id: String(message.id) } };
+    },
+    { without: 404 },
+  ),
   within('DELETE /sessions/{id}/messages', 'sessions:update', 204, async (stage) => ({ place: await session(stage) }), { without: 404 }),
   within('GET /sessions/{id}/messages/count', 'sessions:get', 200, async (stage) => ({ place: await session(stage) }), { without: 404 }),
   within('GET /sessions/{id}/events', 'sessions:get', 200, async (stage) => ({ place: await session(stage) }), { without: 404 }),

@@ -73,6 +73,7 @@ const greeting = ({ clusterId, incarnation }: RubbishNode, image: string): NodeF
       hostname: 'rubbish',
       movesImages: false,
       removesImages: false,
+      cancelsMessages: false,
     },
   },
   { kind: 'inventory', value: { sessions: [], images: [image], tombstones: [], orphans: [], part: 0, more: false } },

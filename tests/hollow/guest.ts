@@ -1,4 +1,5 @@
 import type { GuestFrame, HostFrame } from '../../proto/frame.ts';
+import type { CancelMessage__Output as CancelMessage } from '../../proto/generated/raworc/v0/CancelMessage.ts';
 import type { Deliver__Output as Deliver } from '../../proto/generated/raworc/v0/Deliver.ts';
 import type { Secrets__Output as Secrets } from '../../proto/generated/raworc/v0/Secrets.ts';
 import type { StopAgent__Output as StopAgent } from '../../proto/generated/raworc/v0/StopAgent.ts';
@@ -33,6 +34,8 @@ export interface HollowGuestOptions {
   readonly answer: (message: Deliver, environment: Readonly<Record<string, string>>) => string;
 }
 
+const CANCELLED = { outcome: 'ERROR', content: 'The message was cancelled before it was answered.', reason: 'cancelled' } as const;
+
 /** One message that is being answered. */
 interface Run {
   readonly message: Deliver;
@@ -49,6 +52,7 @@ export class HollowGuest {
   /** What messages that begin with "print " had printed. */
   readonly #printed = new HollowLogs();
   #run: Run | undefined;
+  readonly #cancelled = new Set<string>();
   /** In memory alone: a guest that comes up again asks for them again. */
   #secrets: Pick<Secrets, 'version' | 'values'> = { version: 0, values: {} };
   #askedVersion = 0;
@@ -71,6 +75,7 @@ export class HollowGuest {
         acceptedSeq: journal.acceptedSeq,
         unsettled: journal.answers.size,
         streams: true,
+        cancels: true,
         // It keeps nothing in memory that could be lost.
         life: 0,
       },
@@ -90,7 +95,9 @@ export class HollowGuest {
   proceed(): void {
     if (this.#run !== undefined || this.#draining || this.#closed || this.#options.held()) return;
     const message = this.#options.journal.taken[0];
-    if (message === undefined || this.#lacksSecrets(message)) return;
+    if (message === undefined) return;
+    if (this.#cancelled.has(message.messageId)) return this.#answer({ message, runId: '', timer: undefined }, CANCELLED);
+    if (this.#lacksSecrets(message)) return;
     this.#run = { message, runId: this.#options.random.uuid(), timer: undefined };
     this.#work(this.#run);
     const { runId } = this.#run;
@@ -161,6 +168,16 @@ export class HollowGuest {
     if (this.#live.has(agent)) this.#workers(() => this.#live.delete(agent));
   }
 
+  #cancel({ messageId, graceMs }: CancelMessage): void {
+    this.#cancelled.add(messageId);
+    const run = this.#run;
+    if (run?.message.messageId !== messageId) return this.proceed();
+    if (graceMs === 0) return this.#answer(run, CANCELLED);
+    this.#options.clock.after(graceMs, () => {
+      if (this.#run === run && !this.#closed) this.#answer(run, CANCELLED);
+    });
+  }
+
   #drain(graceMs: number): void {
     this.#draining = true;
     this.#grace?.cancel();
@@ -192,6 +209,7 @@ export class HollowGuest {
         this.#askedVersion = 0;
         for (const answer of journal.answers.values()) this.#link.send({ kind: 'answer', value: answer });
         if (this.#live.size > 0) this.#workers(() => undefined);
+        for (const cancel of frame.value.cancelled) this.#cancel(cancel);
         if (frame.value.drain !== null) this.#drain(frame.value.drain.graceMs);
         this.proceed();
         return;
@@ -215,6 +233,8 @@ export class HollowGuest {
         return this.proceed();
       case 'stopAgent':
         return this.#stop(frame.value);
+      case 'cancelMessage':
+        return this.#cancel(frame.value);
       case 'openStream':
         return this.#printed.open(frame.value, this.#options.connectStream());
       default:

@@ -16,7 +16,7 @@ export function playGuest(path: string, sessionId: string): Promise<{ close(): v
     link.onClose((fault) => reject(fault ?? new Error('closed before the welcome')));
     link.send({
       kind: 'hello',
-      value: { protocolVersion: 1, guestVersion: 'played', sessionId, acceptedSeq: 0, unsettled: 0, life: 1, streams: true },
+      value: { protocolVersion: 1, guestVersion: 'played', sessionId, acceptedSeq: 0, unsettled: 0, life: 1, streams: true, cancels: true },
     });
   });
 }

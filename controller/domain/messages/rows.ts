@@ -33,6 +33,8 @@ export const QUEUE = {
   bytes: integer(),
   /** When the guest had stored it durably. */
   acceptedAt: integer<number | null>(),
+  /** If the user cancelled it: how long a run in progress can continue. */
+  cancelGraceMs: integer<number | null>(),
   createdAt: integer(),
 };
 export interface QueueRow extends RowOf<typeof QUEUE> {}

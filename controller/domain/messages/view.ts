@@ -34,6 +34,8 @@ export interface MessageView {
    * none.
    */
   unansweredBefore(sessionId: SessionId, seq: number): number;
+  /** Returns the cancelled messages that wait for their guest's answer, by seq. */
+  cancelled(sessionId: SessionId): readonly QueueRow[];
   /** Returns the agents of the messages that the guest has but has not answered. */
   acceptedAgents(sessionId: SessionId): readonly string[];
   /** Returns sessions with backlog, oldest first, at most `limit`. */

@@ -1,6 +1,7 @@
 import { put } from '../engine/mutation.ts';
 import type { RowView } from '../engine/view.ts';
 import { type AnswerChanges, answer, answerId, withBacklog } from '../messages/answers.ts';
+import { CANCELLED } from '../messages/cancelled.ts';
 import type { RefusalReason } from '../messages/choose-agent.ts';
 import { ANSWERED_AT_ONCE } from '../messages/queue.ts';
 import type { MessageView } from '../messages/view.ts';
@@ -39,12 +40,8 @@ export function answerFailed(view: RowView & MessageView, failed: SessionRow, re
   const queued = view.queued(failed.id, ANSWERED_AT_ONCE + 1);
   let changes: AnswerChanges = { session: failed, mutations: [], events: [] };
   for (const row of queued.slice(0, ANSWERED_AT_ONCE)) {
-    const content = {
-      type: 'error_response',
-      content: `The session failed: ${failed.reason}`,
-      by: 'raworc',
-      metadata: { reason },
-    } as const;
+    const why = row.cancelGraceMs === null ? { reason, content: `The session failed: ${failed.reason}` } : CANCELLED;
+    const content = { type: 'error_response', content: why.content, by: 'raworc', metadata: { reason: why.reason } } as const;
     changes = answer(view, changes, row, answerId(row.id), content, now);
   }
   return queued.length > ANSWERED_AT_ONCE ? withBacklog(changes, reason, now) : changes;

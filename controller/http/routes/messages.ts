@@ -1,12 +1,27 @@
+import type { Context } from 'koa';
 import { z } from 'zod';
-import { messageCountObject, messageFilter, messageObject, postedMessageObject, postMessage } from '../../contract/messages.ts';
+import {
+  cancelMessage,
+  type MessageObject,
+  messageCountObject,
+  messageFilter,
+  messageObject,
+  postedMessageObject,
+  postMessage,
+} from '../../contract/messages.ts';
+import type { SessionId } from '../../domain/engine/ids.ts';
 import { accepted } from '../../domain/engine/outcome.ts';
 import type { Caller } from '../../services/access/caller.ts';
-import { waiting, waitParameter, withWaitPlace } from '../input/wait.ts';
+import { type Wait, waiting, waitParameter, withWaitPlace } from '../input/wait.ts';
 import { listRoute, type Route, route } from '../routing/route.ts';
 import type { RouteDeps } from '../routing/route-deps.ts';
 
 export function messageRoutes({ services: { messages, sessions }, clock, streams }: RouteDeps): Route[] {
+  const withReply = async (ctx: Context, id: SessionId, message: MessageObject, { ms, caller }: Pick<Wait, 'ms' | 'caller'>) => {
+    const wait = { ms, caller, canSee: (now: Caller) => sessions.get(now, id).ok };
+    const reply = await waiting(ctx, { clock, streams }, wait, (signal) => messages.whenAnswered(message.id, signal));
+    return accepted(reply === undefined ? message : { ...message, reply });
+  };
   return [
     listRoute({
       path: '/sessions/{id}/messages',
@@ -34,10 +49,24 @@ export function messageRoutes({ services: { messages, sessions }, clock, streams
           const posted = await messages.post(caller, id, body, idempotency);
           // Only messages with the role user get an answer.
           if (!posted.ok || ms === 0 || posted.value.role !== 'user') return posted;
-          const message = posted.value;
-          const wait = { ms, caller, canSee: (now: Caller) => sessions.get(now, id).ok };
-          const reply = await waiting(ctx, { clock, streams }, wait, (signal) => messages.whenAnswered(message.id, signal));
-          return accepted(reply === undefined ? message : { ...message, reply });
+          return withReply(ctx, id, posted.value, { ms, caller });
+        }),
+    }),
+    route({
+      method: 'POST',
+      path: '/sessions/{id}/messages/{message_id}/cancel',
+      permission: 'own or sessions:update',
+      summary: 'Cancels a message. With ?wait=30s, waits for its answer and returns it as `reply`.',
+      description:
+        'A message whose run has not begun never runs; a run in progress is interrupted after `grace_s`. The answer is then an error_response with the reason cancelled, in the order of the messages. An answer that exists, or that the agent gives first, stands.',
+      request: cancelMessage,
+      query: z.object({ wait: waitParameter }),
+      answer: postedMessageObject,
+      refusals: ['NOT_FOUND', 'CONFLICT', 'RATE_LIMITED', 'UNAVAILABLE'],
+      respond: ({ ctx, caller, params: { id, message_id: messageId }, query: { wait: ms = 0 }, body }) =>
+        withWaitPlace(ctx, streams, ms, async () => {
+          const cancelled = await messages.cancel(caller, id, messageId, body);
+          return cancelled.ok && ms > 0 ? withReply(ctx, id, cancelled.value, { ms, caller }) : cancelled;
         }),
     }),
     route({

@@ -187,7 +187,12 @@ export class Assignments {
 }
 
 /** Estimates the encoded size. */
-function sizeOf({ spec }: Assignment__Output): number {
+function sizeOf({ spec, cancelled }: Assignment__Output): number {
   const agents = spec?.agents ?? [];
-  return 300 + (spec?.image.length ?? 0) + agents.reduce((sum, { name, handler }) => sum + name.length + handler.length + 12, 0);
+  return (
+    300 +
+    100 * cancelled.length +
+    (spec?.image.length ?? 0) +
+    agents.reduce((sum, { name, handler }) => sum + name.length + handler.length + 12, 0)
+  );
 }

@@ -1,5 +1,6 @@
 import type { NodeId, SessionId } from '../../domain/engine/ids.ts';
 import type { Mutation } from '../../domain/engine/mutation.ts';
+import type { QueueRow } from '../../domain/messages/rows.ts';
 import type { SessionRow, TombstoneRow } from '../../domain/sessions/rows.ts';
 
 /** The changes of a commit that nodes need to know. */
@@ -12,6 +13,8 @@ export interface Changes {
   >;
   /** Sessions whose messages were cleared. */
   readonly cleared: ReadonlySet<SessionId>;
+  /** Messages cancelled at their guests. */
+  readonly cancelled: readonly QueueRow[];
   /** Sessions with a message to deliver. */
   readonly due: ReadonlySet<SessionId>;
 }
@@ -20,6 +23,7 @@ export function changesIn(mutations: readonly Mutation[]): Changes {
   const revoked: NodeId[] = [];
   const byNode = new Map<NodeId, { sessions: Map<SessionId, SessionRow>; tombstones: TombstoneRow[] }>();
   const cleared = new Set<SessionId>();
+  const cancelled: QueueRow[] = [];
   const due = new Set<SessionId>();
   const of = (node: NodeId) => {
     const known = byNode.get(node) ?? { sessions: new Map<SessionId, SessionRow>(), tombstones: [] as TombstoneRow[] };
@@ -32,7 +36,9 @@ export function changesIn(mutations: readonly Mutation[]): Changes {
     if (mutation.table === 'nodes' && mutation.row.revokedAt !== null) revoked.push(mutation.row.id);
     if (mutation.table === 'sessions' && mutation.row.nodeId !== null) of(mutation.row.nodeId).sessions.set(mutation.row.id, mutation.row);
     if (mutation.table === 'tombstones') of(mutation.row.nodeId).tombstones.push(mutation.row);
-    if (mutation.table === 'queue' && mutation.row.acceptedAt === null && mutation.row.agent !== null) due.add(mutation.row.sessionId);
+    if (mutation.table !== 'queue' || mutation.row.agent === null) continue;
+    if (mutation.row.cancelGraceMs !== null) cancelled.push(mutation.row);
+    if (mutation.row.acceptedAt === null) due.add(mutation.row.sessionId);
   }
-  return { revoked, byNode, cleared, due };
+  return { revoked, byNode, cleared, cancelled, due };
 }

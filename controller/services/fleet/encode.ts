@@ -4,13 +4,14 @@ import type { Assignment__Output } from '../../../proto/generated/raworc/node/v0
 import type { BuildAssignment__Output } from '../../../proto/generated/raworc/node/v0/BuildAssignment.ts';
 import type { Tombstone__Output } from '../../../proto/generated/raworc/node/v0/Tombstone.ts';
 import type { AgentSpec__Output } from '../../../proto/generated/raworc/v0/AgentSpec.ts';
+import type { CancelMessage__Output } from '../../../proto/generated/raworc/v0/CancelMessage.ts';
 import type { Deliver__Output } from '../../../proto/generated/raworc/v0/Deliver.ts';
 import type { AgentProgram, Runtime } from '../../domain/agents/rows.ts';
 import type { BuildRow, BuiltAgent } from '../../domain/builds/rows.ts';
 import type { SpaceId } from '../../domain/engine/ids.ts';
 import type { View } from '../../domain/engine/view.ts';
 import { contextOf } from '../../domain/messages/choose-agent.ts';
-import type { MessageRow } from '../../domain/messages/rows.ts';
+import type { MessageRow, QueueRow } from '../../domain/messages/rows.ts';
 import type { Desired, SessionRow, TombstoneRow } from '../../domain/sessions/rows.ts';
 
 const DESIRED: Readonly<Record<Exclude<Desired, 'deleted'>, Assignment__Output['desired']>> = {
@@ -47,6 +48,7 @@ export function assignment(view: View, row: SessionRow): Assignment__Output | un
     graceMs: row.graceMs,
     settledSeq: settledSeq(view, row),
     copyFrom: row.copyFrom ?? '',
+    cancelled: view.cancelled(row.id).map(cancelMessage),
   };
 }
 
@@ -64,6 +66,14 @@ export function settledUpTo(view: View, row: SessionRow): ControllerFrame {
 }
 
 export const tombstone = (row: TombstoneRow): Tombstone__Output => ({ sessionId: row.id, upToGeneration: row.upToGeneration });
+
+/** A message that its guest must not begin, or must interrupt after the grace. */
+export const cancelMessage = ({ id, sessionId, seq, cancelGraceMs }: QueueRow): CancelMessage__Output => ({
+  sessionId,
+  messageId: id,
+  seq,
+  graceMs: cancelGraceMs ?? 0,
+});
 
 export interface Delivering {
   readonly agent: string;

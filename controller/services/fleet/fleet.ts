@@ -3,7 +3,7 @@ import type { StreamRefused__Output } from '../../../proto/generated/raworc/v0/S
 import type { Link } from '../../../proto/link.ts';
 import { type Metrics, silentMetrics } from '../../../seams/metrics.ts';
 import type { AgentRow } from '../../domain/agents/rows.ts';
-import type { NodeId } from '../../domain/engine/ids.ts';
+import type { NodeId, SessionId } from '../../domain/engine/ids.ts';
 import { canAnswer } from '../../domain/messages/choose-agent.ts';
 import { nodeUnreachable } from '../../domain/nodes/commands/node-absence.ts';
 import { NO_RULES, type NodeRules, nameByItself } from '../../domain/nodes/node-rules.ts';
@@ -21,6 +21,7 @@ import { LiveWorkers } from './live-workers.ts';
 import { type StreamDeps, type StreamEvents, type StreamProof, streamMetrics } from './node-stream/deps.ts';
 import { NodePaces } from './node-stream/node-pace.ts';
 import { NodeStream } from './node-stream/node-stream.ts';
+import type { Outbound } from './node-stream/outbound.ts';
 import { StreamMemory } from './node-stream/stream-memory.ts';
 
 /** The byte streams, as far as they depend on the nodes' control streams. */
@@ -272,7 +273,7 @@ export class Fleet {
   /** Sends each node the changes of its sessions. */
   #committed({ mutations }: Committed): void {
     this.workers.committed(mutations);
-    const { revoked, byNode, cleared, due } = changesIn(mutations);
+    const { revoked, byNode, cleared, cancelled, due } = changesIn(mutations);
     for (const node of revoked) {
       for (const stream of [this.#streams.get(node), ...this.#contenders])
         if (stream?.nodeId === node) stream.close(new Error('this node was removed from the cluster'));
@@ -287,10 +288,13 @@ export class Fleet {
       const stream = row?.nodeId && row.desired !== 'deleted' ? this.#streams.get(row.nodeId) : undefined;
       if (row !== undefined) stream?.guarded(() => stream.outbound.cleared(row));
     }
-    for (const id of due) {
-      const node = this.#deps.view.get('sessions', id)?.nodeId;
-      const stream = node ? this.#streams.get(node) : undefined;
-      stream?.guarded(() => stream.outbound.messageDue(id));
-    }
+    for (const queued of cancelled) this.#sendFor(queued.sessionId, (outbound) => outbound.cancelled(queued));
+    for (const id of due) this.#sendFor(id, (outbound) => outbound.messageDue(id));
+  }
+
+  #sendFor(id: SessionId, send: (outbound: Outbound) => void): void {
+    const node = this.#deps.view.get('sessions', id)?.nodeId;
+    const stream = node ? this.#streams.get(node) : undefined;
+    stream?.guarded(() => send(stream.outbound));
   }
 }

@@ -1,9 +1,10 @@
 import type { Random } from '../../../seams/random.ts';
-import type { MessageCountObject, MessageFilter, MessageObject, PostMessage } from '../../contract/messages.ts';
+import type { CancelMessage, MessageCountObject, MessageFilter, MessageObject, PostMessage } from '../../contract/messages.ts';
 import type { PageRequest } from '../../contract/pages.ts';
 import type { MessageId, SessionId } from '../../domain/engine/ids.ts';
 import { accepted, type Outcome } from '../../domain/engine/outcome.ts';
 import type { View } from '../../domain/engine/view.ts';
+import { cancelMessage } from '../../domain/messages/commands/cancel-message.ts';
 import { clearMessages } from '../../domain/messages/commands/clear-messages.ts';
 import { postMessage } from '../../domain/messages/commands/post-message.ts';
 import { messageObject } from '../../domain/messages/message-object.ts';
@@ -43,6 +44,12 @@ export function messageService({ applier, view, lists, waiters, random, storeKey
         }),
         caller,
       );
+    },
+    async cancel(caller: Caller, session: SessionId, message: string, input: CancelMessage): Promise<Outcome<MessageObject>> {
+      const row = sessionFor(view, caller, session, 'update');
+      if (!row.ok) return row;
+      const graceMs = Math.round((input.grace_s ?? 0) * 1000);
+      return applier.submit(cancelMessage({ sessionId: session, messageId: message as MessageId, graceMs }), caller);
     },
     async list(caller: Caller, session: SessionId, filter: MessageFilter, page: PageRequest) {
       const row = sessionFor(view, caller, session, 'get');

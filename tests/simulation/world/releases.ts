@@ -12,6 +12,7 @@ const UNKNOWN: ReadonlySet<string> = new Set<(NodeFrame | ControllerFrame)['kind
   'pushImage',
   'removeImage',
   'imageMoved',
+  'cancelMessage',
 ]);
 
 /** Which processes of a run are of the previous release. */
@@ -72,7 +73,7 @@ export function asPreviousController(
 /** The fields of a hello that the previous release does not have, and the version as it names it. */
 const OLDER_HELLO = {
   ...{ protocolVersion: PREVIOUS, newestProtocolVersion: 0, movesImages: false, removesImages: false },
-  ...{ machine: '', engine: '', platform: '' },
+  ...{ machine: '', engine: '', platform: '', cancelsMessages: false },
 };
 
 /** Without the fields that the previous release does not know. */

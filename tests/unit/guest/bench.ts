@@ -143,6 +143,7 @@ export class Bench {
       agents: this.agents,
       drain: null,
       settledSeq: 0,
+      cancelled: [],
     };
     this.#link?.send({ kind: 'welcome', value });
   }

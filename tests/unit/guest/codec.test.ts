@@ -16,6 +16,7 @@ function frames(seed: number): { guest: GuestFrame[]; host: HostFrame[] } {
     ...{ name: text(), handler: text(), idempotent: pick(true, false) },
     runtime: pick<'RUNTIME_UNSPECIFIED' | 'PYTHON' | 'NATIVE'>('RUNTIME_UNSPECIFIED', 'PYTHON', 'NATIVE'),
   });
+  const cancel = () => ({ sessionId: text(), messageId: text(), seq: uint(), graceMs: uint() });
   const environment = () => pick<Record<string, string>>({}, { A: text() }, { KEY: text(), OTHER: '', ümlaut: 'y' });
   return {
     guest: [
@@ -29,6 +30,7 @@ function frames(seed: number): { guest: GuestFrame[]; host: HostFrame[] } {
           unsettled: small(),
           life: uint(),
           streams: true,
+          cancels: uint() % 2 === 0,
         },
       },
       { kind: 'accepted', value: { ...ids(), seq: uint(), settled: uint() % 2 === 0 } },
@@ -51,6 +53,7 @@ function frames(seed: number): { guest: GuestFrame[]; host: HostFrame[] } {
           agents: Array.from({ length: pick(0, 1, 3) }, agent),
           drain: pick(null, { graceMs: uint() }),
           settledSeq: uint(),
+          cancelled: Array.from({ length: pick(0, 1, 3) }, cancel),
         },
       },
       {
@@ -58,6 +61,7 @@ function frames(seed: number): { guest: GuestFrame[]; host: HostFrame[] } {
         value: { ...ids(), seq: uint(), agent: text(), content: text(), contextJson: text(), afterSeq: uint(), secretsVersion: uint() },
       },
       { kind: 'settled', value: { sessionId: text(), messageId: text(), upToSeq: uint() } },
+      { kind: 'cancelMessage', value: cancel() },
       { kind: 'drain', value: { graceMs: uint() } },
       { kind: 'secrets', value: { sessionId: text(), version: uint(), values: environment() } },
     ],

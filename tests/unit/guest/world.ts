@@ -52,6 +52,7 @@ export class World {
   /** What a welcome says of it. */
   drain: { readonly graceMs: number } | null = null;
   settledSeq = 0;
+  cancelled: { sessionId: string; messageId: string; seq: number; graceMs: number }[] = [];
   running = 0;
   maxRunning = 0;
   started = 0;
@@ -141,6 +142,7 @@ export class World {
         agents,
         drain: null,
         settledSeq: this.settledSeq,
+        cancelled: this.cancelled,
       };
       this.#link?.toGuest({ kind: 'welcome', value });
     }
@@ -148,6 +150,14 @@ export class World {
 
   stopAgent(agent: string, interrupt: boolean): void {
     this.#link?.toGuest({ kind: 'stopAgent', value: { spaceId: 'space', agent, interrupt } });
+  }
+
+  /** Cancels the message that was posted at this place: said now, and with each welcome from now on. */
+  cancel(at: number, graceMs = 0): void {
+    const { id: messageId, seq } = this.posted[at] ?? { id: '', seq: 0 };
+    const value = { sessionId: this.sessionId, messageId, seq, graceMs };
+    this.cancelled.push(value);
+    this.#link?.toGuest({ kind: 'cancelMessage', value });
   }
 
   settle(id: string): void {
@@ -183,7 +193,7 @@ export class World {
         kind: 'welcome',
         value: {
           ...{ protocolVersion: 1, sessionId, generation: 1, space: 'space', agents },
-          ...{ drain: this.drain, settledSeq: this.settledSeq },
+          ...{ drain: this.drain, settledSeq: this.settledSeq, cancelled: this.cancelled },
         },
       });
       for (const message of this.posted) {

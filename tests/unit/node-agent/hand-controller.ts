@@ -142,6 +142,7 @@ export function assigned(
     graceMs,
     settledSeq: 0,
     copyFrom: '',
+    cancelled: [],
   };
 }
 

@@ -3,6 +3,7 @@ import type { MessageId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
 import { stateEvents } from '../../sessions/session-change.ts';
 import { answerRefused } from '../answers.ts';
+import { asCancelled } from '../cancelled.ts';
 import { canAnswer, INACTIVE_REASON, inactiveText } from '../choose-agent.ts';
 import { frontWith } from '../queue.ts';
 import type { QueueRow } from '../rows.ts';
@@ -20,7 +21,8 @@ export function refuseInactive(id: MessageId): Command<boolean> {
       const session = view.get('sessions', queued.sessionId);
       if (session === undefined || session.desired === 'deleted') return unchanged(true);
       if (canAnswer(view, session, queued.agent)) return unchanged(false);
-      const refused: QueueRow = { ...queued, agent: null, refusal: { reason: INACTIVE_REASON, content: inactiveText(queued.agent) } };
+      const inactive = { reason: INACTIVE_REASON, content: inactiveText(queued.agent) };
+      const refused: QueueRow = queued.cancelGraceMs === null ? { ...queued, agent: null, refusal: inactive } : asCancelled(queued);
       const front = frontWith(view, session, refused);
       const result = answerRefused(view, { session, mutations: [put('queue', refused)], events: [] }, front, now);
       return {

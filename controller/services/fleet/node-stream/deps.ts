@@ -19,6 +19,7 @@ import type { Moved } from '../../images/image-moves.ts';
 import type { LeaseTimes } from '../../nodes/lease.ts';
 import type { NodeAlarms } from '../../nodes/node-alarms.ts';
 import type { SecretSource } from '../secrets-for.ts';
+import type { NodeFacts } from './node-facts.ts';
 import type { StreamMemory } from './stream-memory.ts';
 
 /** Shared by the streams of all nodes. */
@@ -64,6 +65,7 @@ export interface Stream {
   readonly shared: StreamDeps;
   readonly link: Link<ControllerFrame, NodeFrame>;
   readonly isLive: boolean;
+  readonly facts: Pick<NodeFacts, 'cancelsMessages'>;
   /** False once the stream is over. */
   send(frame: ControllerFrame): boolean;
   /** Runs work for this node. If it throws, the stream ends. */

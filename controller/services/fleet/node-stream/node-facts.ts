@@ -29,6 +29,8 @@ export class NodeFacts {
   engine = '';
   /** Whether its node agent removes images, from its hello. */
   removesImages = false;
+  /** Whether its node agent takes cancelled messages, from its hello. */
+  cancelsMessages = false;
   /** Whether each session's disk is full. */
   readonly fullDisks = new Map<SessionId, boolean>();
   #orphans: readonly Orphan__Output[] = [];

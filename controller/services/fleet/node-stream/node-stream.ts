@@ -173,6 +173,7 @@ export class NodeStream implements Inbound {
     this.facts.movesImages = hello.movesImages;
     this.facts.removesImages = hello.removesImages;
     this.facts.engine = hello.engine;
+    this.facts.cancelsMessages = hello.cancelsMessages;
     this.#phase = 'waiting';
     this.events.greeted(() => this.#welcome());
     if (this.#phase === 'waiting') this.link.pause();

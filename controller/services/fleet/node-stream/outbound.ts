@@ -1,10 +1,11 @@
 import type { ControllerFrame } from '../../../../proto/frame.ts';
 import type { SessionId } from '../../../domain/engine/ids.ts';
 import { refuseInactive } from '../../../domain/messages/commands/refuse-inactive-agent.ts';
+import type { QueueRow } from '../../../domain/messages/rows.ts';
 import type { SessionRow, TombstoneRow } from '../../../domain/sessions/rows.ts';
 import { Assignments } from '../assignments.ts';
 import { Delivery } from '../delivery.ts';
-import { settledUpTo } from '../encode.ts';
+import { cancelMessage, settledUpTo } from '../encode.ts';
 import { SetSender } from '../set-sender.ts';
 import type { Stream } from './deps.ts';
 import type { FlowControl } from './flow-control.ts';
@@ -74,6 +75,12 @@ export class Outbound {
   /** A message of one of this node's sessions is ready for delivery. */
   messageDue(session: SessionId): void {
     if (this.#stream.isLive) this.#delivery.due(session);
+  }
+
+  /** A message was cancelled. The node keeps that for the session's guests; a full set repeats it. */
+  cancelled(queued: QueueRow): void {
+    if (this.#stream.isLive && this.#stream.facts.cancelsMessages)
+      this.#stream.send({ kind: 'cancelMessage', value: cancelMessage(queued) });
   }
 
   /** The guest of a session started, perhaps again. */

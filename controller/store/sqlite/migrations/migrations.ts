@@ -76,6 +76,10 @@ const MIGRATIONS = {
     `create index builds_image on builds (image) where status = 'completed'`,
   ),
   '0029-node-platforms': steps('alter table nodes add column platform text'),
+  '0031-cancelled-messages': steps(
+    'alter table queue add column cancel_grace_ms integer',
+    'create index queue_cancelled on queue (session_id, seq) where cancel_grace_ms is not null and agent is not null',
+  ),
 };
 
 /** Makes the migrator run all steps, and record them, in one transaction: a crash undoes both. */

@@ -1,8 +1,9 @@
 import type { MessageView, PastMessage } from '../../../domain/messages/view.ts';
 import type { Reads } from './reads.ts';
 
-/** The condition of the queue's partial index. */
+/** The conditions of the queue's partial indexes. */
 const UNDELIVERED = 'accepted_at is null and agent is not null';
+const CANCELLED = 'cancel_grace_ms is not null and agent is not null';
 const SIZE = 'octet_length(content) + octet_length(metadata)';
 const HISTORY = `select role, created_at as createdAt, ${SIZE} as size, case when ${SIZE} <= ? then content end as content from messages
   where session_id = ? and seq < ? order by seq desc limit +?`;
@@ -28,6 +29,7 @@ export const messageView = ({ all, one, rows, row, each }: Reads): MessageView =
       sessionId,
       seq,
     )?.seq ?? 0,
+  cancelled: (sessionId) => all('queue', `where session_id = ? and ${CANCELLED} order by seq`, sessionId),
   acceptedAgents: (sessionId) =>
     rows<{ agent: string }>(
       'select distinct agent from queue where session_id = ? and accepted_at is not null and agent is not null',

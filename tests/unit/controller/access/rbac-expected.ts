@@ -242,6 +242,7 @@ export function casesOf(
     'POST /sessions/{id}/remix': sessions.flatMap((session) => remixes(session)),
     'GET /sessions/{id}/messages': ofSession('/messages', 'get'),
     'POST /sessions/{id}/messages': ofSession('/messages', 'update', { content: 'x' }),
+    'POST /sessions/{id}/messages/{message_id}/cancel': ofSession('/messages/a-message/cancel', 'update'),
     'DELETE /sessions/{id}/messages': ofSession('/messages', 'update'),
     'GET /sessions/{id}/messages/count': ofSession('/messages/count', 'get'),
     'GET /sessions/{id}/events': ofSession('/events', 'get'),

@@ -39,7 +39,16 @@ t.test('lists filter by what is visible, space, state and metadata, in a total o
   t.same(await found({ visible: { spaces: [], owner: ACCOUNT } }), ['cb', 3]);
   t.same(await lists.countSessions(), { init: 3, idle: 0, busy: 0, paused: 0, suspended: 0, error: 0 });
   const set = (id: string, more: Partial<SessionRow>) => put('sessions', { ...core.session(id), ...more });
-  const held = { sessionId: 'a' as SessionId, seq: 1, agent: 'x', refusal: null, bytes: 1, acceptedAt: 2, createdAt: 1 };
+  const held = {
+    sessionId: 'a' as SessionId,
+    seq: 1,
+    agent: 'x',
+    refusal: null,
+    bytes: 1,
+    acceptedAt: 2,
+    cancelGraceMs: null,
+    createdAt: 1,
+  };
   const mutations = [
     set('a', { phase: 'running', outstanding: 1 }),
     put('queue', { id: 'm' as MessageId, ...held }),

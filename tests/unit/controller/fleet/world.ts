@@ -103,6 +103,7 @@ export const hello = (more: object = {}): NodeFrame => ({
     engine: '',
     platform: '',
     removesImages: false,
+    cancelsMessages: true,
     ...more,
   },
 });

@@ -213,6 +213,10 @@ export class Fake {
         this.#note('messages.post', input, idempotency);
         return accepted({ ...message, role: input.role ?? 'user' });
       },
+      cancel: async (_caller, _session, id, input) => {
+        this.#note('messages.cancel', id, input);
+        return accepted(message);
+      },
       list: async (_caller, _session, filter, page) => {
         this.#note('messages.list', filter, page);
         return accepted({ items: [message], total: 1 });

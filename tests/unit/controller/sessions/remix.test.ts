@@ -64,7 +64,7 @@ t.test('a copy goes where the volume is, with the parent’s sizes, timeouts and
   t.match(assignment(core.store.view, core.session(COPY)), { copyFrom: PARENT, spec: { volumeExpected: false } });
   await reported(core, COPY, 'running');
   t.equal(core.session(COPY).copyFrom, null);
-  t.match(assignment(core.store.view, core.session(COPY)), { copyFrom: '', spec: { volumeExpected: true } });
+  t.match(assignment(core.store.view, core.session(COPY)), { copyFrom: '', cancelled: [], spec: { volumeExpected: true } });
   const empty = 'e0000000-0000-4000-8000-000000000000' as SessionId;
   await core.applier.submit(asked({ id: empty, data: false, metadata: {} }));
   t.match(core.session(empty), { nodeId: OTHER_NODE, copyFrom: null, metadata: {} }, 'without data it goes where there is most room');

@@ -53,7 +53,7 @@ t.test('a guest that floods its node is not read for a while, and another one is
     relay.guest(sessionId, host);
     guest.send({
       kind: 'hello',
-      value: { protocolVersion: 1, guestVersion: '', sessionId, acceptedSeq: 0, unsettled: 0, life: 1, streams: true },
+      value: { protocolVersion: 1, guestVersion: '', sessionId, acceptedSeq: 0, unsettled: 0, life: 1, streams: true, cancels: true },
     });
     return { guest, moves };
   };

@@ -1,7 +1,8 @@
 import t from 'tap';
 import { Outbox } from '../../../../node-agent/control/outbox.ts';
 import { MAX_RELAYED } from '../../../../node-agent/guests/backpressure.ts';
-import { Relay, type RelayDeps } from '../../../../node-agent/guests/relay.ts';
+import { Relay } from '../../../../node-agent/guests/relay.ts';
+import type { RelayDeps } from '../../../../node-agent/guests/relay-deps.ts';
 import type { GuestFrame, HostFrame, NodeFrame } from '../../../../proto/frame.ts';
 import { prometheusMetrics } from '../../../../seams/prometheus.ts';
 import { systemClock } from '../../../../seams/system.ts';
@@ -38,7 +39,7 @@ function relayed(generation = 7, more: Partial<RelayDeps> = {}) {
     messagesLost: (sessionId) => lost.push(sessionId),
     ...more,
   });
-  const connect = (sessionId = S, named = sessionId, streams = true) => {
+  const connect = (sessionId = S, named = sessionId, streams = true, cancels = streams) => {
     const [host, guest] = linkPair<HostFrame, GuestFrame>(systemClock);
     const heard: HostFrame[] = [];
     const state = { guest, heard, closed: false };
@@ -49,7 +50,7 @@ function relayed(generation = 7, more: Partial<RelayDeps> = {}) {
     relay.guest(sessionId, host);
     guest.send({
       kind: 'hello',
-      value: { protocolVersion: 1, guestVersion: '', sessionId: named, acceptedSeq: 0, unsettled: 0, life: 1, streams },
+      value: { protocolVersion: 1, guestVersion: '', sessionId: named, acceptedSeq: 0, unsettled: 0, life: 1, streams, cancels },
     });
     return state;
   };
@@ -350,7 +351,7 @@ function crowd(count: number) {
     });
     hear({
       kind: 'hello',
-      value: { protocolVersion: 1, guestVersion: '', sessionId, acceptedSeq: 0, unsettled: 0, life: 1, streams: true },
+      value: { protocolVersion: 1, guestVersion: '', sessionId, acceptedSeq: 0, unsettled: 0, life: 1, streams: true, cancels: true },
     });
     return Object.assign(state, {
       say: (frame: GuestFrame) => hear(frame),
@@ -458,4 +459,38 @@ t.test('a guest that started before byte streams existed keeps its connection, a
   t.equal(relay.openStream(open), true);
   await turn();
   t.match(current.heard.at(-1), { kind: 'openStream', value: open });
+});
+
+t.test('a cancelled message is in the welcome of each later guest until it is settled, and overtakes what waits', async (t) => {
+  const { relay, connect } = relayed();
+  const cancel = (seq: number) => ({ sessionId: S, messageId: `m${seq}`, seq, graceMs: 5 });
+  const cancels = ({ heard }: { heard: readonly HostFrame[] }) =>
+    heard.flatMap(({ kind, value }): (number | number[])[] => {
+      if (kind === 'welcome') return [value.cancelled.map(({ seq }) => seq)];
+      return kind === 'cancelMessage' ? [value.seq] : [];
+    });
+  relay.cancelMessage(cancel(1));
+  const first = connect();
+  await turn();
+  await turn();
+  relay.cancelMessage(cancel(2));
+  relay.cancelMessage(cancel(3));
+  await turn();
+  await turn();
+  t.same(cancels(first), [[1], 2, 3]);
+  first.guest.close();
+  relay.settled({ sessionId: S, messageId: 'm3', upToSeq: 0 });
+  relay.settledUpTo(S, 1);
+  const next = connect();
+  await turn();
+  await turn();
+  t.same(cancels(next), [[2]]);
+  next.guest.close();
+  const old = connect(S, S, true, false);
+  await turn();
+  await turn();
+  relay.cancelMessage(cancel(4));
+  await turn();
+  await turn();
+  t.same(cancels(old), [[2]], 'a guest of an older release is not sent a frame that would end its connection');
 });

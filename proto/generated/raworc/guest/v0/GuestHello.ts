@@ -25,6 +25,10 @@ export interface GuestHello {
    * Whether the guest understands open_stream. A guest outlives upgrades of its node agent.
    */
   'streams'?: (boolean);
+  /**
+   * whether the guest understands cancel_message
+   */
+  'cancels'?: (boolean);
 }
 
 export interface GuestHello__Output {
@@ -50,4 +54,8 @@ export interface GuestHello__Output {
    * Whether the guest understands open_stream. A guest outlives upgrades of its node agent.
    */
   'streams': (boolean);
+  /**
+   * whether the guest understands cancel_message
+   */
+  'cancels': (boolean);
 }

@@ -2,6 +2,7 @@
 
 import type { AgentSpec as _raworc_v0_AgentSpec, AgentSpec__Output as _raworc_v0_AgentSpec__Output } from '../../../raworc/v0/AgentSpec.ts';
 import type { Drain as _raworc_guest_v0_Drain, Drain__Output as _raworc_guest_v0_Drain__Output } from '../../../raworc/guest/v0/Drain.ts';
+import type { CancelMessage as _raworc_v0_CancelMessage, CancelMessage__Output as _raworc_v0_CancelMessage__Output } from '../../../raworc/v0/CancelMessage.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface GuestWelcome {
@@ -18,6 +19,10 @@ export interface GuestWelcome {
    * Every message up to this seq is settled: the guest drops those that it has not started.
    */
   'settledSeq'?: (number | string | Long);
+  /**
+   * applies before any run starts
+   */
+  'cancelled'?: (_raworc_v0_CancelMessage)[];
 }
 
 export interface GuestWelcome__Output {
@@ -34,4 +39,8 @@ export interface GuestWelcome__Output {
    * Every message up to this seq is settled: the guest drops those that it has not started.
    */
   'settledSeq': (number);
+  /**
+   * applies before any run starts
+   */
+  'cancelled': (_raworc_v0_CancelMessage__Output)[];
 }

@@ -7,6 +7,7 @@ import type { Drain as _raworc_guest_v0_Drain, Drain__Output as _raworc_guest_v0
 import type { Secrets as _raworc_v0_Secrets, Secrets__Output as _raworc_v0_Secrets__Output } from '../../../raworc/v0/Secrets.ts';
 import type { StopAgent as _raworc_v0_StopAgent, StopAgent__Output as _raworc_v0_StopAgent__Output } from '../../../raworc/v0/StopAgent.ts';
 import type { OpenStream as _raworc_v0_OpenStream, OpenStream__Output as _raworc_v0_OpenStream__Output } from '../../../raworc/v0/OpenStream.ts';
+import type { CancelMessage as _raworc_v0_CancelMessage, CancelMessage__Output as _raworc_v0_CancelMessage__Output } from '../../../raworc/v0/CancelMessage.ts';
 
 export interface HostFrame {
   'welcome'?: (_raworc_guest_v0_GuestWelcome | null);
@@ -16,7 +17,8 @@ export interface HostFrame {
   'secrets'?: (_raworc_v0_Secrets | null);
   'stopAgent'?: (_raworc_v0_StopAgent | null);
   'openStream'?: (_raworc_v0_OpenStream | null);
-  'body'?: "welcome"|"deliver"|"settled"|"drain"|"secrets"|"stopAgent"|"openStream";
+  'cancelMessage'?: (_raworc_v0_CancelMessage | null);
+  'body'?: "welcome"|"deliver"|"settled"|"drain"|"secrets"|"stopAgent"|"openStream"|"cancelMessage";
 }
 
 export interface HostFrame__Output {
@@ -27,5 +29,6 @@ export interface HostFrame__Output {
   'secrets'?: (_raworc_v0_Secrets__Output | null);
   'stopAgent'?: (_raworc_v0_StopAgent__Output | null);
   'openStream'?: (_raworc_v0_OpenStream__Output | null);
-  'body'?: "welcome"|"deliver"|"settled"|"drain"|"secrets"|"stopAgent"|"openStream";
+  'cancelMessage'?: (_raworc_v0_CancelMessage__Output | null);
+  'body'?: "welcome"|"deliver"|"settled"|"drain"|"secrets"|"stopAgent"|"openStream"|"cancelMessage";
 }

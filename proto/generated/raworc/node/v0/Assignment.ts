@@ -2,6 +2,7 @@
 
 import type { Desired as _raworc_node_v0_Desired, Desired__Output as _raworc_node_v0_Desired__Output } from '../../../raworc/node/v0/Desired.ts';
 import type { SessionSpec as _raworc_node_v0_SessionSpec, SessionSpec__Output as _raworc_node_v0_SessionSpec__Output } from '../../../raworc/node/v0/SessionSpec.ts';
+import type { CancelMessage as _raworc_v0_CancelMessage, CancelMessage__Output as _raworc_v0_CancelMessage__Output } from '../../../raworc/v0/CancelMessage.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface Assignment {
@@ -21,6 +22,10 @@ export interface Assignment {
    * Session on this node whose volume to copy at creation; empty: none, or copied.
    */
   'copyFrom'?: (string);
+  /**
+   * Cancelled messages without an answer. Later ones arrive as CancelMessage.
+   */
+  'cancelled'?: (_raworc_v0_CancelMessage)[];
 }
 
 export interface Assignment__Output {
@@ -40,4 +45,8 @@ export interface Assignment__Output {
    * Session on this node whose volume to copy at creation; empty: none, or copied.
    */
   'copyFrom': (string);
+  /**
+   * Cancelled messages without an answer. Later ones arrive as CancelMessage.
+   */
+  'cancelled': (_raworc_v0_CancelMessage__Output)[];
 }

@@ -17,6 +17,7 @@ import type { PushImage as _raworc_node_v0_PushImage, PushImage__Output as _rawo
 import type { RemoveImage as _raworc_node_v0_RemoveImage, RemoveImage__Output as _raworc_node_v0_RemoveImage__Output } from '../../../raworc/node/v0/RemoveImage.ts';
 import type { StopAgent as _raworc_v0_StopAgent, StopAgent__Output as _raworc_v0_StopAgent__Output } from '../../../raworc/v0/StopAgent.ts';
 import type { OpenStream as _raworc_v0_OpenStream, OpenStream__Output as _raworc_v0_OpenStream__Output } from '../../../raworc/v0/OpenStream.ts';
+import type { CancelMessage as _raworc_v0_CancelMessage, CancelMessage__Output as _raworc_v0_CancelMessage__Output } from '../../../raworc/v0/CancelMessage.ts';
 
 export interface ControllerFrame {
   'welcome'?: (_raworc_node_v0_Welcome | null);
@@ -36,7 +37,8 @@ export interface ControllerFrame {
   'removeImage'?: (_raworc_node_v0_RemoveImage | null);
   'stopAgent'?: (_raworc_v0_StopAgent | null);
   'openStream'?: (_raworc_v0_OpenStream | null);
-  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled"|"secrets"|"imageGone"|"setDigest"|"inventoryTaken"|"pullImage"|"pushImage"|"removeImage"|"stopAgent"|"openStream";
+  'cancelMessage'?: (_raworc_v0_CancelMessage | null);
+  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled"|"secrets"|"imageGone"|"setDigest"|"inventoryTaken"|"pullImage"|"pushImage"|"removeImage"|"stopAgent"|"openStream"|"cancelMessage";
 }
 
 export interface ControllerFrame__Output {
@@ -57,5 +59,6 @@ export interface ControllerFrame__Output {
   'removeImage'?: (_raworc_node_v0_RemoveImage__Output | null);
   'stopAgent'?: (_raworc_v0_StopAgent__Output | null);
   'openStream'?: (_raworc_v0_OpenStream__Output | null);
-  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled"|"secrets"|"imageGone"|"setDigest"|"inventoryTaken"|"pullImage"|"pushImage"|"removeImage"|"stopAgent"|"openStream";
+  'cancelMessage'?: (_raworc_v0_CancelMessage__Output | null);
+  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled"|"secrets"|"imageGone"|"setDigest"|"inventoryTaken"|"pullImage"|"pushImage"|"removeImage"|"stopAgent"|"openStream"|"cancelMessage";
 }

@@ -49,6 +49,10 @@ export interface Hello {
    * of the images that run here: "linux/arm64"; '' from older releases
    */
   'platform'?: (string);
+  /**
+   * accepts CancelMessage
+   */
+  'cancelsMessages'?: (boolean);
 }
 
 export interface Hello__Output {
@@ -97,4 +101,8 @@ export interface Hello__Output {
    * of the images that run here: "linux/arm64"; '' from older releases
    */
   'platform': (string);
+  /**
+   * accepts CancelMessage
+   */
+  'cancelsMessages': (boolean);
 }

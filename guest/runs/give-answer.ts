@@ -1,0 +1,33 @@
+import { JournalFull } from '../../journal/journal.ts';
+import type { Answer__Output as Answer } from '../../proto/generated/raworc/v0/Answer.ts';
+import type { HostSide } from '../host/host-side.ts';
+import type { Entry } from '../mailbox/entries.ts';
+import type { Mailbox } from '../mailbox/mailbox.ts';
+import { REASONS } from './reasons.ts';
+import type { RunnerDeps } from './runner-deps.ts';
+
+/** Stores and sends the answer to a message. Resolves once it is durable. */
+export async function giveAnswer(
+  mailbox: Mailbox,
+  host: HostSide,
+  entry: Entry,
+  answer: Answer,
+  { barriers, clock, log }: Pick<RunnerDeps, 'barriers' | 'clock' | 'log'>,
+): Promise<void> {
+  const { sessionId, messageId, agent } = answer;
+  await barriers.reach('guest.before-answer');
+  const stored = mailbox.answer(entry, answer).catch((fault: unknown) => {
+    if (!(fault instanceof JournalFull)) throw fault;
+    // The answer was sent and may be settled already.
+    if (mailbox.get(messageId) !== entry) return;
+    return mailbox.answer(entry, { ...answer, outcome: 'ERROR', content: REASONS.disk_full, reason: 'disk_full' });
+  });
+  // Sent while the disk syncs. The next run starts only afterwards.
+  host.sendAnswers();
+  await stored;
+  await barriers.reach('guest.answered');
+  host.sendAnswers();
+  const run = { session: sessionId, message: messageId, run: answer.runId, agent };
+  // Writing to the log takes time, so send the answer first.
+  clock.soon(() => log.info('run.ended', { ...run, reason: answer.reason || undefined, durationMs: answer.durationMs }));
+}
