@@ -63,6 +63,8 @@ export function simulatedAgents({ around, life, clock, random, machine, sessionI
           };
           const objection = chronicle.settlement.objection(life.name, messageId);
           if (objection !== undefined) around.violation(`${life.name} runs ${messageId}: ${objection}`);
+          const refused = auditors.cancels.objection(life.name, messageId);
+          if (refused !== undefined) around.violation(`${life.name} runs ${messageId}: ${refused}`);
           const unfit = auditors.secrets.objection(messageId, environment);
           if (unfit !== undefined) around.violation(`${life.name} runs ${messageId}: ${unfit}`);
           if (of !== sessionId) around.violation(`${life.name} runs ${messageId}, which is of ${of}`);
@@ -115,5 +117,6 @@ function judgeInterruption(
   // A stop that a slow node hears late ends the messages before it, though the agent is active again.
   const sinceMs = auditors.stops.queuedAt(messageId) ?? startedMs;
   if (auditors.stops.hasRested(spaceId, agent, sinceMs) || auditors.suspends.mayInterrupt(sessionId, time.now)) return;
+  if (auditors.cancels.mayInterrupt(messageId, time.now)) return;
   violation(`${life} interrupts ${messageId}, and nobody asked for it, or its grace is not over`);
 }

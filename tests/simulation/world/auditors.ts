@@ -1,5 +1,6 @@
 import type { Mutation } from '../../../controller/domain/engine/mutation.ts';
 import { AgentStops } from './agent-stops.ts';
+import { Cancels } from './cancels.ts';
 import type { Chronicle } from './chronicle.ts';
 import { Deadlines } from './deadlines.ts';
 import { ImageAudit } from './image-audit.ts';
@@ -15,6 +16,7 @@ export class Auditors {
   readonly remixes: Remixes;
   readonly secrets = new SecretVersions();
   readonly stops = new AgentStops();
+  readonly cancels = new Cancels();
   readonly suspends = new Suspends();
   readonly use: SpaceUse;
   readonly deadlines: Deadlines;
@@ -36,6 +38,7 @@ export class Auditors {
     const { nowMs, violation } = this.#deps;
     this.remixes.committed(mutations);
     this.use.committed(mutations);
+    this.cancels.committed(mutations, nowMs());
     this.suspends.committed(mutations, nowMs());
     this.deadlines.committed(mutations);
     this.images.committed(mutations);
@@ -53,6 +56,7 @@ export class Auditors {
     this.deadlines.restored(view());
     this.images.restored();
     this.tokens.restored(view());
+    this.cancels.restored(view());
     this.suspends.restored(chronicle.sessions.values(), nowMs());
     this.stops.restored(view(), nowMs());
   }

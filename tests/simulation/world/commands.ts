@@ -5,6 +5,7 @@ import type { CreateSession, SessionObject } from '../../../controller/contract/
 import type { SessionId } from '../../../controller/domain/engine/ids.ts';
 import { accepted } from '../../../controller/domain/engine/outcome.ts';
 import type { MessageFact, SessionFact } from './book.ts';
+import { perhapsCancel } from './cancelling.ts';
 import { change, putState, resume } from './changes.ts';
 import type { Client } from './client.ts';
 import { someConstraint, somePreference } from './label-rules.ts';
@@ -116,6 +117,7 @@ async function post(client: Client, session: SessionFact): Promise<MessageFact |
   const fact: MessageFact = { id, sessionId: session.id, seq, postedAt, content, role: body.role ?? 'user', expects };
   if (content !== body.content) client.violation(`what was posted as ${body.content} is kept as ${content}`);
   book.messages.set(id, fact);
+  await perhapsCancel(client, fact);
   return fact;
 }
 

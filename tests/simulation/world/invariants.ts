@@ -187,6 +187,7 @@ function judgeMessage(cluster: Cluster, { sessions }: Book, { id, sessionId, seq
       (runs.length === 0 && (chronicle.guestKills.get(sessionId) ?? 0) > 0),
     // Also for a run that started durably but whose agent had not seen the message.
     interrupted: (ended('stopped') || runs.length === 0) && chronicle.wasSuspended(sessionId),
+    cancelled: cluster.auditors.cancels.wasAsked(id),
     host_lost: chronicle.failed.has(sessionId) && chronicle.lostNodes.has(session?.nodeId ?? ''),
     session_failed: chronicle.failed.has(sessionId),
     // Its guest had settled it before the restore.

@@ -355,6 +355,7 @@ export class Machine {
           let welcomed = false;
           const hear = (frame: HostFrame) => {
             around.chronicle.settlement.heard(life.name, frame);
+            around.auditors.cancels.heard(life.name, frame);
             const isOpen = () => !connection.left.isOver && !connection.right.isOver;
             if (frame.kind === 'welcome' && !welcomed) this.#welcomes.set(life.name, { sinceMs: around.time.now, isOpen });
             welcomed ||= frame.kind === 'welcome';
