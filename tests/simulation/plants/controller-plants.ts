@@ -164,7 +164,7 @@ export const CONTROLLER_PLANTS = {
     file: 'controller/domain/sessions/commands/change-desired.ts',
     find: 'const obstacle = firstObstacle(node, need, fleet.sizes);',
     replace: 'const obstacle = node.draining ? firstObstacle(node, need, fleet.sizes) : undefined;',
-    foundBy: { seed: 8 },
+    foundBy: { seed: 1 },
   },
   'memory overcommitted': {
     breaks: 'Requests for memory are not overcommitted.',

@@ -37,7 +37,7 @@ export const IDENTITY_PLANTS = {
     file: 'controller/services/fleet/identity-fence.ts',
     find: "!last.machine || stream.machine === '' || isSamePlace(stream, last)) return undefined;",
     replace: "!last.machine || stream.machine !== '' || isSamePlace(stream, last)) return undefined;",
-    foundBy: { seed: 5 },
+    foundBy: { seed: 8 },
   },
   'copy refused in silence': {
     breaks: 'An operator is told of a copy.',

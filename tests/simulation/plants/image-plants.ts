@@ -7,7 +7,7 @@ export const IMAGE_PLANTS = {
     file: 'controller/domain/images/needed.ts',
     find: ' || view.hasSessionOfImage(image)',
     replace: '',
-    foundBy: { seed: 1 },
+    foundBy: { test: 'tests/unit/controller/images/image-collection.test.ts' },
   },
   'newest image collected': {
     breaks: 'No image is removed from which new sessions start.',

@@ -35,7 +35,7 @@ export const MAINTENANCE_PLANTS = {
     file: 'controller/services/nodes/drain-loop.ts',
     find: 'loop.after(mutation.row.nodeId, GATHER_MS);',
     replace: '{}',
-    foundBy: { seed: 2 },
+    foundBy: { seed: 22 },
   },
   'drain without a grace': {
     breaks: 'A run in progress is not interrupted before the deadline of a drain.',
@@ -54,8 +54,8 @@ export const MAINTENANCE_PLANTS = {
   'removed node let in': {
     breaks: 'A removed node is refused.',
     file: 'controller/services/fleet/node-stream/handshake.ts',
-    find: 'const isRemoved = row !== undefined && row.revokedAt !== null;',
-    replace: 'const isRemoved = false;',
-    foundBy: { seed: 1 },
+    find: "if (fault !== undefined && (fault === 'revoked' || !mayBeNewer)) {",
+    replace: "if (fault !== undefined && fault !== 'revoked' && !mayBeNewer) {",
+    foundBy: { seed: 11 },
   },
 } satisfies Readonly<Record<string, Plant>>;

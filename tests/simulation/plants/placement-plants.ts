@@ -21,7 +21,7 @@ export const PLACEMENT_PLANTS = {
     file: 'controller/domain/sessions/placement/placement.ts',
     find: 'preferenceCost(preferences, node.labels ?? {})',
     replace: '0 * preferenceCost(preferences, node.labels ?? {})',
-    foundBy: { seed: 5 },
+    foundBy: { seed: 3 },
   },
   'packed sessions spread': {
     breaks: 'A space that packs gets the fullest node that has room.',
@@ -35,14 +35,14 @@ export const PLACEMENT_PLANTS = {
     file: 'controller/services/engine/capacity.ts',
     find: 'this.#add(pair(session.spaceId, session.nodeId), inSpace(session), sign);',
     replace: 'this.#add(pair(session.spaceId, session.nodeId), occupiesRoom(session) ? inSpace(session) : undefined, sign);',
-    foundBy: { seed: 23 },
+    foundBy: { seed: 8 },
   },
   'reserved room given away': {
     breaks: 'New sessions leave the room free that a node reserves for sessions that wake.',
     file: 'controller/domain/sessions/placement/filters.ts',
     find: 'const free = node.memoryBytes - node.requested.memoryBytes - reserved;',
     replace: 'const free = node.memoryBytes - node.requested.memoryBytes;',
-    foundBy: { seed: 5 },
+    foundBy: { seed: 9 },
   },
   'room that wakes nobody': {
     breaks: 'Room that comes free wakes those who wait for it.',
