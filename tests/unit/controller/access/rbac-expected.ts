@@ -250,6 +250,7 @@ export function casesOf(
     'GET /nodes': [globally('/nodes', 'nodes', 'list')],
     'GET /nodes/{id}': [globally(node, 'nodes', 'get', [NODE.name, NODE.id])],
     'PUT /nodes/{id}': [globally(node, 'nodes', 'update', [NODE.name, NODE.id])],
+    'PATCH /nodes/{id}': [globally(node, 'nodes', 'update', [NODE.name, NODE.id])],
     'DELETE /nodes/{id}': [globally(node, 'nodes', 'delete', [NODE.name, NODE.id])],
     'POST /nodes/{id}/cordon': [globally(`${node}/cordon`, 'nodes', 'update', [NODE.name, NODE.id])],
     'POST /nodes/{id}/uncordon': [globally(`${node}/uncordon`, 'nodes', 'update', [NODE.name, NODE.id])],
