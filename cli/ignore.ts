@@ -6,7 +6,7 @@ import ignore from 'ignore';
  */
 const USUAL = [
   ...['.git', '.hg', '.svn', '.DS_Store', '__pycache__/', '.venv/', 'venv/', '.tox/', '.nox/'],
-  ...['.mypy_cache/', '.pytest_cache/', '.ruff_cache/', '.ipynb_checkpoints/'],
+  ...['.mypy_cache/', '.pytest_cache/', '.ruff_cache/', '.ipynb_checkpoints/', 'node_modules/'],
 ];
 
 /**

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemClock, systemFreeSpace, systemRandom } from '../seams/system.ts';
 import { CHAINS, TABLE } from './domain/firewall-rules.ts';
+import { DockerBuilds } from './engine/docker/builds/docker-builds.ts';
 import { dockerClients } from './engine/docker/client.ts';
 import { DockerDriver } from './engine/docker/driver.ts';
 import { DockerBaseImages } from './engine/docker/images/base-images.ts';
@@ -17,10 +18,12 @@ import { Resolvers } from './engine/firewall/resolvers.ts';
 import { Sockets } from './guests/sockets.ts';
 import { readHostSettings } from './host-settings.ts';
 import { installGuestFiles } from './images/guest-files.ts';
+import { installedNpm } from './images/installed-npm.ts';
 import { openRegistryListener } from './images/registry-listener.ts';
 import type { Engine, EngineDeps } from './run.ts';
 import { runCommand } from './volumes/command.ts';
 import { openDisks } from './volumes/open-disks.ts';
+import { WorkDisks } from './volumes/work-disks.ts';
 
 async function addressesOf(controllers: readonly string[]): Promise<string[]> {
   const hosts = controllers.map((address) => address.slice(0, address.lastIndexOf(':')));
@@ -42,7 +45,7 @@ export async function openDocker({
   metrics,
   registry: dial,
 }: EngineDeps): Promise<Engine> {
-  const { allowed, subnet, diskKind } = readHostSettings(env);
+  const { allowed, subnet, diskKind, builds: buildSettings } = readHostSettings(env);
   const runDirectory = resolve(flags.runDirectory ?? join('/run/raworc', identity.nodeId.slice(0, 8)));
   const listener = new Sockets({ runDirectory, clock: systemClock, log });
   const guestDirectory = await installGuestFiles({
@@ -66,7 +69,22 @@ export async function openDocker({
   const resolvers = new Resolvers({ file: join(flags.dataDirectory, 'resolv.conf'), addresses: settings.dns, conditions });
   const registry = await openRegistryListener({ random: systemRandom, log, metrics, dial });
   const movingNames = new MovingNames({ docker: clients.calls, log });
-  const driver = new DockerDriver({
+  const builds = new DockerBuilds({
+    clients,
+    owner,
+    disks: new WorkDisks({ directory: join(flags.dataDirectory, 'builds'), kind: disks.kind, run: runCommand, random: systemRandom }),
+    guestDirectory,
+    npm: installedNpm(),
+    settings: buildSettings,
+    clock: systemClock,
+    log,
+    run: runCommand,
+    cgroupParent: () => driver.cgroupParent(),
+    resolvConf: () => resolvers.file,
+  });
+  await builds.sweep(new AbortController().signal);
+  const driver: DockerDriver = new DockerDriver({
+    builds,
     transfer: new ImageTransfer(clients, registry, movingNames),
     movingNames,
     metrics,

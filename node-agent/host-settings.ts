@@ -2,6 +2,7 @@ import { diskLowBytes } from './disk-low.ts';
 import { DISK_KINDS, type DiskSetting, isDiskSetting } from './domain/disk-choice.ts';
 import { isCidr } from './domain/firewall-rules.ts';
 import { roomOf } from './domain/network-room.ts';
+import { type BuildSettings, readBuildSettings } from './images/build-settings.ts';
 import { readSessionSettings } from './session/session-settings.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -13,9 +14,13 @@ export interface HostSettings {
   /** The sessions' network. Undefined: Docker chooses it. */
   readonly subnet: string | undefined;
   readonly diskKind: DiskSetting;
+  readonly builds: BuildSettings;
 }
 
-/** Reads RAWORC_ALLOW_CIDRS, RAWORC_SESSION_SUBNET and RAWORC_DISK_KIND. @throws on an invalid value. */
+/**
+ * Reads RAWORC_ALLOW_CIDRS, RAWORC_SESSION_SUBNET, RAWORC_DISK_KIND and the settings of builds.
+ * @throws on an invalid value.
+ */
 export function readHostSettings(env: Environment): HostSettings {
   const allowed = (env.RAWORC_ALLOW_CIDRS ?? '')
     .split(',')
@@ -28,7 +33,7 @@ export function readHostSettings(env: Environment): HostSettings {
     throw new Error(`RAWORC_SESSION_SUBNET must be an IPv4 range with room for sessions, such as 10.77.0.0/20, not "${subnet}"`);
   const diskKind = env.RAWORC_DISK_KIND || 'auto';
   if (!isDiskSetting(diskKind)) throw new Error(`RAWORC_DISK_KIND must be one of auto, ${DISK_KINDS.join(', ')}, not "${diskKind}"`);
-  return { allowed, subnet, diskKind };
+  return { allowed, subnet, diskKind, builds: readBuildSettings(env) };
 }
 
 /** Throws an error that names the first invalid variable. */

@@ -1,7 +1,7 @@
 /** Bundles the guest into one file beside the workers' programs, and prints the directory. */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { print } from './terminal.ts';
@@ -13,7 +13,8 @@ const WORKERS = ['worker.py', 'raworc_replies.py', 'worker.mjs'];
 export async function buildGuest(outDirectory: string = join(root, 'build', 'guest')): Promise<{ directory: string; version: string }> {
   const { version: release } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
   const result = await build({
-    entryPoints: [join(root, 'guest', 'main.ts')],
+    entryPoints: { guest: join(root, 'guest', 'main.ts'), check: join(root, 'guest', 'check', 'main.ts') },
+    outdir: outDirectory,
     bundle: true,
     platform: 'node',
     target: 'node24',
@@ -26,9 +27,8 @@ export async function buildGuest(outDirectory: string = join(root, 'build', 'gue
     banner: { js: "import{createRequire as rq}from'node:module';const require=rq(import.meta.url);" },
     define: { 'process.env.RAWORC_VERSION': JSON.stringify(release) },
   });
-  const bundle = result.outputFiles[0]?.contents;
-  if (!bundle) throw new Error('esbuild wrote no file');
-  const files = new Map([['guest.mjs', Buffer.from(bundle)]]);
+  if (result.outputFiles.length !== 2) throw new Error('esbuild did not write both programs');
+  const files = new Map(result.outputFiles.map(({ path, contents }) => [`${basename(path, '.js')}.mjs`, Buffer.from(contents)]));
   for (const name of WORKERS) files.set(name, readFileSync(join(root, 'guest', 'workers', name)));
   const hash = createHash('sha256');
   mkdirSync(outDirectory, { recursive: true });

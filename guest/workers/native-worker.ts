@@ -6,6 +6,7 @@ import { MAX_REPLY_BYTES, type RunEnd, type RunOutput, type RunRequest, type Wor
 import { isDiskFull } from '../volume/disk-full.ts';
 import type { Bounded } from './bounds.ts';
 import { describeEnd, INTERRUPTION_MS, Program, type ProgramOptions } from './program.ts';
+import { programCandidates } from './program-candidates.ts';
 
 /**
  * Longer strings cannot be passed as an argument or variable. They are only on standard input and
@@ -57,7 +58,7 @@ export class NativeWorker implements Worker, Bounded {
 
   async run(request: RunRequest, output: RunOutput): Promise<RunEnd> {
     const { name, handler } = this.#spec;
-    const candidates = [handler, `target/release/${handler}`, `target/release/${name}`, `bin/${name}`, name, 'run'].filter(Boolean);
+    const candidates = programCandidates(name, handler);
     const command = candidates.map((one) => join(this.#home, one)).find(isProgram);
     if (command === undefined) {
       return {

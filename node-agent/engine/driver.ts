@@ -1,4 +1,5 @@
 import type { Most } from '../domain/session-most.ts';
+import type { BuildEngine, BuildOutcome } from './build-engine.ts';
 import type { EngineFacts } from './engine-facts.ts';
 import type { Outcome } from './outcome.ts';
 import type { Seen } from './seen.ts';
@@ -46,8 +47,6 @@ export interface Transfer {
   pull(plan: PullPlan, signal: AbortSignal): Promise<MoveOutcome>;
   push(plan: PushPlan, signal: AbortSignal): Promise<MoveOutcome>;
 }
-
-export type BuildOutcome = { readonly ok: true; readonly imageId: string } | { readonly ok: false; readonly reason: string };
 
 /** `in-use`: also if the node keeps a copy of it, and images of others. */
 export type RemovalOutcome = 'removed' | 'in-use';
@@ -110,6 +109,8 @@ export interface Driver {
    * afterwards.
    */
   restoreImage?(tag: string, signal: AbortSignal): Promise<boolean>;
+  /** Installs dependencies and checks handlers. Undefined: builds only copy files. */
+  readonly builds?: BuildEngine | undefined;
   /** Moves images through the registry. Undefined: images stay on this host. */
   readonly transfer?: Transfer | undefined;
   /** Undoes `prepare` if no session of any node needs it any more. */

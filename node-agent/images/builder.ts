@@ -1,10 +1,14 @@
 import type { BuildAssignment__Output as BuildAssignment } from '../../proto/generated/raworc/node/v0/BuildAssignment.ts';
 import type { BuildReport__Output as BuildReport } from '../../proto/generated/raworc/node/v0/BuildReport.ts';
 import { messageOf } from '../../seams/message-of.ts';
+import { type Counter, type Metrics, silentMetrics } from '../../seams/metrics.ts';
 import { within } from '../engine/deadline.ts';
 import type { Host } from '../host.ts';
 import { buildContext } from './build-context.ts';
 import { findOrRestore } from './find-or-restore.ts';
+import { type MakeDeps, makeImage } from './make-image.ts';
+
+type FetchSource = (digest: string) => AsyncIterable<Uint8Array>;
 
 const BUILD_LIMIT_MS = 10 * 60_000;
 /**
@@ -17,6 +21,7 @@ export interface BuilderDeps extends Pick<Host, 'driver' | 'dialer' | 'clock' | 
   /** Returns why this node cannot build now; undefined if it can. */
   refusal(): string | undefined;
   report(report: BuildReport): void;
+  readonly metrics?: Metrics | undefined;
 }
 
 /**
@@ -32,12 +37,18 @@ const AT_ONCE = 4;
 export class Builder {
   readonly #deps: BuilderDeps;
   readonly #ending = new AbortController();
+  readonly #dependencies: Counter<'how'>;
   readonly #builds = new Map<string, BuildReport>();
   readonly #waiting: BuildAssignment[] = [];
   readonly #working = new Map<BuildAssignment, Promise<void>>();
 
   constructor(deps: BuilderDeps) {
     this.#deps = deps;
+    this.#dependencies = (deps.metrics ?? silentMetrics).counter({
+      name: 'node_build_dependencies_total',
+      help: 'Sets of dependencies in images that were built, by whether they were installed or taken from an earlier image.',
+      labels: ['how'],
+    });
   }
 
   assign(build: BuildAssignment): void {
@@ -96,7 +107,7 @@ export class Builder {
     } catch (error) {
       if (this.#ending.signal.aborted) return;
       const message = messageOf(error);
-      const reason = `The image could not be built: ${message}.`;
+      const reason = `The image could not be built: ${message}${/\n|\.$/.test(message) ? '' : '.'}`;
       this.#say({ buildId: build.buildId, phase: 'BUILD_FAILED', imageId: '', error: reason, baseImageMissing: false, refusedNow: false });
       log.warn('build.failed', { build: build.buildId, error: message });
     }
@@ -108,7 +119,8 @@ export class Builder {
     if (refused !== undefined) return { ok: false, reason: `This node accepts no builds: ${refused}`, refusedNow: true } as const;
     const there = await driver.inspectImage(build.image, signal);
     if (there?.labels['raworc.build'] === build.buildId) return { ok: true, imageId: there.id } as const;
-    if ((await findOrRestore({ driver, log }, build.baseImage, signal)) === undefined)
+    const base = await findOrRestore({ driver, log }, build.baseImage, signal);
+    if (base === undefined)
       return { ok: false, reason: `The base image ${build.baseImage} is not on this node.`, baseImageMissing: true } as const;
     const labels = {
       'raworc.managed': 'true',
@@ -117,8 +129,37 @@ export class Builder {
       'raworc.build': build.buildId,
     };
     const fetching = new AbortController();
-    const fetch = AbortSignal.any([signal, fetching.signal]);
-    const context = buildContext(build, (digest) => dialer.fetchSource(digest, fetch));
+    const stop = AbortSignal.any([signal, fetching.signal]);
+    const fetch = (digest: string) => dialer.fetchSource(digest, stop);
+    try {
+      return driver.builds === undefined
+        ? await this.#copy(build, labels, fetch, signal)
+        : await makeImage({ engine: driver.builds, fetch, ...this.#measured(build.buildId) }, build, base, labels, signal);
+    } finally {
+      fetching.abort();
+    }
+  }
+
+  #measured(buildId: string): Pick<MakeDeps, 'passed' | 'installed'> {
+    const { clock, log } = this.#deps;
+    let sinceMs = clock.monotonic();
+    return {
+      passed: (stage) => {
+        const now = clock.monotonic();
+        log.info('build.stage', { build: buildId, stage, tookMs: Math.round(now - sinceMs) });
+        sinceMs = now;
+      },
+      installed: (installed, all) => {
+        this.#dependencies.add(installed, { how: 'installed' });
+        this.#dependencies.add(all - installed, { how: 'reused' });
+      },
+    };
+  }
+
+  /** Only copies the sources, over an engine that runs nothing. */
+  async #copy(build: BuildAssignment, labels: Readonly<Record<string, string>>, fetch: FetchSource, signal: AbortSignal) {
+    const { driver } = this.#deps;
+    const context = buildContext(build, fetch);
     try {
       const built = await driver.buildImage({ image: build.image, labels, context: context.stream }, signal);
       await context.done;
@@ -130,7 +171,6 @@ export class Builder {
       throw error;
     } finally {
       context.stream.destroy();
-      fetching.abort();
     }
   }
 

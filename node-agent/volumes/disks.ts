@@ -1,6 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../../seams/message-of.ts';
+import type { DiskKind } from '../domain/disk-choice.ts';
 import { BYTES_PER_FILE, type DiskLeft } from '../domain/disk-use.ts';
 import { COMMON_UID } from '../domain/uid-range.ts';
 import { fillByAdoption } from './adoption.ts';
@@ -66,6 +67,11 @@ export class Disks {
   constructor(deps: DisksDeps) {
     this.#deps = deps;
     this.#places = new DiskPlaces(deps, this.#turns);
+  }
+
+  /** The kind of new disks. */
+  get kind(): DiskKind {
+    return this.#deps.kind;
   }
 
   /** Returns all disks of this node. A disk with an unreadable record is left out and logged. */

@@ -1,6 +1,7 @@
 import type { Exit } from '../../node-agent/domain/container-end.ts';
 import type { ContainerSeen, VolumeSeen } from '../../node-agent/domain/session.ts';
-import type { BuildOutcome, Capacity, Driver, DriverChange, ImagePlan, RemovalOutcome } from '../../node-agent/engine/driver.ts';
+import type { BuildOutcome } from '../../node-agent/engine/build-engine.ts';
+import type { Capacity, Driver, DriverChange, ImagePlan, RemovalOutcome } from '../../node-agent/engine/driver.ts';
 import type { Outcome } from '../../node-agent/engine/outcome.ts';
 import type { Seen } from '../../node-agent/engine/seen.ts';
 import type { SessionPlan } from '../../node-agent/engine/session-plan.ts';

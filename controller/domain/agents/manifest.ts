@@ -17,15 +17,7 @@ export interface SourceListing {
 }
 
 /** The files that `text` can return. */
-export const READ_FILES: readonly string[] = [
-  'raworc.json',
-  'package.json',
-  'requirements.txt',
-  'main.py',
-  'index.js',
-  'index.mjs',
-  'index.cjs',
-];
+export const READ_FILES: readonly string[] = ['raworc.json', 'package.json', 'main.py', 'index.js', 'index.mjs', 'index.cjs'];
 /** Largest size of each of these files. */
 export const MAX_READ_BYTES = 256 * 1024;
 
@@ -78,7 +70,7 @@ function written(source: SourceListing): Outcome<Manifest> {
       problems,
     );
   }
-  if (typeof buildCommand === 'string' && buildCommand.trim() !== '') return no(`raworc.json has a build_command: ${NO_BUILDS}`);
+  if (typeof buildCommand === 'string' && buildCommand.trim() !== '') return no(`raworc.json has a build_command: ${NO_COMMANDS}`);
   if (runtime === 'native') return no(NO_NATIVE);
   const missing = missingHandler(source, runtime, handler);
   if (missing !== undefined) return no(missing);
@@ -93,7 +85,7 @@ function written(source: SourceListing): Outcome<Manifest> {
 }
 
 function workedOut(source: SourceListing): Outcome<Manifest> {
-  if (source.paths.has('Cargo.toml')) return no(`There is a Cargo.toml: ${NO_BUILDS}`);
+  if (source.paths.has('Cargo.toml')) return no(`There is a Cargo.toml: ${NO_RUST}`);
   const python = source.paths.has('main.py');
   const node = nodeHandler(source);
   if (python && node !== undefined) return no('There is both a main.py and a Node.js index file. Set runtime and handler in raworc.json');
@@ -152,27 +144,23 @@ function missingHandler(source: SourceListing, runtime: 'python' | 'node', handl
     .join(', ')}`;
 }
 
-const NO_BUILDS = 'builds with dependencies are not supported yet. Include the dependencies in the uploaded directory';
+const NO_RUST = 'Rust builds are not supported yet. Use python or node';
+const NO_COMMANDS =
+  'build commands are not supported yet. Remove it: dependencies in requirements.txt, pyproject.toml and package.json are installed without one';
 const NO_NATIVE = 'The runtime native is not supported yet. Use python or node';
 
 /**
- * Returns a refusal for dependencies that need installing. Those of Node.js can be included in
- * node_modules.
+ * Returns a refusal for a source that no build can complete. The node that builds installs
+ * dependencies, except those of Node.js if the upload has a node_modules.
  */
 function unmetNeed(source: SourceListing, runtime: AgentProgram['runtime']): string | undefined {
-  if (source.paths.has('Cargo.toml')) return `There is a Cargo.toml: ${NO_BUILDS}`;
-  if (runtime === 'python') {
-    const wanted = (source.text('requirements.txt') ?? '').split('\n').map((line) => line.replace(/#.*/, '').trim());
-    const hidden = source.paths.has('requirements.txt') && source.text('requirements.txt') === undefined;
-    if (hidden || wanted.some((line) => line !== ''))
-      return `requirements.txt lists packages: ${NO_BUILDS}, with an empty requirements.txt or none`;
-    return undefined;
-  }
+  if (source.paths.has('Cargo.toml')) return `There is a Cargo.toml: ${NO_RUST}`;
+  if (runtime !== 'node' || ![...source.paths].some((path) => path.startsWith('node_modules/'))) return undefined;
   const dependencies = objectIn(source.text('package.json') ?? '')?.dependencies;
   if (typeof dependencies !== 'object' || dependencies === null) return undefined;
   const missing = Object.keys(dependencies).filter((name) => !source.paths.has(`node_modules/${name}/package.json`));
   if (missing.length === 0) return undefined;
-  return `package.json depends on ${missing.slice(0, 10).join(', ')}, not found in node_modules: ${NO_BUILDS}`;
+  return `package.json depends on ${missing.slice(0, 10).join(', ')}, not found in node_modules. Upload the agent without node_modules to have its dependencies installed`;
 }
 
 function objectIn(text: string): Readonly<Record<string, unknown>> | undefined {

@@ -37,7 +37,7 @@ export interface NetworkGuard {
   close(): void;
 }
 
-export interface DockerDeps extends Pick<Driver, 'transfer'> {
+export interface DockerDeps extends Pick<Driver, 'transfer' | 'builds'> {
   readonly clients: DockerClients;
   readonly owner: Owner;
   /** On the host: the guest's files and the Node.js binary that runs them. */
@@ -74,13 +74,14 @@ export class DockerDriver implements Driver {
   readonly kind = 'docker';
   readonly transfer: Driver['transfer'];
   facts: Driver['facts'];
+  readonly builds: Driver['builds'];
+  readonly cgroupParent = () => this.#bounds?.parent;
   readonly images: Driver['images'] = (signal) => this.#images.list(signal);
   readonly inspectImage: Driver['inspectImage'] = (tag, signal) => this.#images.inspect(tag, signal);
   readonly buildImage: Driver['buildImage'] = (plan, signal) => this.#images.build(plan, signal);
   readonly removeImage: Driver['removeImage'] = (tag, signal) => this.#images.remove(tag, signal);
   readonly #deps: DockerDeps;
   readonly #docker: Docker;
-  readonly #owner: Owner;
   readonly #memory: MemoryReturn;
   readonly #containers: SessionContainers;
   readonly #accounts: ImageAccounts;
@@ -94,9 +95,8 @@ export class DockerDriver implements Driver {
   constructor(deps: DockerDeps) {
     this.#deps = deps;
     const { clients, owner, disks, conditions, log, run, baseImages, movingNames, metrics } = deps;
-    const cgroupParent = () => this.#bounds?.parent;
+    const { cgroupParent } = this;
     this.#docker = clients.calls;
-    this.#owner = owner;
     this.#bridge = conditions && new BridgeUse({ bridge: SESSION_NETWORK.bridge, conditions });
     this.#accounts = new ImageAccounts(clients.calls, owner);
     this.#containers = new SessionContainers(clients.calls, owner, (found) => this.#bounds?.isOutside(found) === true);
@@ -104,6 +104,7 @@ export class DockerDriver implements Driver {
     this.#volumes = new DockerVolumes({ docker: clients.calls, streams: clients.streams, owner, disks, containers, log, cgroupParent });
     this.#images = new DockerImages({ clients, owner, baseImages, movingNames, metrics, cgroupParent });
     this.transfer = deps.transfer;
+    this.builds = deps.builds;
     this.#resolvers = new SessionResolvers({ containers, log, conditions, run });
     this.#memory = new MemoryReturn(kernelFiles, log);
   }
@@ -124,7 +125,7 @@ export class DockerDriver implements Driver {
   async #bound(signal: AbortSignal): Promise<void> {
     const { bounds, conditions } = this.#deps;
     if (bounds === undefined) return;
-    this.#bounds ??= await DockerBounds.open(this.#docker, this.#owner.nodeId.slice(0, 8), bounds, conditions, signal);
+    this.#bounds ??= await DockerBounds.open(this.#docker, this.#deps.owner.nodeId.slice(0, 8), bounds, conditions, signal);
     await this.#bounds.ensure();
   }
 
@@ -192,7 +193,7 @@ export class DockerDriver implements Driver {
       const { guestDirectory, resolvConf, openFiles } = this.#deps;
       const hostFiles = { guest: guestDirectory, disk: mounted.path, passwd, resolvConf: resolvConf?.() };
       const places = { ...hostFiles, cgroup: this.#bounds?.parent };
-      const { id } = await this.#docker.createContainer(containerOptions(this.#owner, plan, places, openFiles));
+      const { id } = await this.#docker.createContainer(containerOptions(this.#deps.owner, plan, places, openFiles));
       this.#containers.created(plan.sessionId, id);
       return { ok: true, disk: mounted.disk.id };
     });
@@ -250,7 +251,7 @@ export class DockerDriver implements Driver {
 
   watch(listener: (change: DriverChange) => void): { close(): void } {
     const { clients, clock, log } = this.#deps;
-    return watchDocker(clients.streams, this.#owner, clock, log, (change, containerId) => {
+    return watchDocker(clients.streams, this.#deps.owner, clock, log, (change, containerId) => {
       if (change.kind === 'session' && containerId !== undefined) this.#containers.heard(change.sessionId, containerId);
       listener(change);
     });

@@ -1,16 +1,14 @@
 import type Docker from 'dockerode';
-import { z } from 'zod';
 import { MAX_IMAGES } from '../../../../proto/frame-bounds.ts';
 import { type Metrics, silentMetrics } from '../../../../seams/metrics.ts';
-import type { BuildOutcome, ImagePlan, RemovalOutcome } from '../../driver.ts';
+import type { BuildOutcome } from '../../build-engine.ts';
+import type { ImagePlan, RemovalOutcome } from '../../driver.ts';
 import { abortable, answerOf, type DockerClients, unless } from '../client.ts';
 import type { Owner } from '../container.ts';
-import { jsonLines } from '../json-lines.ts';
 import type { BaseImage, DockerBaseImages } from './base-images.ts';
 import { ImageUse } from './image-use.ts';
 import { isMovingName, type MovingNames, namesOf } from './moving-names.ts';
-
-const buildLine = z.object({ error: z.string().optional(), aux: z.object({ ID: z.string() }).optional().catch(undefined) });
+import { runBuild } from './run-build.ts';
 
 const tagsOf = ({ RepoTags }: Docker.ImageInfo) => (RepoTags ?? []).filter((tag) => tag !== '<none>:<none>' && !isMovingName(tag));
 
@@ -63,32 +61,8 @@ export class DockerImages {
     return image && { id: image.Id, labels: image.Config.Labels ?? {} };
   }
 
-  /** Builds only copy files: no code of the source runs, and there is no network. */
-  async build({ image, labels, context }: ImagePlan, signal: AbortSignal): Promise<BuildOutcome> {
-    const { clients, owner, cgroupParent } = this.#deps;
-    const parent = cgroupParent();
-    const options: Docker.ImageBuildOptions & { cgroupparent?: string } = {
-      t: image,
-      labels: { ...labels, 'raworc.cluster': owner.clusterId },
-      forcerm: true,
-      networkmode: 'none',
-      version: '1',
-      abortSignal: signal,
-    };
-    if (parent !== undefined) options.cgroupparent = parent;
-    try {
-      let imageId = '';
-      for await (const line of jsonLines(await clients.streams.buildImage(context, options))) {
-        const { error, aux } = buildLine.parse(line);
-        if (error !== undefined) return { ok: false, reason: `The image could not be built: ${error}` };
-        if (aux !== undefined) imageId = aux.ID;
-      }
-      return imageId === '' ? { ok: false, reason: 'Docker finished the build without an image.' } : { ok: true, imageId };
-    } catch (error) {
-      const answer = answerOf(error);
-      if (answer === undefined) throw error;
-      return { ok: false, reason: `The image could not be built: ${answer.message}` };
-    }
+  build(plan: ImagePlan, signal: AbortSignal): Promise<BuildOutcome> {
+    return runBuild(this.#deps, plan, signal);
   }
 
   /**

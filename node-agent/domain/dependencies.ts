@@ -1,0 +1,181 @@
+/** A file of an agent's source. */
+export interface SourceFile {
+  /** Of its content; of a link, of its target. */
+  readonly sha256: string;
+  /** The content, of files in DEPENDENCY_FILES that are not too large. */
+  readonly text?: string | undefined;
+}
+export type SourceFiles = ReadonlyMap<string, SourceFile>;
+
+export type Installer = 'pip' | 'pyproject' | 'uv' | 'npm-ci' | 'npm-install';
+
+/** What an agent needs installed, and all that its installer sees. */
+export interface Dependencies {
+  readonly installer: Installer;
+  /** The directory that agents find it in, below their own. */
+  readonly directory: '.venv' | 'node_modules';
+  /** Sorted paths of the files that decide what is installed. */
+  readonly inputs: readonly string[];
+}
+
+/** `reason` is a clause for the user. */
+export type Planned =
+  | { readonly ok: true; readonly dependencies: Dependencies | undefined }
+  | { readonly ok: false; readonly reason: string };
+
+/** Files whose text decides what is installed. */
+export const isDependencyFile = (path: string): boolean =>
+  /(^|\/)(package\.json|pyproject\.toml|package-lock\.json|npm-shrinkwrap\.json|uv\.lock)$/.test(path) || /\.(txt|in)$/.test(path);
+/** Larger ones count as unreadable. Lock files of large projects have 2 MiB. */
+export const MAX_DEPENDENCY_FILE_BYTES = 8 * 2 ** 20;
+
+const NONE: Planned = { ok: true, dependencies: undefined };
+const EXCLUDED = /(^|\/)(node_modules|\.venv|__pycache__)(\/|$)/;
+
+/**
+ * Returns the dependencies of a source and the files that decide them, so that a change of any
+ * other file installs nothing again.
+ */
+export function dependenciesOf(runtime: 'PYTHON' | 'NODE' | 'NATIVE' | 'RUNTIME_UNSPECIFIED', files: SourceFiles): Planned {
+  if (runtime === 'PYTHON') return ofPython(files);
+  if (runtime === 'NODE') return ofNode(files);
+  return NONE;
+}
+
+function ofPython(files: SourceFiles): Planned {
+  if (files.has('.venv/pyvenv.cfg')) return NONE;
+  if (files.has('uv.lock')) {
+    if (!files.has('pyproject.toml')) return no('uv.lock needs the pyproject.toml that it was made from');
+    const isLocal = /\b(path|editable|directory|workspace)\s*=/.test(textOf(files, 'pyproject.toml'));
+    return needs('uv', '.venv', isLocal ? every(files) : ['pyproject.toml', 'uv.lock']);
+  }
+  if (files.has('requirements.txt')) {
+    const found = requirementsIn(files, 'requirements.txt');
+    if (typeof found === 'string') return no(found);
+    return found.isEmpty ? NONE : needs('pip', '.venv', found.inputs);
+  }
+  if (/^\s*dependencies\s*=\s*\[\s*[^\s\]]/m.test(projectTable(textOf(files, 'pyproject.toml'))))
+    return needs('pyproject', '.venv', ['pyproject.toml']);
+  return NONE;
+}
+
+/** The text of [project], without the tables after it. */
+function projectTable(toml: string): string {
+  const start = /^\s*\[project\]\s*$/m.exec(toml);
+  if (start === null) return '';
+  const rest = toml.slice(start.index + start[0].length);
+  const end = /^\s*\[[^[\]]+\]\s*$/m.exec(rest);
+  return end === null ? rest : rest.slice(0, end.index);
+}
+
+interface Requirements {
+  readonly isEmpty: boolean;
+  readonly inputs: readonly string[];
+}
+
+/** Options of pip that name a file or directory. */
+const NAMING = /^(?:-r|--requirement|-c|--constraint|-f|--find-links|-e|--editable)(?:\s+|=|(?=[^\s-]))(.+)$/;
+
+/** Follows what a requirements file names. See https://pip.pypa.io/en/stable/reference/requirements-file-format/ */
+function requirementsIn(files: SourceFiles, first: string): Requirements | string {
+  const inputs = new Set<string>();
+  const seen = new Set<string>();
+  const todo = [first];
+  let isEmpty = true;
+  for (let path = todo.pop(); path !== undefined; path = todo.pop()) {
+    if (seen.has(path)) continue;
+    seen.add(path);
+    const text = files.get(path)?.text;
+    if (text === undefined) return files.has(path) ? `${path} is too large` : `${path}, which requirements.txt names, is not in the upload`;
+    inputs.add(path);
+    for (const line of text.replaceAll('\\\r\n', '').replaceAll('\\\n', '').split('\n').map(withoutComment)) {
+      if (line === '') continue;
+      const named = NAMING.exec(line)?.[1]?.trim();
+      const isOption = line.startsWith('-');
+      if (!isOption || /^(-e|--editable)/.test(line)) isEmpty = false;
+      const target = named ?? (isOption ? undefined : line);
+      const local = target === undefined ? undefined : localPath(target, path);
+      if (local === undefined) continue;
+      const below = filesAt(files, local);
+      if (below.length === 0) {
+        if (named !== undefined || /^\.{0,2}\//.test(line))
+          return `${path} names ${local === '' ? '.' : local}, which is not in the upload`;
+        continue;
+      }
+      if (/^(-r|--requirement|-c|--constraint)/.test(line)) todo.push(local);
+      for (const one of below) inputs.add(one);
+    }
+  }
+  return { isEmpty, inputs: [...inputs].sort() };
+}
+
+const withoutComment = (line: string) => line.replace(/(^|\s)#.*$/, '').trim();
+
+/** Returns the path in the source that a requirement names; undefined for a package or URL. */
+function localPath(requirement: string, from: string): string | undefined {
+  const bare = requirement.replace(/^["']|["']$/g, '').replace(/\s*;.*$/, '');
+  const named = /(?:^|@\s*)file:(?:\/\/)?(\.[^\s]*|[^/\s][^\s]*)$/.exec(bare)?.[1];
+  const path = named ?? bare.replace(/\[[^\]]*\]$/, '');
+  if (named === undefined && (/^[a-z+]+:\/\//i.test(path) || /^git\+/.test(path) || path.startsWith('/'))) return undefined;
+  if (/[<>=!~@\s]/.test(path)) return undefined;
+  // pip reads files relative to the file that names them, and packages relative to its directory.
+  const base = from.includes('/') && /\.(txt|in)$/.test(path) ? from.slice(0, from.lastIndexOf('/')) : '';
+  return joined(base, path);
+}
+
+function joined(base: string, path: string): string | undefined {
+  const parts = base === '' ? [] : base.split('/');
+  for (const part of path.split('/')) {
+    if (part === '' || part === '.') continue;
+    if (part !== '..') parts.push(part);
+    else if (parts.pop() === undefined) return undefined;
+  }
+  return parts.join('/');
+}
+
+const filesAt = (files: SourceFiles, path: string): readonly string[] =>
+  path === '' ? every(files) : [...files.keys()].filter((one) => one === path || (one.startsWith(`${path}/`) && !EXCLUDED.test(one)));
+
+const every = (files: SourceFiles) => [...files.keys()].filter((path) => !EXCLUDED.test(path)).sort();
+
+/** Scripts that npm runs in the project itself when it installs. They can read any file. */
+const OWN_SCRIPTS = ['preinstall', 'install', 'postinstall', 'prepublish', 'preprepare', 'prepare', 'postprepare'];
+const LISTS = ['dependencies', 'optionalDependencies'];
+
+function ofNode(files: SourceFiles): Planned {
+  if (!files.has('package.json') || [...files.keys()].some((path) => path.startsWith('node_modules/'))) return NONE;
+  const project = objectOf(textOf(files, 'package.json'));
+  if (project === undefined) return no('package.json is not a JSON object, or is too large');
+  const wanted = LISTS.flatMap((list) => Object.entries(tableOf(project[list])));
+  const scripts = tableOf(project.scripts);
+  const hasScripts = OWN_SCRIPTS.some((name) => scripts[name] !== undefined);
+  if (wanted.length === 0 && project.workspaces === undefined && !hasScripts) return NONE;
+  const lock = ['npm-shrinkwrap.json', 'package-lock.json'].find((path) => files.has(path));
+  const isLocal = hasScripts || project.workspaces !== undefined || wanted.some(([, version]) => isLocalVersion(version));
+  const inputs = isLocal
+    ? every(files)
+    : ['package.json', ...(lock === undefined ? [] : [lock]), ...(files.has('.npmrc') ? ['.npmrc'] : [])];
+  return needs(lock === undefined ? 'npm-install' : 'npm-ci', 'node_modules', inputs);
+}
+
+const isLocalVersion = (version: unknown) =>
+  typeof version === 'string' && (/^(file|link|workspace):/.test(version) || /^(\.|\/|~\/)/.test(version));
+
+const tableOf = (value: unknown): Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.fromEntries(Object.entries(value)) : {};
+
+function objectOf(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? tableOf(value) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const textOf = (files: SourceFiles, path: string) => files.get(path)?.text ?? '';
+const no = (reason: string): Planned => ({ ok: false, reason });
+const needs = (installer: Installer, directory: Dependencies['directory'], inputs: readonly string[]): Planned => ({
+  ok: true,
+  dependencies: { installer, directory, inputs: [...inputs].sort() },
+});

@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto';
+import type { Dependencies, Installer, SourceFiles } from './dependencies.ts';
+
+/** Raise it when the same files install something else than before. */
+const INSTALLER_VERSION = '1';
+
+/** In images: `{DEPENDENCIES}/{key}` holds the inputs and what was installed from them. */
+export const DEPENDENCIES = '/opt/raworc/deps';
+export const AGENTS = '/opt/raworc/agents';
+/** npm's own files, mounted in containers that install. */
+export const NPM = '/opt/raworc/npm';
+
+export interface Base {
+  /** The id of the base image, which also decides the platform and Python. */
+  readonly imageId: string;
+  readonly npmVersion: string;
+}
+
+/** Equal keys mean equal dependencies: they are installed once and shared. */
+export function keyOf({ installer, inputs }: Dependencies, files: SourceFiles, { imageId, npmVersion }: Base): string {
+  const hash = createHash('sha256');
+  const version = installer.startsWith('npm') ? npmVersion : '';
+  for (const part of [INSTALLER_VERSION, installer, version, imageId]) hash.update(part).update('\0');
+  for (const path of inputs)
+    hash
+      .update(path)
+      .update('\0')
+      .update(files.get(path)?.sha256 ?? '')
+      .update('\0');
+  return hash.digest('hex').slice(0, 32);
+}
+
+/** Identifies a set of dependencies on a base image, in any order. */
+export const setKeyOf = (keys: readonly string[], imageId: string): string =>
+  createHash('sha256')
+    .update([imageId, ...[...new Set(keys)].sort()].join('\0'))
+    .digest('hex')
+    .slice(0, 32);
+
+const PIP = 'install --no-input --disable-pip-version-check --no-cache-dir --progress-bar off --no-warn-script-location';
+const NPM_FLAGS = '--omit=dev --no-audit --no-fund --no-update-notifier --loglevel=warn';
+const node = `node ${NPM}/bin/npm-cli.js`;
+
+/** The dependencies of [project], one a line, as pip reads them. */
+const PROJECT_DEPENDENCIES = `import tomllib
+with open("pyproject.toml", "rb") as file:
+    project = tomllib.load(file).get("project", {})
+print("\\n".join(project.get("dependencies", [])))`;
+
+const INSTALL: Readonly<Record<Installer, string>> = {
+  pip: `python3 -m venv .venv
+.venv/bin/python -m pip ${PIP} -r requirements.txt`,
+  pyproject: `python3 -c '${PROJECT_DEPENDENCIES}' > .cache/requirements.txt
+python3 -m venv .venv
+.venv/bin/python -m pip ${PIP} -r .cache/requirements.txt`,
+  uv: `if command -v uv >/dev/null; then uv=uv; else
+  python3 -m venv .cache/uv
+  .cache/uv/bin/python -m pip ${PIP} uv
+  uv=.cache/uv/bin/uv
+fi
+python3 -m venv --without-pip .venv
+UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_COMPILE_BYTECODE=1 "$uv" sync --frozen --no-dev --no-install-project --no-progress --python .venv/bin/python`,
+  'npm-ci': `${node} ci ${NPM_FLAGS}
+mkdir -p node_modules`,
+  'npm-install': `${node} install --no-package-lock ${NPM_FLAGS}
+mkdir -p node_modules`,
+};
+
+/** The place of the public certificates in Debian's images. */
+const IMAGE_CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt';
+const TRUSTING = [
+  'SSL_CERT_FILE',
+  'PIP_CERT',
+  'REQUESTS_CA_BUNDLE',
+  'CURL_CA_BUNDLE',
+  'GIT_SSL_CAINFO',
+  'NODE_EXTRA_CA_CERTS',
+  'npm_config_cafile',
+];
+
+/**
+ * Returns the shell script of an installation. It reads a tar of the inputs, installs beside them
+ * with all output on standard error, and then writes a tar of the directory to standard output.
+ */
+export function installScript(installer: Installer): string {
+  return `set -e
+mkdir -p .cache/tmp .cache/bin .cache/home
+tar -xf -
+exec 3>&1 1>&2 </dev/null
+printf '#!/bin/sh\\nexec ${node} "$@"\\n' > .cache/bin/npm
+chmod 755 .cache/bin/npm
+export HOME="$PWD/.cache/home" TMPDIR="$PWD/.cache/tmp" XDG_CACHE_HOME="$PWD/.cache" npm_config_cache="$PWD/.cache/npm" PATH="$PWD/.cache/bin:$PATH"
+certificates="\${RAWORC_CERTIFICATES:-${IMAGE_CERTIFICATES}}"
+if [ -f "$certificates" ]; then
+${TRUSTING.map((name) => `  export ${name}="$certificates"`).join('\n')}
+fi
+unset RAWORC_CERTIFICATES
+(
+${INSTALL[installer]}
+) 3>&-
+exec tar -cf - --exclude=./.cache . >&3
+`;
+}

@@ -1,0 +1,60 @@
+export type BuildOutcome = { readonly ok: true; readonly imageId: string } | { readonly ok: false; readonly reason: string };
+
+/** A program that a build runs, as an unprivileged user, with the limits and address rules of sessions. */
+export interface JobPlan {
+  readonly buildId: string;
+  readonly space: string;
+  readonly image: string;
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** Where it can write, as its working directory. Undefined: only in /tmp and /session. */
+  readonly directory?: string | undefined;
+  /** What it reads from standard input. */
+  readonly input: AsyncIterable<Uint8Array>;
+}
+
+export interface JobEnd {
+  readonly code: number;
+  /** The limit that ended it. */
+  readonly exceeded?: 'memory' | 'disk' | undefined;
+  /** The last lines that it printed to standard error. */
+  readonly lastLines: string;
+}
+
+export interface Job {
+  /** Its standard output. A job that prints more than a little waits for a reader. */
+  readonly output: AsyncIterable<Uint8Array>;
+  /** Resolves with true at its first output, with false if it ends without. */
+  readonly began: Promise<boolean>;
+  readonly ended: Promise<JobEnd>;
+  /** Ends it and removes all that it left behind. */
+  close(): Promise<void>;
+}
+
+export interface StagePlan {
+  readonly labels: Readonly<Record<string, string>>;
+  /** A tar: a Dockerfile and what it copies. Destroying it ends the build. */
+  readonly context: NodeJS.ReadableStream;
+}
+
+/** What builds with dependencies and checks need of an engine. */
+export interface BuildEngine {
+  /** The version of the npm that jobs find at NPM. */
+  readonly npmVersion: string;
+  /** Labels of all that this node builds, so that `sweep` finds it. */
+  readonly marks: Readonly<Record<string, string>>;
+  /** Throws if the job cannot be started. */
+  start(plan: JobPlan, signal: AbortSignal): Promise<Job>;
+  /**
+   * Builds an image without a name. It goes with the last image that starts from it, or by
+   * `discard`.
+   */
+  stage(plan: StagePlan, signal: AbortSignal): Promise<BuildOutcome>;
+  /** Removes an image without a name, unless another one starts from it. Also after an abort. */
+  discard(imageId: string): Promise<void>;
+  name(imageId: string, image: string, signal: AbortSignal): Promise<void>;
+  /** Returns the newest image with this label, preferably one without a name. */
+  labelled(label: string, signal: AbortSignal): Promise<{ readonly id: string; readonly isStage: boolean } | undefined>;
+  /** Removes what builds of an earlier process left behind. */
+  sweep(signal: AbortSignal): Promise<void>;
+}

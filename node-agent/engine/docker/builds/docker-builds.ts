@@ -1,0 +1,165 @@
+import type { Duplex } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Clock } from '../../../../seams/clock.ts';
+import type { Log } from '../../../../seams/log.ts';
+import { messageOf } from '../../../../seams/message-of.ts';
+import type { BuildSettings } from '../../../images/build-settings.ts';
+import type { Command } from '../../../volumes/command.ts';
+import type { WorkDisk, WorkDisks } from '../../../volumes/work-disks.ts';
+import type { BuildEngine, Job, JobEnd, JobPlan, StagePlan } from '../../build-engine.ts';
+import { abortable, type DockerClients, unless } from '../client.ts';
+import { type Owner, ownerFilter } from '../container.ts';
+import { runBuild } from '../images/run-build.ts';
+import { closeDockerResolver } from '../resolver.ts';
+import { Attached } from './attached.ts';
+import { JOB_LIMITS, JOB_UID, jobOptions } from './job-options.ts';
+
+/** How often the size of a measured disk is looked at. */
+const MEASURE_MS = 2_000;
+
+export interface DockerBuildsDeps {
+  readonly clients: DockerClients;
+  readonly owner: Owner;
+  readonly disks: WorkDisks;
+  readonly guestDirectory: string;
+  readonly npm: { readonly directory: string; readonly version: string };
+  readonly settings: BuildSettings;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Runs programs of the host. If undefined, jobs can reach Docker's name server. */
+  readonly run?: Command | undefined;
+  cgroupParent(): string | undefined;
+  resolvConf?(): string | undefined;
+}
+
+/** Runs jobs in containers on the network of sessions, and builds images without a name. */
+export class DockerBuilds implements BuildEngine {
+  readonly #deps: DockerBuildsDeps;
+
+  constructor(deps: DockerBuildsDeps) {
+    this.#deps = deps;
+  }
+
+  get npmVersion(): string {
+    return this.#deps.npm.version;
+  }
+
+  get marks(): Readonly<Record<string, string>> {
+    const { clusterId, nodeId } = this.#deps.owner;
+    return { 'raworc.managed': 'true', 'raworc.cluster': clusterId, 'raworc.builder': nodeId };
+  }
+
+  async start(plan: JobPlan, signal: AbortSignal): Promise<Job> {
+    const { clients, owner, disks, guestDirectory, npm, settings, resolvConf, cgroupParent, run } = this.#deps;
+    const disk = plan.directory === undefined ? undefined : await disks.open(JOB_LIMITS.diskBytes, JOB_UID);
+    let id: string | undefined;
+    let attached: Attached | undefined;
+    const close = async () => {
+      attached?.close();
+      if (id !== undefined) await this.#remove(id);
+      await disk?.remove();
+    };
+    try {
+      const places = {
+        ...{ guest: guestDirectory, npm: npm.directory, disk: disk?.path, resolvConf: resolvConf?.(), cgroup: cgroupParent() },
+        settings,
+      };
+      id = (await clients.calls.createContainer(jobOptions(owner, plan, places))).id;
+      const container = clients.streams.getContainer(id);
+      const options = { stream: true, stdin: true, stdout: true, stderr: true, hijack: true };
+      const stream = (await abortable(signal, container.attach(options))) as Duplex;
+      stream.on('error', () => undefined);
+      const output = new Attached(stream);
+      attached = output;
+      await abortable(signal, container.start());
+      const { State } = await abortable(signal, container.inspect());
+      // Before its input: until then, nothing of the job runs.
+      if (run !== undefined && places.resolvConf !== undefined && State.Running) await closeDockerResolver(run, State.Pid);
+      const ended = this.#end(id, output, disk, signal);
+      ended.catch(() => undefined);
+      // A job can end without reading its input.
+      pipeline(plan.input, stream, { end: true }).catch(() => undefined);
+      return { output: output.output, began: output.began, ended, close };
+    } catch (error) {
+      await close();
+      throw error;
+    }
+  }
+
+  async stage({ labels, context }: StagePlan, signal: AbortSignal) {
+    return runBuild(this.#deps, { labels, context }, signal);
+  }
+
+  async discard(imageId: string): Promise<void> {
+    // 409: another image starts from it.
+    await unless([404, 409], this.#deps.clients.calls.getImage(imageId).remove());
+  }
+
+  async name(imageId: string, image: string, signal: AbortSignal): Promise<void> {
+    const colon = image.lastIndexOf(':');
+    await abortable(signal, this.#deps.clients.calls.getImage(imageId).tag({ repo: image.slice(0, colon), tag: image.slice(colon + 1) }));
+  }
+
+  async labelled(label: string, signal: AbortSignal) {
+    const filters = { label: [label, `raworc.cluster=${this.#deps.owner.clusterId}`] };
+    const images = await abortable(signal, this.#deps.clients.calls.listImages({ all: true, filters }));
+    const isStage = ({ Labels }: (typeof images)[number]) => Labels?.['raworc.image'] === 'stage';
+    const [first] = images.sort((a, b) => Number(isStage(b)) - Number(isStage(a)) || b.Created - a.Created);
+    return first && { id: first.Id, isStage: isStage(first) };
+  }
+
+  async sweep(signal: AbortSignal): Promise<void> {
+    const { clients, owner, disks, log } = this.#deps;
+    const filters = { label: [...ownerFilter(owner), 'raworc.job'] };
+    const left = await abortable(signal, clients.calls.listContainers({ all: true, filters }));
+    for (const { Id } of left) await this.#remove(Id);
+    const dangling = { dangling: ['true'], label: [`raworc.builder=${owner.nodeId}`] };
+    const images = await abortable(signal, clients.calls.listImages({ filters: dangling }));
+    for (const { Id } of images) await this.discard(Id);
+    await disks.sweep();
+    if (left.length + images.length > 0) log.info('builds.swept', { containers: left.length, images: images.length });
+  }
+
+  async #end(id: string, output: Attached, disk: WorkDisk | undefined, signal: AbortSignal): Promise<JobEnd> {
+    const container = this.#deps.clients.streams.getContainer(id);
+    let isOver = false;
+    const look = () => {
+      void disk
+        ?.isOver()
+        .catch(() => false)
+        .then(async (over) => {
+          if (over) {
+            isOver = true;
+            await container.kill();
+          } else timer = this.#deps.clock.after(MEASURE_MS, look);
+        })
+        .catch((error: unknown) => this.#deps.log.warn('build.not_killed', { error: messageOf(error) }));
+    };
+    let timer = disk && this.#deps.clock.after(MEASURE_MS, look);
+    try {
+      await abortable(signal, container.wait());
+      await abortable(signal, output.over);
+      const { State } = await abortable(signal, container.inspect());
+      const lastLines = output.lastText;
+      const isFull = isOver || /No space left on device|ENOSPC|Disk quota exceeded/.test(lastLines);
+      const code = State.ExitCode;
+      const exceeded = code === 0 ? undefined : State.OOMKilled ? ('memory' as const) : isFull ? ('disk' as const) : undefined;
+      return { code, lastLines, exceeded };
+    } finally {
+      timer?.cancel();
+    }
+  }
+
+  async #remove(id: string): Promise<void> {
+    const { streams } = this.#deps.clients;
+    const removed = await unless(
+      [404, 409],
+      streams
+        .getContainer(id)
+        .remove({ force: true, v: true })
+        .then(() => true),
+    );
+    // 409: it is already being removed.
+    if (!removed) await unless([404], streams.getContainer(id).wait({ condition: 'removed' }));
+  }
+}

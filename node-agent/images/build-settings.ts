@@ -1,0 +1,50 @@
+import { accessSync, constants } from 'node:fs';
+import { isAbsolute } from 'node:path';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** How builds reach package registries. Only the operator sets it. */
+export interface BuildSettings {
+  /** Variables of each program that a build runs. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** A file of PEM certificates: all that builds trust. Undefined: what the base image trusts. */
+  readonly certificates: string | undefined;
+}
+
+/**
+ * Reads RAWORC_BUILD_CA_FILE, RAWORC_BUILD_HTTP_PROXY, RAWORC_BUILD_HTTPS_PROXY,
+ * RAWORC_BUILD_NO_PROXY, RAWORC_BUILD_PYPI_URL and RAWORC_BUILD_NPM_URL. @throws on an invalid value.
+ */
+export function readBuildSettings(env: Environment): BuildSettings {
+  const url = (name: string) => {
+    const text = env[name] || undefined;
+    if (text !== undefined && !(/^https?:/.test(text) && URL.canParse(text)))
+      throw new Error(`${name} must be a URL such as https://mirror.example.com/, not "${text}"`);
+    return text;
+  };
+  const httpProxy = url('RAWORC_BUILD_HTTP_PROXY');
+  const httpsProxy = url('RAWORC_BUILD_HTTPS_PROXY');
+  const noProxy = env.RAWORC_BUILD_NO_PROXY || undefined;
+  const pypi = url('RAWORC_BUILD_PYPI_URL');
+  const npm = url('RAWORC_BUILD_NPM_URL');
+  const variables = {
+    ...{ HTTP_PROXY: httpProxy, http_proxy: httpProxy, HTTPS_PROXY: httpsProxy, https_proxy: httpsProxy },
+    ...{ NO_PROXY: noProxy, no_proxy: noProxy },
+    ...{ PIP_INDEX_URL: pypi, UV_DEFAULT_INDEX: pypi, npm_config_registry: npm },
+  };
+  const environment: Record<string, string> = {};
+  for (const [name, value] of Object.entries(variables)) if (value !== undefined) environment[name] = value;
+  return { environment, certificates: readableFile(env, 'RAWORC_BUILD_CA_FILE') };
+}
+
+function readableFile(env: Environment, name: string): string | undefined {
+  const path = env[name] || undefined;
+  if (path === undefined) return undefined;
+  if (!isAbsolute(path)) throw new Error(`${name} must be the absolute path of a file, not "${path}"`);
+  try {
+    accessSync(path, constants.R_OK);
+  } catch {
+    throw new Error(`${name} names ${path}, which cannot be read`);
+  }
+  return path;
+}

@@ -1,0 +1,88 @@
+import type { BuildAssignment__Output as BuildAssignment } from '../../proto/generated/raworc/node/v0/BuildAssignment.ts';
+import { dependenciesOf } from '../domain/dependencies.ts';
+import { keyOf } from '../domain/install-script.ts';
+import type { BuildEngine, BuildOutcome } from '../engine/build-engine.ts';
+import { buildContext } from './build-context.ts';
+import { checkHandlers } from './check-handlers.ts';
+import type { Installation } from './install.ts';
+import { BadSource } from './read-source.ts';
+import { scanSource } from './scan-source.ts';
+import { type Stage, stageOf } from './stage.ts';
+
+export type BuildStage = 'fetch' | 'install' | 'image' | 'check';
+
+export interface MakeDeps {
+  readonly engine: BuildEngine;
+  fetch(digest: string): AsyncIterable<Uint8Array>;
+  /** A stage of the build ended. */
+  passed(stage: BuildStage): void;
+  /** Dependencies of this many agents are in the image, of which some were installed for it. */
+  installed(installed: number, all: number): void;
+}
+
+/**
+ * Builds an image: installs what its agents depend on, adds their sources, and gives it its name
+ * once every handler can be loaded. A build that fails leaves nothing behind.
+ */
+export async function makeImage(
+  deps: MakeDeps,
+  build: BuildAssignment,
+  base: { readonly id: string },
+  labels: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<BuildOutcome> {
+  const { engine, fetch, passed } = deps;
+  const { buildId, space, baseImage } = build;
+  const installations: Installation[] = [];
+  for (const { spec, digest } of build.agents) {
+    if (spec === null) throw new BadSource('an agent has no name');
+    const files = await scanSource(spec.name, digest, fetch(digest));
+    const planned = dependenciesOf(spec.runtime, files);
+    if (!planned.ok) throw new BadSource(`the dependencies of the agent ${spec.name} cannot be installed: ${planned.reason}`);
+    const { dependencies } = planned;
+    if (dependencies === undefined) continue;
+    const key = keyOf(dependencies, files, { imageId: base.id, npmVersion: engine.npmVersion });
+    installations.push({ agent: spec.name, digest, key, dependencies });
+  }
+  passed('fetch');
+  let stage: Stage | undefined;
+  let imageId: string | undefined;
+  try {
+    if (installations.length > 0) {
+      stage = await stageOf(engine, { buildId, space, baseImage, baseImageId: base.id, installations, fetch }, signal);
+      passed('install');
+      deps.installed(stage.installed, new Set(installations.map(({ key }) => key)).size);
+    }
+    const byAgent = new Map(installations.map((one) => [one.agent, { key: one.key, directory: one.dependencies.directory }]));
+    const agents = build.agents.map(({ spec, digest }) => ({ spec, digest, dependencies: byAgent.get(spec?.name ?? '') }));
+    // Every layer says that it is no stage, for a stage is what later builds look for.
+    const context = buildContext(
+      { baseImage: stage?.imageId ?? baseImage, marks: { ...engine.marks, 'raworc.image': 'space' }, agents },
+      fetch,
+    );
+    try {
+      const built = await engine.stage({ labels, context: context.stream }, signal);
+      await context.done;
+      if (!built.ok) return built;
+      imageId = built.imageId;
+    } catch (error) {
+      // A source's error is more helpful than the engine's about an interrupted context.
+      context.stream.destroy();
+      await context.done;
+      throw error;
+    }
+    passed('image');
+    const specs = build.agents.flatMap(({ spec }) => (spec === null ? [] : [spec]));
+    const fault = specs.length === 0 ? undefined : await checkHandlers(engine, { buildId, space, imageId, agents: specs }, signal);
+    if (fault !== undefined) return { ok: false, reason: `The build failed: ${fault}` };
+    passed('check');
+    await engine.name(imageId, build.image, signal);
+    const done = imageId;
+    imageId = undefined;
+    stage = undefined;
+    return { ok: true, imageId: done };
+  } finally {
+    if (imageId !== undefined) await engine.discard(imageId);
+    await stage?.discard();
+  }
+}

@@ -1,0 +1,50 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import tar, { type Header } from 'tar-stream';
+import { BadSource } from './read-source.ts';
+
+const MAX_ENTRIES = 300_000;
+const MAX_BYTES = 2 * 2 ** 30;
+
+/**
+ * Adds what was installed to a build context below `deps/{key}`, owned by root. Times stay, because
+ * Python compares them with those in its compiled files. Only files, directories and links can be
+ * part of it. Rejects with {@link BadSource} otherwise.
+ */
+export async function packInstalled(pack: tar.Pack, agent: string, key: string, output: AsyncIterable<Uint8Array>): Promise<void> {
+  const bad = (what: string) => new BadSource(`what was installed for the agent ${agent} cannot be part of an image: it has ${what}`);
+  const inside = (name: string) => {
+    const parts = name.split('/').filter((part) => part !== '' && part !== '.');
+    if (parts.includes('..') || name.startsWith('/')) throw bad('a path outside of its directory');
+    return [`deps/${key}`, ...parts].join('/');
+  };
+  const extract = tar.extract();
+  const read = pipeline(Readable.from(output), extract);
+  read.catch(() => undefined);
+  let entries = 0;
+  let bytes = 0;
+  for await (const item of extract) {
+    const { name, type = 'file', mode = 0o644, size = 0, linkname, mtime = new Date(0) } = item.header;
+    entries += 1;
+    bytes += size;
+    if (entries > MAX_ENTRIES) throw bad(`more than ${MAX_ENTRIES} files`);
+    if (bytes > MAX_BYTES) throw bad(`more than ${MAX_BYTES / 2 ** 30} GiB`);
+    const header = { name: inside(name), mtime, uid: 0, gid: 0, uname: 'root', gname: 'root' };
+    const target = linkname ?? '';
+    if (type === 'file' || type === 'contiguous-file') {
+      await pipeline(item, pack.entry({ ...header, size, mode: (mode & 0o111) === 0 ? 0o644 : 0o755 }));
+      continue;
+    }
+    item.resume();
+    if (type === 'directory') await packEmpty(pack, { ...header, type, mode: 0o755 });
+    else if (type === 'symlink') await packEmpty(pack, { ...header, type, mode: 0o777, linkname: target });
+    else if (type === 'link') await packEmpty(pack, { ...header, type, mode: 0o644, linkname: inside(target) });
+    else throw bad(`a ${type}`);
+  }
+  await read;
+}
+
+const packEmpty = (pack: tar.Pack, header: Header): Promise<void> =>
+  new Promise((resolve, reject) => {
+    pack.entry(header, '', (error) => (error ? reject(error) : resolve()));
+  });

@@ -1,0 +1,26 @@
+import { createHash } from 'node:crypto';
+import { isDependencyFile, MAX_DEPENDENCY_FILE_BYTES, type SourceFile, type SourceFiles } from '../domain/dependencies.ts';
+import { readSource } from './read-source.ts';
+
+/** Returns the files of an agent's source by path. */
+export async function scanSource(agent: string, digest: string, packed: AsyncIterable<Uint8Array>): Promise<SourceFiles> {
+  const files = new Map<string, SourceFile>();
+  await readSource(agent, digest, packed, async (part) => {
+    if (part.kind === 'directory') return;
+    const hash = createHash('sha256');
+    if (part.kind === 'link') {
+      files.set(part.path, { sha256: hash.update(`link to ${part.target}`).digest('hex') });
+      return;
+    }
+    hash.update(`${part.mode}\0`);
+    const isRead = isDependencyFile(part.path) && part.sizeBytes <= MAX_DEPENDENCY_FILE_BYTES;
+    const kept: Buffer[] = [];
+    for await (const chunk of part.content) {
+      hash.update(chunk);
+      if (isRead) kept.push(chunk);
+    }
+    const text = isRead ? Buffer.concat(kept).toString('utf8') : undefined;
+    files.set(part.path, { sha256: hash.digest('hex'), text });
+  });
+  return files;
+}

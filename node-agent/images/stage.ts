@@ -1,0 +1,69 @@
+import { DEPENDENCIES, setKeyOf } from '../domain/install-script.ts';
+import type { BuildEngine, Job } from '../engine/build-engine.ts';
+import { dockerfileHead } from './build-context.ts';
+import { type Installation, install } from './install.ts';
+import { packInstalled } from './pack-installed.ts';
+import { packEntry, packing } from './packed.ts';
+
+export interface StageInput {
+  readonly buildId: string;
+  readonly space: string;
+  readonly baseImage: string;
+  readonly baseImageId: string;
+  readonly installations: readonly Installation[];
+  fetch(digest: string): AsyncIterable<Uint8Array>;
+}
+
+/** An image with the dependencies of all agents of a build. */
+export interface Stage {
+  readonly imageId: string;
+  /** How many sets of dependencies were installed for it. */
+  readonly installed: number;
+  /** Removes it, unless another image starts from it. */
+  discard(): Promise<void>;
+}
+
+export const setLabel = (key: string) => `raworc.dependencies.${key}`;
+const keyLabel = (key: string) => `raworc.installed.${key}`;
+
+/**
+ * Returns the image with these dependencies: the one that an earlier image of this engine starts
+ * from, or a new one. What an image of this engine contains is copied instead of installed.
+ * Throws BadSource if something cannot be installed.
+ */
+export async function stageOf(engine: BuildEngine, input: StageInput, signal: AbortSignal): Promise<Stage> {
+  const { baseImage, baseImageId, installations, fetch, ...where } = input;
+  const byKey = new Map(installations.map((one) => [one.key, one]));
+  const keys = [...byKey.keys()].sort();
+  const setKey = setKeyOf(keys, baseImageId);
+  const same = await engine.labelled(setLabel(setKey), signal);
+  if (same?.isStage) return { imageId: same.id, installed: 0, discard: async () => undefined };
+  const jobs = new Map<string, Job>();
+  let dockerfile = dockerfileHead(baseImage, engine.marks);
+  try {
+    for (const [key, installation] of byKey) {
+      const holder = await engine.labelled(keyLabel(key), signal);
+      const target = `${DEPENDENCIES}/${key}`;
+      if (holder === undefined) jobs.set(key, await install(engine, { ...installation, ...where, image: baseImageId }, fetch, signal));
+      dockerfile += holder === undefined ? `COPY deps/${key} ${target}\n` : `COPY --from=${holder.id} ${target} ${target}\n`;
+    }
+    const context = packing(async (pack) => {
+      await packEntry(pack, { name: 'Dockerfile', mode: 0o644 }, dockerfile);
+      for (const [key, job] of jobs) await packInstalled(pack, byKey.get(key)?.agent ?? '', key, job.output);
+    });
+    const labels: Record<string, string> = { ...engine.marks, 'raworc.image': 'stage', [setLabel(setKey)]: 'all' };
+    for (const key of keys) labels[keyLabel(key)] = 'here';
+    try {
+      const built = await engine.stage({ labels, context: context.stream }, signal);
+      await context.done;
+      if (!built.ok) throw new Error(built.reason);
+      return { imageId: built.imageId, installed: jobs.size, discard: () => engine.discard(built.imageId) };
+    } catch (error) {
+      context.stream.destroy();
+      await context.done;
+      throw error;
+    }
+  } finally {
+    for (const job of jobs.values()) await job.close();
+  }
+}

@@ -1,0 +1,59 @@
+/** What an installer wrote becomes part of an image, whatever it is. */
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import t from 'tap';
+import tar, { type Header } from 'tar-stream';
+import { packInstalled } from '../../../../node-agent/images/pack-installed.ts';
+
+type Item = readonly [header: Partial<Header> & { name: string }, content?: string];
+
+async function packed(items: readonly Item[]): Promise<Record<string, Partial<Header>>> {
+  const written = tar.pack();
+  for (const [header, content] of items) written.entry(header, content ?? '');
+  written.finalize();
+  const pack = tar.pack();
+  const whole = buffer(pack);
+  whole.catch(() => undefined);
+  try {
+    await packInstalled(pack, 'a', 'KEY', written);
+  } catch (error) {
+    pack.destroy();
+    throw error;
+  }
+  pack.finalize();
+  const found: Record<string, Partial<Header>> = {};
+  for await (const entry of Readable.from([await whole]).pipe(tar.extract())) {
+    found[entry.header.name.replace(/\/$/, '')] = entry.header;
+    entry.resume();
+  }
+  return found;
+}
+
+t.test('files belong to root, keep their times and lose special bits', async (t) => {
+  const mtime = new Date(1_700_000_000_000);
+  const found = await packed([
+    [{ name: './', type: 'directory', mode: 0o700 }],
+    [{ name: './bin/x', mode: 0o4711, uid: 10_001, mtime }, 'content'],
+    [{ name: './y', mode: 0o600 }, ''],
+    [{ name: './link', type: 'symlink', linkname: '/usr/bin/python3' }],
+    [{ name: './hard', type: 'link', linkname: './bin/x' }],
+  ]);
+  t.match(found, {
+    'deps/KEY': { type: 'directory', mode: 0o755, uid: 0 },
+    'deps/KEY/bin/x': { type: 'file', mode: 0o755, uid: 0, gid: 0, size: 7, mtime },
+    'deps/KEY/y': { mode: 0o644 },
+    'deps/KEY/link': { type: 'symlink', linkname: '/usr/bin/python3' },
+    'deps/KEY/hard': { type: 'link', linkname: 'deps/KEY/bin/x' },
+  });
+});
+
+t.test('what could leave the directory or be a device is refused', async (t) => {
+  const refused: readonly (readonly [Item, RegExp])[] = [
+    [[{ name: '../x' }, ''], /path outside/],
+    [[{ name: '/etc/x' }, ''], /path outside/],
+    [[{ name: 'x', type: 'link', linkname: '/etc/passwd' }], /path outside/],
+    [[{ name: 'x', type: 'character-device' }], /character-device/],
+    [[{ name: 'x', type: 'fifo' }], /fifo/],
+  ];
+  for (const [item, reason] of refused) await t.rejects(packed([item]), { name: 'BadSource', message: reason });
+});
