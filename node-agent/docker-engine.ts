@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { systemClock, systemFreeSpace, systemRandom } from '../seams/system.ts';
 import { CHAINS, TABLE } from './domain/firewall-rules.ts';
 import { DockerBuilds } from './engine/docker/builds/docker-builds.ts';
+import { WorkDisks } from './engine/docker/builds/work-disks.ts';
 import { dockerClients } from './engine/docker/client.ts';
 import { DockerDriver } from './engine/docker/driver.ts';
 import { DockerBaseImages } from './engine/docker/images/base-images.ts';
@@ -23,7 +24,6 @@ import { openRegistryListener } from './images/registry-listener.ts';
 import type { Engine, EngineDeps } from './run.ts';
 import { runCommand } from './volumes/command.ts';
 import { openDisks } from './volumes/open-disks.ts';
-import { WorkDisks } from './volumes/work-disks.ts';
 
 async function addressesOf(controllers: readonly string[]): Promise<string[]> {
   const hosts = controllers.map((address) => address.slice(0, address.lastIndexOf(':')));

@@ -66,6 +66,9 @@ export class Attached {
     }
     this.#begin(true);
     if (this.output.destroyed || this.output.write(data)) return;
-    await Promise.race([once(this.output, 'drain'), once(this.output, 'close')]);
+    const waiting = new AbortController();
+    const options = { signal: waiting.signal };
+    await Promise.race([once(this.output, 'drain', options), once(this.output, 'close', options)]);
+    waiting.abort();
   }
 }

@@ -5,7 +5,6 @@ import type { Log } from '../../../../seams/log.ts';
 import { messageOf } from '../../../../seams/message-of.ts';
 import type { BuildSettings } from '../../../images/build-settings.ts';
 import type { Command } from '../../../volumes/command.ts';
-import type { WorkDisk, WorkDisks } from '../../../volumes/work-disks.ts';
 import type { BuildEngine, Job, JobEnd, JobPlan, StagePlan } from '../../build-engine.ts';
 import { abortable, type DockerClients, unless } from '../client.ts';
 import { type Owner, ownerFilter } from '../container.ts';
@@ -13,6 +12,7 @@ import { runBuild } from '../images/run-build.ts';
 import { closeDockerResolver } from '../resolver.ts';
 import { Attached } from './attached.ts';
 import { JOB_LIMITS, JOB_UID, jobOptions } from './job-options.ts';
+import type { WorkDisk, WorkDisks } from './work-disks.ts';
 
 /** How often the size of a measured disk is looked at. */
 const MEASURE_MS = 2_000;

@@ -1,12 +1,12 @@
 import { chown, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Random } from '../../seams/random.ts';
-import type { DiskKind } from '../domain/disk-choice.ts';
-import type { Command } from './command.ts';
-import { entriesOf, imageOf, isMounted, placeOf } from './disk-files.ts';
-import { makeImage, mountImage, unmountImage } from './image.ts';
-import { boundByProject, freeProject, setProjectLimit } from './quota.ts';
-import { usedBytes } from './usage.ts';
+import type { Random } from '../../../../seams/random.ts';
+import type { DiskKind } from '../../../domain/disk-choice.ts';
+import type { Command } from '../../../volumes/command.ts';
+import { entriesOf, imageOf, isMounted, placeOf } from '../../../volumes/disk-files.ts';
+import { makeImage, mountImage, unmountImage } from '../../../volumes/image.ts';
+import { boundByProject, freeProject, setProjectLimit } from '../../../volumes/quota.ts';
+import { usedBytes } from '../../../volumes/usage.ts';
 
 export interface WorkDisk {
   /** An empty directory of the given user. */
