@@ -44,7 +44,7 @@ export async function packInstalled(pack: tar.Pack, agent: string, key: string, 
   await read;
 }
 
-const packEmpty = (pack: tar.Pack, header: Header): Promise<void> =>
+const packEmpty = (pack: tar.Pack, header: Partial<Header> & { readonly name: string }): Promise<void> =>
   new Promise((resolve, reject) => {
     pack.entry(header, '', (error) => (error ? reject(error) : resolve()));
   });

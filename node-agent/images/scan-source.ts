@@ -16,6 +16,7 @@ export async function scanSource(agent: string, digest: string, packed: AsyncIte
     const isRead = isDependencyFile(part.path) && part.sizeBytes <= MAX_DEPENDENCY_FILE_BYTES;
     const kept: Buffer[] = [];
     for await (const chunk of part.content) {
+      if (!Buffer.isBuffer(chunk)) throw new TypeError('a file of the archive is not read as bytes');
       hash.update(chunk);
       if (isRead) kept.push(chunk);
     }

@@ -31,7 +31,7 @@ const signal = new AbortController().signal;
 t.setTimeout(240_000);
 
 type Files = Readonly<Record<string, string | Buffer>>;
-type Agent = readonly [name: string, runtime: 'PYTHON' | 'NODE' | 'NATIVE', handler: string, files: Files, executable?: string];
+type Agent = readonly [name: string, runtime: 'PYTHON' | 'NODE' | 'NATIVE', handler: string, files: Files, executable?: string | undefined];
 
 const lines = (text: string) => text.split('\n').filter(Boolean);
 

@@ -15,7 +15,7 @@ async function packed(items: readonly Item[]): Promise<Record<string, Partial<He
   const whole = buffer(pack);
   whole.catch(() => undefined);
   try {
-    await packInstalled(pack, 'a', 'KEY', written);
+    await packInstalled(pack, 'a', 'KEY', written as AsyncIterable<unknown> as AsyncIterable<Uint8Array>);
   } catch (error) {
     pack.destroy();
     throw error;
