@@ -13,6 +13,11 @@ export interface World {
   /** Aborts on Ctrl-C. */
   readonly signal: AbortSignal;
   /**
+   * Sets what Ctrl-C does instead, until undefined is set. If the handler returns false, `signal`
+   * aborts.
+   */
+  readonly onInterrupt?: (handler: (() => boolean) | undefined) => void;
+  /**
    * Calls `run` after a delay unless the returned function is called first. Without it, the
    * process's own timers.
    */

@@ -8,7 +8,11 @@ enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'),
 const { runCli } = await import('./program.ts');
 
 const leaving = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => leaving.abort());
+let interrupt: (() => boolean) | undefined;
+for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => leaving.abort());
+process.on('SIGINT', () => {
+  if (interrupt?.() !== true) leaving.abort();
+});
 // A reader such as `head -1` can close the pipe early.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
@@ -21,4 +25,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
   signal: leaving.signal,
+  onInterrupt: (handler) => {
+    interrupt = handler;
+  },
 });

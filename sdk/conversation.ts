@@ -14,6 +14,8 @@ export interface SayOptions {
   readonly agent?: string | undefined;
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Called once the message exists, for example to cancel it later. */
+  readonly posted?: ((message: Message) => void) | undefined;
 }
 
 /** A conversation with one session over one stream, one message at a time. */
@@ -34,13 +36,14 @@ export class Conversation {
    * once, however often it was sent. Throws NothingToCome if the session is deleted, or the message
    * is cleared or lost in a restore, before there is an answer.
    */
-  async *say(content: string, { agent, metadata, signal }: SayOptions = {}): AsyncGenerator<AnswerPart, void> {
+  async *say(content: string, { agent, metadata, signal, posted: onPosted }: SayOptions = {}): AsyncGenerator<AnswerPart, void> {
     const about = agent === undefined ? metadata : { ...metadata, agent };
     const posted = await this.#messages.create(
       this.#sessionId,
       about === undefined ? { content } : { content, metadata: about },
       signal === undefined ? {} : { signal },
     );
+    onPosted?.(posted);
     let run: string | undefined;
     let pieces = 0;
     for (;;) {
@@ -69,6 +72,14 @@ export class Conversation {
       yield { kind: 'answer', message };
       return;
     }
+  }
+
+  /**
+   * Cancels a message. Its run is interrupted after `graceS` (default 0); `say` then yields an answer
+   * with the reason `cancelled`, unless the agent answers first.
+   */
+  async cancel(message: Message, graceS?: number): Promise<void> {
+    await this.#messages.cancel(this.#sessionId, message.id, graceS === undefined ? {} : { grace_s: graceS });
   }
 
   close(): Promise<void> {

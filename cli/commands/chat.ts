@@ -1,9 +1,10 @@
 import { createInterface } from 'node:readline/promises';
 import { text } from 'node:stream/consumers';
-import type { Conversation, Raworc } from '../../sdk/raworc.ts';
+import type { Conversation, Raworc, SayOptions } from '../../sdk/raworc.ts';
 import { type Io, painted, Trouble } from '../io.ts';
 import { findSession } from '../reference.ts';
 import { indented, onOneLine, textOf } from '../terminal.ts';
+import { Interruption } from './interruption.ts';
 import { explainWaiting } from './waiting-note.ts';
 
 /**
@@ -16,18 +17,22 @@ export async function chat(io: Io, raworc: Raworc, ref: string, content: string 
   if (only === '') throw new Trouble('The message is empty');
   const session = await findSession(raworc, ref);
   const talk = await raworc.converse(session);
+  const interruption = new Interruption(io, talk);
   const say: Say = async (message) => {
     const waiting = explainWaiting(io, raworc, session);
     try {
-      return await exchange(io, talk, message, agent, () => waiting.close());
+      return await exchange(io, talk, message, { agent, posted: interruption.begin() }, () => waiting.close());
     } finally {
+      interruption.end();
       waiting.close();
     }
   };
+  io.onInterrupt?.(() => interruption.interrupt());
   try {
     if (only !== undefined) return await say(only);
-    return await talkOn(io, say);
+    return await talkOn(io, say, interruption);
   } finally {
+    io.onInterrupt?.(undefined);
     await talk.close();
   }
 }
@@ -35,11 +40,11 @@ export async function chat(io: Io, raworc: Raworc, ref: string, content: string 
 /** Returns whether the answer is a reply. */
 type Say = (content: string) => Promise<boolean>;
 
-async function talkOn(io: Io, say: Say): Promise<boolean> {
+async function talkOn(io: Io, say: Say, interruption: Interruption): Promise<boolean> {
   const leaving = new AbortController();
   const lines = createInterface({ input: io.stdin, output: io.stdout.stream, terminal: true, historySize: 200 });
   const signal = AbortSignal.any([leaving.signal, io.signal]);
-  lines.on('SIGINT', () => leaving.abort()).on('close', () => leaving.abort());
+  lines.on('SIGINT', () => interruption.interrupt() || leaving.abort()).on('close', () => leaving.abort());
   let went = true;
   try {
     for (;;) {
@@ -55,7 +60,7 @@ async function talkOn(io: Io, say: Say): Promise<boolean> {
   }
 }
 
-/** Ctrl-C also leaves while an answer is awaited. The session keeps the answer. */
+/** A second Ctrl-C leaves while an answer is awaited. The session keeps the answer. */
 function orGone<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   work.catch(() => undefined);
   const gone = new Promise<never>((_, reject) => {
@@ -65,9 +70,9 @@ function orGone<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return Promise.race([work, gone]);
 }
 
-async function exchange(io: Io, talk: Conversation, content: string, agent: string | undefined, began: () => void): Promise<boolean> {
+async function exchange(io: Io, talk: Conversation, content: string, options: SayOptions, began: () => void): Promise<boolean> {
   let printed = '';
-  for await (const said of talk.say(content, { agent })) {
+  for await (const said of talk.say(content, options)) {
     began();
     if (said.kind === 'piece') {
       io.stdout.write(said.text);

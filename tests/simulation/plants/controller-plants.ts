@@ -2,6 +2,20 @@ import type { Plant } from './plant.ts';
 
 /** Faults in decisions of the controller. */
 export const CONTROLLER_PLANTS = {
+  'cancellation not kept': {
+    breaks: 'A cancellation that was acknowledged is kept until its message is answered.',
+    file: 'controller/domain/messages/commands/cancel-message.ts',
+    find: "return { mutations: [put('queue', wanted)], events: [], result };",
+    replace: 'return unchanged(result);',
+    foundBy: { seed: 1 },
+  },
+  'cancelled message of a live guest refused': {
+    breaks: 'Only the guest answers a cancelled message that it can have.',
+    file: 'controller/domain/messages/commands/cancel-message.ts',
+    find: "return hasRun && phase !== 'none' && phase !== 'suspended';",
+    replace: 'return false;',
+    foundBy: { seed: 1 },
+  },
   'change without a record': {
     breaks: 'A change of a client has one audit record, in its own transaction.',
     file: 'controller/services/messages/message-service.ts',

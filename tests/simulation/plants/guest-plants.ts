@@ -2,6 +2,20 @@ import type { Plant } from './plant.ts';
 
 /** Faults in decisions of the guest and its journal. */
 export const GUEST_PLANTS = {
+  'cancelled message run': {
+    breaks: 'A guest that knows that a message is cancelled never begins it.',
+    file: 'guest/runs/runner.ts',
+    find: "if (this.#cancelled.has(entry.message.messageId)) return errorEnd('cancelled');",
+    replace: '',
+    foundBy: { seed: 1 },
+  },
+  'grace of a cancelled message ignored': {
+    breaks: 'A run of a cancelled message has its whole grace.',
+    file: 'guest/runs/runner.ts',
+    find: 'if (graceMs === 0) this.#interrupt(working);',
+    replace: 'if (graceMs >= 0) this.#interrupt(working);',
+    foundBy: { seed: 7 },
+  },
   'accepted before it is durable': {
     breaks: 'A message is acknowledged once it is durable.',
     file: 'guest/mailbox/intake.ts',
@@ -14,7 +28,7 @@ export const GUEST_PLANTS = {
     file: 'guest/runs/runner.ts',
     find: '!this.#begun.has(entry.runId) && !spec?.idempotent',
     replace: '!this.#begun.has(entry.runId) && spec === undefined',
-    foundBy: { seed: 6 },
+    foundBy: { seed: 9 },
   },
   'newest message first': {
     breaks: 'Messages run in their order.',
@@ -28,7 +42,7 @@ export const GUEST_PLANTS = {
     file: 'guest/mailbox/mailbox.ts',
     find: 'stamp.value.sessionId === sessionId',
     replace: 'stamp.value.sessionId !== undefined',
-    foundBy: { seed: 4 },
+    foundBy: { seed: 1 },
   },
   'interrupted at once': {
     breaks: 'What runs when a drain is asked for may go on for the grace.',
@@ -49,7 +63,7 @@ export const GUEST_PLANTS = {
     file: 'guest/runs/runner.ts',
     find: 'if (this.#working?.agent !== agent) this.#workers.end(agent);',
     replace: 'if (this.#working?.agent !== agent) return;',
-    foundBy: { seed: 27 },
+    foundBy: { seed: 11 },
   },
   'started again at the limit, whatever it did': {
     breaks: 'An agent that can have seen the message is not started again for it.',

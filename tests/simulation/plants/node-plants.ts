@@ -2,6 +2,13 @@ import type { Plant } from './plant.ts';
 
 /** Faults in decisions of the node agent. */
 export const NODE_PLANTS = {
+  'cancelled messages not in the welcome': {
+    breaks: 'A guest knows of all cancelled messages before it runs anything.',
+    file: 'node-agent/guests/relay.ts',
+    find: 'cancelled: this.#cancellations.of(assignment.sessionId)',
+    replace: 'cancelled: []',
+    foundBy: { test: 'tests/unit/node-agent/guests/relay.test.ts' },
+  },
   'limits of the controller taken as they are': {
     breaks: 'A node gives a session no more than its operator lets it.',
     file: 'node-agent/session/create.ts',

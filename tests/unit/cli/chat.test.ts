@@ -24,6 +24,8 @@ const reply = (content: string, to = 'm1') =>
 const failure = (content: string, reason: string) =>
   frame('message.created', { message: message('m2', content, { type: 'error_response', reason, in_reply_to: 'm1' }, 'agent') }, 'e1-9');
 
+const CANCEL = `${POST}/m1/cancel`;
+
 /** The stream is opened before the message is posted, and answers once it was. */
 function talking(...frames: string[]) {
   let open: ServerResponse | undefined;
@@ -101,7 +103,7 @@ t.test('without a terminal the message is read from standard input', async (t) =
   t.match(await start(['chat', ID], Readable.from([])).done, { code: 1, err: /message is empty/ });
 });
 
-t.test('on a terminal it chats until Ctrl-D; Ctrl-C also exits while it waits', async (t) => {
+t.test('on a terminal it chats until Ctrl-D; a signal also exits while it waits', async (t) => {
   const server = await fakeServer(t, talking(reply('Hi!')));
   const { start } = await world(t, server);
   const keys = keyboard();
@@ -112,16 +114,55 @@ t.test('on a terminal it chats until Ctrl-D; Ctrl-C also exits while it waits', 
   t.match(await talk.done, { code: 0 });
   t.equal(server.requests().filter((request) => request === EVENTS).length, 1, 'one stream for the whole talk');
 
-  for (const leave of ['key', 'signal']) {
-    const endless = await world(t, await fakeServer(t, talking(piece(1, 'PIECE'))));
-    const keys = keyboard();
-    const talk = endless.start(['chat', ID], keys);
-    keys.write('hello\r');
-    await printed(talk.out, 'PIECE');
-    if (leave === 'key') keys.write('\u0003');
-    else talk.leave.abort();
-    t.match(await talk.done, { code: 0, err: '' }, leave);
-  }
+  const endless = await world(t, await fakeServer(t, talking(piece(1, 'PIECE'))));
+  const more = keyboard();
+  const left = endless.start(['chat', ID], more);
+  more.write('hello\r');
+  await printed(left.out, 'PIECE');
+  left.leave.abort();
+  t.match(await left.done, { code: 0, err: '' });
+});
+
+t.test('Ctrl-C cancels the message that waits, and the conversation goes on', async (t) => {
+  let open: ServerResponse | undefined;
+  const server = await fakeServer(t, talking(piece(1, 'PIECE')));
+  const events = server.routes[EVENTS];
+  server.routes[EVENTS] = (response: ServerResponse, asked: Asked) => {
+    open = response;
+    if (typeof events === 'function') events(response, asked);
+  };
+  server.routes[CANCEL] = (response: ServerResponse) => {
+    open?.write(failure('The message was cancelled', 'cancelled'));
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(posted.body));
+  };
+  const { start } = await world(t, server);
+  const keys = keyboard();
+  const talk = start(['chat', ID], keys);
+  keys.write('hello\r');
+  await printed(talk.out, 'PIECE');
+  keys.write('\u0003');
+  await printed(talk.err, 'cancelled)');
+  keys.write('\u0003');
+  t.match(await talk.done, { code: 1, err: /Cancelling[\s\S]*The message was cancelled \(cancelled\)/ }, 'without a message it leaves');
+  t.same(
+    server.requests().filter((request) => request.endsWith('/cancel')),
+    [CANCEL],
+  );
+});
+
+t.test('a second Ctrl-C leaves, and says why the message could not be cancelled', async (t) => {
+  const server = await fakeServer(t, talking(piece(1, 'PIECE')));
+  server.routes[CANCEL] = { status: 403, body: { error: { code: 'FORBIDDEN', message: 'Only its owner.' } } };
+  const { start } = await world(t, server);
+  const keys = keyboard();
+  const talk = start(['chat', ID], keys);
+  keys.write('hello\r');
+  await printed(talk.out, 'PIECE');
+  keys.write('\u0003');
+  await printed(talk.err, 'Only its owner.');
+  keys.write('\u0003');
+  t.match(await talk.done, { code: 0, err: /Ctrl-C again leaves it\n✗ Cannot cancel the message: Only its owner\.\n/ });
 });
 
 function printed(out: readonly string[], wanted: string): Promise<void> {

@@ -109,7 +109,7 @@ export async function world(
       out: out.join(''),
       err: err.join(''),
     }));
-    return { done, leave, out, printed: () => next.promise };
+    return { done, leave, out, err, printed: () => next.promise };
   };
   return { home, env, start, run: (...args: string[]) => start(args).done };
 }
