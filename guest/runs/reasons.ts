@@ -5,6 +5,7 @@ export const REASONS = {
   agent_failed: "The agent's handler raised an error.",
   agent_died: "The agent's process ended before it answered.",
   out_of_memory: "The agent's process was killed: the session reached its memory limit.",
+  memory_limit: "The agent's processes were killed: they used more memory than the agent's own limit.",
   process_limit: "The agent's processes were killed: the session's agents had more processes and threads than its limit.",
   agent_timeout: 'The agent did not answer within the time limit of a run.',
   reply_too_large: 'The reply is longer than 1 MiB.',

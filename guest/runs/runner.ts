@@ -1,4 +1,5 @@
 import { JournalFull } from '../../journal/journal.ts';
+import type { AgentSpec__Output as AgentSpec } from '../../proto/generated/raworc/v0/AgentSpec.ts';
 import type { CancelMessage__Output as CancelMessage } from '../../proto/generated/raworc/v0/CancelMessage.ts';
 import type { Secrets__Output as Secrets } from '../../proto/generated/raworc/v0/Secrets.ts';
 import type { Timer } from '../../seams/clock.ts';
@@ -249,7 +250,7 @@ export class Runner {
     // Starts while the disk syncs, but gets the message only afterwards.
     const worker = this.#workers.ready(spec, setup);
     const runId = await this.#begin(entry);
-    return runId === undefined ? errorEnd('disk_full') : this.#runIn(worker, runId, entry, working);
+    return runId === undefined ? errorEnd('disk_full') : this.#runIn(worker, spec, runId, entry, working);
   }
 
   /** Resolves to the run's id once it is durable; to undefined if there is no room for it. */
@@ -266,13 +267,14 @@ export class Runner {
     return runId;
   }
 
-  async #runIn(worker: Worker, runId: string, entry: Entry, working: Working): Promise<RunEnd> {
+  async #runIn(worker: Worker, spec: AgentSpec, runId: string, entry: Entry, working: Working): Promise<RunEnd> {
     const { sessionId, barriers } = this.#deps;
     const { messageId, agent } = entry.message;
     this.#host.send({ kind: 'runStarted', value: { sessionId, messageId, runId, agent, generation: this.#host.generation } });
     await barriers.reach('guest.run-started');
     const run = {
       ...{ runId, working, message: entry.message, sessionLife: this.#mailbox.life },
+      runLimitMs: spec.timeoutS > 0 ? spec.timeoutS * 1000 : this.#deps.runLimitMs,
       isCutOff: () => working.interrupted || this.#mailbox.get(messageId) !== entry,
       wasStopped: () => this.#wasStopped(entry.message),
       wasCancelled: () => this.#cancelled.has(messageId),

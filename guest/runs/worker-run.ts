@@ -26,6 +26,7 @@ export interface WorkerRun {
   readonly message: Entry['message'];
   readonly working: Working;
   readonly sessionLife: number;
+  readonly runLimitMs: number;
   /** Whether nobody waits for the answer, or the session drains. */
   readonly isCutOff: () => boolean;
   readonly wasStopped: () => boolean;
@@ -40,7 +41,6 @@ interface WorkerRunDeps {
   readonly sessionId: string;
   readonly clock: Clock;
   readonly lines?: LineStore;
-  readonly runLimitMs: number;
 }
 
 /**
@@ -49,10 +49,10 @@ interface WorkerRunDeps {
  */
 export async function runInWorker(
   first: Worker,
-  { runId, message, working, sessionLife, isCutOff, wasStopped, wasCancelled, makeRoom, start }: WorkerRun,
+  { runId, message, working, sessionLife, runLimitMs, isCutOff, wasStopped, wasCancelled, makeRoom, start }: WorkerRun,
   host: HostSide,
   workers: AgentWorkers,
-  { sessionId, clock, lines, runLimitMs }: WorkerRunDeps,
+  { sessionId, clock, lines }: WorkerRunDeps,
 ): Promise<RunEnd> {
   const { messageId, agent, content, contextJson } = message;
   const cutOff = () => errorEnd(wasCancelled() ? 'cancelled' : wasStopped() ? 'agent_stopped' : 'interrupted');

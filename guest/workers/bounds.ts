@@ -7,6 +7,8 @@ import type { Groups } from './groups.ts';
 
 /** How often processes are counted during a run, soon after a run, and otherwise. */
 const LOOK_MS = 1000;
+/** The same if an agent has a memory limit of its own. */
+const MEMORY_LOOK_MS = 250;
 const LOOK_AFTER_MS = 100;
 const IDLE_LOOK_MS = 10_000;
 /**
@@ -26,8 +28,10 @@ export interface Bounded {
   /** The group id that only its processes have. */
   readonly group: number | undefined;
   readonly agent: string;
+  /** Limit of its processes' memory together; 0: none of its own. */
+  readonly memoryBytes: number;
   /** Called before its processes are killed, with the reason. */
-  exceeded(why: string): void;
+  exceeded(reason: 'process_limit' | 'memory_limit', why: string): void;
 }
 
 export interface BoundsOptions {
@@ -41,10 +45,11 @@ export interface BoundsOptions {
   readonly processes: number;
   readonly workers: () => Iterable<Bounded>;
   readonly reached: (what: LimitReached) => void;
+  readonly census?: () => readonly Family[];
 }
 
 /**
- * Enforces the process limit of a session, and reports processes that the kernel killed at its
+ * Enforces the process limit of a session and the memory limits of its agents, and reports processes that the kernel killed at its
  * memory limit.
  *
  * Beyond the limit, it kills the agent with the most processes and everything that it started, and
@@ -72,7 +77,7 @@ export class Bounds {
    */
   working(isWorking: boolean): void {
     this.#working = isWorking;
-    this.#lookWithin(isWorking ? LOOK_MS : LOOK_AFTER_MS);
+    this.#lookWithin(isWorking ? this.#lookMs : LOOK_AFTER_MS);
   }
 
   #lookWithin(ms: number): void {
@@ -140,10 +145,11 @@ export class Bounds {
     const own = readdirSync('/proc/self/task').length + 1;
     if (all - own <= processes) return false;
     const known = new Map([...workers()].map((worker) => [worker.group, worker]));
-    const most = census().reduce<Family | undefined>((a, b) => (a === undefined || b.count > a.count ? b : a), undefined);
+    const most = this.#census().reduce<Family | undefined>((a, b) => (a === undefined || b.count > a.count ? b : a), undefined);
     if (most === undefined) return false;
     const worker = known.get(most.group);
     worker?.exceeded(
+      'process_limit',
       `The agent's processes were killed: the session's agents had ${all - own} processes and threads; the limit is ${processes} (limits.processes).`,
     );
     groups.end(most.group);
@@ -161,6 +167,36 @@ export class Bounds {
   #look(): void {
     this.#timer = undefined;
     this.enforce();
-    this.#lookWithin(this.#working ? LOOK_MS : IDLE_LOOK_MS);
+    this.#enforceMemory();
+    this.#lookWithin(this.#working ? this.#lookMs : IDLE_LOOK_MS);
+  }
+
+  get #lookMs(): number {
+    return this.#withMemoryLimit().length > 0 ? MEMORY_LOOK_MS : LOOK_MS;
+  }
+
+  #withMemoryLimit(): readonly Bounded[] {
+    return [...this.#options.workers()].filter(({ memoryBytes, group }) => memoryBytes > 0 && group !== undefined);
+  }
+
+  /** Kills each agent whose processes use more memory than its own limit. */
+  #enforceMemory(): void {
+    const limited = this.#withMemoryLimit();
+    if (limited.length === 0) return;
+    const used = new Map(this.#census().map(({ group, memoryBytes }) => [group, memoryBytes]));
+    for (const worker of limited) {
+      const bytes = worker.group === undefined ? 0 : (used.get(worker.group) ?? 0);
+      if (worker.group === undefined || bytes <= worker.memoryBytes) continue;
+      const [has, most] = [bytes, worker.memoryBytes].map((size) => Math.round(size / MIB));
+      worker.exceeded(
+        'memory_limit',
+        `The agent's processes were killed: they used ${has} MiB; the limit is ${most} MiB (memory_bytes in raworc.json).`,
+      );
+      this.#options.groups.end(worker.group);
+    }
+  }
+
+  #census(): readonly Family[] {
+    return (this.#options.census ?? census)();
   }
 }

@@ -10,19 +10,22 @@ export interface Family {
   readonly pids: readonly number[];
   /** Processes and threads, zombies included. */
   readonly count: number;
+  /** Memory of these processes that is not of a file. Pages that forks share count in each. */
+  readonly memoryBytes: number;
 }
 
 /** Returns all processes of this container except its first and this one, by group. */
 export function census(proc = '/proc', self = process.pid): Family[] {
-  const families = new Map<number, { pids: number[]; count: number }>();
+  const families = new Map<number, { pids: number[]; count: number; memoryBytes: number }>();
   for (const name of readdirSync(proc)) {
     const pid = Number(name);
     const found = Number.isInteger(pid) && pid !== 1 && pid !== self ? processIn(`${proc}/${name}/status`) : undefined;
     if (found === undefined) continue;
-    const family = families.get(found.group) ?? { pids: [], count: 0 };
+    const family = families.get(found.group) ?? { pids: [], count: 0, memoryBytes: 0 };
     families.set(found.group, family);
     if (found.lives) family.pids.push(pid);
     family.count += found.threads;
+    family.memoryBytes += found.memoryBytes;
   }
   return [...families].map(([group, family]) => ({ group, ...family }));
 }
@@ -32,13 +35,16 @@ export function census(proc = '/proc', self = process.pid): Family[] {
  * a name as `\n`. A process whose first thread has ended is shown as a zombie, but lives as long as
  * it has other threads.
  */
-function processIn(path: string): { readonly group: number; readonly threads: number; readonly lives: boolean } | undefined {
+function processIn(
+  path: string,
+): { readonly group: number; readonly threads: number; readonly lives: boolean; readonly memoryBytes: number } | undefined {
   try {
     const text = readFileSync(path, 'utf8');
     const group = /^Gid:\t(\d+)/m.exec(text)?.[1];
     if (group === undefined) return undefined;
     const threads = Math.max(1, Number(/^Threads:\t(\d+)/m.exec(text)?.[1] ?? 1));
-    return { group: Number(group), threads, lives: threads > 1 || !/^State:\t[ZX]/m.test(text) };
+    const memoryBytes = Number(/^RssAnon:\s*(\d+) kB/m.exec(text)?.[1] ?? 0) * 1024;
+    return { group: Number(group), threads, memoryBytes, lives: threads > 1 || !/^State:\t[ZX]/m.test(text) };
   } catch {
     return undefined;
   }

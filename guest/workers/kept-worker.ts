@@ -1,4 +1,5 @@
 import { Duplex } from 'node:stream';
+import type { AgentSpec__Output as AgentSpec } from '../../proto/generated/raworc/v0/AgentSpec.ts';
 import type { Clock, Timer } from '../../seams/clock.ts';
 import { REASONS } from '../runs/reasons.ts';
 import { MAX_REPLY_BYTES, type RunEnd, type RunOutput, type RunRequest, type Worker } from '../runs/worker-host.ts';
@@ -24,6 +25,7 @@ interface Run {
  */
 export class KeptWorker implements Worker, Bounded {
   readonly agent: string;
+  readonly memoryBytes: number;
   readonly #program: Program;
   readonly #clock: Clock;
   readonly #logPath: (runId: string, stream: 'stdout' | 'stderr') => string;
@@ -42,8 +44,13 @@ export class KeptWorker implements Worker, Bounded {
   #deltaBytes = 0;
   #interruption: Timer | undefined;
 
-  constructor(agent: string, options: ProgramOptions, logPath: (runId: string, stream: 'stdout' | 'stderr') => string) {
-    this.agent = agent;
+  constructor(
+    { name, memoryBytes }: Pick<AgentSpec, 'name' | 'memoryBytes'>,
+    options: ProgramOptions,
+    logPath: (runId: string, stream: 'stdout' | 'stderr') => string,
+  ) {
+    this.agent = name;
+    this.memoryBytes = memoryBytes;
     this.#clock = options.clock;
     this.#logPath = logPath;
     this.#program = new Program(options);
@@ -69,8 +76,9 @@ export class KeptWorker implements Worker, Bounded {
     return this.#program.group;
   }
 
-  exceeded(why: string): void {
-    this.#verdict = { outcome: 'error', reason: 'process_limit', content: why };
+  exceeded(reason: 'process_limit' | 'memory_limit', why: string): void {
+    this.#verdict = { outcome: 'error', reason, content: why };
+    if (this.#run === undefined) this.#program.stderr?.note(`raworc: ${why}`);
   }
 
   get alive(): boolean {

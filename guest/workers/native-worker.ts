@@ -25,7 +25,7 @@ export class NativeWorker implements Worker, Bounded {
   readonly #spec: AgentSpec;
   readonly #logPath: (runId: string, stream: 'stdout' | 'stderr' | 'context') => string;
   #program: Program | undefined;
-  #exceeded: string | undefined;
+  #exceeded: RunEnd | undefined;
 
   constructor(
     common: Omit<ProgramOptions, 'command' | 'args'>,
@@ -52,8 +52,12 @@ export class NativeWorker implements Worker, Bounded {
     return this.#program?.group;
   }
 
-  exceeded(why: string): void {
-    this.#exceeded = why;
+  get memoryBytes(): number {
+    return this.#spec.memoryBytes;
+  }
+
+  exceeded(reason: 'process_limit' | 'memory_limit', why: string): void {
+    this.#exceeded = { outcome: 'error', reason, content: why };
   }
 
   async run(request: RunRequest, output: RunOutput): Promise<RunEnd> {
@@ -121,7 +125,7 @@ export class NativeWorker implements Worker, Bounded {
     });
     program.child.stdin?.end(message);
     const end = await program.ended;
-    if (this.#exceeded !== undefined) return { outcome: 'error', reason: 'process_limit', content: this.#exceeded };
+    if (this.#exceeded !== undefined) return this.#exceeded;
     const forMemory = program.killedForMemory(end, this.agent);
     if (forMemory !== undefined) return { outcome: 'error', reason: 'out_of_memory', content: forMemory };
     program.noteMemoryKills(this.agent);

@@ -102,7 +102,7 @@ export class Processes implements WorkerHost {
     const kept = (command: string, program: string, handler: string, ...flags: string[]) => {
       const args = [...flags, `${workersDirectory}/${program}`, agent.name, home, handler];
       const options: ProgramOptions = { ...common, command, args };
-      return new KeptWorker(agent.name, options, logPath);
+      return new KeptWorker(agent, options, logPath);
     };
     switch (agent.runtime) {
       case 'PYTHON': {

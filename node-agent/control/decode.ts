@@ -43,9 +43,9 @@ export function decodeAssignment(wire: WireAssignment): Assignment {
   };
 }
 
-function decodeAgent({ name, runtime, handler, idempotent }: WireAgentSpec): AgentSpec {
-  if (runtime === 'RUNTIME_UNSPECIFIED') throw new Error(`the agent ${JSON.stringify(name)} comes without a runtime`);
-  return { name, runtime, handler, idempotent };
+function decodeAgent({ runtime, ...agent }: WireAgentSpec): AgentSpec {
+  if (runtime === 'RUNTIME_UNSPECIFIED') throw new Error(`the agent ${JSON.stringify(agent.name)} comes without a runtime`);
+  return { ...agent, runtime };
 }
 
 function decodeLimits(sessionId: string, limits: Limits | null): Limits {

@@ -9,6 +9,9 @@ export interface AgentSpec {
   readonly runtime: 'PYTHON' | 'NODE' | 'NATIVE';
   readonly handler: string;
   readonly idempotent: boolean;
+  /** Limits of the agent: the time of a run, and the memory of its processes; 0: none of its own. */
+  readonly timeoutS: number;
+  readonly memoryBytes: number;
 }
 
 export interface Limits {

@@ -18,7 +18,11 @@ const assignment = z.object({
     spaceId: z.string(),
     image: z.string(),
     agents: z.array(
-      z.object({ name: z.string(), runtime: z.enum(['PYTHON', 'NODE', 'NATIVE']), handler: z.string(), idempotent: z.boolean() }),
+      z.object({
+        ...{ name: z.string(), runtime: z.enum(['PYTHON', 'NODE', 'NATIVE']), handler: z.string(), idempotent: z.boolean() },
+        // Absent in ledgers of earlier versions.
+        ...{ timeoutS: whole.default(0), memoryBytes: whole.default(0) },
+      }),
     ),
     limits,
     volumeExpected: z.boolean(),

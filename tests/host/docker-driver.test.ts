@@ -299,7 +299,14 @@ t.test('an image is built only from valid sources', async (t) => {
   const build = async (digest: string) => {
     const buildId = randomUUID();
     const image = `raworc_space_test-${TAG}:${buildId}`;
-    const spec = { name: 'greeter', runtime: 'PYTHON', handler: 'main.process_message', idempotent: false } as const;
+    const spec = {
+      name: 'greeter',
+      runtime: 'PYTHON',
+      handler: 'main.process_message',
+      idempotent: false,
+      timeoutS: 0,
+      memoryBytes: 0,
+    } as const;
     controller.say({ kind: 'build', value: { buildId, space: 'test', image, baseImage: IMAGE, agents: [{ spec, digest }] } });
     const ended = () => controller.heard('build').find((report) => report.buildId === buildId && report.phase !== 'BUILD_BUILDING');
     return { image, report: await controller.until('the end of a build', ended, 60_000) };

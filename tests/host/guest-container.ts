@@ -31,7 +31,10 @@ export class GuestContainer extends Bench {
     mkdirSync(join(this.directory, 'agents', name), { recursive: true });
     writeFileSync(join(this.directory, 'agents', name, file), source, { mode: file === 'run' ? 0o755 : 0o644 });
     const runtime = file === 'main.py' ? 'PYTHON' : file === 'index.mjs' ? 'NODE' : 'NATIVE';
-    this.agents = [...this.agents.filter((one) => one.name !== name), { name, runtime, handler: '', idempotent: false }];
+    this.agents = [
+      ...this.agents.filter((one) => one.name !== name),
+      { name, runtime, handler: '', idempotent: false, timeoutS: 0, memoryBytes: 0 },
+    ];
   }
 
   async create(): Promise<void> {

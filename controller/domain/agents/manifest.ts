@@ -51,6 +51,7 @@ function written(source: SourceListing): Outcome<Manifest> {
   const fields = objectIn(text);
   if (fields === undefined) return no('raworc.json must contain a JSON object');
   const { handler, description, purpose, capabilities, idempotent, build_command: buildCommand } = fields;
+  const { timeout_s: timeoutS, memory_bytes: memoryBytes } = fields;
   const runtime = typeof fields.runtime === 'string' ? RUNTIMES[fields.runtime.toLowerCase()] : undefined;
   const problems: { path: string; problem: string }[] = [];
   const judge = (path: string, good: boolean, problem: string) => {
@@ -62,6 +63,8 @@ function written(source: SourceListing): Outcome<Manifest> {
   judge('purpose', isText(purpose), 'must be a string of at most 4096 characters');
   judge('capabilities', isTexts(capabilities), 'must be a list of strings');
   judge('idempotent', isAbsent(idempotent) || typeof idempotent === 'boolean', 'must be true or false');
+  judge('timeout_s', isAbsent(timeoutS) || isWhole(timeoutS, RUN_LIMITS.timeoutS), wholeBetween(RUN_LIMITS.timeoutS));
+  judge('memory_bytes', isAbsent(memoryBytes) || isWhole(memoryBytes, RUN_LIMITS.memoryBytes), wholeBetween(RUN_LIMITS.memoryBytes));
   judge('build_command', isText(buildCommand), 'must be a string of at most 4096 characters');
   if (problems.length > 0 || runtime === undefined || typeof handler !== 'string') {
     return refused(
@@ -78,6 +81,8 @@ function written(source: SourceListing): Outcome<Manifest> {
     runtime,
     handler,
     idempotent: idempotent === true,
+    ...(isWhole(timeoutS, RUN_LIMITS.timeoutS) ? { timeoutS } : {}),
+    ...(isWhole(memoryBytes, RUN_LIMITS.memoryBytes) ? { memoryBytes } : {}),
     description: typeof description === 'string' ? description : null,
     purpose: typeof purpose === 'string' ? purpose : null,
     capabilities: isTexts(capabilities) && Array.isArray(capabilities) ? capabilities.filter((one) => typeof one === 'string') : [],
@@ -171,6 +176,12 @@ function objectIn(text: string): Readonly<Record<string, unknown>> | undefined {
     return undefined;
   }
 }
+
+/** Smallest and largest values of the limits per run. */
+const RUN_LIMITS = { timeoutS: [1, 3600], memoryBytes: [16 * 1024 * 1024, 2 ** 40] } as const;
+const isWhole = (value: unknown, [least, most]: readonly [number, number]): value is number =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= most;
+const wholeBetween = ([least, most]: readonly [number, number]) => `must be a whole number from ${least} to ${most}`;
 
 const isAbsent = (value: unknown) => value === undefined || value === null;
 const isText = (value: unknown) => isAbsent(value) || (typeof value === 'string' && value.length <= 4096);

@@ -8,6 +8,10 @@ export interface AgentProgram {
   readonly runtime: Runtime;
   readonly handler: string;
   readonly idempotent: boolean;
+  /** Time limit of a run. Undefined: the guest's own, 300 s. */
+  readonly timeoutS?: number;
+  /** Memory limit of the agent's processes together. Undefined: only that of the session. */
+  readonly memoryBytes?: number;
 }
 
 export const AGENTS = {

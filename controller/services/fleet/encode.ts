@@ -23,11 +23,20 @@ const DESIRED: Readonly<Record<Exclude<Desired, 'deleted'>, Assignment__Output['
 
 const RUNTIMES: Readonly<Record<Runtime, AgentSpec__Output['runtime']>> = { python: 'PYTHON', node: 'NODE', native: 'NATIVE' };
 
-const agentSpec = ({ name, runtime, handler, idempotent }: AgentProgram & Pick<BuiltAgent, 'name'>): AgentSpec__Output => ({
+const agentSpec = ({
+  name,
+  runtime,
+  handler,
+  idempotent,
+  timeoutS = 0,
+  memoryBytes = 0,
+}: AgentProgram & Pick<BuiltAgent, 'name'>): AgentSpec__Output => ({
   name,
   runtime: RUNTIMES[runtime],
   handler,
   idempotent,
+  timeoutS,
+  memoryBytes,
 });
 
 /** Returns undefined for a deleted session, which needs a tombstone instead. */

@@ -56,9 +56,9 @@ export async function sourceFiles(directory: string, { disk, random, clock, chec
         if (!checked.ok) return checked;
         kept = true;
         const { digest, sizeBytes, files, manifest } = checked.value;
-        const { runtime, handler, idempotent, description, purpose } = manifest;
+        const { description, purpose, capabilities: _unused, ...program } = manifest;
         return accepted({
-          source: { digest, sizeBytes, files, program: { runtime, handler, idempotent }, description, purpose },
+          source: { digest, sizeBytes, files, program, description, purpose },
           keep: () => keep(packedPath, pathOf(digest)),
           discard: () => disk.remove(packedPath),
         });

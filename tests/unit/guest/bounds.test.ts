@@ -51,14 +51,14 @@ t.test('limits and counts are read from either version of cgroups', async (t) =>
 });
 
 t.test('processes belong together by their group, whatever else they change; one whose first thread ended is alive', async (t) => {
-  const status = (pid: number, name: string, state: string, group: number, threads: number) => ({
-    [`${pid}/status`]: `Name:\t${name}\nState:\t${state} (so)\nTgid:\t${pid}\nUid:\t7\t7\t7\t7\nGid:\t${group}\t${group}\t${group}\t${group}\nThreads:\t${threads}\n`,
+  const status = (pid: number, name: string, state: string, group: number, threads: number, anonKib = 0) => ({
+    [`${pid}/status`]: `Name:\t${name}\nState:\t${state} (so)\nTgid:\t${pid}\nUid:\t7\t7\t7\t7\nGid:\t${group}\t${group}\t${group}\t${group}\nVmRSS:\t    9999 kB\nRssAnon:\t    ${anonKib} kB\nThreads:\t${threads}\n`,
   });
   const proc = files(t, {
     ...status(1, 'docker-init', 'S', 0, 1),
     ...status(7, 'node', 'S', 0, 11),
-    ...status(20, 'python3', 'S', 901, 243),
-    ...status(21, 'a\\nGid:\t902', 'R', 901, 1),
+    ...status(20, 'python3', 'S', 901, 243, 4096),
+    ...status(21, 'a\\nGid:\t902', 'R', 901, 1, 1024),
     ...status(22, 'threads go on', 'Z', 901, 3),
     ...status(23, 'not waited for', 'Z', 901, 1),
     ...status(30, 'other', 'S', 902, 2),
@@ -68,8 +68,8 @@ t.test('processes belong together by their group, whatever else they change; one
   t.same(
     census(proc, 7).sort((a, b) => b.count - a.count),
     [
-      { group: 901, pids: [20, 21, 22], count: 248 },
-      { group: 902, pids: [30], count: 2 },
+      { group: 901, pids: [20, 21, 22], count: 248, memoryBytes: 5 * 1024 * 1024 },
+      { group: 902, pids: [30], count: 2, memoryBytes: 0 },
     ],
   );
 });
@@ -107,6 +107,44 @@ t.test('processes are counted during runs, however short, and rarely otherwise',
   t.ok(long >= 9 && long <= 11, `${long} looks in a run of ten seconds`);
   bounds.close();
   t.equal(await during(() => clock.advance(60_000)), 0);
+});
+
+t.test('an agent whose processes use more memory than its own limit is killed with the reason, and no other', async (t) => {
+  const MIB = 1024 * 1024;
+  const use = new Map([
+    [901, 90 * MIB],
+    [902, 300 * MIB],
+  ]);
+  const killed: number[] = [];
+  const told: unknown[] = [];
+  class Noting extends Groups {
+    override end(group: number): void {
+      killed.push(group);
+      use.delete(group);
+    }
+  }
+  const agent = (group: number, memoryBytes: number) => ({
+    ...{ pid: group, group, agent: `agent-${group}`, memoryBytes },
+    exceeded: (...why: unknown[]) => told.push([group, ...why]),
+  });
+  const workers = [agent(901, 100 * MIB), agent(902, 0)];
+  const clock = new HandClock();
+  const bounds = new Bounds({
+    ...{ cgroup: new Cgroup(files(t, { 'cgroup.controllers': '' })), groups: new Noting({ uid: 1, gid: 1 }), clock, processes: 40 },
+    workers: () => workers,
+    reached: () => t.fail('the session is at no limit'),
+    census: () => [...use].map(([group, memoryBytes]) => ({ group, pids: [group], count: 1, memoryBytes })),
+  });
+  bounds.working(true);
+  await clock.advance(2000);
+  t.same(killed, []);
+  use.set(901, 101 * MIB);
+  await clock.advance(250);
+  t.same(killed, [901]);
+  t.match(told, [[901, 'memory_limit', /used 101 MiB; the limit is 100 MiB/]]);
+  await clock.advance(5000);
+  t.same(killed, [901]);
+  bounds.close();
 });
 
 t.test('the guest continues if it cannot start the process that kills all others', async (t) => {

@@ -1,6 +1,7 @@
 // Original file: delivery.proto
 
 import type { Runtime as _raworc_v0_Runtime, Runtime__Output as _raworc_v0_Runtime__Output } from '../../raworc/v0/Runtime.ts';
+import type { Long } from '@grpc/proto-loader';
 
 /**
  * A program of the space that can answer messages in a session. `name` is its directory below
@@ -17,6 +18,14 @@ export interface AgentSpec {
    * a run that a crash interrupts can run again
    */
   'idempotent'?: (boolean);
+  /**
+   * time limit of a run; 0: the guest's own
+   */
+  'timeoutS'?: (number);
+  /**
+   * limit of the agent's processes together; 0: only that of the session
+   */
+  'memoryBytes'?: (number | string | Long);
 }
 
 /**
@@ -34,4 +43,12 @@ export interface AgentSpec__Output {
    * a run that a crash interrupts can run again
    */
   'idempotent': (boolean);
+  /**
+   * time limit of a run; 0: the guest's own
+   */
+  'timeoutS': (number);
+  /**
+   * limit of the agent's processes together; 0: only that of the session
+   */
+  'memoryBytes': (number);
 }

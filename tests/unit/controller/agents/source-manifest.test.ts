@@ -45,6 +45,9 @@ const cases: [string, Record<string, string>, RegExp][] = [
     { 'raworc.json': manifest({ purpose: 7, capabilities: 'x', idempotent: 'yes' }) },
     /purpose must.*capabilities must.*idempotent must/,
   ],
+  ['too long a run', { 'raworc.json': manifest({ timeout_s: 3601 }), 'main.py': '' }, /refused: raworc\.json: timeout_s must.*1 to 3600/],
+  ['part of a second', { 'raworc.json': manifest({ timeout_s: 0.5 }), 'main.py': '' }, /refused: raworc\.json: timeout_s must/],
+  ['hardly any memory', { 'raworc.json': manifest({ memory_bytes: 1 }), 'main.py': '' }, /refused: raworc\.json: memory_bytes must/],
   ['no JSON', { 'raworc.json': '{' }, /refused: raworc\.json must contain/],
   ['an array', { 'raworc.json': '[]' }, /refused: raworc\.json must contain/],
   ['requirements', { 'main.py': python, 'requirements.txt': '# none\nrequests==2\n' }, /^python/],
@@ -68,10 +71,21 @@ for (const [name, files, expected] of cases) {
 t.test('what a manifest says of the agent is kept', async (t) => {
   const files: Record<string, string> = {
     'main.py': '',
-    'raworc.json': manifest({ description: 'd', purpose: 'p', capabilities: ['c'], idempotent: true, more: 1 }),
+    'raworc.json': manifest({
+      description: 'd',
+      purpose: 'p',
+      capabilities: ['c'],
+      idempotent: true,
+      timeout_s: 30,
+      memory_bytes: 2 ** 27,
+      more: 1,
+    }),
   };
   t.same(readManifest({ paths: new Set(Object.keys(files)), text: (path) => files[path] }), {
     ok: true,
-    value: { runtime: 'python', handler: 'main.process_message', description: 'd', purpose: 'p', capabilities: ['c'], idempotent: true },
+    value: {
+      ...{ runtime: 'python', handler: 'main.process_message', description: 'd', purpose: 'p', capabilities: ['c'], idempotent: true },
+      ...{ timeoutS: 30, memoryBytes: 2 ** 27 },
+    },
   });
 });
