@@ -16,7 +16,8 @@ export interface LogState {
   readonly log: number;
   readonly checkpointed: number;
 }
-export type CheckpointAnswer = LogState | { readonly error: string };
+/** Held: a reader needs the database as it is, so that not all of the log could be copied. */
+export type CheckpointAnswer = { readonly isHeld: boolean } | { readonly error: string };
 
 /** Frames not yet in the database that begin a checkpoint: 4 MiB of pages. SQLite's own default. */
 export const CHECKPOINT_FRAMES = 1000;
@@ -25,12 +26,14 @@ export const MAX_LOG_FRAMES = 16_384;
 /** Commits between two looks at the log, which cost as much as reading a few rows. */
 const COMMITS_PER_LOOK = 8;
 const HEAP_MIB = 64;
+const FRAME_BYTES = 4096 + 24;
 
 /**
  * Copies the write-ahead log into the database on a thread, so that no commit waits for a
  * checkpoint. A commit starts the log again from its beginning once all of it is copied; under
  * constant writing the thread is always a few frames behind, so beyond {@link MAX_LOG_FRAMES} a
- * commit copies those few. While the thread is down, commits make checkpoints themselves, as SQLite
+ * commit copies those few: at once after the thread's last pass, and not what a reader held back,
+ * which can be any amount. While the thread is down, commits make checkpoints themselves, as SQLite
  * does by default.
  */
 export class Checkpointer {
@@ -42,8 +45,10 @@ export class Checkpointer {
   #frames = 0;
   #commits = 0;
   #isCopying = false;
-  /** The thread has copied since the last look, so that a commit finds little left. */
+  /** The thread has copied all of the log since the last look, so that a commit finds little left. */
   #hasCopied = false;
+  /** Why the last checkpoint failed, if it did. */
+  #failure: string | undefined;
 
   constructor(deps: CheckpointerDeps) {
     this.#deps = deps;
@@ -69,6 +74,8 @@ export class Checkpointer {
   attach(writing: Database.Database): void {
     this.#writing = writing;
     this.#state = writing.prepare<[], LogState>('pragma wal_checkpoint(noop)');
+    // Gives back what the log took beyond its bound, once it begins again.
+    writing.pragma(`journal_size_limit = ${MAX_LOG_FRAMES * FRAME_BYTES}`);
     this.#thread.start();
   }
 
@@ -76,17 +83,29 @@ export class Checkpointer {
     return this.#isCopying;
   }
 
-  /** To be called after each commit, while no transaction is open: SQLite refuses these statements in one. */
+  /**
+   * To be called after each commit, while no transaction is open: SQLite refuses these statements in
+   * one. Never throws, because the commit stands whatever becomes of a checkpoint.
+   */
   committed(): void {
     if (++this.#commits < COMMITS_PER_LOOK || this.#isCopying || !this.#thread.isUp) return;
     this.#commits = 0;
+    try {
+      this.#look();
+    } catch (error) {
+      this.#failed(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #look(): void {
     let left = this.#left();
-    if (this.#hasCopied && left > 0 && this.#frames > MAX_LOG_FRAMES) {
+    const hasCopied = this.#hasCopied;
+    this.#hasCopied = false;
+    if (hasCopied && left > 0 && this.#frames > MAX_LOG_FRAMES) {
       this.#writing?.pragma('wal_checkpoint(passive)');
       this.#passes.add(1, { by: 'commit' });
       left = this.#left();
     }
-    this.#hasCopied = false;
     if (left < CHECKPOINT_FRAMES) return;
     this.#isCopying = true;
     this.#thread.post('copy');
@@ -106,13 +125,19 @@ export class Checkpointer {
 
   #copied(answer: CheckpointAnswer): void {
     this.#isCopying = false;
-    if ('error' in answer) {
-      // Such as a full disk. The log keeps everything, and the next look asks again.
-      this.#deps.log.error('checkpoint.failed', { error: answer.error });
-      return;
-    }
-    this.#hasCopied = true;
+    if ('error' in answer) return this.#failed(answer.error);
+    this.#failure = undefined;
     this.#passes.add(1, { by: 'thread' });
+    if (answer.isHeld) return;
+    this.#hasCopied = true;
+    // Each commit until then would be more to copy.
+    this.#commits = COMMITS_PER_LOOK;
+  }
+
+  /** Such as on a full disk. The log keeps everything, and the next look asks again. */
+  #failed(error: string): void {
+    if (error !== this.#failure) this.#deps.log.error('checkpoint.failed', { error });
+    this.#failure = error;
   }
 
   #ended(error: string, delayMs: number): void {

@@ -10,6 +10,8 @@ import { systemClock } from '../../../../seams/system.ts';
 import { silent } from '../core.ts';
 
 const PAGE = 4096;
+/** A page in the log. */
+const FRAME = PAGE + 24;
 /** Fills a page of its own. */
 const ROW = 'x'.repeat(3000);
 
@@ -90,23 +92,52 @@ t.test('a reader keeps the log from beginning again, but not for longer than it 
   store.commit();
   reading.exec('begin');
   reading.prepare('select count(*) from rows').get();
-  for (let commit = 0; commit < MAX_LOG_FRAMES; commit += 1) {
+  for (let commit = 0; commit < MAX_LOG_FRAMES + CHECKPOINT_FRAMES; commit += 1) {
     store.commit();
-    // Lets the thread answer.
-    if (commit % 500 === 0) await new Promise((resolve) => setImmediate(resolve));
+    if (store.checkpointer.isCopying) await store.until(() => !store.checkpointer.isCopying);
   }
-  await store.until(() => store.made.commit > 0);
   t.ok(store.logBytes() > MAX_LOG_FRAMES * PAGE, 'the log keeps what the reader may need');
+  t.equal(store.made.commit, 0, 'no commit tries what the thread could not do');
   reading.exec('commit');
-  const before = store.logBytes();
-  const passes = store.made.thread;
-  for (let commit = 0; store.made.thread < passes + 2; commit += 1) {
-    store.commit();
-    if (commit % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
-  }
-  t.ok(store.logBytes() <= before + 3 * CHECKPOINT_FRAMES * (PAGE + 24), 'then it begins again');
+  const before = store.databaseBytes();
+  while (!store.checkpointer.isCopying) store.commit();
+  t.equal(store.made.commit, 0, 'no commit copies all that the reader kept in the log');
+  t.ok(store.databaseBytes() - before < CHECKPOINT_FRAMES * PAGE);
+  await store.until(() => !store.checkpointer.isCopying);
+  t.ok(store.databaseBytes() - before > (MAX_LOG_FRAMES / 2) * PAGE, 'the thread does');
+  const most = store.logBytes();
+  for (let commit = 0; commit < 2 * CHECKPOINT_FRAMES; commit += 1) store.commit();
+  t.ok(most > MAX_LOG_FRAMES * FRAME, 'was longer than its bound');
+  t.ok(store.logBytes() <= MAX_LOG_FRAMES * FRAME, 'and begins again, without what it took beyond');
   const { count } = store.writing.prepare<[], { count: number }>('select count(*) as count from rows').get() ?? { count: 0 };
   t.ok(count > MAX_LOG_FRAMES, 'and every row is there');
+});
+
+t.test('a checkpoint that fails fails no commit', async (t) => {
+  const store = openDatabase(t);
+  const { pragma } = store.writing;
+  store.writing.pragma = (source, options) => {
+    if (source.includes('passive')) throw new Database.SqliteError('database or disk is full', 'SQLITE_FULL');
+    return pragma.call(store.writing, source, options);
+  };
+  const reading = new Database(store.path, { readonly: true });
+  t.teardown(() => reading.close());
+  // A reader of the newest commit lets the thread copy everything, and keeps the log from beginning again.
+  const commitWhileRead = () => {
+    store.insert();
+    if (reading.inTransaction) reading.exec('commit');
+    reading.exec('begin');
+    reading.prepare('select n from rows').get();
+    store.checkpointer.committed();
+  };
+  for (let commit = 0; commit <= MAX_LOG_FRAMES; commit += 1) store.insert();
+  for (let copies = 0; copies < 3; copies += 1) {
+    while (!store.checkpointer.isCopying) commitWhileRead();
+    await store.until(() => !store.checkpointer.isCopying);
+  }
+  t.equal(store.made.thread, 3);
+  t.match(store.ended[0], { event: 'checkpoint.failed', error: 'database or disk is full' });
+  t.equal(store.made.commit, 0);
 });
 
 t.test('while the thread is down, commits make the checkpoints', async (t) => {
