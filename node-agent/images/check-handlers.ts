@@ -1,14 +1,17 @@
-import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import { handlerFault, quoted } from '../domain/build-failure.ts';
 import type { BuildEngine } from '../engine/build-engine.ts';
+
+/** Longer texts are cut off: the search for the place of a fault costs their square. */
+const MAX_CHARACTERS = 16 * 1024;
+const shortened = z.string().transform((text) => text.slice(0, MAX_CHARACTERS));
 
 const results = z.array(
   z.object({
     agent: z.string(),
     outcome: z.enum(['loaded', 'failed', 'exited', 'slow']),
-    message: z.string(),
-    output: z.string(),
+    message: shortened,
+    output: shortened,
   }),
 );
 
@@ -18,6 +21,9 @@ export interface CheckedImage {
   readonly imageId: string;
   readonly agents: readonly { readonly name: string; readonly runtime: string; readonly handler: string }[];
 }
+
+/** An agent's code can write to the output of the check, and would fill this process's memory. */
+const MAX_PRINTED_BYTES = 16 * 2 ** 20;
 
 /**
  * Loads the handlers of a finished image in a container of it. Returns why one cannot be used;
@@ -35,7 +41,8 @@ export async function checkHandlers(
   })();
   const job = await engine.start({ buildId, space, image: imageId, command, environment: {}, input }, signal);
   try {
-    const printed = await text(job.output);
+    const printed = await atMost(MAX_PRINTED_BYTES, job.output);
+    if (printed === undefined) return `the handlers could not be checked: they printed more than ${MAX_PRINTED_BYTES / 2 ** 20} MiB.`;
     const end = await job.ended;
     if (end.code !== 0)
       return end.exceeded === 'memory'
@@ -50,4 +57,16 @@ export async function checkHandlers(
   } finally {
     await job.close();
   }
+}
+
+/** Returns the text of an output, or undefined if it is longer. */
+async function atMost(bytes: number, output: AsyncIterable<Uint8Array>): Promise<string | undefined> {
+  const parts: Uint8Array[] = [];
+  let left = bytes;
+  for await (const part of output) {
+    left -= part.byteLength;
+    if (left < 0) return undefined;
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString('utf8');
 }
