@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { systemClock, systemFreeSpace, systemRandom } from '../seams/system.ts';
 import { CHAINS, TABLE } from './domain/firewall-rules.ts';
 import { DockerBuilds } from './engine/docker/builds/docker-builds.ts';
+import { OwnImages } from './engine/docker/builds/own-images.ts';
 import { WorkDisks } from './engine/docker/builds/work-disks.ts';
 import { dockerClients } from './engine/docker/client.ts';
 import { DockerDriver } from './engine/docker/driver.ts';
@@ -73,6 +74,7 @@ export async function openDocker({
     clients,
     owner,
     disks: new WorkDisks({ directory: join(flags.dataDirectory, 'builds'), kind: disks.kind, run: runCommand, random: systemRandom }),
+    stages: await OwnImages.open(join(flags.dataDirectory, 'build-stages')),
     guestDirectory,
     npm: installedNpm(),
     settings: buildSettings,

@@ -53,8 +53,11 @@ export interface BuildEngine {
   /** Removes an image without a name, unless another one starts from it. Also after an abort. */
   discard(imageId: string): Promise<void>;
   name(imageId: string, image: string, signal: AbortSignal): Promise<void>;
-  /** Returns the newest image with this label, preferably one without a name. */
-  labelled(label: string, signal: AbortSignal): Promise<{ readonly id: string; readonly isStage: boolean } | undefined>;
+  /**
+   * Returns the newest image with this label of those that `stage` built. Others can have any label:
+   * whoever pushes an image writes its labels, and those that are pulled serve other spaces too.
+   */
+  stageWith(label: string, signal: AbortSignal): Promise<string | undefined>;
   /** Removes what builds of an earlier process left behind. */
   sweep(signal: AbortSignal): Promise<void>;
 }

@@ -36,16 +36,16 @@ export async function stageOf(engine: BuildEngine, input: StageInput, signal: Ab
   const byKey = new Map(installations.map((one) => [one.key, one]));
   const keys = [...byKey.keys()].sort();
   const setKey = setKeyOf(keys, baseImageId);
-  const same = await engine.labelled(setLabel(setKey), signal);
-  if (same?.isStage) return { imageId: same.id, installed: 0, discard: async () => undefined };
+  const same = await engine.stageWith(setLabel(setKey), signal);
+  if (same !== undefined) return { imageId: same, installed: 0, discard: async () => undefined };
   const jobs = new Map<string, Job>();
   let dockerfile = dockerfileHead(baseImage, engine.marks);
   try {
     for (const [key, installation] of byKey) {
-      const holder = await engine.labelled(keyLabel(key), signal);
+      const holder = await engine.stageWith(keyLabel(key), signal);
       const target = `${DEPENDENCIES}/${key}`;
       if (holder === undefined) jobs.set(key, await install(engine, { ...installation, ...where, image: baseImageId }, fetch, signal));
-      dockerfile += holder === undefined ? `COPY deps/${key} ${target}\n` : `COPY --from=${holder.id} ${target} ${target}\n`;
+      dockerfile += holder === undefined ? `COPY deps/${key} ${target}\n` : `COPY --from=${holder} ${target} ${target}\n`;
     }
     const context = packing(async (pack) => {
       await packEntry(pack, { name: 'Dockerfile', mode: 0o644 }, dockerfile);

@@ -8,6 +8,7 @@ import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import tar from 'tar-stream';
 import { DockerBuilds } from '../../node-agent/engine/docker/builds/docker-builds.ts';
+import { OwnImages } from '../../node-agent/engine/docker/builds/own-images.ts';
 import { WorkDisks } from '../../node-agent/engine/docker/builds/work-disks.ts';
 import { dockerClients } from '../../node-agent/engine/docker/client.ts';
 import { DockerDriver } from '../../node-agent/engine/docker/driver.ts';
@@ -87,6 +88,7 @@ async function world() {
   const builds = new DockerBuilds({
     ...{ clients, owner: OWNER, guestDirectory, npm: installedNpm(), clock: systemClock, log: silent, run: runCommand },
     disks: new WorkDisks({ directory: join(directory, 'builds'), kind: 'image', run: runCommand, random: systemRandom }),
+    stages: await OwnImages.open(join(directory, 'stages')),
     settings: { environment: {}, certificates: certificates !== undefined && existsSync(certificates) ? certificates : undefined },
     cgroupParent: () => undefined,
   });

@@ -12,6 +12,7 @@ import { runBuild } from '../images/run-build.ts';
 import { closeDockerResolver } from '../resolver.ts';
 import { Attached } from './attached.ts';
 import { JOB_LIMITS, JOB_UID, jobOptions } from './job-options.ts';
+import type { OwnImages } from './own-images.ts';
 import type { WorkDisk, WorkDisks } from './work-disks.ts';
 
 /** How often the size of a measured disk is looked at. */
@@ -21,6 +22,7 @@ export interface DockerBuildsDeps {
   readonly clients: DockerClients;
   readonly owner: Owner;
   readonly disks: WorkDisks;
+  readonly stages: OwnImages;
   readonly guestDirectory: string;
   readonly npm: { readonly directory: string; readonly version: string };
   readonly settings: BuildSettings;
@@ -87,7 +89,9 @@ export class DockerBuilds implements BuildEngine {
   }
 
   async stage({ labels, context }: StagePlan, signal: AbortSignal) {
-    return runBuild(this.#deps, { labels, context }, signal);
+    const built = await runBuild(this.#deps, { labels, context }, signal);
+    if (built.ok && labels['raworc.image'] === 'stage') await this.#deps.stages.add(built.imageId);
+    return built;
   }
 
   async discard(imageId: string): Promise<void> {
@@ -100,16 +104,16 @@ export class DockerBuilds implements BuildEngine {
     await abortable(signal, this.#deps.clients.calls.getImage(imageId).tag({ repo: image.slice(0, colon), tag: image.slice(colon + 1) }));
   }
 
-  async labelled(label: string, signal: AbortSignal) {
-    const filters = { label: [label, `raworc.cluster=${this.#deps.owner.clusterId}`] };
-    const images = await abortable(signal, this.#deps.clients.calls.listImages({ all: true, filters }));
-    const isStage = ({ Labels }: (typeof images)[number]) => Labels?.['raworc.image'] === 'stage';
-    const [first] = images.sort((a, b) => Number(isStage(b)) - Number(isStage(a)) || b.Created - a.Created);
-    return first && { id: first.Id, isStage: isStage(first) };
+  async stageWith(label: string, signal: AbortSignal): Promise<string | undefined> {
+    const { clients, owner, stages } = this.#deps;
+    const filters = { label: [label, `raworc.cluster=${owner.clusterId}`, 'raworc.image=stage'] };
+    const images = await abortable(signal, clients.calls.listImages({ all: true, filters }));
+    const own = images.filter(({ Id }) => stages.has(Id)).sort((a, b) => b.Created - a.Created);
+    return own[0]?.Id;
   }
 
   async sweep(signal: AbortSignal): Promise<void> {
-    const { clients, owner, disks, log } = this.#deps;
+    const { clients, owner, disks, stages, log } = this.#deps;
     const filters = { label: [...ownerFilter(owner), 'raworc.job'] };
     const left = await abortable(signal, clients.calls.listContainers({ all: true, filters }));
     for (const { Id } of left) await this.#remove(Id);
@@ -117,6 +121,8 @@ export class DockerBuilds implements BuildEngine {
     const images = await abortable(signal, clients.calls.listImages({ filters: dangling }));
     for (const { Id } of images) await this.discard(Id);
     await disks.sweep();
+    const kept = await abortable(signal, clients.calls.listImages({ all: true, filters: { label: ['raworc.image=stage'] } }));
+    await stages.keep(new Set(kept.map(({ Id }) => Id)));
     if (left.length + images.length > 0) log.info('builds.swept', { containers: left.length, images: images.length });
   }
 
