@@ -46,7 +46,7 @@ export async function openDocker({
   metrics,
   registry: dial,
 }: EngineDeps): Promise<Engine> {
-  const { allowed, subnet, diskKind, builds: buildSettings } = readHostSettings(env);
+  const { allowed, egress, subnet, diskKind, builds: buildSettings } = readHostSettings(env);
   const runDirectory = resolve(flags.runDirectory ?? join('/run/raworc', identity.nodeId.slice(0, 8)));
   const listener = new Sockets({ runDirectory, clock: systemClock, log });
   const guestDirectory = await installGuestFiles({
@@ -119,6 +119,7 @@ export async function openDocker({
         chains: CHAINS,
         closed: await addressesOf(identity.controllers),
         allowed,
+        egress,
         flows: settings.flows,
       },
       clock: systemClock,

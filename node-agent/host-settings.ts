@@ -1,6 +1,6 @@
 import { diskLowBytes } from './disk-low.ts';
 import { DISK_KINDS, type DiskSetting, isDiskSetting } from './domain/disk-choice.ts';
-import { isCidr } from './domain/firewall-rules.ts';
+import { type Egress, isCidr, parseEgress } from './domain/firewall-rules.ts';
 import { roomOf } from './domain/network-room.ts';
 import { type BuildSettings, readBuildSettings } from './images/build-settings.ts';
 import { readSessionSettings } from './session/session-settings.ts';
@@ -11,6 +11,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export interface HostSettings {
   /** Private ranges that sessions can reach. */
   readonly allowed: readonly string[];
+  /** Private addresses and ports that builds and sessions can reach. */
+  readonly egress: readonly Egress[];
   /** The sessions' network. Undefined: Docker chooses it. */
   readonly subnet: string | undefined;
   readonly diskKind: DiskSetting;
@@ -18,7 +20,7 @@ export interface HostSettings {
 }
 
 /**
- * Reads RAWORC_ALLOW_CIDRS, RAWORC_SESSION_SUBNET, RAWORC_DISK_KIND and the settings of builds.
+ * Reads RAWORC_ALLOW_CIDRS, RAWORC_ALLOW_EGRESS, RAWORC_SESSION_SUBNET, RAWORC_DISK_KIND and the settings of builds.
  * @throws on an invalid value.
  */
 export function readHostSettings(env: Environment): HostSettings {
@@ -33,7 +35,18 @@ export function readHostSettings(env: Environment): HostSettings {
     throw new Error(`RAWORC_SESSION_SUBNET must be an IPv4 range with room for sessions, such as 10.77.0.0/20, not "${subnet}"`);
   const diskKind = env.RAWORC_DISK_KIND || 'auto';
   if (!isDiskSetting(diskKind)) throw new Error(`RAWORC_DISK_KIND must be one of auto, ${DISK_KINDS.join(', ')}, not "${diskKind}"`);
-  return { allowed, subnet, diskKind, builds: readBuildSettings(env) };
+  return { allowed, egress: readEgress(env), subnet, diskKind, builds: readBuildSettings(env) };
+}
+
+function readEgress(env: Environment): readonly Egress[] {
+  const listed = (env.RAWORC_ALLOW_EGRESS ?? '').split(',').map((one) => one.trim());
+  return listed.filter(Boolean).map((text) => {
+    const egress = parseEgress(text);
+    if (egress !== undefined) return egress;
+    throw new Error(
+      `RAWORC_ALLOW_EGRESS must be a list of IPv4 addresses with ports such as 10.0.0.5:8080 or 10.1.0.0/16:443, but contains "${text}"`,
+    );
+  });
 }
 
 /** Throws an error that names the first invalid variable. */

@@ -32,21 +32,37 @@ export async function deployAgent(io: Io, raworc: Raworc, directory: string, { s
     throw error;
   }
   const events = await eventsFor(raworc);
+  let hasFailed = false;
   try {
     await raworc.agents.deploy(space, name);
     const queued = await raworc.builds.getLatest(space);
     await step(io, `Built ${queued.id}`, async (note) => {
       const built = await finishedBuild(io, raworc, queued, events, (options.timeout ?? TIMEOUT_MINUTES) * 60_000);
-      if (built.status === 'failed') throw new Trouble(`The build failed: ${built.error ?? 'the server gave no reason'}`);
+      hasFailed = built.status === 'failed';
+      if (hasFailed) throw new Trouble(failure(built.error));
       note(built.image_tag ?? '');
     });
+  } catch (error) {
+    // Otherwise it would fail the builds of all other agents of the space, too.
+    if (isNew && hasFailed) await takeBack(io, raworc, space, name);
+    throw error;
   } finally {
     await events?.close();
   }
   io.stdout.write(`${name} is deployed. New sessions include it: \`raworc session new\`\n`);
 }
 
-const CLUES = ['raworc.json', 'main.py', 'index.js', 'index.mjs', 'index.cjs', 'package.json', 'Cargo.toml', 'requirements.txt'];
+const CLUES = [
+  'raworc.json',
+  'main.py',
+  'index.js',
+  'index.mjs',
+  'index.cjs',
+  'index.ts',
+  'package.json',
+  'Cargo.toml',
+  'requirements.txt',
+];
 
 /**
  * Checks what can be checked locally, so that a typo leaves nothing on the server. The server
@@ -70,6 +86,9 @@ async function checkDirectory(directory: string): Promise<void> {
   }
 }
 
+const failure = (error: string | null): string =>
+  error?.startsWith('The build failed') === true ? error : `The build failed: ${error ?? 'the server gave no reason'}`;
+
 const leftOut = (packed: Packed): string => (packed.leftOut.length === 0 ? '' : `, without ${packed.leftOut.join(', ')}`);
 
 /** Returns whether this call created the agent. */
@@ -91,7 +110,7 @@ async function takeBack(io: Io, raworc: Raworc, space: string, name: string): Pr
     await raworc.agents.delete(space, name);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    io.stderr.line(`Agent ${name} was created without source and could not be deleted: ${why}`);
+    io.stderr.line(`Agent ${name} was created by this deploy and could not be deleted: ${why}`);
   }
 }
 

@@ -13,8 +13,17 @@ export interface FirewallPlan {
   readonly closed: readonly string[];
   /** Private ranges that the operator allows. */
   readonly allowed: readonly string[];
+  /** Ports that the operator allows even on this machine and on controllers. */
+  readonly egress?: readonly Egress[] | undefined;
   /** Bounds of each session. Undefined if there are none, because the kernel cannot count. */
   readonly flows?: FlowBounds | undefined;
+}
+
+/** TCP ports of an IPv4 address or range. */
+export interface Egress {
+  readonly range: string;
+  readonly firstPort: number;
+  readonly lastPort: number;
 }
 
 /** Only Raworc uses these chains; other rules in them are removed. */
@@ -55,13 +64,33 @@ export function isCidr(text: string): boolean {
   return length === undefined || (/^\d{1,2}$/.test(length) && Number(length) <= 32);
 }
 
+/** Parses `10.0.0.5:8080` or `10.1.0.0/16:8000-8099`. Undefined for anything else, and for link-local addresses. */
+export function parseEgress(text: string): Egress | undefined {
+  const [, range = '', first = '', last = first] = /^([\d./]+):(\d{1,5})(?:-(\d{1,5}))?$/.exec(text) ?? [];
+  const [firstPort, lastPort] = [Number(first), Number(last)];
+  if (!isCidr(range) || range.startsWith('169.254.') || /\/[0-7]$/.test(range)) return undefined;
+  if (firstPort < 1 || lastPort > 65_535 || firstPort > lastPort) return undefined;
+  return { range, firstPort, lastPort };
+}
+
 /**
  * Returns the two chains for iptables-restore. RETURN passes the packet on to the machine's other
  * rules.
  */
-export function firewallRules({ bridge, chains: { input, forward }, resolvers, closed, allowed, flows }: FirewallPlan): string {
+export function firewallRules(plan: FirewallPlan): string {
+  const {
+    bridge,
+    chains: { input, forward },
+    resolvers,
+    closed,
+    allowed,
+    egress: opened = [],
+    flows,
+  } = plan;
   const dns = (chain: string) =>
     resolvers.flatMap((address) => ['udp', 'tcp'].map((protocol) => `-A ${chain} -d ${address} -p ${protocol} --dport 53 -j RETURN`));
+  const ports = (chain: string) =>
+    opened.map(({ range, firstPort, lastPort }) => `-A ${chain} -d ${range} -p tcp --dport ${firstPort}:${lastPort} -j RETURN`);
   // RELATED packets of a host's protocol helper, such as FTP's, could reach closed addresses.
   const established = (chain: string) => [
     `-A ${chain} -m conntrack --ctstate ESTABLISHED -j RETURN`,
@@ -75,12 +104,15 @@ export function firewallRules({ bridge, chains: { input, forward }, resolvers, c
     ...established(input),
     ...(flows === undefined ? [] : boundedByIptables(input, flows)),
     ...dns(input),
+    ...ports(input),
     `-A ${input} -j DROP`,
     ...established(forward),
     ...(flows === undefined ? [] : boundedByIptables(forward, flows)),
     ...dns(forward),
     `-A ${forward} -o ${bridge} -j DROP`,
-    ...to([LINK_LOCAL, ...closed], 'DROP'),
+    ...to([LINK_LOCAL], 'DROP'),
+    ...ports(forward),
+    ...to(closed, 'DROP'),
     ...to(allowed, 'RETURN'),
     ...to(NOT_PUBLIC, 'DROP'),
     `-A ${forward} -j RETURN`,
@@ -100,10 +132,11 @@ const PRIORITY = -150;
  * Sessions have no IPv6, so all of it is dropped. Packets accepted here still pass the machine's
  * other rules.
  */
-export function nftRules({ bridge, table, resolvers, closed, allowed, flows }: FirewallPlan): string {
+export function nftRules({ bridge, table, resolvers, closed, allowed, egress: opened = [], flows }: FirewallPlan): string {
   const accept = flows === undefined ? 'accept' : 'goto bounded';
   const egress = flows === undefined ? [] : egressRule(flows);
   const dns = resolvers.flatMap((address) => ['udp', 'tcp'].map((protocol) => `ip daddr ${address} ${protocol} dport 53 ${accept}`));
+  const ports = opened.map(({ range, firstPort, lastPort }) => `ip daddr ${range} tcp dport ${firstPort}-${lastPort} ${accept}`);
   const to = (ranges: readonly string[], verdict: 'drop' | 'accept' | 'goto bounded') =>
     ranges.map((range) => `ip daddr ${range} ${verdict}`);
   const chain = (name: string, rules: readonly string[]) => [`  chain ${name} {`, ...rules.map((rule) => `    ${rule}`), '  }'];
@@ -115,13 +148,15 @@ export function nftRules({ bridge, table, resolvers, closed, allowed, flows }: F
     `delete table inet ${table}`,
     `table inet ${table} {`,
     ...(flows === undefined ? [] : boundedChain(flows)),
-    ...chain('to_host', [...egress, ...established, ...dns, 'drop']),
+    ...chain('to_host', [...egress, ...established, ...dns, ...ports, 'drop']),
     ...chain('through', [
       ...egress,
       ...established,
       ...dns,
       `oifname "${bridge}" drop`,
-      ...to([LINK_LOCAL, ...closed], 'drop'),
+      ...to([LINK_LOCAL], 'drop'),
+      ...ports,
+      ...to(closed, 'drop'),
       ...to(allowed, accept),
       ...to(NOT_PUBLIC, 'drop'),
       `meta nfproto ipv4 ${accept}`,

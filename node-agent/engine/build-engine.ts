@@ -58,6 +58,11 @@ export interface BuildEngine {
    * whoever pushes an image writes its labels, and those that are pulled serve other spaces too.
    */
   stageWith(label: string, signal: AbortSignal): Promise<string | undefined>;
-  /** Removes what builds of an earlier process left behind. */
+  /**
+   * Removes images without a name that interrupted builds left behind, and returns how many. Call it
+   * only while nothing is built.
+   */
+  tidy(signal: AbortSignal): Promise<number>;
+  /** Removes all that builds of an earlier process left behind. */
   sweep(signal: AbortSignal): Promise<void>;
 }

@@ -11,6 +11,7 @@ import { type MakeDeps, makeImage } from './make-image.ts';
 type FetchSource = (digest: string) => AsyncIterable<Uint8Array>;
 
 const BUILD_LIMIT_MS = 10 * 60_000;
+const TIDY_LIMIT_MS = 60_000;
 /**
  * Finished builds that are remembered, so that a repeated assignment is answered without another
  * build.
@@ -40,6 +41,8 @@ export class Builder {
   readonly #dependencies: Counter<'how'>;
   readonly #builds = new Map<string, BuildReport>();
   readonly #waiting: BuildAssignment[] = [];
+  #hasFailed = false;
+  #tidied: Promise<void> = Promise.resolve();
   readonly #working = new Map<BuildAssignment, Promise<void>>();
 
   constructor(deps: BuilderDeps) {
@@ -67,11 +70,25 @@ export class Builder {
     if (this.#working.size >= AT_ONCE) return;
     const build = this.#waiting.shift();
     if (build === undefined) return;
-    const working = this.#build(build).finally(() => {
-      this.#working.delete(build);
-      this.#next();
-    });
+    const working = this.#tidied
+      .then(() => this.#build(build))
+      .finally(() => {
+        this.#working.delete(build);
+        if (this.#working.size === 0 && this.#hasFailed) this.#tidied = this.#tidy();
+        this.#next();
+      });
     this.#working.set(build, working);
+  }
+
+  /** The engine keeps the layers of a build that it could not complete. Builds wait meanwhile. */
+  async #tidy(): Promise<void> {
+    this.#hasFailed = false;
+    const { driver, clock, log } = this.#deps;
+    try {
+      await within(clock, TIDY_LIMIT_MS, this.#ending.signal, async (signal) => driver.builds?.tidy(signal));
+    } catch (error) {
+      if (!this.#ending.signal.aborted) log.warn('build.not_tidied', { error: messageOf(error) });
+    }
   }
 
   /** Returns whether a build that has not ended makes this image or starts from it. */
@@ -106,7 +123,8 @@ export class Builder {
       log.info('build.ended', { build: build.buildId, phase, tookMs: Math.round(clock.monotonic() - beganMs) });
     } catch (error) {
       if (this.#ending.signal.aborted) return;
-      const message = messageOf(error);
+      const isLate = clock.monotonic() - beganMs >= BUILD_LIMIT_MS;
+      const message = isLate ? `it took longer than ${BUILD_LIMIT_MS / 60_000} minutes` : messageOf(error);
       const reason = `The image could not be built: ${message}${/\n|\.$/.test(message) ? '' : '.'}`;
       this.#say({ buildId: build.buildId, phase: 'BUILD_FAILED', imageId: '', error: reason, baseImageMissing: false, refusedNow: false });
       log.warn('build.failed', { build: build.buildId, error: message });
@@ -175,6 +193,7 @@ export class Builder {
   }
 
   #say(report: BuildReport): void {
+    if (report.phase === 'BUILD_FAILED') this.#hasFailed = true;
     this.#builds.delete(report.buildId);
     // Not repeated: by the next stream the obstacle can be gone, and the controller asks again.
     if (!report.baseImageMissing && !report.refusedNow) this.#builds.set(report.buildId, report);

@@ -7,7 +7,7 @@ import { expect, type Rest } from './rest.ts';
 import { type Build, buildShape } from './shapes.ts';
 
 /** Creates an agent's directory. `files`: contents by path. */
-export async function writeAgent(directory: string, files: Readonly<Record<string, string>>): Promise<string> {
+export async function writeAgent(directory: string, files: Readonly<Record<string, string | Uint8Array>>): Promise<string> {
   for (const [path, text] of Object.entries(files)) {
     const file = join(directory, path);
     await mkdir(dirname(file), { recursive: true });

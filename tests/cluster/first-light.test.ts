@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import t from 'tap';
+import { WHEEL, WHEEL_NAME } from '../host/wheel.ts';
 import { deploy, writeAgent } from './agents.ts';
 import { containersOf, execIn } from './docker.ts';
 import { startCluster } from './harness.ts';
@@ -7,6 +8,7 @@ import { tablesThatMention, untilRows } from './rows.ts';
 
 const PYTHON = `
 import os, sys
+from greeting import shout
 
 count = 0
 
@@ -17,22 +19,23 @@ def process_message(message, context):
     print("complained by python", file=sys.stderr)
     yield f"{os.getpid()} "
     yield f"{count} "
-    yield message.upper()
+    yield shout(message)
 `;
 
 const NODE = `
+import ms from 'ms';
 let count = 0;
 export async function* processMessage(message, context) {
   count += 1;
   console.log('printed by node', count);
   yield process.pid + ' ';
   yield count + ' ';
-  yield message.toUpperCase();
+  yield ms('1s') === 1000 ? message.toUpperCase() : 'wrong';
 }
 `;
 
 t.setTimeout(240_000);
-t.test('an agent deployed from a directory answers in a session, and deleting the session leaves nothing', async (t) => {
+t.test('an agent deployed from a directory with dependencies answers in a session, and deleting the session leaves nothing', async (t) => {
   const cluster = await startCluster(t, { nodes: [{ name: 'node-1' }], nats: true });
   const { rest } = cluster;
   const node = cluster.node('node-1');
@@ -40,11 +43,14 @@ t.test('an agent deployed from a directory answers in a session, and deleting th
   const python = await writeAgent(join(cluster.directory, 'py'), {
     'raworc.json': JSON.stringify({ runtime: 'python', handler: 'main.process_message' }),
     'main.py': PYTHON,
+    'requirements.txt': '--no-index\n--find-links wheels\ngreeting\n',
+    [`wheels/${WHEEL_NAME}`]: WHEEL,
   });
   await deploy(rest, 'py', python);
   const javascript = await writeAgent(join(cluster.directory, 'js'), {
     'raworc.json': JSON.stringify({ runtime: 'node', handler: 'index.processMessage' }),
     'index.mjs': NODE,
+    'package.json': JSON.stringify({ name: 'js', version: '1.0.0', dependencies: { ms: '2.1.3' } }),
   });
   const build = await deploy(rest, 'js', javascript);
   t.equal(build.status, 'completed');

@@ -1,5 +1,4 @@
 /** Builds of agents with dependencies, in Docker, with a registry of npm and a directory of wheels. */
-import { execFileSync } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,7 +22,9 @@ import { systemClock, systemRandom } from '../../seams/system.ts';
 import { silent } from '../unit/controller/core.ts';
 import { docker } from './busybox.ts';
 import { testDisks } from './test-disks.ts';
+import { WHEEL, WHEEL_NAME } from './wheel.ts';
 
+const MIB = 2 ** 20;
 const OWNER = { clusterId: `test-${randomUUID()}`, nodeId: randomUUID() };
 const LABEL = `label=raworc.cluster=${OWNER.clusterId}`;
 const directory = mkdtempSync('/var/tmp/raworc-builds-');
@@ -43,19 +44,6 @@ async function packed(files: Files, executable = ''): Promise<Uint8Array> {
   return gzipSync(await buffer(pack));
 }
 
-/** A wheel of a package with one function, made without any tool of Python's packaging. */
-const WHEEL = execFileSync('python3', [
-  '-c',
-  `import io, sys, zipfile
-out = io.BytesIO()
-with zipfile.ZipFile(out, "w") as z:
-    z.writestr("greeting.py", "def greet(name): return 'Hello ' + name\\n")
-    z.writestr("greeting-1.0.dist-info/METADATA", "Metadata-Version: 2.1\\nName: greeting\\nVersion: 1.0\\n")
-    z.writestr("greeting-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
-    z.writestr("greeting-1.0.dist-info/RECORD", "greeting.py,,\\ngreeting-1.0.dist-info/METADATA,,\\ngreeting-1.0.dist-info/WHEEL,,\\ngreeting-1.0.dist-info/RECORD,,\\n")
-sys.stdout.buffer.write(out.getvalue())`,
-]);
-
 const PYTHON = (reply: string): Agent => [
   'python',
   'PYTHON',
@@ -63,7 +51,7 @@ const PYTHON = (reply: string): Agent => [
   {
     'main.py': `from greeting import greet\ndef process_message(message, context):\n    return greet(${JSON.stringify(reply)})\n`,
     'requirements.txt': '--no-index\n--find-links wheels\ngreeting==1.0\n',
-    'wheels/greeting-1.0-py3-none-any.whl': WHEEL,
+    [`wheels/${WHEEL_NAME}`]: WHEEL,
   },
 ];
 const NODE: Agent = [
@@ -75,6 +63,8 @@ const NODE: Agent = [
     'package.json': JSON.stringify({ name: 'agent', version: '1.0.0', dependencies: { ms: '2.1.3' } }),
   },
 ];
+
+const NATIVE: Agent = ['native', 'NATIVE', 'run', { run: '#!/bin/sh\ncat\n' }, 'run'];
 
 /** A node agent's builder over Docker. */
 async function world() {
@@ -91,6 +81,7 @@ async function world() {
     stages: await OwnImages.open(join(directory, 'stages')),
     settings: { environment: {}, certificates: certificates !== undefined && existsSync(certificates) ? certificates : undefined },
     cgroupParent: () => undefined,
+    limits: { cpuMillis: 2000, memoryBytes: 384 * MIB, processes: 64, diskBytes: 128 * MIB, temporaryBytes: 16 * MIB },
   });
   const driver = new DockerDriver({
     ...{ clients, owner: OWNER, guestDirectory, builds, clock: systemClock, log: silent },
@@ -170,6 +161,10 @@ t.test('builds with dependencies', async (t) => {
     const before = await leftovers();
     const python = (source: string, files: Files = {}): Agent => ['a', 'PYTHON', 'main.process_message', { 'main.py': source, ...files }];
     const native = (source: string, executable?: string): Agent => ['a', 'NATIVE', 'run', { run: source }, executable];
+    const installing = (postinstall: string): Agent => [
+      ...(['a', 'NODE', 'index.processMessage'] as const),
+      { 'index.mjs': '', 'package.json': JSON.stringify({ name: 'a', version: '1.0.0', scripts: { postinstall } }) },
+    ];
     const failing: readonly (readonly [what: string, agent: Agent, error: RegExp])[] = [
       ['a syntax error', python('def process_message(m, c):\n  return (\n'), /SyntaxError.*main\.py, line 2/],
       ['a missing module', python('\nimport nowhere\n'), /No module named 'nowhere' \(main\.py, line 2\)/],
@@ -186,6 +181,17 @@ t.test('builds with dependencies', async (t) => {
         python('', { 'requirements.txt': '--no-index\n--find-links wheels\nnowhere==9\n', 'wheels/x.txt': '' }),
         /pip install -r requirements\.txt failed for the agent a: exit code 1\. Its last lines:\n(.*\n)*.*No matching distribution found for nowhere==9/,
       ],
+      [
+        'a script that fills the disk',
+        installing('head -c 500000000 /dev/zero > big'),
+        /npm install failed .*more disk space than builds have/,
+      ],
+      [
+        'a script that fills the memory',
+        installing(`node -e "const all = []; for (;;) all.push(Buffer.alloc(1e7, 1))"`),
+        /npm install failed .*more memory than builds have/,
+      ],
+      ['a script that forks', installing('for i in $(seq 100); do sleep 60 & done; wait'), /npm install failed (.*\n)*.*[Ff]ork/],
     ];
     for (const [what, agent, error] of failing) {
       const { report } = await build(agent);
@@ -195,10 +201,10 @@ t.test('builds with dependencies', async (t) => {
   });
 
   await t.test('dependencies are installed once, and a changed file changes one layer', async (t) => {
-    const first = await build(PYTHON('one'), NODE);
+    const first = await build(PYTHON('one'), NODE, NATIVE);
     t.match(first.report, { phase: 'BUILD_COMPLETED', error: '' });
     t.same(installs, { installed: 2, reused: 0 });
-    const second = await build(PYTHON('two'), NODE);
+    const second = await build(PYTHON('two'), NODE, NATIVE);
     t.match(second.report, { phase: 'BUILD_COMPLETED', error: '' });
     t.same(installs, { installed: 2, reused: 2 });
     const [before, after] = [await layersOf(first.image), await layersOf(second.image)];

@@ -17,12 +17,13 @@ export interface SourceListing {
 }
 
 /** The files that `text` can return. */
-export const READ_FILES: readonly string[] = ['raworc.json', 'package.json', 'main.py', 'index.js', 'index.mjs', 'index.cjs'];
+export const READ_FILES: readonly string[] = ['raworc.json', 'package.json', 'main.py', 'index.js', 'index.mjs', 'index.cjs', 'index.ts'];
 /** Largest size of each of these files. */
 export const MAX_READ_BYTES = 256 * 1024;
 
-const NODE_INDEXES = ['index.js', 'index.mjs', 'index.cjs'] as const;
-const NODE_ENDINGS = ['', '.js', '.mjs', '.cjs', '/index.js', '/index.mjs', '/index.cjs'] as const;
+const NODE_INDEXES = ['index.js', 'index.mjs', 'index.cjs', 'index.ts'] as const;
+/** Node.js runs TypeScript by leaving out the types. */
+const NODE_ENDINGS = ['', '.js', '.mjs', '.cjs', '.ts', '.mts', '/index.js', '/index.mjs', '/index.cjs'] as const;
 const PYTHON_ENDINGS = ['.py', '/__init__.py'] as const;
 
 /**
@@ -74,8 +75,8 @@ function written(source: SourceListing): Outcome<Manifest> {
     );
   }
   if (typeof buildCommand === 'string' && buildCommand.trim() !== '') return no(`raworc.json has a build_command: ${NO_COMMANDS}`);
-  if (runtime === 'native') return no(NO_NATIVE);
-  const missing = missingHandler(source, runtime, handler);
+  // The build checks programs: it sees their modes.
+  const missing = runtime === 'native' ? undefined : missingHandler(source, runtime, handler);
   if (missing !== undefined) return no(missing);
   return accepted({
     runtime,
@@ -101,7 +102,7 @@ function workedOut(source: SourceListing): Outcome<Manifest> {
   }
   if (node !== undefined) return accepted(plain('node', node));
   return no(
-    'Found no agent at the top of the archive: it needs raworc.json, main.py with process_message, index.js, index.mjs, index.cjs or a package.json with main',
+    'Found no agent at the top of the archive: it needs raworc.json, main.py with process_message, index.js, index.mjs, index.cjs, index.ts or a package.json with main',
   );
 }
 
@@ -111,7 +112,7 @@ function nodeHandler(source: SourceListing): string | undefined {
   if (file === undefined) return undefined;
   const text = source.text(file);
   const snake = text !== undefined && !/\bprocessMessage\b/.test(text) && /\bprocess_message\b/.test(text);
-  return `${file.replace(/\.[cm]?js$/, '')}.${snake ? 'process_message' : 'processMessage'}`;
+  return `${file.replace(/\.(?:[cm]?js|m?ts)$/, '')}.${snake ? 'process_message' : 'processMessage'}`;
 }
 
 function packageMain(source: SourceListing): string | undefined {
@@ -149,10 +150,9 @@ function missingHandler(source: SourceListing, runtime: 'python' | 'node', handl
     .join(', ')}`;
 }
 
-const NO_RUST = 'Rust builds are not supported yet. Use python or node';
+const NO_RUST = 'Rust builds are not supported yet. Build the program yourself and upload it without Cargo.toml';
 const NO_COMMANDS =
   'build commands are not supported yet. Remove it: dependencies in requirements.txt, pyproject.toml and package.json are installed without one';
-const NO_NATIVE = 'The runtime native is not supported yet. Use python or node';
 
 /**
  * Returns a refusal for a source that no build can complete. The node that builds installs

@@ -203,6 +203,7 @@ t.test('if the stream breaks during the build, the build is read over REST', asy
   const server = await fakeServer(t, {
     ...routes(build('pending')),
     'GET /spaces/default/build/b1': { body: build('failed', { error: 'disk full' }) },
+    [`DELETE ${AGENTS}/my-agent`]: { status: 204 },
   });
   let opened = 0;
   server.routes['GET /events'] = (response: ServerResponse, asked: Asked) => {
@@ -309,13 +310,30 @@ t.test('a refused first deploy leaves no agent; a later one leaves the agent unc
   server.routes[`DELETE ${AGENTS}/my-agent`] = { status: 403, body: { error: { code: 'FORBIDDEN', message: 'You lack agents:delete.' } } };
   t.match(await run('agent', 'deploy', root), {
     code: 1,
-    err: /created without source and could not be deleted: You lack agents:delete\.[\s\S]*no good/,
+    err: /created by this deploy and could not be deleted: You lack agents:delete\.[\s\S]*no good/,
   });
 
   server.routes[`POST ${AGENTS}`] = { status: 409, body: { error: { code: 'CONFLICT', message: 'There is one' } } };
   const before = server.requests().length;
   t.match(await run('agent', 'deploy', root), { code: 1, err: /no good/ });
   t.same(server.requests().slice(before), upload);
+});
+
+t.test('a first deploy whose build fails leaves no agent, so that others can be built', async (t) => {
+  const server = await fakeServer(t, {
+    ...routes({ ...build('failed'), error: 'The build failed: main.py, line 3.' }),
+    [`DELETE ${AGENTS}/my-agent`]: { status: 204 },
+  });
+  const { run } = await world(t, server);
+  const root = await directory(t, { 'main.py': '' });
+  const answer = await run('agent', 'deploy', root);
+  t.match(answer, { code: 1, err: /The build failed: main\.py, line 3\./ });
+  t.notMatch(answer.err, /failed.*failed/, 'said once');
+  t.equal(server.requests().at(-1), `DELETE ${AGENTS}/my-agent`);
+  server.routes[`POST ${AGENTS}`] = { status: 409, body: { error: { code: 'CONFLICT', message: 'There is one' } } };
+  const before = server.requests().length;
+  t.match(await run('agent', 'deploy', root), { code: 1, err: /line 3/ });
+  t.notOk(server.requests().slice(before).includes(`DELETE ${AGENTS}/my-agent`), 'one that was there stays');
 });
 
 t.test('the launcher passes arguments, input, output and the exit code, on the Node.js of the project', async (t) => {

@@ -11,7 +11,7 @@ import { type Owner, ownerFilter } from '../container.ts';
 import { runBuild } from '../images/run-build.ts';
 import { closeDockerResolver } from '../resolver.ts';
 import { Attached } from './attached.ts';
-import { JOB_LIMITS, JOB_UID, jobOptions } from './job-options.ts';
+import { JOB_LIMITS, JOB_UID, type JobLimits, jobOptions } from './job-options.ts';
 import type { OwnImages } from './own-images.ts';
 import type { WorkDisk, WorkDisks } from './work-disks.ts';
 
@@ -26,6 +26,7 @@ export interface DockerBuildsDeps {
   readonly guestDirectory: string;
   readonly npm: { readonly directory: string; readonly version: string };
   readonly settings: BuildSettings;
+  readonly limits?: JobLimits;
   readonly clock: Clock;
   readonly log: Log;
   /** Runs programs of the host. If undefined, jobs can reach Docker's name server. */
@@ -52,8 +53,8 @@ export class DockerBuilds implements BuildEngine {
   }
 
   async start(plan: JobPlan, signal: AbortSignal): Promise<Job> {
-    const { clients, owner, disks, guestDirectory, npm, settings, resolvConf, cgroupParent, run } = this.#deps;
-    const disk = plan.directory === undefined ? undefined : await disks.open(JOB_LIMITS.diskBytes, JOB_UID);
+    const { clients, owner, disks, guestDirectory, npm, settings, limits = JOB_LIMITS, resolvConf, cgroupParent, run } = this.#deps;
+    const disk = plan.directory === undefined ? undefined : await disks.open(limits.diskBytes, JOB_UID);
     let id: string | undefined;
     let attached: Attached | undefined;
     const close = async () => {
@@ -64,7 +65,7 @@ export class DockerBuilds implements BuildEngine {
     try {
       const places = {
         ...{ guest: guestDirectory, npm: npm.directory, disk: disk?.path, resolvConf: resolvConf?.(), cgroup: cgroupParent() },
-        settings,
+        ...{ settings, limits },
       };
       id = (await clients.calls.createContainer(jobOptions(owner, plan, places))).id;
       const container = clients.streams.getContainer(id);
@@ -112,18 +113,23 @@ export class DockerBuilds implements BuildEngine {
     return own[0]?.Id;
   }
 
+  async tidy(signal: AbortSignal): Promise<number> {
+    const dangling = { dangling: ['true'], label: [`raworc.builder=${this.#deps.owner.nodeId}`] };
+    const images = await abortable(signal, this.#deps.clients.calls.listImages({ filters: dangling }));
+    for (const { Id } of images) await this.discard(Id);
+    return images.length;
+  }
+
   async sweep(signal: AbortSignal): Promise<void> {
     const { clients, owner, disks, stages, log } = this.#deps;
     const filters = { label: [...ownerFilter(owner), 'raworc.job'] };
     const left = await abortable(signal, clients.calls.listContainers({ all: true, filters }));
     for (const { Id } of left) await this.#remove(Id);
-    const dangling = { dangling: ['true'], label: [`raworc.builder=${owner.nodeId}`] };
-    const images = await abortable(signal, clients.calls.listImages({ filters: dangling }));
-    for (const { Id } of images) await this.discard(Id);
+    const images = await this.tidy(signal);
     await disks.sweep();
     const kept = await abortable(signal, clients.calls.listImages({ all: true, filters: { label: ['raworc.image=stage'] } }));
     await stages.keep(new Set(kept.map(({ Id }) => Id)));
-    if (left.length + images.length > 0) log.info('builds.swept', { containers: left.length, images: images.length });
+    if (left.length + images > 0) log.info('builds.swept', { containers: left.length, images });
   }
 
   async #end(id: string, output: Attached, disk: WorkDisk | undefined, signal: AbortSignal): Promise<JobEnd> {

@@ -11,15 +11,25 @@ export const JOB_UID = 10_001;
 const CERTIFICATES = '/run/raworc-certificates.pem';
 
 const MIB = 2 ** 20;
-export const JOB_LIMITS = {
+export interface JobLimits {
+  readonly memoryBytes: number;
+  readonly cpuMillis: number;
+  readonly processes: number;
+  readonly diskBytes: number;
+  /** Of each of /tmp and /session, which count as memory. */
+  readonly temporaryBytes: number;
+}
+
+export const JOB_LIMITS: JobLimits = {
   memoryBytes: 1024 * MIB,
   cpuMillis: 1000,
   processes: 512,
   diskBytes: 2048 * MIB,
   temporaryBytes: 64 * MIB,
-} as const;
+};
 
 export interface JobPlaces {
+  readonly limits: JobLimits;
   /** The guest's files and its Node.js. */
   readonly guest: string;
   readonly npm: string;
@@ -38,7 +48,7 @@ const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/
  */
 export function jobOptions(owner: Owner, plan: JobPlan, places: JobPlaces): ContainerCreateOptions {
   const { buildId, space, image, command, environment, directory } = plan;
-  const { memoryBytes, cpuMillis, processes, temporaryBytes } = JOB_LIMITS;
+  const { memoryBytes, cpuMillis, processes, temporaryBytes } = places.limits;
   const { certificates, environment: ofOperator } = places.settings;
   const trust = certificates === undefined ? {} : { RAWORC_CERTIFICATES: CERTIFICATES };
   const variables = { ...ofOperator, ...trust, ...environment };

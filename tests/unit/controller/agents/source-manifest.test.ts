@@ -37,7 +37,7 @@ const cases: [string, Record<string, string>, RegExp][] = [
   ],
   ['a handler that climbs', { 'raworc.json': manifest({ runtime: 'node', handler: '../x.f' }) }, /refused: The handler must be/],
   ['a handler without a function', { 'raworc.json': manifest({ handler: 'main' }), 'main.py': '' }, /refused: The handler must be/],
-  ['native', { 'raworc.json': manifest({ runtime: 'rust', handler: 'agent' }) }, /refused: .*native/],
+  ['native', { 'raworc.json': manifest({ runtime: 'rust', handler: 'agent' }), agent: '' }, /^native/],
   ['a build command', { 'raworc.json': manifest({ build_command: 'make' }), 'main.py': '' }, /refused: .*build_command.*not supported yet/],
   ['an unknown runtime', { 'raworc.json': manifest({ runtime: 'ruby' }) }, /refused: raworc\.json: runtime must be/],
   [
@@ -50,6 +50,7 @@ const cases: [string, Record<string, string>, RegExp][] = [
   ['hardly any memory', { 'raworc.json': manifest({ memory_bytes: 1 }), 'main.py': '' }, /refused: raworc\.json: memory_bytes must/],
   ['no JSON', { 'raworc.json': '{' }, /refused: raworc\.json must contain/],
   ['an array', { 'raworc.json': '[]' }, /refused: raworc\.json must contain/],
+  ['TypeScript', { 'index.ts': 'export const processMessage = (message: string) => message;' }, /^node index\.processMessage$/],
   ['requirements', { 'main.py': python, 'requirements.txt': '# none\nrequests==2\n' }, /^python/],
   ['requirements of comments', { 'main.py': python, 'requirements.txt': '# none\n\n' }, /^python/],
   [

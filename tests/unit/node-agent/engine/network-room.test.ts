@@ -82,15 +82,25 @@ t.test('the network is made with the range that the operator names, and one that
 
 t.test('both forms of the rules close and open the same, in the same order', async (t) => {
   const chains = { input: 'IN', forward: 'FWD' };
-  const plan = { bridge: 'b0', table: 't0', chains, resolvers: ['10.0.0.53'], closed: ['203.0.113.9'], allowed: ['10.1.0.0/16'] };
+  const plan = {
+    bridge: 'b0',
+    table: 't0',
+    chains,
+    resolvers: ['10.0.0.53'],
+    closed: ['203.0.113.9'],
+    allowed: ['10.1.0.0/16'],
+    egress: [{ range: '10.2.0.7', firstPort: 80, lastPort: 81 }],
+  };
   const verdicts = (text: string, range: RegExp) =>
     text.split('\n').flatMap((line) => {
       const address = range.exec(line)?.[1];
-      return address === undefined || line.includes('dport') ? [] : [`${address} ${/drop/i.test(line) ? 'closed' : 'open'}`];
+      return address === undefined || line.includes('dport 53') ? [] : [`${address} ${/drop/i.test(line) ? 'closed' : 'open'}`];
     });
   const byNft = verdicts(nftRules(plan), /ip daddr (\S+)/);
   t.same(byNft, verdicts(firewallRules(plan), /-d (\S+)/));
   t.ok(byNft.indexOf('169.254.0.0/16 closed') < byNft.indexOf('10.1.0.0/16 open'));
+  t.ok(byNft.indexOf('169.254.0.0/16 closed') < byNft.lastIndexOf('10.2.0.7 open'));
+  t.equal(byNft.filter((verdict) => verdict === '10.2.0.7 open').length, 2, 'on this machine and beyond');
   t.ok(byNft.indexOf('10.1.0.0/16 open') < byNft.indexOf('10.0.0.0/8 closed'));
   const [toHost = ''] = /chain to_host \{[^}]*\}/.exec(nftRules(plan)) ?? [];
   t.match(toHost.trimEnd(), /drop\s*\}$/, 'closed by default');

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { CHAINS, firewallRules, isCidr, resolversIn } from '../../../../node-agent/domain/firewall-rules.ts';
+import { CHAINS, firewallRules, isCidr, parseEgress, resolversIn } from '../../../../node-agent/domain/firewall-rules.ts';
 import { afterEnds, recentEnds, restartDelayMs } from '../../../../node-agent/domain/restart-delay.ts';
 import { judgeEntry } from '../../../../node-agent/domain/source-entry.ts';
 import { parseFlags } from '../../../../node-agent/flags.ts';
@@ -61,6 +61,7 @@ t.test('the filter closes before it opens, and metadata is closed before what th
     resolvers: ['10.0.0.53'],
     closed: ['203.0.113.9'],
     allowed: ['0.0.0.0/0'],
+    egress: [{ range: '203.0.113.9', firstPort: 443, lastPort: 444 }],
   });
   const rules = text.split('\n');
   const at = (rule: string) => {
@@ -72,6 +73,7 @@ t.test('the filter closes before it opens, and metadata is closed before what th
     'RAWORC-FORWARD -d 10.0.0.53 -p udp --dport 53 -j RETURN',
     'RAWORC-FORWARD -o raworc0 -j DROP',
     'RAWORC-FORWARD -d 169.254.0.0/16 -j DROP',
+    'RAWORC-FORWARD -d 203.0.113.9 -p tcp --dport 443:444 -j RETURN',
     'RAWORC-FORWARD -d 203.0.113.9 -j DROP',
     'RAWORC-FORWARD -d 0.0.0.0/0 -j RETURN',
     'RAWORC-FORWARD -d 10.0.0.0/8 -j DROP',
@@ -81,7 +83,25 @@ t.test('the filter closes before it opens, and metadata is closed before what th
     order.toSorted((a, b) => a - b),
   );
   const input = rules.filter((rule) => rule.startsWith('-A RAWORC-INPUT'));
+  t.equal(input.at(-2), '-A RAWORC-INPUT -d 203.0.113.9 -p tcp --dport 443:444 -j RETURN');
   t.equal(input.at(-1), '-A RAWORC-INPUT -j DROP', 'what is not named does not reach this machine');
+});
+
+t.test('ports that the operator opens are read as what they are, or not at all', async (t) => {
+  t.same(parseEgress('10.0.0.5:8080'), { range: '10.0.0.5', firstPort: 8080, lastPort: 8080 });
+  t.same(parseEgress('10.1.0.0/16:8000-8099'), { range: '10.1.0.0/16', firstPort: 8000, lastPort: 8099 });
+  const wrong = [
+    '',
+    '10.0.0.5',
+    '10.0.0.5:0',
+    '10.0.0.5:65536',
+    '10.0.0.5:9-8',
+    'git.lan:443',
+    '169.254.169.254:80',
+    '0.0.0.0/0:80',
+    '10.0.0.5:80 accept',
+  ];
+  for (const text of wrong) t.equal(parseEgress(text), undefined, text);
 });
 
 t.test('ranges and resolvers are read as what they are, or not at all', async (t) => {
