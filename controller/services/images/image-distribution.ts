@@ -57,7 +57,11 @@ export class ImageDistribution {
     const { loops, metrics, log, clock, fleet, applier } = deps;
     this.grants = new RegistryGrants(clock);
     this.#holders = new ImageHolders(deps);
-    this.#needs = new ImageNeeds({ ...deps, isObtainable: (image, platform) => this.isObtainable(image, platform) });
+    this.#needs = new ImageNeeds({
+      ...deps,
+      isObtainable: (image, platform) => this.isObtainable(image, platform),
+      spacesOf: (nodeId) => this.#holders.spacesOf(nodeId),
+    });
     this.#moves = new ImageMoves({
       clock,
       send: (nodeId, frame) => fleet.stream(nodeId)?.send(frame) === true,
@@ -81,6 +85,7 @@ export class ImageDistribution {
       failed: (image, error) => deps.failed?.(image, error),
     });
     applier.onCommitted(({ mutations }) => {
+      this.#needs.committed(mutations);
       for (const one of mutations) if (one.kind === 'put' && one.table === 'images') this.#inRegistry(one.row.id);
       // A node was lost or removed: nobody waits for it any more.
       if (mutations.some((one) => 'table' in one && one.table === 'nodes')) this.#wakeAwaiting();

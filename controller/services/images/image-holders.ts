@@ -28,6 +28,7 @@ export class ImageHolders {
   readonly #images = new Map<NodeId, ReadonlySet<string>>();
   /** How many images of a space a node has. */
   readonly #spaces = new Map<SpaceId, Map<NodeId, number>>();
+  readonly #spacesOf = new Map<NodeId, Set<SpaceId>>();
   #isFilled = false;
 
   constructor(deps: ImageHoldersDeps) {
@@ -62,6 +63,12 @@ export class ImageHolders {
     return [...(this.#spaces.get(spaceId)?.keys() ?? [])];
   }
 
+  /** Returns the spaces of which a node has an image. */
+  spacesOf(nodeId: NodeId): Iterable<SpaceId> {
+    this.#fill();
+    return this.#spacesOf.get(nodeId) ?? [];
+  }
+
   #fill(): void {
     if (this.#isFilled) return;
     this.#isFilled = true;
@@ -91,6 +98,11 @@ export class ImageHolders {
     else nodes.delete(nodeId);
     if (nodes.size > 0) this.#spaces.set(spaceId, nodes);
     else this.#spaces.delete(spaceId);
+    const spaces = this.#spacesOf.get(nodeId) ?? new Set<SpaceId>();
+    if (count > 0) spaces.add(spaceId);
+    else spaces.delete(spaceId);
+    if (spaces.size > 0) this.#spacesOf.set(nodeId, spaces);
+    else this.#spacesOf.delete(nodeId);
   }
 }
 

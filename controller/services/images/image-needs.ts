@@ -1,11 +1,13 @@
 import type { BuildRow } from '../../domain/builds/rows.ts';
 import type { FleetNode } from '../../domain/engine/fleet.ts';
 import type { NodeId, SpaceId } from '../../domain/engine/ids.ts';
+import type { Mutation } from '../../domain/engine/mutation.ts';
 import type { View } from '../../domain/engine/view.ts';
 import { type Platform, platformOf } from '../../domain/images/platforms.ts';
 import { buildOf } from '../../domain/images/repository.ts';
 import { takesSpace } from '../../domain/sessions/placement/filters.ts';
 import type { NodeDirectory } from '../engine/node-directory.ts';
+import { NewestBuilds } from './newest-builds.ts';
 
 /** In a fleet of at most so many ready nodes, each gets every new image ahead of need. */
 const SMALL_FLEET = 8;
@@ -18,6 +20,8 @@ export interface ImageNeedsDeps {
   readonly baseImage: string;
   /** Whether the registry has an image for a platform, or a node that can push it. */
   isObtainable(image: string, platform: Platform): boolean;
+  /** Returns the spaces of which a node has an image. */
+  spacesOf(nodeId: NodeId): Iterable<SpaceId>;
 }
 
 /** What each node needs: what its sessions wait for, and what it is likely to need. */
@@ -28,8 +32,16 @@ export class ImageNeeds {
   /** Spaces with images built in this process's time. */
   readonly #fresh = new Set<SpaceId>();
 
+  readonly #newest: NewestBuilds;
+
   constructor(deps: ImageNeedsDeps) {
     this.#deps = deps;
+    this.#newest = new NewestBuilds(deps.view);
+  }
+
+  /** Call after each COMMIT. */
+  committed(mutations: readonly Mutation[]): void {
+    this.#newest.committed(mutations);
   }
 
   /** A session of this space waits for an image on a node. */
@@ -82,14 +94,10 @@ export class ImageNeeds {
       needed.add(image);
     }
     needed.add(baseImage);
-    const spaces = new Set<SpaceId>();
-    for (const image of node.images) {
-      const spaceId = buildOf(view, image)?.spaceId;
-      if (spaceId !== undefined) spaces.add(spaceId);
-    }
+    const spaces = new Set(this.#deps.spacesOf(node.id));
     if (this.isSmallFleet) for (const spaceId of this.#fresh) spaces.add(spaceId);
     for (const spaceId of spaces) {
-      const newest = takesSpace(node, spaceId) ? view.newestBuild(spaceId, 'completed') : undefined;
+      const newest = takesSpace(node, spaceId) ? this.#newest.of(spaceId) : undefined;
       if (newest === undefined) continue;
       if (!this.canBring(node, newest.image) && this.canBring(node, newest.baseImage)) needed.add(newest.baseImage);
       needed.add(newest.image);
