@@ -23,11 +23,16 @@ export type Planned =
   | { readonly ok: true; readonly dependencies: Dependencies | undefined }
   | { readonly ok: false; readonly reason: string };
 
-/** Files whose text decides what is installed. */
-export const isDependencyFile = (path: string): boolean =>
-  /(^|\/)(package\.json|pyproject\.toml|package-lock\.json|npm-shrinkwrap\.json|uv\.lock)$/.test(path) || /\.(txt|in)$/.test(path);
-/** Larger ones count as unreadable. Lock files of large projects have 2 MiB. */
-export const MAX_DEPENDENCY_FILE_BYTES = 8 * 2 ** 20;
+/** Files whose text decides what is installed. Lock files do so by their hash. */
+export const isDependencyFile = (path: string): boolean => path === 'package.json' || path === 'pyproject.toml' || /\.(txt|in)$/.test(path);
+/** Larger ones count as unreadable. */
+export const MAX_DEPENDENCY_FILE_BYTES = 2 ** 20;
+/** Of all texts of a source together, without those at its root. */
+export const MAX_DEPENDENCY_BYTES = 16 * 2 ** 20;
+/** Paths that requirements can name: each is looked for among all files. */
+const MAX_LOCAL = 200;
+/** Longer lines name no path: none is that long. */
+const MAX_PATH = 2048;
 
 const NONE: Planned = { ok: true, dependencies: undefined };
 const EXCLUDED = /(^|\/)(node_modules|\.venv|__pycache__)(\/|$)/;
@@ -54,18 +59,19 @@ function ofPython(files: SourceFiles): Planned {
     if (typeof found === 'string') return no(found);
     return found.isEmpty ? NONE : needs('pip', '.venv', found.inputs);
   }
-  if (/^\s*dependencies\s*=\s*\[\s*[^\s\]]/m.test(projectTable(textOf(files, 'pyproject.toml'))))
+  if (/^dependencies[ \t]*=\s*\[\s*[^\s\]]/m.test(projectTable(textOf(files, 'pyproject.toml'))))
     return needs('pyproject', '.venv', ['pyproject.toml']);
   return NONE;
 }
 
-/** The text of [project], without the tables after it. */
+/** The lines of [project], without the tables after it. */
 function projectTable(toml: string): string {
-  const start = /^\s*\[project\]\s*$/m.exec(toml);
-  if (start === null) return '';
-  const rest = toml.slice(start.index + start[0].length);
-  const end = /^\s*\[[^[\]]+\]\s*$/m.exec(rest);
-  return end === null ? rest : rest.slice(0, end.index);
+  const lines = toml.split('\n').map((line) => line.trim());
+  const start = lines.indexOf('[project]');
+  if (start === -1) return '';
+  const rest = lines.slice(start + 1);
+  const end = rest.findIndex((line) => /^\[[^[\]]+\]$/.test(line));
+  return (end === -1 ? rest : rest.slice(0, end)).join('\n');
 }
 
 interface Requirements {
@@ -74,12 +80,29 @@ interface Requirements {
 }
 
 /** Options of pip that name a file or directory. */
-const NAMING = /^(?:-r|--requirement|-c|--constraint|-f|--find-links|-e|--editable)(?:\s+|=|(?=[^\s-]))(.+)$/;
+const NAMING = /^(?:-r|--requirement|-c|--constraint|-f|--find-links|-e|--editable)(?:\s+|=|(?=[^\s-]))(.+)$/s;
 
-/** Follows what a requirements file names. See https://pip.pypa.io/en/stable/reference/requirements-file-format/ */
+/**
+ * Follows what a requirements file names. The time is linear in the text, which anyone who deploys
+ * writes. See https://pip.pypa.io/en/stable/reference/requirements-file-format/
+ */
 function requirementsIn(files: SourceFiles, first: string): Requirements | string {
   const inputs = new Set<string>();
   const seen = new Set<string>();
+  const tops = new Set([...files.keys()].map((path) => path.split('/', 1)[0]));
+  const usable = every(files);
+  const found = new Map<string, readonly string[]>();
+  /** Undefined: there are too many to look for. */
+  const filesOf = (local: string): readonly string[] | undefined => {
+    // Most lines are names of packages.
+    if (local !== '' && !local.includes('/') && !tops.has(local)) return [];
+    const known = found.get(local);
+    if (known !== undefined || found.size >= MAX_LOCAL) return known;
+    const below = local === '' ? usable : usable.filter((one) => one.startsWith(`${local}/`));
+    const all = files.has(local) ? [local, ...below] : below;
+    found.set(local, all);
+    return all;
+  };
   const todo = [first];
   let isEmpty = true;
   for (let path = todo.pop(); path !== undefined; path = todo.pop()) {
@@ -90,38 +113,50 @@ function requirementsIn(files: SourceFiles, first: string): Requirements | strin
     inputs.add(path);
     for (const line of text.replaceAll('\\\r\n', '').replaceAll('\\\n', '').split('\n').map(withoutComment)) {
       if (line === '') continue;
-      const named = NAMING.exec(line)?.[1]?.trim();
+      const name = NAMING.exec(line)?.[1]?.trim();
       const isOption = line.startsWith('-');
       if (!isOption || /^(-e|--editable)/.test(line)) isEmpty = false;
-      const target = named ?? (isOption ? undefined : line);
+      const target = name ?? (isOption ? undefined : line);
       const local = target === undefined ? undefined : localPath(target, path);
       if (local === undefined) continue;
-      const below = filesAt(files, local);
+      const isNew = !found.has(local);
+      const below = filesOf(local);
+      if (below === undefined) return `requirements.txt names more than ${MAX_LOCAL} files and directories`;
       if (below.length === 0) {
-        if (named !== undefined || /^\.{0,2}\//.test(line))
-          return `${path} names ${local === '' ? '.' : local}, which is not in the upload`;
+        if (name !== undefined || /^\.{0,2}\//.test(line)) return `${path} names ${local === '' ? '.' : local}, which is not in the upload`;
         continue;
       }
       if (/^(-r|--requirement|-c|--constraint)/.test(line)) todo.push(local);
-      for (const one of below) inputs.add(one);
+      if (isNew) for (const one of below) inputs.add(one);
     }
   }
   return { isEmpty, inputs: [...inputs].sort() };
 }
 
-const withoutComment = (line: string) => line.replace(/(^|\s)#.*$/, '').trim();
+function withoutComment(line: string): string {
+  const at = line.search(/(^|\s)#/);
+  return (at === -1 ? line : line.slice(0, at)).trim();
+}
 
 /** Returns the path in the source that a requirement names; undefined for a package or URL. */
 function localPath(requirement: string, from: string): string | undefined {
-  const bare = requirement.replace(/^["']|["']$/g, '').replace(/\s*;.*$/, '');
-  const named = /(?:^|@\s*)file:(?:\/\/)?(\.[^\s]*|[^/\s][^\s]*)$/.exec(bare)?.[1];
-  const path = named ?? bare.replace(/\[[^\]]*\]$/, '');
+  if (requirement.length > MAX_PATH) return undefined;
+  const [bare = ''] = requirement
+    .replace(/^["']|["']$/g, '')
+    .split(';')
+    .map((part) => part.trimEnd());
+  const url = bare.search(/(?:^|@\s*)file:/);
+  const named = url === -1 ? undefined : /^(?:@\s*)?file:(?:\/\/)?(\.[^\s]*|[^/\s][^\s]*)$/.exec(bare.slice(url))?.[1];
+  const path = named ?? withoutExtras(bare);
   if (named === undefined && (/^[a-z+]+:\/\//i.test(path) || /^git\+/.test(path) || path.startsWith('/'))) return undefined;
   if (/[<>=!~@\s]/.test(path)) return undefined;
   // pip reads files relative to the file that names them, and packages relative to its directory.
   const base = from.includes('/') && /\.(txt|in)$/.test(path) ? from.slice(0, from.lastIndexOf('/')) : '';
   return joined(base, path);
 }
+
+/** `./lib[extra]` is `./lib`. */
+const withoutExtras = (path: string) => (path.endsWith(']') && path.includes('[') ? path.slice(0, path.lastIndexOf('[')) : path);
 
 function joined(base: string, path: string): string | undefined {
   const parts = base === '' ? [] : base.split('/');
@@ -132,9 +167,6 @@ function joined(base: string, path: string): string | undefined {
   }
   return parts.join('/');
 }
-
-const filesAt = (files: SourceFiles, path: string): readonly string[] =>
-  path === '' ? every(files) : [...files.keys()].filter((one) => one === path || (one.startsWith(`${path}/`) && !EXCLUDED.test(one)));
 
 const every = (files: SourceFiles) => [...files.keys()].filter((path) => !EXCLUDED.test(path)).sort();
 

@@ -1,10 +1,20 @@
 import { createHash } from 'node:crypto';
-import { isDependencyFile, MAX_DEPENDENCY_FILE_BYTES, type SourceFile, type SourceFiles } from '../domain/dependencies.ts';
+import {
+  isDependencyFile,
+  MAX_DEPENDENCY_BYTES,
+  MAX_DEPENDENCY_FILE_BYTES,
+  type SourceFile,
+  type SourceFiles,
+} from '../domain/dependencies.ts';
 import { readSource } from './read-source.ts';
+
+/** Read first of all, so other texts leave them their room. */
+const ROOT_FILES: ReadonlySet<string> = new Set(['package.json', 'pyproject.toml', 'requirements.txt']);
 
 /** Returns the files of an agent's source by path. */
 export async function scanSource(agent: string, digest: string, packed: AsyncIterable<Uint8Array>): Promise<SourceFiles> {
   const files = new Map<string, SourceFile>();
+  let left = MAX_DEPENDENCY_BYTES;
   await readSource(agent, digest, packed, async (part) => {
     if (part.kind === 'directory') return;
     const hash = createHash('sha256');
@@ -13,7 +23,9 @@ export async function scanSource(agent: string, digest: string, packed: AsyncIte
       return;
     }
     hash.update(`${part.mode}\0`);
-    const isRead = isDependencyFile(part.path) && part.sizeBytes <= MAX_DEPENDENCY_FILE_BYTES;
+    const isAtRoot = ROOT_FILES.has(part.path);
+    const isRead = isDependencyFile(part.path) && part.sizeBytes <= MAX_DEPENDENCY_FILE_BYTES && (isAtRoot || part.sizeBytes <= left);
+    if (isRead && !isAtRoot) left -= part.sizeBytes;
     const kept: Buffer[] = [];
     for await (const chunk of part.content) {
       if (!Buffer.isBuffer(chunk)) throw new TypeError('a file of the archive is not read as bytes');

@@ -130,3 +130,21 @@ t.test('each installer’s script prints nothing but its tar to standard output'
     t.match(script, /\) 3>&-\nexec tar -cf - --exclude=\.\/\.cache \. >&3\n$/);
   }
 });
+
+/** With the square of their length, these take minutes to hours. */
+t.test('texts made to be slow are read in one go', async (t) => {
+  const n = 512 * 1024;
+  const files = Object.fromEntries(Array.from({ length: 2000 }, (_, at) => [`d/${at}/f`, '']));
+  const texts: readonly (readonly [what: string, files: Readonly<Record<string, string>>])[] = [
+    ['empty lines', { 'pyproject.toml': `[project]\nx\n${'\n'.repeat(n)}x` }],
+    ['spaces', { 'requirements.txt': `a${' '.repeat(n)}b` }],
+    ['brackets', { 'requirements.txt': `${'['.repeat(n)}b` }],
+    ['comments', { 'requirements.txt': `a${' #'.repeat(n)}\rb` }],
+    ['an option', { 'requirements.txt': `-r${' '.repeat(n)}a\rb` }],
+    ['URLs of files', { 'requirements.txt': `${`${'@file:x'.repeat(280)} y\n`.repeat(n / 2000)}` }],
+    ['the whole source on each line', { ...files, 'requirements.txt': '.\n'.repeat(n / 2) }],
+  ];
+  for (const [what, text] of texts) t.type(judged('PYTHON', text), 'string', what);
+  const each = Array.from({ length: 2000 }, (_, at) => `./d/${at}`).join('\n');
+  t.match(judged('PYTHON', { ...files, 'requirements.txt': each }), /names more than 200 files and directories/);
+});
