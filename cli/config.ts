@@ -3,7 +3,9 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { type Io, Trouble } from './io.ts';
+import { closest } from '../settings/closest.ts';
+import { knownVariables, settingVariables } from '../settings/names.ts';
+import { type Io, Misuse, Trouble } from './io.ts';
 
 export const DEFAULT_URL = 'http://127.0.0.1:9000';
 
@@ -43,6 +45,19 @@ export async function saveLogin(io: Io, login: SavedLogin): Promise<string> {
 /** Deletes the saved login if it has this token. */
 export async function forgetLogin(io: Io, token: string): Promise<void> {
   if ((await readSaved(io))?.token === token) await rm(configFile(io), { force: true });
+}
+
+const VARIABLES = ['RAWORC_URL', 'RAWORC_TOKEN', 'RAWORC_CA_FILE'];
+
+/**
+ * Refuses a variable that can only be a misspelling of one of the CLI's: the command would go to
+ * another server, or run as another account. Variables of agents and of other programs pass.
+ */
+export function checkVariables(env: Io['env']): void {
+  for (const name of settingVariables(env)) {
+    const meant = knownVariables.includes(name) ? undefined : closest(name, VARIABLES);
+    if (meant !== undefined) throw new Misuse(`there is no variable ${name}. Did you mean ${meant}?`);
+  }
 }
 
 /**

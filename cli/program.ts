@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { NothingToCome, RaworcError, Unreachable } from '../sdk/raworc.ts';
 import { chat } from './commands/chat.ts';
+import { checkVariables } from './config.ts';
 import { connection } from './connection.ts';
 import { keyCommands, loginCommands } from './grammar/accounts.ts';
 import { agentCommands } from './grammar/agents.ts';
@@ -33,7 +34,8 @@ export async function runCli(args: readonly string[], world: World): Promise<num
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
     })
-    .addHelpText('after', HELP);
+    .addHelpText('after', HELP)
+    .hook('preAction', () => checkVariables(world.env));
 
   loginCommands(program, io, connect);
   agentCommands(program, io, connect);

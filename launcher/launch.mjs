@@ -86,7 +86,7 @@ export function launchCommand({ name, usage, commands, nodeOptions = [], env = {
   if (command === '--version' || command === '-V') return void process.stdout.write(`${version()}\n`);
   if (command === undefined || !Object.hasOwn(commands, command)) {
     const why = command === undefined ? 'a command is missing' : `there is no command "${command}"`;
-    return fail(`${name}: ${why}\n${usage.trimEnd()}`, 2);
+    return fail(`${name}: ${why}. The commands are ${Object.keys(commands).join(', ')}\nSee ${name} --help`, 2);
   }
   if (args.includes('--help') || args.includes('-h')) return void process.stdout.write(usage);
   const found = find(name, commands[command]);

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { messageOf } from '../seams/message-of.ts';
+import { didYouMean } from '../settings/closest.ts';
 import type { Most } from './domain/session-most.ts';
 import type { Totals } from './engine/cgroup/totals.ts';
 
@@ -70,7 +71,9 @@ export function parseFlags(
     };
     return { ok: true, flags };
   } catch (error) {
-    return { ok: false, problem: messageOf(error) };
+    const problem = messageOf(error);
+    const [, unknown] = /^Unknown option '--([^']+)'/.exec(problem) ?? [];
+    return { ok: false, problem: unknown === undefined ? problem : `there is no option --${unknown}.${didYouMean(unknown, FLAGS)}` };
   }
 }
 

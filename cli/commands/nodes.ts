@@ -1,5 +1,5 @@
-import type { Node, Raworc } from '../../sdk/raworc.ts';
-import { type Io, size, table } from '../io.ts';
+import { type Node, type Raworc, RaworcError } from '../../sdk/raworc.ts';
+import { type Io, size, Trouble, table } from '../io.ts';
 import { printList } from '../listing.ts';
 import { collected } from '../reference.ts';
 import { labelsOf } from './node-scheduling.ts';
@@ -83,7 +83,13 @@ export async function discardOrphan(io: Io, raworc: Raworc, node: string, id: st
 
 /** Removes a node from the cluster. */
 export async function removeNode(io: Io, raworc: Raworc, ref: string, { lost = false }: { readonly lost?: boolean }): Promise<void> {
-  await raworc.nodes.delete(ref, lost ? { lost } : {});
+  try {
+    await raworc.nodes.delete(ref, lost ? { lost } : {});
+  } catch (error) {
+    if (lost || !(error instanceof RaworcError) || error.status !== 409) throw error;
+    // The API names its parameter.
+    throw new Trouble(error.message.replace('send lost=true', 'use `raworc node remove --lost`'));
+  }
   io.stdout.line(`${ref} is removed`);
 }
 

@@ -118,6 +118,7 @@ export async function showSession(io: Io, raworc: Raworc, ref: string, options: 
     ['space', found.space],
     ['state', found.settled !== false ? found.state : `${found.state}, in progress`],
     ['reason', found.termination_reason],
+    ['waits', found.waiting_reason],
     ['node', found.node],
     ['container', found.container_id],
     ['volume', found.persistent_volume_id],

@@ -18,8 +18,11 @@ export const labelKey = () =>
 export const labelValue = () =>
   z.string({ error: wording }).regex(LABEL_VALUE, 'must have at most 63 of A-Z a-z 0-9 _ . - and begin and end with a letter or digit');
 
+/** What is wrong with a key is said of its field. */
+const labelsWording: z.core.$ZodErrorMap = (issue) => (issue.code === 'invalid_key' ? issue.issues?.[0]?.message : 'must be an object');
+
 const labels = z
-  .record(labelKey(), labelValue(), { error: () => 'must be an object' })
+  .record(labelKey(), labelValue(), { error: labelsWording })
   .refine((sent) => Object.keys(sent).length <= MAX_LABELS, `must have at most ${MAX_LABELS} labels`);
 
 export const createNodeToken = fields({
@@ -56,7 +59,7 @@ export const changeNode = fields({
 export type ChangeNode = Infer<typeof changeNode>;
 
 const labelChanges = z
-  .record(labelKey(), labelValue().nullable(), { error: () => 'must be an object' })
+  .record(labelKey(), labelValue().nullable(), { error: labelsWording })
   .refine((sent) => Object.keys(sent).length <= 2 * MAX_LABELS, `must have at most ${2 * MAX_LABELS} labels`);
 
 export const patchNode = fields({

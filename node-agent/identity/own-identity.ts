@@ -20,7 +20,9 @@ export interface OwnIdentityDeps {
 export async function ownIdentity({ known, token, log, join }: OwnIdentityDeps): Promise<Identity> {
   if (token === undefined) {
     if (known !== undefined) return known;
-    throw new Error('this machine has not joined a cluster yet. Create a token with `raworc node token` and pass it with --token-file');
+    throw new Error(
+      'this machine has not joined a cluster yet. Run the command that `raworc node token` prints, or pass its token with --token-file',
+    );
   }
   const parsed = parseJoinToken(token);
   if (known !== undefined && parsed.ok && parsed.token.id === known.tokenId) return known;

@@ -19,6 +19,9 @@ t.test('labels of a node are replaced as a whole, and only valid ones', async (t
   t.match(await put({}), { status: 400, body: { error: { code: 'BAD_REQUEST' } } });
   for (const labels of [{ '-': 'a' }, { a: ' ' }, { a: 1 }, { [`a${'b'.repeat(63)}`]: '' }, 'a', many(65)])
     t.match(await put({ labels }), { status: 422 }, JSON.stringify(labels).slice(0, 40));
+  const key = 'must have 1 to 63 of A-Z a-z 0-9 _ . / - and begin and end with a letter or digit';
+  t.match(await put({ labels: { 'two words': 'a' } }), { body: { error: { details: [{ path: 'labels.two words', problem: key }] } } });
+  t.match(await put({ labels: 'a' }), { body: { error: { details: [{ path: 'labels', problem: 'must be an object' }] } } });
   t.match(await put({ labels: many(64) }), { status: 200 });
   t.match(await put({ labels: {} }), { status: 200, body: { labels: {} } });
 });

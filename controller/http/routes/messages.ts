@@ -60,6 +60,7 @@ export function messageRoutes({ services: { messages, sessions }, clock, streams
       description:
         'A message whose run has not begun never runs; a run in progress is interrupted after `grace_s`. The answer is then an error_response with the reason cancelled, in the order of the messages. An answer that exists, or that the agent gives first, stands.',
       request: cancelMessage,
+      example: { grace_s: 10 },
       query: z.object({ wait: waitParameter }),
       answer: postedMessageObject,
       refusals: ['NOT_FOUND', 'CONFLICT', 'RATE_LIMITED', 'UNAVAILABLE'],

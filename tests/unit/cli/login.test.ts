@@ -7,6 +7,18 @@ import { fakeServer, keyboard, world } from './world.ts';
 const LOGIN = 'POST /auth/login';
 const good = { body: { token: 'secret-token', token_type: 'Bearer', expires_at: '2030-01-01T00:00:00.000Z' } };
 
+t.test('a misspelt variable is refused before anything is sent, and those of others pass', async (t) => {
+  const server = await fakeServer(t, { 'GET /nodes': { body: [] } });
+  const { env, run } = await world(t, server);
+  env.RAWORC_ULR = 'https://staging.example.com';
+  t.match(await run('node', 'list'), { code: 2, err: /no variable RAWORC_ULR\. Did you mean RAWORC_URL\?/ });
+  t.match(await run('node', '--help'), { code: 0 });
+  t.same(server.asked, []);
+  delete env.RAWORC_ULR;
+  for (const name of ['RAWORC_SESSION_ID', 'RAWORC_SPACE', 'RAWORC_AGENT_UID', 'RAWORC_DATA_DIR', 'RAWORC_SEED']) env[name] = 'x';
+  t.match(await run('node', 'list'), { code: 0 });
+});
+
 t.test('the password comes from a file, standard input or the keyboard, and is never shown', async (t) => {
   const server = await fakeServer(t, { [LOGIN]: good });
   const { home, env, start } = await world(t, server);

@@ -73,12 +73,16 @@ t.test('a cancelled drain is a failure; without --wait the command returns at on
 });
 
 t.test('a node is removed; with sessions only as lost', async (t) => {
-  const message = 'The node node-2 has the files of 2 sessions. Delete the sessions first.';
+  const message = 'The node node-2 has the files of 2 sessions. If the node is gone for good, send lost=true: its sessions fail.';
   const server = await fakeServer(t, {
     'DELETE /nodes/node-2': (response, { path }) =>
       path.includes('lost=true') ? send(response, 204, undefined) : send(response, 409, { error: { code: 'CONFLICT', message } }),
   });
   const { run } = await world(t, server);
-  t.match(await run('node', 'remove', 'node-2'), { out: '', err: /has the files of 2 sessions/ });
+  t.match(await run('node', 'remove', 'node-2'), {
+    code: 1,
+    out: '',
+    err: /has the files of 2 sessions\. If the node is gone for good, use `raworc node remove --lost`: its sessions fail\./,
+  });
   t.match(await run('node', 'rm', 'node-2', '--lost'), { code: 0, out: 'node-2 is removed\n' });
 });

@@ -265,6 +265,12 @@ t.test('one session: shows its fields, and omits empty ones', async (t) => {
   t.match(JSON.parse((await run('session', 'get', '--json', A)).out), { id: A, state: 'error' });
 });
 
+t.test('one session: shows why its messages wait', async (t) => {
+  const waiting = { state: 'suspended', waiting_reason: 'The node node-1 is being drained.' };
+  const { run } = await world(t, await fakeServer(t, { [`GET /sessions/${A}`]: { body: session(A, 'first', waiting) } }));
+  t.match(await run('session', 'get', A), { out: /waits +The node node-1 is being drained\.\n/ });
+});
+
 t.test('orphans of a node: list, adopt, discard; a node is declared lost', async (t) => {
   const orphan = { session_id: A, generation: 1, container_id: 'c'.repeat(64), persistent_volume_id: 'v', space: 'default', image: null };
   const node = { id: B, name: 'node-1', status: 'lost', version: '1', sessions: 0 };

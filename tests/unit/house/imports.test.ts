@@ -26,7 +26,7 @@ const rooms: readonly (readonly [room: string, mayImport: readonly string[]])[] 
   ['node-agent/', ['node-agent/', 'proto/', 'seams/', 'journal/', 'settings/', 'systemd/']],
   ['guest/', ['guest/', 'proto/', 'seams/', 'journal/']],
   ['sdk/', ['sdk/']],
-  ['cli/', ['cli/', 'sdk/', 'seams/terminal-text.ts']],
+  ['cli/', ['cli/', 'sdk/', 'settings/', 'seams/terminal-text.ts']],
 ];
 
 /** Packages that only one place may know, so that changing one means changing that place. */

@@ -11,6 +11,7 @@ const wrong: readonly (readonly [program: string, args: readonly string[], env: 
   ['node-agent/main.ts', [], { RAWORC_SESSION_SUBNET: '10.0.0.0/33' }, /RAWORC_SESSION_SUBNET must be/],
   ['node-agent/doctor/main.ts', [], { RAWORC_DISK_KIND: 'floppy' }, /RAWORC_DISK_KIND must be one of/],
   ['node-agent/join/main.ts', ['--token', 'rwn_x'], { RAWORC_ALLOW_CIDRS: 'home' }, /RAWORC_ALLOW_CIDRS must be/],
+  ['node-agent/main.ts', ['--cpu-milis', '1'], {}, /there is no option --cpu-milis\. Did you mean cpu-millis\?/],
   ['node-agent/service/uninstall.ts', ['--print'], {}, /uninstall does not accept --print/],
   ['controller/service/uninstall.ts', ['--print'], {}, /uninstall does not accept --print/],
   ['controller/rotate/rotate.ts', ['--finish'], {}, /^Usage/],
@@ -22,6 +23,17 @@ for (const [program, args, env, says] of wrong)
     const options = { encoding: 'utf8', env: { PATH: process.env.PATH ?? '', RAWORC_DATA_DIR: t.testdir(), ...env } } as const;
     t.match(spawnSync(process.execPath, [join(ROOT, program), ...args], options), { status: 2, stderr: says });
   });
+
+t.test('a command that does not exist is refused in two lines that name those that do', async (t) => {
+  for (const [room, program] of [
+    ['controller', 'raworc-controller'],
+    ['node-agent', 'raworc-node-agent'],
+  ] as const) {
+    const ran = spawnSync(process.execPath, [join(ROOT, room, `${program}.mjs`), 'instal'], { encoding: 'utf8' });
+    t.match(ran, { status: 2, stdout: '', stderr: /no command "instal"\. The commands are .*\binstall\b.*\n.* --help\n$/ });
+    t.equal(ran.stderr.trimEnd().split('\n').length, 2, program);
+  }
+});
 
 t.test('the help of the node agent names every flag', async (t) => {
   const { stdout } = spawnSync(process.execPath, [join(ROOT, 'node-agent/raworc-node-agent.mjs'), '--help'], { encoding: 'utf8' });
