@@ -11,7 +11,6 @@ const UNUSED = [
   'better-sqlite3/prebuilds/{darwin,linuxmusl,win32}-*',
   'bare-*/prebuilds/{android,darwin,ios,win32}-*',
   'bintrees/test',
-  'npm/{docs,man}',
   'protobufjs/dist/**/*.map',
   'swagger-ui-dist/{*.map,swagger-ui-es-bundle*}',
 ];
