@@ -43,7 +43,7 @@ export interface DispatchDeps extends Pick<Background, 'loops' | 'applier' | 'vi
   readonly directory: Pick<NodeDirectory, 'nodes'>;
   readonly bounds?: BuildBounds | undefined;
   /** Brings images to nodes. Undefined without a registry: images stay where they were built. */
-  readonly images?: Pick<ImageDistribution, 'missing' | 'built' | 'changed' | 'baseMissing' | 'isObtainable'> | undefined;
+  readonly images?: Pick<ImageDistribution, 'missing' | 'built' | 'changed' | 'baseMissing' | 'notRebuilt' | 'isObtainable'> | undefined;
 }
 
 /** Waiting builds considered per run. Later ones wait until these are assigned or failed. */
@@ -74,7 +74,8 @@ export class BuildDispatch {
   constructor(deps: DispatchDeps) {
     this.#deps = deps;
     this.#bounds = deps.bounds ?? BUILD_BOUNDS;
-    this.rebuilds = new Rebuilds(deps);
+    const { limitMs } = this.#bounds;
+    this.rebuilds = new Rebuilds({ ...deps, limitMs, postponed: () => this.#retries.after(BUILDS, NODE_WAIT_MS) });
     this.#loop = deps.loops.open({ name: 'builds', run: () => this.#dispatch() });
     this.#retries = deps.loops.open({ name: 'rebuilds', run: () => (this.rebuilds.retry() ? NODE_WAIT_MS : undefined) });
     this.#deps.applier.onCommitted(({ mutations }) => {
@@ -108,7 +109,6 @@ export class BuildDispatch {
         const build = this.#deps.view.get('builds', report.buildId);
         const lacksBase = 'error' in report && report.baseImageMissing === true;
         const refusedNow = 'error' in report && report.refusedNow === true;
-        if (refusedNow) this.#retries.after(BUILDS, NODE_WAIT_MS);
         const isOwn = isOpen(build) && build.nodeId === node;
         if (lacksBase && build !== undefined && (isOwn || this.rebuilds.has(node, report.buildId))) this.#lacksBase(node, build.baseImage);
         if (this.rebuilds.ended(node, report.buildId, report)) return this.#loop.wake(BUILDS);

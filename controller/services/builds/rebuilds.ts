@@ -1,3 +1,4 @@
+import type { Clock, Timer } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
 import type { Counter, Metrics } from '../../../seams/metrics.ts';
 import { nodeToBuildOn } from '../../domain/builds/build-node.ts';
@@ -20,6 +21,8 @@ export interface RebuildImages {
    * the base image there.
    */
   baseMissing(nodeId: NodeId, build: BuildRow): boolean;
+  /** A rebuild for a node failed. */
+  notRebuilt(nodeId: NodeId, build: BuildRow): void;
 }
 
 export interface RebuildDeps {
@@ -28,6 +31,11 @@ export interface RebuildDeps {
   readonly directory: Pick<NodeDirectory, 'nodes'>;
   readonly metrics: Metrics;
   readonly log: Log;
+  readonly clock: Pick<Clock, 'after'>;
+  /** How long a node can take for one rebuild, before another node is asked. */
+  readonly limitMs: number;
+  /** Some rebuild waits until it is tried again. */
+  postponed(): void;
   /** Undefined without a registry. */
   readonly images?: RebuildImages | undefined;
 }
@@ -44,6 +52,10 @@ export class Rebuilds {
   readonly #postponed = new Map<NodeId, Map<string, { readonly build: BuildRow; readonly reason: string }>>();
   /** Nodes for which another node rebuilds, by build. */
   readonly #needing = new Map<string, Set<NodeId>>();
+  /** The ends of the times of those in progress. */
+  readonly #limits = new Map<string, Timer>();
+  /** The node on which a space's build last failed, or was late. */
+  readonly #failedOn = new Map<SpaceId, NodeId>();
   readonly #rebuilt: Counter<'outcome'>;
 
   constructor(deps: RebuildDeps) {
@@ -78,7 +90,8 @@ export class Rebuilds {
     const inRegistry = platformsInRegistry(this.#deps.view, image);
     if (ready.some((node) => node.pulls && inRegistry.has(platformOf(node)))) return false;
     if (ready.some(({ id }) => this.#inProgress.get(id)?.has(build.id))) return true;
-    const node = ready.find((one) => one.unschedulable === undefined && one.images.has(build.baseImage) && takesSpace(one, spaceId));
+    const able = ready.filter((one) => one.unschedulable === undefined && one.images.has(build.baseImage) && takesSpace(one, spaceId));
+    const node = able.find(({ id }) => id !== this.#failedOn.get(spaceId)) ?? able[0];
     if (node === undefined) return false;
     this.#start(node.id, build);
     return true;
@@ -103,13 +116,19 @@ export class Rebuilds {
     const build = this.#inProgress.get(node)?.get(buildId);
     if (build === undefined) return false;
     this.#inProgress.get(node)?.delete(buildId);
+    this.#endLimit(node, buildId);
+    if ('error' in outcome) this.#failedOn.set(build.spaceId, node);
+    else this.#failedOn.delete(build.spaceId);
     if (!('error' in outcome)) this.#done(node, build);
     else if (outcome.refusedNow === true) {
       for (const needing of this.#takeNeeding(build, node)) this.#postpone(needing, build, outcome.error);
       this.#turnTo(node, build, outcome.error);
     } else if (outcome.baseImageMissing !== true || this.#deps.images?.baseMissing(node, build) !== true) {
       const reason = `The image ${build.image} is missing on this node: ${outcome.error}`;
-      for (const needing of [node, ...this.#takeNeeding(build, node)]) this.#gone(needing, build.image, reason);
+      for (const needing of [node, ...this.#takeNeeding(build, node)]) {
+        this.#gone(needing, build.image, reason);
+        this.#deps.images?.notRebuilt(needing, build);
+      }
     }
     return true;
   }
@@ -123,6 +142,7 @@ export class Rebuilds {
   forget(node: NodeId): void {
     const builds = [...(this.#inProgress.get(node)?.values() ?? [])];
     this.#inProgress.delete(node);
+    for (const { id } of builds) this.#endLimit(node, id);
     this.#postponed.delete(node);
     for (const needing of this.#needing.values()) needing.delete(node);
     for (const build of builds)
@@ -167,6 +187,7 @@ export class Rebuilds {
     const postponed = this.#postponed.get(node) ?? new Map<string, { readonly build: BuildRow; readonly reason: string }>();
     this.#postponed.set(node, postponed.set(build.id, { build, reason }));
     this.#rebuilt.add(1, { outcome: 'postponed' });
+    this.#deps.postponed();
     this.#deps.log.debug('image.rebuild_postponed', { build: build.id, node, reason });
   }
 
@@ -182,8 +203,22 @@ export class Rebuilds {
     this.#inProgress.set(node, builds);
     if (builds.has(build.id)) return;
     builds.set(build.id, build);
+    // A node builds only a few at once.
+    const limit = this.#deps.clock.after(this.#deps.limitMs * builds.size, () => this.#late(node, build));
+    this.#limits.set(`${node} ${build.id}`, limit);
     this.#deps.log.warn('image.lost', { build: build.id, image: build.image, node });
     this.#send(node, build);
+  }
+
+  /** Other nodes can wait for what a node accepted and never answers. */
+  #late(node: NodeId, { id }: BuildRow): void {
+    this.ended(node, id, { error: 'the node did not rebuild it in time', refusedNow: true });
+  }
+
+  #endLimit(node: NodeId, buildId: string): void {
+    const key = `${node} ${buildId}`;
+    this.#limits.get(key)?.cancel();
+    this.#limits.delete(key);
   }
 
   #send(node: NodeId, build: BuildRow): void {

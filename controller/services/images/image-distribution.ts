@@ -13,6 +13,7 @@ import { ImageHolders } from './image-holders.ts';
 import { ImageMoves, type Moved } from './image-moves.ts';
 import { ImageNeeds } from './image-needs.ts';
 import { ImagePushes } from './image-pushes.ts';
+import { PlatformBuilds } from './platform-builds.ts';
 import { type Grant, RegistryGrants } from './registry-grants.ts';
 import type { RegistryState } from './registry-state.ts';
 
@@ -44,18 +45,18 @@ export class ImageDistribution {
   readonly #pushes: ImagePushes;
   readonly #needs: ImageNeeds;
   readonly #holders: ImageHolders;
-  /** Nodes that wait for an image that only an absent node can have. */
+  /** They wait for an image that only an absent node can have. */
   readonly #awaiting = new Set<NodeId>();
   /** Nodes that need an image which is not in the registry yet, by the key of its row. */
   readonly #wanting = new Map<string, Set<NodeId>>();
-  /** The node that repeats a build for another platform, by the key of the image's row. */
-  readonly #rebuilding = new Map<string, NodeId>();
+  readonly #platformBuilds: PlatformBuilds;
   readonly #moved: Counter<'kind' | 'outcome'>;
 
   constructor(deps: ImageDistributionDeps) {
     this.#deps = deps;
     const { loops, metrics, log, clock, fleet, applier } = deps;
     this.grants = new RegistryGrants(clock);
+    this.#platformBuilds = new PlatformBuilds(clock);
     this.#holders = new ImageHolders(deps);
     this.#needs = new ImageNeeds({
       ...deps,
@@ -143,6 +144,11 @@ export class ImageDistribution {
     return (this.isObtainable(baseImage, platformOf(node)) || this.#isSomeoneAway()) && this.missing(nodeId, spaceId, image);
   }
 
+  /** A rebuild for a node failed: another one of its platform can repeat it. */
+  notRebuilt(nodeId: NodeId, { image }: BuildRow): void {
+    for (const key of PLATFORMS.map((one) => imageKey(image, one))) if (this.#platformBuilds.failed(key, nodeId)) this.#wakeWanting(key);
+  }
+
   /** Whether a node is asked to pull or push. */
   get isMoving(): boolean {
     return this.#moves.isMoving;
@@ -164,7 +170,7 @@ export class ImageDistribution {
     this.#moves.gone(nodeId);
     this.#pulls.forget(nodeId);
     for (const [key, wanting] of this.#wanting) if (wanting.delete(nodeId) && wanting.size === 0) this.#wanting.delete(key);
-    for (const [key, rebuilder] of this.#rebuilding) if (rebuilder === nodeId) this.#wakeWanting(key);
+    for (const key of this.#platformBuilds.gone(nodeId)) this.#wakeWanting(key);
   }
 
   async #pullAll(nodeId: NodeId, closing: AbortSignal): Promise<undefined> {
@@ -189,13 +195,13 @@ export class ImageDistribution {
 
   #inRegistry(key: string): void {
     this.#pushes.inRegistry(key);
+    this.#platformBuilds.end(key);
     this.#wakeWanting(key);
   }
 
   #wakeWanting(key: string): void {
     const wanting = this.#wanting.get(key);
     this.#wanting.delete(key);
-    this.#rebuilding.delete(key);
     for (const nodeId of wanting ?? []) this.#pulls.wake(nodeId);
   }
 
@@ -203,7 +209,9 @@ export class ImageDistribution {
   #foundWanted(node: FleetNode): void {
     for (const key of [...this.#wanting.keys()]) {
       const { image, platform } = fromImageKey(key);
-      if (platform === platformOf(node) && node.images.has(image)) this.#wakeWanting(key);
+      if (platform !== platformOf(node) || !node.images.has(image)) continue;
+      this.#platformBuilds.end(key);
+      this.#wakeWanting(key);
     }
   }
 
@@ -274,8 +282,7 @@ export class ImageDistribution {
   #buildForPlatform(node: FleetNode, build: BuildRow, key: string): void {
     const isElsewhere = PLATFORMS.some((one) => one !== platformOf(node) && this.isObtainable(build.image, one));
     if (!isElsewhere || !node.images.has(build.baseImage)) return;
-    if (this.#rebuilding.has(key)) return;
-    this.#rebuilding.set(key, node.id);
+    if (!this.#platformBuilds.take(key, node.id)) return;
     this.#deps.log.info('image.built_for_platform', { image: build.image, platform: platformOf(node), node: node.name });
     this.#deps.rebuild(node.id, build.spaceId, build.image);
   }

@@ -224,6 +224,7 @@ t.test('a build waits while its base image can come through the registry, up to 
     built: () => undefined,
     changed: () => undefined,
     baseMissing: () => false,
+    notRebuilt: () => undefined,
     isObtainable: () => isComing,
   };
   const { build, queue, settle, live, told, clock, statusOf } = await rig(t, BUILD_BOUNDS, images);

@@ -7,6 +7,7 @@ import type { NodeDirectory } from '../../../../controller/services/engine/node-
 import type { Fleet } from '../../../../controller/services/fleet/fleet.ts';
 import type { ControllerFrame } from '../../../../proto/frame.ts';
 import { silentMetrics } from '../../../../seams/metrics.ts';
+import { HandClock } from '../../hand-clock.ts';
 
 const SPACE = 'space' as SpaceId;
 const [NODE, OTHER] = ['node-1', 'node-2'] as NodeId[] as [NodeId, NodeId];
@@ -19,7 +20,19 @@ const BUILD = {
   ...{ createdAt: 1, completedAt: 2, createdBy: 'admin' },
 } as unknown as BuildRow;
 
-function rig({ nodes = [NODE], base = true, images }: { nodes?: readonly NodeId[]; base?: boolean; images?: RebuildImages } = {}) {
+const LIMIT_MS = 900_000;
+
+function rig({
+  nodes = [NODE],
+  base = true,
+  images,
+}: {
+  nodes?: readonly NodeId[];
+  base?: boolean;
+  images?: Omit<RebuildImages, 'notRebuilt'> & Partial<RebuildImages>;
+} = {}) {
+  const clock = new HandClock();
+  let postponed = 0;
   const closed = new Map<NodeId, string>();
   const sent: { node: NodeId; frame: ControllerFrame }[] = [];
   const streams = new Map(nodes.map((node) => [node, { images: new Set(base ? ['base'] : []) }]));
@@ -55,9 +68,22 @@ function rig({ nodes = [NODE], base = true, images }: { nodes?: readonly NodeId[
     directory,
     metrics: silentMetrics,
     log: silent,
-    images,
+    clock,
+    limitMs: LIMIT_MS,
+    postponed() {
+      postponed += 1;
+    },
+    images: images && { notRebuilt: () => undefined, ...images },
   });
-  return { rebuilds, sent, streams, closed, kinds: () => sent.map(({ node, frame }) => `${node} ${frame.kind}`) };
+  return {
+    rebuilds,
+    sent,
+    streams,
+    closed,
+    clock,
+    postponed: () => postponed,
+    kinds: () => sent.map(({ node, frame }) => `${node} ${frame.kind}`),
+  };
 }
 
 t.test('a node that lost an image is told once to build it again, and may fetch its sources meanwhile', async (t) => {
@@ -183,4 +209,40 @@ t.test('with a registry another node rebuilds what a node refuses, and the node 
   rebuilds.forget(OTHER);
   rebuilds.ended(NODE, 'build', { error: 'The handler is a directory.' });
   t.same(kinds().slice(count), [`${NODE} imageGone`], 'another reason is final');
+});
+
+t.test('another node is asked if one accepts a rebuild and never answers', async (t) => {
+  const needed: string[] = [];
+  const images = { missing: (node: NodeId) => needed.push(node) > 0, baseMissing: () => false };
+  const { rebuilds, kinds, clock } = rig({ nodes: [NODE, OTHER], images });
+  t.ok(rebuilds.forSpace(SPACE, IMAGE));
+  await clock.advance(LIMIT_MS - 1);
+  t.same(kinds(), [`${NODE} build`]);
+  await clock.advance(1);
+  t.same(kinds(), [`${NODE} build`, `${OTHER} build`]);
+  t.notOk(rebuilds.canFetch(NODE, DIGEST), 'it fetches no sources any more');
+  rebuilds.ended(OTHER, 'build', { imageId: 'new' });
+  t.same(needed, [NODE], 'it gets the image from there');
+});
+
+t.test('without another node, a late rebuild is tried again', async (t) => {
+  const { rebuilds, kinds, clock, postponed } = rig();
+  rebuilds.forSession(NODE, SPACE, IMAGE);
+  await clock.advance(LIMIT_MS);
+  t.same(kinds(), [`${NODE} build`], 'no session fails for it');
+  t.equal(postponed(), 1);
+  t.notOk(rebuilds.retry());
+  t.same(kinds(), [`${NODE} build`, `${NODE} build`]);
+  rebuilds.ended(NODE, 'build', { imageId: 'new' });
+  await clock.advance(2 * LIMIT_MS);
+  t.equal(kinds().length, 2, 'its time is over with it');
+});
+
+t.test('a space is rebuilt elsewhere after a failure', (t) => {
+  const { rebuilds, kinds } = rig({ nodes: [NODE, OTHER] });
+  t.ok(rebuilds.forSpace(SPACE, IMAGE));
+  rebuilds.ended(NODE, 'build', { error: 'No.' });
+  t.ok(rebuilds.forSpace(SPACE, IMAGE));
+  t.same(kinds(), [`${NODE} build`, `${NODE} imageGone`, `${OTHER} build`]);
+  t.end();
 });

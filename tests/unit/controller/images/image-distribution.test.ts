@@ -10,6 +10,7 @@ import { BASE_REPOSITORY, repositoryOf } from '../../../../controller/domain/ima
 import { loseNode } from '../../../../controller/domain/nodes/commands/node-absence.ts';
 import { ImageDistribution } from '../../../../controller/services/images/image-distribution.ts';
 import { SILENT_MS } from '../../../../controller/services/images/image-moves.ts';
+import { FAILED_MS } from '../../../../controller/services/images/platform-builds.ts';
 import type { ControllerFrame } from '../../../../proto/frame.ts';
 import type { Clock } from '../../../../seams/clock.ts';
 import { silentMetrics } from '../../../../seams/metrics.ts';
@@ -379,6 +380,25 @@ t.test('another node repeats a build for its platform if the first one goes', as
   distribution.gone(OTHER_NODE);
   while (rebuilt.length === 1) await new Promise((resolve) => setImmediate(resolve));
   t.same(rebuilt, [`${OTHER_NODE} ${IMAGE}`, `${THIRD} ${IMAGE}`]);
+});
+
+t.test('another node repeats a build for its platform if it fails on the first one', async (t) => {
+  const clock = new HandClock();
+  const images = { [NODE]: ['base', IMAGE], [OTHER_NODE]: ['base'], [THIRD]: ['base'] };
+  const { distribution, traits, rebuilt } = await world(t, images, clock);
+  for (const id of [OTHER_NODE, THIRD]) traits.set(id, { platform: 'linux/arm64' });
+  distribution.built(BUILD);
+  while (rebuilt.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  distribution.notRebuilt(THIRD, BUILD);
+  t.same(rebuilt, [`${OTHER_NODE} ${IMAGE}`], 'it was not asked');
+  distribution.notRebuilt(OTHER_NODE, BUILD);
+  while (rebuilt.length === 1) await new Promise((resolve) => setImmediate(resolve));
+  t.equal(rebuilt[1], `${THIRD} ${IMAGE}`);
+  distribution.notRebuilt(THIRD, BUILD);
+  await clock.advance(FAILED_MS);
+  distribution.connected(THIRD);
+  while (rebuilt.length === 2) await new Promise((resolve) => setImmediate(resolve));
+  t.match(rebuilt[2], IMAGE, 'again after a while');
 });
 
 t.test('nodes that share an engine move nothing between them', async (t) => {
