@@ -65,7 +65,7 @@ export class Guest {
   private constructor(deps: GuestDeps, mailbox: Mailbox) {
     this.#deps = deps;
     this.#mailbox = mailbox;
-    this.#host = new HostSide(() => mailbox.answers());
+    this.#host = new HostSide(() => this.#answers());
     this.#runner = new Runner({ ...deps, runLimitMs: deps.runLimitMs ?? 300_000 }, mailbox, this.#host);
     this.#runner.onFault((fault) => this.#fail(fault));
     this.#intake = new Intake({
@@ -153,7 +153,7 @@ export class Guest {
         guestVersion: version,
         sessionId,
         acceptedSeq: this.#mailbox.acceptedSeq,
-        unsettled: this.#mailbox.answers().length,
+        unsettled: this.#answers().length,
         streams: true,
         cancels: true,
         life: this.#mailbox.life,
@@ -179,8 +179,7 @@ export class Guest {
     for (const cancel of welcome.cancelled) this.#runner.cancel(cancel);
     if (welcome.drain === null) this.#cancelDrain();
     else this.#drainWithin(welcome.drain.graceMs);
-    const run = this.#runner.current();
-    if (run) this.#host.send({ kind: 'runStarted', value: { sessionId, generation, ...run } });
+    for (const run of this.#runner.current()) this.#host.send({ kind: 'runStarted', value: { sessionId, generation, ...run } });
     this.#host.sendAnswers();
     this.#runner.reportWorkers();
     this.#runner.configure({ space: welcome.space, agents });
@@ -255,6 +254,10 @@ export class Guest {
     this.#drain = undefined;
     this.#host.sendLast(undefined);
     this.#runner.cancelDrain();
+  }
+
+  #answers() {
+    return this.#mailbox.answers((agent) => this.#runner.isConcurrent(agent));
   }
 
   #fail(fault: unknown): void {

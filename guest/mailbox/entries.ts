@@ -68,26 +68,34 @@ export class Entries {
     }
   }
 
-  /** Returns the durable message of the lowest seq that has no answer. */
-  next(): Entry | undefined {
+  /** Returns the durable message of the lowest seq that has no answer and is not in progress. */
+  next(isInProgress: (messageId: string) => boolean): Entry | undefined {
     let first: Entry | undefined;
     for (const entry of this.#entries.values()) {
-      if (entry.durable && !entry.answer && (!first || entry.message.seq < first.message.seq)) first = entry;
+      const { messageId, seq } = entry.message;
+      if (entry.durable && !entry.answer && (!first || seq < first.message.seq) && !isInProgress(messageId)) first = entry;
     }
     return first;
   }
 
   /**
    * Returns the answers that can be sent by seq, up to the first message without one: the refusal of a
-   * message that did not fit must not overtake the answer of an earlier one that still runs.
+   * message that did not fit must not overtake the answer of an earlier one that still runs. Runs of
+   * an agent that answers several messages at once can be overtaken.
    */
-  answers(): Answer[] {
+  answers(isConcurrent: (agent: string) => boolean): Answer[] {
     const answers: Answer[] = [];
-    for (const { answer, answered } of this.all().toSorted((a, b) => a.message.seq - b.message.seq)) {
-      if (!answer || !answered) break;
-      answers.push(answer);
+    for (const { answer, answered, runId, message } of this.all().toSorted((a, b) => a.message.seq - b.message.seq)) {
+      if (answer && answered) answers.push(answer);
+      else if (runId === undefined || !isConcurrent(message.agent)) break;
     }
     return answers;
+  }
+
+  /** Whether a message waits that is not in progress, durable or not yet. */
+  hasWaiting(isInProgress: (messageId: string) => boolean): boolean {
+    for (const { answer, message } of this.#entries.values()) if (!answer && !isInProgress(message.messageId)) return true;
+    return false;
   }
 
   /** Counts the messages without an answer, and their bytes. */

@@ -1,22 +1,15 @@
 import { Journal, JournalFull } from '../../journal/journal.ts';
 import type { Answer__Output as Answer } from '../../proto/generated/raworc/v0/Answer.ts';
 import type { Deliver__Output as Deliver } from '../../proto/generated/raworc/v0/Deliver.ts';
-import type { Disk } from '../../seams/disk.ts';
 import { Entries, type Entry, newEntry } from './entries.ts';
 import { answerRecord, messageRecord, readRecord, runRecord, settledRecord, stampRecord } from './journal-records.ts';
+import type { MailboxOptions } from './mailbox-options.ts';
 
 /**
  * Space that must stay free in the journal when a message is accepted, so that it can at least be
  * answered with an error.
  */
 const SPARE_BYTES = 64 * 1024;
-
-export interface MailboxOptions {
-  readonly disk: Disk;
-  readonly directory: string;
-  readonly sessionId: string;
-  readonly allocateBytes?: number;
-}
 
 /**
  * Inbox and outbox of a session, in one journal in its volume.
@@ -130,13 +123,18 @@ export class Mailbox {
   }
 
   /** See {@link Entries.next}. */
-  next(): Entry | undefined {
-    return this.#entries.next();
+  next(isInProgress: (messageId: string) => boolean): Entry | undefined {
+    return this.#entries.next(isInProgress);
+  }
+
+  /** See {@link Entries.hasWaiting}. */
+  hasWaiting(isInProgress: (messageId: string) => boolean): boolean {
+    return this.#entries.hasWaiting(isInProgress);
   }
 
   /** See {@link Entries.answers}. */
-  answers(): Answer[] {
-    return this.#entries.answers();
+  answers(isConcurrent: (agent: string) => boolean): Answer[] {
+    return this.#entries.answers(isConcurrent);
   }
 
   /** See {@link Entries.backlog}. */
@@ -221,10 +219,10 @@ export class Mailbox {
    * Drops all messages up to this seq without an answer: they were answered elsewhere or cleared,
    * and never run. A running one stays; its answer and existing ones are settled individually.
    */
-  settleUpTo(seq: number, running: string | undefined): void {
+  settleUpTo(seq: number, running: ReadonlySet<string>): void {
     this.#settledSeq = Math.max(this.#settledSeq, seq);
     for (const { message, answer } of this.#entries.all()) {
-      if (!answer && message.seq <= seq && message.messageId !== running) this.settle(message.messageId);
+      if (!answer && message.seq <= seq && !running.has(message.messageId)) this.settle(message.messageId);
     }
   }
 

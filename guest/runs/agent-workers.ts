@@ -17,9 +17,11 @@ interface Started {
  */
 export class AgentWorkers {
   readonly #host: WorkerHost;
-  readonly #started = new Map<string, Started>();
+  /** By agent, then by slot. */
+  readonly #started = new Map<string, Map<number, Started>>();
   readonly #live: LiveWorkers;
-  readonly #lives = new Map<string, { readonly worker: Worker; readonly number: number }>();
+  readonly #lives = new Map<string, number>();
+  readonly #numbers = new WeakMap<Worker, number>();
 
   /** Calls `onChange` whenever the set of live workers changes. */
   constructor({ clock, workers }: { readonly clock: Clock; readonly workers: WorkerHost }, onChange: () => void) {
@@ -28,20 +30,22 @@ export class AgentWorkers {
   }
 
   /** Returns the agent's process if it outlives its runs and its setup has not changed. */
-  kept(spec: AgentSpec, setup: Setup): Worker | undefined {
-    const worker = this.#usable(spec, setup);
+  kept(spec: AgentSpec, setup: Setup, slot: number): Worker | undefined {
+    const worker = this.#usable(spec, setup, slot);
     return worker?.ended === undefined ? undefined : worker;
   }
 
   /** Returns a worker for the agent's next run, started if none is usable. */
-  ready(spec: AgentSpec, setup: Setup): Worker {
-    const usable = this.#usable(spec, setup);
+  ready(spec: AgentSpec, setup: Setup, slot: number): Worker {
+    const usable = this.#usable(spec, setup, slot);
     if (usable) return usable;
-    this.#started.get(spec.name)?.worker.kill();
+    const slots = this.#started.get(spec.name) ?? new Map<number, Started>();
+    this.#started.set(spec.name, slots);
+    slots.get(slot)?.worker.kill();
     const worker = this.#host.start(spec, setup);
-    this.#started.set(spec.name, { worker, spec, setup });
+    slots.set(slot, { worker, spec, setup });
     if (worker.ended !== undefined) this.#live.begun(spec.name, worker);
-    void worker.ended?.then(() => this.#live.over(spec.name, worker));
+    void worker.ended?.then(() => this.#live.over(worker));
     return worker;
   }
 
@@ -51,12 +55,12 @@ export class AgentWorkers {
   }
 
   /** A worker with a new process for each run does not outlive the run. */
-  runEnds(agent: string, worker: Worker): void {
-    if (worker.ended === undefined) this.#live.over(agent, worker);
+  runEnds(worker: Worker): void {
+    if (worker.ended === undefined) this.#live.over(worker);
   }
 
   end(agent: string): void {
-    this.#started.get(agent)?.worker.kill();
+    for (const { worker } of this.#started.get(agent)?.values() ?? []) worker.kill();
     this.#started.delete(agent);
   }
 
@@ -69,15 +73,16 @@ export class AgentWorkers {
    * counts each time.
    */
   lifeOf(agent: string, worker: Worker): number {
-    const last = this.#lives.get(agent);
-    if (last?.worker === worker && worker.ended !== undefined) return last.number;
-    const number = (last?.number ?? 0) + 1;
-    this.#lives.set(agent, { worker, number });
+    const known = worker.ended === undefined ? undefined : this.#numbers.get(worker);
+    if (known !== undefined) return known;
+    const number = (this.#lives.get(agent) ?? 0) + 1;
+    this.#lives.set(agent, number);
+    this.#numbers.set(worker, number);
     return number;
   }
 
-  #usable(spec: AgentSpec, setup: Setup): Worker | undefined {
-    const started = this.#started.get(spec.name);
+  #usable(spec: AgentSpec, setup: Setup, slot: number): Worker | undefined {
+    const started = this.#started.get(spec.name)?.get(slot);
     return started?.worker.alive && (started.setup === setup || isSame(spec, setup, started)) ? started.worker : undefined;
   }
 }

@@ -2,11 +2,11 @@ import type { LiveWorker__Output as LiveWorker } from '../../proto/generated/raw
 import type { Clock } from '../../seams/clock.ts';
 import type { Worker } from './worker-host.ts';
 
-/** The live worker of each agent, and when it started. */
+/** The live workers of each agent, and when they started. */
 export class LiveWorkers {
   readonly #clock: Clock;
   readonly #changed: () => void;
-  readonly #live = new Map<string, { readonly worker: Worker; readonly startedAtMs: number }>();
+  readonly #live = new Map<Worker, LiveWorker>();
 
   constructor(clock: Clock, changed: () => void) {
     this.#clock = clock;
@@ -14,18 +14,19 @@ export class LiveWorkers {
   }
 
   begun(agent: string, worker: Worker): void {
-    if (this.#live.get(agent)?.worker === worker) return;
-    this.#live.set(agent, { worker, startedAtMs: this.#clock.now() });
+    if (this.#live.has(worker)) return;
+    this.#live.set(worker, { agent, startedAtMs: this.#clock.now() });
     this.#changed();
   }
 
-  over(agent: string, worker: Worker): void {
-    if (this.#live.get(agent)?.worker !== worker) return;
-    this.#live.delete(agent);
-    this.#changed();
+  over(worker: Worker): void {
+    if (this.#live.delete(worker)) this.#changed();
   }
 
+  /** One of each agent, the oldest: the host counts sessions, not workers. */
   all(): LiveWorker[] {
-    return [...this.#live].map(([agent, { startedAtMs }]) => ({ agent, startedAtMs }));
+    const oldest = new Map<string, LiveWorker>();
+    for (const worker of this.#live.values()) if (!oldest.has(worker.agent)) oldest.set(worker.agent, worker);
+    return [...oldest.values()];
   }
 }

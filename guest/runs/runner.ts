@@ -1,4 +1,3 @@
-import { JournalFull } from '../../journal/journal.ts';
 import type { AgentSpec__Output as AgentSpec } from '../../proto/generated/raworc/v0/AgentSpec.ts';
 import type { CancelMessage__Output as CancelMessage } from '../../proto/generated/raworc/v0/CancelMessage.ts';
 import type { Secrets__Output as Secrets } from '../../proto/generated/raworc/v0/Secrets.ts';
@@ -8,22 +7,27 @@ import type { Entry } from '../mailbox/entries.ts';
 import type { Mailbox } from '../mailbox/mailbox.ts';
 import { AgentSetup } from './agent-setup.ts';
 import { AgentWorkers } from './agent-workers.ts';
+import { beginRun } from './begin-run.ts';
 import { Cancellations } from './cancellations.ts';
 import { giveAnswer } from './give-answer.ts';
+import { InProgress } from './in-progress.ts';
 import { limitReports } from './limit-reports.ts';
 import { answerOf, errorEnd } from './run-end.ts';
 import type { RunnerDeps } from './runner-deps.ts';
 import type { RunEnd, Setup, Worker } from './worker-host.ts';
 import { runInWorker, type Working } from './worker-run.ts';
 
-/** Runs the messages of the mailbox, one at a time by seq, and stores the answers in it. */
+/**
+ * Runs the messages of the mailbox and stores the answers in it. Begins them by seq: one at a time,
+ * or several of an agent whose manifest allows it.
+ */
 export class Runner {
   readonly #deps: RunnerDeps;
   readonly #mailbox: Mailbox;
   readonly #host: HostSide;
   readonly #setup = new AgentSetup();
   readonly #workers: AgentWorkers;
-  #working: Working | undefined;
+  readonly #working = new InProgress();
   readonly #cancelled: Cancellations;
   #isDraining = false;
   #grace: Timer | undefined;
@@ -69,10 +73,19 @@ export class Runner {
     return this.#setup.awaitsSecrets;
   }
 
-  /** Starts the next run if a message waits. */
+  /** Starts the next runs if messages wait. */
   wake(): void {
-    if (!this.#setup.current || this.#working || this.#isDraining) return;
-    this.#work().catch((fault: unknown) => this.#onFault(fault));
+    while (this.#setup.current && !this.#isDraining) {
+      const entry = this.#mailbox.next(this.#isInProgress);
+      if (!entry || !this.#canBegin(entry.message.agent)) return;
+      if (!this.#cancelled.has(entry.message.messageId) && this.#lacksSecrets(entry)) return;
+      this.#work(entry, this.#workOn(entry.message));
+    }
+  }
+
+  /** Whether answers to messages of this agent can overtake one that it is working on. */
+  isConcurrent(agent: string): boolean {
+    return this.#concurrencyOf(agent) > 1;
   }
 
   /**
@@ -82,11 +95,11 @@ export class Runner {
    */
   beginTaking(message: Entry['message']): string | undefined {
     const setup = this.#setup.current;
-    if (!setup || this.#working || this.#isDraining || this.#mailbox.backlog().count > 0) return undefined;
+    if (!setup || this.#isDraining || this.#mailbox.hasWaiting(this.#isInProgress) || !this.#canBegin(message.agent)) return undefined;
     const spec = setup.agents.find((one) => one.name === message.agent);
     if (!spec || this.#cancelled.has(message.messageId) || this.#wasStopped(message) || !this.#setup.hasSecrets(message.secretsVersion))
       return undefined;
-    if (this.#workers.kept(spec, setup) === undefined) return undefined;
+    if (this.#workers.kept(spec, setup, this.#working.freeSlot(spec.name)) === undefined) return undefined;
     const runId = this.#deps.random.uuid();
     this.#begun.add(runId);
     this.#workOn(message);
@@ -96,21 +109,22 @@ export class Runner {
   /** The message is durable with the run of `beginTaking`, or it was refused and does not run. */
   taken(messageId: string, runId: string): void {
     const entry = this.#mailbox.get(messageId);
-    const isBegun = entry?.runId === runId;
-    if (!isBegun) this.#begun.delete(runId);
-    this.#work(isBegun ? entry : undefined).catch((fault: unknown) => this.#onFault(fault));
+    const working = this.#working.get(messageId);
+    if (entry?.runId === runId && working) return this.#work(entry, working);
+    this.#begun.delete(runId);
+    this.#ended(messageId);
   }
 
   /**
-   * Starts no more runs, and interrupts the current one after `graceMs` (the newest value, if
+   * Starts no more runs, and interrupts the current ones after `graceMs` (the newest value, if
    * called again). Resolves when nothing runs and the answer is durable.
    */
   drain(graceMs: number): Promise<void> {
     this.#isDraining = true;
     this.#grace?.cancel();
-    if (!this.#working) return Promise.resolve();
-    if (graceMs === 0) this.#interrupt();
-    else this.#grace = this.#deps.clock.after(graceMs, () => this.#interrupt());
+    if (this.#working.size === 0) return Promise.resolve();
+    if (graceMs === 0) this.#working.interrupt(this.#working.all());
+    else this.#grace = this.#deps.clock.after(graceMs, () => this.#working.interrupt(this.#working.all()));
     return new Promise((resolve) => this.#onQuiet.push(resolve));
   }
 
@@ -121,23 +135,25 @@ export class Runner {
     this.wake();
   }
 
-  /** Answers the agent's waiting messages with an error. Its worker stops after the current run. */
+  /** Answers the agent's waiting messages with an error. Its workers stop after the current runs. */
   stop(agent: string, interrupt: boolean): void {
     this.#stopped.set(agent, this.#mailbox.takenSeq);
-    if (this.#working?.agent !== agent) this.#workers.end(agent);
-    else if (interrupt) this.#interrupt();
+    const runs = this.#working.of(agent);
+    if (runs.length === 0) this.#workers.end(agent);
+    else if (interrupt) this.#working.interrupt(runs);
   }
 
   /** The message never runs, or its run is interrupted after the grace. */
   cancel(cancel: Pick<CancelMessage, 'messageId' | 'seq' | 'graceMs'>): void {
     this.#cancelled.add(cancel);
-    if (this.#working?.messageId === cancel.messageId) this.#endInGrace(this.#working);
+    const working = this.#working.get(cancel.messageId);
+    if (working) this.#endInGrace(working);
     else this.wake();
   }
 
   /** The message was settled, and all up to this seq. */
   settled(messageId: string, upToSeq: number): void {
-    if (this.#working?.messageId !== messageId) this.#cancelled.forget(messageId);
+    if (!this.#working.get(messageId)) this.#cancelled.forget(messageId);
     this.#cancelled.forgetUpTo(upToSeq);
   }
 
@@ -146,16 +162,14 @@ export class Runner {
     if (this.#workers.alive().length > 0) this.#sendWorkers();
   }
 
-  /** Returns the message that an agent's code is working on. */
-  get running(): string | undefined {
-    return this.#working?.worker && this.#working.messageId;
+  /** Returns the messages that agents' code is working on. */
+  get running(): ReadonlySet<string> {
+    return this.#working.running;
   }
 
-  /** Reports the current run to a host that has just connected. */
-  current(): { messageId: string; runId: string; agent: string } | undefined {
-    const entry = this.#mailbox.next();
-    if (!entry?.runId || !this.#begun.has(entry.runId)) return undefined;
-    return { messageId: entry.message.messageId, runId: entry.runId, agent: entry.message.agent };
+  /** Returns the current runs for a host that has just connected. */
+  current(): { messageId: string; runId: string; agent: string }[] {
+    return this.#working.begun(this.#mailbox, this.#begun);
   }
 
   #sendWorkers(): void {
@@ -176,45 +190,51 @@ export class Runner {
     return true;
   }
 
-  #interrupt(working = this.#working): void {
-    if (!working || working !== this.#working) return;
-    working.interrupted = true;
-    working.worker?.interrupt();
+  readonly #isInProgress = (messageId: string): boolean => this.#working.get(messageId) !== undefined;
+
+  #concurrencyOf(agent: string): number {
+    return this.#setup.current?.agents.find(({ name }) => name === agent)?.concurrency || 1;
+  }
+
+  #canBegin(agent: string): boolean {
+    return this.#working.canBegin(agent, this.#concurrencyOf(agent));
   }
 
   /** An agent that has not got the cancelled message never gets it. */
   #endInGrace(working: Working): void {
     const graceMs = working.worker === undefined ? 0 : this.#cancelled.graceLeftMs(working.messageId);
     working.cancelled?.cancel();
-    if (graceMs === 0) this.#interrupt(working);
-    else working.cancelled = this.#deps.clock.after(graceMs, () => this.#interrupt(working));
+    if (graceMs === 0) this.#working.interrupt([working]);
+    else working.cancelled = this.#deps.clock.after(graceMs, () => this.#working.interrupt([working]));
   }
 
-  /** Runs a message that was started when it was stored, then all waiting ones. */
-  async #work(begun?: Entry): Promise<void> {
-    if (begun && this.#working) await this.#finish(begun, this.#working);
-    for (let entry = this.#mailbox.next(); entry && !this.#isDraining; entry = this.#mailbox.next()) {
-      if (!this.#cancelled.has(entry.message.messageId) && this.#lacksSecrets(entry)) break;
-      await this.#finish(entry, this.#workOn(entry.message));
-    }
-    this.#working = undefined;
-    this.#deps.workers.working?.(false);
-    this.#grace?.cancel();
-    for (const resolve of this.#onQuiet.splice(0)) resolve();
+  #work(entry: Entry, working: Working): void {
+    this.#finish(entry, working).catch((fault: unknown) => this.#onFault(fault));
   }
 
-  #workOn({ messageId, agent }: Entry['message']): Working {
-    this.#working = { messageId, agent, worker: undefined, interrupted: false, cancelled: undefined };
+  #workOn(message: Entry['message']): Working {
+    const working = this.#working.add(message);
     this.#deps.workers.working?.(true);
-    return this.#working;
+    return working;
   }
 
   async #finish(entry: Entry, working: Working): Promise<void> {
     await this.#answer(entry, working);
     working.cancelled?.cancel();
     this.#cancelled.forget(working.messageId);
-    if (this.#wasStopped(entry.message)) this.#workers.end(working.agent);
+    if (this.#wasStopped(entry.message) && this.#working.of(working.agent).length === 1) this.#workers.end(working.agent);
     this.#onRoom();
+    this.#ended(working.messageId);
+  }
+
+  /** Begins what waited for the end of this run. */
+  #ended(messageId: string): void {
+    this.#working.delete(messageId);
+    this.wake();
+    if (this.#working.size > 0) return;
+    this.#deps.workers.working?.(false);
+    this.#grace?.cancel();
+    for (const resolve of this.#onQuiet.splice(0)) resolve();
   }
 
   async #answer(entry: Entry, working: Working): Promise<void> {
@@ -245,26 +265,12 @@ export class Runner {
     }
     if (this.#wasStopped(entry.message)) return errorEnd('agent_stopped');
     if (!setup || !spec) return errorEnd('agent_unknown');
-    const room = this.#workers.kept(spec, setup) ? undefined : this.#deps.workers.makeRoom?.();
+    const room = this.#workers.kept(spec, setup, working.slot) ? undefined : this.#deps.workers.makeRoom?.();
     if (room !== undefined) await room;
     // Starts while the disk syncs, but gets the message only afterwards.
-    const worker = this.#workers.ready(spec, setup);
-    const runId = await this.#begin(entry);
+    const worker = this.#workers.ready(spec, setup, working.slot);
+    const runId = await beginRun(entry, this.#mailbox, this.#begun, this.#deps.random);
     return runId === undefined ? errorEnd('disk_full') : this.#runIn(worker, spec, runId, entry, working);
-  }
-
-  /** Resolves to the run's id once it is durable; to undefined if there is no room for it. */
-  async #begin(entry: Entry): Promise<string | undefined> {
-    if (entry.runId !== undefined && this.#begun.has(entry.runId)) return entry.runId;
-    const runId = this.#deps.random.uuid();
-    try {
-      await this.#mailbox.begin(entry, runId);
-    } catch (fault) {
-      if (fault instanceof JournalFull) return undefined;
-      throw fault;
-    }
-    this.#begun.add(runId);
-    return runId;
   }
 
   async #runIn(worker: Worker, spec: AgentSpec, runId: string, entry: Entry, working: Working): Promise<RunEnd> {
@@ -279,14 +285,14 @@ export class Runner {
       wasStopped: () => this.#wasStopped(entry.message),
       wasCancelled: () => this.#cancelled.has(messageId),
       makeRoom: () => this.#deps.workers.makeRoom?.(),
-      start: () => this.#start(agent),
+      start: () => this.#start(working),
     };
     return runInWorker(worker, run, this.#host, this.#workers, this.#deps);
   }
 
-  #start(agent: string): Worker | undefined {
+  #start({ agent, slot }: Working): Worker | undefined {
     const setup = this.#setup.current;
     const spec = setup?.agents.find((one) => one.name === agent);
-    return setup && spec && this.#workers.ready(spec, setup);
+    return setup && spec && this.#workers.ready(spec, setup, slot);
   }
 }

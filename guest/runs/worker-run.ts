@@ -15,6 +15,8 @@ const MAX_STARTS = 3;
 export interface Working {
   readonly messageId: string;
   readonly agent: string;
+  /** Its place among the agent's runs at the same time. Each place has a worker of its own. */
+  readonly slot: number;
   worker: Worker | undefined;
   interrupted: boolean;
   /** Interrupts it at the end of the grace of its cancelled message. */
@@ -68,7 +70,7 @@ export async function runInWorker(
       return await worker.run({ runId, message: content, contextJson: withFields(contextJson, lives) }, output);
     } finally {
       working.worker = undefined;
-      workers.runEnds(agent, worker);
+      workers.runEnds(worker);
       output.flush();
     }
   };

@@ -12,6 +12,8 @@ export interface AgentSpec {
   /** Limits of the agent: the time of a run, and the memory of its processes; 0: none of its own. */
   readonly timeoutS: number;
   readonly memoryBytes: number;
+  /** How many messages it answers at once; 0: one. */
+  readonly concurrency: number;
 }
 
 export interface Limits {

@@ -21,7 +21,7 @@ const assignment = z.object({
       z.object({
         ...{ name: z.string(), runtime: z.enum(['PYTHON', 'NODE', 'NATIVE']), handler: z.string(), idempotent: z.boolean() },
         // Absent in ledgers of earlier versions.
-        ...{ timeoutS: whole.default(0), memoryBytes: whole.default(0) },
+        ...{ timeoutS: whole.default(0), memoryBytes: whole.default(0), concurrency: whole.default(0) },
       }),
     ),
     limits,

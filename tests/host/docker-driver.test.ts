@@ -306,6 +306,7 @@ t.test('an image is built only from valid sources', async (t) => {
       idempotent: false,
       timeoutS: 0,
       memoryBytes: 0,
+      concurrency: 0,
     } as const;
     controller.say({ kind: 'build', value: { buildId, space: 'test', image, baseImage: IMAGE, agents: [{ spec, digest }] } });
     const ended = () => controller.heard('build').find((report) => report.buildId === buildId && report.phase !== 'BUILD_BUILDING');

@@ -33,7 +33,7 @@ export class GuestContainer extends Bench {
     const runtime = file === 'main.py' ? 'PYTHON' : file === 'index.mjs' ? 'NODE' : 'NATIVE';
     this.agents = [
       ...this.agents.filter((one) => one.name !== name),
-      { name, runtime, handler: '', idempotent: false, timeoutS: 0, memoryBytes: 0 },
+      { name, runtime, handler: '', idempotent: false, timeoutS: 0, memoryBytes: 0, concurrency: 0 },
     ];
   }
 

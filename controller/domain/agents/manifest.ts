@@ -52,7 +52,7 @@ function written(source: SourceListing): Outcome<Manifest> {
   const fields = objectIn(text);
   if (fields === undefined) return no('raworc.json must contain a JSON object');
   const { handler, description, purpose, capabilities, idempotent, build_command: buildCommand } = fields;
-  const { timeout_s: timeoutS, memory_bytes: memoryBytes } = fields;
+  const { timeout_s: timeoutS, memory_bytes: memoryBytes, concurrency } = fields;
   const runtime = typeof fields.runtime === 'string' ? RUNTIMES[fields.runtime.toLowerCase()] : undefined;
   const problems: { path: string; problem: string }[] = [];
   const judge = (path: string, good: boolean, problem: string) => {
@@ -66,6 +66,7 @@ function written(source: SourceListing): Outcome<Manifest> {
   judge('idempotent', isAbsent(idempotent) || typeof idempotent === 'boolean', 'must be true or false');
   judge('timeout_s', isAbsent(timeoutS) || isWhole(timeoutS, RUN_LIMITS.timeoutS), wholeBetween(RUN_LIMITS.timeoutS));
   judge('memory_bytes', isAbsent(memoryBytes) || isWhole(memoryBytes, RUN_LIMITS.memoryBytes), wholeBetween(RUN_LIMITS.memoryBytes));
+  judge('concurrency', isAbsent(concurrency) || isWhole(concurrency, RUN_LIMITS.concurrency), wholeBetween(RUN_LIMITS.concurrency));
   judge('build_command', isText(buildCommand), 'must be a string of at most 4096 characters');
   if (problems.length > 0 || runtime === undefined || typeof handler !== 'string') {
     return refused(
@@ -83,6 +84,7 @@ function written(source: SourceListing): Outcome<Manifest> {
     handler,
     idempotent: idempotent === true,
     ...(isWhole(timeoutS, RUN_LIMITS.timeoutS) ? { timeoutS } : {}),
+    ...(isWhole(concurrency, RUN_LIMITS.concurrency) ? { concurrency } : {}),
     ...(isWhole(memoryBytes, RUN_LIMITS.memoryBytes) ? { memoryBytes } : {}),
     description: typeof description === 'string' ? description : null,
     purpose: typeof purpose === 'string' ? purpose : null,
@@ -178,7 +180,7 @@ function objectIn(text: string): Readonly<Record<string, unknown>> | undefined {
 }
 
 /** Smallest and largest values of the limits per run. */
-const RUN_LIMITS = { timeoutS: [1, 3600], memoryBytes: [16 * 1024 * 1024, 2 ** 40] } as const;
+const RUN_LIMITS = { timeoutS: [1, 3600], memoryBytes: [16 * 1024 * 1024, 2 ** 40], concurrency: [1, 16] } as const;
 const isWhole = (value: unknown, [least, most]: readonly [number, number]): value is number =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= most;
 const wholeBetween = ([least, most]: readonly [number, number]) => `must be a whole number from ${least} to ${most}`;

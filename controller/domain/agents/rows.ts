@@ -10,8 +10,10 @@ export interface AgentProgram {
   readonly idempotent: boolean;
   /** Time limit of a run. Undefined: the guest's own, 300 s. */
   readonly timeoutS?: number;
-  /** Memory limit of the agent's processes together. Undefined: only that of the session. */
+  /** Memory limit of the processes of one worker together. Undefined: only that of the session. */
   readonly memoryBytes?: number;
+  /** How many messages of a session it answers at once. Undefined: one. */
+  readonly concurrency?: number;
 }
 
 export const AGENTS = {

@@ -30,6 +30,7 @@ const agentSpec = ({
   idempotent,
   timeoutS = 0,
   memoryBytes = 0,
+  concurrency = 0,
 }: AgentProgram & Pick<BuiltAgent, 'name'>): AgentSpec__Output => ({
   name,
   runtime: RUNTIMES[runtime],
@@ -37,6 +38,7 @@ const agentSpec = ({
   idempotent,
   timeoutS,
   memoryBytes,
+  concurrency,
 });
 
 /** Returns undefined for a deleted session, which needs a tombstone instead. */

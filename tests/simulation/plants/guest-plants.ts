@@ -2,6 +2,20 @@ import type { Plant } from './plant.ts';
 
 /** Faults in decisions of the guest and its journal. */
 export const GUEST_PLANTS = {
+  'more runs at once than allowed': {
+    breaks: 'An agent answers no more messages at once than its manifest says.',
+    file: 'guest/runs/in-progress.ts',
+    find: 'mine < Math.max(1, concurrency)',
+    replace: 'mine < concurrency + 1',
+    foundBy: { seed: 1 },
+  },
+  'run beside another agent': {
+    breaks: 'Only messages of one agent run at once.',
+    file: 'guest/runs/in-progress.ts',
+    find: 'mine === this.#working.size && ',
+    replace: '',
+    foundBy: { seed: 1 },
+  },
   'cancelled message run': {
     breaks: 'A guest that knows that a message is cancelled never begins it.',
     file: 'guest/runs/runner.ts',
@@ -12,8 +26,8 @@ export const GUEST_PLANTS = {
   'grace of a cancelled message ignored': {
     breaks: 'A run of a cancelled message has its whole grace.',
     file: 'guest/runs/runner.ts',
-    find: 'if (graceMs === 0) this.#interrupt(working);',
-    replace: 'if (graceMs >= 0) this.#interrupt(working);',
+    find: 'if (graceMs === 0) this.#working.interrupt([working]);',
+    replace: 'if (graceMs >= 0) this.#working.interrupt([working]);',
     foundBy: { seed: 7 },
   },
   'accepted before it is durable': {
@@ -61,8 +75,8 @@ export const GUEST_PLANTS = {
   'stopped agent kept': {
     breaks: 'An agent that was stopped or deactivated has no live worker.',
     file: 'guest/runs/runner.ts',
-    find: 'if (this.#working?.agent !== agent) this.#workers.end(agent);',
-    replace: 'if (this.#working?.agent !== agent) return;',
+    find: 'if (runs.length === 0) this.#workers.end(agent);',
+    replace: 'if (runs.length === 0) return;',
     foundBy: { seed: 11 },
   },
   'started again at the limit, whatever it did': {

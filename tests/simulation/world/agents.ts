@@ -69,7 +69,9 @@ export function simulatedAgents({ around, life, clock, random, machine, sessionI
           if (unfit !== undefined) around.violation(`${life.name} runs ${messageId}: ${unfit}`);
           if (of !== sessionId) around.violation(`${life.name} runs ${messageId}, which is of ${of}`);
           if (chronicle.copiedMessages.has(messageId)) around.violation(`${life.name} runs ${messageId}, which came with a copy`);
-          const overtaken = chronicle.overtakenBy(sessionId, messageId);
+          const overtaken = chronicle.overtakenBy(sessionId, messageId, agent.name);
+          const crowd = chronicle.crowdOf(life.name, agent.name, agent.concurrency || 1);
+          if (crowd !== undefined) around.violation(`${life.name} begins ${messageId} beside ${crowd}`);
           if (overtaken !== undefined) around.violation(`${life.name} begins ${messageId} after ${overtaken}, which came later`);
           underWay = run;
           chronicle.runs.push(run);

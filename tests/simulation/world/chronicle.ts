@@ -1,6 +1,7 @@
 import type { Mutation } from '../../../controller/domain/engine/mutation.ts';
 import type { View } from '../../../controller/domain/engine/view.ts';
 import type { Desired, SessionRow } from '../../../controller/domain/sessions/rows.ts';
+import { SEVERAL } from './answer-order.ts';
 import { Settlement } from './settlement.ts';
 
 export interface Run {
@@ -111,10 +112,19 @@ export class Chronicle {
    * Returns a later message of the session that started before this one; undefined if there is
    * none.
    */
-  overtakenBy(sessionId: string, messageId: string): string | undefined {
+  overtakenBy(sessionId: string, messageId: string, agent: string): string | undefined {
     const seq = this.settlement.seqOf(messageId);
     if (seq === undefined || this.runsOf(messageId).length > 0) return undefined;
-    return this.runs.find((run) => run.sessionId === sessionId && (this.settlement.seqOf(run.messageId) ?? 0) > seq)?.messageId;
+    const canOvertake = (run: Run) => agent === SEVERAL && run.agent === SEVERAL;
+    const isLater = (run: Run) => run.sessionId === sessionId && (this.settlement.seqOf(run.messageId) ?? 0) > seq;
+    return this.runs.find((run) => isLater(run) && !canOvertake(run))?.messageId;
+  }
+
+  /** Returns the runs in progress beside which this process must not begin one of this agent. */
+  crowdOf(life: string, agent: string, concurrency: number): string | undefined {
+    const others = this.runs.filter((run) => run.life === life && run.end === 'under way');
+    const fits = others.length < concurrency && others.every((run) => run.agent === agent);
+    return fits ? undefined : others.map(({ messageId }) => messageId).join(', ');
   }
 
   runsOf(messageId: string): readonly Run[] {

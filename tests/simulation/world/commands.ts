@@ -4,6 +4,7 @@ import type { MessageObject, PostMessage } from '../../../controller/contract/me
 import type { CreateSession, SessionObject } from '../../../controller/contract/sessions.ts';
 import type { SessionId } from '../../../controller/domain/engine/ids.ts';
 import { accepted } from '../../../controller/domain/engine/outcome.ts';
+import { AnswerOrder } from './answer-order.ts';
 import type { MessageFact, SessionFact } from './book.ts';
 import { perhapsCancel } from './cancelling.ts';
 import { change, putState, resume } from './changes.ts';
@@ -161,19 +162,22 @@ async function read(client: Client, session: SessionFact): Promise<void> {
   const found = await client.ask(`read ${session.id}`, (services, caller) => services.messages.list(caller, idOf(session), {}, PAGE));
   if (found === 'lost' || !found.ok) return;
   let lastSeq = 0;
-  let lastAnswered = 0;
-  const seqs = new Map<string, number>();
-  for (const { id, seq, role, metadata } of found.value.items) {
+  const order = new AnswerOrder();
+  const asked = new Map<string, { seq: number; agent: unknown }>();
+  for (const { id, seq, role, metadata, created_by: by } of found.value.items) {
     if (seq <= lastSeq) client.violation(`message ${seq} of ${session.id} comes after ${lastSeq}`);
     lastSeq = seq;
-    seqs.set(id, seq);
+    asked.set(id, { seq, agent: metadata.agent });
     if (role !== 'agent') continue;
-    const asked = seqs.get(String(metadata.in_reply_to));
+    const question = asked.get(String(metadata.in_reply_to));
     // Its question can be cleared while a page spans two commits, but no later question can be
-    // answered first.
-    if (asked === undefined) client.violation(`${id} answers what is not there`);
-    else if (asked <= lastAnswered) client.violation(`${seq} of ${session.id} answers ${asked}, after ${lastAnswered} was answered`);
-    else lastAnswered = asked;
+    // answered first, except by an agent that answers several at once.
+    if (question === undefined) {
+      client.violation(`${id} answers what is not there`);
+      continue;
+    }
+    const overtaken = order.overtaken(question.seq, question.agent, by);
+    if (overtaken !== undefined) client.violation(`${seq} of ${session.id} answers ${question.seq}, after ${overtaken} was answered`);
   }
 }
 

@@ -4,6 +4,7 @@ import type { View } from '../../../controller/domain/engine/view.ts';
 import type { MessageRow } from '../../../controller/domain/messages/rows.ts';
 import { isSettled } from '../../../controller/domain/sessions/life-cycle.ts';
 import type { SessionRow } from '../../../controller/domain/sessions/rows.ts';
+import { AnswerOrder } from './answer-order.ts';
 import type { Book, MessageFact } from './book.ts';
 import type { Cluster } from './cluster.ts';
 import type { Machine } from './machine.ts';
@@ -126,9 +127,9 @@ export function messagesOf(view: View, id: SessionRow['id']): readonly MessageRo
 function judgeMessages(cluster: Cluster, row: SessionRow): void {
   const messages = messagesOf(cluster.view, row.id);
   const asked = new Map(messages.filter(({ role }) => role === 'user').map((message) => [message.id, message]));
-  let last = 0;
+  const order = new AnswerOrder();
   const answered = new Set<string>();
-  for (const { id, inReplyTo, seq, role } of messages) {
+  for (const { id, inReplyTo, seq, role, createdBy } of messages) {
     if (role !== 'agent') continue;
     const question = inReplyTo === null ? undefined : asked.get(inReplyTo);
     if (question === undefined) {
@@ -137,8 +138,8 @@ function judgeMessages(cluster: Cluster, row: SessionRow): void {
     }
     if (answered.has(question.id)) cluster.violation(`${question.id} has two answers`);
     answered.add(question.id);
-    if (question.seq < last) cluster.violation(`${question.seq} of ${row.id} was answered (${seq}) after ${last}`);
-    last = Math.max(last, question.seq);
+    const overtaken = order.overtaken(question.seq, question.metadata.agent, createdBy);
+    if (overtaken !== undefined) cluster.violation(`${question.seq} of ${row.id} was answered (${seq}) after ${overtaken}`);
   }
   if (row.desired !== 'running' && row.desired !== 'failed') return;
   for (const { id, seq } of asked.values()) if (!answered.has(id)) cluster.violation(`${id} (${seq}) of ${row.id} has no answer`);

@@ -28,7 +28,7 @@ export const EPOCH = 1;
 /** The agents of each space, and whether their runs can be repeated. */
 export const AGENTS = [
   { name: 'once', runtime: 'python', handler: 'main.process_message', idempotent: false },
-  { name: 'again', runtime: 'node', handler: 'index.processMessage', idempotent: true },
+  { name: 'again', runtime: 'node', handler: 'index.processMessage', idempotent: true, concurrency: 3 },
   /** Stopped and started now and then. */
   { name: 'moody', runtime: 'python', handler: 'main.process_message', idempotent: false },
 ] as const;
@@ -114,10 +114,10 @@ function rowsOfSpace({ id: spaceId, name }: (typeof SPACES)[number]): Mutation[]
   const agents = AGENTS.map((agent) => ({ ...agent, id: `${name}-${agent.name}` as AgentId, digest: SOURCE_DIGEST }));
   return [
     put('spaces', { id: spaceId, name, description: null, settings: {}, secretsVersion: 0, active: true, createdBy: 'raworc', ...times }),
-    ...agents.map(({ id, name, runtime, handler, idempotent }) =>
+    ...agents.map(({ id, name, digest: _digest, ...program }) =>
       put('agents', {
         ...{ id, spaceId, name, description: null, purpose: null, sourceRepo: null, sourceBranch: 'main', wanted: 'active' },
-        ...{ sourceDigest: SOURCE_DIGEST, program: { runtime, handler, idempotent }, sourceAt: 1, sourceBytes: 1, sourceFiles: 1 },
+        ...{ sourceDigest: SOURCE_DIGEST, program, sourceAt: 1, sourceBytes: 1, sourceFiles: 1 },
         ...{ ...times, ...by },
       }),
     ),

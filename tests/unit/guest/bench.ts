@@ -32,7 +32,7 @@ export class Bench {
   readonly #streams = new Map<string, (stream: ByteStream) => void>();
   child: ChildProcess | undefined;
   /** Of the session, as the welcome says. Their files are below agents/. */
-  agents: AgentSpec[] = [{ name: 'echo', runtime: 'PYTHON', handler: '', idempotent: false, timeoutS: 0, memoryBytes: 0 }];
+  agents: AgentSpec[] = [{ name: 'echo', runtime: 'PYTHON', handler: '', idempotent: false, timeoutS: 0, memoryBytes: 0, concurrency: 0 }];
 
   constructor(bundle: string, agent = ECHO) {
     this.#bundle = bundle;

@@ -13,7 +13,7 @@ function frames(seed: number): { guest: GuestFrame[]; host: HostFrame[] } {
   const small = () => pick(0, 1, 127, 128, 70_000, 2 ** 32 - 1);
   const ids = () => ({ sessionId: text(), generation: uint(), messageId: text() });
   const agent = () => ({
-    ...{ name: text(), handler: text(), idempotent: pick(true, false), timeoutS: small(), memoryBytes: uint() },
+    ...{ name: text(), handler: text(), idempotent: pick(true, false), timeoutS: small(), memoryBytes: uint(), concurrency: small() },
     runtime: pick<'RUNTIME_UNSPECIFIED' | 'PYTHON' | 'NATIVE'>('RUNTIME_UNSPECIFIED', 'PYTHON', 'NATIVE'),
   });
   const cancel = () => ({ sessionId: text(), messageId: text(), seq: uint(), graceMs: uint() });

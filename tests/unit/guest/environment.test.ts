@@ -108,7 +108,10 @@ t.test('too many secrets for a process fail the run with a reason that shows non
   const nothing = { delta: () => undefined, line: () => undefined };
   const request = { runId: 'r', message: 'm', contextJson: '{}' };
   for (const runtime of ['PYTHON', 'NODE'] as const) {
-    const worker = processes.start({ name: 'a', runtime, handler: '', idempotent: false, timeoutS: 0, memoryBytes: 0 }, setup(many));
+    const worker = processes.start(
+      { name: 'a', runtime, handler: '', idempotent: false, timeoutS: 0, memoryBytes: 0, concurrency: 0 },
+      setup(many),
+    );
     const end = await worker.run(request, nothing);
     t.match(end, { outcome: 'error', reason: 'agent_not_started', content: /do not fit into a process's environment/ });
     t.notOk(worker.alive, 'the next message tries anew');

@@ -38,7 +38,7 @@ export function stage(t: Test): Stage {
         writeFileSync(join(home, name), content);
         if (content.startsWith('#!')) chmodSync(join(home, name), 0o755);
       }
-      const agent: AgentSpec = { runtime: 'PYTHON', handler: '', idempotent: false, timeoutS: 0, memoryBytes: 0, ...spec };
+      const agent: AgentSpec = { runtime: 'PYTHON', handler: '', idempotent: false, timeoutS: 0, memoryBytes: 0, concurrency: 0, ...spec };
       return processes.start(agent, { space: 'default', agents: [agent], environment });
     },
   };

@@ -295,7 +295,7 @@ grep -E 'CapEff|NoNewPrivs|Groups' /proc/self/status
     const places = { sessionId: 's', sessionDirectory, agentsDirectory, path };
     const processes = new Processes({ places, user, workersDirectory, clock: systemClock });
     t.teardown(() => processes.close());
-    const agent: AgentSpec = { name: 'sh', runtime: 'NATIVE', handler: '', idempotent: false, timeoutS: 0, memoryBytes: 0 };
+    const agent: AgentSpec = { name: 'sh', runtime: 'NATIVE', handler: '', idempotent: false, timeoutS: 0, memoryBytes: 0, concurrency: 0 };
     const { end } = await run(processes.start(agent, { space: 'default', agents: [agent], environment: {} }), 'x');
     t.strictSame(
       end.content

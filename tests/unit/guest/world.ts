@@ -37,8 +37,8 @@ export class World {
   readonly ran: Ran[] = [];
   readonly faults: unknown[] = [];
   agents: AgentSpec[] = [
-    { name: 'once', runtime: 'PYTHON', handler: '', idempotent: false, timeoutS: 0, memoryBytes: 0 },
-    { name: 'again', runtime: 'PYTHON', handler: '', idempotent: true, timeoutS: 0, memoryBytes: 0 },
+    { name: 'once', runtime: 'PYTHON', handler: '', idempotent: false, timeoutS: 0, memoryBytes: 0, concurrency: 0 },
+    { name: 'again', runtime: 'PYTHON', handler: '', idempotent: true, timeoutS: 0, memoryBytes: 0, concurrency: 0 },
   ];
   /** Of the space, now: what is posted from now on names this version. */
   secrets: { readonly version: number; readonly values: Record<string, string> } = { version: 0, values: {} };

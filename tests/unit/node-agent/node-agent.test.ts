@@ -308,7 +308,15 @@ t.test('an image is built from what the controller hands out, and only if that i
   const bytes = gzipSync(await buffer(pack));
   const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
   controller.sources.set(digest, bytes).set('sha256:other', bytes).set('sha256:junk', new Uint8Array(100));
-  const spec = { name: 'a', runtime: 'PYTHON', handler: 'main.process_message', idempotent: false, timeoutS: 0, memoryBytes: 0 } as const;
+  const spec = {
+    name: 'a',
+    runtime: 'PYTHON',
+    handler: 'main.process_message',
+    idempotent: false,
+    timeoutS: 0,
+    memoryBytes: 0,
+    concurrency: 0,
+  } as const;
   const build = async (buildId: string, source: string) => {
     const agents = [{ spec, digest: source }];
     controller.say({

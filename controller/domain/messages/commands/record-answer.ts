@@ -61,7 +61,8 @@ export function recordAnswer(given: GivenAnswer): Command<AnswerResult> {
 }
 
 /**
- * Answers messages whose answers a restore lost. A guest answers in order, so messages from before
+ * Answers messages whose answers a restore lost. A guest answers in order, except those of an agent
+ * that answers several messages at once, so messages from before
  * the restore that wait while a later one is answered were answered before it. They get an
  * error_response first.
  */
@@ -79,13 +80,20 @@ function answerLostBefore(
     return { changes, front: next?.refusal == null ? [] : view.queued(session.id, ANSWERED_AT_ONCE + 2) };
   }
   const queue = view.queued(session.id, MAX_QUEUED.messages);
-  const isLost = ({ seq }: QueueRow) => seq < answered.seq && seq <= session.epochSeq;
+  const earlier = queue.filter(({ seq }) => seq < answered.seq);
+  // Its agent can still work on those directly before it, if it answers several messages at once.
+  const mayRun = ({ agent }: QueueRow) => agent === answered.agent && answersSeveralAtOnce(session, agent);
+  const newestLost = earlier.findLast((row) => !mayRun(row))?.seq ?? 0;
+  const isLost = ({ seq }: QueueRow) => seq <= newestLost && seq <= session.epochSeq;
   for (const lost of queue.filter(isLost)) {
     const told = lost.refusal === null ? withAnswerLost(lost) : lost;
     changes = answerRefused(view, changes, [told], now);
   }
   return { changes, front: queue.filter((row) => !isLost(row)) };
 }
+
+const answersSeveralAtOnce = ({ agents }: SessionRow, agent: string | null): boolean =>
+  agents.some(({ name, concurrency = 1 }) => name === agent && concurrency > 1);
 
 function contentOf(given: GivenAnswer): AnswerContent {
   const metadata = { agent: given.agent, run_id: given.runId, duration_ms: given.durationMs };

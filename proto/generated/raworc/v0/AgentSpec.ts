@@ -23,9 +23,13 @@ export interface AgentSpec {
    */
   'timeoutS'?: (number);
   /**
-   * limit of the agent's processes together; 0: only that of the session
+   * limit of each worker's processes together; 0: only that of the session
    */
   'memoryBytes'?: (number | string | Long);
+  /**
+   * messages that it answers at once; 0: one
+   */
+  'concurrency'?: (number);
 }
 
 /**
@@ -48,7 +52,11 @@ export interface AgentSpec__Output {
    */
   'timeoutS': (number);
   /**
-   * limit of the agent's processes together; 0: only that of the session
+   * limit of each worker's processes together; 0: only that of the session
    */
   'memoryBytes': (number);
+  /**
+   * messages that it answers at once; 0: one
+   */
+  'concurrency': (number);
 }

@@ -46,6 +46,7 @@ const cases: [string, Record<string, string>, RegExp][] = [
     /purpose must.*capabilities must.*idempotent must/,
   ],
   ['too long a run', { 'raworc.json': manifest({ timeout_s: 3601 }), 'main.py': '' }, /refused: raworc\.json: timeout_s must.*1 to 3600/],
+  ['a crowd', { 'raworc.json': manifest({ concurrency: 17 }), 'main.py': '' }, /refused: raworc\.json: concurrency must.*1 to 16/],
   ['part of a second', { 'raworc.json': manifest({ timeout_s: 0.5 }), 'main.py': '' }, /refused: raworc\.json: timeout_s must/],
   ['hardly any memory', { 'raworc.json': manifest({ memory_bytes: 1 }), 'main.py': '' }, /refused: raworc\.json: memory_bytes must/],
   ['no JSON', { 'raworc.json': '{' }, /refused: raworc\.json must contain/],
@@ -79,6 +80,7 @@ t.test('what a manifest says of the agent is kept', async (t) => {
       idempotent: true,
       timeout_s: 30,
       memory_bytes: 2 ** 27,
+      concurrency: 4,
       more: 1,
     }),
   };
@@ -86,7 +88,7 @@ t.test('what a manifest says of the agent is kept', async (t) => {
     ok: true,
     value: {
       ...{ runtime: 'python', handler: 'main.process_message', description: 'd', purpose: 'p', capabilities: ['c'], idempotent: true },
-      ...{ timeoutS: 30, memoryBytes: 2 ** 27 },
+      ...{ timeoutS: 30, memoryBytes: 2 ** 27, concurrency: 4 },
     },
   });
 });
