@@ -128,3 +128,32 @@ t.test('it reports its live worker, stops it on request, and reads its output, a
   t.equal((await host.logs('echo', 'all', 9)).length, 4);
   t.match(await host.logs('echo', 'stdout', 1), [{ line: 'out two', dropped: 0 }]);
 });
+
+const MEETING = `
+import os, time
+def process_message(message, context):
+    own, other = message.split()
+    open(own, "w").close()
+    try:
+        while not os.path.exists(other): time.sleep(0.01)
+    finally:
+        if other == "never": open("ended", "w").close()
+    return own
+`;
+
+t.test('an agent that answers several messages at once does; one of them is cancelled, and its handler cleans up', async (t) => {
+  const host = await bench(t, MEETING);
+  host.agents = host.agents.map((agent) => ({ ...agent, concurrency: 3 }));
+  await host.listen();
+  host.start();
+  await host.welcome();
+  host.deliver(1, 'a c');
+  host.deliver(2, 'c never');
+  host.deliver(3, 'b a');
+  const met = [(await host.next('answer')).value, (await host.next('answer')).value];
+  t.same(met.map(({ content }) => content).sort(), ['a', 'b'], 'the first waited for the second, which still runs');
+  host.send({ kind: 'cancelMessage', value: { sessionId: 'session', messageId: 'm2', seq: 2, graceMs: 0 } });
+  t.match((await host.next('answer')).value, { messageId: 'm2', outcome: 'ERROR', reason: 'cancelled' });
+  host.deliver(4, 'd ended');
+  t.match((await host.next('answer')).value, { messageId: 'm4', content: 'd' });
+});
