@@ -1,4 +1,5 @@
 import type { Counter } from '../../../seams/metrics.ts';
+import type { NodeId } from '../../domain/engine/ids.ts';
 import { recordImage } from '../../domain/images/commands/record-image.ts';
 import { fromImageKey, imageKey } from '../../domain/images/platforms.ts';
 import { buildOf, placeOf } from '../../domain/images/repository.ts';
@@ -11,7 +12,9 @@ import type { Grant, RegistryGrants } from './registry-grants.ts';
 import type { RegistryState } from './registry-state.ts';
 
 /** Images that are pushed at the same time. */
-const PUSHES = 4;
+const PUSHES = 8;
+/** By one node, so that one that is slow on purpose does not hold up all the others. */
+const PUSHES_OF_A_NODE = 2;
 
 export interface ImagePushesDeps extends Pick<Background, 'loops' | 'applier' | 'view' | 'log'> {
   readonly registry: RegistryState;
@@ -31,6 +34,9 @@ export class ImagePushes {
   readonly #deps: ImagePushesDeps;
   readonly #loop: Loop<string>;
   readonly #toPush = new ImagesToPush();
+  readonly #pushing = new Map<NodeId, number>();
+  /** Images whose nodes all push others now. */
+  readonly #waiting = new Set<string>();
 
   constructor(deps: ImagePushesDeps) {
     this.#deps = deps;
@@ -76,13 +82,15 @@ export class ImagePushes {
     if (!registry.isUp || registry.isReadOnly) return undefined;
     const { image, platform } = fromImageKey(key);
     // A node that fails, or lies about having the image, keeps the others from pushing it once.
-    const node = [...holders.of(image, platform)].sort(
-      (a, b) => this.#toPush.failuresOf(key, a.id) - this.#toPush.failuresOf(key, b.id) || moves.of(a.id) - moves.of(b.id),
-    )[0];
-    if (node === undefined) {
+    const able = holders.of(image, platform);
+    if (able.length === 0) {
       this.#toPush.delete(key);
       return void this.#deps.unpushable();
     }
+    const node = able
+      .filter(({ id }) => this.#pushesOf(id) < PUSHES_OF_A_NODE)
+      .sort((a, b) => this.#toPush.failuresOf(key, a.id) - this.#toPush.failuresOf(key, b.id) || moves.of(a.id) - moves.of(b.id))[0];
+    if (node === undefined) return void this.#waiting.add(key);
     const build = buildOf(view, image);
     const base = build && imageKey(build.baseImage, platform);
     // The base image goes first: then its layers are in the registry, and are not uploaded again.
@@ -92,6 +100,7 @@ export class ImagePushes {
     const { repository, tag } = placeOf(build, image, platform);
     const grant: Grant = { nodeId: node.id, image, repository, tag };
     const withdraw = grants.give(grant);
+    this.#pushing.set(node.id, this.#pushesOf(node.id) + 1);
     try {
       await moves.ask(node.id, { kind: 'pushImage', value: { image, repository, tag } }, closing);
       if (grant.digest === undefined) throw new Error('the registry did not confirm the image');
@@ -106,7 +115,21 @@ export class ImagePushes {
       throw error;
     } finally {
       withdraw();
+      this.#ended(node.id);
     }
     return undefined;
+  }
+
+  #pushesOf(nodeId: NodeId): number {
+    return this.#pushing.get(nodeId) ?? 0;
+  }
+
+  #ended(nodeId: NodeId): void {
+    const left = this.#pushesOf(nodeId) - 1;
+    if (left > 0) this.#pushing.set(nodeId, left);
+    else this.#pushing.delete(nodeId);
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const key of waiting) this.#loop.wake(key);
   }
 }

@@ -430,6 +430,23 @@ t.test('a node that accepts a push and never answers is replaced by another that
   t.equal((await next()).what, `${OTHER_NODE} pullImage ${IMAGE}`);
 });
 
+t.test('a node that pushes on and on holds up no images of other nodes', async (t) => {
+  const slow = Array.from({ length: 12 }, (_, at) => `slow-${at}`);
+  const { distribution, next, sent } = await world(t, { [NODE]: ['base', ...slow], [OTHER_NODE]: ['base'], [THIRD]: ['base', 'mine'] });
+  for (const image of [...slow, 'mine']) distribution.missing(OTHER_NODE, SPACE, image);
+  const pushes = [await next(), await next(), await next()];
+  t.same(
+    pushes.map(({ what }) => what),
+    [`${NODE} pushImage slow-0`, `${NODE} pushImage slow-1`, `${THIRD} pushImage mine`],
+  );
+  await new Promise((resolve) => systemClock.after(50, () => resolve(undefined)));
+  t.same(sent, [], 'two by one node');
+  distribution.grants.pushed(NODE, BASE_REPOSITORY, 'slow-0', DIGEST);
+  pushes[0]?.moved();
+  const then = [await next(), await next()].map(({ what }) => what).sort();
+  t.same(then, [`${NODE} pushImage slow-2`, `${OTHER_NODE} pullImage slow-0`]);
+});
+
 t.test('nodes that join before the first one with an image get it once that one comes', async (t) => {
   const { distribution, next, held, sent } = await world(t, { [OTHER_NODE]: [], [THIRD]: [] });
   for (const id of [OTHER_NODE, THIRD]) distribution.connected(id);
