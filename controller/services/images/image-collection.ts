@@ -108,7 +108,7 @@ export class ImageCollection {
 
   async #pass(closing: AbortSignal): Promise<void> {
     const { applier, view, directory, baseImage, registry } = this.#deps;
-    const present = [...this.#present()];
+    const present = [...(await this.#present(closing))];
     for (let from = 0; from < present.length && !closing.aborted; from += IN_A_COMMIT)
       await applier.apply(judgeImages(present.slice(from, from + IN_A_COMMIT), baseImage));
     if (closing.aborted) return;
@@ -131,16 +131,26 @@ export class ImageCollection {
   }
 
   /** Returns the images that connected nodes and the registry have, and those condemned before. */
-  #present(): ReadonlySet<string> {
+  async #present(closing: AbortSignal): Promise<ReadonlySet<string>> {
     const { view, directory } = this.#deps;
     const present = new Set(view.condemnedImages(MAX_CONDEMNED).map(({ id }) => id));
-    for (const { ready, images } of directory.nodes()) if (ready) for (const image of images) present.add(image);
+    const nodes = directory.nodes().filter(({ ready }) => ready);
+    await this.#addHeld(nodes, present, closing);
     for (let after = ''; ; ) {
       const page = view.imagesAfter(after, IN_A_COMMIT);
       for (const { id } of page) present.add(fromImageKey(id).image);
       const last = page.at(-1);
       if (last === undefined) return present;
       after = last.id;
+    }
+  }
+
+  /** Adds the images of nodes, in turns: together, they can be very many. */
+  async #addHeld(nodes: readonly FleetNode[], to: Set<string>, closing: AbortSignal): Promise<void> {
+    for (const { images } of nodes) {
+      await this.#turn();
+      if (closing.aborted) return;
+      for (const image of images) to.add(image);
     }
   }
 
@@ -215,7 +225,7 @@ export class ImageCollection {
     const areAllThere = nodes.every(({ ready }) => ready);
     const isFull = condemned.length === MAX_CONDEMNED;
     const held = new Set<string>();
-    for (const { images } of nodes) for (const image of images) held.add(image);
+    await this.#addHeld(nodes, held, closing);
     const isGone = (row: CondemnedImageRow) =>
       this.#isDue(row) &&
       !held.has(row.id) &&

@@ -254,6 +254,33 @@ t.test('other work runs between the requests to many nodes', async (t) => {
   t.ok(turns >= ids.length, `${turns} turns`);
 });
 
+t.test('images of many nodes are not looked through in one turn', async (t) => {
+  const ids = Array.from({ length: 50 }, (_, at) => `node-${at}` as NodeId);
+  const { write, pass, held } = await world(t, {});
+  let inTurn = 0;
+  let most = 0;
+  let all = 0;
+  class Counted extends Set<string> {
+    override [Symbol.iterator]() {
+      all += 1;
+      most = Math.max(most, ++inTurn);
+      return super[Symbol.iterator]();
+    }
+  }
+  for (const id of ids) held.set(id, new Counted().add(imageOf(1)).add(imageOf(2)));
+  await write(build(1), build(2));
+  let isOver = false;
+  const count = () => {
+    inTurn = 0;
+    if (!isOver) setImmediate(count);
+  };
+  setImmediate(count);
+  await pass();
+  isOver = true;
+  t.ok(all >= 2 * ids.length, 'what they have, and what of it is still there');
+  t.ok(most <= 4, `${most} nodes in one turn`);
+});
+
 t.test('a node with many is asked for the next batch once it has removed the last, without waiting for a pass', async (t) => {
   const numbers = Array.from({ length: 251 }, (_, at) => at + 1);
   const { write, pass, held, reports } = await world(t, { [NODE]: numbers.map(imageOf) });
