@@ -3,8 +3,11 @@ import { type SourceFile, sourceFile, sourceTree } from '../house/source-tree.ts
 
 /** Every way to a terminal there is. What others wrote goes through one of these, which spell out what a terminal would act on. */
 const WRITERS = ['cli/terminal.ts', 'scripts/terminal.ts', 'seams/print.ts', 'seams/system.ts'];
-/** Programs that print to whoever started them: the worker of an agent, into the agent's log. */
-const OUTSIDE = /^(bench|guest\/workers)\//;
+/**
+ * Programs that print to whoever started them: the worker of an agent, into the agent's log; the
+ * check of a build, JSON for the node agent.
+ */
+const OUTSIDE = /^(bench|guest\/(workers|check))\//;
 
 const DIRECT = /\bconsole\s*\.|\bprocess\s*\.\s*(stdout|stderr)\b|\bprocess\s*\[|\bfs?\.?writeSync\s*\(\s*[12]\b|\bnew\s+Console\b/;
 /** The stream beneath a writer is for reading lines alone. */

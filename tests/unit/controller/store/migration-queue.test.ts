@@ -33,6 +33,8 @@ t.test('messages keep everything, and those without an answer are in the queue w
   await queueStep.up(db);
   // An earlier version could end before the migrator recorded it.
   await queueStep.up(db);
+  // Of a later step.
+  before.exec('alter table queue add column cancel_grace_ms integer');
   await db.destroy();
   for (const time of ['first', 'second']) {
     const { view, close } = await openBareStore(path, 1);
@@ -48,10 +50,10 @@ t.test('messages keep everything, and those without an answer are in the queue w
       time,
     );
     t.same(view.queued(S, 10), [
-      { id: 'c', sessionId: S, seq: 3, agent: 'echo', refusal: null, bytes: 6 + 7, acceptedAt: 9, createdAt: 7 },
+      { id: 'c', sessionId: S, seq: 3, agent: 'echo', refusal: null, bytes: 6 + 7, acceptedAt: 9, createdAt: 7, cancelGraceMs: null },
       {
         ...{ id: 'd', sessionId: S, seq: 4, agent: null, refusal: { reason: 'agent_unknown', content: 'no' } },
-        ...{ bytes: 4 + 2, acceptedAt: null, createdAt: 8 },
+        ...{ bytes: 4 + 2, acceptedAt: null, createdAt: 8, cancelGraceMs: null },
       },
     ]);
     t.match(view.answerTo('a' as MessageId), { id: 'b' });
