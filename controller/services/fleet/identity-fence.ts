@@ -136,11 +136,25 @@ export class IdentityFence {
 
   /** The stream that had its node's place ended. */
   freed({ nodeId, boot, host, machine, lease }: Claimant): void {
+    this.#forgetOld();
     this.#last.set(nodeId, { boot, host, machine, untilMs: this.#deps.clock.monotonic() + lease.leftMs() });
     const claim = this.#claims.get(nodeId);
     if (claim === undefined) return;
     this.#forget(claim);
     this.claim(claim.stream, undefined, claim.proceed);
+  }
+
+  /** Number of nodes of which something is remembered besides claims. */
+  get remembered(): number {
+    return new Set([...this.#last.keys(), ...this.#replacedAtMs.keys()]).size;
+  }
+
+  /** Nodes that were removed never come back. A lease after its end, a place is anybody's. */
+  #forgetOld(): void {
+    const { clock, lease } = this.#deps;
+    const before = clock.monotonic() - lease.leaseMs;
+    for (const [nodeId, { untilMs }] of this.#last) if (untilMs < before) this.#last.delete(nodeId);
+    for (const [nodeId, atMs] of this.#replacedAtMs) if (atMs < before) this.#replacedAtMs.delete(nodeId);
   }
 
   close(): void {

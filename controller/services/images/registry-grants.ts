@@ -31,13 +31,18 @@ export class RegistryGrants {
     this.#grants.add(grant);
     return () => {
       this.#grants.delete(grant);
-      if (![...this.#grants].some(({ nodeId }) => nodeId === grant.nodeId)) this.#passed.delete(grant.nodeId);
+      if (!this.#hasGrant(grant.nodeId)) this.#passed.delete(grant.nodeId);
     };
   }
 
   /** Bytes of an image pass. */
   passed(nodeId: NodeId): void {
-    if (this.#grants.size > 0) this.#passed.set(nodeId, this.#clock.monotonic());
+    if (this.#hasGrant(nodeId)) this.#passed.set(nodeId, this.#clock.monotonic());
+  }
+
+  #hasGrant(nodeId: NodeId): boolean {
+    for (const grant of this.#grants) if (grant.nodeId === nodeId) return true;
+    return false;
   }
 
   /** Returns when bytes last passed, on the monotonic clock; undefined if none did. */

@@ -1,6 +1,8 @@
 import t, { type Test } from 'tap';
+import type { NodeId } from '../../../../controller/domain/engine/ids.ts';
 import { postMessage } from '../../../../controller/domain/messages/commands/post-message.ts';
 import { loseNode } from '../../../../controller/domain/nodes/commands/node-absence.ts';
+import { type Claimant, IdentityFence } from '../../../../controller/services/fleet/identity-fence.ts';
 import { LeaseLoop } from '../../../../controller/services/nodes/lease-loop.ts';
 import { HandClock } from '../../hand-clock.ts';
 import { newMessage, newSession, silent, withAgents } from '../core.ts';
@@ -240,3 +242,22 @@ for (const [how, other] of [
     t.ok(places <= 2, `${places} changes of place`);
     t.match(alarms.conditions(id), [{ type: 'IdentityContested' }]);
   });
+
+t.test('nodes that come and go are forgotten after their lease', async (t) => {
+  const clock = new HandClock();
+  const fence = new IdentityFence({ clock, lease: LEASE, lastKnown: () => undefined });
+  const stream = (number: number): Claimant => ({
+    ...{ nodeId: `node-${number}` as NodeId, name: `n${number}`, boot: 1, incarnation: 1, host: '10.0.0.1', machine: 'm' },
+    ...{ lease: { leftMs: () => LEASE.leaseMs }, reject: (reason) => t.fail(reason) },
+  });
+  for (let number = 0; number < 200; number += 1) {
+    let took = false;
+    fence.claim(stream(number), stream(number), () => {
+      took = true;
+    });
+    t.ok(took, 'it replaces its own stream');
+    fence.freed(stream(number));
+    await clock.advance(LEASE.leaseMs);
+  }
+  t.ok(fence.remembered <= 4, `${fence.remembered} nodes`);
+});
