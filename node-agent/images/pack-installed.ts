@@ -3,15 +3,36 @@ import { pipeline } from 'node:stream/promises';
 import tar, { type Header } from 'tar-stream';
 import { BadSource } from './read-source.ts';
 
-const MAX_ENTRIES = 300_000;
-const MAX_BYTES = 2 * 2 ** 30;
+/** For one agent, and for all of an image. */
+const MAX_ENTRIES = { agent: 300_000, image: 1_000_000 } as const;
+const MAX_BYTES = { agent: 2 * 2 ** 30, image: 6 * 2 ** 30 } as const;
+
+/** Bounds what is installed for all agents of an image together. */
+export class InstallRoom {
+  #entries = 0;
+  #bytes = 0;
+
+  /** Counts an entry. Returns what is too much; undefined if it fits. */
+  take(bytes: number): string | undefined {
+    this.#entries += 1;
+    this.#bytes += bytes;
+    if (this.#entries > MAX_ENTRIES.image) return `more than ${MAX_ENTRIES.image} files with those of the other agents`;
+    return this.#bytes > MAX_BYTES.image ? `more than ${MAX_BYTES.image / 2 ** 30} GiB with those of the other agents` : undefined;
+  }
+}
+
+export interface InstalledFor {
+  readonly agent: string;
+  readonly key: string;
+  readonly room: InstallRoom;
+}
 
 /**
  * Adds what was installed to a build context below `deps/{key}`, owned by root. Times stay, because
  * Python compares them with those in its compiled files. Only files, directories and links can be
  * part of it. Rejects with {@link BadSource} otherwise.
  */
-export async function packInstalled(pack: tar.Pack, agent: string, key: string, output: AsyncIterable<Uint8Array>): Promise<void> {
+export async function packInstalled(pack: tar.Pack, { agent, key, room }: InstalledFor, output: AsyncIterable<Uint8Array>): Promise<void> {
   const bad = (what: string) => new BadSource(`what was installed for the agent ${agent} cannot be part of an image: it has ${what}`);
   const inside = (name: string) => {
     const parts = name.split('/').filter((part) => part !== '' && part !== '.');
@@ -27,8 +48,10 @@ export async function packInstalled(pack: tar.Pack, agent: string, key: string, 
     const { name, type = 'file', mode = 0o644, size = 0, linkname, mtime = new Date(0) } = item.header;
     entries += 1;
     bytes += size;
-    if (entries > MAX_ENTRIES) throw bad(`more than ${MAX_ENTRIES} files`);
-    if (bytes > MAX_BYTES) throw bad(`more than ${MAX_BYTES / 2 ** 30} GiB`);
+    if (entries > MAX_ENTRIES.agent) throw bad(`more than ${MAX_ENTRIES.agent} files`);
+    if (bytes > MAX_BYTES.agent) throw bad(`more than ${MAX_BYTES.agent / 2 ** 30} GiB`);
+    const excess = room.take(size);
+    if (excess !== undefined) throw bad(excess);
     const header = { name: inside(name), mtime, uid: 0, gid: 0, uname: 'root', gname: 'root' };
     const target = linkname ?? '';
     if (type === 'file' || type === 'contiguous-file') {

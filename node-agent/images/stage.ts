@@ -1,8 +1,8 @@
 import { DEPENDENCIES, setKeyOf } from '../domain/install-script.ts';
-import type { BuildEngine, Job } from '../engine/build-engine.ts';
+import type { BuildEngine } from '../engine/build-engine.ts';
 import { dockerfileHead } from './build-context.ts';
 import { type Installation, install } from './install.ts';
-import { packInstalled } from './pack-installed.ts';
+import { InstallRoom, packInstalled } from './pack-installed.ts';
 import { packEntry, packing } from './packed.ts';
 
 export interface StageInput {
@@ -38,32 +38,37 @@ export async function stageOf(engine: BuildEngine, input: StageInput, signal: Ab
   const setKey = setKeyOf(keys, baseImageId);
   const same = await engine.stageWith(setLabel(setKey), signal);
   if (same !== undefined) return { imageId: same, installed: 0, discard: async () => undefined };
-  const jobs = new Map<string, Job>();
+  const fresh: Installation[] = [];
   let dockerfile = dockerfileHead(baseImage, engine.marks);
+  for (const [key, installation] of byKey) {
+    const holder = await engine.stageWith(keyLabel(key), signal);
+    const target = `${DEPENDENCIES}/${key}`;
+    if (holder === undefined) fresh.push(installation);
+    dockerfile += holder === undefined ? `COPY deps/${key} ${target}\n` : `COPY --from=${holder} ${target} ${target}\n`;
+  }
+  const context = packing(async (pack) => {
+    await packEntry(pack, { name: 'Dockerfile', mode: 0o644 }, dockerfile);
+    const room = new InstallRoom();
+    // One after another: each occupies a disk until it is packed, and a space can have many agents.
+    for (const { agent, key, ...one } of fresh) {
+      const job = await install(engine, { agent, key, ...one, ...where, image: baseImageId }, fetch, signal);
+      try {
+        await packInstalled(pack, { agent, key, room }, job.output);
+      } finally {
+        await job.close();
+      }
+    }
+  });
+  const labels: Record<string, string> = { ...engine.marks, 'raworc.image': 'stage', [setLabel(setKey)]: 'all' };
+  for (const key of keys) labels[keyLabel(key)] = 'here';
   try {
-    for (const [key, installation] of byKey) {
-      const holder = await engine.stageWith(keyLabel(key), signal);
-      const target = `${DEPENDENCIES}/${key}`;
-      if (holder === undefined) jobs.set(key, await install(engine, { ...installation, ...where, image: baseImageId }, fetch, signal));
-      dockerfile += holder === undefined ? `COPY deps/${key} ${target}\n` : `COPY --from=${holder} ${target} ${target}\n`;
-    }
-    const context = packing(async (pack) => {
-      await packEntry(pack, { name: 'Dockerfile', mode: 0o644 }, dockerfile);
-      for (const [key, job] of jobs) await packInstalled(pack, byKey.get(key)?.agent ?? '', key, job.output);
-    });
-    const labels: Record<string, string> = { ...engine.marks, 'raworc.image': 'stage', [setLabel(setKey)]: 'all' };
-    for (const key of keys) labels[keyLabel(key)] = 'here';
-    try {
-      const built = await engine.stage({ labels, context: context.stream }, signal);
-      await context.done;
-      if (!built.ok) throw new Error(built.reason);
-      return { imageId: built.imageId, installed: jobs.size, discard: () => engine.discard(built.imageId) };
-    } catch (error) {
-      context.stream.destroy();
-      await context.done;
-      throw error;
-    }
-  } finally {
-    for (const job of jobs.values()) await job.close();
+    const built = await engine.stage({ labels, context: context.stream }, signal);
+    await context.done;
+    if (!built.ok) throw new Error(built.reason);
+    return { imageId: built.imageId, installed: fresh.length, discard: () => engine.discard(built.imageId) };
+  } catch (error) {
+    context.stream.destroy();
+    await context.done;
+    throw error;
   }
 }

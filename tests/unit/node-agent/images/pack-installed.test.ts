@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import t from 'tap';
 import tar, { type Header } from 'tar-stream';
-import { packInstalled } from '../../../../node-agent/images/pack-installed.ts';
+import { InstallRoom, packInstalled } from '../../../../node-agent/images/pack-installed.ts';
 
 type Item = readonly [header: Partial<Header> & { name: string }, content?: string];
 
@@ -15,7 +15,11 @@ async function packed(items: readonly Item[]): Promise<Record<string, Partial<He
   const whole = buffer(pack);
   whole.catch(() => undefined);
   try {
-    await packInstalled(pack, 'a', 'KEY', written as AsyncIterable<unknown> as AsyncIterable<Uint8Array>);
+    await packInstalled(
+      pack,
+      { agent: 'a', key: 'KEY', room: new InstallRoom() },
+      written as AsyncIterable<unknown> as AsyncIterable<Uint8Array>,
+    );
   } catch (error) {
     pack.destroy();
     throw error;
@@ -56,4 +60,11 @@ t.test('what could leave the directory or be a device is refused', async (t) => 
     [[{ name: 'x', type: 'fifo' }], /fifo/],
   ];
   for (const [item, reason] of refused) await t.rejects(packed([item]), { name: 'BadSource', message: reason });
+});
+
+t.test('what all agents of an image have is bounded', (t) => {
+  const room = new InstallRoom();
+  for (let gib = 0; gib < 6; gib += 1) t.equal(room.take(2 ** 30), undefined);
+  t.match(room.take(1), /more than 6 GiB with those of the other agents/);
+  t.end();
 });
