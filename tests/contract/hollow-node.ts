@@ -1,7 +1,8 @@
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { Journal } from '../../journal/journal.ts';
 import { grpcDialer } from '../../node-agent/control/grpc-dialer.ts';
-import type { Capacity } from '../../node-agent/engine/driver.ts';
+import type { Capacity, Transfer } from '../../node-agent/engine/driver.ts';
 import { Certificate } from '../../node-agent/identity/certificate.ts';
 import type { Identity } from '../../node-agent/identity/identity.ts';
 import { joinWithToken } from '../../node-agent/identity/join.ts';
@@ -18,8 +19,11 @@ export interface HollowNodePlan {
   /** For its identity and ledger. */
   readonly directory: string;
   readonly token: string;
-  /** What it holds from the start. */
+  /** What it holds from the start, unless it has none. */
   readonly image: string;
+  readonly hasImage?: boolean;
+  /** How it moves images. Default: it cannot. */
+  readonly transfer?: (host: HollowHost, dial: () => Duplex) => Transfer;
   readonly log: Log;
   readonly capacity?: Capacity;
   /** What nobody remembers making: volumes, and containers that run on them. */
@@ -40,13 +44,13 @@ export interface HollowNode {
  * of it.
  */
 export async function startHollowNode(plan: HollowNodePlan): Promise<HollowNode> {
-  const { name, directory, token, image, log, capacity } = plan;
+  const { name, directory, token, image, log, capacity, hasImage = true } = plan;
   const signal = new AbortController().signal;
   const identity = await joinWithToken({ token, nodeName: name, directory, clock: systemClock, log, signal });
   const { journal, records } = await Journal.open({ disk: systemDisk, directory: join(directory, 'ledger'), name: 'ledger' });
   const ledger = await Ledger.open(journal, records, identity.incarnation);
   const seams = { clock: systemClock, random: systemRandom };
-  const host = new HollowHost({ ...seams, images: [image], ...(capacity === undefined ? {} : { capacity }) });
+  const host = new HollowHost({ ...seams, images: hasImage ? [image] : [], ...(capacity === undefined ? {} : { capacity }) });
   for (const { sessionId, isRunning, space = 'default' } of plan.leftBehind ?? []) {
     await leftBehind(host, { sessionId, space, image }, isRunning, signal);
   }
@@ -59,6 +63,7 @@ export async function startHollowNode(plan: HollowNodePlan): Promise<HollowNode>
     removed: (reason) => node.removed(reason),
   });
   const dialer = grpcDialer({ identity: () => certificate.identity, refused: () => certificate.refused(), clock: systemClock, log });
+  host.transfer = plan.transfer?.(host, () => dialer.registry());
   const { nodeId, clusterId, incarnation } = identity;
   const node = new NodeAgent({
     ...{ ...seams, log, nodeId, clusterId, incarnation, ledger, dialer, driver: host, listener: host },

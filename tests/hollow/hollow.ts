@@ -31,6 +31,8 @@ interface Volume extends VolumeSeen {
 export class HollowHost implements Driver, GuestListener {
   readonly kind = 'hollow';
   readonly facts: Driver['facts'];
+  /** Undefined: images stay where they are. */
+  transfer: Driver['transfer'];
   readonly copier: HollowCopier;
   readonly #options: HollowOptions;
   readonly #containers = new Map<string, ContainerSeen>();

@@ -95,12 +95,15 @@ t.test('from nothing to a cluster', async (t) => {
     const listed = three.map((host) => host.docker('images', '--format', '{{.Repository}}:{{.Tag}}', 'raworc_space_default'));
     const built = (await Promise.all(listed)).find((tag) => tag !== '') ?? '';
     t.not(built, '');
+    const order: string[] = [];
     const first = async () => {
       await seconds(t, 'the first session', () => raworc('session new --name first'));
       await seconds(t, 'its first answer', () => raworc('chat first hello'));
+      order.push('answer');
     };
-    const [took] = await Promise.all([seconds(t, 'the build on all hosts', () => untilAllHave(built)), first()]);
-    t.ok(took < PATIENCE * SERVES_WITHIN_S);
+    const spread = seconds(t, 'the build on all hosts', () => untilAllHave(built)).then(() => order.push('spread'));
+    await Promise.all([spread, first()]);
+    t.same(order, ['spread', 'answer'], 'before a second session can ask');
   });
 
   await t.test(`${SESSIONS} sessions spread over three hosts, and answer`, async (t) => {
