@@ -9,6 +9,7 @@ import { prometheusMetrics } from '../seams/prometheus.ts';
 import { barriersIn, jsonLog, systemClock, systemDisk, systemFreeSpace, systemRandom } from '../seams/system.ts';
 import { notifier } from '../systemd/notify.ts';
 import { startController } from './controller.ts';
+import { claim, startProblem } from './service/claim.ts';
 import { answers, checkListeners } from './service/listener-check.ts';
 import { configured } from './settings/configured.ts';
 import { readSettings, type Settings } from './settings/settings.ts';
@@ -44,9 +45,13 @@ const settings = settingsOf(process.argv.slice(2));
 let reload = () => {};
 process.on('SIGHUP', () => reload());
 
+const directory = join(settings.dataDirectory, 'controller');
+// Referenced until the end: an unreachable handle is closed, and the lock with it.
+const claimed = await claim(directory).catch((error) => end('controller.start_failed', error));
+
 const controller = await startController({
   ...settings,
-  directory: join(settings.dataDirectory, 'controller'),
+  directory,
   version,
   clock: systemClock,
   random: systemRandom,
@@ -57,7 +62,7 @@ const controller = await startController({
   barriers: barriersIn(process.env.RAWORC_BARRIERS),
   // The applier cannot go on: a commit failed, or a statement that lost its transaction.
   onFatal: (error) => end('controller.commit_failed', error),
-}).catch((error) => end('controller.start_failed', error));
+}).catch((error) => end('controller.start_failed', startProblem(error)));
 
 log.info('controller.ready', {
   url: controller.http.url,
@@ -92,7 +97,8 @@ function stop(signal: string): void {
   notify.stopping();
   listeners?.close();
   controller.close({ shutDownNodes: settings.shutDownNodes, graceMs: GRACE_MS }).then(
-    () => {
+    async () => {
+      await claimed.close();
       log.info('controller.stopped');
       process.exit(0);
     },

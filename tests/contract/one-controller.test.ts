@@ -1,0 +1,40 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import t, { type Test } from 'tap';
+
+const PROGRAM = fileURLToPath(new URL('../../controller/raworc-controller.mjs', import.meta.url));
+t.setTimeout(240_000);
+
+/** A controller in a process of its own. Resolves with its first line of this event. */
+async function serve(t: Test, directory: string, event: string, ports: Record<string, string> = {}) {
+  const free = { RAWORC_HTTP_PORT: '0', RAWORC_NODE_PORT: '0', RAWORC_JOIN_PORT: '0', RAWORC_REGISTRY: 'off', RAWORC_NATS_URL: '' };
+  const child = spawn(process.execPath, [PROGRAM, 'serve'], {
+    env: { PATH: process.env.PATH ?? '', RAWORC_DATA_DIR: directory, ...free, ...ports },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const exited = once(child, 'exit');
+  t.teardown(async () => {
+    child.kill('SIGKILL');
+    await exited;
+  });
+  for await (const line of createInterface(child.stdout)) {
+    const found: { event: string; error?: string; node_port?: number } = JSON.parse(line);
+    if (found.event === event) return { child, exited, found };
+  }
+  throw new Error(`no ${event}`);
+}
+
+t.test('a second controller is refused for its data or its ports, and one starts once the first is killed', async (t) => {
+  const directory = t.testdir({ data: {}, other: {} });
+  const first = await serve(t, `${directory}/data`, 'controller.ready');
+  const second = await serve(t, `${directory}/data`, 'controller.start_failed');
+  t.match(second.found.error, /another controller runs on .*\. Stop it first, or set another data_dir$/);
+  t.same((await second.exited)[0], 1);
+  const port = first.found.node_port;
+  const other = await serve(t, `${directory}/other`, 'controller.start_failed', { RAWORC_NODE_PORT: String(port) });
+  t.equal(other.found.error, `another program listens on 127.0.0.1:${port}. Stop it, or set another http_port, node_port or join_port`);
+  first.child.kill('SIGKILL');
+  await serve(t, `${directory}/data`, 'controller.ready');
+});
