@@ -77,7 +77,7 @@ export class BuildDispatch {
     const { limitMs } = this.#bounds;
     this.rebuilds = new Rebuilds({ ...deps, limitMs, postponed: () => this.#retries.after(BUILDS, NODE_WAIT_MS) });
     this.#loop = deps.loops.open({ name: 'builds', run: () => this.#dispatch() });
-    this.#retries = deps.loops.open({ name: 'rebuilds', run: () => (this.rebuilds.retry() ? NODE_WAIT_MS : undefined) });
+    this.#retries = deps.loops.open({ name: 'rebuilds', run: () => this.#retry() });
     this.#deps.applier.onCommitted(({ mutations }) => {
       const due = mutations.some(
         (one) =>
@@ -121,6 +121,11 @@ export class BuildDispatch {
         this.#loop.wake(BUILDS);
       },
     });
+  }
+
+  #retry(): number | undefined {
+    const doWait = this.rebuilds.retry();
+    return this.rebuilds.isRetrying ? 0 : doWait ? NODE_WAIT_MS : undefined;
   }
 
   /** Returns whether a node has a build that uses this source. */

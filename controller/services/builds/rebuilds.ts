@@ -40,6 +40,14 @@ export interface RebuildDeps {
   readonly images?: RebuildImages | undefined;
 }
 
+interface Postponed {
+  readonly build: BuildRow;
+  readonly reason: string;
+}
+
+/** Rebuilds that are tried again in one turn: each looks at all nodes. */
+const RETRIED_AT_ONCE = 100;
+
 /**
  * Rebuilds images that nodes have lost, for example to `docker image prune -a`: the same agents
  * from the same sources under the same name. The build's row does not change. Nothing is stored,
@@ -49,7 +57,9 @@ export class Rebuilds {
   readonly #deps: RebuildDeps;
   readonly #inProgress = new Map<NodeId, Map<string, BuildRow>>();
   /** Rebuilds that no node takes now, by the node that needs them, with the reason. */
-  readonly #postponed = new Map<NodeId, Map<string, { readonly build: BuildRow; readonly reason: string }>>();
+  readonly #postponed = new Map<NodeId, Map<string, Postponed>>();
+  /** Of those, which are still to be tried again. */
+  readonly #toRetry: { readonly node: NodeId; readonly id: string }[] = [];
   /** Nodes for which another node rebuilds, by build. */
   readonly #needing = new Map<string, Set<NodeId>>();
   /** The ends of the times of those in progress. */
@@ -149,16 +159,34 @@ export class Rebuilds {
       for (const needing of this.#takeNeeding(build, node)) this.#turnTo(needing, build, 'the node that rebuilt it disconnected');
   }
 
-  /** Tries again what nodes refused to rebuild. Returns whether some of it still waits. */
+  /**
+   * Tries again what nodes refused to rebuild, some of it at once. Returns whether some of it still
+   * waits.
+   */
   retry(): boolean {
-    for (const [node, builds] of [...this.#postponed]) {
-      this.#postponed.delete(node);
-      const known = this.#deps.directory.nodes().find(({ id }) => id === node);
-      for (const { build, reason } of builds.values())
-        if (known?.ready === true && known.unschedulable === undefined) this.#start(node, build);
-        else this.#turnTo(node, build, reason);
+    const nodes = this.#deps.directory.nodes();
+    if (!this.isRetrying) for (const [node, builds] of this.#postponed) for (const id of builds.keys()) this.#toRetry.push({ node, id });
+    for (const { node, id } of this.#toRetry.splice(0, RETRIED_AT_ONCE)) {
+      const one = this.#takePostponed(node, id);
+      if (one === undefined) continue;
+      const known = nodes.find((each) => each.id === node);
+      if (known?.ready === true && known.unschedulable === undefined) this.#start(node, one.build);
+      else this.#turnTo(node, one.build, one.reason, nodes);
     }
     return this.#postponed.size > 0;
+  }
+
+  /** Whether `retry` left some for its next call, which is to follow soon. */
+  get isRetrying(): boolean {
+    return this.#toRetry.length > 0;
+  }
+
+  #takePostponed(node: NodeId, id: string): Postponed | undefined {
+    const builds = this.#postponed.get(node);
+    const one = builds?.get(id);
+    builds?.delete(id);
+    if (builds?.size === 0) this.#postponed.delete(node);
+    return one;
   }
 
   #done(node: NodeId, build: BuildRow): void {
@@ -170,9 +198,8 @@ export class Rebuilds {
   }
 
   /** Has another node rebuild what a node cannot now, and otherwise waits. No session fails for it. */
-  #turnTo(node: NodeId, build: BuildRow, reason: string): void {
-    const { directory, images, log } = this.#deps;
-    const nodes = directory.nodes();
+  #turnTo(node: NodeId, build: BuildRow, reason: string, nodes = this.#deps.directory.nodes()): void {
+    const { images, log } = this.#deps;
     const own = images && nodes.find(({ id, pulls }) => id === node && pulls === true);
     const others = own ? nodes.filter((one) => one.id !== node && one.pulls === true && platformOf(one) === platformOf(own)) : [];
     const other = nodeToBuildOn(others, build, new Map(this.inProgress()));
@@ -184,7 +211,7 @@ export class Rebuilds {
   }
 
   #postpone(node: NodeId, build: BuildRow, reason: string): void {
-    const postponed = this.#postponed.get(node) ?? new Map<string, { readonly build: BuildRow; readonly reason: string }>();
+    const postponed = this.#postponed.get(node) ?? new Map<string, Postponed>();
     this.#postponed.set(node, postponed.set(build.id, { build, reason }));
     this.#rebuilt.add(1, { outcome: 'postponed' });
     this.#deps.postponed();

@@ -33,6 +33,7 @@ function rig({
 } = {}) {
   const clock = new HandClock();
   let postponed = 0;
+  let looks = 0;
   const closed = new Map<NodeId, string>();
   const sent: { node: NodeId; frame: ControllerFrame }[] = [];
   const streams = new Map(nodes.map((node) => [node, { images: new Set(base ? ['base'] : []) }]));
@@ -43,8 +44,9 @@ function rig({
     }),
   };
   const directory = {
-    nodes: () =>
-      nodes.map((id) => ({
+    nodes() {
+      looks += 1;
+      return nodes.map((id) => ({
         id,
         name: id,
         ready: true,
@@ -54,11 +56,13 @@ function rig({
         cpuMillis: 0,
         sessions: 0,
         images: streams.get(id)?.images ?? new Set<string>(),
-      })),
+      }));
+    },
   } as unknown as NodeDirectory;
   const view = {
     get: () => undefined,
-    buildOfImage: (_space: SpaceId, image: string) => (image === IMAGE ? BUILD : undefined),
+    buildOfImage: (_space: SpaceId, image: string) =>
+      image === IMAGE ? BUILD : image.startsWith(IMAGE) ? { ...BUILD, id: image as BuildId, image } : undefined,
     newestBuild: () => BUILD,
   };
   const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -82,6 +86,7 @@ function rig({
     closed,
     clock,
     postponed: () => postponed,
+    looks: () => looks,
     kinds: () => sent.map(({ node, frame }) => `${node} ${frame.kind}`),
   };
 }
@@ -180,6 +185,28 @@ t.test('a rebuild that a node refuses waits until the node takes it, and no sess
   rebuilds.ended(NODE, 'build', { imageId: 'new' });
   rebuilds.retry();
   t.equal(kinds().length, 2);
+});
+
+t.test('very many that wait are tried again in turns, each with one look at the nodes', async (t) => {
+  const { rebuilds, kinds, closed, looks } = rig();
+  const images = Array.from({ length: 250 }, (_, at) => `${IMAGE}-${at}`);
+  for (const image of images) rebuilds.forSession(NODE, SPACE, image);
+  closed.set(NODE, 'The disk is nearly full.');
+  for (const image of images) rebuilds.ended(NODE, image, REFUSED);
+  const round = () => {
+    let turns = 0;
+    const before = looks();
+    do turns += 1;
+    while (rebuilds.retry() && rebuilds.isRetrying);
+    t.equal(looks() - before, turns);
+    return turns;
+  };
+  t.ok(round() > 1);
+  t.equal(kinds().length, images.length, 'the node still refuses');
+  closed.clear();
+  t.ok(round() > 1);
+  t.equal(kinds().length, 2 * images.length, 'each is tried once');
+  t.notOk(rebuilds.retry(), 'and nothing waits any more');
 });
 
 t.test('with a registry another node rebuilds what a node refuses, and the node gets it from there', async (t) => {
