@@ -28,7 +28,7 @@ export const GUEST_PLANTS = {
     file: 'guest/runs/runner.ts',
     find: 'if (graceMs === 0) this.#working.interrupt([working]);',
     replace: 'if (graceMs >= 0) this.#working.interrupt([working]);',
-    foundBy: { seed: 7 },
+    foundBy: { seed: 5 },
   },
   'accepted before it is durable': {
     breaks: 'A message is acknowledged once it is durable.',
@@ -47,8 +47,8 @@ export const GUEST_PLANTS = {
   'newest message first': {
     breaks: 'Messages run in their order.',
     file: 'guest/mailbox/entries.ts',
-    find: 'entry.message.seq < first.message.seq',
-    replace: 'entry.message.seq > first.message.seq',
+    find: 'seq < first.message.seq',
+    replace: 'seq > first.message.seq',
     foundBy: { seed: 1 },
   },
   "stranger's mailbox kept": {
@@ -61,14 +61,14 @@ export const GUEST_PLANTS = {
   'interrupted at once': {
     breaks: 'What runs when a drain is asked for may go on for the grace.',
     file: 'guest/runs/runner.ts',
-    find: 'if (graceMs === 0) this.#interrupt();',
-    replace: 'if (graceMs >= 0) this.#interrupt();',
+    find: 'if (graceMs === 0) this.#working.interrupt(this.#working.all());',
+    replace: 'if (graceMs >= 0) this.#working.interrupt(this.#working.all());',
     foundBy: { seed: 1 },
   },
   'never interrupted': {
     breaks: 'What runs beyond the grace of a drain is interrupted and answered.',
     file: 'guest/runs/runner.ts',
-    find: 'after(graceMs, () => this.#interrupt())',
+    find: 'after(graceMs, () => this.#working.interrupt(this.#working.all()))',
     replace: 'after(graceMs, () => undefined)',
     foundBy: { test: 'tests/unit/guest/drain.test.ts' },
   },
@@ -77,7 +77,7 @@ export const GUEST_PLANTS = {
     file: 'guest/runs/runner.ts',
     find: 'if (runs.length === 0) this.#workers.end(agent);',
     replace: 'if (runs.length === 0) return;',
-    foundBy: { seed: 11 },
+    foundBy: { seed: 25 },
   },
   'started again at the limit, whatever it did': {
     breaks: 'An agent that can have seen the message is not started again for it.',
