@@ -17,6 +17,11 @@ export interface Moved {
   readonly error: string;
 }
 
+/** The reason is a node's own text. */
+export class NodeFailure extends Error {
+  override readonly name = 'NodeFailure';
+}
+
 export interface ImageMovesDeps {
   readonly clock: Clock;
   /** Returns false if the node has no stream. */
@@ -76,7 +81,7 @@ export class ImageMoves {
   }
 
   moved(nodeId: NodeId, { image, pushed, error }: Moved): void {
-    this.#waiting.get(keyOf(nodeId, image, pushed))?.end(error === '' ? undefined : new Error(error));
+    this.#waiting.get(keyOf(nodeId, image, pushed))?.end(error === '' ? undefined : new NodeFailure(error));
   }
 
   /**

@@ -1,3 +1,4 @@
+import { messageOf } from '../../../seams/message-of.ts';
 import type { Counter } from '../../../seams/metrics.ts';
 import type { NodeId } from '../../domain/engine/ids.ts';
 import { recordImage } from '../../domain/images/commands/record-image.ts';
@@ -6,7 +7,7 @@ import { buildOf, placeOf } from '../../domain/images/repository.ts';
 import type { Background } from '../engine/background.ts';
 import type { Loop } from '../engine/loop.ts';
 import type { ImageHolders } from './image-holders.ts';
-import type { ImageMoves } from './image-moves.ts';
+import { type ImageMoves, NodeFailure } from './image-moves.ts';
 import { ImagesToPush } from './images-to-push.ts';
 import type { Grant, RegistryGrants } from './registry-grants.ts';
 import type { RegistryState } from './registry-state.ts';
@@ -46,7 +47,6 @@ export class ImagePushes {
       retry: deps.retry,
       failed: (error, { key, inARow }) => {
         deps.log.warn('image.not_moved', { kind: 'push', key, error, in_a_row: inARow });
-        deps.failed(fromImageKey(key).image, error);
       },
       run: (key, closing) => this.#push(key, closing),
     });
@@ -112,6 +112,8 @@ export class ImagePushes {
     } catch (error) {
       moved.add(1, { kind: 'push', outcome: 'failed' });
       this.#toPush.failed(key, node.id);
+      // Sessions on other nodes show it, also those of spaces that this node may not serve.
+      this.#deps.failed(image, error instanceof NodeFailure ? 'a node that has it could not push it' : messageOf(error));
       throw error;
     } finally {
       withdraw();

@@ -47,6 +47,7 @@ async function world(t: Test, images: Readonly<Record<string, readonly string[]>
   const waiting: (() => void)[] = [];
   const looked = new Set<string>();
   const rebuilt: string[] = [];
+  const failures: string[] = [];
   const registry = { isUp: true, onUp: () => undefined, lacks: async (_repository: string, _digest: string) => false };
   const distribution = new ImageDistribution({
     ...{ loops: loopsOf(t), applier: core.applier, view: core.store.view, clock, log: silent, metrics: silentMetrics },
@@ -66,6 +67,7 @@ async function world(t: Test, images: Readonly<Record<string, readonly string[]>
       }),
     } as unknown as ConstructorParameters<typeof ImageDistribution>[0]['fleet'],
     rebuild: (id, _space, image) => void rebuilt.push(`${id} ${image}`),
+    failed: (image, error) => void failures.push(`${image}: ${error}`),
   });
   await core.applier.apply({
     name: 'test-build',
@@ -81,7 +83,7 @@ async function world(t: Test, images: Readonly<Record<string, readonly string[]>
     return { what: `${one.node} ${frame.kind} ${frame.value.image}`, node: one.node, frame, moved };
   };
   const inRegistry = (image: string, repository: string) => core.applier.apply(recordImage(image, repository, DIGEST));
-  return { core, held, away, rules, traits, sent, looked, rebuilt, registry, distribution, next, inRegistry };
+  return { core, held, away, rules, traits, sent, looked, rebuilt, failures, registry, distribution, next, inRegistry };
 }
 
 t.test('a new build is pushed once by its node, after its base image, and pulled by the others', async (t) => {
@@ -417,7 +419,7 @@ t.test('nodes that share an engine move nothing between them', async (t) => {
 t.test('a node that accepts a push and never answers is replaced by another that has the image', async (t) => {
   const clock = new HandClock();
   const images = { [NODE]: ['base', IMAGE], [OTHER_NODE]: ['base'], [THIRD]: ['base', IMAGE] };
-  const { distribution, next, inRegistry } = await world(t, images, clock);
+  const { distribution, next, inRegistry, failures } = await world(t, images, clock);
   await inRegistry('base', BASE_REPOSITORY);
   distribution.missing(OTHER_NODE, SPACE, IMAGE);
   t.equal((await next()).what, `${NODE} pushImage ${IMAGE}`);
@@ -425,6 +427,7 @@ t.test('a node that accepts a push and never answers is replaced by another that
   t.notOk(distribution.grants.mayPush(NODE, repositoryOf(SPACE)), 'its right ends');
   const second = await next();
   t.equal(second.what, `${THIRD} pushImage ${IMAGE}`);
+  t.same(failures, [`${IMAGE}: the node moved nothing for 60 seconds`]);
   distribution.grants.pushed(THIRD, repositoryOf(SPACE), 'build-1', DIGEST);
   second.moved();
   t.equal((await next()).what, `${OTHER_NODE} pullImage ${IMAGE}`);
@@ -445,6 +448,14 @@ t.test('a node that pushes on and on holds up no images of other nodes', async (
   pushes[0]?.moved();
   const then = [await next(), await next()].map(({ what }) => what).sort();
   t.same(then, [`${NODE} pushImage slow-2`, `${OTHER_NODE} pullImage slow-0`]);
+});
+
+t.test('sessions elsewhere are not told what a node says of its push', async (t) => {
+  const { distribution, next, failures } = await world(t, { [NODE]: ['base', 'mine'], [OTHER_NODE]: ['base'] });
+  distribution.missing(OTHER_NODE, SPACE, 'mine');
+  (await next()).moved('open https://example.com and log in');
+  while (failures.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  t.same(failures, ['mine: a node that has it could not push it']);
 });
 
 t.test('nodes that join before the first one with an image get it once that one comes', async (t) => {
