@@ -21,6 +21,8 @@ const PROBE = { startingMs: 100, runningMs: 5_000 } as const;
 const EXAMINE_EVERY_MS = 10 * 60_000;
 const MAX_EXAMINED = 1_000;
 const END_WITHIN_MS = 5_000;
+/** One that answers no check for so long hangs, or its socket was removed. */
+const HANGS_AFTER_MS = 60_000;
 /** Longer paths of Unix sockets are cut off by the system. */
 const MAX_SOCKET_PATH = 100;
 const MAX_STDERR = 2048;
@@ -68,6 +70,8 @@ export class RegistryProcess implements Upstream {
   #isClosed = false;
   #restarts = 0;
   #startedAtMs = 0;
+  /** When it last answered a check, or started. */
+  #answeredAtMs = 0;
   readonly #garbage: RegistryGarbage;
   readonly #environment: Record<string, string | undefined>;
   #isReadOnly = false;
@@ -192,6 +196,7 @@ export class RegistryProcess implements Upstream {
   #begin(): void {
     const { directory, clock } = this.#deps;
     this.#startedAtMs = clock.monotonic();
+    this.#answeredAtMs = this.#startedAtMs;
     const [first, ...rest] = this.#command('serve');
     const child = spawn(first, rest, { cwd: directory, stdio: ['ignore', 'ignore', 'pipe'], env: this.#environment });
     this.#child = child;
@@ -235,6 +240,7 @@ export class RegistryProcess implements Upstream {
       if (this.#isClosed || this.#probing !== asked || this.#child === undefined) return;
       this.#probing = undefined;
       this.#serves(serves);
+      this.#watch(serves, this.#child);
       this.#probeIn(serves ? PROBE.runningMs : PROBE.startingMs);
     };
     asked.on('error', () => answered(false));
@@ -243,6 +249,17 @@ export class RegistryProcess implements Upstream {
       answered(answer.statusCode === 200);
     });
     asked.end();
+  }
+
+  /** Ends one that hangs; {@link #ended} starts it again. */
+  #watch(serves: boolean, child: ChildProcess): void {
+    const { clock, log } = this.#deps;
+    if (serves) this.#answeredAtMs = clock.monotonic();
+    else if (clock.monotonic() - this.#answeredAtMs > HANGS_AFTER_MS) {
+      log.error('registry.unreachable', { effect: `it is restarted: it answered nothing for ${HANGS_AFTER_MS / 1000} s` });
+      this.#answeredAtMs = clock.monotonic();
+      child.kill('SIGKILL');
+    }
   }
 
   #serves(isUp: boolean): void {
