@@ -4532,10 +4532,6 @@ export type CancelMessageErrors = {
      * Unexpected server error. Quote `X-Request-Id` when you report it.
      */
     500: Error;
-    /**
-     * No capacity, or a required component is offline; `message` says which.
-     */
-    503: Error;
 };
 
 export type CancelMessageError = CancelMessageErrors[keyof CancelMessageErrors];

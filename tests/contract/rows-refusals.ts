@@ -93,6 +93,16 @@ export const conflicts: readonly Refusal[] = [
     place: { id: closed.up },
     body: { content: 'hi' },
   })),
+  conflict('POST /sessions/{id}/messages/{message_id}/cancel', 'it is an answer', async ({ admin, made, space }) => {
+    const { id } = await made('/sessions', { space });
+    const { reply } = await admin.say(String(id), 'hello');
+    return { place: { id: String(id), message_id: reply.id }, body: {} };
+  }),
+  conflict('PATCH /nodes/{id}', 'it would have too many labels', async ({ admin, node }) => {
+    const labels = (from: number) => Object.fromEntries(Array.from({ length: 64 }, (_, at) => [`key-${from + at}`, '']));
+    expect(await admin.call('PATCH', `/nodes/${node}`, { labels: labels(0) }), 200, 'label');
+    return { place: { id: node }, body: { labels: labels(64) } };
+  }),
   conflict('DELETE /nodes/{id}', 'it has sessions', async ({ admin, made, space }) => {
     const { id } = await made('/sessions', { space });
     return { place: { id: String((await admin.session(String(id))).node) } };

@@ -63,7 +63,7 @@ export function messageRoutes({ services: { messages, sessions }, clock, streams
       example: { grace_s: 10 },
       query: z.object({ wait: waitParameter }),
       answer: postedMessageObject,
-      refusals: ['NOT_FOUND', 'CONFLICT', 'RATE_LIMITED', 'UNAVAILABLE'],
+      refusals: ['NOT_FOUND', 'CONFLICT', 'RATE_LIMITED'],
       respond: ({ ctx, caller, params: { id, message_id: messageId }, query: { wait: ms = 0 }, body }) =>
         withWaitPlace(ctx, streams, ms, async () => {
           const cancelled = await messages.cancel(caller, id, messageId, body);
