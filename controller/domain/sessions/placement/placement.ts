@@ -64,22 +64,17 @@ function cost(node: FleetNode, { requests, image, placement = NO_PLACEMENT_RULES
  * the fleet's order. If no node passes: the first obstacle of each.
  */
 export function place(nodes: readonly FleetNode[], need: Need, rules: SizeRules = DEFAULT_SIZE_RULES): Placement {
-  const obstacles: Obstacle[] = [];
-  let best: Candidate | undefined;
-  for (const node of nodes) {
-    const obstacle = firstObstacle(node, need, rules);
-    if (obstacle !== undefined) {
-      obstacles.push(obstacle);
-      continue;
-    }
-    const candidate = { node, cost: cost(node, need) };
-    if (best === undefined || isBetter(candidate, best)) best = candidate;
-  }
-  return best === undefined ? { ok: false, obstacles } : { ok: true, nodeId: best.node.id };
+  const free = { ...need, yields: undefined };
+  const candidates: Candidate[] = [];
+  for (const node of nodes) if (firstObstacle(node, free, rules) === undefined) candidates.push({ node, cost: cost(node, need) });
+  // Who waits for a node is looked up for the best ones only, as it takes a look at each order of
+  // the queue.
+  const found = candidates.toSorted(byCost).find(({ node }) => need.yields?.(node, need) !== true);
+  return found === undefined ? { ok: false, obstacles: obstaclesOf(nodes, need, rules) } : { ok: true, nodeId: found.node.id };
 }
 
-function isBetter(a: Candidate, b: Candidate): boolean {
-  if (a.cost !== b.cost) return a.cost < b.cost;
-  if (a.node.sessions !== b.node.sessions) return a.node.sessions < b.node.sessions;
-  return a.node.id < b.node.id;
+function byCost(a: Candidate, b: Candidate): number {
+  if (a.cost !== b.cost) return a.cost - b.cost;
+  if (a.node.sessions !== b.node.sessions) return a.node.sessions - b.node.sessions;
+  return a.node.id < b.node.id ? -1 : 1;
 }

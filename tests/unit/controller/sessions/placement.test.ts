@@ -174,3 +174,20 @@ t.test('whatever the fleet, nothing is overcommitted, and a refusal explains eve
     }
   }
 });
+
+t.test('who waits for a node is looked up for the best ones only', async (t) => {
+  const nodes = Array.from({ length: 500 }, (_, at) => node(`node-${at}`, { requested: { cpuMillis: 0, memoryBytes: at * MIB } }));
+  const asked: string[] = [];
+  const keptFrom = (...names: string[]) => ({
+    ...need,
+    yields: ({ name }: FleetNode) => {
+      asked.push(name);
+      return names.includes(name);
+    },
+  });
+  t.same(place(nodes, keptFrom()), { ok: true, nodeId: 'node-0' });
+  t.same(place(nodes, keptFrom('node-0', 'node-1')), { ok: true, nodeId: 'node-2' });
+  t.same(asked, ['node-0', 'node-0', 'node-1', 'node-2']);
+  const refused = place(nodes.slice(0, 1), keptFrom('node-0'));
+  t.match(refused, { ok: false, obstacles: [{ node: 'node-0', filter: 'queue' }] });
+});
