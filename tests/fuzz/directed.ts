@@ -36,6 +36,14 @@ async function backInService(fuzz: Fuzz): Promise<void> {
     await fuzz.ask('GET /nodes/{id}/drain', { id }, undefined);
     await fuzz.ask('DELETE /nodes/{id}/drain', { id }, undefined);
   }
+  const labels = (from: number, value: string | null) =>
+    Object.fromEntries(Array.from({ length: 64 }, (_, at) => [`fz-${from + at}`, value]));
+  for (const [from, value] of [
+    [0, ''],
+    [64, ''],
+    [0, null],
+  ] as const)
+    await fuzz.ask('PATCH /nodes/{id}', { id: 'first' }, { labels: labels(from, value) });
 }
 
 /** One of everything in the space of the callers. */
@@ -60,7 +68,10 @@ async function furnish(fuzz: Fuzz): Promise<void> {
   await fuzz.ask('POST /spaces/{name}/build', OWN, { force: true });
   await fuzz.target.buildEnds(OWN_SPACE);
   const session = { id: idOf(await fuzz.ask('POST /sessions', {}, { space: OWN_SPACE })) };
-  await fuzz.ask('POST /sessions/{id}/messages', session, { content: 'hello' }, { query: 'wait=2s' });
+  const said = await fuzz.ask('POST /sessions/{id}/messages', session, { content: 'hello' }, { query: 'wait=2s' });
+  const message = z.object({ id: z.string(), reply: z.object({ id: z.string() }).optional() }).parse(parsed(said.text));
+  for (const id of [message.id, message.reply?.id ?? ''])
+    await fuzz.ask('POST /sessions/{id}/messages/{message_id}/cancel', { ...session, message_id: id }, {});
   await fuzz.ask('GET /spaces/{name}/agents/{agent}/logs', agent, undefined, { query: `session_id=${session.id}` });
   await fuzz.ask('POST /sessions/{id}/suspend', session, undefined);
   await fuzz.ask('GET /spaces/{name}/agents/{agent}/logs', agent, undefined, { query: `session_id=${session.id}` });
