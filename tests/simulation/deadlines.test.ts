@@ -13,7 +13,7 @@ function restoredTwice() {
   const violations: string[] = [];
   const deadlines = new Deadlines({ nowMs: () => nowMs, violation: (what) => violations.push(what), lostAfterMs: 10_000 });
   const session = sessionRow(1, { timeouts: { ttl_s: TTL_S } });
-  const backup = (row?: SessionRow) => ({ get: () => row, isQueued: () => false }) as unknown as View;
+  const backup = (row?: SessionRow) => ({ get: () => row, nodes: () => [], isQueued: () => false }) as unknown as View;
   deadlines.committed([put('sessions', session)]);
   nowMs = 1_000;
   deadlines.restored(backup());

@@ -40,6 +40,8 @@ export class Deadlines {
   readonly #deps: DeadlinesDeps;
   readonly #sessions = new Map<string, { row: SessionRow; since: Since }>();
   readonly #awaySinceMs = new Map<string, number>();
+  /** When each node was lost, by its row. */
+  readonly #lostAt = new Map<string, number | null>();
 
   constructor(deps: DeadlinesDeps) {
     this.#deps = deps;
@@ -55,7 +57,10 @@ export class Deadlines {
         if (unreachableSince === null) this.#awaySinceMs.delete(id);
         else if (!this.#awaySinceMs.has(id)) this.#awaySinceMs.set(id, nowMs);
         const awayMs = nowMs - (this.#awaySinceMs.get(id) ?? nowMs);
-        if (lostAt !== null && revokedAt === null && awayMs + EARLY_MS < this.#deps.lostAfterMs)
+        // Other changes of a lost node, such as a drain, write it again.
+        const isNew = lostAt !== (this.#lostAt.get(id) ?? null);
+        this.#lostAt.set(id, lostAt);
+        if (isNew && lostAt !== null && revokedAt === null && awayMs + EARLY_MS < this.#deps.lostAfterMs)
           this.#deps.violation(`${name} was given up after ${Math.round(awayMs)} ms of ${this.#deps.lostAfterMs}`);
       }
     }
@@ -67,6 +72,7 @@ export class Deadlines {
    */
   restored(view: View): void {
     this.#awaySinceMs.clear();
+    for (const { id, lostAt } of view.nodes()) this.#lostAt.set(id, lostAt);
     for (const [id, { since }] of [...this.#sessions]) {
       const row = view.get('sessions', id);
       if (row === undefined) continue;
