@@ -130,7 +130,8 @@ export class PlacementWaits {
       const leave = () => {
         if (entry.isTrying) return;
         end('unplaced');
-        resolve(this.#refusal(entry.last, ''));
+        // Behind another one it was not looked at, while settings and images could change.
+        resolve(this.#refusal(request.need() ?? entry.last, ''));
       };
       const entry: Entry = {
         ...request,

@@ -8,6 +8,7 @@ import { removeSession } from '../../../../controller/domain/sessions/commands/r
 import type { Need } from '../../../../controller/domain/sessions/placement/filters.ts';
 import { noRoom } from '../../../../controller/domain/sessions/placement/no-room.ts';
 import { couldEverTake } from '../../../../controller/domain/sessions/placement/placement.ts';
+import { NO_PLACEMENT_RULES } from '../../../../controller/domain/sessions/placement/placement-rules.ts';
 import { MAX_WAITING } from '../../../../controller/domain/sessions/placement/wait-queue.ts';
 import { DEFAULT_SIZE_RULES } from '../../../../controller/domain/sessions/session-sizes.ts';
 import { PlacementWaits } from '../../../../controller/services/sessions/placement-waits.ts';
@@ -97,6 +98,26 @@ t.test('when the time is up, the refusal explains the nodes, and the place is fr
   const late = new AbortController();
   late.abort();
   t.match(await create('five', late.signal), { ok: false }, 'without patience it is as without the queue');
+});
+
+t.test('the refusal of one that waited behind another is about what it needs now', async (t) => {
+  const { waits, creation, create } = await full(t);
+  const ahead = new AbortController();
+  const first = create('three', ahead.signal);
+  await new Promise((resolve) => setImmediate(resolve));
+  const need: Need = { ...SMALL, spaceId: SPACE, image: 'base' };
+  let settings: Need['placement'];
+  const patience = new AbortController();
+  const behind = waits.run(
+    { ...creation('four'), need: () => (settings === undefined ? need : { ...need, placement: settings }) },
+    patience.signal,
+  );
+  await new Promise((resolve) => setImmediate(resolve));
+  settings = { ...NO_PLACEMENT_RULES, antiAffinity: 'required', sessionsOfSpace: () => 1 };
+  patience.abort();
+  t.match(await behind, { ok: false, refusal: { message: /already has a session of this space/ } });
+  ahead.abort();
+  t.match(await first, { ok: false });
 });
 
 t.test('what no node could ever take is refused at once, and so is what finds the queue full', async (t) => {
