@@ -138,7 +138,7 @@ export class NodeAgent {
       authorities: deps.authorities,
       greeting: () => this.#greeting(),
       connected: async (welcome, wire) => {
-        await this.#durable(ledger.setEpoch(welcome.epoch));
+        assignments.welcomed(welcome.epoch);
         outbox.connect(wire);
         deps.connection?.(true);
       },

@@ -25,6 +25,7 @@ export interface AssignmentsDeps extends Pick<Host, 'ledger'> {
 export class Assignments {
   readonly #deps: AssignmentsDeps;
   #set = new AssignedSet();
+  #epoch: number | undefined;
   #isConfirmed = false;
 
   constructor(deps: AssignmentsDeps) {
@@ -41,8 +42,16 @@ export class Assignments {
     this.#set = new AssignedSet();
   }
 
+  /** The controller's store is of this epoch. */
+  welcomed(epoch: number): void {
+    this.#epoch = epoch;
+  }
+
   async part(part: AssignmentSet): Promise<void> {
     const { setId, part: number, more } = part;
+    // Not with the welcome: only now is the node in the controller's store. If it had an older
+    // backup, it readmits the node by its older epoch.
+    if (this.#epoch !== undefined) await this.#deps.durable(this.#deps.ledger.setEpoch(this.#epoch));
     this.#set.part(part);
     await this.#take(part, true);
     if (!more) await this.#complete();

@@ -52,6 +52,24 @@ t.test('a set in parts: nothing is unassigned before its last, and what a change
   await controller.until('another stream', () => (controller.dials === 2 ? true : undefined));
 });
 
+t.test('the epoch of the controller counts with its assignments, not with its welcome', async (t) => {
+  const { controller, start } = bench(t.testdir());
+  const node = await start();
+  t.teardown(() => node.close());
+  const helloOf = (dial: number) =>
+    controller.until(`hello ${dial}`, () => (controller.dials === dial ? controller.heard('hello')[0] : undefined));
+  t.match(await helloOf(1), { epoch: 0 });
+  await controller.until('an inventory', () => controller.heard('inventory')[0]);
+  controller.welcome(1);
+  await controller.until('what follows a welcome', () => controller.heard('heartbeat')[1]);
+  controller.hangUp();
+  t.match(await helloOf(2), { epoch: 0 }, 'the store of the controller can lack this node');
+  await controller.begin();
+  await controller.until('the set was taken', () => controller.heard('setPartTaken')[0]);
+  controller.hangUp();
+  t.match(await helloOf(3), { epoch: 1 });
+});
+
 t.test('a set that comes again wakes only what is new in it', async (t) => {
   const looked: string[] = [];
   const { controller, start } = bench(t.testdir(), { fault: (call, sessionId) => void (call === 'observe' && looked.push(sessionId)) });
