@@ -32,8 +32,10 @@ export class Chronicle {
   readonly volumesFilled = new Set<string>();
   /** Machines whose engine refused or lost a call. */
   readonly enginesFailed = new Set<string>();
-  /** Machines that lost unused images. */
+  /** Machines that lost images, or removed some that the store of a later restore still has. */
   readonly imagesPruned = new Set<string>();
+  /** Machines that removed images. */
+  readonly imagesRemoved = new Set<string>();
   /** Nodes that were ever lost. */
   readonly lostNodes = new Set<string>();
   /** Names of nodes that were ever removed. */
@@ -66,6 +68,7 @@ export class Chronicle {
 
   /** The store was restored. Newer objects are unknown, and newer changes are undone. */
   restored(view: View, hasVolume: (sessionId: string) => boolean): void {
+    for (const machine of this.imagesRemoved) this.imagesPruned.add(machine);
     for (const id of new Set([...this.sessions.keys(), ...this.forgotten])) {
       const row = view.get('sessions', id);
       if (row === undefined) {

@@ -168,6 +168,7 @@ export function driverFor(view: EngineView): Driver {
     inspectImage: (tag, signal) => call('inspectImage', '', signal, () => host.inspectImage(tag)),
     removeImage(tag, signal) {
       around.auditors.images.removing(machine, tag);
+      around.chronicle.imagesRemoved.add(machine);
       return call('removeImage', '', signal, () => host.removeImage(tag));
     },
     // Unpacking is real work of this machine.
