@@ -51,7 +51,8 @@ async function waited(client: Client, patienceMs: number, run: (patience: AbortS
   for (const beforeMs of LOOKS_MS) cluster.time.schedule(patienceMs - beforeMs, look);
   cluster.time.schedule(patienceMs, () => process?.life.run(() => patience.abort()));
   const outcome = await run(patience.signal);
-  if (!lacksRoom(outcome) || looks.length < LOOKS_MS.length) return outcome;
+  // An earlier one of its order can need more than there is.
+  if (!lacksRoom(outcome) || outcome.hadNoTurn === true || looks.length < LOOKS_MS.length) return outcome;
   const ask = askOf(outcome.need);
   const roomy = looks.map((look) => nodesFor(look(outcome.need), outcome.need).filter((node) => unfit(node, ask) === undefined));
   if (roomy.every((nodes) => nodes.length > 0))

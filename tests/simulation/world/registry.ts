@@ -89,10 +89,13 @@ export class SimulatedRegistry {
     this.#set(true);
   }
 
-  /** No session ends for an image, however it was lost, unless a node that could have it was lost too. */
+  /**
+   * No session ends for an image, however it was lost, unless a node that could have it was lost
+   * too, or is of the release before this one and so cannot push it.
+   */
   judge(): void {
-    const { chronicle, violation } = this.#cluster;
-    if (chronicle.lostNodes.size > 0) return;
+    const { chronicle, machines, violation } = this.#cluster;
+    if (chronicle.lostNodes.size > 0 || machines.some(({ agent }) => agent?.isPrevious === true)) return;
     for (const { id, desired, reason } of chronicle.sessions.values())
       if (desired === 'failed' && reason?.includes('image')) violation(`${id} failed for its image: ${reason}`);
   }
