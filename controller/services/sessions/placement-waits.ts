@@ -53,6 +53,8 @@ export class PlacementWaits {
   #stuck = new Set<Entry>();
   /** Entries whose session changed so that they need no room any more, or are refused. */
   readonly #decided = new Set<Entry>();
+  /** What each node allows a session, as JSON: limits that a request leaves open follow from it. */
+  readonly #bounds = new Map<NodeId, string>();
   #isRunning = false;
   #isClosed = false;
 
@@ -129,9 +131,12 @@ export class PlacementWaits {
       };
       const leave = () => {
         if (entry.isTrying) return;
+        const hadTurn = this.#queue.ahead(entry) === entry && !this.#wokenEntries.has(entry);
         end('unplaced');
         // Behind another one it was not looked at, while settings and images could change.
-        resolve(this.#refusal(request.need() ?? entry.last, ''));
+        const refusal = this.#refusal(request.need() ?? entry.last, '');
+        const outcome: NoRoom = hadTurn ? refusal : { ...refusal, hadNoTurn: true };
+        resolve(outcome);
       };
       const entry: Entry = {
         ...request,
@@ -164,10 +169,17 @@ export class PlacementWaits {
     const nodes = new Set(freed);
     const spaces = new Set<SpaceId>();
     const images = new Set<string>();
+    let boundsChanged = false;
     for (const mutation of mutations) {
       if (mutation.kind !== 'put') continue;
       // Labels, and whether it is cordoned.
-      if (mutation.table === 'nodes') nodes.add(mutation.row.id);
+      if (mutation.table === 'nodes') {
+        const { id, bounds } = mutation.row;
+        nodes.add(id);
+        const text = JSON.stringify(bounds);
+        boundsChanged ||= text !== this.#bounds.get(id);
+        this.#bounds.set(id, text);
+      }
       if (mutation.table === 'spaces') spaces.add(mutation.row.id);
       if (mutation.table === 'builds' && mutation.row.status === 'completed') spaces.add(mutation.row.spaceId);
       if (mutation.table === 'images') images.add(fromImageKey(mutation.row.id).image);
@@ -175,9 +187,9 @@ export class PlacementWaits {
     }
     if (nodes.size + spaces.size + images.size === 0) return;
     for (const node of nodes) this.#wokenNodes.add(node);
-    if (spaces.size + images.size > 0)
+    if (boundsChanged || spaces.size + images.size > 0)
       for (const entry of this.#queue.firsts())
-        if (spaces.has(entry.spaceId) || images.has(entry.last.image)) this.#wokenEntries.add(entry);
+        if (boundsChanged || spaces.has(entry.spaceId) || images.has(entry.last.image)) this.#wokenEntries.add(entry);
     this.#changed();
   }
 

@@ -11,6 +11,8 @@ const STEPS = new Map(FILTERS.map(({ name }, step) => [name, step]));
 /** A refusal for lack of a node. Room that comes free can change it. */
 export interface NoRoom extends Refused {
   readonly need: Need;
+  /** It waited behind another request of its order to the end. */
+  readonly hadNoTurn?: true;
 }
 
 export const lacksRoom = (outcome: Outcome<unknown> | NoRoom): outcome is NoRoom => !outcome.ok && 'need' in outcome;

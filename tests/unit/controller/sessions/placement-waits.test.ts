@@ -120,6 +120,26 @@ t.test('the refusal of one that waited behind another is about what it needs now
   t.match(await first, { ok: false });
 });
 
+t.test('a node that allows other sizes has those who wait look at their needs again', async (t) => {
+  const { waits, creation, remove, known, attempts, create } = await full(t);
+  const ahead = new AbortController();
+  const first = create('three', ahead.signal);
+  await new Promise((resolve) => setImmediate(resolve));
+  const least: Need = { ...SMALL, spaceId: SPACE, image: 'base' };
+  let need = { ...least, requests: { cpuMillis: 1, memoryBytes: known.memoryBytes } };
+  const behind = waits.run({ ...creation('four'), need: () => need }, never());
+  ahead.abort();
+  await first;
+  await remove('one');
+  for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  const before = attempts();
+  need = least as typeof need;
+  const bounds = { most: { cpuMillis: 0, memoryBytes: 1, diskBytes: 0, processes: 0 }, diskBytes: 0, processes: 0 };
+  waits.committed([{ kind: 'put', table: 'nodes', row: { id: NODE, bounds } } as unknown as Mutation]);
+  t.match(await behind, { ok: true });
+  t.equal(attempts(), before + 1, 'and what did not fit was not tried');
+});
+
 t.test('what no node could ever take is refused at once, and so is what finds the queue full', async (t) => {
   const { waits, creation, create, core, metrics } = await full(t);
   t.match(await waits.run(creation('huge', 8192 * MIB), never()), { ok: false, refusal: { message: /4096 MiB left/ } });
