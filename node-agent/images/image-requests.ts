@@ -1,7 +1,7 @@
 /**
  * Images that sessions of this node need and the engine lacks. Each is requested from the
- * controller once, and again on every new stream; the sessions wait until the image arrives or the
- * controller reports that nothing can bring it back.
+ * controller once, again on every new stream, and when a session still lacks it at a later attempt;
+ * the sessions wait until the image arrives or the controller reports that nothing can bring it back.
  */
 export class ImageRequests {
   readonly #ask: (sessionId: string, image: string) => void;
@@ -12,10 +12,11 @@ export class ImageRequests {
   }
 
   want(sessionId: string, image: string): void {
-    const there = this.#waiting.get(image);
-    if (there !== undefined) return void there.add(sessionId);
-    this.#waiting.set(image, new Set([sessionId]));
-    this.#ask(sessionId, image);
+    const there = this.#waiting.get(image) ?? new Set();
+    this.#waiting.set(image, there);
+    // A controller that does not know the session drops its request, and can have adopted it since.
+    if (there.size === 0 || there.has(sessionId)) this.#ask(sessionId, image);
+    there.add(sessionId);
   }
 
   resend(): void {

@@ -8,10 +8,16 @@ function rig() {
 
 t.test('an image is asked for once, however many sessions need it, and again on the next stream', async (t) => {
   const { asked, requests } = rig();
-  for (const session of ['a', 'b', 'a']) requests.want(session, 'image');
+  for (const session of ['a', 'b', 'c']) requests.want(session, 'image');
   t.same(asked, ['a image']);
   requests.resend();
   t.same(asked, ['a image', 'a image']);
+});
+
+t.test('a session that lacks it at a later attempt asks again, since its first request can have been dropped', async (t) => {
+  const { asked, requests } = rig();
+  for (const session of ['orphan', 'adopted', 'adopted']) requests.want(session, 'image');
+  t.same(asked, ['orphan image', 'adopted image']);
 });
 
 t.test('whoever waited is named when the image settles, once', async (t) => {
