@@ -30,7 +30,7 @@ export async function ensureDocker(dataDir: string, apt: Apt, { progress, note }
   const socket = dockerSocket();
   const docker = openDocker();
   const isRunning = await answers(docker);
-  await apt.ensure({ ...(isRunning ? {} : { dockerd: 'docker.io' }), iptables: 'iptables', nft: 'nftables' }, progress);
+  await apt.ensure({ ...(isRunning ? {} : { dockerd: 'docker.io' }), iptables: 'iptables', nft: 'nftables', ip: 'iproute2' }, progress);
   if (!(await answers(docker))) {
     progress('starting Docker');
     await startDocker(dataDir, socket);

@@ -53,7 +53,7 @@ export class DockerBuilds implements BuildEngine {
   }
 
   async start(plan: JobPlan, signal: AbortSignal): Promise<Job> {
-    const { clients, owner, disks, guestDirectory, npm, settings, limits = JOB_LIMITS, resolvConf, cgroupParent, run } = this.#deps;
+    const { clients, owner, disks, guestDirectory, npm, settings, limits = JOB_LIMITS, resolvConf, cgroupParent, run, log } = this.#deps;
     const disk = plan.directory === undefined ? undefined : await disks.open(limits.diskBytes, JOB_UID);
     let id: string | undefined;
     let attached: Attached | undefined;
@@ -76,8 +76,10 @@ export class DockerBuilds implements BuildEngine {
       attached = output;
       await abortable(signal, container.start());
       const { State } = await abortable(signal, container.inspect());
-      // Before its input: until then, nothing of the job runs.
-      if (run !== undefined && places.resolvConf !== undefined && State.Running) await closeDockerResolver(run, State.Pid);
+      // Before its input: until then, nothing of the job runs. A host that cannot, for lack of a
+      // program, shows that as a condition with its first session.
+      if (run !== undefined && places.resolvConf !== undefined && State.Running)
+        await closeDockerResolver(run, State.Pid).catch((error: unknown) => log.warn('build.docker_dns_open', { error: messageOf(error) }));
       const ended = this.#end(id, output, disk, signal);
       ended.catch(() => undefined);
       // A job can end without reading its input.
