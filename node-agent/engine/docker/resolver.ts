@@ -1,3 +1,5 @@
+import type { Log } from '../../../seams/log.ts';
+import { messageOf } from '../../../seams/message-of.ts';
 import type { Command } from '../../volumes/command.ts';
 
 /** Docker's name server inside each container, which resolves other containers' names. */
@@ -12,3 +14,10 @@ const LOCAL = 'local';
 export async function closeDockerResolver(run: Command, pid: number): Promise<void> {
   await run('nsenter', [`--net=/proc/${pid}/ns/net`, 'ip', 'route', 'replace', 'unreachable', `${ADDRESS}/32`, 'table', LOCAL]);
 }
+
+/**
+ * The same for a build, which runs all the same on a host that cannot, for lack of a program: the
+ * host's first session shows that as a condition.
+ */
+export const closeResolverOfBuild = (run: Command, pid: number, log: Pick<Log, 'warn'>): Promise<void> =>
+  closeDockerResolver(run, pid).catch((error: unknown) => log.warn('build.docker_dns_open', { error: messageOf(error) }));

@@ -9,7 +9,7 @@ import type { BuildEngine, Job, JobEnd, JobPlan, StagePlan } from '../../build-e
 import { abortable, type DockerClients, unless } from '../client.ts';
 import { type Owner, ownerFilter } from '../container.ts';
 import { runBuild } from '../images/run-build.ts';
-import { closeDockerResolver } from '../resolver.ts';
+import { closeResolverOfBuild } from '../resolver.ts';
 import { Attached } from './attached.ts';
 import { JOB_LIMITS, JOB_UID, type JobLimits, jobOptions } from './job-options.ts';
 import type { OwnImages } from './own-images.ts';
@@ -76,10 +76,8 @@ export class DockerBuilds implements BuildEngine {
       attached = output;
       await abortable(signal, container.start());
       const { State } = await abortable(signal, container.inspect());
-      // Before its input: until then, nothing of the job runs. A host that cannot, for lack of a
-      // program, shows that as a condition with its first session.
-      if (run !== undefined && places.resolvConf !== undefined && State.Running)
-        await closeDockerResolver(run, State.Pid).catch((error: unknown) => log.warn('build.docker_dns_open', { error: messageOf(error) }));
+      // Before its input: until then, nothing of the job runs.
+      if (run !== undefined && places.resolvConf !== undefined && State.Running) await closeResolverOfBuild(run, State.Pid, log);
       const ended = this.#end(id, output, disk, signal);
       ended.catch(() => undefined);
       // A job can end without reading its input.
