@@ -2,12 +2,8 @@ import t from 'tap';
 import { CONTROLLER_PLANTS } from './plants/controller-plants.ts';
 import { findPlants } from './plants/find-plants.ts';
 import { IDENTITY_PLANTS } from './plants/identity-plants.ts';
-import { IMAGE_PLANTS } from './plants/image-plants.ts';
-import { JOIN_PLANTS } from './plants/join-plants.ts';
 import { MAINTENANCE_PLANTS } from './plants/maintenance-plants.ts';
-import { PLACEMENT_PLANTS } from './plants/placement-plants.ts';
 import { planted } from './plants/plant.ts';
-import { RELEASE_PLANTS } from './plants/release-plants.ts';
 
 t.setTimeout(290_000);
 
@@ -22,8 +18,4 @@ findPlants(t, {
   ...CONTROLLER_PLANTS,
   ...MAINTENANCE_PLANTS,
   ...IDENTITY_PLANTS,
-  ...PLACEMENT_PLANTS,
-  ...IMAGE_PLANTS,
-  ...JOIN_PLANTS,
-  ...RELEASE_PLANTS,
 });
