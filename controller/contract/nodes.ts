@@ -18,7 +18,7 @@ export const labelKey = () =>
 export const labelValue = () =>
   z.string({ error: wording }).regex(LABEL_VALUE, 'must have at most 63 of A-Z a-z 0-9 _ . - and begin and end with a letter or digit');
 
-/** What is wrong with a key is said of its field. */
+/** Faults of a key are reported for its field. */
 const labelsWording: z.core.$ZodErrorMap = (issue) => (issue.code === 'invalid_key' ? issue.issues?.[0]?.message : 'must be an object');
 
 const labels = z

@@ -40,7 +40,7 @@ export const IDENTITY_PLANTS = {
     foundBy: { seed: 8 },
   },
   'copy refused in silence': {
-    breaks: 'An operator is told of a copy.',
+    breaks: 'A copy raises an alarm.',
     file: 'controller/services/fleet/identity-fence.ts',
     find: 'this.#deps.alarms?.raise(holder.nodeId, alarm);',
     replace: '',

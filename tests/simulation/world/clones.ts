@@ -102,7 +102,7 @@ export class Clones {
     return row !== undefined && row.machine !== null && row.lostAt === null && row.revokedAt === null;
   }
 
-  /** An operator is told of both, if both and the controller were there for long enough. */
+  /** An alarm names both, if both and the controller were up for long enough. */
   #look(clone: Clone): void {
     if (this.#clone !== clone) return;
     const { real, copy } = clone;
@@ -116,7 +116,7 @@ export class Clones {
       const alarms = controller?.core.alarms.conditions(row.id) ?? [];
       const isNamed = ({ type, message }: { type: string; message: string }) =>
         type === IDENTITY_CONTESTED && [real.address, copy.address].every((address) => message.includes(address));
-      if (!alarms.some(isNamed)) return violation(`nobody is told that ${real.name} runs at ${real.address} and ${copy.address}`);
+      if (!alarms.some(isNamed)) return violation(`no alarm says that ${real.name} runs at ${real.address} and ${copy.address}`);
     }
     time.schedule(LOOK_MS, () => this.#look(clone));
   }

@@ -2,7 +2,7 @@ import { readIfThere, writePrivateFile } from '../../../../seams/private-file.ts
 
 /**
  * The IDs of images that this node built itself, kept in a file. An ID is the hash of its image, so
- * no image from elsewhere can have it; labels can be written by whoever makes an image.
+ * no image from elsewhere can have it. Labels prove nothing: whoever makes an image writes them.
  */
 export class OwnImages {
   readonly #path: string;
