@@ -13,6 +13,8 @@ export const MAX_IMAGES = 10_000;
 export const MAX_ORPHANS = 10_000;
 /** Sessions in one inventory, over all its parts. */
 export const MAX_REPORTS = 100_000;
+/** Hops of one user message. Their texts together are bounded by the guest. */
+export const MAX_HOPS = 128;
 /**
  * The last millisecond of the year 9999, the largest time that has an ISO form. No count or size
  * reaches it, and larger numbers can exceed what the store keeps.
@@ -53,6 +55,10 @@ const SENTENCES: Text = { most: 8 * 1024 };
 const report = { sessionId: ID, containerId: ID, volume: NAME, reason: SENTENCES };
 const orphan = { sessionId: ID, containerId: ID, volume: NAME, space: NAME, image: NAME };
 const orphans = { most: MAX_ORPHANS, each: orphan };
+const hop = {
+  ...{ id: ID, parentId: ID, fromAgent: AGENT, toAgent: AGENT, runId: ID },
+  ...{ content: { most: 1024 * 1024 }, answer: { most: 1024 * 1024 }, reason: { most: 64, of: WORD } },
+};
 const images = { most: MAX_IMAGES, each: NAME };
 
 /** Frames that node agents relay from guests. */
@@ -64,6 +70,7 @@ const RELAYED: Shapes<Extract<NodeFrame, { kind: Exclude<GuestFrame['kind'], 'he
     ...{ sessionId: ID, messageId: ID, runId: ID, agent: AGENT },
     content: { most: 4 * 1024 * 1024 },
     reason: { most: 64, of: WORD },
+    hops: { most: MAX_HOPS, each: hop },
   },
   workers: { sessionId: ID, workers: { most: 1000, each: { agent: AGENT } } },
   limitReached: { sessionId: ID, limit: { most: 64, of: WORD }, agent: AGENT },

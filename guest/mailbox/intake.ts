@@ -91,6 +91,7 @@ export class Intake {
       content: REASONS.disk_full,
       reason: 'disk_full',
       durationMs: 0,
+      hops: [],
     });
   }
 }

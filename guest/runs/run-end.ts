@@ -9,7 +9,7 @@ export const errorEnd = (reason: Reason, content: string = REASONS[reason]): Run
 /** Returns the answer to a message from the outcome of its run. */
 export function answerOf(
   end: RunEnd,
-  run: Pick<Answer, 'sessionId' | 'generation' | 'messageId' | 'runId' | 'agent' | 'durationMs'>,
+  run: Pick<Answer, 'sessionId' | 'generation' | 'messageId' | 'runId' | 'agent' | 'durationMs' | 'hops'>,
 ): Answer {
   // Half a surrogate pair is not a character and cannot be encoded.
   const content = end.content.toWellFormed();

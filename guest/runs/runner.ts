@@ -252,6 +252,7 @@ export class Runner {
       runId: entry.runId ?? '',
       agent,
       durationMs: Math.round(clock.monotonic() - startedAt),
+      hops: [],
     });
     await giveAnswer(this.#mailbox, this.#host, entry, answer, this.#deps);
   }

@@ -14,6 +14,7 @@ import type { Answer as _raworc_v0_Answer, Answer__Output as _raworc_v0_Answer__
 import type { CancelMessage as _raworc_v0_CancelMessage, CancelMessage__Output as _raworc_v0_CancelMessage__Output } from './raworc/v0/CancelMessage.ts';
 import type { Deliver as _raworc_v0_Deliver, Deliver__Output as _raworc_v0_Deliver__Output } from './raworc/v0/Deliver.ts';
 import type { Delta as _raworc_v0_Delta, Delta__Output as _raworc_v0_Delta__Output } from './raworc/v0/Delta.ts';
+import type { Hop as _raworc_v0_Hop, Hop__Output as _raworc_v0_Hop__Output } from './raworc/v0/Hop.ts';
 import type { LimitReached as _raworc_v0_LimitReached, LimitReached__Output as _raworc_v0_LimitReached__Output } from './raworc/v0/LimitReached.ts';
 import type { LiveWorker as _raworc_v0_LiveWorker, LiveWorker__Output as _raworc_v0_LiveWorker__Output } from './raworc/v0/LiveWorker.ts';
 import type { OpenStream as _raworc_v0_OpenStream, OpenStream__Output as _raworc_v0_OpenStream__Output } from './raworc/v0/OpenStream.ts';
@@ -53,6 +54,8 @@ export interface ProtoGrpcType {
       CancelMessage: MessageTypeDefinition<_raworc_v0_CancelMessage, _raworc_v0_CancelMessage__Output>
       Deliver: MessageTypeDefinition<_raworc_v0_Deliver, _raworc_v0_Deliver__Output>
       Delta: MessageTypeDefinition<_raworc_v0_Delta, _raworc_v0_Delta__Output>
+      Hop: MessageTypeDefinition<_raworc_v0_Hop, _raworc_v0_Hop__Output>
+      HopKind: EnumTypeDefinition
       LimitReached: MessageTypeDefinition<_raworc_v0_LimitReached, _raworc_v0_LimitReached__Output>
       LiveWorker: MessageTypeDefinition<_raworc_v0_LiveWorker, _raworc_v0_LiveWorker__Output>
       OpenStream: MessageTypeDefinition<_raworc_v0_OpenStream, _raworc_v0_OpenStream__Output>

@@ -140,10 +140,11 @@ export class HandMadeNode {
       content,
       runId: 'by-hand',
       agent: 'echo',
-      outcome: 'REPLY',
+      outcome: 'REPLY' as const,
       reason: '',
       durationMs: 1,
-    } as const;
+      hops: [],
+    };
     this.send({ kind: 'answer', value });
   }
 

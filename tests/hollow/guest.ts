@@ -139,7 +139,7 @@ export class HollowGuest {
     timer?.cancel();
     const { journal } = this.#options;
     const { sessionId, generation, messageId, agent } = message;
-    const answer = { sessionId, generation, messageId, runId, agent, ...end, durationMs: 0 };
+    const answer = { sessionId, generation, messageId, runId, agent, ...end, durationMs: 0, hops: [] };
     journal.taken.shift();
     journal.done.add(messageId);
     journal.answers.set(messageId, answer);

@@ -17,6 +17,13 @@ function frames(seed: number): { guest: GuestFrame[]; host: HostFrame[] } {
     runtime: pick<'RUNTIME_UNSPECIFIED' | 'PYTHON' | 'NATIVE'>('RUNTIME_UNSPECIFIED', 'PYTHON', 'NATIVE'),
   });
   const cancel = () => ({ sessionId: text(), messageId: text(), seq: uint(), graceMs: uint() });
+  const outcome = () => pick<'OUTCOME_UNSPECIFIED' | 'REPLY' | 'ERROR'>('OUTCOME_UNSPECIFIED', 'REPLY', 'ERROR');
+  const hop = () => ({
+    ...{ id: text(), parentId: text(), fromAgent: text(), toAgent: text(), runId: text(), content: text(), answer: text() },
+    ...{ reason: text(), askedAtMs: uint(), waitedMs: uint(), durationMs: uint(), truncated: pick(true, false) },
+    kind: pick<'HOP_KIND_UNSPECIFIED' | 'ASK' | 'HANDOFF'>('HOP_KIND_UNSPECIFIED', 'ASK', 'HANDOFF'),
+    outcome: outcome(),
+  });
   const environment = () => pick<Record<string, string>>({}, { A: text() }, { KEY: text(), OTHER: '', ümlaut: 'y' });
   return {
     guest: [
@@ -40,7 +47,8 @@ function frames(seed: number): { guest: GuestFrame[]; host: HostFrame[] } {
         kind: 'answer',
         value: {
           ...{ ...ids(), runId: text(), agent: text(), content: text(), reason: text(), durationMs: uint() },
-          outcome: pick<'OUTCOME_UNSPECIFIED' | 'REPLY' | 'ERROR'>('OUTCOME_UNSPECIFIED', 'REPLY', 'ERROR'),
+          outcome: outcome(),
+          hops: Array.from({ length: pick(0, 1, 3) }, hop),
         },
       },
       { kind: 'drained', value: { acceptedSeq: uint() } },

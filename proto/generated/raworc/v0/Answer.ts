@@ -1,6 +1,7 @@
 // Original file: delivery.proto
 
 import type { Outcome as _raworc_v0_Outcome, Outcome__Output as _raworc_v0_Outcome__Output } from '../../raworc/v0/Outcome.ts';
+import type { Hop as _raworc_v0_Hop, Hop__Output as _raworc_v0_Hop__Output } from '../../raworc/v0/Hop.ts';
 import type { Long } from '@grpc/proto-loader';
 
 /**
@@ -25,6 +26,10 @@ export interface Answer {
    */
   'reason'?: (string);
   'durationMs'?: (number | string | Long);
+  /**
+   * What agents asked of one another in the turn of the message, in the order in which they asked.
+   */
+  'hops'?: (_raworc_v0_Hop)[];
 }
 
 /**
@@ -49,4 +54,8 @@ export interface Answer__Output {
    */
   'reason': (string);
   'durationMs': (number);
+  /**
+   * What agents asked of one another in the turn of the message, in the order in which they asked.
+   */
+  'hops': (_raworc_v0_Hop__Output)[];
 }

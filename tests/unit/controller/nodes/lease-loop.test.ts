@@ -148,6 +148,7 @@ t.test('unreachable for too long is lost: sessions fail, messages are answered, 
     content: 'late',
     reason: '',
     durationMs: 1,
+    hops: [],
   };
   back.say({ kind: 'answer', value: { ...stale, outcome: 'REPLY' } });
   t.match(await back.until(() => back.of('settled')[0]), { messageId: message.id });

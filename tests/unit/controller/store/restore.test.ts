@@ -210,6 +210,7 @@ t.test('an answer to a later message tells that those to the ones before it were
     content: 'two',
     reason: '',
     durationMs: 1,
+    hops: [],
   };
   fake.say({ kind: 'answer', value: { ...given, outcome: 'REPLY' } });
   await settled(core);

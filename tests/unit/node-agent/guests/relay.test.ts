@@ -58,21 +58,21 @@ function relayed(generation = 7, more: Partial<RelayDeps> = {}) {
   return { relay, outbox, sent, wire, lost, connect };
 }
 
-const answer = (messageId: string, content = '') =>
-  ({
-    kind: 'answer',
-    value: {
-      sessionId: 'another',
-      generation: 99,
-      messageId,
-      runId: 'r',
-      agent: 'a',
-      outcome: 'REPLY',
-      content,
-      reason: '',
-      durationMs: 1,
-    },
-  }) as const;
+const answer = (messageId: string, content = '') => ({
+  kind: 'answer' as const,
+  value: {
+    sessionId: 'another',
+    generation: 99,
+    messageId,
+    runId: 'r',
+    agent: 'a',
+    outcome: 'REPLY' as const,
+    content,
+    reason: '',
+    durationMs: 1,
+    hops: [],
+  },
+});
 
 t.test('what a guest says is of its own session and of the generation of now, whatever it claims', async (t) => {
   const { sent, connect } = relayed(7);
