@@ -1,4 +1,3 @@
-import type { AgentSpec__Output as AgentSpec } from '../../proto/generated/raworc/v0/AgentSpec.ts';
 import type { CancelMessage__Output as CancelMessage } from '../../proto/generated/raworc/v0/CancelMessage.ts';
 import type { Secrets__Output as Secrets } from '../../proto/generated/raworc/v0/Secrets.ts';
 import type { Timer } from '../../seams/clock.ts';
@@ -7,15 +6,15 @@ import type { Entry } from '../mailbox/entries.ts';
 import type { Mailbox } from '../mailbox/mailbox.ts';
 import { AgentSetup } from './agent-setup.ts';
 import { AgentWorkers } from './agent-workers.ts';
-import { beginRun } from './begin-run.ts';
 import { Cancellations } from './cancellations.ts';
 import { giveAnswer } from './give-answer.ts';
 import { InProgress } from './in-progress.ts';
 import { limitReports } from './limit-reports.ts';
-import { answerOf, errorEnd } from './run-end.ts';
+import { MessageRuns } from './message-run.ts';
+import { answerOf } from './run-end.ts';
 import type { RunnerDeps } from './runner-deps.ts';
-import type { RunEnd, Setup, Worker } from './worker-host.ts';
-import { runInWorker, type Working } from './worker-run.ts';
+import type { Setup } from './worker-host.ts';
+import type { Working } from './worker-run.ts';
 
 /**
  * Runs the messages of the mailbox and stores the answers in it. Begins them by seq: one at a time,
@@ -29,6 +28,7 @@ export class Runner {
   readonly #workers: AgentWorkers;
   readonly #working = new InProgress();
   readonly #cancelled: Cancellations;
+  readonly #runs: MessageRuns;
   #isDraining = false;
   #grace: Timer | undefined;
   #onQuiet: (() => void)[] = [];
@@ -46,6 +46,10 @@ export class Runner {
     this.#cancelled = new Cancellations(deps.clock);
     this.#workers = new AgentWorkers(deps, () => this.#sendWorkers());
     deps.workers.onLimit?.(limitReports(deps, host));
+    this.#runs = new MessageRuns({
+      ...{ deps, mailbox, host, setup: this.#setup, workers: this.#workers, cancelled: this.#cancelled, begun: this.#begun },
+      wasStopped: (message) => this.#wasStopped(message),
+    });
   }
 
   /** Calls the listener when the disk fails. The process then ends and continues when restarted. */
@@ -241,7 +245,7 @@ export class Runner {
     const { clock, sessionId } = this.#deps;
     const { messageId, agent } = entry.message;
     const startedAt = clock.monotonic();
-    const end = await this.#run(entry, working);
+    const end = await this.#runs.run(entry, working);
     if (entry.runId !== undefined) this.#begun.delete(entry.runId);
     // It was settled meanwhile and perhaps never ran, so nobody waits for it.
     if (this.#mailbox.get(messageId) !== entry) return;
@@ -255,45 +259,5 @@ export class Runner {
       hops: [],
     });
     await giveAnswer(this.#mailbox, this.#host, entry, answer, this.#deps);
-  }
-
-  async #run(entry: Entry, working: Working): Promise<RunEnd> {
-    const setup = this.#setup.current;
-    const spec = setup?.agents.find((one) => one.name === entry.message.agent);
-    if (this.#cancelled.has(entry.message.messageId)) return errorEnd('cancelled');
-    if (entry.runId !== undefined && !this.#begun.has(entry.runId) && !spec?.idempotent) {
-      return errorEnd('agent_died', 'The session was restarted while the agent worked on this message.');
-    }
-    if (this.#wasStopped(entry.message)) return errorEnd('agent_stopped');
-    if (!setup || !spec) return errorEnd('agent_unknown');
-    const room = this.#workers.kept(spec, setup, working.slot) ? undefined : this.#deps.workers.makeRoom?.();
-    if (room !== undefined) await room;
-    // Starts while the disk syncs, but gets the message only afterwards.
-    const worker = this.#workers.ready(spec, setup, working.slot);
-    const runId = await beginRun(entry, this.#mailbox, this.#begun, this.#deps.random);
-    return runId === undefined ? errorEnd('disk_full') : this.#runIn(worker, spec, runId, entry, working);
-  }
-
-  async #runIn(worker: Worker, spec: AgentSpec, runId: string, entry: Entry, working: Working): Promise<RunEnd> {
-    const { sessionId, barriers } = this.#deps;
-    const { messageId, agent } = entry.message;
-    this.#host.send({ kind: 'runStarted', value: { sessionId, messageId, runId, agent, generation: this.#host.generation } });
-    await barriers.reach('guest.run-started');
-    const run = {
-      ...{ runId, working, message: entry.message, sessionLife: this.#mailbox.life },
-      runLimitMs: spec.timeoutS > 0 ? spec.timeoutS * 1000 : this.#deps.runLimitMs,
-      isCutOff: () => working.interrupted || this.#mailbox.get(messageId) !== entry,
-      wasStopped: () => this.#wasStopped(entry.message),
-      wasCancelled: () => this.#cancelled.has(messageId),
-      makeRoom: () => this.#deps.workers.makeRoom?.(),
-      start: () => this.#start(working),
-    };
-    return runInWorker(worker, run, this.#host, this.#workers, this.#deps);
-  }
-
-  #start({ agent, slot }: Working): Worker | undefined {
-    const setup = this.#setup.current;
-    const spec = setup?.agents.find((one) => one.name === agent);
-    return setup && spec && this.#workers.ready(spec, setup, slot);
   }
 }
