@@ -59,6 +59,11 @@ export class AgentWorkers {
     if (worker.ended === undefined) this.#live.over(worker);
   }
 
+  /** Returns the agents with workers that the session no longer has. */
+  unknownTo({ agents }: Pick<Setup, 'agents'>): string[] {
+    return [...this.#started.keys()].filter((one) => !agents.some(({ name }) => name === one));
+  }
+
   end(agent: string): void {
     for (const { worker } of this.#started.get(agent)?.values() ?? []) worker.kill();
     this.#started.delete(agent);

@@ -65,6 +65,7 @@ export class Runner {
   /** Nothing runs before the first call. Workers that no longer match are replaced. */
   configure(setup: Omit<Setup, 'environment'>): void {
     this.#setup.configure(setup);
+    for (const agent of this.#workers.unknownTo(setup)) if (this.#working.of(agent).length === 0) this.#workers.end(agent);
     this.wake();
   }
 
@@ -226,7 +227,8 @@ export class Runner {
     await this.#answer(entry, working);
     working.cancelled?.cancel();
     this.#cancelled.forget(working.messageId);
-    if (this.#wasStopped(entry.message) && this.#working.of(working.agent).length === 1) this.#workers.end(working.agent);
+    const isOver = this.#wasStopped(entry.message) || this.#setup.current?.agents.some(({ name }) => name === working.agent) === false;
+    if (isOver && this.#working.of(working.agent).length === 1) this.#workers.end(working.agent);
     this.#onRoom();
     this.#ended(working.messageId);
   }

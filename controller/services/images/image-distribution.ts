@@ -109,7 +109,7 @@ export class ImageDistribution {
   }
 
   connected(nodeId: NodeId): void {
-    this.#moves.resend(nodeId);
+    this.#moves.connected(nodeId, this.#deps.directory.node(nodeId)?.pulls === true);
     this.changed(nodeId);
   }
 

@@ -87,10 +87,14 @@ export class ImageMoves {
   /**
    * Repeats the requests to a node on its new stream. A request or its answer can be lost with the
    * one before, and a restarted node agent does not know them. A node that still works on one
-   * answers it once.
+   * answers it once. A node agent of a release that moves no images is not asked.
    */
-  resend(nodeId: NodeId): void {
-    for (const one of [...this.#waiting.values()]) if (one.nodeId === nodeId) this.#deps.send(nodeId, one.request);
+  connected(nodeId: NodeId, canMove: boolean): void {
+    for (const one of [...this.#waiting.values()]) {
+      if (one.nodeId !== nodeId) continue;
+      if (canMove) this.#deps.send(nodeId, one.request);
+      else one.end(new Error('its node agent is of a release that moves no images'));
+    }
   }
 
   gone(nodeId: NodeId): void {

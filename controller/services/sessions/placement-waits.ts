@@ -4,14 +4,15 @@ import type { SessionObject } from '../../contract/sessions.ts';
 import type { Fleet, FleetNode } from '../../domain/engine/fleet.ts';
 import type { NodeId, SpaceId } from '../../domain/engine/ids.ts';
 import type { Mutation } from '../../domain/engine/mutation.ts';
-import { type Outcome, refused } from '../../domain/engine/outcome.ts';
+import type { Outcome } from '../../domain/engine/outcome.ts';
 import { fromImageKey } from '../../domain/images/platforms.ts';
-import { firstObstacle, type Need, type Yields } from '../../domain/sessions/placement/filters.ts';
-import { lacksRoom, type NoRoom, noRoom } from '../../domain/sessions/placement/no-room.ts';
-import { couldEverTake, obstaclesOf } from '../../domain/sessions/placement/placement.ts';
+import { asksTheSame, firstObstacle, type Need, type Yields } from '../../domain/sessions/placement/filters.ts';
+import { lacksRoom, type NoRoom } from '../../domain/sessions/placement/no-room.ts';
+import { couldEverTake } from '../../domain/sessions/placement/placement.ts';
 import { MAX_WAITING, type ShareOf, sharesOf, WaitQueue } from '../../domain/sessions/placement/wait-queue.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
 import type { Capacity } from '../engine/capacity.ts';
+import { refusedInQueue } from './refused-in-queue.ts';
 import type { RoomRequest } from './room-request.ts';
 
 interface Entry extends RoomRequest {
@@ -200,11 +201,16 @@ export class PlacementWaits {
     this.#changed();
   }
 
-  /** Its request is answered at once, in whatever place: another one resumed it, or it is gone. */
+  /**
+   * A request that resumes or copies it is answered at once, in whatever place, if another one resumed
+   * it or it is gone, and looked at again if it needs something else now.
+   */
   #sessionChanged({ id, desired }: SessionRow): void {
     for (const entry of this.#queue.ofSession(id)) {
-      if (desired !== 'deleted' && (entry.last.hasDisk !== true || desired === 'suspended')) continue;
-      this.#decided.add(entry);
+      const isDecided = desired === 'deleted' || (entry.last.hasDisk === true && desired !== 'suspended');
+      if (!isDecided && asksTheSame(entry.need(), entry.last)) continue;
+      (isDecided ? this.#decided : this.#wokenEntries).add(entry);
+      this.#stuck.delete(entry);
       this.#wake();
     }
   }
@@ -288,10 +294,6 @@ export class PlacementWaits {
   }
 
   #refusal(need: Need, hint: string): NoRoom {
-    const nodes = this.#nodes();
-    const obstacles = obstaclesOf(nodes, need, this.#deps.fleet.sizes);
-    if (obstacles.length === nodes.length) return noRoom(need, obstacles, hint);
-    const message = `Earlier requests in this space still wait for room. Retry later, or ask an operator for more room.${hint}`;
-    return { ...refused('UNAVAILABLE', message), need };
+    return refusedInQueue(this.#nodes(), need, this.#deps.fleet.sizes, hint);
   }
 }

@@ -24,6 +24,7 @@ import { DISKS } from './label-rules.ts';
 import type { Life } from './life.ts';
 import { Machine, type MachineOptions } from './machine.ts';
 import { Connection } from './network.ts';
+import { overheard } from './overhear.ts';
 import type { Phase } from './phases.ts';
 import { SeededRandom } from './random.ts';
 import { SimulatedRegistry } from './registry.ts';
@@ -349,13 +350,17 @@ export class Cluster implements Surroundings {
                 this.trace.note(from, `${kind} ${bytes} (${machine.name})`);
                 if (machine.isCopy) return from === life.name ? undefined : this.clones.told(machine, kind);
                 this.#hear(frame);
-                if (from === life.name) machine.said(frame as NodeFrame);
                 if (kind === 'assignmentSet') machine.opened((again) => void left.send(again));
                 if (kind === 'inventory') void this.reach('node.inventory-sent', { life, machine: machine.name });
               },
             },
           );
-          const { left, right } = connection;
+          const { left } = connection;
+          // What never arrived is not repeated later: TCP keeps the order.
+          const right = overheard(connection.right, (frame) => {
+            if (!machine.isCopy) machine.arrived(frame);
+            return frame;
+          });
           machine.streams = machine.streams.filter((stream) => !stream.isOver);
           machine.streams.push(connection);
           const address = `${machine.address}:${random.whole(30_000, 60_000)}`;

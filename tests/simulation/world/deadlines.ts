@@ -77,7 +77,10 @@ export class Deadlines {
       const row = view.get('sessions', id);
       if (row === undefined) continue;
       const activeMs = since.activities.get(activeAt(row)) ?? since.createdMs;
-      this.#sessions.set(id, { row, since: { ...since, createdAt: row.createdAt, activeAt: activeAt(row), activeMs } });
+      this.#sessions.set(id, {
+        row,
+        since: { ...since, createdAt: row.createdAt, activeAt: activeAt(row), activeMs, restedFromMs: activeMs },
+      });
     }
   }
 

@@ -21,13 +21,15 @@ export interface EngineTrouble {
   hung: { readonly goOn: () => void; readonly lose: () => void }[] | undefined;
   /** Probability that a call fails, before or after its effect. */
   failing: number;
+  /** How often the machine lost power: calls from before are gone. */
+  powerCuts: number;
 }
 
 const USUAL_MS = 20;
 const LATE_MS = 15_000;
 const LONG: ReadonlySet<string> = new Set(['inspectImage', 'buildImage', 'removeImage', 'pull', 'push']);
 const WAKES: ReadonlySet<string> = new Set(['start', 'unpause']);
-export const noTrouble = (): EngineTrouble => ({ down: false, slowMs: USUAL_MS, hung: undefined, failing: 0 });
+export const noTrouble = (): EngineTrouble => ({ down: false, slowMs: USUAL_MS, hung: undefined, failing: 0, powerCuts: 0 });
 
 export interface EngineView {
   readonly around: Surroundings;
@@ -64,6 +66,7 @@ export function driverFor(view: EngineView): Driver {
     failed?: (reason: string) => T,
   ): Promise<T> {
     if (life.isDead) return never();
+    const { powerCuts } = trouble;
     return new Promise<T>((resolve, reject) => {
       const answer = (work: () => void) => time.schedule(random.mostlySmall(0.1, trouble.slowMs), () => life.run(work));
       const fail = (reason: string) => {
@@ -75,6 +78,8 @@ export function driverFor(view: EngineView): Driver {
       signal.addEventListener('abort', aborted, { once: true });
 
       const carryOut = async (late: boolean): Promise<unknown> => {
+        // The daemon that had the call is gone too.
+        if (trouble.powerCuts !== powerCuts) return;
         // The caller is gone: the daemon never received the call, or still works on it.
         if (life.isDead && !late)
           return random.chance(0.3) || time.schedule(random.between(0, LATE_MS), () => void carryOut(true).catch(reject));

@@ -177,8 +177,8 @@ export class Machine {
     this.#say = say;
   }
 
-  /** Its node agent sent this frame. */
-  said(frame: NodeFrame): void {
+  /** The controller received this frame of its node agent. */
+  arrived(frame: NodeFrame): void {
     if (!REPEATED.has(frame.kind)) return;
     this.#reported.push(frame);
     if (this.#reported.length > FRAMES_KEPT) this.#reported.shift();
@@ -251,6 +251,7 @@ export class Machine {
   cutPower(): void {
     this.killAgent();
     this.trouble.down = true;
+    this.trouble.powerCuts += 1;
     const fraction = () => this.#options.random.fraction();
     const running = [...this.guests.keys()];
     this.endContainers(false);

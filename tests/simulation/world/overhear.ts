@@ -4,7 +4,7 @@ import type { Link } from '../../../proto/link.ts';
  * Wraps a link, so that incoming frames can be observed or changed before their receiver gets them.
  */
 export function overheard<Out, In>(link: Link<Out, In>, hear: (frame: In) => In): Link<Out, In> {
-  return { ...passedOn(link), onMessage: (listener) => link.onMessage((frame) => listener(hear(frame))) };
+  return { ...passedOn(link), onMessage: (listener) => link.onMessage((frame, bytes) => listener(hear(frame), bytes)) };
 }
 
 /** Returns a link that only passes on, of which parts can be replaced. */

@@ -39,6 +39,7 @@ export class Witness {
     // Only the last row of each session in a commit counts.
     const rows = new Map<string, SessionRow>();
     for (const mutation of mutations) if (mutation.kind === 'put' && mutation.table === 'sessions') rows.set(mutation.row.id, mutation.row);
+    this.#rooms.apply([...rows.values()].map((row) => put('sessions', row)));
     for (const row of rows.values()) this.#became(chronicle.sessions.get(row.id), row);
   }
 
@@ -68,7 +69,6 @@ export class Witness {
    * the backup of a restored store.
    */
   #place(before: SessionRow | undefined, row: SessionRow): void {
-    this.#rooms.apply([put('sessions', row)]);
     const wasThere = before !== undefined && takesRoom(before) && before.nodeId === row.nodeId;
     if (wasThere || row.nodeId === null || !takesRoom(row) || before?.restoredFrom != null) return;
     const use = this.#rooms.onNode(row.nodeId);

@@ -67,3 +67,19 @@ t.test('an idle worker exits at once, and a host that reconnects gets the list o
   await world.clock.advance(50);
   t.same(world.live, ['again']);
 });
+
+t.test('workers of agents that the session no longer has are ended, after their run', async (t) => {
+  const { world, finish } = await busy(4);
+  world.agents = world.agents.filter(({ name }) => name !== 'once');
+  world.cutLink();
+  await world.clock.advance(1000);
+  t.same(world.live, ['once'], 'its run goes on');
+  finish();
+  await world.clock.advance(50);
+  t.same(answered(world), ['done', 'of another', 'agent_unknown']);
+  t.same(world.live, ['again']);
+  world.agents = [];
+  world.cutLink();
+  await world.clock.advance(1000);
+  t.same(world.live, [], 'an idle one at once');
+});

@@ -28,6 +28,13 @@ export interface Need {
   readonly yields?: Yields | undefined;
 }
 
+/** Returns whether a request still needs the same sizes and image. Undefined: it can no longer be carried out. */
+export function asksTheSame(one: Need | undefined, other: Need): boolean {
+  const sizesOf = ({ image, requests, limits }: Need) =>
+    [image, requests.cpuMillis, requests.memoryBytes, limits.cpuMillis, limits.memoryBytes, limits.diskBytes, limits.processes].join(' ');
+  return one === undefined || sizesOf(one) === sizesOf(other);
+}
+
 /** Returns whether the room of a node is for requests that wait for it. */
 export type Yields = (node: FleetNode, need: Need) => boolean;
 

@@ -11,7 +11,12 @@ const pull = { kind: 'pullImage', value: { image: 'i', repository: 'r', digest: 
 function world() {
   const clock = new HandClock();
   let passedAtMs: number | undefined;
-  const moves = new ImageMoves({ clock, send: () => true, passedAtMs: () => passedAtMs });
+  let sent = 0;
+  const send = () => {
+    sent += 1;
+    return true;
+  };
+  const moves = new ImageMoves({ clock, send, passedAtMs: () => passedAtMs });
   const ended: string[] = [];
   const ask = (request: typeof push | typeof pull) =>
     moves.ask(NODE, request, new AbortController().signal).then(
@@ -21,7 +26,7 @@ function world() {
   const passes = () => {
     passedAtMs = clock.monotonic();
   };
-  return { clock, moves, ended, ask, passes };
+  return { clock, moves, ended, ask, passes, sent: () => sent };
 }
 
 t.test('a push or pull of a silent node ends, and with it all timers', async (t) => {
@@ -61,4 +66,15 @@ t.test('bytes of an earlier move do not count', async (t) => {
   t.same(ended, []);
   await clock.advance(1);
   t.equal(ended.length, 1);
+});
+
+t.test('a request is repeated to a node that connects again, unless its release moves no images', async (t) => {
+  const { clock, moves, ended, ask, sent } = world();
+  void ask(pull);
+  moves.connected(NODE, true);
+  t.equal(sent(), 2);
+  moves.connected(NODE, false);
+  await clock.advance(0);
+  t.same([sent(), ended], [2, ['its node agent is of a release that moves no images']]);
+  t.equal(clock.timers, 0);
 });

@@ -2,7 +2,7 @@ import t, { type Test } from 'tap';
 import type { SessionObject } from '../../../../controller/contract/sessions.ts';
 import type { FleetNode } from '../../../../controller/domain/engine/fleet.ts';
 import type { NodeId, SessionId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
-import type { Mutation } from '../../../../controller/domain/engine/mutation.ts';
+import { type Mutation, put } from '../../../../controller/domain/engine/mutation.ts';
 import type { Outcome } from '../../../../controller/domain/engine/outcome.ts';
 import { removeSession } from '../../../../controller/domain/sessions/commands/remove-session.ts';
 import type { Need } from '../../../../controller/domain/sessions/placement/filters.ts';
@@ -261,4 +261,39 @@ t.test('a change costs what it concerns, however many wait', async (t) => {
   t.same(placed, ['space-0']);
   over.abort();
   await Promise.all(waiting);
+});
+
+t.test('a copy that waits is looked at again when its session gets other sizes', async (t) => {
+  const known = node(NODE);
+  const core = await openCore({ nodes: [known] });
+  t.teardown(() => core.close());
+  const waits = new PlacementWaits({ fleet: core.fleet, capacity: core.capacity, clock: systemClock });
+  core.applier.onCommitted(({ mutations }) => waits.committed(mutations));
+  const id = 'one' as SessionId;
+  const requests = { cpuMillis: 1, memoryBytes: known.memoryBytes * 0.6 };
+  const limits = { ...SMALL.limits, memoryBytes: known.memoryBytes };
+  t.match(await core.applier.submit(newSession({ id, requests, limits })), { ok: true });
+  const need = (): Need => ({ requests: core.session(id).requests, limits, spaceId: SPACE, image: 'base' });
+  const copy = waits.run(
+    {
+      ...{ spaceId: SPACE, constraints: [], sessionId: id, need },
+      attempt: () => core.applier.submit(newSession({ id: 'copy' as SessionId, requests: need().requests, limits })),
+    },
+    never(),
+  );
+  for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  const lowered = { ...requests, memoryBytes: known.memoryBytes * 0.3 };
+  await core.applier.apply({
+    name: 'lower',
+    decide: ({ view }) => {
+      const row = view.get('sessions', id);
+      return {
+        mutations: row === undefined ? [] : [put('sessions', { ...row, requests: lowered })],
+        events: [],
+        result: undefined,
+      };
+    },
+  });
+  t.match(await copy, { ok: true });
+  t.same(core.session('copy').requests, lowered);
 });
