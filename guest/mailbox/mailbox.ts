@@ -1,9 +1,10 @@
 import { Journal, JournalFull } from '../../journal/journal.ts';
 import type { Answer__Output as Answer } from '../../proto/generated/raworc/v0/Answer.ts';
 import type { Deliver__Output as Deliver } from '../../proto/generated/raworc/v0/Deliver.ts';
-import { Entries, type Entry, newEntry } from './entries.ts';
-import { answerRecord, messageRecord, readRecord, runRecord, settledRecord, stampRecord } from './journal-records.ts';
+import { type Entries, type Entry, newEntry } from './entries.ts';
+import { answerRecord, messageRecord, runRecord, settledRecord, stampRecord } from './journal-records.ts';
 import type { MailboxOptions } from './mailbox-options.ts';
+import { recordedIn, recordsOf } from './recorded.ts';
 
 /**
  * Space that must stay free in the journal when a message is accepted, so that it can at least be
@@ -24,15 +25,15 @@ const SPARE_BYTES = 64 * 1024;
 export class Mailbox {
   readonly #journal: Journal;
   readonly #sessionId: string;
-  readonly #entries = new Entries();
+  readonly #entries: Entries;
   #unwritten: string[] = [];
-  #acceptedSeq = 0;
-  #life = 0;
+  #acceptedSeq: number;
+  #life: number;
   /**
    * The highest seq that is durable or being written. A message that cannot be accepted is refused,
    * or the process ends.
    */
-  #takenSeq = 0;
+  #takenSeq: number;
   #compactedBytes = 0;
   #compacting = false;
   /**
@@ -48,23 +49,11 @@ export class Mailbox {
   private constructor(journal: Journal, sessionId: string, records: readonly Uint8Array[]) {
     this.#journal = journal;
     this.#sessionId = sessionId;
-    const frames = records.map(readRecord);
-    const stamp = frames[0];
-    const mine = stamp?.kind === 'hello' && stamp.value.sessionId === sessionId;
-    this.wiped = frames.length > 0 && !mine;
-    if (!mine) return;
-    for (const frame of frames) {
-      if (frame.kind === 'hello') {
-        this.#acceptedSeq = Math.max(this.#acceptedSeq, frame.value.acceptedSeq);
-        this.#life = Math.max(this.#life, frame.value.life);
-      }
-      if (frame.kind === 'deliver') {
-        this.#acceptedSeq = Math.max(this.#acceptedSeq, frame.value.seq);
-        this.#entries.restoreMessage(frame.value);
-      } else if (frame.kind === 'runStarted') this.#entries.restoreRun(frame.value.messageId, frame.value.runId);
-      else if (frame.kind === 'answer') this.#entries.restoreAnswer(frame.value);
-      else if (frame.kind === 'settled') this.#entries.settle(frame.value.messageId);
-    }
+    const { entries, acceptedSeq, life, wiped } = recordedIn(records, sessionId);
+    this.#entries = entries;
+    this.#acceptedSeq = acceptedSeq;
+    this.#life = life;
+    this.wiped = wiped;
     this.#takenSeq = this.#acceptedSeq;
   }
 
@@ -281,15 +270,7 @@ export class Mailbox {
 
   #compact(): Promise<void> {
     this.#unwritten = [];
-    const records = [stampRecord(this.#sessionId, this.#acceptedSeq, this.#life)];
-    for (const messageId of this.#entries.settledIds) records.push(settledRecord(this.#sessionId, messageId));
-    for (const { message, runId, answer } of this.#entries.all()) {
-      if (answer) records.push(answerRecord(answer), messageRecord({ ...message, content: '', contextJson: '' }));
-      else {
-        records.push(messageRecord(message));
-        if (runId !== undefined) records.push(runRecord(this.#sessionId, message.messageId, runId, message.agent));
-      }
-    }
+    const records = recordsOf({ entries: this.#entries, acceptedSeq: this.#acceptedSeq, life: this.#life }, this.#sessionId);
     return this.#journal.compact(records).then(() => {
       this.#compactedBytes = this.#journal.usedBytes;
     });
