@@ -75,6 +75,7 @@ function deliver(peer: Peer, seq: number): void {
     contextJson: '{}',
     afterSeq: 0,
     secretsVersion: 0,
+    agents: [],
   };
   peer.send({ kind: 'deliver', value });
 }

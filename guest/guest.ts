@@ -179,7 +179,7 @@ export class Guest {
     for (const cancel of welcome.cancelled) this.#runner.cancel(cancel);
     if (welcome.drain === null) this.#cancelDrain();
     else this.#drainWithin(welcome.drain.graceMs);
-    for (const run of this.#runner.current()) this.#host.send({ kind: 'runStarted', value: { sessionId, generation, ...run } });
+    for (const run of this.#runner.current()) this.#host.send({ kind: 'runStarted', value: { sessionId, generation, ...run, hop: null } });
     this.#host.sendAnswers();
     this.#runner.reportWorkers();
     this.#runner.configure({ space: welcome.space, agents });

@@ -127,7 +127,18 @@ export class Entries {
   /** Restores an answer from the journal, perhaps before its message. */
   restoreAnswer(answer: Answer): void {
     const { sessionId, generation, messageId, agent } = answer;
-    const message = { sessionId, generation, seq: 0, messageId, agent, content: '', contextJson: '', afterSeq: 0, secretsVersion: 0 };
+    const message = {
+      sessionId,
+      generation,
+      seq: 0,
+      messageId,
+      agent,
+      content: '',
+      contextJson: '',
+      afterSeq: 0,
+      secretsVersion: 0,
+      agents: [],
+    };
     const entry = this.#entries.get(messageId) ?? newEntry(message, true);
     entry.answer = answer;
     entry.answered = true;

@@ -35,7 +35,7 @@ export const stampRecord = (sessionId: string, acceptedSeq: number, life: number
   );
 export const messageRecord = (value: Deliver) => recordOf(FROM_HOST, hostFrames.encode({ kind: 'deliver', value }));
 export const runRecord = (sessionId: string, messageId: string, runId: string, agent: string) =>
-  recordOf(FROM_GUEST, guestFrames.encode({ kind: 'runStarted', value: { sessionId, generation: 0, messageId, runId, agent } }));
+  recordOf(FROM_GUEST, guestFrames.encode({ kind: 'runStarted', value: { sessionId, generation: 0, messageId, runId, agent, hop: null } }));
 export const answerRecord = (value: Answer) => recordOf(FROM_GUEST, guestFrames.encode({ kind: 'answer', value }));
 export const settledRecord = (sessionId: string, messageId: string) =>
   recordOf(FROM_HOST, hostFrames.encode({ kind: 'settled', value: { sessionId, messageId, upToSeq: 0 } }));

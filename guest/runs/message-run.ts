@@ -54,7 +54,7 @@ export class MessageRuns {
     const { deps, mailbox, host, workers, cancelled, wasStopped } = this.#of;
     const { sessionId, barriers } = deps;
     const { messageId, agent } = entry.message;
-    host.send({ kind: 'runStarted', value: { sessionId, messageId, runId, agent, generation: host.generation } });
+    host.send({ kind: 'runStarted', value: { sessionId, messageId, runId, agent, generation: host.generation, hop: null } });
     await barriers.reach('guest.run-started');
     const run = {
       ...{ runId, working, message: entry.message, sessionLife: mailbox.life },

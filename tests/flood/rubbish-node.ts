@@ -91,7 +91,7 @@ function rubbish(): NodeFrame[] {
       { kind: 'report', value: { ...report, phase: turn % 2 === 0 ? 'RUNNING' : 'PAUSED', number: turn } },
       { kind: 'answer', value: { ...about, outcome: 'REPLY', content: 'x'.repeat(100), reason: '', durationMs: 1, hops: [] } },
       { kind: 'accepted', value: { sessionId, generation: 1, messageId: about.messageId, seq: turn, settled: false } },
-      { kind: 'runStarted', value: { ...about, runId: randomUUID() } },
+      { kind: 'runStarted', value: { ...about, runId: randomUUID(), hop: null } },
       { kind: 'delta', value: { ...about, number: turn, text: 'x'.repeat(100) } },
       { kind: 'streamRefused', value: { sessionId, ticket: randomUUID(), reason: 'failed', message: 'x' } },
       { kind: 'disk', value: { sessionId, generation: 1, full: turn % 2 === 0, limitBytes: 1 } },

@@ -104,7 +104,7 @@ export class HollowGuest {
     const { sessionId, generation, messageId, agent } = message;
     this.#print(this.#run);
     if (!this.#live.has(agent)) this.#workers(() => this.#live.set(agent, this.#options.clock.now()));
-    this.#link.send({ kind: 'runStarted', value: { sessionId, generation, messageId, runId, agent } });
+    this.#link.send({ kind: 'runStarted', value: { sessionId, generation, messageId, runId, agent, hop: null } });
   }
 
   /** Its container is frozen: it hears nothing and gets no further. */

@@ -113,6 +113,7 @@ export function deliver(
     contextJson: contextOf(view, session, message),
     afterSeq,
     secretsVersion: getsSecrets ? (view.get('spaces', session.spaceId)?.secretsVersion ?? 0) : 0,
+    agents: [],
   };
   return { kind: 'deliver', value };
 }

@@ -159,6 +159,7 @@ export class Bench {
       contextJson,
       afterSeq: 0,
       secretsVersion,
+      agents: [],
     };
     this.#link?.send({ kind: 'deliver', value });
   }

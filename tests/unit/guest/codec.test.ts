@@ -41,7 +41,7 @@ function frames(seed: number): { guest: GuestFrame[]; host: HostFrame[] } {
         },
       },
       { kind: 'accepted', value: { ...ids(), seq: uint(), settled: uint() % 2 === 0 } },
-      { kind: 'runStarted', value: { ...ids(), runId: text(), agent: text() } },
+      { kind: 'runStarted', value: { ...ids(), runId: text(), agent: text(), hop: pick(null, hop()) } },
       { kind: 'delta', value: { sessionId: text(), messageId: text(), runId: text(), agent: text(), number: uint(), text: text() } },
       {
         kind: 'answer',
@@ -66,7 +66,16 @@ function frames(seed: number): { guest: GuestFrame[]; host: HostFrame[] } {
       },
       {
         kind: 'deliver',
-        value: { ...ids(), seq: uint(), agent: text(), content: text(), contextJson: text(), afterSeq: uint(), secretsVersion: uint() },
+        value: {
+          ...ids(),
+          seq: uint(),
+          agent: text(),
+          content: text(),
+          contextJson: text(),
+          afterSeq: uint(),
+          secretsVersion: uint(),
+          agents: pick<string[]>([], ['a', text()]),
+        },
       },
       { kind: 'settled', value: { sessionId: text(), messageId: text(), upToSeq: uint() } },
       { kind: 'cancelMessage', value: cancel() },

@@ -25,7 +25,7 @@ class SlowLink implements HostLink {
 
 const started = (number: number): GuestFrame => ({
   kind: 'runStarted',
-  value: { sessionId: 's', generation: 1, messageId: `m${number}`, runId: 'r'.repeat(1000), agent: 'a' },
+  value: { sessionId: 's', generation: 1, messageId: `m${number}`, runId: 'r'.repeat(1000), agent: 'a', hop: null },
 });
 const _lines = { sessionId: 's', requestId: 'q', unread: false, lines: [] };
 const _line = { sessionId: 's', runId: 'r', agent: 'a', stream: 'STDOUT', line: 'x'.repeat(8000), atMs: 1, dropped: 0 } as const;

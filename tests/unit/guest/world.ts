@@ -62,6 +62,8 @@ export class World {
   mailboxBytes = 4096;
   contextJson = '{}';
   sessionId = 'session';
+  /** Names of active agents, of which each delivery tells. */
+  active: string[] = [];
   guest: Guest | undefined;
   #life = 0;
   #link: SimulatedLink | undefined;
@@ -122,7 +124,7 @@ export class World {
     const { sessionId, contextJson } = this;
     const before = this.posted.findLast((one) => one.seq < seq && !this.answers.has(one.id));
     const value = {
-      ...{ sessionId, generation: 1, seq, messageId: id, agent, content, contextJson, secretsVersion },
+      ...{ sessionId, generation: 1, seq, messageId: id, agent, content, contextJson, secretsVersion, agents: this.active },
       afterSeq: afterSeq ?? before?.seq ?? 0,
     };
     this.#link?.toGuest({ kind: 'deliver', value });

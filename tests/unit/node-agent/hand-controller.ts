@@ -149,9 +149,9 @@ export function assigned(
 export function deliver(sessionId: string, seq: number, content: string, afterSeq = 0, secretsVersion = 0) {
   const messageId = `m${seq}`;
   return {
-    kind: 'deliver',
-    value: { sessionId, generation: 1, seq, messageId, agent: 'a', content, contextJson: '{}', afterSeq, secretsVersion },
-  } as const;
+    kind: 'deliver' as const,
+    value: { sessionId, generation: 1, seq, messageId, agent: 'a', content, contextJson: '{}', afterSeq, secretsVersion, agents: [] },
+  };
 }
 
 export interface Bench {

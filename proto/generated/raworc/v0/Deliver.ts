@@ -33,6 +33,11 @@ export interface Deliver {
    * of the space's secrets at that time; it runs with this or a newer one
    */
   'secretsVersion'?: (number | string | Long);
+  /**
+   * Names of the agents that were active then, so that agents can be asked in its turn. Empty: from
+   * a controller that does not name them.
+   */
+  'agents'?: (string)[];
 }
 
 /**
@@ -66,4 +71,9 @@ export interface Deliver__Output {
    * of the space's secrets at that time; it runs with this or a newer one
    */
   'secretsVersion': (number);
+  /**
+   * Names of the agents that were active then, so that agents can be asked in its turn. Empty: from
+   * a controller that does not name them.
+   */
+  'agents': (string)[];
 }

@@ -1,5 +1,6 @@
 // Original file: delivery.proto
 
+import type { Hop as _raworc_v0_Hop, Hop__Output as _raworc_v0_Hop__Output } from '../../raworc/v0/Hop.ts';
 import type { Long } from '@grpc/proto-loader';
 
 /**
@@ -11,6 +12,10 @@ export interface RunStarted {
   'messageId'?: (string);
   'runId'?: (string);
   'agent'?: (string);
+  /**
+   * Only in the guest's journal: a hop of this run is about to begin, or has ended.
+   */
+  'hop'?: (_raworc_v0_Hop | null);
 }
 
 /**
@@ -22,4 +27,8 @@ export interface RunStarted__Output {
   'messageId': (string);
   'runId': (string);
   'agent': (string);
+  /**
+   * Only in the guest's journal: a hop of this run is about to begin, or has ended.
+   */
+  'hop': (_raworc_v0_Hop__Output | null);
 }

@@ -185,7 +185,7 @@ t.test('what a guest said of a message before the restore leaves it to be sent a
   const set = await fake.until(() => fake.of('assignmentSet')[0]);
   const late = { sessionId: LIVES, generation: 1, seq: 1 };
   fake.say({ kind: 'accepted', value: { ...late, messageId: one?.id ?? '', settled: false } });
-  fake.say({ kind: 'runStarted', value: { ...late, messageId: two?.id ?? '', runId: 'run-before', agent: 'echo' } });
+  fake.say({ kind: 'runStarted', value: { ...late, messageId: two?.id ?? '', runId: 'run-before', agent: 'echo', hop: null } });
   await settled(core);
   t.equal(sessionOf(core, LIVES).outstanding, 0);
   t.equal(core.store.view.get('queue', one?.id as MessageId)?.acceptedAt, null);

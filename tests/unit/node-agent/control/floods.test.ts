@@ -116,7 +116,10 @@ t.test('runs of one message are recorded up to a bound, and a life beyond every 
   const message = newMessage(S, 'hello');
   await core.applier.submit(postMessage(message));
   for (let i = 0; i < 500; i += 1)
-    node.say({ kind: 'runStarted', value: { sessionId: S, generation: 1, messageId: message.id, runId: `run-${i}`, agent: 'echo' } });
+    node.say({
+      kind: 'runStarted',
+      value: { sessionId: S, generation: 1, messageId: message.id, runId: `run-${i}`, agent: 'echo', hop: null },
+    });
   await settled();
   const runs = (await events('run.started')).length;
   t.ok(runs > 0 && runs <= NODE_RATES.runs.burst, `${runs} runs`);
@@ -209,7 +212,7 @@ t.test('a node that speaks of the session of another is refused and raises an al
   const said: NodeFrame[] = [
     running({ sessionId: OTHER, containerId: 'stolen' }),
     { kind: 'answer', value: { ...about, outcome: 'REPLY', content: 'forged', reason: '', durationMs: 1, hops: [] } },
-    { kind: 'runStarted', value: about },
+    { kind: 'runStarted', value: { ...about, hop: null } },
     { kind: 'accepted', value: { sessionId: OTHER, generation: 1, messageId: message.id, seq: 1, settled: true } },
     { ...disk(true), value: { sessionId: OTHER, generation: 1, full: true, limitBytes: 1 } } as NodeFrame,
     { kind: 'secretsRequest', value: { sessionId: OTHER, generation: 1, version: 1 } },
