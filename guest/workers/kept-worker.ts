@@ -9,6 +9,12 @@ import { describeEnd, INTERRUPTION_MS, Program, type ProgramEnd, type ProgramOpt
 /** Longest line from a worker: the largest reply with every character escaped. */
 const MAX_LINE_CHARACTERS = 8 * MAX_REPLY_BYTES;
 
+/**
+ * Node.js waits for ever at its start if the kernel refuses it a thread. Looked for this often until
+ * the process is ready.
+ */
+const START_LOOK_MS = 5000;
+
 const TOO_LARGE: RunEnd = { outcome: 'error', reason: 'reply_too_large', content: REASONS.reply_too_large };
 
 const notStarted = (content: string) => ({ outcome: 'error', reason: 'agent_not_started', content }) as const;
@@ -43,6 +49,7 @@ export class KeptWorker implements Worker, Bounded {
   #lineCharacters = 0;
   #deltaBytes = 0;
   #interruption: Timer | undefined;
+  #start: Timer | undefined;
 
   constructor(
     { name, memoryBytes }: Pick<AgentSpec, 'name' | 'memoryBytes'>,
@@ -65,6 +72,7 @@ export class KeptWorker implements Worker, Bounded {
     });
     this.#program.child.stdin?.end();
     this.ended = this.#program.ended.then((end) => this.#died(end));
+    this.#watchStart();
   }
 
   /** 0 if it could not be started. */
@@ -116,7 +124,15 @@ export class KeptWorker implements Worker, Bounded {
     else this.#interruption = this.#clock.after(INTERRUPTION_MS, () => this.kill());
   }
 
+  #watchStart(): void {
+    this.#start = this.#clock.after(START_LOOK_MS, () => {
+      if (this.#program.lackedProcesses === undefined) this.#watchStart();
+      else this.kill();
+    });
+  }
+
   #died(end: ProgramEnd): void {
+    this.#start?.cancel();
     const forMemory = this.#program.killedForMemory(end, this.agent);
     if (forMemory !== undefined) this.#verdict ??= { outcome: 'error', reason: 'out_of_memory', content: forMemory };
     const failure = end.kind === 'not-started' ? end.message : this.#failure;
@@ -178,8 +194,10 @@ export class KeptWorker implements Worker, Bounded {
     const { type, run } = frame;
     if (type === 'delta' || type === 'reply' || type === 'error') {
       if (this.#run !== undefined && run === this.#run.id) this.#receiveOf(this.#run, frame);
-    } else if (type === 'ready') this.#ready = true;
-    else {
+    } else if (type === 'ready') {
+      this.#ready = true;
+      this.#start?.cancel();
+    } else {
       if (type === 'failed' && !this.#ready && typeof frame.message === 'string') this.#failure = frame.message;
       this.kill();
     }

@@ -115,6 +115,7 @@ const RESULTS = [
     /limit of 40 .*SIGABRT: no/,
   ],
   ['it cannot load after a thread was refused', `${REFUSED}; ${FAILED}`, 'agent_not_started', LIMIT],
+  ['it hangs after a thread was refused', `${REFUSED}; exec sleep 60`, 'agent_not_started', LIMIT],
   ['it aborts and nothing was refused', 'kill -ABRT $$', 'agent_died', /SIGABRT/],
   ['it cannot load and nothing was refused', FAILED, 'agent_not_started', /^no$/],
   ['it aborts once it is ready', `echo '{"type":"ready"}' >&3; read run <&3; ${REFUSED}; kill -ABRT $$`, 'agent_died', /SIGABRT/],
