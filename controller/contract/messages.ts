@@ -25,7 +25,12 @@ export type CancelMessage = Infer<typeof cancelMessage>;
 
 const ROLES = ['user', 'agent', 'system'] as const;
 
+const include = wordParameter(['hops'], 'Includes what agents asked one another: messages with the metadata type hop');
+export const messageInclude = z.object({ include });
+export type MessageInclude = Infer<typeof messageInclude>;
+
 export const messageFilter = z.object({
+  include,
   role: wordParameter(ROLES, 'Returns only messages with this role'),
   since: parsedParameter(
     (sent): { readonly seq: number } | { readonly at: number } | undefined => {
@@ -45,7 +50,9 @@ const message = {
   seq: z.int().min(1).describe('Position in the session, starting at 1'),
   role: z.enum(ROLES),
   content: z.string(),
-  metadata: free().describe('An answer has type, agent, in_reply_to, run_id and duration_ms; a failure also has reason'),
+  metadata: free().describe(
+    'An answer has type, agent, in_reply_to, run_id and duration_ms, and hops if agents asked others; a failure also has reason',
+  ),
   created_by: z.string(),
   created_at: time(),
 };
@@ -58,3 +65,46 @@ export const postedMessageObject = z
 
 export const messageCountObject = z.strictObject({ count: z.int().min(0), session_id: uuid() }).meta({ id: 'MessageCount' });
 export type MessageCountObject = Infer<typeof messageCountObject>;
+
+export const HOP_KINDS = ['ask', 'handoff'] as const;
+
+/** Bounds of the hops of one message, and of their questions and answers together. */
+export const MAX_HOPS = { hops: 100, bytes: 1024 * 1024 } as const;
+
+const duration = () => z.int().min(0);
+
+export const hopObject = z
+  .strictObject({
+    id: uuid(),
+    parent_id: uuid().exactOptional().describe('The hop in which `from` asked. Absent: it asked while it answered the message itself'),
+    kind: z
+      .enum(HOP_KINDS)
+      .describe('`ask`: `from` waited for the answer. `handoff`: `to` took over, and its answer took the place of the answer of `from`'),
+    from: z.string().describe('The agent that asked'),
+    to: z.string(),
+    run_id: z.string().exactOptional().describe('The run of `to`, as in its logs. Absent: no run began'),
+    question: z.string(),
+    outcome: z.enum(['reply', 'error']),
+    reason: z.string().exactOptional().describe('Why the outcome is an error'),
+    answer: z.string(),
+    truncated: z.literal(true).exactOptional().describe('Question or answer is cut here; the agents had all of it'),
+    asked_at: time(),
+    waited_ms: duration().describe('From the question until the run began'),
+    duration_ms: duration().describe('How long the run took'),
+  })
+  .meta({ id: 'Hop' });
+export type HopObject = Infer<typeof hopObject>;
+
+export const traceObject = z
+  .strictObject({
+    state: z.enum(['waiting', 'running', 'answered']).describe('`waiting`: no run has begun. Hops are known once the message is answered'),
+    message: messageObject,
+    run: z
+      .strictObject({ run_id: z.string(), agent: z.string() })
+      .exactOptional()
+      .describe('The run of the message itself, while it is running. Afterwards the answer has it'),
+    hops: z.array(hopObject).max(MAX_HOPS.hops).describe('What agents asked one another, in the order in which they asked'),
+    answer: messageObject.exactOptional(),
+  })
+  .meta({ id: 'Trace' });
+export type TraceObject = Infer<typeof traceObject>;

@@ -480,7 +480,16 @@ const messages = (caller: Caller) => ({
    *
    * Permission: own or sessions:get.
    */
-  count: (session: string, options?: CallOptions): Promise<api.CountMessagesResponse> => caller.call({ method: 'GET', path: `/sessions/${part(session)}/messages/count` }, options),
+  count: (session: string, options?: With<api.CountMessagesData['query']>): Promise<api.CountMessagesResponse> => caller.call({ method: 'GET', path: `/sessions/${part(session)}/messages/count` }, options),
+});
+
+const traces = (caller: Caller) => ({
+  /**
+   * Returns how a message was answered: what agents asked one another, when, and for how long.
+   *
+   * Permission: own or sessions:get.
+   */
+  get: (session: string, trace: string, options?: CallOptions): Promise<api.GetTraceResponse> => caller.call({ method: 'GET', path: `/sessions/${part(session)}/trace/${part(trace)}` }, options),
 });
 
 const nodeTokens = (caller: Caller) => ({
@@ -639,6 +648,7 @@ export class Operations {
   readonly builds: ReturnType<typeof builds>;
   readonly sessions: ReturnType<typeof sessions>;
   readonly messages: ReturnType<typeof messages>;
+  readonly traces: ReturnType<typeof traces>;
   readonly nodeTokens: ReturnType<typeof nodeTokens>;
   readonly nodes: ReturnType<typeof nodes>;
   readonly orphans: ReturnType<typeof orphans>;
@@ -657,6 +667,7 @@ export class Operations {
     this.builds = builds(caller);
     this.sessions = sessions(caller);
     this.messages = messages(caller);
+    this.traces = traces(caller);
     this.nodeTokens = nodeTokens(caller);
     this.nodes = nodes(caller);
     this.orphans = orphans(caller);

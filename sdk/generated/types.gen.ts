@@ -352,7 +352,7 @@ export type Message = {
     role: 'user' | 'agent' | 'system';
     content: string;
     /**
-     * An answer has type, agent, in_reply_to, run_id and duration_ms; a failure also has reason
+     * An answer has type, agent, in_reply_to, run_id and duration_ms, and hops if agents asked others; a failure also has reason
      */
     metadata: {
         [key: string]: unknown;
@@ -371,7 +371,7 @@ export type PostedMessage = {
     role: 'user' | 'agent' | 'system';
     content: string;
     /**
-     * An answer has type, agent, in_reply_to, run_id and duration_ms; a failure also has reason
+     * An answer has type, agent, in_reply_to, run_id and duration_ms, and hops if agents asked others; a failure also has reason
      */
     metadata: {
         [key: string]: unknown;
@@ -387,6 +387,67 @@ export type PostedMessage = {
 export type MessageCount = {
     count: number;
     session_id: string;
+};
+
+export type Trace = {
+    /**
+     * `waiting`: no run has begun. Hops are known once the message is answered
+     */
+    state: 'waiting' | 'running' | 'answered';
+    message: Message;
+    /**
+     * The run of the message itself, while it is running. Afterwards the answer has it
+     */
+    run?: {
+        run_id: string;
+        agent: string;
+    };
+    /**
+     * What agents asked one another, in the order in which they asked
+     */
+    hops: Array<Hop>;
+    answer?: Message;
+};
+
+export type Hop = {
+    id: string;
+    /**
+     * The hop in which `from` asked. Absent: it asked while it answered the message itself
+     */
+    parent_id?: string;
+    /**
+     * `ask`: `from` waited for the answer. `handoff`: `to` took over, and its answer took the place of the answer of `from`
+     */
+    kind: 'ask' | 'handoff';
+    /**
+     * The agent that asked
+     */
+    from: string;
+    to: string;
+    /**
+     * The run of `to`, as in its logs. Absent: no run began
+     */
+    run_id?: string;
+    question: string;
+    outcome: 'reply' | 'error';
+    /**
+     * Why the outcome is an error
+     */
+    reason?: string;
+    answer: string;
+    /**
+     * Question or answer is cut here; the agents had all of it
+     */
+    truncated?: true;
+    asked_at: string;
+    /**
+     * From the question until the run began
+     */
+    waited_ms: number;
+    /**
+     * How long the run took
+     */
+    duration_ms: number;
 };
 
 export type NodeToken = {
@@ -4325,6 +4386,10 @@ export type ListMessagesData = {
     };
     query?: {
         /**
+         * Includes what agents asked one another: messages with the metadata type hop
+         */
+        include?: 'hops';
+        /**
          * Returns only messages with this role
          */
         role?: 'user' | 'agent' | 'system';
@@ -4550,11 +4615,20 @@ export type CountMessagesData = {
     path: {
         id: string;
     };
-    query?: never;
+    query?: {
+        /**
+         * Includes what agents asked one another: messages with the metadata type hop
+         */
+        include?: 'hops';
+    };
     url: '/sessions/{id}/messages/count';
 };
 
 export type CountMessagesErrors = {
+    /**
+     * The request is malformed or a query parameter is invalid.
+     */
+    400: Error;
     /**
      * The token or API key is missing, invalid, expired or revoked.
      */
@@ -4587,6 +4661,50 @@ export type CountMessagesResponses = {
 };
 
 export type CountMessagesResponse = CountMessagesResponses[keyof CountMessagesResponses];
+
+export type GetTraceData = {
+    body?: never;
+    path: {
+        id: string;
+        message_id: string;
+    };
+    query?: never;
+    url: '/sessions/{id}/trace/{message_id}';
+};
+
+export type GetTraceErrors = {
+    /**
+     * The token or API key is missing, invalid, expired or revoked.
+     */
+    401: Error;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Error;
+    /**
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
+     */
+    429: Error;
+    /**
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
+     */
+    500: Error;
+    /**
+     * No capacity, or a required component is offline; `message` says which.
+     */
+    503: Error;
+};
+
+export type GetTraceError = GetTraceErrors[keyof GetTraceErrors];
+
+export type GetTraceResponses = {
+    /**
+     * Success
+     */
+    200: Trace;
+};
+
+export type GetTraceResponse = GetTraceResponses[keyof GetTraceResponses];
 
 export type GetSessionEventsData = {
     body?: never;

@@ -184,6 +184,49 @@ t.test('messages are answered in order, once each, and listed by seq', async (t)
   await rest.removeSession(id);
 });
 
+t.test('what agents ask one another is in the trace, and in lists only where it is asked for', async (t) => {
+  const { rest } = target;
+  if (!target.hollow) return t.comment('only agents of the suite ask one another as told');
+  const { id } = await rest.createSession();
+  const plain = await rest.say(id, 'hello');
+  const asked = await rest.say(id, 'hops planner>one one=>two');
+  const at = (path: string) => rest.call('GET', `/sessions/${id}${path}`);
+  t.match(await at(`/trace/${asked.id}`), {
+    status: 200,
+    body: {
+      ...{ state: 'answered', message: { id: asked.id } },
+      hops: [
+        { id: UUID, kind: 'ask', from: 'planner', to: 'one', outcome: 'reply', asked_at: TIME, waited_ms: 0, duration_ms: 10 },
+        { id: UUID, parent_id: UUID, kind: 'handoff', from: 'one', to: 'two', run_id: 'run-1', question: `one=>two of ${asked.id}` },
+      ],
+      answer: { role: 'agent', metadata: { in_reply_to: asked.id, hops: 2 } },
+    },
+  });
+  t.match(await at(`/trace/${plain.id}`), { status: 200, body: { state: 'answered', message: { content: 'hello' }, hops: [] } });
+  for (const path of [`/trace/${randomUUID()}`, `/trace/${part(asked, 'reply').id}`, '/trace/x']) t.match(await at(path), { status: 404 });
+
+  t.match(await at('/messages/count'), { body: { count: 4 } });
+  t.match(await at('/messages/count?include=hops'), { body: { count: 8 } });
+  t.match(await at('/messages/count?include=all'), { status: 400 });
+  t.equal((await rest.messages(id)).length, 4);
+  const all = await at('/messages?include=hops&since=3');
+  t.match(all.body, [
+    {
+      seq: 4,
+      role: 'user',
+      created_by: 'planner',
+      metadata: { type: 'hop', in_reply_to: asked.id, trace: { from: 'planner', to: 'one' } },
+    },
+    { seq: 5, role: 'agent', created_by: 'one', metadata: { type: 'hop', agent: 'one', run_id: 'run-0' } },
+    { seq: 6, role: 'user', content: `one=>two of ${asked.id}` },
+    { seq: 7, role: 'agent', content: `two: one=>two of ${asked.id}` },
+    { seq: 8, role: 'agent', metadata: { type: 'agent_response' } },
+  ]);
+  await rest.call('DELETE', `/sessions/${id}/messages`);
+  t.same((await at('/messages?include=hops')).body, []);
+  await rest.removeSession(id);
+});
+
 t.test('a queued message is cancelled and never runs; an answer that exists stands', async (t) => {
   const { rest } = target;
   const { id } = await rest.createSession();

@@ -139,6 +139,7 @@ t.test('a creator who lost every role in the space has no access to what they cr
       ['POST', '/messages', { content: 'what are the secrets now?' }],
       ['DELETE', '/messages'],
       ['GET', '/messages/count'],
+      ['GET', '/trace/a-message'],
       ['GET', '/events'],
     ] as const)
       t.match(await who.call(method, `${path}${rest}`, body), refusal(404, 'NOT_FOUND'), `${method} ${rest} ${JSON.stringify(body)}`);

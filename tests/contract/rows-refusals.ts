@@ -144,7 +144,7 @@ export const NOT_BY_A_CLIENT: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
     [
       ...['service-accounts', 'roles', 'role-bindings', 'api-keys', 'spaces', 'spaces/{name}/secrets', 'spaces/{name}/agents', 'sessions'],
-      ...['sessions/{id}/messages', 'sessions/{id}/messages/count', 'audit'],
+      ...['sessions/{id}/messages', 'sessions/{id}/messages/count', 'sessions/{id}/trace/{message_id}', 'audit'],
     ].map((path) => [`GET /${path}: 503`, 'it takes a reading thread that has just ended']),
   ),
   ...Object.fromEntries(

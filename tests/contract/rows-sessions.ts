@@ -55,6 +55,17 @@ export const sessionRows: readonly Row[] = [
   ),
   within('DELETE /sessions/{id}/messages', 'sessions:update', 204, async (stage) => ({ place: await session(stage) }), { without: 404 }),
   within('GET /sessions/{id}/messages/count', 'sessions:get', 200, async (stage) => ({ place: await session(stage) }), { without: 404 }),
+  within(
+    'GET /sessions/{id}/trace/{message_id}',
+    'sessions:get',
+    200,
+    async (stage) => {
+      const place = await session(stage);
+      const message = await stage.made(`/sessions/${place.id}/messages`, { content: 'hi' });
+      return { place: { ...place, message_id: String(message.id) } };
+    },
+    { without: 404 },
+  ),
   within('GET /sessions/{id}/events', 'sessions:get', 200, async (stage) => ({ place: await session(stage) }), { without: 404 }),
   anybody('GET /events', 'self', 200),
 

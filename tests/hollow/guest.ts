@@ -9,6 +9,7 @@ import { GUEST_PROTOCOL_VERSION } from '../../proto/versions.ts';
 
 import type { Clock, Timer } from '../../seams/clock.ts';
 import type { Random } from '../../seams/random.ts';
+import { scriptedHops } from './hops.ts';
 import { HollowLogs } from './logs.ts';
 
 /** What a pretended guest keeps over restarts, as a real one does in its volume. */
@@ -139,7 +140,16 @@ export class HollowGuest {
     timer?.cancel();
     const { journal } = this.#options;
     const { sessionId, generation, messageId, agent } = message;
-    const answer = { sessionId, generation, messageId, runId, agent, ...end, durationMs: 0, hops: [] };
+    const answer = {
+      sessionId,
+      generation,
+      messageId,
+      runId,
+      agent,
+      ...end,
+      durationMs: 0,
+      hops: scriptedHops(messageId, message.content, this.#options.clock.now()),
+    };
     journal.taken.shift();
     journal.done.add(messageId);
     journal.answers.set(messageId, answer);

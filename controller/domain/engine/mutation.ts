@@ -4,7 +4,7 @@ import type { AuditPart, AuditRecord } from '../audit/audit.ts';
 import { BUILDS } from '../builds/rows.ts';
 import { CONDEMNED_IMAGES, IMAGES } from '../images/rows.ts';
 import type { QueueRow } from '../messages/rows.ts';
-import { BACKLOG, MESSAGES, QUEUE, RUNS } from '../messages/rows.ts';
+import { BACKLOG, HOPS, MESSAGES, QUEUE, RUNS } from '../messages/rows.ts';
 import { NODE_TOKENS, NODES } from '../nodes/rows.ts';
 import { SESSIONS, TOMBSTONES } from '../sessions/rows.ts';
 import { SECRETS, SPACES } from '../spaces/rows.ts';
@@ -39,6 +39,7 @@ export const TABLES = {
   condemnedImages: CONDEMNED_IMAGES,
   sessions: SESSIONS,
   messages: MESSAGES,
+  hops: HOPS,
   queue: QUEUE,
   backlog: BACKLOG,
   runs: RUNS,

@@ -19,7 +19,7 @@ export function trimHistory(view: MessageView, sessionId: SessionId, bytes: numb
     if (messages <= 0 && excess <= 0) break;
     messages -= 1;
     excess -= oldest.bytes;
-    mutations.push({ kind: 'remove', table: 'messages', id: oldest.id });
+    mutations.push({ kind: 'remove', table: oldest.table, id: oldest.id });
   }
   return mutations;
 }

@@ -47,17 +47,17 @@ export interface Forgetting {
 }
 
 /**
- * Deletes a session's messages up to a seq, and its runs. Starts with the newest, so that no answer
+ * Deletes a session's messages and hops up to a seq, and its runs. Starts with the newest, so that no answer
  * outlives its question. Bounded.
  */
 export function forgetSome(view: MessageView, sessionId: SessionId, upToSeq: number): Forgetting {
-  const sizes = view.messageSizes(sessionId, upToSeq + 1, FORGOTTEN_AT_ONCE.rows + 1);
+  const sizes = view.storedSizes(sessionId, upToSeq + 1, FORGOTTEN_AT_ONCE.rows + 1);
   const mutations: Mutation[] = [];
   let left = FORGOTTEN_AT_ONCE.bytes;
-  for (const { id, bytes } of sizes.slice(0, FORGOTTEN_AT_ONCE.rows)) {
+  for (const { table, id, bytes } of sizes.slice(0, FORGOTTEN_AT_ONCE.rows)) {
     if (left <= 0) break;
     left -= bytes;
-    mutations.push({ kind: 'remove', table: 'messages', id });
+    mutations.push({ kind: 'remove', table, id });
   }
   const messagesDone = mutations.length === sizes.length;
   const runs = view.runIds(sessionId, FORGOTTEN_AT_ONCE.rows + 1);

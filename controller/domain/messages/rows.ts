@@ -1,3 +1,4 @@
+import type { HopObject } from '../../contract/messages.ts';
 import { integer, json, type RowOf, text } from '../engine/fields.ts';
 import type { MessageId, SessionId } from '../engine/ids.ts';
 
@@ -15,6 +16,35 @@ export const MESSAGES = {
   createdAt: integer(),
 };
 export interface MessageRow extends RowOf<typeof MESSAGES> {}
+
+export type HopDetails = Omit<HopObject, 'id' | 'parent_id' | 'question' | 'answer'>;
+// Not an interface: the metadata of messages are records.
+export type HopMetadata = {
+  readonly type: 'hop';
+  readonly in_reply_to: MessageId;
+  /** Of a question. */
+  readonly trace?: HopDetails;
+  /** Of an answer. */
+  readonly agent?: string;
+  readonly run_id?: string;
+  readonly duration_ms?: number;
+  readonly reason?: string;
+};
+
+/**
+ * What agents asked one another to answer a user message: for each hop its question, with the role
+ * user, and its answer. Written with the answer to the user message. Their seqs are among those of
+ * the session's messages.
+ */
+export const HOPS = {
+  ...MESSAGES,
+  metadata: json<HopMetadata>(),
+  /** For an answer its question; for a question the hop or user message whose run asked it. */
+  inReplyTo: text<MessageId>(),
+  /** The user message. */
+  messageId: text<MessageId>(),
+};
+export interface HopRow extends RowOf<typeof HOPS> {}
 
 /**
  * An unanswered user message without its content, for delivery and bounds. Removed once it is

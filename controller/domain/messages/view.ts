@@ -16,6 +16,11 @@ export interface MessageSize {
   readonly bytes: number;
 }
 
+/** A message, or the question or answer of a hop. */
+export interface StoredSize extends MessageSize {
+  readonly table: 'messages' | 'hops';
+}
+
 /** Messages. Every read is bounded: no query reads a whole queue. */
 export interface MessageView {
   /** The first `limit` unanswered messages, by seq. */
@@ -24,10 +29,15 @@ export interface MessageView {
   undelivered(sessionId: SessionId, limit: number): readonly QueueRow[];
   /** Returns number and size of the unanswered messages. Reads no content. */
   queueUse(sessionId: SessionId): QueueUse;
-  /** Returns number and size of all messages of a session. Reads no message. */
+  /**
+   * Returns number and size of all messages of a session, with those of hops. Reads no message.
+   */
   historyUse(sessionId: SessionId): QueueUse;
-  /** Returns the oldest messages that are not waiting for an answer, at most `limit`. */
-  oldestSettled(sessionId: SessionId, limit: number): readonly MessageSize[];
+  /**
+   * Returns the oldest messages that are not waiting for an answer, with those of hops, at most
+   * `limit`.
+   */
+  oldestSettled(sessionId: SessionId, limit: number): readonly StoredSize[];
   isQueued(sessionId: SessionId): boolean;
   /**
    * The seq of the newest unanswered message before `seq` that an agent answers; 0 when there is
@@ -50,6 +60,8 @@ export interface MessageView {
   historyBefore(sessionId: SessionId, seq: number, most: { readonly messages: number; readonly bytes: number }): readonly PastMessage[];
   /** Sizes of the newest messages below `seq`, from the headers of their rows. */
   messageSizes(sessionId: SessionId, belowSeq: number, limit: number): readonly MessageSize[];
+  /** The same with messages of hops. */
+  storedSizes(sessionId: SessionId, belowSeq: number, limit: number): readonly StoredSize[];
   runOf(messageId: MessageId): RunRow | undefined;
   /** Returns ids of a session's runs, at most `limit`. */
   runIds(sessionId: SessionId, limit: number): readonly string[];

@@ -5,9 +5,11 @@ import {
   type MessageObject,
   messageCountObject,
   messageFilter,
+  messageInclude,
   messageObject,
   postedMessageObject,
   postMessage,
+  traceObject,
 } from '../../contract/messages.ts';
 import type { SessionId } from '../../domain/engine/ids.ts';
 import { accepted } from '../../domain/engine/outcome.ts';
@@ -86,9 +88,20 @@ export function messageRoutes({ services: { messages, sessions }, clock, streams
       operation: 'countMessages',
       permission: 'own or sessions:get',
       summary: 'Returns the number of messages in a session.',
+      query: messageInclude,
       answer: messageCountObject,
       refusals: ['NOT_FOUND', 'RATE_LIMITED', 'UNAVAILABLE'],
-      respond: ({ caller, params }) => messages.count(caller, params.id),
+      respond: ({ caller, params, query }) => messages.count(caller, params.id, query),
+    }),
+    route({
+      method: 'GET',
+      path: '/sessions/{id}/trace/{message_id}',
+      operation: 'getTrace',
+      permission: 'own or sessions:get',
+      summary: 'Returns how a message was answered: what agents asked one another, when, and for how long.',
+      answer: traceObject,
+      refusals: ['NOT_FOUND', 'RATE_LIMITED', 'UNAVAILABLE'],
+      respond: ({ caller, params: { id, message_id: messageId } }) => messages.trace(caller, id, messageId),
     }),
   ];
 }

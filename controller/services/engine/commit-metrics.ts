@@ -17,6 +17,7 @@ const REASONS: ReadonlySet<string> = new Set([
   'agent_timeout',
   'agent_unknown',
   'answer_lost',
+  'cancelled',
   'disk_full',
   'host_lost',
   'interrupted',
@@ -45,6 +46,11 @@ export function commitMetrics(metrics: Metrics): (committed: Committed) => void 
     help: 'Answers to user messages: reply, or the reason of the error',
     labels: ['outcome'],
   });
+  const hops = metrics.counter({
+    name: 'hops_total',
+    help: 'Questions and hand-overs between agents: reply, or the reason of the error',
+    labels: ['outcome'],
+  });
   const waited = metrics.histogram({
     name: 'answer_seconds',
     help: 'Time from a user message to its answer',
@@ -57,6 +63,8 @@ export function commitMetrics(metrics: Metrics): (committed: Committed) => void 
     for (const mutation of mutations) {
       if (mutation.kind === 'dequeue') postedAt.set(mutation.row.id, mutation.row.createdAt);
       if (mutation.kind === 'remove' && mutation.table === 'messages') removed.add(1);
+      if (mutation.kind === 'put' && mutation.table === 'hops' && mutation.row.role === 'agent')
+        hops.add(1, { outcome: outcomeOf(mutation.row.metadata) });
       if (mutation.kind !== 'put' || mutation.table !== 'messages') continue;
       const { role, metadata, inReplyTo, createdAt } = mutation.row;
       messages.add(1, { role });
@@ -70,8 +78,8 @@ export function commitMetrics(metrics: Metrics): (committed: Committed) => void 
   };
 }
 
-function outcomeOf({ type, reason }: Readonly<Record<string, unknown>>): string {
-  if (type !== 'error_response') return 'reply';
+function outcomeOf({ reason }: Readonly<Record<string, unknown>>): string {
+  if (reason === undefined) return 'reply';
   return typeof reason === 'string' && REASONS.has(reason) ? reason : 'other';
 }
 

@@ -1,8 +1,8 @@
 import type { PageRequest } from '../../contract/pages.ts';
 import type { AuditPart, StoredAudit } from '../../domain/audit/audit.ts';
-import type { AccountId, AgentId, SessionId, SpaceId } from '../../domain/engine/ids.ts';
+import type { AccountId, AgentId, MessageId, SessionId, SpaceId } from '../../domain/engine/ids.ts';
 import type { Tables } from '../../domain/engine/mutation.ts';
-import type { MessageRow } from '../../domain/messages/rows.ts';
+import type { HopRow, MessageRow } from '../../domain/messages/rows.ts';
 import type { RestState, RowsOfState } from '../../domain/sessions/life-cycle.ts';
 import type { ShownSession } from '../../domain/sessions/session-object.ts';
 import type { Page } from '../access/caller.ts';
@@ -23,6 +23,8 @@ export interface SessionQuery {
 }
 
 export interface MessageQuery {
+  /** Also those of hops. */
+  readonly hops?: boolean;
   readonly role?: string;
   readonly afterSeq?: number;
   readonly afterTime?: number;
@@ -66,7 +68,9 @@ export interface Lists {
    * Returns for each part the number up to which its records are past their bounds; 0 if none is.
    */
   auditCutoffs(bounds: AuditBounds): Promise<Readonly<Record<'byAge' | 'byRows', Readonly<Record<AuditPart, number>>>>>;
-  countMessages(session: SessionId): Promise<number>;
+  countMessages(session: SessionId, query?: Pick<MessageQuery, 'hops'>): Promise<number>;
+  /** Returns the questions and answers of a message's hops, by seq. */
+  hops(message: MessageId): Promise<readonly HopRow[]>;
   /** Counts sessions by state, without deleted ones. */
   countSessions(): Promise<Readonly<Record<RestState, number>>>;
   /**

@@ -14,6 +14,7 @@ import type { MessageId, NodeId, SessionId } from '../../domain/engine/ids.ts';
 import { PLATFORMS } from '../../domain/images/platforms.ts';
 import type { GivenAnswer } from '../../domain/messages/commands/record-answer.ts';
 import type { StartedRun } from '../../domain/messages/commands/start-run.ts';
+import type { GivenHop } from '../../domain/messages/hops.ts';
 import type { Greeting } from '../../domain/nodes/commands/nodes.ts';
 import type { NodeBounds } from '../../domain/nodes/rows.ts';
 import type { Report } from '../../domain/sessions/commands/record-report.ts';
@@ -68,13 +69,13 @@ const OUTCOMES: Readonly<Record<Answer__Output['outcome'], GivenAnswer['outcome'
   ERROR: 'error',
 };
 
-export function decodeAnswer(from: NodeId, frame: Answer__Output): GivenAnswer | undefined {
+export function decodeAnswer(from: NodeId, frame: Answer__Output, hops: readonly GivenHop[]): GivenAnswer | undefined {
   const outcome = OUTCOMES[frame.outcome];
   if (outcome === undefined) return undefined;
   const { generation, runId, agent, content, durationMs } = frame;
   const reason = visibleText(frame.reason);
   const about = { sessionId: frame.sessionId as SessionId, messageId: frame.messageId as MessageId };
-  return { from, generation, ...about, runId, agent, outcome, content, reason, durationMs };
+  return { from, generation, ...about, runId, agent, outcome, content, reason, durationMs, hops };
 }
 
 export function decodeRun(from: NodeId, frame: RunStarted__Output): StartedRun {

@@ -1,13 +1,22 @@
 import type { Random } from '../../../seams/random.ts';
-import type { CancelMessage, MessageCountObject, MessageFilter, MessageObject, PostMessage } from '../../contract/messages.ts';
+import type {
+  CancelMessage,
+  MessageCountObject,
+  MessageFilter,
+  MessageInclude,
+  MessageObject,
+  PostMessage,
+  TraceObject,
+} from '../../contract/messages.ts';
 import type { PageRequest } from '../../contract/pages.ts';
 import type { MessageId, SessionId } from '../../domain/engine/ids.ts';
-import { accepted, type Outcome } from '../../domain/engine/outcome.ts';
+import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
 import type { View } from '../../domain/engine/view.ts';
 import { cancelMessage } from '../../domain/messages/commands/cancel-message.ts';
 import { clearMessages } from '../../domain/messages/commands/clear-messages.ts';
 import { postMessage } from '../../domain/messages/commands/post-message.ts';
 import { messageObject } from '../../domain/messages/message-object.ts';
+import { traceObject } from '../../domain/messages/trace.ts';
 import { sessionFor } from '../access/access.ts';
 import type { Caller, Idempotency } from '../access/caller.ts';
 import type { Applier } from '../engine/applier.ts';
@@ -57,9 +66,22 @@ export function messageService({ applier, view, lists, waiters, random, storeKey
       const found = await lists.messages(session, queryOf(filter), page);
       return accepted({ items: found.items.map(messageObject), total: found.total });
     },
-    async count(caller: Caller, session: SessionId): Promise<Outcome<MessageCountObject>> {
+    async count(caller: Caller, session: SessionId, { include }: MessageInclude): Promise<Outcome<MessageCountObject>> {
       const row = sessionFor(view, caller, session, 'get');
-      return row.ok ? accepted({ count: await lists.countMessages(session), session_id: session }) : row;
+      return row.ok ? accepted({ count: await lists.countMessages(session, { hops: include === 'hops' }), session_id: session }) : row;
+    },
+    async trace(caller: Caller, session: SessionId, id: string): Promise<Outcome<TraceObject>> {
+      const row = sessionFor(view, caller, session, 'get');
+      if (!row.ok) return row;
+      const message = view.get('messages', id);
+      if (message?.sessionId !== session) return refused('NOT_FOUND', 'No such message in this session.');
+      if (message.role !== 'user') {
+        return refused('NOT_FOUND', `Only messages with the role user have a trace; this one has ${message.role}.`);
+      }
+      // Read first: hops are stored with the answer.
+      const answer = view.answerTo(message.id);
+      if (answer === undefined) return accepted(traceObject(message, view.runOf(message.id), undefined));
+      return accepted(traceObject(message, undefined, { row: answer, hops: await lists.hops(message.id) }));
     },
     async clear(caller: Caller, session: SessionId): Promise<Outcome<undefined>> {
       const row = sessionFor(view, caller, session, 'update');
@@ -87,6 +109,7 @@ export function messageService({ applier, view, lists, waiters, random, storeKey
 function queryOf(filter: MessageFilter): MessageQuery {
   const since = filter.since;
   return {
+    hops: filter.include === 'hops',
     ...(filter.role === undefined ? {} : { role: filter.role }),
     ...(since === undefined ? {} : 'seq' in since ? { afterSeq: since.seq } : { afterTime: since.at }),
   };

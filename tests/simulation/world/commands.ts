@@ -182,7 +182,7 @@ async function read(client: Client, session: SessionFact): Promise<void> {
 }
 
 async function count(client: Client, session: SessionFact): Promise<void> {
-  await client.ask(`count ${session.id}`, (services, caller) => services.messages.count(caller, idOf(session)));
+  await client.ask(`count ${session.id}`, (services, caller) => services.messages.count(caller, idOf(session), {}));
 }
 
 async function clear(client: Client, session: SessionFact): Promise<void> {

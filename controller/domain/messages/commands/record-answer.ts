@@ -6,6 +6,7 @@ import type { SessionRow } from '../../sessions/rows.ts';
 import { stateEvents } from '../../sessions/session-change.ts';
 import { type AnswerChanges, type AnswerContent, answer, answerId, answerRefused, withAnswerLost } from '../answers.ts';
 import { trimHistory } from '../history.ts';
+import { type GivenHop, hopRows } from '../hops.ts';
 import { ANSWERED_AT_ONCE, MAX_QUEUED } from '../queue.ts';
 import type { QueueRow } from '../rows.ts';
 import type { MessageView } from '../view.ts';
@@ -16,6 +17,8 @@ export interface GivenAnswer extends StartedRun {
   readonly content: string;
   readonly reason: string;
   readonly durationMs: number;
+  /** What agents asked one another for it. A hop follows the one in which it was asked. */
+  readonly hops?: readonly GivenHop[];
 }
 
 /**
@@ -28,11 +31,11 @@ export type AnswerResult = 'committed' | 'duplicate' | 'unwanted' | 'refused';
 /** The largest reply that is stored. A larger one is replaced by an error_response. */
 export const MAX_REPLY_BYTES = 1024 * 1024;
 
-/** Stores the only answer to a user message: the first commit wins. */
+/** Stores the only answer to a user message, with its hops: the first commit wins. */
 export function recordAnswer(given: GivenAnswer): Command<AnswerResult> {
   return {
     name: 'record-answer',
-    bytes: 2 * Math.min(Buffer.byteLength(given.content), MAX_REPLY_BYTES),
+    bytes: 2 * Math.min(Buffer.byteLength(given.content), MAX_REPLY_BYTES) + hopBytes(given),
     decide({ view, fleet, now }) {
       const session = view.get('sessions', given.sessionId);
       const reporter = checkReporter(session, given.from, given.generation);
@@ -44,7 +47,14 @@ export function recordAnswer(given: GivenAnswer): Command<AnswerResult> {
         return unchanged(message?.sessionId === session.id && message.role === 'user' ? 'duplicate' : 'unwanted');
       }
       const begun = answerLostBefore(view, session, queued, now);
-      const answered = answer(view, begun.changes, queued, answerId(queued.id), contentOf(given), now);
+      const { lastSeq } = begun.changes.session;
+      const hops = hopRows(view, queued, lastSeq, given.hops ?? [], now);
+      const asked: AnswerChanges = {
+        ...begun.changes,
+        session: { ...begun.changes.session, lastSeq: lastSeq + hops.length },
+        mutations: [...begun.changes.mutations, ...hops.map((row) => put('hops', row))],
+      };
+      const answered = answer(view, asked, queued, answerId(queued.id), contentOf(given, hops.length / 2), now);
       const all = answerRefused(
         view,
         answered,
@@ -95,8 +105,11 @@ function answerLostBefore(
 const answersSeveralAtOnce = ({ agents }: SessionRow, agent: string | null): boolean =>
   agents.some(({ name, concurrency = 1 }) => name === agent && concurrency > 1);
 
-function contentOf(given: GivenAnswer): AnswerContent {
-  const metadata = { agent: given.agent, run_id: given.runId, duration_ms: given.durationMs };
+const hopBytes = ({ hops = [] }: GivenAnswer): number =>
+  hops.reduce((sum, { question, answer }) => sum + Buffer.byteLength(question) + Buffer.byteLength(answer), 0);
+
+function contentOf(given: GivenAnswer, hops: number): AnswerContent {
+  const metadata = { agent: given.agent, run_id: given.runId, duration_ms: given.durationMs, ...(hops === 0 ? {} : { hops }) };
   if (Buffer.byteLength(given.content) > MAX_REPLY_BYTES) {
     const content = `The reply exceeded ${MAX_REPLY_BYTES} bytes.`;
     return { type: 'error_response', content, by: given.agent, metadata: { ...metadata, reason: 'reply_too_large' } };

@@ -103,6 +103,7 @@ export interface StreamMetrics {
   readonly failed: Counter;
   readonly paused: Counter;
   readonly wasted: Counter<'kind'>;
+  readonly hopsDropped: Counter;
   readonly delayed: Counter<'kind'>;
 }
 
@@ -120,6 +121,10 @@ export function streamMetrics(metrics: Metrics): StreamMetrics {
     paused: metrics.counter({
       name: 'node_stream_pauses_total',
       help: 'Times that reading a node stream stopped because too much was undecided.',
+    }),
+    hopsDropped: metrics.counter({
+      name: 'hops_dropped_total',
+      help: 'Invalid hops of answers, and those beyond the bounds',
     }),
     wasted: metrics.counter({
       name: 'node_frames_wasted_total',

@@ -4,6 +4,7 @@ import { acceptMessage } from '../../../domain/messages/commands/accept-message.
 import { recordAnswer } from '../../../domain/messages/commands/record-answer.ts';
 import { startRun } from '../../../domain/messages/commands/start-run.ts';
 import { decodeAnswer, decodeRun } from '../decode.ts';
+import { decodeHops } from '../decode-hops.ts';
 import { type Handlers, type Inbound, ownSession, refuseFrame } from './inbound.ts';
 
 /** Handlers of frames about messages: acceptance, runs, answers and output. */
@@ -47,7 +48,9 @@ export const MESSAGE_FRAMES = {
 
 function answer(stream: Inbound, value: Answer__Output): void {
   const { shared, nodeId, limits, flow } = stream;
-  const answer = decodeAnswer(nodeId, value);
+  const { hops, dropped } = decodeHops(value.hops);
+  if (dropped > 0) shared.metrics.hopsDropped.add(dropped);
+  const answer = decodeAnswer(nodeId, value, hops);
   if (answer === undefined) return stream.reject('the node sent an answer without an outcome');
   const { sessionId, messageId } = answer;
   flow.decide(shared.applier.apply(recordAnswer(answer)), (result) => {

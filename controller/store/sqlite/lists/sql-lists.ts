@@ -2,7 +2,6 @@ import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryComp
 import { MAX_PAGE_BYTES } from '../../../contract/pages.ts';
 import type { SessionId } from '../../../domain/engine/ids.ts';
 import { TABLES, type TableName, type Tables } from '../../../domain/engine/mutation.ts';
-import { MESSAGES } from '../../../domain/messages/rows.ts';
 import { type RestState, restState } from '../../../domain/sessions/life-cycle.ts';
 import type { SessionRow } from '../../../domain/sessions/rows.ts';
 import type { Page } from '../../../services/access/caller.ts';
@@ -12,6 +11,7 @@ import { AGENTS_OF_BUILDS_IN_USE } from '../builds-in-use.ts';
 import { columnsOf, rowIn, type SqlRow, selection, snake, toSql } from '../columns.ts';
 import type { Query, Reader } from '../reader/reader.ts';
 import { auditPage } from './audit-lists.ts';
+import { hopsOf, messageCount, messagePage } from './message-lists.ts';
 import { countOf, type Pair } from './metadata-conditions.ts';
 import { sessionPage } from './session-lists.ts';
 import { sessionsWithAgent } from './sessions-with-agent.ts';
@@ -47,19 +47,12 @@ export function sqlLists(reader: Pick<Reader, 'read'>): Lists {
       return page('sessions', rows, total);
     },
     messages(session, query, request) {
-      const where = sql.join(
-        [
-          sql`session_id = ${session}`,
-          ...(query.role === undefined ? [] : [sql`role = ${query.role}`]),
-          ...(query.afterSeq === undefined ? [] : [sql`seq > ${query.afterSeq}`]),
-          ...(query.afterTime === undefined ? [] : [sql`created_at > ${query.afterTime}`]),
-        ],
-        sql` and `,
-      );
-      const rows = sql`select ${sql.raw(selection(MESSAGES))} from messages where ${where}
-        order by seq ${sql.raw(request.order ?? 'asc')} limit ${request.limit} offset ${request.offset}`;
-      const total = sql`select count(*) as count from messages where ${where}`;
+      const { rows, total } = messagePage(session, query, request);
       return page('messages', rows.compile(compiler), total.compile(compiler));
+    },
+    async hops(message) {
+      const [rows = []] = await reader.read([hopsOf(message).compile(compiler)]);
+      return rows.map((row) => rowIn('hops', row));
     },
     async audit(query, request) {
       const { rows, total } = auditPage(query, request);
@@ -81,9 +74,8 @@ export function sqlLists(reader: Pick<Reader, 'read'>): Lists {
       const cutoffs = ([messages = 0, strangers = 0, refused = 0, all = 0]: readonly number[]) => ({ messages, strangers, refused, all });
       return { byAge: cutoffs(numbers.slice(0, parts.length)), byRows: cutoffs(numbers.slice(parts.length)) };
     },
-    async countMessages(session) {
-      const query = sql`select count(*) as count from messages where session_id = ${session}`;
-      const [count] = await reader.read([query.compile(compiler)]);
+    async countMessages(session, query = {}) {
+      const [count] = await reader.read([messageCount(session, query).compile(compiler)]);
       return countIn(count);
     },
     async countSessions() {

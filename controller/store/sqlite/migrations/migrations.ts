@@ -4,6 +4,7 @@ import { DEFAULT_MIGRATION_TABLE, Migrator } from 'kysely/migration';
 import { sessionIndexes } from '../lists/session-metadata.ts';
 import { auditTable, strangersOfAudit } from './audit.ts';
 import { first } from './first.ts';
+import { hops } from './hops.ts';
 import { joinTokens } from './join-tokens.ts';
 import { managedNodes } from './managed-nodes.ts';
 import { normalizedNames } from './normalized-names.ts';
@@ -80,6 +81,7 @@ const MIGRATIONS = {
     'alter table queue add column cancel_grace_ms integer',
     'create index queue_cancelled on queue (session_id, seq) where cancel_grace_ms is not null and agent is not null',
   ),
+  '0034-hops': hops,
 };
 
 /** Makes the migrator run all steps, and record them, in one transaction: a crash undoes both. */

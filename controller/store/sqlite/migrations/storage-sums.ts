@@ -1,13 +1,13 @@
 import { steps } from './steps.ts';
 
 /** Must equal {@link messageBytes}. */
-const size = (row: string) => `(octet_length(${row}.content) + octet_length(${row}.metadata))`;
+export const size = (row: string) => `(octet_length(${row}.content) + octet_length(${row}.metadata))`;
 
-const intoSpace = (bytes: string, space: string) =>
+export const intoSpace = (bytes: string, space: string) =>
   `insert into space_storage (id, bytes) select ${space}, ${bytes} where ${space} is not null
    on conflict (id) do update set bytes = bytes + excluded.bytes`;
 
-const spaceOf = (row: string) => `(select space_id from sessions where id = ${row}.session_id)`;
+export const spaceOf = (row: string) => `(select space_id from sessions where id = ${row}.session_id)`;
 
 /**
  * Sums of the storage of sessions and spaces, maintained by triggers. Each write or removal is

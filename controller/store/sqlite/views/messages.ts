@@ -9,19 +9,20 @@ const HISTORY = `select role, created_at as createdAt, ${SIZE} as size, case whe
   where session_id = ? and seq < ? order by seq desc limit +?`;
 const EMPTY = { messages: 0, bytes: 0 };
 
+const sizesOf = (table: 'messages' | 'hops', where: string) =>
+  `select '${table}' as "table", id, seq, ${SIZE} as bytes from ${table} where session_id = ? and ${where}`;
+const SETTLED = 'not exists (select 1 from queue where queue.id = messages.id)';
+// Each half is read by its index, and the two are merged: neither is sorted.
+const OLDEST_SETTLED = `${sizesOf('messages', SETTLED)} union all ${sizesOf('hops', 'true')} order by seq limit +?`;
+const STORED_BELOW = `${sizesOf('messages', 'seq < ?')} union all ${sizesOf('hops', 'seq < ?')} order by seq desc limit +?`;
+
 export const messageView = ({ all, one, rows, row, each }: Reads): MessageView => ({
   queued: (sessionId, limit) => all('queue', 'where session_id = ? order by seq limit +?', sessionId, limit),
   undelivered: (sessionId, limit) => all('queue', `where session_id = ? and ${UNDELIVERED} order by seq limit +?`, sessionId, limit),
   queueUse: (sessionId) =>
     row('select count(*) as messages, coalesce(sum(bytes), 0) as bytes from queue where session_id = ?', sessionId) ?? EMPTY,
   historyUse: (sessionId) => row('select messages, bytes from session_history where id = ?', sessionId) ?? EMPTY,
-  oldestSettled: (sessionId, limit) =>
-    rows(
-      `select id, seq, ${SIZE} as bytes from messages
-       where session_id = ? and not exists (select 1 from queue where queue.id = messages.id) order by seq limit +?`,
-      sessionId,
-      limit,
-    ),
+  oldestSettled: (sessionId, limit) => rows(OLDEST_SETTLED, sessionId, sessionId, limit),
   isQueued: (sessionId) => row('select 1 from queue where session_id = ? limit 1', sessionId) !== undefined,
   unansweredBefore: (sessionId, seq) =>
     row<{ seq: number }>(
@@ -57,6 +58,7 @@ export const messageView = ({ all, one, rows, row, each }: Reads): MessageView =
       belowSeq,
       limit,
     ),
+  storedSizes: (sessionId, belowSeq, limit) => rows(STORED_BELOW, sessionId, belowSeq, sessionId, belowSeq, limit),
   runOf: (messageId) => one('runs', 'where message_id = ?', messageId),
   runIds: (sessionId, limit) =>
     rows<{ id: string }>('select id from runs where session_id = ? limit +?', sessionId, limit).map(({ id }) => id),

@@ -245,6 +245,7 @@ export function casesOf(
     'POST /sessions/{id}/messages/{message_id}/cancel': ofSession('/messages/a-message/cancel', 'update'),
     'DELETE /sessions/{id}/messages': ofSession('/messages', 'update'),
     'GET /sessions/{id}/messages/count': ofSession('/messages/count', 'get'),
+    'GET /sessions/{id}/trace/{message_id}': ofSession('/trace/a-message', 'get'),
     'GET /sessions/{id}/events': ofSession('/events', 'get'),
     'GET /events': everybody('/events'),
     'GET /nodes': [globally('/nodes', 'nodes', 'list')],

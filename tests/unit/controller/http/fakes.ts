@@ -221,6 +221,10 @@ export class Fake {
         this.#note('messages.list', filter, page);
         return accepted({ items: [message], total: 1 });
       },
+      trace: async (_caller, _session, id) => {
+        this.#note('messages.trace', id);
+        return accepted({ state: 'waiting', message, hops: [] });
+      },
       count: async (_caller, id) => accepted({ count: 3, session_id: id }),
       clear: async () => accepted(undefined),
       whenAnswered: (_message, signal) => this.answered ?? aborted(signal),

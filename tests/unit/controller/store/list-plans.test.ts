@@ -121,6 +121,7 @@ const QUESTIONS: Readonly<Record<string, readonly Question[]>> = {
     { path: messages, by: ['messages_seq'] },
     { path: `${messages}?role=user`, by: ['messages_seq'] },
     { path: `${messages}?since=2026-01-01T00:00:00Z`, by: ['messages_seq'] },
+    { path: `${messages}?include=hops&role=user`, by: ['messages_seq', 'hops_seq'] },
   ],
   '/sessions/{id}/messages/count': [{ path: `${messages}/count`, by: ['messages_seq'] }],
   '/audit': [
