@@ -4,7 +4,7 @@ import { duration, type Io, Trouble } from './io.ts';
 /** Events are only a hint: the stream can be refused or cut, or hide builds from this account. */
 const LOOK_MS = 10_000;
 
-export const isFinished = ({ status }: Build): boolean => status === 'completed' || status === 'failed';
+export const isFinished = ({ status }: Build): boolean => status !== 'pending' && status !== 'building';
 
 /**
  * Opens the event stream to wait on. Called before the build starts, so that no event is missed.
@@ -20,8 +20,8 @@ export async function eventsFor(raworc: Raworc): Promise<EventFeed | undefined> 
 }
 
 /**
- * Resolves with the finished build: watches its events, and asks every ten seconds. Throws after
- * `timeoutMs`.
+ * Resolves with the finished build: watches its events, and asks every ten seconds. Calls `changed`
+ * with each new state, the last one too. Throws after `timeoutMs`.
  */
 export async function finishedBuild(
   io: Pick<Io, 'after'>,
@@ -29,6 +29,7 @@ export async function finishedBuild(
   queued: Build,
   events: EventFeed | undefined,
   timeoutMs: number,
+  changed: (build: Build) => void = () => undefined,
 ): Promise<Build> {
   const after = io.after ?? afterTimeout;
   const wait = <T>(ms: number, value: T) => {
@@ -40,7 +41,7 @@ export async function finishedBuild(
   let build = queued;
   let next: Promise<FeedItem | 'ended'> | undefined = events === undefined ? undefined : nextOf(events);
   try {
-    while (!isFinished(build)) {
+    for (changed(build); !isFinished(build); changed(build)) {
       const first: FeedItem | 'ended' | 'look' | 'late' = await Promise.race([
         deadline.promise,
         look.promise,

@@ -139,13 +139,15 @@ export class NodeAgent {
       greeting: () => this.#greeting(),
       connected: async (welcome, wire) => {
         assignments.welcomed(welcome.epoch);
+        this.#images.connected(welcome);
         outbox.connect(wire);
         deps.connection?.(true);
       },
       removed: (reason) => this.removed(reason),
       drained: () => outbox.drained(),
-      disconnected() {
+      disconnected: () => {
         outbox.disconnect();
+        this.#images.disconnected();
         deps.connection?.(false);
       },
       take: (frame) => this.#take(frame),
@@ -175,7 +177,9 @@ export class NodeAgent {
       most: lesserMost(found.most ?? NO_BOUND, most),
     };
     await this.#discovery.begin();
-    await this.#guestsReturned();
+    await this.#sessions.idle();
+    const awaited = () => this.#sessions.all().some((one) => one.orphan() === undefined && one.awaitsGuest());
+    await guestsReturned(awaited, this.#deps.clock, this.#ending.signal);
     log.info('node.adopted', { node: nodeId, boot: ledger.boot, sessions: this.#sessions.size });
     this.#discovery.start();
     this.#link.start();
@@ -249,6 +253,7 @@ export class NodeAgent {
       case 'openStream':
         return void this.#tunnels.start(frame.value);
       case 'build':
+      case 'cancelBuild':
       case 'pullImage':
       case 'pushImage':
       case 'removeImage':
@@ -271,12 +276,6 @@ export class NodeAgent {
     if (this.#isReady) return;
     this.#isReady = true;
     void this.#sessions.idle().then(() => log.info('node.ready', { node: nodeId, sessions: this.#sessions.size }));
-  }
-
-  async #guestsReturned(): Promise<void> {
-    await this.#sessions.idle();
-    const awaited = () => this.#sessions.all().some((one) => one.orphan() === undefined && one.awaitsGuest());
-    await guestsReturned(awaited, this.#deps.clock, this.#ending.signal);
   }
 
   #sendConditions(): void {

@@ -80,7 +80,16 @@ const RELAYED: Shapes<Extract<NodeFrame, { kind: Exclude<GuestFrame['kind'], 'he
 
 const NODE: Shapes<NodeFrame> = {
   ...RELAYED,
-  hello: { agentVersion: ID, clusterId: ID, driver: ID, hostname: NAME, machine: ID, engine: ID, platform: ID },
+  hello: {
+    agentVersion: ID,
+    clusterId: ID,
+    driver: ID,
+    hostname: NAME,
+    machine: ID,
+    engine: ID,
+    platform: ID,
+    buildFeatures: { most: 32, each: { most: 64, of: WORD } },
+  },
   inventory: {
     sessions: { most: MAX_REPORTS, each: report },
     images,
@@ -94,7 +103,7 @@ const NODE: Shapes<NodeFrame> = {
   images: { images },
   imageMissing: { sessionId: ID, image: NAME },
   imageMoved: { image: NAME, error: SENTENCES },
-  build: { buildId: ID, imageId: NAME, error: { most: 64 * 1024 } },
+  build: { buildId: ID, imageId: NAME, error: { most: 64 * 1024 }, stages: { most: 16, each: { name: { most: 64, of: WORD } } } },
   conditions: { conditions: { most: 64, each: { type: { most: 64, of: WORD }, message: { most: 2048 } } } },
   disk: { sessionId: ID },
   setPartTaken: { setId: ID },

@@ -2,6 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { type Raworc, RaworcError } from '../../sdk/raworc.ts';
 import { type Packed, packDirectory } from '../archive.ts';
+import { failureOf, StageLines } from '../build-stages.ts';
 import { eventsFor, finishedBuild } from '../build-wait.ts';
 import { type Io, size, Trouble } from '../io.ts';
 import { step } from '../steps.ts';
@@ -36,10 +37,13 @@ export async function deployAgent(io: Io, raworc: Raworc, directory: string, { s
   try {
     await raworc.agents.deploy(space, name);
     const queued = await raworc.builds.getLatest(space);
-    await step(io, `Built ${queued.id}`, async (note) => {
-      const built = await finishedBuild(io, raworc, queued, events, (options.timeout ?? TIMEOUT_MINUTES) * 60_000);
-      hasFailed = built.status === 'failed';
-      if (hasFailed) throw new Trouble(failure(built.error));
+    await step(io, `Built ${queued.id}`, async (note, line) => {
+      const stages = new StageLines(io, line);
+      const built = await finishedBuild(io, raworc, queued, events, (options.timeout ?? TIMEOUT_MINUTES) * 60_000, (build) =>
+        stages.show(build),
+      );
+      hasFailed = built.status !== 'completed';
+      if (hasFailed) throw new Trouble(failureOf(built));
       note(built.image_tag ?? '');
     });
   } catch (error) {
@@ -85,9 +89,6 @@ async function checkDirectory(directory: string): Promise<void> {
     throw new Trouble(`Cannot read raworc.json: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
-
-const failure = (error: string | null): string =>
-  error?.startsWith('The build failed') === true ? error : `The build failed: ${error ?? 'the server gave no reason'}`;
 
 const leftOut = (packed: Packed): string => (packed.leftOut.length === 0 ? '' : `, without ${packed.leftOut.join(', ')}`);
 

@@ -5,7 +5,17 @@ import { fields, flag, type Infer, time, uuid } from './fields.ts';
 export const createBuild = fields({ force: flag().exactOptional(), force_rebuild: flag().exactOptional() });
 export type CreateBuild = Infer<typeof createBuild>;
 
-const status = z.enum(['pending', 'building', 'completed', 'failed']);
+const status = z.enum(['pending', 'building', 'completed', 'failed', 'cancelled']);
+
+/** In their usual order. `push` follows the build, on demand. */
+const stageName = z.enum(['fetch', 'resolve', 'install', 'image', 'check', 'push']);
+export type BuildStage = Infer<typeof stageName>;
+
+const stage = z.strictObject({
+  name: stageName,
+  status: z.enum(['running', 'completed', 'failed', 'cancelled']),
+  duration_ms: z.number().nullable().describe('Null while it is running'),
+});
 
 export const buildObject = z
   .strictObject({
@@ -17,6 +27,7 @@ export const buildObject = z
     started_at: time(),
     completed_at: time().nullable(),
     agents_deployed: z.array(z.string()),
+    stages: z.array(stage).describe('In order of their beginning. Stages with nothing to do are left out.'),
     error: z.string().nullable(),
     created_by: z.string(),
   })

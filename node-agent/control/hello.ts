@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { BUILD_FEATURES } from '../../proto/build-features.ts';
 import type { NodeFrame } from '../../proto/frame.ts';
 import { NODE_PROTOCOL, namedVersions } from '../../proto/versions.ts';
 import type { Capacity, Driver } from '../engine/driver.ts';
@@ -33,6 +34,7 @@ export function helloFrame({ driver, ledger, version, ...node }: HelloDeps, capa
       movesImages: driver.transfer !== undefined,
       removesImages: true,
       cancelsMessages: true,
+      buildFeatures: [...BUILD_FEATURES],
       machine,
       engine: engineOf(machine, driver.facts?.id ?? ''),
       platform: driver.facts?.platform ?? '',

@@ -11,6 +11,8 @@ export interface JobPlan {
   readonly directory?: string | undefined;
   /** What it reads from standard input. */
   readonly input: AsyncIterable<Uint8Array>;
+  /** Called with its standard error, as it comes. */
+  readonly print?: ((output: Uint8Array) => void) | undefined;
 }
 
 export interface JobEnd {

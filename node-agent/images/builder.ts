@@ -2,23 +2,23 @@ import type { BuildAssignment__Output as BuildAssignment } from '../../proto/gen
 import type { BuildReport__Output as BuildReport } from '../../proto/generated/raworc/node/v0/BuildReport.ts';
 import { messageOf } from '../../seams/message-of.ts';
 import { type Counter, type Metrics, silentMetrics } from '../../seams/metrics.ts';
+import { BuildLog } from '../builds/build-log.ts';
+import { type BuildResult, workOnBuild } from '../builds/build-work.ts';
+import { LogSenders } from '../builds/log-senders.ts';
+import { Progress } from '../builds/progress.ts';
 import { within } from '../engine/deadline.ts';
 import type { Host } from '../host.ts';
-import { buildContext } from './build-context.ts';
-import { findOrRestore } from './find-or-restore.ts';
-import { type MakeDeps, makeImage } from './make-image.ts';
-
-type FetchSource = (digest: string) => AsyncIterable<Uint8Array>;
 
 const BUILD_LIMIT_MS = 10 * 60_000;
 const TIDY_LIMIT_MS = 60_000;
+const REMOVE_LIMIT_MS = 60_000;
 /**
  * Finished builds that are remembered, so that a repeated assignment is answered without another
  * build.
  */
 const REMEMBERED = 200;
 
-export interface BuilderDeps extends Pick<Host, 'driver' | 'dialer' | 'clock' | 'log'> {
+export interface BuilderDeps extends Pick<Host, 'driver' | 'dialer' | 'clock' | 'random' | 'log'> {
   /** Returns why this node cannot build now; undefined if it can. */
   refusal(): string | undefined;
   report(report: BuildReport): void;
@@ -31,6 +31,17 @@ export interface BuilderDeps extends Pick<Host, 'driver' | 'dialer' | 'clock' | 
  */
 const AT_ONCE = 4;
 
+/** A build that this node was assigned and that has not ended. */
+interface Work {
+  readonly build: BuildAssignment;
+  readonly cancelling: AbortController;
+  readonly progress: Progress;
+  /** An interrupted attempt at the same build, which ends first. */
+  readonly before: Promise<void> | undefined;
+  /** Undefined while it waits. */
+  done: Promise<void> | undefined;
+}
+
 /**
  * Builds the images that the controller assigns, a few at once. Skips an image that already exists
  * with its build's label.
@@ -39,45 +50,136 @@ export class Builder {
   readonly #deps: BuilderDeps;
   readonly #ending = new AbortController();
   readonly #dependencies: Counter<'how'>;
-  readonly #builds = new Map<string, BuildReport>();
-  readonly #waiting: BuildAssignment[] = [];
+  readonly #cancelled: Counter<'why'>;
+  readonly #logs: LogSenders;
+  /** What was last reported, by build. */
+  readonly #reports = new Map<string, BuildReport>();
+  /** In the order of their assignments. */
+  readonly #works = new Map<string, Work>();
+  /** Interrupted builds that are still ending, and removals of images that they made. */
+  readonly #removing = new Map<string, Promise<void>>();
   #hasFailed = false;
   #tidied: Promise<void> = Promise.resolve();
-  readonly #working = new Map<BuildAssignment, Promise<void>>();
 
   constructor(deps: BuilderDeps) {
     this.#deps = deps;
-    this.#dependencies = (deps.metrics ?? silentMetrics).counter({
+    this.#logs = new LogSenders(deps);
+    const metrics = deps.metrics ?? silentMetrics;
+    this.#dependencies = metrics.counter({
       name: 'node_build_dependencies_total',
       help: 'Sets of dependencies in images that were built, by whether they were installed or taken from an earlier image.',
       labels: ['how'],
     });
+    this.#cancelled = metrics.counter({
+      name: 'node_builds_interrupted_total',
+      help: 'Builds that ended early: cancelled, or because the controller was away for longer than the lease.',
+      labels: ['why'],
+    });
   }
 
   assign(build: BuildAssignment): void {
-    const known = this.#builds.get(build.buildId);
+    const { buildId } = build;
+    const known = this.#reports.get(buildId);
     // Check a completed build again: its image can have been removed.
     if (known?.phase === 'BUILD_BUILDING') {
       this.#deps.report(known);
-      return;
+      return this.#logs.send(buildId, build.logTicket);
     }
-    this.#say({ buildId: build.buildId, phase: 'BUILD_BUILDING', imageId: '', error: '', baseImageMissing: false, refusedNow: false });
-    this.#waiting.push(build);
+    // Of a build that ended while the controller was away, the first log is wanted.
+    const isRepeated = known !== undefined && this.#logs.has(buildId);
+    const log = isRepeated ? new BuildLog(this.#deps.clock) : this.#logs.begin(buildId);
+    const progress: Progress = new Progress(log, this.#deps.clock, () => this.#say(buildId, { phase: 'BUILD_BUILDING' }));
+    this.#works.set(buildId, {
+      build,
+      cancelling: new AbortController(),
+      progress,
+      before: this.#works.get(buildId)?.done,
+      done: undefined,
+    });
+    this.#say(buildId, { phase: 'BUILD_BUILDING' });
+    this.#logs.send(buildId, build.logTicket);
     this.#next();
   }
 
+  /** Ends a build, and removes what it left, also if it has ended already. */
+  cancel(buildId: string, image: string): void {
+    const work = this.#works.get(buildId);
+    this.#reports.delete(buildId);
+    if (work !== undefined) this.#interrupt(work, 'cancelled', 'The build was cancelled.');
+    if (image === '' || this.#removing.has(buildId)) return;
+    const removed = Promise.resolve(work?.done)
+      .then(() => this.#remove(buildId, image))
+      .finally(() => this.#removing.delete(buildId));
+    this.#removing.set(buildId, removed);
+  }
+
+  /**
+   * The lease ran out, so the controller can have given the builds to another node. It assigns
+   * those again that are still this node's.
+   */
+  leaseLost(): void {
+    for (const work of [...this.#works.values()]) {
+      this.#reports.delete(work.build.buildId);
+      this.#interrupt(work, 'lease', 'The node lost its connection to the controller.');
+    }
+  }
+
+  /** Returns whether a build that has not ended makes this image or starts from it. */
+  uses(image: string): boolean {
+    return [...this.#works.values()].some(({ build }) => build.image === image || build.baseImage === image);
+  }
+
+  /** Reports the results of recent builds again. Call it on each new stream. */
+  resend(): void {
+    for (const report of this.#reports.values()) this.#deps.report(report);
+  }
+
+  async close(): Promise<void> {
+    this.#ending.abort(new Error('the node agent is shutting down'));
+    const working = [...this.#works.values()].map(({ done }) => done);
+    this.#works.clear();
+    await Promise.all([this.#logs.close(), ...working, ...this.#removing.values()]);
+  }
+
   #next(): void {
-    if (this.#working.size >= AT_ONCE) return;
-    const build = this.#waiting.shift();
-    if (build === undefined) return;
-    const working = this.#tidied
-      .then(() => this.#build(build))
+    const works = [...this.#works.values()];
+    if (works.filter(({ done }) => done !== undefined).length >= AT_ONCE) return;
+    const work = works.find(({ done }) => done === undefined);
+    if (work === undefined) return;
+    const { buildId } = work.build;
+    work.done = Promise.all([this.#tidied, work.before])
+      .then(() => this.#build(work))
       .finally(() => {
-        this.#working.delete(build);
-        if (this.#working.size === 0 && this.#hasFailed) this.#tidied = this.#tidy();
+        // Another attempt can have begun meanwhile.
+        if (this.#works.get(buildId) === work) this.#works.delete(buildId);
+        if (this.#hasFailed && [...this.#works.values()].every(({ done }) => done === undefined)) this.#tidied = this.#tidy();
         this.#next();
       });
-    this.#working.set(build, working);
+    this.#next();
+  }
+
+  #interrupt(work: Work, why: 'cancelled' | 'lease', reason: string): void {
+    const { build, cancelling, progress } = work;
+    if (cancelling.signal.aborted) return;
+    this.#cancelled.add(1, { why });
+    this.#hasFailed = true;
+    progress.print(reason);
+    progress.end(false);
+    this.#logs.ended(build.buildId, false);
+    cancelling.abort(new Error(reason));
+    if (work.done === undefined) this.#works.delete(build.buildId);
+  }
+
+  async #remove(buildId: string, image: string): Promise<void> {
+    const { driver, clock, log } = this.#deps;
+    // It was assigned again.
+    if (this.#works.has(buildId)) return;
+    try {
+      await within(clock, REMOVE_LIMIT_MS, this.#ending.signal, (signal) => driver.removeImage(image, signal));
+    } catch (error) {
+      // The controller condemns an image that no build and no session needs, and asks again.
+      if (!this.#ending.signal.aborted) log.warn('build.image_not_removed', { build: buildId, error: messageOf(error) });
+    }
   }
 
   /** The engine keeps the layers of a build that it could not complete. Builds wait meanwhile. */
@@ -91,115 +193,57 @@ export class Builder {
     }
   }
 
-  /** Returns whether a build that has not ended makes this image or starts from it. */
-  uses(image: string): boolean {
-    return [...this.#waiting, ...this.#working.keys()].some((one) => one.image === image || one.baseImage === image);
-  }
-
-  /** Reports the results of recent builds again. Call it on each new stream. */
-  resend(): void {
-    for (const report of this.#builds.values()) this.#deps.report(report);
-  }
-
-  async close(): Promise<void> {
-    this.#ending.abort(new Error('the node agent is shutting down'));
-    this.#waiting.length = 0;
-    await Promise.all(this.#working.values());
-  }
-
-  async #build(build: BuildAssignment): Promise<void> {
+  async #build(work: Work): Promise<void> {
     const { clock, log } = this.#deps;
-    if (this.#ending.signal.aborted) return;
+    const { build, cancelling, progress } = work;
+    const { buildId } = build;
+    const stop = AbortSignal.any([this.#ending.signal, cancelling.signal]);
+    if (stop.aborted) return;
     const beganMs = clock.monotonic();
+    const end = (result: BuildResult) => {
+      if (!result.ok) progress.print(result.reason);
+      progress.end(result.ok);
+      this.#say(
+        buildId,
+        result.ok
+          ? { phase: 'BUILD_COMPLETED', imageId: result.imageId }
+          : { ...result, phase: 'BUILD_FAILED', error: progress.log.masked(result.reason) },
+      );
+      this.#logs.ended(buildId, build.logTicket !== '');
+      for (const { name, tookMs } of progress.stages) log.info('build.stage', { build: buildId, stage: name, tookMs });
+    };
     try {
-      const built = await within(clock, BUILD_LIMIT_MS, this.#ending.signal, (signal) => this.#make(build, signal));
-      const phase = built.ok ? 'BUILD_COMPLETED' : 'BUILD_FAILED';
-      const baseImageMissing = 'baseImageMissing' in built;
-      this.#say({
-        ...{ buildId: build.buildId, phase, imageId: built.ok ? built.imageId : '', error: built.ok ? '' : built.reason },
-        baseImageMissing,
-        refusedNow: 'refusedNow' in built,
-      });
-      log.info('build.ended', { build: build.buildId, phase, tookMs: Math.round(clock.monotonic() - beganMs) });
+      const result = await within(clock, BUILD_LIMIT_MS, stop, (signal) =>
+        workOnBuild({ ...this.#deps, progress, installed: (...counts) => this.#count(...counts) }, build, signal),
+      );
+      if (stop.aborted) return;
+      end(result);
+      log.info('build.ended', { build: buildId, ok: result.ok, tookMs: Math.round(clock.monotonic() - beganMs) });
     } catch (error) {
-      if (this.#ending.signal.aborted) return;
+      if (stop.aborted) return;
       const isLate = clock.monotonic() - beganMs >= BUILD_LIMIT_MS;
-      const message = isLate ? `it took longer than ${BUILD_LIMIT_MS / 60_000} minutes` : messageOf(error);
-      const reason = `The image could not be built: ${message}${/\n|\.$/.test(message) ? '' : '.'}`;
-      this.#say({ buildId: build.buildId, phase: 'BUILD_FAILED', imageId: '', error: reason, baseImageMissing: false, refusedNow: false });
-      log.warn('build.failed', { build: build.buildId, error: message });
+      const message = isLate ? `it took longer than ${BUILD_LIMIT_MS / 60_000} minutes` : progress.log.masked(messageOf(error));
+      end({ ok: false, reason: `The image could not be built: ${message}${/\n|\.$/.test(message) ? '' : '.'}` });
+      log.warn('build.failed', { build: buildId, error: message });
     }
   }
 
-  async #make(build: BuildAssignment, signal: AbortSignal) {
-    const { driver, dialer, log, refusal } = this.#deps;
-    const refused = refusal();
-    if (refused !== undefined) return { ok: false, reason: `This node accepts no builds: ${refused}`, refusedNow: true } as const;
-    const there = await driver.inspectImage(build.image, signal);
-    if (there?.labels['raworc.build'] === build.buildId) return { ok: true, imageId: there.id } as const;
-    const base = await findOrRestore({ driver, log }, build.baseImage, signal);
-    if (base === undefined)
-      return { ok: false, reason: `The base image ${build.baseImage} is not on this node.`, baseImageMissing: true } as const;
-    const labels = {
-      'raworc.managed': 'true',
-      'raworc.image': 'space',
-      'raworc.space': build.space,
-      'raworc.build': build.buildId,
-    };
-    const fetching = new AbortController();
-    const stop = AbortSignal.any([signal, fetching.signal]);
-    const fetch = (digest: string) => dialer.fetchSource(digest, stop);
-    try {
-      return driver.builds === undefined
-        ? await this.#copy(build, labels, fetch, signal)
-        : await makeImage({ engine: driver.builds, fetch, ...this.#measured(build.buildId) }, build, base, labels, signal);
-    } finally {
-      fetching.abort();
-    }
+  #count(installed: number, all: number): void {
+    this.#dependencies.add(installed, { how: 'installed' });
+    this.#dependencies.add(all - installed, { how: 'reused' });
   }
 
-  #measured(buildId: string): Pick<MakeDeps, 'passed' | 'installed'> {
-    const { clock, log } = this.#deps;
-    let sinceMs = clock.monotonic();
-    return {
-      passed: (stage) => {
-        const now = clock.monotonic();
-        log.info('build.stage', { build: buildId, stage, tookMs: Math.round(now - sinceMs) });
-        sinceMs = now;
-      },
-      installed: (installed, all) => {
-        this.#dependencies.add(installed, { how: 'installed' });
-        this.#dependencies.add(all - installed, { how: 'reused' });
-      },
-    };
-  }
-
-  /** Only copies the sources, over an engine that runs nothing. */
-  async #copy(build: BuildAssignment, labels: Readonly<Record<string, string>>, fetch: FetchSource, signal: AbortSignal) {
-    const { driver } = this.#deps;
-    const context = buildContext(build, fetch);
-    try {
-      const built = await driver.buildImage({ image: build.image, labels, context: context.stream }, signal);
-      await context.done;
-      return built;
-    } catch (error) {
-      // A source's error is more helpful than the engine's about an interrupted context.
-      context.stream.destroy();
-      await context.done;
-      throw error;
-    } finally {
-      context.stream.destroy();
-    }
-  }
-
-  #say(report: BuildReport): void {
-    if (report.phase === 'BUILD_FAILED') this.#hasFailed = true;
-    this.#builds.delete(report.buildId);
+  #say(buildId: string, news: Pick<BuildReport, 'phase'> & Partial<BuildReport>): void {
+    const stages = this.#works.get(buildId)?.progress.stages ?? [];
+    const { phase, imageId = '', error = '', baseImageMissing = false, refusedNow = false } = news;
+    const report = { buildId, phase, imageId, error, baseImageMissing, refusedNow, stages };
+    if (phase === 'BUILD_FAILED') this.#hasFailed = true;
+    this.#reports.delete(buildId);
     // Not repeated: by the next stream the obstacle can be gone, and the controller asks again.
-    if (!report.baseImageMissing && !report.refusedNow) this.#builds.set(report.buildId, report);
-    for (const [buildId, { phase }] of this.#builds) {
-      if (this.#builds.size <= REMEMBERED) break;
-      if (phase !== 'BUILD_BUILDING') this.#builds.delete(buildId);
+    if (!baseImageMissing && !refusedNow) this.#reports.set(buildId, report);
+    for (const [id, known] of this.#reports) {
+      if (this.#reports.size <= REMEMBERED) break;
+      if (known.phase !== 'BUILD_BUILDING') this.#reports.delete(id);
     }
     this.#deps.report(report);
   }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { BuildProgress } from '../builds/progress.ts';
 import { handlerFault, quoted } from '../domain/build-failure.ts';
 import type { BuildEngine } from '../engine/build-engine.ts';
 
@@ -14,6 +15,13 @@ const results = z.array(
     output: shortened,
   }),
 );
+
+const OUTCOMES = {
+  loaded: 'the handler was loaded',
+  failed: 'the handler could not be loaded',
+  exited: 'the worker ended while it loaded the handler',
+  slow: 'the handler takes long to load, so it was not checked',
+} as const;
 
 export interface CheckedImage {
   readonly buildId: string;
@@ -32,6 +40,7 @@ const MAX_PRINTED_BYTES = 16 * 2 ** 20;
 export async function checkHandlers(
   engine: BuildEngine,
   { buildId, space, imageId, agents }: CheckedImage,
+  progress: BuildProgress,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const command = ['/opt/raworc/guest/node', '/opt/raworc/guest/check.mjs'];
@@ -39,7 +48,10 @@ export async function checkHandlers(
   const input = (async function* () {
     yield Buffer.from(JSON.stringify(list));
   })();
-  const job = await engine.start({ buildId, space, image: imageId, command, environment: {}, input }, signal);
+  const job = await engine.start(
+    { buildId, space, image: imageId, command, environment: {}, input, print: progress.output.bind(progress) },
+    signal,
+  );
   try {
     const printed = await atMost(MAX_PRINTED_BYTES, job.output);
     if (printed === undefined) return `the handlers could not be checked: they printed more than ${MAX_PRINTED_BYTES / 2 ** 20} MiB.`;
@@ -50,6 +62,8 @@ export async function checkHandlers(
         : `the handlers could not be checked (exit code ${end.code}).${quoted(end.lastLines)}`;
     const runtimes = new Map(list.map(({ name, runtime }) => [name, runtime]));
     for (const result of results.parse(JSON.parse(printed))) {
+      progress.print(`${result.agent}: ${OUTCOMES[result.outcome]}${result.message === '' ? '' : `: ${result.message}`}`);
+      if (result.output !== '') progress.print(result.output);
       const fault = handlerFault(result, runtimes.get(result.agent) ?? '');
       if (fault !== undefined) return fault;
     }

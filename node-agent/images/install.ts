@@ -1,7 +1,7 @@
 import { installFailure } from '../domain/build-failure.ts';
 import type { Dependencies } from '../domain/dependencies.ts';
 import { DEPENDENCIES, installScript } from '../domain/install-script.ts';
-import type { BuildEngine, Job } from '../engine/build-engine.ts';
+import type { BuildEngine, Job, JobPlan } from '../engine/build-engine.ts';
 import { packing, packPart } from './packed.ts';
 import { BadSource, readSource } from './read-source.ts';
 
@@ -16,6 +16,7 @@ export interface InstallPlan extends Installation {
   readonly buildId: string;
   readonly space: string;
   readonly image: string;
+  readonly print: JobPlan['print'];
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { BuildAssignment__Output as BuildAssignment } from '../../proto/generated/raworc/node/v0/BuildAssignment.ts';
+import type { BuildProgress } from '../builds/progress.ts';
 import { dependenciesOf } from '../domain/dependencies.ts';
 import { keyOf } from '../domain/install-script.ts';
 import type { BuildEngine, BuildOutcome } from '../engine/build-engine.ts';
@@ -9,13 +10,10 @@ import { BadSource } from './read-source.ts';
 import { scanSource } from './scan-source.ts';
 import { type Stage, stageOf } from './stage.ts';
 
-export type BuildStage = 'fetch' | 'install' | 'image' | 'check';
-
 export interface MakeDeps {
   readonly engine: BuildEngine;
   fetch(digest: string): AsyncIterable<Uint8Array>;
-  /** A stage of the build ended. */
-  passed(stage: BuildStage): void;
+  readonly progress: BuildProgress;
   /** Dependencies of this many agents are in the image, of which some were installed for it. */
   installed(installed: number, all: number): void;
 }
@@ -31,28 +29,32 @@ export async function makeImage(
   labels: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<BuildOutcome> {
-  const { engine, fetch, passed } = deps;
+  const { engine, fetch, progress } = deps;
   const { buildId, space, baseImage } = build;
   const installations: Installation[] = [];
+  progress.begin('fetch');
   for (const { spec, digest } of build.agents) {
     if (spec === null) throw new BadSource('an agent has no name');
     const files = await scanSource(spec.name, digest, fetch(digest));
     const planned = dependenciesOf(spec.runtime, files);
     if (!planned.ok) throw new BadSource(`the dependencies of the agent ${spec.name} cannot be installed: ${planned.reason}`);
     const { dependencies } = planned;
-    if (dependencies === undefined) continue;
+    if (dependencies === undefined) {
+      progress.print(`${spec.name}: ${files.size} files, no dependencies`);
+      continue;
+    }
+    progress.print(`${spec.name}: ${files.size} files, dependencies of ${dependencies.inputs.join(', ')}`);
     const key = keyOf(dependencies, files, { imageId: base.id, npmVersion: engine.npmVersion });
     installations.push({ agent: spec.name, digest, key, dependencies });
   }
-  passed('fetch');
   let stage: Stage | undefined;
   let imageId: string | undefined;
   try {
     if (installations.length > 0) {
-      stage = await stageOf(engine, { buildId, space, baseImage, baseImageId: base.id, installations, fetch }, signal);
-      passed('install');
+      stage = await stageOf(engine, { buildId, space, baseImage, baseImageId: base.id, installations, fetch, progress }, signal);
       deps.installed(stage.installed, new Set(installations.map(({ key }) => key)).size);
     }
+    progress.begin('image');
     const byAgent = new Map(installations.map((one) => [one.agent, { key: one.key, directory: one.dependencies.directory }]));
     const agents = build.agents.map(({ spec, digest }) => ({ spec, digest, dependencies: byAgent.get(spec?.name ?? '') }));
     // Every layer says that it is no stage, for a stage is what later builds look for.
@@ -71,11 +73,11 @@ export async function makeImage(
       await context.done;
       throw error;
     }
-    passed('image');
     const specs = build.agents.flatMap(({ spec }) => (spec === null ? [] : [spec]));
-    const fault = specs.length === 0 ? undefined : await checkHandlers(engine, { buildId, space, imageId, agents: specs }, signal);
+    if (specs.length > 0) progress.begin('check');
+    const fault =
+      specs.length === 0 ? undefined : await checkHandlers(engine, { buildId, space, imageId, agents: specs }, progress, signal);
     if (fault !== undefined) return { ok: false, reason: `The build failed: ${fault}` };
-    passed('check');
     await engine.name(imageId, build.image, signal);
     const done = imageId;
     imageId = undefined;

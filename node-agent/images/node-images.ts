@@ -1,4 +1,5 @@
 import type { ControllerFrame } from '../../proto/frame.ts';
+import type { Timer } from '../../seams/clock.ts';
 import type { Conditions } from '../conditions.ts';
 import type { Outbox } from '../control/outbox.ts';
 import { within } from '../engine/deadline.ts';
@@ -11,7 +12,7 @@ import { ImageRemovals } from './image-removals.ts';
 /** Within this, the largest copy is loaded from a slow disk. */
 const RESTORE_LIMIT_MS = 10 * 60_000;
 
-export interface NodeImagesDeps extends Pick<Host, 'driver' | 'dialer' | 'clock' | 'log' | 'metrics'> {
+export interface NodeImagesDeps extends Pick<Host, 'driver' | 'dialer' | 'clock' | 'random' | 'log' | 'metrics'> {
   readonly conditions: Conditions;
   readonly outbox: Outbox;
   /** Returns whether an assigned session of this node starts from an image. */
@@ -22,7 +23,10 @@ export interface NodeImagesDeps extends Pick<Host, 'driver' | 'dialer' | 'clock'
   gone(image: string, reason: string): void;
 }
 
-export type ImageFrame = Extract<ControllerFrame, { kind: 'build' | 'pullImage' | 'pushImage' | 'removeImage' | 'imageGone' }>;
+export type ImageFrame = Extract<
+  ControllerFrame,
+  { kind: 'build' | 'cancelBuild' | 'pullImage' | 'pushImage' | 'removeImage' | 'imageGone' }
+>;
 
 /** The images of this node: builds, moves and removals that the controller asks for, and its own copies. */
 export class NodeImages {
@@ -32,6 +36,9 @@ export class NodeImages {
   readonly #deps: Omit<NodeImagesDeps, 'conditions' | 'outbox'>;
   readonly #ending = new AbortController();
   readonly #restoring = new Set<Promise<void>>();
+  /** How long the controller waits for this node. 0 before its first welcome. */
+  #leaseMs = 0;
+  #lease: Timer | undefined;
 
   constructor({ conditions, outbox, ...deps }: NodeImagesDeps) {
     this.#deps = deps;
@@ -55,6 +62,8 @@ export class NodeImages {
     switch (frame.kind) {
       case 'build':
         return this.#builder.assign(frame.value);
+      case 'cancelBuild':
+        return this.#builder.cancel(frame.value.buildId, frame.value.image);
       case 'pullImage':
         return this.#moves.pull(frame.value);
       case 'pushImage':
@@ -73,8 +82,21 @@ export class NodeImages {
     this.#builder.resend();
   }
 
+  /** The stream to the controller ended. Its builds end if no other stream follows within the lease. */
+  disconnected(): void {
+    if (this.#ending.signal.aborted) return;
+    this.#lease ??= this.#deps.clock.after(this.#leaseMs, () => this.#builder.leaseLost());
+  }
+
+  connected({ leaseMs }: { readonly leaseMs: number }): void {
+    this.#leaseMs = leaseMs;
+    this.#lease?.cancel();
+    this.#lease = undefined;
+  }
+
   async close(): Promise<void> {
     this.#ending.abort(new Error('the node agent is shutting down'));
+    this.#lease?.cancel();
     await Promise.all([this.#builder.close(), this.#moves.close(), this.#removals.close(), ...this.#restoring]);
   }
 

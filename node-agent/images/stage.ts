@@ -1,3 +1,4 @@
+import type { BuildProgress } from '../builds/progress.ts';
 import { DEPENDENCIES, setKeyOf } from '../domain/install-script.ts';
 import type { BuildEngine } from '../engine/build-engine.ts';
 import { dockerfileHead } from './build-context.ts';
@@ -12,6 +13,7 @@ export interface StageInput {
   readonly baseImageId: string;
   readonly installations: readonly Installation[];
   fetch(digest: string): AsyncIterable<Uint8Array>;
+  readonly progress: BuildProgress;
 }
 
 /** An image with the dependencies of all agents of a build. */
@@ -32,26 +34,34 @@ const keyLabel = (key: string) => `raworc.installed.${key}`;
  * Throws BadSource if something cannot be installed.
  */
 export async function stageOf(engine: BuildEngine, input: StageInput, signal: AbortSignal): Promise<Stage> {
-  const { baseImage, baseImageId, installations, fetch, ...where } = input;
+  const { baseImage, baseImageId, installations, fetch, progress, ...where } = input;
+  progress.begin('resolve');
   const byKey = new Map(installations.map((one) => [one.key, one]));
   const keys = [...byKey.keys()].sort();
   const setKey = setKeyOf(keys, baseImageId);
   const same = await engine.stageWith(setLabel(setKey), signal);
-  if (same !== undefined) return { imageId: same, installed: 0, discard: async () => undefined };
+  if (same !== undefined) {
+    progress.print('All dependencies are the same as in an earlier image: nothing is installed.');
+    return { imageId: same, installed: 0, discard: async () => undefined };
+  }
   const fresh: Installation[] = [];
   let dockerfile = dockerfileHead(baseImage, engine.marks);
   for (const [key, installation] of byKey) {
     const holder = await engine.stageWith(keyLabel(key), signal);
     const target = `${DEPENDENCIES}/${key}`;
     if (holder === undefined) fresh.push(installation);
+    else progress.print(`The dependencies of ${installation.agent} are copied from an earlier image.`);
     dockerfile += holder === undefined ? `COPY deps/${key} ${target}\n` : `COPY --from=${holder} ${target} ${target}\n`;
   }
+  progress.begin('install');
   const context = packing(async (pack) => {
     await packEntry(pack, { name: 'Dockerfile', mode: 0o644 }, dockerfile);
     const room = new InstallRoom();
     // One after another: each occupies a disk until it is packed, and a space can have many agents.
     for (const { agent, key, ...one } of fresh) {
-      const job = await install(engine, { agent, key, ...one, ...where, image: baseImageId }, fetch, signal);
+      progress.print(`Installing the dependencies of ${agent}`);
+      const plan = { agent, key, ...one, ...where, image: baseImageId, print: progress.output.bind(progress) };
+      const job = await install(engine, plan, fetch, signal);
       try {
         await packInstalled(pack, { agent, key, room }, job.output);
       } finally {

@@ -7,6 +7,8 @@ import type { AssignmentChange as _raworc_node_v0_AssignmentChange, AssignmentCh
 import type { AssignmentSet as _raworc_node_v0_AssignmentSet, AssignmentSet__Output as _raworc_node_v0_AssignmentSet__Output } from './raworc/node/v0/AssignmentSet.ts';
 import type { BuildAssignment as _raworc_node_v0_BuildAssignment, BuildAssignment__Output as _raworc_node_v0_BuildAssignment__Output } from './raworc/node/v0/BuildAssignment.ts';
 import type { BuildReport as _raworc_node_v0_BuildReport, BuildReport__Output as _raworc_node_v0_BuildReport__Output } from './raworc/node/v0/BuildReport.ts';
+import type { BuildStage as _raworc_node_v0_BuildStage, BuildStage__Output as _raworc_node_v0_BuildStage__Output } from './raworc/node/v0/BuildStage.ts';
+import type { CancelBuild as _raworc_node_v0_CancelBuild, CancelBuild__Output as _raworc_node_v0_CancelBuild__Output } from './raworc/node/v0/CancelBuild.ts';
 import type { Capacity as _raworc_node_v0_Capacity, Capacity__Output as _raworc_node_v0_Capacity__Output } from './raworc/node/v0/Capacity.ts';
 import type { ChallengeRequest as _raworc_node_v0_ChallengeRequest, ChallengeRequest__Output as _raworc_node_v0_ChallengeRequest__Output } from './raworc/node/v0/ChallengeRequest.ts';
 import type { ChallengeResponse as _raworc_node_v0_ChallengeResponse, ChallengeResponse__Output as _raworc_node_v0_ChallengeResponse__Output } from './raworc/node/v0/ChallengeResponse.ts';
@@ -85,6 +87,8 @@ export interface ProtoGrpcType {
         BuildAssignment: MessageTypeDefinition<_raworc_node_v0_BuildAssignment, _raworc_node_v0_BuildAssignment__Output>
         BuildPhase: EnumTypeDefinition
         BuildReport: MessageTypeDefinition<_raworc_node_v0_BuildReport, _raworc_node_v0_BuildReport__Output>
+        BuildStage: MessageTypeDefinition<_raworc_node_v0_BuildStage, _raworc_node_v0_BuildStage__Output>
+        CancelBuild: MessageTypeDefinition<_raworc_node_v0_CancelBuild, _raworc_node_v0_CancelBuild__Output>
         Capacity: MessageTypeDefinition<_raworc_node_v0_Capacity, _raworc_node_v0_Capacity__Output>
         ChallengeRequest: MessageTypeDefinition<_raworc_node_v0_ChallengeRequest, _raworc_node_v0_ChallengeRequest__Output>
         ChallengeResponse: MessageTypeDefinition<_raworc_node_v0_ChallengeResponse, _raworc_node_v0_ChallengeResponse__Output>

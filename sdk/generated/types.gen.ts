@@ -252,11 +252,22 @@ export type Build = {
      */
     build_id: string;
     space: string;
-    status: 'pending' | 'building' | 'completed' | 'failed';
+    status: 'pending' | 'building' | 'completed' | 'failed' | 'cancelled';
     image_tag: string | null;
     started_at: string;
     completed_at: string | null;
     agents_deployed: Array<string>;
+    /**
+     * In order of their beginning. Stages with nothing to do are left out.
+     */
+    stages: Array<{
+        name: 'fetch' | 'resolve' | 'install' | 'image' | 'check' | 'push';
+        status: 'running' | 'completed' | 'failed' | 'cancelled';
+        /**
+         * Null while it is running
+         */
+        duration_ms: number | null;
+    }>;
     error: string | null;
     created_by: string;
 };
@@ -264,7 +275,7 @@ export type Build = {
 export type BuildLog = {
     build_id: string;
     space: string;
-    status: 'pending' | 'building' | 'completed' | 'failed';
+    status: 'pending' | 'building' | 'completed' | 'failed' | 'cancelled';
     logs: Array<{
         line: string;
         timestamp: string;

@@ -166,6 +166,7 @@ export class HandMadeNode {
       movesImages: false,
       removesImages: false,
       cancelsMessages: false,
+      buildFeatures: [],
     };
     this.send({ kind: 'hello', value: { ...version, clusterId, epoch: 0, incarnation, boot: 1, capacity } });
     this.send({ kind: 'inventory', value: { sessions: [], images: [...images], tombstones: [], orphans: [], part: 0, more: false } });

@@ -123,7 +123,15 @@ async function buildBy(cluster: Cluster, node: HandMadeNode): Promise<void> {
   node.send({ kind: 'images', value: { images: [await sessionImage(), image] } });
   node.send({
     kind: 'build',
-    value: { buildId, phase: 'BUILD_COMPLETED', imageId: 'sha256:made-up', error: '', baseImageMissing: false, refusedNow: false },
+    value: {
+      buildId,
+      phase: 'BUILD_COMPLETED',
+      imageId: 'sha256:made-up',
+      error: '',
+      baseImageMissing: false,
+      refusedNow: false,
+      stages: [],
+    },
   });
   await deployed;
 }

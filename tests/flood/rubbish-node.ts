@@ -74,6 +74,7 @@ const greeting = ({ clusterId, incarnation }: RubbishNode, image: string): NodeF
       movesImages: false,
       removesImages: false,
       cancelsMessages: false,
+      buildFeatures: [],
     },
   },
   { kind: 'inventory', value: { sessions: [], images: [image], tombstones: [], orphans: [], part: 0, more: false } },
@@ -102,7 +103,7 @@ function rubbish(): NodeFrame[] {
       { kind: 'heartbeat', value: { number: turn } },
       {
         kind: 'build',
-        value: { buildId: 'b', phase: 'BUILD_BUILDING', imageId: '', error: '', baseImageMissing: false, refusedNow: false },
+        value: { buildId: 'b', phase: 'BUILD_BUILDING', imageId: '', error: '', baseImageMissing: false, refusedNow: false, stages: [] },
       },
       { kind: 'removed', value: { sessionId, upToGeneration: 1 } },
     );

@@ -93,7 +93,7 @@ async function world() {
   const ended = new Map<string, (report: BuildReport) => void>();
   const installs = { installed: 0, reused: 0 };
   const builder = new Builder({
-    ...{ driver, clock: systemClock, log: silent, refusal: () => undefined },
+    ...{ driver, clock: systemClock, random: systemRandom, log: silent, refusal: () => undefined },
     metrics: {
       ...{ gauge: () => undefined, histogram: () => ({ observe: () => undefined }) },
       counter: () => ({
@@ -124,7 +124,7 @@ async function world() {
     }
     const { promise, resolve } = Promise.withResolvers<BuildReport>();
     ended.set(buildId, resolve);
-    builder.assign({ buildId, space: 'builds-test', image, baseImage, agents: specs });
+    builder.assign({ buildId, space: 'builds-test', image, baseImage, agents: specs, logTicket: '' });
     return { image, report: await promise };
   };
   return { build, builds, builder, driver, clients, installs };

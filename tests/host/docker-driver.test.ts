@@ -308,7 +308,10 @@ t.test('an image is built only from valid sources', async (t) => {
       memoryBytes: 0,
       concurrency: 0,
     } as const;
-    controller.say({ kind: 'build', value: { buildId, space: 'test', image, baseImage: IMAGE, agents: [{ spec, digest }] } });
+    controller.say({
+      kind: 'build',
+      value: { buildId, space: 'test', image, baseImage: IMAGE, agents: [{ spec, digest }], logTicket: '' },
+    });
     const ended = () => controller.heard('build').find((report) => report.buildId === buildId && report.phase !== 'BUILD_BUILDING');
     return { image, report: await controller.until('the end of a build', ended, 60_000) };
   };

@@ -60,6 +60,7 @@ t.test('agents of a space are shown without a look at the sessions in which they
           baseImage: 'base',
           agents: built,
           unfetched: [],
+          stages: [],
         },
         ...{ nodeId: null, error: null, createdAt: 1, completedAt: 1, createdBy: 'admin' },
       }),

@@ -2,7 +2,7 @@ import type { BuildObject } from '../../contract/builds.ts';
 import { rfc3339, rfc3339OrNull } from '../engine/time.ts';
 import type { RowView } from '../engine/view.ts';
 import { spaceName } from '../spaces/space-objects.ts';
-import type { BuildRow } from './rows.ts';
+import type { BuildRow, StageRow } from './rows.ts';
 
 export const buildObject = (view: RowView, row: BuildRow): BuildObject => ({
   id: row.id,
@@ -13,6 +13,13 @@ export const buildObject = (view: RowView, row: BuildRow): BuildObject => ({
   started_at: rfc3339(row.createdAt),
   completed_at: rfc3339OrNull(row.completedAt),
   agents_deployed: [...row.agents, ...row.unfetched].map(({ name }) => name),
+  stages: row.stages.map((stage) => shownStage(row, stage)),
   error: row.error,
   created_by: row.createdBy,
 });
+
+function shownStage({ status }: BuildRow, { name, tookMs, over }: StageRow): BuildObject['stages'][number] {
+  if (over) return { name, status: 'completed', duration_ms: tookMs };
+  if (status === 'failed' || status === 'cancelled') return { name, status, duration_ms: tookMs === 0 ? null : tookMs };
+  return { name, status: 'running', duration_ms: null };
+}

@@ -1,3 +1,4 @@
+import type { BuildStage } from '../../contract/builds.ts';
 import type { AgentProgram } from '../agents/rows.ts';
 import { integer, json, type RowOf, text } from '../engine/fields.ts';
 import type { AgentId, BuildId, NodeId, SpaceId } from '../engine/ids.ts';
@@ -17,10 +18,19 @@ export interface UnfetchedAgent {
   readonly branch: string;
 }
 
+/** A stage of a build, as its node reported it. */
+export interface StageRow {
+  readonly name: BuildStage;
+  /** 0 while it is in progress. */
+  readonly tookMs: number;
+  /** Whether it completed. Of a build that ended otherwise, the last stage did not. */
+  readonly over: boolean;
+}
+
 export const BUILDS = {
   id: text<BuildId>(),
   spaceId: text<SpaceId>(),
-  status: text<'pending' | 'building' | 'completed' | 'failed'>(),
+  status: text<'pending' | 'building' | 'completed' | 'failed' | 'cancelled'>(),
   image: text(),
   imageId: text<string | null>(),
   baseImage: text(),
@@ -30,6 +40,8 @@ export const BUILDS = {
   /** The node that builds it, once assigned. */
   nodeId: text<NodeId | null>(),
   error: text<string | null>(),
+  /** In order of their beginning, each once. */
+  stages: json<readonly StageRow[]>(),
   createdAt: integer(),
   completedAt: integer<number | null>(),
   createdBy: text(),

@@ -1,12 +1,5 @@
 import { nodeToBuildOn } from '../../domain/builds/build-node.ts';
-import {
-  assignBuild,
-  type BuildOutcome,
-  finishBuild,
-  giveUpBuild,
-  isOpen,
-  returnBuild,
-} from '../../domain/builds/commands/advance-build.ts';
+import { assignBuild, giveUpBuild, isOpen } from '../../domain/builds/commands/advance-build.ts';
 import type { BuildRow } from '../../domain/builds/rows.ts';
 import type { FleetNode } from '../../domain/engine/fleet.ts';
 import type { BuildId, NodeId } from '../../domain/engine/ids.ts';
@@ -18,6 +11,7 @@ import type { NodeDirectory } from '../engine/node-directory.ts';
 import { buildAssignment } from '../fleet/encode.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { ImageDistribution } from '../images/image-distribution.ts';
+import { BuildReports } from './build-reports.ts';
 import { Rebuilds } from './rebuilds.ts';
 
 /** How long a build waits for a node with its base image while other nodes are ready. */
@@ -62,6 +56,7 @@ export class BuildDispatch {
   /** Rebuilds of images that nodes have lost. */
   readonly rebuilds: Rebuilds;
   readonly #deps: DispatchDeps;
+  readonly #reports: BuildReports;
   readonly #bounds: BuildBounds;
   /** Builds whose assignment is being committed. */
   readonly #assigning = new Map<BuildId, NodeId>();
@@ -76,6 +71,7 @@ export class BuildDispatch {
     this.#bounds = deps.bounds ?? BUILD_BOUNDS;
     const { limitMs } = this.#bounds;
     this.rebuilds = new Rebuilds({ ...deps, limitMs, postponed: () => this.#retries.after(BUILDS, NODE_WAIT_MS) });
+    this.#reports = new BuildReports({ ...deps, rebuilds: this.rebuilds, ended: () => this.#loop.wake(BUILDS) });
     this.#loop = deps.loops.open({ name: 'builds', run: () => this.#dispatch() });
     this.#retries = deps.loops.open({ name: 'rebuilds', run: () => this.#retry() });
     this.#deps.applier.onCommitted(({ mutations }) => {
@@ -105,17 +101,7 @@ export class BuildDispatch {
         this.rebuilds.forget(node);
         this.#loop.wake(BUILDS);
       },
-      built: (node, report) => {
-        const build = this.#deps.view.get('builds', report.buildId);
-        const lacksBase = 'error' in report && report.baseImageMissing === true;
-        const refusedNow = 'error' in report && report.refusedNow === true;
-        const isOwn = isOpen(build) && build.nodeId === node;
-        if (lacksBase && build !== undefined && (isOwn || this.rebuilds.has(node, report.buildId))) this.#lacksBase(node, build.baseImage);
-        if (this.rebuilds.ended(node, report.buildId, report)) return this.#loop.wake(BUILDS);
-        if (!isOwn) return;
-        if (lacksBase || (refusedNow && this.#refuses(node))) this.#deps.applier.tell(returnBuild(build.id, node));
-        else this.#finish(node, report);
-      },
+      built: (node, news) => this.#reports.take(node, news),
       conditionsChanged: () => {
         this.#retries.wake(BUILDS);
         this.#loop.wake(BUILDS);
@@ -186,11 +172,6 @@ export class BuildDispatch {
     }
   }
 
-  /** Whether the node said why it accepts no builds, so that none is assigned to it at once again. */
-  #refuses(node: NodeId): boolean {
-    return this.#deps.directory.nodes().some(({ id, unschedulable }) => id === node && unschedulable !== undefined);
-  }
-
   #isConnected(nodeId: NodeId | null): boolean {
     return nodeId !== null && this.#deps.fleet.isConnected(nodeId);
   }
@@ -235,13 +216,6 @@ export class BuildDispatch {
     this.#deps.applier.tell(giveUpBuild(build.id, error));
   }
 
-  /** The loss of the base image is newer than the node's list of images. */
-  #lacksBase(node: NodeId, baseImage: string): void {
-    this.#deps.log.warn('build.no_base_image', { node, image: baseImage });
-    this.#deps.fleet.stream(node)?.facts.removeImage(baseImage);
-    this.#deps.images?.changed(node);
-  }
-
   /**
    * Fails a build that no ready node can take, after some time for another node to connect. While
    * its base image can travel to a node, the build waits as long as it could run.
@@ -274,18 +248,5 @@ export class BuildDispatch {
   #tell(build: BuildRow, node: NodeId): void {
     this.#deps.log.info('build.assigned', { build: build.id, node });
     this.#deps.fleet.stream(node)?.send(buildAssignment(this.#deps.view, build));
-  }
-
-  #finish(node: NodeId, report: { readonly buildId: string } & BuildOutcome): void {
-    this.#deps.applier.apply(finishBuild(report.buildId as BuildId, node, report)).then(
-      (build) => {
-        if (build === undefined) return;
-        this.#deps.log.info('build.finished', { build: build.id, status: build.status });
-        if (build.status !== 'completed') return;
-        this.#deps.fleet.stream(node)?.facts.addImage(build.image);
-        this.#deps.images?.built(build);
-      },
-      () => undefined,
-    );
   }
 }

@@ -3,6 +3,7 @@
  * stream.
  */
 
+import { isBuildStage } from '../../../proto/build-stages.ts';
 import type { BuildReport__Output } from '../../../proto/generated/raworc/node/v0/BuildReport.ts';
 import type { Capacity__Output } from '../../../proto/generated/raworc/node/v0/Capacity.ts';
 import type { Hello__Output } from '../../../proto/generated/raworc/node/v0/Hello.ts';
@@ -10,6 +11,8 @@ import type { Report__Output } from '../../../proto/generated/raworc/node/v0/Rep
 import type { Answer__Output } from '../../../proto/generated/raworc/v0/Answer.ts';
 import type { RunStarted__Output } from '../../../proto/generated/raworc/v0/RunStarted.ts';
 import { visibleText } from '../../../seams/terminal-text.ts';
+import type { BuildOutcome } from '../../domain/builds/commands/advance-build.ts';
+import type { StageRow } from '../../domain/builds/rows.ts';
 import type { MessageId, NodeId, SessionId } from '../../domain/engine/ids.ts';
 import { PLATFORMS } from '../../domain/images/platforms.ts';
 import type { GivenAnswer } from '../../domain/messages/commands/record-answer.ts';
@@ -83,17 +86,39 @@ export function decodeRun(from: NodeId, frame: RunStarted__Output): StartedRun {
   return { from, generation, sessionId: frame.sessionId as SessionId, messageId: frame.messageId as MessageId, runId, agent };
 }
 
-export function decodeBuild({ buildId, phase, imageId, error, baseImageMissing, refusedNow }: BuildReport__Output) {
+/** How a build is getting on, or how it ended, with its stages. */
+export type BuildNews = { readonly buildId: string; readonly stages: readonly StageRow[] } & (
+  | { readonly ended: false }
+  | ({ readonly ended: true } & BuildOutcome)
+);
+
+export function decodeBuild({
+  buildId,
+  phase,
+  imageId,
+  error,
+  baseImageMissing,
+  refusedNow,
+  ...rest
+}: BuildReport__Output): BuildNews | undefined {
+  const stages = decodeStages(rest.stages);
   switch (phase) {
     case 'BUILD_COMPLETED':
-      return { buildId, imageId };
+      return { buildId, stages, ended: true, imageId };
     case 'BUILD_FAILED':
-      return { buildId, error: visibleText(error), baseImageMissing, refusedNow };
+      return { buildId, stages, ended: true, error: visibleText(error), baseImageMissing, refusedNow };
     case 'BUILD_BUILDING':
-      return 'under way';
+      return { buildId, stages, ended: false };
     case 'BUILD_PHASE_UNSPECIFIED':
       return undefined;
     default:
       return phase satisfies never;
   }
+}
+
+/** Each known stage once, so that their number is bounded. */
+function decodeStages(stages: BuildReport__Output['stages']): readonly StageRow[] {
+  const byName = new Map<string, StageRow>();
+  for (const { name, tookMs, over } of stages) if (isBuildStage(name) && name !== 'push') byName.set(name, { name, tookMs, over });
+  return [...byName.values()];
 }

@@ -124,13 +124,15 @@ export const stopAgent = (spaceId: SpaceId, agent: string, interrupt: boolean): 
   value: { spaceId, agent, interrupt },
 });
 
-export function buildAssignment(view: View, build: BuildRow): ControllerFrame {
+/** `logTicket`: opens the stream of the build's log; empty if nobody reads it. */
+export function buildAssignment(view: View, build: BuildRow, logTicket = ''): ControllerFrame {
   const value: BuildAssignment__Output = {
     buildId: build.id,
     space: view.get('spaces', build.spaceId)?.name ?? build.spaceId,
     image: build.image,
     baseImage: build.baseImage,
     agents: build.agents.map((agent) => ({ spec: agentSpec(agent), digest: agent.digest })),
+    logTicket,
   };
   return { kind: 'build', value };
 }

@@ -42,7 +42,7 @@ export interface FleetListener {
   imageMoved?(nodeId: NodeId, moved: Moved): void;
   conditionsChanged?(nodeId: NodeId): void;
   closed(nodeId: NodeId): void;
-  built?(nodeId: NodeId, report: Parameters<StreamEvents['build']>[0]): void;
+  built?(nodeId: NodeId, news: Parameters<StreamEvents['build']>[0]): void;
 }
 
 /** Nodes that stop together with the controller. */

@@ -123,7 +123,7 @@ function rowsOfSpace({ id: spaceId, name }: (typeof SPACES)[number]): Mutation[]
     ),
     put('builds', {
       ...{ id: `build-${name}` as BuildId, spaceId, status: 'completed', image: IMAGE, imageId: 'i', baseImage: IMAGE, agents },
-      ...{ unfetched: [], nodeId: null, error: null, createdAt: 1, completedAt: 1, createdBy: 'admin' },
+      ...{ unfetched: [], stages: [], nodeId: null, error: null, createdAt: 1, completedAt: 1, createdBy: 'admin' },
     }),
   ];
 }

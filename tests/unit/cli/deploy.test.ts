@@ -184,6 +184,31 @@ t.test('deploy: creates the agent, uploads, builds, and follows the build to its
   t.same(Object.keys(await contents(server.asked[1]?.body ?? Buffer.alloc(0))), ['main.py']);
 });
 
+t.test('each stage of a build is a line with its time, once, and a failure names its stage', async (t) => {
+  const root = await directory(t, { 'main.py': '' });
+  const stage = (name: string, status: string, duration_ms: number | null = null) => ({ name, status, duration_ms });
+  const [fetch, install] = [stage('fetch', 'completed', 12), stage('install', 'completed', 36_800)];
+  const states = [
+    build('building', { stages: [stage('fetch', 'running')] }),
+    build('building', { stages: [fetch, stage('install', 'running')] }),
+    build('building', { stages: [fetch, install, stage('check', 'running')] }),
+    build('failed', { stages: [fetch, install, stage('check', 'failed', 900)], error: 'The build failed: main.py, line 3.' }),
+  ];
+  const server = await fakeServer(t, {
+    ...routes(build('pending'), ...states.map((state, at) => frame('build.state', { build: state }, `e${at}`))),
+    [`DELETE ${AGENTS}/my-agent`]: { status: 204 },
+  });
+  const { run } = await world(t, server);
+  const { code, err } = await run('agent', 'deploy', root);
+  t.equal(code, 1);
+  const lines = err.split('\n').map((line) => line.trimEnd());
+  t.strictSame(
+    lines.filter((line) => line.startsWith('  ')),
+    ['  ✓ fetch   12 ms', '  ✓ install 36.8 s', '  ✗ check   900 ms'],
+  );
+  t.match(err, /The build failed at check after 900 ms: main\.py, line 3\./);
+});
+
 t.test('deploy again, under a name, in a space; the build is already done', async (t) => {
   const root = await directory(t, { 'raworc.json': '{}' });
   const space = '/spaces/lab%20one';

@@ -129,7 +129,7 @@ export async function withAgents(core: Core, names: readonly string[], image = '
       const agents = names.map((name) => ({ id: `agent-${name}` as AgentId, name, digest: 'sha256:0', ...program }));
       const build: BuildRow = {
         ...{ id: `build-${now}` as BuildId, spaceId: SPACE, status: 'completed', image, imageId: 'i', baseImage: 'base', agents },
-        ...{ unfetched: [], nodeId: NODE, error: null, createdAt: now, completedAt: now, createdBy: 'admin' },
+        ...{ unfetched: [], stages: [], nodeId: NODE, error: null, createdAt: now, completedAt: now, createdBy: 'admin' },
       };
       const rows = agents.map(({ id, name }) =>
         put('agents', {

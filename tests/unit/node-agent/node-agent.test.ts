@@ -321,7 +321,7 @@ t.test('an image is built from what the controller hands out, and only if that i
     const agents = [{ spec, digest: source }];
     controller.say({
       kind: 'build',
-      value: { buildId, space: 'default', image: `raworc_space_default:${buildId}`, baseImage: IMAGE, agents },
+      value: { buildId, space: 'default', image: `raworc_space_default:${buildId}`, baseImage: IMAGE, agents, logTicket: '' },
     });
     return controller.until(`the end of ${buildId}`, () =>
       controller.heard('build').find((report) => report.buildId === buildId && report.phase !== 'BUILD_BUILDING'),

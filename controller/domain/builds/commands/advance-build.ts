@@ -5,7 +5,7 @@ import { put } from '../../engine/mutation.ts';
 import type { View } from '../../engine/view.ts';
 import { buildObject } from '../build-object.ts';
 import { withoutOldBuilds } from '../old-builds.ts';
-import type { BuildRow } from '../rows.ts';
+import type { BuildRow, StageRow } from '../rows.ts';
 
 function becomes<Result>(view: View, build: BuildRow, result: Result): Decision<Result> {
   const shown = buildObject(view, build);
@@ -17,7 +17,9 @@ function becomes<Result>(view: View, build: BuildRow, result: Result): Decision<
 }
 
 /** How a build ended on its node. */
-export type BuildOutcome =
+export type BuildOutcome = { readonly stages?: readonly StageRow[] } & BuildEnd;
+
+type BuildEnd =
   | { readonly imageId: string }
   /**
    * `baseImageMissing`, and `refusedNow` because of a condition of the node: another node, or this
@@ -35,7 +37,7 @@ export function assignBuild(id: BuildId, nodeId: NodeId): Command<BuildRow | und
     decide({ view }) {
       const build = view.get('builds', id);
       if (!isOpen(build)) return unchanged(undefined);
-      const given: BuildRow = { ...build, nodeId, status: 'building' };
+      const given: BuildRow = { ...build, nodeId, status: 'building', stages: [] };
       return build.nodeId === nodeId ? unchanged(build) : becomes(view, given, given);
     },
   };
@@ -48,7 +50,7 @@ export function returnBuild(id: BuildId, from: NodeId): Command<undefined> {
     decide({ view }) {
       const build = view.get('builds', id);
       if (!isOpen(build) || build.nodeId !== from) return unchanged(undefined);
-      return becomes(view, { ...build, nodeId: null, status: 'pending' }, undefined);
+      return becomes(view, { ...build, nodeId: null, status: 'pending', stages: [] }, undefined);
     },
   };
 }
@@ -78,11 +80,40 @@ export function finishBuild(id: BuildId, from: NodeId, outcome: BuildOutcome): C
     decide({ view, fleet, now }) {
       const build = view.get('builds', id);
       if (!isOpen(build) || build.nodeId !== from) return unchanged(undefined);
+      const stages = outcome.stages ?? build.stages;
       const done: BuildRow =
         'imageId' in outcome
-          ? { ...build, status: 'completed', imageId: outcome.imageId, completedAt: now }
-          : { ...build, status: 'failed', error: outcome.error, completedAt: now };
+          ? { ...build, stages, status: 'completed', imageId: outcome.imageId, completedAt: now }
+          : { ...build, stages, status: 'failed', error: outcome.error, completedAt: now };
       return ends(view, fleet, done, done);
+    },
+  };
+}
+
+const areSame = (some: readonly StageRow[], others: readonly StageRow[]): boolean =>
+  some.length === others.length &&
+  some.every(({ name, tookMs, over }, at) => name === others[at]?.name && tookMs === others[at].tookMs && over === others[at].over);
+
+/** Records how far a build is on its node. */
+export function recordStages(id: BuildId, from: NodeId, stages: readonly StageRow[]): Command<undefined> {
+  return {
+    name: 'record-build-stages',
+    decide({ view }) {
+      const build = view.get('builds', id);
+      if (!isOpen(build) || build.nodeId !== from || areSame(build.stages, stages)) return unchanged(undefined);
+      return becomes(view, { ...build, stages }, undefined);
+    },
+  };
+}
+
+/** Records that the image of a completed build was pushed for the first time. */
+export function recordPush(id: BuildId, tookMs: number): Command<undefined> {
+  return {
+    name: 'record-build-push',
+    decide({ view }) {
+      const build = view.get('builds', id);
+      if (build?.status !== 'completed' || build.stages.some(({ name }) => name === 'push')) return unchanged(undefined);
+      return becomes(view, { ...build, stages: [...build.stages, { name: 'push', tookMs, over: true }] }, undefined);
     },
   };
 }

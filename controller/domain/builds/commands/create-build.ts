@@ -59,6 +59,7 @@ function queue(view: RowView & BuildView, input: NewBuild, content: Content, now
     ...content,
     nodeId: null,
     error: null,
+    stages: [],
     // Later than the previous build even if the clock was set back: sessions start from the newest.
     createdAt: Math.max(now, (newest?.createdAt ?? 0) + 1),
     completedAt: null,
@@ -74,7 +75,8 @@ function queued(view: RowView, build: BuildRow): NewEvent {
 /** Returns the newest build if it has not failed and has exactly this content. */
 function current(view: BuildView, input: NewBuild, { agents, unfetched }: Content): BuildRow | undefined {
   const newest = view.newestBuild(input.spaceId);
-  if (newest === undefined || newest.status === 'failed' || newest.baseImage !== input.baseImage) return undefined;
+  if (newest === undefined || newest.status === 'failed' || newest.status === 'cancelled' || newest.baseImage !== input.baseImage)
+    return undefined;
   const same = (a: readonly unknown[], b: readonly unknown[]) => JSON.stringify(a) === JSON.stringify(b);
   return same(newest.agents, agents) && same(newest.unfetched, unfetched) ? newest : undefined;
 }

@@ -7,7 +7,6 @@ import type { Clock } from '../../../../seams/clock.ts';
 import type { Log } from '../../../../seams/log.ts';
 import type { Counter, Metrics } from '../../../../seams/metrics.ts';
 import type { Random } from '../../../../seams/random.ts';
-import type { BuildOutcome } from '../../../domain/builds/commands/advance-build.ts';
 import type { NodeId, SpaceId } from '../../../domain/engine/ids.ts';
 import type { View } from '../../../domain/engine/view.ts';
 import type { CertificateFacts } from '../../../domain/nodes/rows.ts';
@@ -18,6 +17,7 @@ import type { LiveNews } from '../../events/news.ts';
 import type { Moved } from '../../images/image-moves.ts';
 import type { LeaseTimes } from '../../nodes/lease.ts';
 import type { NodeAlarms } from '../../nodes/node-alarms.ts';
+import type { BuildNews } from '../decode.ts';
 import type { SecretSource } from '../secrets-for.ts';
 import type { NodeFacts } from './node-facts.ts';
 import type { StreamMemory } from './stream-memory.ts';
@@ -88,7 +88,7 @@ export interface StreamEvents {
   imageMissing(session: SessionRow): void;
   imageMoved(moved: Moved): void;
   conditionsChanged(): void;
-  build(report: { readonly buildId: string } & BuildOutcome): void;
+  build(news: BuildNews): void;
   shutDown(): void;
   /** All live workers in a session of this node. */
   workers(session: SessionRow, workers: readonly LiveWorker__Output[]): void;

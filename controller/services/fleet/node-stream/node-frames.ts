@@ -46,7 +46,8 @@ export const NODE_FRAMES = {
     stream.limits.chargeWaste('build'); // an honest node sends few of them, so each counts
     const report = decodeBuild(value);
     if (report === undefined) stream.reject('the node sent a build report without a phase');
-    else if (report !== 'under way') stream.events.build(report);
+    else if (report.ended) stream.events.build(report);
+    else stream.limits.news('build', `build:${report.buildId}`, () => stream.events.build(report));
   },
 
   conditions(stream, value) {

@@ -82,6 +82,7 @@ const MIGRATIONS = {
     'create index queue_cancelled on queue (session_id, seq) where cancel_grace_ms is not null and agent is not null',
   ),
   '0034-hops': hops,
+  '0035-build-stages': steps(`alter table builds add column stages text not null default '[]'`),
 };
 
 /** Makes the migrator run all steps, and record them, in one transaction: a crash undoes both. */

@@ -19,10 +19,12 @@ export class Attached {
   readonly over: Promise<void>;
   readonly #stream: Duplex;
   readonly #begin: (isOutput: boolean) => void;
+  readonly #print: ((output: Uint8Array) => void) | undefined;
   #kept = Buffer.alloc(0);
 
-  constructor(stream: Duplex) {
+  constructor(stream: Duplex, print?: (output: Uint8Array) => void) {
     this.#stream = stream;
+    this.#print = print;
     const { promise, resolve } = Promise.withResolvers<boolean>();
     this.began = promise;
     this.#begin = resolve;
@@ -61,6 +63,7 @@ export class Attached {
 
   async #take(isOutput: boolean, data: Buffer): Promise<void> {
     if (!isOutput) {
+      this.#print?.(data);
       this.#kept = Buffer.concat([this.#kept, data]).subarray(-KEPT_BYTES);
       return;
     }

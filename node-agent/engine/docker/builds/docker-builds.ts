@@ -72,7 +72,7 @@ export class DockerBuilds implements BuildEngine {
       const options = { stream: true, stdin: true, stdout: true, stderr: true, hijack: true };
       const stream = (await abortable(signal, container.attach(options))) as Duplex;
       stream.on('error', () => undefined);
-      const output = new Attached(stream);
+      const output = new Attached(stream, plan.print);
       attached = output;
       await abortable(signal, container.start());
       const { State } = await abortable(signal, container.inspect());

@@ -138,7 +138,7 @@ function rowsOfSpace(space: Space, id: () => string): Mutation[] {
     }),
     put('builds', {
       ...{ id: buildOf(space) as BuildId, spaceId: space.id, status: 'completed', image: 'i', imageId: 'i', baseImage: 'base', agents: [] },
-      ...{ nodeId: null, error: null, unfetched: [], createdAt: 1, completedAt: 2, createdBy: 'admin' },
+      ...{ nodeId: null, error: null, unfetched: [], stages: [], createdAt: 1, completedAt: 2, createdBy: 'admin' },
     }),
   ];
 }

@@ -11,7 +11,17 @@ import { NODE, newSession, node, openCore, SPACE, silent } from '../core.ts';
 
 const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
 const build = (id: string, createdAt: number, letter: string, status: BuildRow['status'] = 'completed'): BuildRow => ({
-  ...{ id: id as BuildId, spaceId: SPACE, status, image: `image:${id}`, imageId: null, baseImage: 'base', unfetched: [], nodeId: null },
+  ...{
+    id: id as BuildId,
+    spaceId: SPACE,
+    status,
+    image: `image:${id}`,
+    imageId: null,
+    baseImage: 'base',
+    unfetched: [],
+    stages: [],
+    nodeId: null,
+  },
   agents: [{ id: 'agent' as AgentId, name: 'a', digest: digest(letter), runtime: 'python', handler: 'main.f', idempotent: false }],
   ...{ error: null, createdAt, completedAt: createdAt, createdBy: 'admin' },
 });

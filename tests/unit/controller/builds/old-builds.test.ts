@@ -10,7 +10,7 @@ import { sessionRow } from '../engine/session-rows.ts';
 const imageOf = (number: number) => `raworc_space_default:build-${number}`;
 const build = (number: number, more: Partial<BuildRow> = {}): BuildRow => ({
   ...{ id: `build-${number}` as BuildId, spaceId: SPACE, status: 'completed', image: imageOf(number), imageId: 'i', baseImage: 'base' },
-  ...{ agents: [], unfetched: [], nodeId: NODE, error: null, createdAt: number, completedAt: number, createdBy: 'admin' },
+  ...{ agents: [], unfetched: [], stages: [], nodeId: NODE, error: null, createdAt: number, completedAt: number, createdBy: 'admin' },
   ...more,
 });
 

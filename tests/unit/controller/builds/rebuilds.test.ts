@@ -15,7 +15,16 @@ const IMAGE = 'raworc_space_default:build';
 const DIGEST = `sha256:${'a'.repeat(64)}`;
 const program = { runtime: 'python', handler: 'main.process_message', idempotent: false } as const;
 const BUILD = {
-  ...{ id: 'build' as BuildId, spaceId: SPACE, status: 'completed', image: IMAGE, baseImage: 'base', unfetched: [], nodeId: NODE },
+  ...{
+    id: 'build' as BuildId,
+    spaceId: SPACE,
+    status: 'completed',
+    image: IMAGE,
+    baseImage: 'base',
+    unfetched: [],
+    stages: [],
+    nodeId: NODE,
+  },
   ...{ agents: [{ id: 'agent', name: 'hello', digest: DIGEST, ...program }], imageId: 'i', error: null },
   ...{ createdAt: 1, completedAt: 2, createdBy: 'admin' },
 } as unknown as BuildRow;

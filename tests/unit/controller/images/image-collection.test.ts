@@ -19,7 +19,7 @@ const PAST_GRACE_MS = GRACE_MS + 200;
 const imageOf = (number: number) => `raworc_space_default:build-${number}`;
 const build = (number: number, more: Partial<BuildRow> = {}): BuildRow => ({
   ...{ id: `build-${number}` as BuildId, spaceId: SPACE, status: 'completed', image: imageOf(number), imageId: 'i', baseImage: 'base' },
-  ...{ agents: [], unfetched: [], nodeId: NODE, error: null, createdAt: number, completedAt: number, createdBy: 'admin' },
+  ...{ agents: [], unfetched: [], stages: [], nodeId: NODE, error: null, createdAt: number, completedAt: number, createdBy: 'admin' },
   ...more,
 });
 

@@ -25,7 +25,7 @@ const IMAGE = 'raworc_space_default:build-1';
 const DIGEST = `sha256:${'d'.repeat(64)}`;
 const BUILD: BuildRow = {
   ...{ id: 'build-1' as BuildId, spaceId: SPACE, status: 'completed', image: IMAGE, imageId: 'i', baseImage: 'base', agents: [] },
-  ...{ unfetched: [], nodeId: NODE, error: null, createdAt: 1, completedAt: 2, createdBy: 'admin' },
+  ...{ unfetched: [], stages: [], nodeId: NODE, error: null, createdAt: 1, completedAt: 2, createdBy: 'admin' },
 };
 
 async function world(t: Test, images: Readonly<Record<string, readonly string[]>>, clock: Clock = systemClock) {

@@ -11,7 +11,7 @@ const SPACES = 20;
 const imageOf = (number: number) => `raworc_space:build-${number}`;
 const build = (number: number, more: Partial<BuildRow> = {}): BuildRow => ({
   ...{ id: `build-${number}` as BuildId, spaceId: `space-${number % SPACES}` as SpaceId, status: 'completed', image: imageOf(number) },
-  ...{ imageId: 'i', baseImage: 'base', agents: [], unfetched: [], nodeId: NODE, error: null },
+  ...{ imageId: 'i', baseImage: 'base', agents: [], unfetched: [], stages: [], nodeId: NODE, error: null },
   ...{ createdAt: number, completedAt: number, createdBy: 'admin' },
   ...more,
 });

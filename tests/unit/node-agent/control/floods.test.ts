@@ -143,7 +143,10 @@ t.test('rubbish at full speed: the node is read slowly, said to be flooding once
     { kind: 'removed', value: { sessionId: 'nobody-knows', upToGeneration: 1 } },
     { kind: 'delta', value: { sessionId: 'nobody-knows', messageId: 'm', runId: 'r', agent: 'a', number: 1, text: 'x' } },
     { kind: 'streamRefused', value: { sessionId: S, ticket: 'nobody-asked', reason: 'failed', message: '' } },
-    { kind: 'build', value: { buildId: 'b', phase: 'BUILD_BUILDING', imageId: '', error: '', baseImageMissing: false, refusedNow: false } },
+    {
+      kind: 'build',
+      value: { buildId: 'b', phase: 'BUILD_BUILDING', imageId: '', error: '', baseImageMissing: false, refusedNow: false, stages: [] },
+    },
     { kind: 'workers', value: { sessionId: 'nobody-knows', workers: [] } },
     { kind: 'setJudged', value: { setId: 'another', number: 1, agrees: false } },
     { kind: 'heartbeat', value: { number: 1 } },

@@ -3,10 +3,11 @@ import t from 'tap';
 import type { Driver } from '../../../../node-agent/engine/driver.ts';
 import { Builder } from '../../../../node-agent/images/builder.ts';
 import type { BuildReport__Output as BuildReport } from '../../../../proto/generated/raworc/node/v0/BuildReport.ts';
+import { systemRandom } from '../../../../seams/system.ts';
 import { silent } from '../../controller/core.ts';
 import { HandClock } from '../../hand-clock.ts';
 
-const BUILD = { buildId: 'b1', space: 'default', image: 'raworc_space_default:b1', baseImage: 'base', agents: [] };
+const BUILD = { buildId: 'b1', space: 'default', image: 'raworc_space_default:b1', baseImage: 'base', agents: [], logTicket: '' };
 
 function world(restoreImage?: Driver['restoreImage'], refusal: () => string | undefined = () => undefined) {
   const there = new Set<string>();
@@ -23,7 +24,7 @@ function world(restoreImage?: Driver['restoreImage'], refusal: () => string | un
     ...(restoreImage && { restoreImage }),
   };
   const builder = new Builder({
-    ...{ driver: driver as Driver, clock, log: silent, refusal },
+    ...{ driver: driver as Driver, clock, random: systemRandom, log: silent, refusal },
     dialer: {} as ConstructorParameters<typeof Builder>[0]['dialer'],
     report(report) {
       reports.push(report);

@@ -1,5 +1,6 @@
 /** The code of an agent can write to the output of the program that checks its handler. */
 import t from 'tap';
+import { UNWATCHED } from '../../../../node-agent/builds/progress.ts';
 import type { BuildEngine, Job } from '../../../../node-agent/engine/build-engine.ts';
 import { checkHandlers } from '../../../../node-agent/images/check-handlers.ts';
 
@@ -19,7 +20,7 @@ function checked(output: () => Iterable<string>) {
     },
   };
   const engine: Pick<BuildEngine, 'start'> = { start: async () => job };
-  return { fault: checkHandlers(engine as BuildEngine, IMAGE, signal), closed: () => closed };
+  return { fault: checkHandlers(engine as BuildEngine, IMAGE, UNWATCHED, signal), closed: () => closed };
 }
 
 const result = (output: string) => [JSON.stringify([{ agent: 'a', outcome: 'failed', message: 'SyntaxError', output }])];

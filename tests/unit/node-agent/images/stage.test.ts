@@ -4,6 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import tar from 'tar-stream';
+import { UNWATCHED } from '../../../../node-agent/builds/progress.ts';
 import type { BuildEngine, JobEnd } from '../../../../node-agent/engine/build-engine.ts';
 import { stageOf } from '../../../../node-agent/images/stage.ts';
 
@@ -54,7 +55,7 @@ async function rig(agents: readonly string[], installed: (at: number) => Readonl
   const stage = stageOf(
     engine as BuildEngine,
     {
-      ...{ buildId: 'b', space: 's', baseImage: 'base', baseImageId: 'sha256:base' },
+      ...{ buildId: 'b', space: 's', baseImage: 'base', baseImageId: 'sha256:base', progress: UNWATCHED },
       installations: agents.map((agent) => ({ agent, digest, key: `key-of-${agent}`, dependencies })),
       fetch: async function* () {
         yield source;

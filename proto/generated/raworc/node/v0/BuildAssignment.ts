@@ -11,6 +11,11 @@ export interface BuildAssignment {
   'image'?: (string);
   'baseImage'?: (string);
   'agents'?: (_raworc_node_v0_AgentSource)[];
+  /**
+   * Opens one ByteStream call that carries the build's log; see proto/streams/build-log.ts. Empty:
+   * nobody reads the log.
+   */
+  'logTicket'?: (string);
 }
 
 export interface BuildAssignment__Output {
@@ -22,4 +27,9 @@ export interface BuildAssignment__Output {
   'image': (string);
   'baseImage': (string);
   'agents': (_raworc_node_v0_AgentSource__Output)[];
+  /**
+   * Opens one ByteStream call that carries the build's log; see proto/streams/build-log.ts. Empty:
+   * nobody reads the log.
+   */
+  'logTicket': (string);
 }

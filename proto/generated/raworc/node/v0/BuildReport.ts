@@ -1,6 +1,7 @@
 // Original file: node.proto
 
 import type { BuildPhase as _raworc_node_v0_BuildPhase, BuildPhase__Output as _raworc_node_v0_BuildPhase__Output } from '../../../raworc/node/v0/BuildPhase.ts';
+import type { BuildStage as _raworc_node_v0_BuildStage, BuildStage__Output as _raworc_node_v0_BuildStage__Output } from '../../../raworc/node/v0/BuildStage.ts';
 
 export interface BuildReport {
   'buildId'?: (string);
@@ -15,6 +16,10 @@ export interface BuildReport {
    * The build did not begin: the node accepts no builds now.
    */
   'refusedNow'?: (boolean);
+  /**
+   * Stages so far, in order of their beginning.
+   */
+  'stages'?: (_raworc_node_v0_BuildStage)[];
 }
 
 export interface BuildReport__Output {
@@ -30,4 +35,8 @@ export interface BuildReport__Output {
    * The build did not begin: the node accepts no builds now.
    */
   'refusedNow': (boolean);
+  /**
+   * Stages so far, in order of their beginning.
+   */
+  'stages': (_raworc_node_v0_BuildStage__Output)[];
 }

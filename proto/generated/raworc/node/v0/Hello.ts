@@ -53,6 +53,10 @@ export interface Hello {
    * accepts CancelMessage
    */
   'cancelsMessages'?: (boolean);
+  /**
+   * what its builds can do; see proto/build-features.ts
+   */
+  'buildFeatures'?: (string)[];
 }
 
 export interface Hello__Output {
@@ -105,4 +109,8 @@ export interface Hello__Output {
    * accepts CancelMessage
    */
   'cancelsMessages': (boolean);
+  /**
+   * what its builds can do; see proto/build-features.ts
+   */
+  'buildFeatures': (string)[];
 }

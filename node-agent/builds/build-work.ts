@@ -1,0 +1,70 @@
+import type { BuildAssignment__Output as BuildAssignment } from '../../proto/generated/raworc/node/v0/BuildAssignment.ts';
+import type { BuildOutcome } from '../engine/build-engine.ts';
+import type { Host } from '../host.ts';
+import { buildContext } from '../images/build-context.ts';
+import { findOrRestore } from '../images/find-or-restore.ts';
+import { type MakeDeps, makeImage } from '../images/make-image.ts';
+import type { Progress } from './progress.ts';
+
+type FetchSource = MakeDeps['fetch'];
+
+export interface BuildWorkDeps extends Pick<Host, 'driver' | 'dialer' | 'log'> {
+  /** Returns why this node cannot build now; undefined if it can. */
+  refusal(): string | undefined;
+  readonly installed: MakeDeps['installed'];
+  readonly progress: Progress;
+}
+
+/** `baseImageMissing`, and `refusedNow` because of a condition of this node. */
+export type BuildResult = BuildOutcome & { readonly baseImageMissing?: boolean; readonly refusedNow?: boolean };
+
+/** Makes the image of a build, unless it exists already with the build's label. */
+export async function workOnBuild(deps: BuildWorkDeps, build: BuildAssignment, signal: AbortSignal): Promise<BuildResult> {
+  const { driver, dialer, log, refusal, progress, installed } = deps;
+  const refused = refusal();
+  if (refused !== undefined) return { ok: false, reason: `This node accepts no builds: ${refused}`, refusedNow: true };
+  const there = await driver.inspectImage(build.image, signal);
+  if (there?.labels['raworc.build'] === build.buildId) return { ok: true, imageId: there.id };
+  const base = await findOrRestore({ driver, log }, build.baseImage, signal);
+  if (base === undefined) return { ok: false, reason: `The base image ${build.baseImage} is not on this node.`, baseImageMissing: true };
+  const labels = {
+    'raworc.managed': 'true',
+    'raworc.image': 'space',
+    'raworc.space': build.space,
+    'raworc.build': build.buildId,
+  };
+  const fetching = new AbortController();
+  const stop = AbortSignal.any([signal, fetching.signal]);
+  const fetch = (digest: string) => dialer.fetchSource(digest, stop);
+  try {
+    if (driver.builds !== undefined)
+      return await makeImage({ engine: driver.builds, fetch, progress, installed }, build, base, labels, signal);
+    progress.begin('image');
+    return await copySources(driver, build, labels, fetch, signal);
+  } finally {
+    fetching.abort();
+  }
+}
+
+/** Only copies the sources, over an engine that runs nothing. */
+async function copySources(
+  driver: Host['driver'],
+  build: BuildAssignment,
+  labels: Readonly<Record<string, string>>,
+  fetch: FetchSource,
+  signal: AbortSignal,
+): Promise<BuildOutcome> {
+  const context = buildContext(build, fetch);
+  try {
+    const built = await driver.buildImage({ image: build.image, labels, context: context.stream }, signal);
+    await context.done;
+    return built;
+  } catch (error) {
+    // A source's error is more helpful than the engine's about an interrupted context.
+    context.stream.destroy();
+    await context.done;
+    throw error;
+  } finally {
+    context.stream.destroy();
+  }
+}
