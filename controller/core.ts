@@ -20,9 +20,8 @@ import { roleService } from './services/access/role-service.ts';
 import { agentLogService } from './services/agents/agent-logs.ts';
 import { agentService, type SourceStore } from './services/agents/agent-service.ts';
 import { LogFeeds } from './services/agents/log-feeds.ts';
-import { AuditExport, type AuditSink } from './services/audit/audit-export.ts';
-import { AUDIT_RETENTION, type AuditRetention, auditRetentionLoop } from './services/audit/audit-retention-loop.ts';
 import { auditIds, auditService } from './services/audit/audit-service.ts';
+import { type AuditDeps, openAudit } from './services/audit/open-audit.ts';
 import { Budgets } from './services/budget/budgets.ts';
 import type { BudgetLimits } from './services/budget/limits.ts';
 import { type SpaceLookup, spaceLookup } from './services/budget/space-lookup.ts';
@@ -36,7 +35,7 @@ import { type HealthDeps, healthService } from './services/engine/health.ts';
 import { historyRetentionLoop } from './services/engine/history-retention-loop.ts';
 import { Loops } from './services/engine/loops.ts';
 import { NodeDirectory } from './services/engine/node-directory.ts';
-import type { AuditCursor, Store } from './services/engine/store.ts';
+import type { Store } from './services/engine/store.ts';
 import { Waiters } from './services/engine/waiters.ts';
 import { cachedOwners } from './services/events/audience.ts';
 import { eventService } from './services/events/event-service.ts';
@@ -102,7 +101,7 @@ export interface CoreDeps {
   readonly growthRefusal?: GrowthRefusal;
   readonly onFatal: (error: unknown) => void;
   /** How long audit records are retained, and where they are exported. */
-  readonly audit?: { readonly kept: AuditRetention; readonly cursor: AuditCursor; readonly sinks: readonly AuditSink[] };
+  readonly audit?: Required<Pick<AuditDeps, 'kept' | 'cursor' | 'sinks'>>;
   /** Returns a join token. */
   readonly joinLine: (tokenId: string, secret: string) => string;
   readonly health: Pick<HealthDeps, 'checkStore' | 'degradations'>;
@@ -183,20 +182,7 @@ export function openCore(deps: CoreDeps): Core {
   expiryLoop(background, SUSPEND_GRACE_MS);
   drainLoop({ ...background, directory, fleet }, SUSPEND_GRACE_MS);
   historyRetentionLoop(background);
-  const { kept = AUDIT_RETENTION, sinks = [], cursor } = deps.audit ?? {};
-  const exports = sinks.flatMap((sink) =>
-    cursor === undefined ? [] : [new AuditExport({ ...background, sink, cursor, lists, ids: auditIds(storeKey) })],
-  );
-  auditRetentionLoop({
-    ...background,
-    lists,
-    kept,
-    exported: () => (exports.length === 0 ? undefined : Math.min(...exports.map((one) => one.exported))),
-  });
-  if (exports.length > 0)
-    applier.onCommitted(({ mutations }) => {
-      if (mutations.some(({ kind }) => kind === 'audit')) for (const one of exports) one.wake();
-    });
+  const exports = openAudit(background, { ...deps.audit, lists, storeKey });
   backlogLoop(background);
   const shownSessions = new ShownSessions(view, imageWaits);
   // Before waiters, watchers and the publisher, so that caches are current when they learn of it.
