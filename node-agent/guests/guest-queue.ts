@@ -71,9 +71,13 @@ export class GuestQueue {
     this.#drop((message) => message.seq <= upToSeq);
   }
 
-  /** Drops the agent's waiting messages; the controller sends the unanswered ones again. */
+  /**
+   * Drops the agent's waiting messages; the controller sends the unanswered ones again. The stop
+   * overtakes the others, whose runs must not ask the agent either.
+   */
   stopAgent(stop: StopAgent, link: GuestLink | undefined): void {
     if (this.#drop((message) => message.agent === stop.agent)) this.#isIncomplete = true;
+    this.#messages = this.#messages.map((message) => ({ ...message, agents: message.agents.filter((name) => name !== stop.agent) }));
     if (link === undefined) return;
     this.#stops.set(stop.agent, stop);
     this.#sendStops(link);

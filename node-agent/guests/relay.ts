@@ -133,9 +133,13 @@ export class Relay {
     if (session?.takesCancels === true && session.link !== undefined) session.queue.cancel(cancel, session.link);
   }
 
-  /** Stops the agent in all sessions of the space. Later guests get it from the controller. */
+  /**
+   * Stops the agent in all sessions of the space, or in one. Later guests get it from the
+   * controller.
+   */
   stopAgent(stop: StopAgent): void {
     for (const [sessionId, session] of this.#sessions) {
+      if (stop.sessionId !== '' && stop.sessionId !== sessionId) continue;
       if (this.#deps.assignment(sessionId)?.spec.spaceId !== stop.spaceId) continue;
       session.queue.stopAgent(stop, session.link);
       this.#requestDropped(sessionId, session);

@@ -117,7 +117,7 @@ t.test(
     const kept = others(guest, [other]).map((line) => line.split(' ')[0] ?? '');
     t.equal(kept.length, 1, 'children outlive the message');
 
-    const stop = () => guest.send({ kind: 'stopAgent', value: { spaceId: '', agent: 'sly', interrupt: true } });
+    const stop = () => guest.send({ kind: 'stopAgent', value: { spaceId: '', agent: 'sly', interrupt: true, sessionId: '' } });
     const ends: Record<string, () => Promise<unknown>> = {
       dies: () => ask('sly', 'die'),
       exits: () => ask('sly', 'exit'),

@@ -46,8 +46,6 @@ export interface MessageView {
   unansweredBefore(sessionId: SessionId, seq: number): number;
   /** Returns the cancelled messages that wait for their guest's answer, by seq. */
   cancelled(sessionId: SessionId): readonly QueueRow[];
-  /** Returns the agents of the messages that the guest has but has not answered. */
-  acceptedAgents(sessionId: SessionId): readonly string[];
   /** Returns sessions with backlog, oldest first, at most `limit`. */
   backlogged(limit: number): readonly BacklogRow[];
   answerTo(messageId: MessageId): MessageRow | undefined;

@@ -5,7 +5,7 @@ import type { View } from '../../domain/engine/view.ts';
 import { canAnswer } from '../../domain/messages/choose-agent.ts';
 import type { QueueRow } from '../../domain/messages/rows.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
-import { deliver, stopAgent } from './encode.ts';
+import { deliver, stopAgentIn } from './encode.ts';
 
 /** Bounds of a session's messages in flight to its guest. A single message can be larger. */
 const WINDOW = { messages: 32, bytes: 1024 * 1024 } as const;
@@ -85,8 +85,8 @@ export class Delivery {
   #stopInactive(sessionId: SessionId): void {
     const session = this.#deps.view.get('sessions', sessionId);
     if (session === undefined || session.outstanding === 0) return;
-    for (const agent of this.#deps.view.acceptedAgents(sessionId))
-      if (!canAnswer(this.#deps.view, session, agent)) this.#deps.send(stopAgent(session.spaceId, agent, false));
+    // Also those without a message of their own: a run in progress could ask them.
+    for (const { name } of session.agents) if (!canAnswer(this.#deps.view, session, name)) this.#deps.send(stopAgentIn(session, name));
   }
 
   #deliver(sessionId: SessionId): void {

@@ -10,7 +10,7 @@ import type { AgentProgram, Runtime } from '../../domain/agents/rows.ts';
 import type { BuildRow, BuiltAgent } from '../../domain/builds/rows.ts';
 import type { SpaceId } from '../../domain/engine/ids.ts';
 import type { View } from '../../domain/engine/view.ts';
-import { contextOf } from '../../domain/messages/choose-agent.ts';
+import { canAnswer, contextOf } from '../../domain/messages/choose-agent.ts';
 import type { MessageRow, QueueRow } from '../../domain/messages/rows.ts';
 import type { Desired, SessionRow, TombstoneRow } from '../../domain/sessions/rows.ts';
 
@@ -113,15 +113,21 @@ export function deliver(
     contextJson: contextOf(view, session, message),
     afterSeq,
     secretsVersion: getsSecrets ? (view.get('spaces', session.spaceId)?.secretsVersion ?? 0) : 0,
-    agents: [],
+    agents: session.agents.map(({ name }) => name).filter((name) => canAnswer(view, session, name)),
   };
   return { kind: 'deliver', value };
 }
 
-/** `interrupt` also stops a run in progress. */
+/** Stops an agent in all sessions of its space. `interrupt` also stops a run in progress. */
 export const stopAgent = (spaceId: SpaceId, agent: string, interrupt: boolean): ControllerFrame => ({
   kind: 'stopAgent',
-  value: { spaceId, agent, interrupt },
+  value: { spaceId, agent, interrupt, sessionId: '' },
+});
+
+/** Stops an agent in one session, whose newer agent of that name is another one perhaps. */
+export const stopAgentIn = ({ id, spaceId }: SessionRow, agent: string): ControllerFrame => ({
+  kind: 'stopAgent',
+  value: { spaceId, agent, interrupt: false, sessionId: id },
 });
 
 /** `logTicket`: opens the stream of the build's log; empty if nobody reads it. */

@@ -15,7 +15,7 @@ import { TimeSlices } from '../engine/time-slices.ts';
 import type { Moved } from '../images/image-moves.ts';
 import { changesIn } from './changes.ts';
 import { Comparisons } from './compare-loop.ts';
-import { stopAgent } from './encode.ts';
+import { stopAgent, stopAgentIn } from './encode.ts';
 import { IdentityFence } from './identity-fence.ts';
 import { LiveWorkers } from './live-workers.ts';
 import { type StreamDeps, type StreamEvents, type StreamProof, streamMetrics } from './node-stream/deps.ts';
@@ -226,7 +226,7 @@ export class Fleet {
       shutDown: () => this.#ended(stream),
       workers: (session, workers) => {
         for (const name of this.workers.report(stream.nodeId, session, workers))
-          if (!canAnswer(this.#deps.view, session, name)) stream.send(stopAgent(session.spaceId, name, false));
+          if (!canAnswer(this.#deps.view, session, name)) stream.send(stopAgentIn(session, name));
       },
       streamRefused: (refusal) => this.#carrier?.refused(stream.nodeId, refusal) === true,
       closed: () => {

@@ -116,7 +116,7 @@ t.test('it reports its live worker, stops it on request, and reads its output, a
   t.match(await host.next('workers'), { value: { workers: [{ agent: 'echo', startedAtMs: Number }] } });
   const { runId } = (await host.next('answer')).value;
   t.match(await host.logs('echo', 'stdout', 9), [{ runId, stream: 'stdout', line: 'out one' }]);
-  host.send({ kind: 'stopAgent', value: { spaceId: 's', agent: 'echo', interrupt: false } });
+  host.send({ kind: 'stopAgent', value: { spaceId: 's', agent: 'echo', interrupt: false, sessionId: '' } });
   t.same((await host.next('workers')).value.workers, []);
   host.deliver(2, 'two');
   t.match(await host.next('answer'), { value: { messageId: 'm2', outcome: 'REPLY' } }, 'what comes later starts another');

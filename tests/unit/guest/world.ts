@@ -151,7 +151,7 @@ export class World {
   }
 
   stopAgent(agent: string, interrupt: boolean): void {
-    this.#link?.toGuest({ kind: 'stopAgent', value: { spaceId: 'space', agent, interrupt } });
+    this.#link?.toGuest({ kind: 'stopAgent', value: { spaceId: 'space', agent, interrupt, sessionId: '' } });
   }
 
   /** Cancels the message that was posted at this place: said now, and with each welcome from now on. */

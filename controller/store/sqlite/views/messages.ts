@@ -31,11 +31,6 @@ export const messageView = ({ all, one, rows, row, each }: Reads): MessageView =
       seq,
     )?.seq ?? 0,
   cancelled: (sessionId) => all('queue', `where session_id = ? and ${CANCELLED} order by seq`, sessionId),
-  acceptedAgents: (sessionId) =>
-    rows<{ agent: string }>(
-      'select distinct agent from queue where session_id = ? and accepted_at is not null and agent is not null',
-      sessionId,
-    ).map(({ agent }) => agent),
   backlogged: (limit) => all('backlog', 'order by created_at limit +?', limit),
   answerTo: (messageId) => one('messages', 'where in_reply_to = ?', messageId),
   messagesBefore: (sessionId, seq, limit) =>

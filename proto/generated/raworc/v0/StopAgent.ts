@@ -2,8 +2,9 @@
 
 
 /**
- * Stop this agent in all sessions of its space: queued messages get an error, and its workers exit,
- * at once or after the current run. Messages delivered later are not affected. Idempotent.
+ * Stop this agent in all sessions of its space, or in one: queued messages get an error, other
+ * agents can no longer ask it, and its workers exit, at once or after the current run. Messages
+ * delivered later are not affected. Idempotent.
  */
 export interface StopAgent {
   'spaceId'?: (string);
@@ -12,11 +13,16 @@ export interface StopAgent {
    * also interrupt the current run
    */
   'interrupt'?: (boolean);
+  /**
+   * empty: all sessions of the space
+   */
+  'sessionId'?: (string);
 }
 
 /**
- * Stop this agent in all sessions of its space: queued messages get an error, and its workers exit,
- * at once or after the current run. Messages delivered later are not affected. Idempotent.
+ * Stop this agent in all sessions of its space, or in one: queued messages get an error, other
+ * agents can no longer ask it, and its workers exit, at once or after the current run. Messages
+ * delivered later are not affected. Idempotent.
  */
 export interface StopAgent__Output {
   'spaceId': (string);
@@ -25,4 +31,8 @@ export interface StopAgent__Output {
    * also interrupt the current run
    */
   'interrupt': (boolean);
+  /**
+   * empty: all sessions of the space
+   */
+  'sessionId': (string);
 }

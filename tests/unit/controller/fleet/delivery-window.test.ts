@@ -1,6 +1,7 @@
 /** How much of a long queue is on its way to a guest, and what each step of it costs. */
 import t, { type Test } from 'tap';
 import type { MessageId, SessionId } from '../../../../controller/domain/engine/ids.ts';
+import { put } from '../../../../controller/domain/engine/mutation.ts';
 import { acceptMessage } from '../../../../controller/domain/messages/commands/accept-message.ts';
 import { postMessage } from '../../../../controller/domain/messages/commands/post-message.ts';
 import { recordReport } from '../../../../controller/domain/sessions/commands/record-report.ts';
@@ -48,6 +49,39 @@ async function posted(core: Core, count: number, content: string, session = S): 
 
 const accept = (core: Core, messageId: MessageId) =>
   core.applier.apply(acceptMessage({ from: NODE, generation: 1, sessionId: S, messageId, settled: false }));
+
+t.test('a guest knows which agents its runs can ask: the active ones, and after a return which are not any more', async (t) => {
+  const core = await openCore({ nodes: [node(NODE)] });
+  t.teardown(core.close);
+  await withAgents(core, ['echo', 'other', 'idle']);
+  await core.applier.submit(newSession({ id: S }));
+  const row = core.session(S);
+  const set = (name: string, wanted: 'active' | 'stopped' | undefined) =>
+    core.applier.apply({
+      name: 'set',
+      decide({ view }) {
+        const agent = view.get('agents', `agent-${name}`);
+        if (agent === undefined) throw new Error('no agent');
+        const mutation =
+          wanted === undefined ? ({ kind: 'remove', table: 'agents', id: agent.id } as const) : put('agents', { ...agent, wanted });
+        return { mutations: [mutation, put('sessions', { ...row, phase: 'running', outstanding: 1 })], events: [], result: undefined };
+      },
+    });
+  await set('idle', 'stopped');
+  const sent: ControllerFrame[] = [];
+  const send = (frame: ControllerFrame) => sent.push(frame) > 0;
+  const delivery = new Delivery({ view: core.store.view, barriers: noBarriers, send, hasRoom: () => true, refuse: () => undefined });
+  await core.applier.submit(postMessage(newMessage(S, '@echo hi')));
+  delivery.due(S);
+  t.match(sent.splice(0), [{ kind: 'deliver', value: { agent: 'echo', agents: ['echo', 'other'] } }]);
+  await set('other', undefined);
+  delivery.restart(S);
+  t.match(sent, [
+    { kind: 'stopAgent', value: { agent: 'other', sessionId: S, interrupt: false } },
+    { kind: 'stopAgent', value: { agent: 'idle', sessionId: S, interrupt: false } },
+    { kind: 'deliver', value: { agents: ['echo'] } },
+  ]);
+});
 
 t.test('no more than a mebibyte of a session is on its way, and a single larger message goes alone', async (t) => {
   const { core, sent, delivery } = await rig(t);

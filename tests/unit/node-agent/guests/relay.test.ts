@@ -230,12 +230,12 @@ t.test('while the way to the controller is full, the newest of each kept frame w
 t.test('an order to stop an agent reaches the guests of its space, before what is delivered later', async (t) => {
   const { relay, lost, connect } = relayed();
   relay.deliver(deliver(S, 1, 'held').value);
-  relay.stopAgent({ spaceId: 's', agent: 'a', interrupt: true });
+  relay.stopAgent({ spaceId: 's', agent: 'a', interrupt: true, sessionId: '' });
   t.same(lost, [S], 'what was held for it is let go, and asked for anew');
   const { heard } = connect();
   await turn();
-  relay.stopAgent({ spaceId: 'another', agent: 'a', interrupt: true });
-  relay.stopAgent({ spaceId: 's', agent: 'a', interrupt: false });
+  relay.stopAgent({ spaceId: 'another', agent: 'a', interrupt: true, sessionId: '' });
+  relay.stopAgent({ spaceId: 's', agent: 'a', interrupt: false, sessionId: '' });
   relay.deliver(deliver(S, 2, 'later').value);
   await turn();
   t.match(heard, [
@@ -243,6 +243,17 @@ t.test('an order to stop an agent reaches the guests of its space, before what i
     { kind: 'stopAgent', value: { agent: 'a', interrupt: false } },
     { kind: 'deliver', value: { seq: 2 } },
   ]);
+});
+
+t.test('an order to stop an agent of one session: its waiting messages can no longer have it asked', async (t) => {
+  const { relay, connect } = relayed();
+  const { value } = deliver(S, 1, 'held');
+  relay.deliver({ ...value, agents: ['a', 'b'] });
+  relay.stopAgent({ spaceId: 's', agent: 'a', interrupt: false, sessionId: 'another' });
+  relay.stopAgent({ spaceId: 's', agent: 'b', interrupt: false, sessionId: S });
+  const { heard } = connect();
+  await turn();
+  t.match(heard, [{ kind: 'welcome' }, { kind: 'deliver', value: { seq: 1, agent: 'a', agents: ['a'] } }]);
 });
 
 t.test('live workers are said anew on each stream, until their guest is gone; streams are opened by a guest that is there', async (t) => {
