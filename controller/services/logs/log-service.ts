@@ -11,12 +11,12 @@ import type { LogNews } from '../../domain/events/events.ts';
 import { restState } from '../../domain/sessions/life-cycle.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
 import type { Caller } from '../access/caller.ts';
+import { agentFor } from '../agents/agent-service.ts';
 import type { Budgets } from '../budget/budgets.ts';
 import { type TurnKey, Turns } from '../budget/turns.ts';
 import type { Lists } from '../engine/lists.ts';
 import type { LineWatcher, Watching } from '../events/watching.ts';
 import type { ByteStreams } from '../streams/byte-streams.ts';
-import { agentFor } from './agent-service.ts';
 import type { LogFeeds } from './log-feeds.ts';
 import { holds, isUp, type LogRequest, type LogScope } from './log-scope.ts';
 

@@ -4,10 +4,10 @@ import { accepted, type Outcome, refused } from '../../../../controller/domain/e
 import type { View } from '../../../../controller/domain/engine/view.ts';
 import type { LogNews } from '../../../../controller/domain/events/events.ts';
 import type { SessionRow } from '../../../../controller/domain/sessions/rows.ts';
-import { LogFeeds } from '../../../../controller/services/agents/log-feeds.ts';
-import type { LogScope } from '../../../../controller/services/agents/log-scope.ts';
 import type { Committed } from '../../../../controller/services/engine/applier.ts';
 import { Loops } from '../../../../controller/services/engine/loops.ts';
+import { LogFeeds } from '../../../../controller/services/logs/log-feeds.ts';
+import type { LogScope } from '../../../../controller/services/logs/log-scope.ts';
 import { ByteStream } from '../../../../proto/streams/byte-stream.ts';
 import { encodeLogged, type LogRequest } from '../../../../proto/streams/log-stream.ts';
 import type { StreamFrame } from '../../../../proto/streams/stream-frame.ts';

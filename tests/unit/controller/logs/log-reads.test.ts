@@ -5,10 +5,10 @@ import type { AccountId, AgentId, SessionId, SpaceId } from '../../../../control
 import { accepted } from '../../../../controller/domain/engine/outcome.ts';
 import type { View } from '../../../../controller/domain/engine/view.ts';
 import type { SessionRow } from '../../../../controller/domain/sessions/rows.ts';
-import { type AgentLogDeps, agentLogService } from '../../../../controller/services/agents/agent-logs.ts';
-import type { LogScope } from '../../../../controller/services/agents/log-scope.ts';
 import { Budgets } from '../../../../controller/services/budget/budgets.ts';
 import type { EventWatcher } from '../../../../controller/services/events/watching.ts';
+import type { LogScope } from '../../../../controller/services/logs/log-scope.ts';
+import { type AgentLogDeps, agentLogService } from '../../../../controller/services/logs/log-service.ts';
 import type { ByteStream } from '../../../../proto/streams/byte-stream.ts';
 import { encodeLogged, type StreamedLine } from '../../../../proto/streams/log-stream.ts';
 import { systemClock } from '../../../../seams/system.ts';
