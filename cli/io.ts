@@ -38,10 +38,11 @@ export class Trouble extends Error {}
 /** An argument that the command cannot accept. Ends it with exit code 2. */
 export class Misuse extends Trouble {}
 
-const CODES = { red: 31, green: 32, dim: 2, bold: 1 } as const;
+const CODES = { red: 31, green: 32, yellow: 33, blue: 34, magenta: 35, cyan: 36, dim: 2, bold: 1 } as const;
+export type Colour = keyof typeof CODES;
 
 /** Colours text on a terminal that shows colours. */
-export function painted(io: Pick<Io, 'env'>, stream: Terminal, colour: keyof typeof CODES, text: string): Written {
+export function painted(io: Pick<Io, 'env'>, stream: Terminal, colour: Colour, text: string): Written {
   if (!stream.isTTY || (io.env.NO_COLOR ?? '') !== '' || io.env.TERM === 'dumb') return text;
   return new Own(`\u001b[${CODES[colour]}m${onOneLine(visibleText(text))}\u001b[0m`);
 }

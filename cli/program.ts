@@ -5,6 +5,7 @@ import { checkVariables } from './config.ts';
 import { connection } from './connection.ts';
 import { keyCommands, loginCommands } from './grammar/accounts.ts';
 import { agentCommands } from './grammar/agents.ts';
+import { logCommand } from './grammar/logs.ts';
 import { nodeCommands } from './grammar/nodes.ts';
 import { auditCommands, eventCommands } from './grammar/records.ts';
 import { sessionCommands } from './grammar/sessions.ts';
@@ -47,6 +48,7 @@ export async function runCli(args: readonly string[], world: World): Promise<num
     .action(async (ref, message, options) => {
       if (!(await chat(io, await connect({ isPatient: true }), ref, message, options.agent))) code = 1;
     });
+  logCommand(program, io, connect);
   eventCommands(program, io, connect);
   spaceCommands(program, io, connect);
   keyCommands(program, io, connect);

@@ -44,7 +44,7 @@ import { Fleet } from './services/fleet/fleet.ts';
 import type { ImageDistribution } from './services/images/image-distribution.ts';
 import { type ImagesDeps, openImages } from './services/images/open-images.ts';
 import { LogFeeds } from './services/logs/log-feeds.ts';
-import { agentLogService } from './services/logs/log-service.ts';
+import { logService } from './services/logs/log-service.ts';
 import { backlogLoop } from './services/messages/backlog-loop.ts';
 import { messageService } from './services/messages/message-service.ts';
 import { drainLoop } from './services/nodes/drain-loop.ts';
@@ -231,7 +231,7 @@ export function openCore(deps: CoreDeps): Core {
     spaces: spaceService(shared),
     secrets: secretService({ ...shared, ring: deps.sealing.ring }),
     agents: agentService({ ...shared, sourceStore, fleet, budgets, clock }),
-    agentLogs: agentLogService({ view, lists, streams, feeds, clock, log, budgets }),
+    logs: logService({ view, lists, streams, feeds, clock, log, budgets }),
     builds: buildService(shared),
     nodes: nodeService({ applier, view, fleet, alarms, leases, directory, clock, leaseMs: lease.leaseMs }),
     nodeTokens: nodeTokenService({ applier, view, clock, random, token: deps.joinLine }),

@@ -47,6 +47,17 @@ export interface RaworcOptions {
   readonly environment?: Partial<Environment>;
 }
 
+export interface FollowLogs {
+  readonly session_id?: string;
+  readonly run_id?: string;
+  readonly log_type?: 'stdout' | 'stderr' | 'all';
+  /** RFC 3339. */
+  readonly since?: string;
+  /** Number of newest lines to begin with. Default 100. */
+  readonly limit?: number;
+  readonly signal?: AbortSignal;
+}
+
 export class Raworc extends Operations {
   readonly #wire: Wire;
 
@@ -74,21 +85,16 @@ export class Raworc extends Operations {
    * newest `limit` lines (100). Lines printed while the stream is interrupted are missing;
    * `agents.getLogs` returns them.
    */
-  followLogs(
-    space: string,
-    agent: string,
-    {
-      signal,
-      limit = 100,
-      ...query
-    }: {
-      readonly session_id?: string;
-      readonly log_type?: 'stdout' | 'stderr' | 'all';
-      readonly limit?: number;
-      readonly signal?: AbortSignal;
-    } = {},
-  ): Promise<EventFeed> {
-    const path = `/spaces/${encodeURIComponent(space)}/agents/${encodeURIComponent(agent)}/logs`;
+  followLogs(space: string, agent: string, { signal, ...query }: FollowLogs = {}): Promise<EventFeed> {
+    return this.#followLogs(`/spaces/${encodeURIComponent(space)}/agents/${encodeURIComponent(agent)}/logs`, query, signal);
+  }
+
+  /** The same for all agents of a space, or one. Sessions that start later are followed too. */
+  followSpaceLogs(space: string, { signal, ...query }: FollowLogs & { readonly agent?: string } = {}): Promise<EventFeed> {
+    return this.#followLogs(`/spaces/${encodeURIComponent(space)}/logs`, query, signal);
+  }
+
+  #followLogs(path: string, { limit = 100, ...query }: Omit<FollowLogs, 'signal'>, signal: AbortSignal | undefined): Promise<EventFeed> {
     return openFeed(this.#wire, `${path}?${new URLSearchParams({ follow: 'true', limit: String(limit), ...query })}`, { signal });
   }
 

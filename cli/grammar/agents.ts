@@ -1,8 +1,10 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { deployAgent } from '../commands/agent-deploy.ts';
-import { listAgents, printLogs, removeAgents, stopAgent } from '../commands/agents.ts';
+import { listAgents, removeAgents, stopAgent } from '../commands/agents.ts';
+import { printAgentLogs } from '../commands/logs.ts';
 import type { Connect } from '../connection.ts';
 import type { Io } from '../io.ts';
+import { logOptions, narrowed } from './logs.ts';
 import { count, JSON_LIST, OVER_A_RESTART, SPACE } from './options.ts';
 
 export function agentCommands(program: Command, io: Io, connect: Connect): void {
@@ -26,15 +28,9 @@ export function agentCommands(program: Command, io: Io, connect: Connect): void 
     .description('stop an agent in every session until it is deployed again')
     .option(...SPACE)
     .action(async (name, options) => stopAgent(io, await connect(), name, options));
-  agent
-    .command('logs <agent>')
-    .description('print the output of an agent in running sessions')
-    .option(...SPACE)
-    .option('--session <session>', 'only from this session')
-    .option('--lines <number>', 'how many of the newest lines', count, 100)
-    .addOption(new Option('--stream <stream>', 'only this stream').choices(['stdout', 'stderr']))
-    .option('--follow', 'keep printing new output until Ctrl-C')
-    .action(async (name, options) => printLogs(io, await connect(OVER_A_RESTART), name, options));
+  narrowed(agent.command('logs <agent>').description('print the output of an agent in running sessions')).action(async (name, options) =>
+    printAgentLogs(io, await connect(OVER_A_RESTART), name, logOptions(options)),
+  );
   agent
     .command('rm <agent...>')
     .description('delete agents from a space')

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { fields, type Infer, name, prose, time, uuid, wording } from './fields.ts';
-import { flagParameter, parameter, wholeParameter, wordParameter } from './parameters.ts';
+import { fields, type Infer, name, prose, time, wording } from './fields.ts';
 import { BRANCH_FORM, isBranch, isRepository, REPOSITORY_FORMS } from './repository.ts';
 
 /** Reserved, because it is a path segment of the API (`/agents/running`). */
@@ -87,34 +86,3 @@ export const sourceObject = z
   })
   .meta({ id: 'Source' });
 export type SourceObject = Infer<typeof sourceObject>;
-
-const MAX_LINES = 1000;
-export const DEFAULT_LINES = 100;
-
-export const logQuery = z.object({
-  limit: wholeParameter(1, MAX_LINES, `Maximum number of lines to return; older lines are left out. Default ${DEFAULT_LINES}`),
-  lines: wholeParameter(1, MAX_LINES, 'Same as `limit`'),
-  log_type: wordParameter(['stdout', 'stderr', 'all'], 'Returns only lines of this stream'),
-  session_id: parameter('Returns only lines of this session'),
-  follow: flagParameter('Keeps the response open and streams new lines as server-sent events of type `log`'),
-});
-
-export const agentLogsObject = z
-  .strictObject({
-    agent_name: z.string(),
-    space: z.string(),
-    logs: z
-      .array(
-        z.strictObject({
-          session_id: uuid(),
-          run_id: z.string(),
-          stream: z.enum(['stdout', 'stderr']),
-          line: z.string(),
-          timestamp: time(),
-        }),
-      )
-      .describe('Oldest first'),
-    unread_sessions: z.int().min(0).describe('Number of running sessions that could not be read in time'),
-  })
-  .meta({ id: 'AgentLogs' });
-export type AgentLogsObject = Infer<typeof agentLogsObject>;

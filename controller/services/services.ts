@@ -8,7 +8,7 @@ import type { Audit } from './audit/audit-service.ts';
 import type { Builds } from './builds/build-service.ts';
 import type { Health } from './engine/health.ts';
 import type { Events } from './events/event-service.ts';
-import type { AgentLogs } from './logs/log-service.ts';
+import type { Logs } from './logs/log-service.ts';
 import type { Messages } from './messages/message-service.ts';
 import type { Nodes } from './nodes/node-service.ts';
 import type { NodeTokens } from './nodes/node-token-service.ts';
@@ -32,7 +32,7 @@ export interface Services {
   readonly spaces: Spaces;
   readonly secrets: Secrets;
   readonly agents: Agents;
-  readonly agentLogs: AgentLogs;
+  readonly logs: Logs;
   readonly builds: Builds;
   readonly nodes: Nodes;
   readonly nodeTokens: NodeTokens;

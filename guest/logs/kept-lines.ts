@@ -2,14 +2,16 @@ import { createWriteStream, mkdirSync, readdirSync, renameSync, rmSync, statSync
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../seams/clock.ts';
-import type { KeptLine, LineStore } from './line-store.ts';
+import type { Found, KeptLine, LineStore, Wanted } from './line-store.ts';
 
 /** Of one file; an agent has a newer and an older one. */
 const MAX_FILE_BYTES = 2 * 1024 * 1024;
 /** Of one agent's lines that wait for the disk. Further lines are lost. */
 const MAX_UNWRITTEN_BYTES = 1024 * 1024;
 /** Of one answer, in memory. */
-const MAX_ANSWER_BYTES = 1024 * 1024;
+const MAX_ANSWER_BYTES = 2 * 1024 * 1024;
+/** Of one line, besides its text. */
+const RECORD_BYTES = 96;
 const RETRY_MS = 1000;
 const NOTHING = Buffer.alloc(0);
 
@@ -60,26 +62,23 @@ export class KeptLines implements LineStore {
     return { close: () => void followers.delete(listener) };
   }
 
-  async newest(agent: string, wanted: (line: KeptLine) => boolean, limit: number): Promise<readonly KeptLine[]> {
-    const kept = this.#linesOf(agent);
-    const { bytes: until, rotations } = kept;
-    await written(kept.file);
-    const texts = [await readFile(kept.path).catch(() => NOTHING), await readFile(older(kept.path)).catch(() => NOTHING)];
-    // What was kept since then is not wanted; the file may have become the older one meanwhile.
-    if (kept.rotations > rotations) texts.shift();
-    const [newer = NOTHING, old = NOTHING] = texts;
-    const lines: KeptLine[] = [];
-    let bytes = 0;
-    for (const text of [newer.subarray(0, until), old]) {
-      for (const record of text.toString('utf8').split('\n').reverse()) {
-        const line = record === '' ? undefined : lineIn(record, agent);
-        if (line === undefined || !wanted(line)) continue;
-        bytes += record.length * 3;
-        if (lines.length >= limit || bytes > MAX_ANSWER_BYTES) return lines.reverse();
-        lines.push(line);
-      }
+  async newest({ agents, limit, matches }: Wanted): Promise<Found> {
+    // Fixed before the first wait: what is kept from now on is not wanted.
+    const parts = agents.map((agent) => {
+      const kept = this.#linesOf(agent);
+      return { agent, kept, until: kept.bytes, rotations: kept.rotations };
+    });
+    let found: Found = { lines: [], left: 0 };
+    for (const { agent, kept, until, rotations } of parts) {
+      await written(kept.file);
+      const texts = [await readFile(kept.path).catch(() => NOTHING), await readFile(older(kept.path)).catch(() => NOTHING)];
+      // The file can have become the older one meanwhile.
+      if (kept.rotations > rotations) texts.shift();
+      const [newer = NOTHING, old = NOTHING] = texts;
+      const lines = [...linesIn(old, agent), ...linesIn(newer.subarray(0, until), agent)].filter(matches);
+      found = newestOf(found, lines, limit);
     }
-    return lines.reverse();
+    return found;
   }
 
   #linesOf(agent: string): AgentLines {
@@ -130,6 +129,25 @@ function written(file: WriteStream | undefined): Promise<void> {
     else file.write('', () => resolve());
   });
 }
+
+/** Adds lines, and leaves out the oldest beyond the limit and the bytes of an answer. */
+function newestOf({ lines, left }: Found, more: readonly KeptLine[], limit: number): Found {
+  const all = lines.length === 0 ? more : [...lines, ...more].sort((a, b) => a.atMs - b.atMs);
+  let bytes = 0;
+  let from = all.length;
+  while (from > 0 && all.length - from < limit) {
+    bytes += Buffer.byteLength(all[from - 1]?.line ?? '') + RECORD_BYTES;
+    if (bytes > MAX_ANSWER_BYTES) break;
+    from -= 1;
+  }
+  return { lines: all.slice(from), left: left + from };
+}
+
+const linesIn = (text: Buffer, agent: string): readonly KeptLine[] =>
+  text
+    .toString('utf8')
+    .split('\n')
+    .flatMap((record) => (record === '' ? [] : (lineIn(record, agent) ?? [])));
 
 /** Parses a line. Returns undefined for one that a crash cut off. */
 function lineIn(text: string, agent: string): KeptLine | undefined {

@@ -9,15 +9,19 @@ const MAX_WAITING_CHARACTERS = 256 * 1024;
 /** Existing lines are joined up to this length, so that each does not cost a frame. */
 const PIECE_CHARACTERS = 32 * 1024;
 
-/** Sends an agent's newest lines and, with `follow`, new ones until the reader ends the stream. */
+/**
+ * Sends the newest lines of agents and, with `follow`, new ones until the reader ends the stream.
+ * A reader that returns with `sinceMs` learns how many lines it missed beyond `limit`.
+ */
 export const logStream =
   (store: LineStore): StreamHandler =>
   async (stream, parameters) => {
     const request = logRequest(parameters);
-    const isWanted = wantedBy(request);
+    const { agents, limit, follow, sinceMs } = request;
+    const matches = wantedBy(request);
     // Subscribes and reads in the same turn, so that no line is missed or repeated.
-    const fresh = request.follow ? new FreshLines(store, request.agent, isWanted) : undefined;
-    const kept = store.newest(request.agent, isWanted, request.limit);
+    const fresh = follow ? new FreshLines(store, agents, matches) : undefined;
+    const kept = store.newest({ agents, limit, matches });
     stream.resume();
     stream.once('close', () => fresh?.close());
     stream.once('end', () => {
@@ -25,8 +29,9 @@ export const logStream =
       if (fresh !== undefined) stream.end();
     });
     let piece = '';
-    for (const line of await kept) {
-      piece += encodeLogged(streamed(line, 0));
+    const { lines, left } = await kept;
+    for (const [at, line] of lines.entries()) {
+      piece += encodeLogged(streamed(line, at === 0 && follow && sinceMs > 0 ? left : 0));
       if (piece.length < PIECE_CHARACTERS) continue;
       await written(stream, piece);
       piece = '';
@@ -34,24 +39,24 @@ export const logStream =
     if (fresh === undefined) return void stream.end(piece);
     await written(stream, piece + encodeLogged('live'));
     for (;;) {
-      const lines = await fresh.next();
-      if (lines === undefined || stream.writableEnded || stream.destroyed) return;
-      await written(stream, lines);
+      const text = await fresh.next();
+      if (text === undefined || stream.writableEnded || stream.destroyed) return;
+      await written(stream, text);
     }
   };
 
-/** Buffers an agent's new lines until it is closed. */
+/** Buffers the new lines of agents until it is closed. */
 class FreshLines {
-  readonly #following: { close(): void };
+  readonly #following: readonly { close(): void }[];
   #lines: string[] = [];
   #characters = 0;
   #dropped = 0;
   #isClosed = false;
   #wake: () => void = () => undefined;
 
-  constructor(store: LineStore, agent: string, isWanted: (line: KeptLine) => boolean) {
-    this.#following = store.follow(agent, (line) => {
-      if (!isWanted(line)) return;
+  constructor(store: LineStore, agents: readonly string[], matches: (line: KeptLine) => boolean) {
+    const add = (line: KeptLine) => {
+      if (!matches(line)) return;
       if (this.#characters >= MAX_WAITING_CHARACTERS) {
         this.#dropped += 1;
         return;
@@ -61,7 +66,8 @@ class FreshLines {
       this.#lines.push(text);
       this.#characters += text.length;
       this.#wake();
-    });
+    };
+    this.#following = agents.map((agent) => store.follow(agent, add));
   }
 
   /** Resolves to the buffered lines once there are any, or to undefined once closed. */
@@ -76,21 +82,21 @@ class FreshLines {
 
   close(): void {
     this.#isClosed = true;
-    this.#following.close();
+    for (const following of this.#following) following.close();
     this.#wake();
   }
 }
 
 const wantedBy =
-  ({ stream, sinceMs }: LogRequest) =>
+  ({ stream, sinceMs, untilMs, run }: LogRequest) =>
   (line: KeptLine): boolean =>
-    line.atMs >= sinceMs && (stream === 'all' || streamed(line, 0).stream === stream);
+    line.atMs >= sinceMs &&
+    line.atMs <= untilMs &&
+    (run === undefined || line.runId === run) &&
+    (stream === 'all' || streamed(line, 0).stream === stream);
 
-const streamed = ({ runId, stream, line, atMs }: KeptLine, dropped: number): StreamedLine => ({
-  runId,
-  line,
-  atMs,
-  dropped,
+const streamed = ({ agent, runId, stream, line, atMs }: KeptLine, dropped: number): StreamedLine => ({
+  ...{ agent, runId, line, atMs, dropped },
   stream: stream === 'STDERR' ? 'stderr' : 'stdout',
 });
 

@@ -223,6 +223,14 @@ const spaces = (caller: Caller) => ({
    */
   delete: (space: string, options?: CallOptions): Promise<api.DeleteSpaceResponse> => caller.call({ method: 'DELETE', path: `/spaces/${part(space)}` }, options),
   /**
+   * Returns the output of all agents in the running sessions of a space.
+   *
+   * Without `agents:logs`, only the sessions that the caller owns are read. Logs are stored on the session volumes. A paused or suspended session is skipped, or answers 409 if `session_id` names it: resume it to read its logs. With `follow=true` the response is a text/event-stream, and sessions that start later are followed too.
+   *
+   * Permission: own or agents:logs.
+   */
+  getLogs: (space: string, options?: With<api.GetSpaceLogsData['query']>): Promise<api.GetSpaceLogsResponse> => caller.call({ method: 'GET', path: `/spaces/${part(space)}/logs` }, options),
+  /**
    * Builds the active agents of a space into one image.
    *
    * Without `force`, returns an existing build with the same content if there is one, finished or in progress.

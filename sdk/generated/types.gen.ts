@@ -245,6 +245,25 @@ export type AgentLogs = {
     unread_sessions: number;
 };
 
+export type SpaceLogs = {
+    space: string;
+    /**
+     * Oldest first
+     */
+    logs: Array<{
+        session_id: string;
+        run_id: string;
+        stream: 'stdout' | 'stderr';
+        line: string;
+        timestamp: string;
+        agent: string;
+    }>;
+    /**
+     * Number of running sessions that could not be read in time
+     */
+    unread_sessions: number;
+};
+
 export type Build = {
     id: string;
     /**
@@ -3327,6 +3346,18 @@ export type GetAgentLogsData = {
          */
         session_id?: string;
         /**
+         * Returns only lines of this run
+         */
+        run_id?: string;
+        /**
+         * Returns only lines printed from this time on
+         */
+        since?: string;
+        /**
+         * Returns only lines printed up to this time; not with `follow`
+         */
+        until?: string;
+        /**
          * Keeps the response open and streams new lines as server-sent events of type `log`
          */
         follow?: boolean;
@@ -3379,6 +3410,98 @@ export type GetAgentLogsResponses = {
 };
 
 export type GetAgentLogsResponse = GetAgentLogsResponses[keyof GetAgentLogsResponses];
+
+export type GetSpaceLogsData = {
+    body?: never;
+    path: {
+        name: string;
+    };
+    query?: {
+        /**
+         * Maximum number of lines to return; older lines are left out. Default 100
+         */
+        limit?: number;
+        /**
+         * Same as `limit`
+         */
+        lines?: number;
+        /**
+         * Returns only lines of this stream
+         */
+        log_type?: 'stdout' | 'stderr' | 'all';
+        /**
+         * Returns only lines of this session
+         */
+        session_id?: string;
+        /**
+         * Returns only lines of this run
+         */
+        run_id?: string;
+        /**
+         * Returns only lines printed from this time on
+         */
+        since?: string;
+        /**
+         * Returns only lines printed up to this time; not with `follow`
+         */
+        until?: string;
+        /**
+         * Keeps the response open and streams new lines as server-sent events of type `log`
+         */
+        follow?: boolean;
+        /**
+         * Returns only lines of the agent with this name
+         */
+        agent?: string;
+    };
+    url: '/spaces/{name}/logs';
+};
+
+export type GetSpaceLogsErrors = {
+    /**
+     * The request is malformed or a query parameter is invalid.
+     */
+    400: Error;
+    /**
+     * The token or API key is missing, invalid, expired or revoked.
+     */
+    401: Error;
+    /**
+     * The caller lacks the permission named in `message`.
+     */
+    403: Error;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Error;
+    /**
+     * The resource already exists, or its state does not allow this request; `message` says which.
+     */
+    409: Error;
+    /**
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
+     */
+    429: Error;
+    /**
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
+     */
+    500: Error;
+    /**
+     * No capacity, or a required component is offline; `message` says which.
+     */
+    503: Error;
+};
+
+export type GetSpaceLogsError = GetSpaceLogsErrors[keyof GetSpaceLogsErrors];
+
+export type GetSpaceLogsResponses = {
+    /**
+     * Success
+     */
+    200: SpaceLogs;
+};
+
+export type GetSpaceLogsResponse = GetSpaceLogsResponses[keyof GetSpaceLogsResponses];
 
 export type BuildSpaceData = {
     body?: {

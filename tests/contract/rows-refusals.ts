@@ -71,6 +71,11 @@ export const conflicts: readonly Refusal[] = [
     expect(await admin.call('POST', `/sessions/${id}/suspend?force=true`), 200, 'suspend');
     return { place: { name: space, agent }, query: `session_id=${id}` };
   }),
+  conflict('GET /spaces/{name}/logs', 'the named session rests', async ({ admin, made, space }) => {
+    const { id } = await made('/sessions', { space });
+    expect(await admin.call('POST', `/sessions/${id}/suspend?force=true`), 200, 'suspend');
+    return { place: { name: space }, query: `session_id=${id}` };
+  }),
   conflict('POST /spaces/{name}/build', 'the space is inactive', ({ closed }) => ({
     place: { name: closed.space },
     body: { force: true },
@@ -134,6 +139,7 @@ export const NOT_BY_A_CLIENT: Readonly<Record<string, string>> = {
   'POST /api-keys: 409': 'it takes 1,000 keys',
   'POST /sessions/{id}/suspend: 409': 'it takes a session that failed',
   'GET /spaces/{name}/agents/{agent}/logs: 503': 'it takes a node that is away',
+  'GET /spaces/{name}/logs: 503': 'it takes a node that is away',
   'GET /nodes/{id}/orphans: 503': 'it takes a node that is away',
   'POST /nodes/{id}/orphans/{session}/adopt: 409': 'it takes an orphan',
   'POST /nodes/{id}/orphans/{session}/adopt: 503': 'it takes an orphan on a node that is away',

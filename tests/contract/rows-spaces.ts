@@ -61,6 +61,8 @@ export const spaceRows: readonly Row[] = [
   within('POST /spaces/{name}/agents/{agent}/stop', 'agents:deploy', 200, async (stage) => ({ place: await agent(stage) })),
   within('GET /spaces/{name}/agents/{agent}/logs', 'agents:logs', 200, ({ space, agent }) => ({ place: { name: space, agent } })),
 
+  within('GET /spaces/{name}/logs', 'agents:logs', 200, ({ space }) => ({ place: { name: space } })),
+
   within('POST /spaces/{name}/build', 'builds:create', 201, ({ space }) => ({ place: { name: space } })),
   within('GET /spaces/{name}/build/latest', 'builds:get', 200, ({ space }) => ({ place: { name: space } })),
   within('GET /spaces/{name}/build/{build_id}', 'builds:get', 200, ({ space, build }) => ({ place: { name: space, build_id: build } })),

@@ -75,8 +75,11 @@ async function furnish(fuzz: Fuzz): Promise<void> {
   for (const id of [message.id, message.reply?.id ?? ''])
     await fuzz.ask('GET /sessions/{id}/trace/{message_id}', { ...session, message_id: id }, undefined);
   await fuzz.ask('GET /spaces/{name}/agents/{agent}/logs', agent, undefined, { query: `session_id=${session.id}` });
+  for (const query of ['', `session_id=${session.id}&agent=${agent.agent}&since=2026-01-01T00:00:00Z`, 'agent=nobody'])
+    await fuzz.ask('GET /spaces/{name}/logs', OWN, undefined, { query });
   await fuzz.ask('POST /sessions/{id}/suspend', session, undefined);
   await fuzz.ask('GET /spaces/{name}/agents/{agent}/logs', agent, undefined, { query: `session_id=${session.id}` });
+  await fuzz.ask('GET /spaces/{name}/logs', OWN, undefined, { query: `session_id=${session.id}` });
 }
 
 /** The same key again: for what is there, with another body, and after it was removed. */

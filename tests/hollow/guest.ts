@@ -161,7 +161,7 @@ export class HollowGuest {
 
   #print({ message: { agent, content }, runId }: Run): void {
     if (!content.startsWith('print ')) return;
-    this.#printed.add(agent, { runId, stream: 'stdout', line: content.slice(6), atMs: this.#options.clock.now(), dropped: 0 });
+    this.#printed.add({ agent, runId, stream: 'stdout', line: content.slice(6), atMs: this.#options.clock.now(), dropped: 0 });
   }
 
   #workers(change: () => void): void {

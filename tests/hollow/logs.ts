@@ -5,14 +5,16 @@ import { encodeLogged, LOGS, type LogRequest, logRequest, type StreamedLine } fr
 import { StreamError } from '../../proto/streams/reasons.ts';
 import type { StreamLink } from '../../proto/streams/stream-frame.ts';
 
+type Printed = StreamedLine & { readonly agent: string };
+
 /** What a pretended guest's agents have printed, and the byte streams that read it. */
 export class HollowLogs {
-  readonly #lines: { readonly agent: string; readonly line: StreamedLine }[] = [];
+  readonly #lines: Printed[] = [];
   readonly #followers = new Map<ByteStream, LogRequest>();
 
-  add(agent: string, line: StreamedLine): void {
-    this.#lines.push({ agent, line });
-    for (const [stream, request] of this.#followers) if (isWanted(agent, line, request)) stream.write(encodeLogged(line));
+  add(line: Printed): void {
+    this.#lines.push(line);
+    for (const [stream, request] of this.#followers) if (isWanted(line, request)) stream.write(encodeLogged(line));
   }
 
   open({ ticket, kind, parametersJson, credit }: OpenStream, link: StreamLink): void {
@@ -22,9 +24,9 @@ export class HollowLogs {
     if (kind !== LOGS) return void stream.destroy(new StreamError('unknown_kind'));
     const request = logRequest(JSON.parse(parametersJson));
     stream.resume();
-    const kept = this.#lines.filter(({ agent, line }) => isWanted(agent, line, request));
+    const kept = this.#lines.filter((line) => isWanted(line, request));
     // Not `slice(-limit)`, which of none would be all.
-    for (const { line } of kept.slice(Math.max(0, kept.length - request.limit))) stream.write(encodeLogged(line));
+    for (const line of kept.slice(Math.max(0, kept.length - request.limit))) stream.write(encodeLogged(line));
     if (!request.follow) return void stream.end();
     stream.write(encodeLogged('live'));
     this.#followers.set(stream, request);
@@ -37,5 +39,9 @@ export class HollowLogs {
   }
 }
 
-const isWanted = (agent: string, line: StreamedLine, request: LogRequest): boolean =>
-  agent === request.agent && line.atMs >= request.sinceMs && (request.stream === 'all' || line.stream === request.stream);
+const isWanted = (line: Printed, { agents, stream, run, sinceMs, untilMs }: LogRequest): boolean =>
+  agents.includes(line.agent) &&
+  (stream === 'all' || line.stream === stream) &&
+  (run === undefined || line.runId === run) &&
+  line.atMs >= sinceMs &&
+  line.atMs <= untilMs;

@@ -14,9 +14,10 @@ const pathIn = (parameters: unknown): string => String(Object.entries(Object(par
 const linesOf = (path: string): LineStore => ({
   keep: () => undefined,
   follow: () => ({ close: () => undefined }),
-  async newest(agent) {
+  async newest({ agents: [agent = ''] }) {
     const texts = (await readFile(path, 'utf8')).split('\n').slice(0, -1);
-    return texts.map((line) => ({ agent, runId: '00000000-0000-0000-0000-000000000000', stream: 'STDOUT', atMs: 1, line }));
+    const lines = texts.map((line) => ({ agent, runId: '00000000-0000-0000-0000-000000000000', stream: 'STDOUT', atMs: 1, line }) as const);
+    return { lines, left: 0 };
   },
 });
 
@@ -28,7 +29,7 @@ export const kinds: StreamKinds = {
   },
   /** One file as log lines. */
   lines: (stream, parameters) =>
-    logStream(linesOf(pathIn(parameters)))(stream, { agent: 'echo', stream: 'all', limit: 1, sinceMs: 0, follow: false }),
+    logStream(linesOf(pathIn(parameters)))(stream, { agents: ['echo'], stream: 'all', limit: 1, sinceMs: 0, follow: false }),
   /** Bytes without end. */
   async endless(stream) {
     stream.resume();

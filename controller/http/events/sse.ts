@@ -9,7 +9,7 @@ import type { Proof } from '../../services/access/proof.ts';
 import type { Release } from '../../services/budget/at-once.ts';
 import type { EventIds } from '../../services/events/event-ids.ts';
 import type { EventScope, EventWatcher, Taken, Watching } from '../../services/events/watching.ts';
-import type { LogScope } from '../../services/logs/log-scope.ts';
+import { isSameSight, type LogScope } from '../../services/logs/log-scope.ts';
 import type { Services } from '../../services/services.ts';
 import { proofOf } from '../access/authentication.ts';
 import { payerIn } from '../access/budget-gate.ts';
@@ -29,7 +29,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 const FAREWELL_MS = 30_000;
 
 export interface Streaming {
-  readonly services: Pick<Services, 'accounts' | 'agentLogs' | 'events'>;
+  readonly services: Pick<Services, 'accounts' | 'events' | 'logs'>;
   readonly streams: SseStreams;
   readonly eventIds: EventIds;
   readonly clock: Clock;
@@ -54,17 +54,20 @@ export function streamEvents(ctx: Context, caller: Caller, session: SessionId | 
   });
 }
 
-/** Streams the log lines of an agent until either side ends it. */
-export function streamLogs(ctx: Context, scope: LogScope, streaming: Streaming): Outcome<undefined> {
-  const { agentLogs } = streaming.services;
-  const { agent, spaceName, session } = scope;
+/** Streams the log lines of a scope until either side ends it, or the caller sees other lines. */
+export function streamLogs(
+  ctx: Context,
+  scope: LogScope,
+  scopeOf: (caller: Caller) => Outcome<LogScope>,
+  streaming: Streaming,
+): Outcome<undefined> {
   return open(ctx, streaming, {
-    session,
+    session: scope.session,
     standing(caller) {
-      const now = agentLogs.scope(caller, spaceName, agent.name, scope);
-      return now.ok && now.value.agent.id === agent.id ? 'visible' : 'over';
+      const now = scopeOf(caller);
+      return now.ok && isSameSight(now.value, scope) ? 'visible' : 'over';
     },
-    watch: (watcher) => agentLogs.follow(scope, watcher),
+    watch: (watcher) => streaming.services.logs.follow(scope, watcher),
   });
 }
 

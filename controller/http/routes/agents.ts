@@ -1,20 +1,5 @@
-import {
-  agentLogsObject,
-  agentObject,
-  changeAgent,
-  createAgent,
-  DEFAULT_LINES,
-  logQuery,
-  putStatus,
-  runningAgentObject,
-  sourceObject,
-} from '../../contract/agents.ts';
-import type { SessionId } from '../../domain/engine/ids.ts';
-import { NO_SESSION } from '../../domain/sessions/refusals.ts';
-import { refreshed } from '../../services/access/access.ts';
+import { agentObject, changeAgent, createAgent, putStatus, runningAgentObject, sourceObject } from '../../contract/agents.ts';
 import { payerIn } from '../access/budget-gate.ts';
-import { streamLogs } from '../events/sse.ts';
-import { isUuid } from '../input/ids.ts';
 import { readUpload } from '../input/upload.ts';
 import { listRoute, type Route, route } from '../routing/route.ts';
 import type { RouteDeps } from '../routing/route-deps.ts';
@@ -23,7 +8,7 @@ const ALL = '/spaces/{name}/agents';
 const ONE = `${ALL}/{agent}` as const;
 
 export function agentRoutes(deps: RouteDeps): Route[] {
-  const { agents, agentLogs } = deps.services;
+  const { agents } = deps.services;
   return [
     listRoute({
       path: ALL,
@@ -137,32 +122,6 @@ export function agentRoutes(deps: RouteDeps): Route[] {
       answer: agentObject,
       refusals: ['NOT_FOUND'],
       respond: ({ caller, params }) => agents.stop(caller, params.name, params.agent),
-    }),
-    route({
-      method: 'GET',
-      path: `${ONE}/logs`,
-      permission: 'agents:logs',
-      recorded: 'noted',
-      summary: 'Returns the output of an agent in running sessions.',
-      description:
-        'Logs are stored on the session volumes. A paused or suspended session is skipped, or answers 409 if `session_id` names it: resume it to read its logs. With `follow=true` the response is a text/event-stream.',
-      query: logQuery,
-      answer: agentLogsObject,
-      mayStream: true,
-      refusals: ['NOT_FOUND', 'CONFLICT', 'RATE_LIMITED', 'UNAVAILABLE'],
-      async respond({ ctx, caller, params: { name, agent }, query }) {
-        const { lines = DEFAULT_LINES, limit = lines, log_type: stream = 'all', session_id: session, follow } = query;
-        if (session !== undefined && !isUuid<SessionId>(session)) return NO_SESSION;
-        const wanted = { limit, stream, ...(session === undefined ? {} : { session }) };
-        const scope = agentLogs.scope(caller, name, agent, wanted);
-        if (!scope.ok) return scope;
-        if (follow === true) return streamLogs(ctx, scope.value, deps);
-        const logs = await agentLogs.read(scope.value);
-        const now = refreshed(caller);
-        if (!now.ok) return now;
-        const still = agentLogs.scope(now.value, name, agent, wanted);
-        return still.ok ? logs : still;
-      },
     }),
   ];
 }

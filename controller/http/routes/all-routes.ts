@@ -7,6 +7,7 @@ import { authRoutes } from './auth.ts';
 import { buildRoutes } from './builds.ts';
 import { documentRoute } from './document.ts';
 import { eventRoutes } from './events.ts';
+import { logRoutes } from './logs.ts';
 import { messageRoutes } from './messages.ts';
 import { nodeTokenRoutes } from './node-tokens.ts';
 import { nodeRoutes } from './nodes.ts';
@@ -31,6 +32,7 @@ export function allRoutes(deps: RouteDeps): Route[] {
     spaceRoutes,
     secretRoutes,
     agentRoutes,
+    logRoutes,
     buildRoutes,
     sessionRoutes,
     messageRoutes,

@@ -54,6 +54,16 @@ export interface AuditBounds {
 /** Tables whose lists filter by equality. Each filter in use has an index. */
 export type PlainList = 'accounts' | 'roles' | 'bindings' | 'apiKeys' | 'spaces' | 'secrets' | 'agents';
 
+/** Sessions of a space with one of `agents`, and those of an account with one of `ownAgents`. */
+export interface SessionsWithLogs {
+  readonly space: { readonly id: SpaceId };
+  /** The only agent that counts. */
+  readonly agent?: { readonly id: AgentId };
+  readonly agents: 'all' | ReadonlySet<AgentId>;
+  readonly accountId: AccountId;
+  readonly ownAgents: 'all' | ReadonlySet<AgentId>;
+}
+
 /**
  * Queries that scan. They run on a separate thread, in parallel to the applier, and see the last
  * commit.
@@ -80,10 +90,10 @@ export interface Lists {
    */
   sourceInUse(digest: string): Promise<boolean>;
   /**
-   * The most recently active running sessions of a space that were created with an agent; `total`
-   * counts all of them.
+   * Returns the most recently active running sessions with agents whose lines a scope includes;
+   * `total` counts all of them.
    */
-  sessionsWithAgent(space: SpaceId, agent: AgentId, limit: number): Promise<{ readonly ids: readonly SessionId[]; readonly total: number }>;
+  sessionsWithLogs(scope: SessionsWithLogs, limit: number): Promise<{ readonly ids: readonly SessionId[]; readonly total: number }>;
   /**
    * Returns the rows of a table with these values, and with ids in `among` if given. Newest first.
    */

@@ -1,8 +1,8 @@
 import type { ByteStream } from '../../../proto/streams/byte-stream.ts';
-import { LOGS, LogDecoder, type Logged, type StreamedLine } from '../../../proto/streams/log-stream.ts';
-import type { Clock } from '../../../seams/clock.ts';
+import { LOGS, LogDecoder, type Logged, MAX_LOG_AGENTS, type StreamedLine } from '../../../proto/streams/log-stream.ts';
+import type { Clock, Timer } from '../../../seams/clock.ts';
 import { type Counter, type Metrics, silentMetrics } from '../../../seams/metrics.ts';
-import type { SessionId } from '../../domain/engine/ids.ts';
+import type { SessionId, SpaceId } from '../../domain/engine/ids.ts';
 import type { View } from '../../domain/engine/view.ts';
 import type { LogNews } from '../../domain/events/events.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
@@ -12,13 +12,16 @@ import type { Loop } from '../engine/loop.ts';
 import type { Loops } from '../engine/loops.ts';
 import type { LineWatcher } from '../events/watching.ts';
 import type { ByteStreams } from '../streams/byte-streams.ts';
-import { holds, isUp, type LogScope } from './log-scope.ts';
+import { FeedPlaces } from './feed-places.ts';
+import { agentsOf, isUp, type LogScope } from './log-scope.ts';
 
-/** Most recently active sessions of one agent that are followed from the start. */
-const MAX_FOLLOWED = 256;
-/** Maximum number of feeds of all agents and sessions. */
-const MAX_FEEDS = 1_000;
+/** Most recently active sessions that a watch follows from the start. */
+const MAX_FOLLOWED = 1_000;
+/** Maximum number of feeds, open or waiting for a place. */
+const MAX_FEEDS = 10_000;
 const OPENED_AT_ONCE = 16;
+/** How often feeds without a place get the places of quiet ones. */
+const TURN_MS = 1_000;
 /** Lines that a feed reads again after a disconnect. */
 const MAX_MISSED = 1_000;
 const WINDOW_BYTES = 64 * 1024;
@@ -28,7 +31,7 @@ export interface LogFeedDeps {
   readonly streams: Pick<ByteStreams, 'start'>;
   readonly applier: Pick<Applier, 'onCommitted'>;
   readonly view: View;
-  readonly lists: Pick<Lists, 'sessionsWithAgent'>;
+  readonly lists: Pick<Lists, 'sessionsWithLogs'>;
   readonly loops: Loops;
   readonly clock: Clock;
   readonly metrics?: Metrics;
@@ -40,10 +43,13 @@ interface Watch {
   readonly sinceMs: number;
 }
 
-/** `{session} {agent name}` */
+/** Stands for all agents of a session. No agent has this name. */
+const ALL = '*';
+/** `{session} {agent name or *}` */
 type FeedKey = `${SessionId} ${string}`;
+const partOf = ({ agent }: LogScope): string => agent?.name ?? ALL;
 
-/** The output of one agent in one session, for all its followers. */
+/** The output of one agent in one session, or of all its agents, for all followers. */
 interface Feed {
   /** Undefined while the session is not running, or between two attempts. */
   stream: ByteStream | undefined;
@@ -54,17 +60,19 @@ interface Feed {
 }
 
 /**
- * Follows the logs of agents, with one byte stream per followed agent and session. A stream opens
- * when the session is running and closes with its last follower. After a disconnect it reopens and
- * sends the missed lines.
+ * Follows the logs of agents, with one byte stream per session, or per agent and session where one
+ * agent is followed. A stream opens when the session is running and closes with its last follower.
+ * After a disconnect it reopens and sends the missed lines. If there are more sessions than places
+ * for streams, they take turns, and catch up the same way.
  */
 export class LogFeeds {
   readonly #deps: LogFeedDeps;
-  /** By agent name. */
-  readonly #watches = new Map<string, Set<Watch>>();
+  readonly #watches = new Map<SpaceId, Set<Watch>>();
   readonly #feeds = new Map<FeedKey, Feed>();
+  readonly #places = new FeedPlaces<FeedKey>();
   readonly #loop: Loop<FeedKey>;
   readonly #dropped: Counter<'kind'>;
+  #turn: Timer | undefined;
   #isClosed = false;
 
   constructor(deps: LogFeedDeps) {
@@ -76,6 +84,11 @@ export class LogFeeds {
       labels: ['kind'],
     });
     metrics.gauge({ name: 'log_feeds', help: 'Agents and sessions whose logs are followed.', read: () => this.#feeds.size });
+    metrics.gauge({
+      name: 'log_feeds_waiting',
+      help: 'Followed logs that wait for a turn, because there are more than places for streams.',
+      read: () => this.#places.waiting,
+    });
     this.#loop = deps.loops.open({
       name: 'log_feeds',
       concurrency: OPENED_AT_ONCE,
@@ -90,8 +103,8 @@ export class LogFeeds {
   }
 
   /**
-   * Calls the watcher with each new line of the agent, in one session or in all, until closed.
-   * Drops the lines for which the watcher has no room.
+   * Calls the watcher with each new line of the scope's agents until closed. Drops the lines for
+   * which the watcher has no room.
    */
   watch(scope: LogScope, watcher: LineWatcher): { close(): void } {
     const watch: Watch = { scope, watcher, sinceMs: this.#deps.clock.now() };
@@ -99,26 +112,25 @@ export class LogFeeds {
       this.#deps.clock.soon(() => watcher.end());
       return { close: () => undefined };
     }
-    const { name } = scope.agent;
-    const those = this.#watches.get(name) ?? new Set();
-    this.#watches.set(name, those.add(watch));
+    const { id } = scope.space;
+    const those = this.#watches.get(id) ?? new Set();
+    this.#watches.set(id, those.add(watch));
     return {
       close: () => {
         those.delete(watch);
-        if (those.size === 0 && this.#watches.get(name) === those) this.#watches.delete(name);
-        for (const key of this.#feeds.keys()) this.#loop.wake(key);
+        if (those.size === 0 && this.#watches.get(id) === those) this.#watches.delete(id);
+        for (const key of this.#feeds.keys()) if (key.endsWith(` ${partOf(scope)}`)) this.#loop.wake(key);
       },
     };
   }
 
-  /** Resolves once a stream to each running session was opened or has failed. */
+  /** Resolves once a stream to each running session was opened, has failed, or waits its turn. */
   async ready(scope: LogScope): Promise<void> {
-    const { agent, session } = scope;
-    const { ids } =
-      session === undefined ? await this.#deps.lists.sessionsWithAgent(agent.spaceId, agent.id, MAX_FOLLOWED) : { ids: [session] };
+    const { session } = scope;
+    const { ids } = session === undefined ? await this.#deps.lists.sessionsWithLogs(scope, MAX_FOLLOWED) : { ids: [session] };
     await Promise.all(
       ids.map((id) => {
-        const key: FeedKey = `${id} ${agent.name}`;
+        const key: FeedKey = `${id} ${partOf(scope)}`;
         const row = this.#deps.view.get('sessions', id);
         // A session that starts later is followed anyway.
         if (this.#feeds.get(key)?.stream !== undefined || row === undefined || !isUp(row)) return undefined;
@@ -131,6 +143,7 @@ export class LogFeeds {
   /** Ends all watches. */
   close(): void {
     this.#isClosed = true;
+    this.#turn?.cancel();
     const watches = [...this.#watches.values()].flatMap((those) => [...those]);
     this.#watches.clear();
     for (const { stream } of this.#feeds.values()) stream?.destroy();
@@ -143,43 +156,80 @@ export class LogFeeds {
   }
 
   #sessionChanged(row: SessionRow): void {
-    for (const { name } of row.agents) {
-      const [watch] = this.#watchesOf(row, name);
-      if (watch === undefined) continue;
-      const key: FeedKey = `${row.id} ${name}`;
-      if (isUp(row)) this.#add(key, watch.sinceMs);
+    const parts = new Map<string, number>();
+    for (const { scope, sinceMs } of this.#watches.get(row.spaceId) ?? []) {
+      const part = partOf(scope);
+      if (!parts.has(part) && agentsOf(row, scope).length > 0) parts.set(part, sinceMs);
+    }
+    for (const [part, sinceMs] of parts) {
+      const key: FeedKey = `${row.id} ${part}`;
+      if (isUp(row)) this.#add(key, sinceMs);
+      this.#places.hurry(key);
       this.#loop.wake(key);
     }
+    // A session can be deleted, or leave a scope.
+    if (parts.size === 0) for (const { scope } of this.#watches.get(row.spaceId) ?? []) this.#loop.wake(`${row.id} ${partOf(scope)}`);
   }
 
-  #watchesOf(row: SessionRow | undefined, agent: string): Watch[] {
-    return row === undefined ? [] : [...(this.#watches.get(agent) ?? [])].filter(({ scope }) => isWatched(row, scope));
+  /** Returns the watches of this part of a session, each with the agents that it can see. */
+  #watchesOf(row: SessionRow | undefined, part: string): { readonly watch: Watch; readonly agents: readonly string[] }[] {
+    if (row === undefined) return [];
+    return [...(this.#watches.get(row.spaceId) ?? [])]
+      .filter(({ scope }) => partOf(scope) === part)
+      .map((watch) => ({ watch, agents: agentsOf(row, watch.scope) }))
+      .filter(({ agents }) => agents.length > 0);
   }
 
   async #bringUpToDate(key: FeedKey, closing: AbortSignal): Promise<undefined> {
     const feed = this.#feeds.get(key);
     if (feed === undefined) return;
-    const [id = '', agent = ''] = key.split(' ');
-    const row = this.#deps.view.get('sessions', id as SessionId);
-    if (row === undefined || this.#watchesOf(row, agent).length === 0) {
+    const { clock, streams, view } = this.#deps;
+    const [id = '', part = ''] = key.split(' ');
+    const row = view.get('sessions', id as SessionId);
+    if (row === undefined || this.#watchesOf(row, part).length === 0) {
       this.#feeds.delete(key);
+      this.#free(key);
       feed.stream?.destroy();
       return;
     }
-    if (feed.stream !== undefined || !isUp(row)) return;
+    if (feed.stream !== undefined) return;
+    if (!isUp(row) || row.nodeId === null) return this.#free(key);
+    if (!this.#places.take(key, { space: row.spaceId, node: row.nodeId }, clock.monotonic())) {
+      // It begins with what is printed while it waits.
+      feed.sinceMs ??= clock.now();
+      this.#turn ??= clock.after(TURN_MS, () => this.#takeTurns());
+      return;
+    }
+    const agents = part === ALL ? row.agents.slice(0, MAX_LOG_AGENTS).map(({ name }) => name) : [part];
     const since = feed.sinceMs === undefined ? { limit: 0, sinceMs: 0 } : { limit: MAX_MISSED, sinceMs: feed.sinceMs };
-    const parameters = { agent, stream: 'all', follow: true, ...since };
-    const opened = await this.#deps.streams.start(row, { kind: LOGS, parameters, window: WINDOW_BYTES }, closing);
-    if (!opened.ok) throw new Error(opened.refusal.message);
-    feed.sinceMs ??= this.#deps.clock.now();
-    this.#listen(key, feed, row, opened.value);
+    const parameters = { agent: agents[0], agents, stream: 'all', follow: true, ...since };
+    const opened = await streams.start(row, { kind: LOGS, parameters, window: WINDOW_BYTES }, closing);
+    if (!opened.ok) {
+      this.#free(key);
+      throw new Error(opened.refusal.message);
+    }
+    feed.sinceMs ??= clock.now();
+    this.#listen(key, feed, row, opened.value, agents[0] ?? '');
   }
 
-  #listen(key: FeedKey, feed: Feed, row: SessionRow, stream: ByteStream): void {
+  #free(key: FeedKey): undefined {
+    const next = this.#places.free(key, this.#deps.clock.monotonic());
+    if (next !== undefined) this.#loop.wake(next);
+  }
+
+  /** Closes quiet feeds whose places others wait for. They wait in turn. */
+  #takeTurns(): void {
+    this.#turn = undefined;
+    for (const key of this.#places.turn()) this.#feeds.get(key)?.stream?.destroy();
+    if (this.#places.waiting > 0) this.#turn = this.#deps.clock.after(TURN_MS, () => this.#takeTurns());
+  }
+
+  #listen(key: FeedKey, feed: Feed, row: SessionRow, stream: ByteStream, byDefault: string): void {
+    const { clock } = this.#deps;
     feed.stream = stream;
     const decoder = new LogDecoder();
     let isLive = false;
-    const agent = key.slice(key.indexOf(' ') + 1);
+    const part = key.slice(key.indexOf(' ') + 1);
     stream.on('error', () => undefined);
     stream.on('data', (bytes: Buffer) => {
       let lines: readonly Logged[];
@@ -189,34 +239,34 @@ export class LogFeeds {
         stream.destroy(error instanceof Error ? error : undefined);
         return;
       }
+      this.#places.heard(key, clock.monotonic());
       for (const line of lines) {
         if (line === 'live') isLive = true;
-        else if (hears(feed, line) || isLive) this.#tell(row, agent, line);
+        else if (hears(feed, line) || isLive) this.#tell(row, part, { ...line, agent: line.agent ?? byDefault });
       }
     });
     stream.on('end', () => stream.end());
     stream.once('close', () => {
       if (feed.stream === stream) feed.stream = undefined;
-      if (this.#feeds.get(key) === feed) this.#loop.after(key, REOPEN_MS);
+      if (this.#feeds.get(key) !== feed) return;
+      this.#free(key);
+      this.#loop.after(key, REOPEN_MS);
     });
   }
 
-  #tell({ id, spaceId }: SessionRow, agent: string, { atMs, ...line }: StreamedLine): void {
-    const news: LogNews = { spaceId, sessionId: id, agent, ...line, at: atMs };
-    for (const { watcher } of this.#watchesOf(this.#deps.view.get('sessions', id), agent))
-      if (watcher.log(news) === 'full') this.#dropped.add(1, { kind: 'log' });
+  #tell({ id, spaceId }: SessionRow, part: string, { atMs, ...line }: StreamedLine & { readonly agent: string }): void {
+    const news: LogNews = { spaceId, sessionId: id, ...line, at: atMs };
+    for (const { watch, agents } of this.#watchesOf(this.#deps.view.get('sessions', id), part))
+      if (agents.includes(news.agent) && watch.watcher.log(news) === 'full') this.#dropped.add(1, { kind: 'log' });
   }
 }
-
-const isWatched = (row: SessionRow, scope: LogScope): boolean =>
-  (scope.session === undefined || scope.session === row.id) && holds(row, scope);
 
 /**
  * Records the newest line of a feed. Returns false for a repeated one, which occurs after a
  * reconnect.
  */
-function hears(feed: Feed, { runId, stream, line, atMs }: StreamedLine): boolean {
-  const text = `${runId} ${stream} ${line}`;
+function hears(feed: Feed, { agent, runId, stream, line, atMs }: StreamedLine): boolean {
+  const text = `${agent} ${runId} ${stream} ${line}`;
   if (atMs !== feed.sinceMs) feed.heard.clear();
   feed.sinceMs = atMs;
   const isNew = !feed.heard.has(text);

@@ -57,6 +57,41 @@ t.test('logs of an agent: shows its output, and follows it without repeating a l
   });
   leave.abort();
   t.match(await following.done, { code: 130, out: `${printed}${AT}  aaaa1111  stderr  three\n`, err: /2 lines came too fast/ });
+
+  t.test('logs of a space: narrowed, followed, and with a colour for each session on a terminal', async (t) => {
+    const line = (text: string, more: object = {}) => ({
+      ...{ session_id: A, agent: 'bob', run_id: 'r1', stream: 'stdout', line: text, timestamp: AT },
+      ...more,
+    });
+    const server = await fakeServer(t, {
+      'GET /spaces/lab/logs': { body: { space: 'lab', logs: [line('one'), line('two', { agent: 'eve' })], unread_sessions: 0 } },
+      'GET /spaces/default/logs': { body: { space: 'default', logs: [line('\u001b[31mred\u001b[0m')], unread_sessions: 0 } },
+      'GET /spaces/default/logs?follow=true&limit=100': stream(frame('log', line('three', { dropped: 2, stream: 'stderr' }))),
+    });
+    const { run, start } = await world(t, server);
+    t.match(await run('logs', '--space', 'lab', '--agent', 'bob', '--run', 'r1', '--since', '2026-01-01T00:00:00Z', '--stderr'), {
+      code: 0,
+      out: `${AT}  aaaa1111  bob  stdout  one\n${AT}  aaaa1111  eve  stdout  two\n`,
+    });
+    t.equal(server.requests()[0], 'GET /spaces/lab/logs?run_id=r1&log_type=stderr&since=2026-01-01T00%3A00%3A00.000Z&limit=100&agent=bob');
+    await run('logs', '--space', 'lab', '--since', '2h');
+    const sent = new URLSearchParams(server.requests()[1]?.split('?')[1]).get('since') ?? '';
+    t.ok(Math.abs(Date.now() - 2 * 3_600_000 - Date.parse(sent)) < 60_000, sent);
+    for (const [word, problem] of [
+      ['--since=yesterday', /an age such as 10m/],
+      ['--stream=both', /stdout, stderr/],
+    ] as const)
+      t.match(await run('logs', word), { code: 2, err: problem }, word);
+    t.match(await run('logs', '--follow', '--until', '1m'), { code: 2, err: /cannot be used with/ });
+    const leave = new AbortController();
+    const following = start(['logs', '--follow'], undefined, leave);
+    await new Promise<void>((resolve) => {
+      const look = () => (following.out.join('').includes('three') ? resolve() : void setImmediate(look));
+      look();
+    });
+    leave.abort();
+    t.match(await following.done, { code: 130, out: /bob {2}stderr {2}three\n$/, err: /2 lines came too fast/ });
+  });
 });
 
 t.test('spaces: create, list, remove', async (t) => {

@@ -26,7 +26,7 @@ const thing = {
 const logs = {
   agent_name: ATTACK,
   space: ATTACK,
-  logs: [{ ...thing, run_id: ATTACK, stream: ATTACK, line: ATTACK, timestamp: ATTACK }],
+  logs: [{ ...thing, agent: ATTACK, run_id: ATTACK, stream: ATTACK, line: ATTACK, timestamp: ATTACK }],
   unread_sessions: 1,
 };
 
@@ -50,7 +50,7 @@ const failing = new Proxy<typeof hostile>({}, { get: () => ({ status: 409, body:
 
 /** Our own colours, and the clearing of a line that we were writing. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are ours
-const withoutOurs = (text: string) => text.replace(/\u001b\[(0|1|2|31|32)m|\r\u001b\[2K/g, '');
+const withoutOurs = (text: string) => text.replace(/\u001b\[(0|1|2|3[1-6])m|\r\u001b\[2K/g, '');
 
 function judge(t: Test, what: string, printed: string, isReply = false) {
   const text = withoutOurs(printed);
@@ -65,6 +65,7 @@ const COMMANDS: readonly (readonly string[])[] = [
   ['agent', 'list'],
   ['agent', 'stop', 'bob'],
   ['agent', 'logs', 'bob'],
+  ['logs'],
   ['session', 'list'],
   ['session', 'get', ID],
   ['space', 'list'],

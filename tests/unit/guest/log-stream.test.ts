@@ -11,7 +11,9 @@ import type { StreamFrame } from '../../../proto/streams/stream-frame.ts';
 import { systemClock } from '../../../seams/system.ts';
 import { linkPair } from '../../hollow/link-pair.ts';
 
-const REQUEST: LogRequest = { agent: 'a', stream: 'all', limit: 1000, sinceMs: 0, follow: true };
+const REQUEST: LogRequest = {
+  ...{ agents: ['a'], stream: 'all', limit: 1000, sinceMs: 0, untilMs: Number.POSITIVE_INFINITY, run: undefined, follow: true },
+};
 const line = (text: string, atMs = 1) => ({ agent: 'a', runId: 'r', stream: 'STDOUT' as const, line: text, atMs });
 
 function store(t: Test): KeptLines {
@@ -88,6 +90,47 @@ t.test('a read ends after the requested number of newest lines', async (t) => {
   t.same(await read({ limit: 0 }), []);
 });
 
+t.test('the lines of several agents come by time, those of one run alone, and up to a time', async (t) => {
+  const lines = store(t);
+  for (const [at, agent] of ['a', 'b', 'a', 'c', 'b'].entries())
+    lines.keep({ ...line(`${agent}${at}`, at + 1), agent, runId: `of ${agent}` });
+  const read = async (request: Partial<LogRequest>) => {
+    const stream = reader(lines, { follow: false, ...request });
+    stream.end();
+    const pieces: Buffer[] = [];
+    for await (const piece of stream) pieces.push(piece);
+    return new LogDecoder().decode(Buffer.concat(pieces));
+  };
+  t.match(await read({ agents: ['a', 'b'] }), [
+    { agent: 'a', line: 'a0' },
+    { agent: 'b', line: 'b1' },
+    { agent: 'a', line: 'a2' },
+    { agent: 'b', line: 'b4' },
+  ]);
+  t.same(texts(await read({ agents: ['a', 'b'], limit: 2 })), ['a2', 'b4']);
+  t.same(texts(await read({ agents: ['a', 'b', 'c'], run: 'of c' })), ['c3']);
+  t.same(texts(await read({ agents: ['a', 'b', 'c'], sinceMs: 2, untilMs: 4 })), ['b1', 'a2', 'c3']);
+
+  const stream = reader(lines, { agents: ['a', 'c'] });
+  await until(stream, (one) => one === 'live');
+  lines.keep({ ...line('not asked for'), agent: 'b' });
+  lines.keep({ ...line('new'), agent: 'c' });
+  t.match(await until(stream, (one) => one !== 'live'), [{ agent: 'c', line: 'new' }]);
+  stream.destroy();
+});
+
+t.test('a follower that was away learns how many lines it missed beyond its limit', async (t) => {
+  const lines = store(t);
+  for (let at = 1; at <= 50; at += 1) lines.keep(line(`${at}`, at));
+  const stream = reader(lines, { sinceMs: 11, limit: 10 });
+  const heard = await until(stream, (one) => one === 'live');
+  t.match(heard[0], { line: '41', dropped: 30 });
+  t.match(heard[1], { line: '42', dropped: 0 });
+  stream.destroy();
+  const first = await until(reader(lines, { limit: 10 }), (one) => one === 'live');
+  t.match(first[0], { line: '41', dropped: 0 }, 'who comes for the first time missed nothing');
+});
+
 t.test('a slow follower loses lines beyond a bound, and learns how many', async (t) => {
   const lines = store(t);
   const stream = reader(lines, {}, 64 * 1024);
@@ -112,7 +155,7 @@ t.test('a slow follower loses lines beyond a bound, and learns how many', async 
 
 t.test('an invalid request for logs fails the stream', async (t) => {
   for (const agent of ['', '../../etc', 'a/b', 'a\n']) {
-    const stream = reader(store(t), { agent });
+    const stream = reader(store(t), { agents: [agent] });
     const [error] = await new Promise<unknown[]>((resolve) => stream.once('error', (fault) => resolve([fault])));
     t.ok(error instanceof StreamError && error.reason === 'failed', JSON.stringify(agent));
   }

@@ -14,7 +14,7 @@ import { auditPage } from './audit-lists.ts';
 import { hopsOf, messageCount, messagePage } from './message-lists.ts';
 import { countOf, type Pair } from './metadata-conditions.ts';
 import { sessionPage } from './session-lists.ts';
-import { sessionsWithAgent } from './sessions-with-agent.ts';
+import { sessionsWithLogs } from './sessions-with-logs.ts';
 
 /** Only compiles statements. The reader thread runs them. */
 const compiler = new Kysely<unknown>({
@@ -95,8 +95,8 @@ export function sqlLists(reader: Pick<Reader, 'read'>): Lists {
       const [found] = await reader.read([query.compile(compiler)]);
       return countIn(found) === 1;
     },
-    async sessionsWithAgent(space, agent, limit) {
-      const [rows = []] = await reader.read([sessionsWithAgent(space, agent, limit)]);
+    async sessionsWithLogs(scope, limit) {
+      const [rows = []] = await reader.read([sessionsWithLogs(scope, limit)]);
       return { ids: rows.map(({ id }) => id as SessionId), total: countIn(rows) };
     },
     rows(table, equal, request, among) {

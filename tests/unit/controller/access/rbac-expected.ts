@@ -222,6 +222,14 @@ export function casesOf(
     'POST /spaces/{name}/agents/{agent}/deploy': spacely(`/agents/${AGENT}/deploy`, 'agents', 'deploy', [AGENT]),
     'POST /spaces/{name}/agents/{agent}/stop': spacely(`/agents/${AGENT}/stop`, 'agents', 'deploy', [AGENT]),
     'GET /spaces/{name}/agents/{agent}/logs': spacely(`/agents/${AGENT}/logs`, 'agents', 'logs', [AGENT]),
+    'GET /spaces/{name}/logs': spaces.map((space) => ({
+      path: `/spaces/${space.name}/logs`,
+      expected({ naive }) {
+        if (may(naive, 'agents', 'logs', space.id, [AGENT])) return 'pass';
+        if (ownCounts(naive, space.id) && mayOwn(naive, 'agents', 'logs', [AGENT])) return 'pass';
+        return holdsSomething(naive, space.id) ? 403 : 404;
+      },
+    })),
     'POST /spaces/{name}/build': spacely('/build', 'builds', 'create', [], { force: true }),
     'GET /spaces/{name}/build/latest': spacely('/build/latest', 'builds', 'get'),
     'GET /spaces/{name}/build/{build_id}': spaces.map((space) =>

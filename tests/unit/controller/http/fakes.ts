@@ -263,8 +263,9 @@ export class Fake {
       stop: async () => refused('NOT_FOUND', 'There is no such agent'),
       remove: async () => refused('NOT_FOUND', 'There is no such agent'),
     },
-    agentLogs: {
-      scope: () => refused('NOT_FOUND', 'There is no such agent'),
+    logs: {
+      agentScope: () => refused('NOT_FOUND', 'There is no such agent'),
+      spaceScope: () => refused('NOT_FOUND', 'There is no such space'),
       read: async () => refused('NOT_FOUND', 'There is no such agent'),
       follow: () => ({ resume: () => undefined, close: () => undefined }),
     },

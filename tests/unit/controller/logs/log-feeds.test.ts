@@ -6,31 +6,47 @@ import type { LogNews } from '../../../../controller/domain/events/events.ts';
 import type { SessionRow } from '../../../../controller/domain/sessions/rows.ts';
 import type { Committed } from '../../../../controller/services/engine/applier.ts';
 import { Loops } from '../../../../controller/services/engine/loops.ts';
+import { MAX_OPEN_FEEDS } from '../../../../controller/services/logs/feed-places.ts';
 import { LogFeeds } from '../../../../controller/services/logs/log-feeds.ts';
 import type { LogScope } from '../../../../controller/services/logs/log-scope.ts';
 import { ByteStream } from '../../../../proto/streams/byte-stream.ts';
 import { encodeLogged, type LogRequest } from '../../../../proto/streams/log-stream.ts';
 import type { StreamFrame } from '../../../../proto/streams/stream-frame.ts';
+import type { Clock } from '../../../../seams/clock.ts';
 import { systemClock, systemRandom } from '../../../../seams/system.ts';
 import { linkPair } from '../../../hollow/link-pair.ts';
+import { HandClock } from '../../hand-clock.ts';
 import { SPACE, silent } from '../core.ts';
 
 const AGENT = { id: 'agent', spaceId: SPACE, name: 'echo' };
-const row = (id: string, phase = 'running') =>
-  ({ id, spaceId: SPACE, nodeId: 'node', generation: 1, desired: 'running', phase, agents: [AGENT] }) as unknown as SessionRow;
+const row = (id: string, phase = 'running', nodeId = 'node') =>
+  ({
+    id,
+    spaceId: SPACE,
+    nodeId,
+    createdById: 'somebody',
+    generation: 1,
+    desired: 'running',
+    phase,
+    agents: [AGENT],
+  }) as unknown as SessionRow;
 const scope = (session?: string): LogScope =>
-  ({ agent: AGENT, spaceName: 'default', stream: 'all', limit: 10, ...(session === undefined ? {} : { session }) }) as unknown as LogScope;
+  ({
+    ...{ agent: AGENT, agents: 'all', ownAgents: 'all', space: { id: SPACE, name: 'default' }, stream: 'all', limit: 10 },
+    ...(session === undefined ? {} : { session }),
+  }) as unknown as LogScope;
 
 /** Sessions whose guests are played by hand. */
-function world(t: Test) {
+function world(t: Test, clock: Clock = systemClock) {
   const rows = new Map<string, SessionRow>();
   const opened: { readonly session: string; readonly request: LogRequest; readonly guest: ByteStream }[] = [];
   const listeners: ((committed: Committed) => void)[] = [];
   const refusals: Outcome<never>[] = [];
-  const loops = new Loops({ clock: systemClock, random: systemRandom, log: silent });
+  const printed = new Map<string, { readonly line: string; readonly atMs: number }[]>();
+  const loops = new Loops({ clock, random: systemRandom, log: silent });
   const feeds = new LogFeeds({
     view: { get: (_table: string, id: string) => rows.get(id) } as unknown as View,
-    lists: { sessionsWithAgent: async () => ({ ids: [...rows.keys()] as SessionId[], total: rows.size }) },
+    lists: { sessionsWithLogs: async () => ({ ids: [...rows.keys()] as SessionId[], total: rows.size }) },
     applier: { onCommitted: (listener) => void listeners.push(listener) },
     streams: {
       async start({ id }, { parameters }) {
@@ -39,20 +55,25 @@ function world(t: Test) {
         const [near, far] = linkPair<StreamFrame, StreamFrame>(systemClock);
         const guest = new ByteStream(far, { credit: 65_536, lost: 'node_lost' });
         guest.on('error', () => undefined).resume();
+        const request = parameters as LogRequest;
+        // What the session printed while nobody listened.
+        for (const line of printed.get(id) ?? [])
+          if (request.limit > 0 && line.atMs >= request.sinceMs)
+            guest.write(encodeLogged({ runId: 'r', stream: 'stdout', dropped: 0, ...line }));
         guest.write(encodeLogged('live'));
-        opened.push({ session: id, request: parameters as LogRequest, guest });
+        opened.push({ session: id, request, guest });
         return accepted(new ByteStream(near, { window: 65_536, granted: 65_536, lost: 'node_lost' }));
       },
     },
-    ...{ loops, clock: systemClock },
+    ...{ loops, clock },
   });
   t.teardown(async () => {
     feeds.close();
     await loops.close();
   });
-  const heard = (session?: string) => {
+  const heard = (of: string | LogScope | undefined = undefined) => {
     const lines: LogNews[] = [];
-    const watching = feeds.watch(scope(session), {
+    const watching = feeds.watch(typeof of === 'object' ? of : scope(of), {
       log(line) {
         lines.push(line);
         return 'more';
@@ -66,7 +87,7 @@ function world(t: Test) {
     for (const listener of listeners)
       listener({ mutations: [{ kind: 'put', table: 'sessions', row: changed }], events: [] } as unknown as Committed);
   };
-  return { rows, opened, feeds, heard, becomes, refusals };
+  return { rows, opened, feeds, heard, becomes, refusals, printed };
 }
 
 async function when(what: () => boolean): Promise<void> {
@@ -157,4 +178,69 @@ t.test('a session that comes up is followed from the moment at which its followe
   becomes(row('s3'));
   await when(() => opened.length === 2);
   t.equal(opened[1]?.session, 's3', 'one without the agent is not followed');
+});
+
+const wholeSpace = (more: object = {}): LogScope => {
+  const { agent: _, ...rest } = scope();
+  return { ...rest, ...more } as unknown as LogScope;
+};
+
+t.test('all agents of a session share one stream, of which each follower hears what it can see', async (t) => {
+  const { rows, opened, feeds, heard } = world(t);
+  const other = { id: 'other', spaceId: SPACE, name: 'mirror' };
+  rows.set('s1', { ...row('s1'), agents: [AGENT, other] } as unknown as SessionRow);
+  rows.set('s2', { ...row('s2'), createdById: 'me', agents: [AGENT, other] } as unknown as SessionRow);
+  const all = heard(wholeSpace());
+  const mirror = heard(wholeSpace({ agents: new Set(['other']), ownAgents: new Set() }));
+  const own = heard(wholeSpace({ accountId: 'me', agents: new Set(), ownAgents: 'all' }));
+  await feeds.ready(wholeSpace());
+  t.match(
+    opened.map(({ session, request }) => [session, request.agents]),
+    [
+      ['s1', ['echo', 'mirror']],
+      ['s2', ['echo', 'mirror']],
+    ],
+  );
+  const say = (at: number, agent: string, line: string) =>
+    opened[at]?.guest.write(encodeLogged({ agent, runId: 'r', stream: 'stdout', line, atMs: 5, dropped: 0 }));
+  for (const [at, agent] of [
+    [0, 'echo'],
+    [0, 'mirror'],
+    [1, 'echo'],
+    [1, 'mirror'],
+  ] as const)
+    say(at, agent, `${agent} of ${at + 1}`);
+  say(1, 'unknown', 'of no agent');
+  say(1, 'echo', 'last');
+  await when(() => all.lines.length === 5);
+  const texts = (lines: readonly LogNews[]) => lines.map(({ line }) => line).sort();
+  t.same(texts(all.lines), ['echo of 1', 'echo of 2', 'last', 'mirror of 1', 'mirror of 2']);
+  t.same(texts(mirror.lines), ['mirror of 1', 'mirror of 2']);
+  t.same(texts(own.lines), ['echo of 2', 'last', 'mirror of 2']);
+});
+
+t.test('500 sessions on one node take turns at the places for streams, and no line is lost or repeated', async (t) => {
+  const clock = new HandClock();
+  const { rows, opened, feeds, heard, printed } = world(t, clock);
+  for (let at = 0; at < 500; at += 1) rows.set(`s${at}`, row(`s${at}`));
+  const { lines } = heard(wholeSpace());
+  let isReady = false;
+  void feeds.ready(wholeSpace()).then(() => (isReady = true));
+  while (!isReady) await clock.advance(1);
+  t.equal(opened.length, MAX_OPEN_FEEDS.ofNode, 'as many as a node has places');
+  const isOpen = ({ guest }: { readonly guest: ByteStream }) => !guest.destroyed && !guest.readableEnded;
+  for (const [at, session] of [...rows.keys()].entries()) {
+    const line = { line: `of ${session}`, atMs: clock.now() + at };
+    printed.set(session, [line]);
+    const live = opened.find((one) => one.session === session);
+    live?.guest.write(encodeLogged({ runId: 'r', stream: 'stdout', dropped: 0, ...line }));
+  }
+  for (let second = 0; second < 60 && lines.length < 500; second += 1) {
+    await clock.advance(1_000);
+    const open = opened.filter(isOpen).length;
+    if (open > MAX_OPEN_FEEDS.ofNode) t.fail(`${open} are open at once`);
+  }
+  t.equal(new Set(lines.map(({ line }) => line)).size, 500, 'each line');
+  t.equal(lines.length, 500, 'once');
+  t.ok(opened.length >= 500, `${opened.length} opened in all`);
 });

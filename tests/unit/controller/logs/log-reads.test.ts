@@ -8,7 +8,7 @@ import type { SessionRow } from '../../../../controller/domain/sessions/rows.ts'
 import { Budgets } from '../../../../controller/services/budget/budgets.ts';
 import type { EventWatcher } from '../../../../controller/services/events/watching.ts';
 import type { LogScope } from '../../../../controller/services/logs/log-scope.ts';
-import { type AgentLogDeps, agentLogService } from '../../../../controller/services/logs/log-service.ts';
+import { type LogDeps, logService } from '../../../../controller/services/logs/log-service.ts';
 import type { ByteStream } from '../../../../proto/streams/byte-stream.ts';
 import { encodeLogged, type StreamedLine } from '../../../../proto/streams/log-stream.ts';
 import { systemClock } from '../../../../seams/system.ts';
@@ -29,9 +29,9 @@ t.test('however many follow a log, few read it at once, few of each account, and
   const atWork = new Map<string, number>();
   const most = { all: 0, ofOne: 0 };
   const ends: (() => void)[] = [];
-  const logs = agentLogService({
+  const logs = logService({
     view: { get: (_table: string, id: string) => session(id) } as unknown as View,
-    lists: {} as AgentLogDeps['lists'],
+    lists: {} as LogDeps['lists'],
     streams: {
       start: ({ id }) => {
         const account = id.slice(0, 1);
@@ -58,7 +58,7 @@ t.test('however many follow a log, few read it at once, few of each account, and
   const watcher = { log: ({ line }: { line: string }) => shown.add(line) && 'more', end: () => undefined } as unknown as EventWatcher;
   const scope = (account: string, at: number): LogScope =>
     ({
-      ...{ accountId: account as AccountId, agent, spaceName: 'default', stream: 'all', limit: 10 },
+      ...{ accountId: account as AccountId, agent, agents: 'all', space: { id: SPACE, name: 'default' }, stream: 'all', limit: 10 },
       session: `${account}${at}` as SessionId,
     }) as unknown as LogScope;
   const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
@@ -79,9 +79,9 @@ t.test('a space that reads logs without pause has its places, and another space 
   const ends: (() => void)[] = [];
   const spaceOf = (id: string) => id.slice(0, id.indexOf(' ')) as SpaceId;
   const agentOf = (spaceId: SpaceId) => ({ ...agent, spaceId }) as AgentRow;
-  const logs = agentLogService({
+  const logs = logService({
     view: { get: (_table: string, id: string) => ({ ...session(id), spaceId: spaceOf(id) }) } as unknown as View,
-    lists: {} as AgentLogDeps['lists'],
+    lists: {} as LogDeps['lists'],
     streams: { start: () => new Promise((resolve) => ends.push(() => resolve(streamOf()))) },
     feeds: noFeeds,
     clock: systemClock,
@@ -90,7 +90,8 @@ t.test('a space that reads logs without pause has its places, and another space 
   });
   const read = (space: string, account: number) =>
     logs.read({
-      ...{ accountId: `account ${account}` as AccountId, agent: agentOf(space as SpaceId), spaceName: space, stream: 'all', limit: 10 },
+      ...{ accountId: `account ${account}` as AccountId, agent: agentOf(space as SpaceId), agents: 'all' },
+      ...{ space: { id: space, name: space }, stream: 'all', limit: 10 },
       session: `${space} session` as SessionId,
     } as unknown as LogScope);
   const codes: (string | undefined)[] = [];
