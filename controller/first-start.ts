@@ -1,6 +1,6 @@
 import type { Disk } from '../seams/disk.ts';
 import type { Random } from '../seams/random.ts';
-import { isLongEnough, MIN_PASSWORD_LENGTH } from './contract/passwords.ts';
+import { isLongEnough, MIN_PASSWORD_LENGTH } from './contract/access/passwords.ts';
 import type { Core } from './core.ts';
 import { firstStart, resetAdminPassword } from './domain/access/commands/logins.ts';
 import { byOperator } from './domain/audit/audit.ts';

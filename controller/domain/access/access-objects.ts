@@ -1,7 +1,7 @@
-import type { ApiKeyObject } from '../../contract/api-keys.ts';
-import type { BindingObject } from '../../contract/role-bindings.ts';
-import type { RoleObject } from '../../contract/roles.ts';
-import type { AccountObject } from '../../contract/service-accounts.ts';
+import type { ApiKeyObject } from '../../contract/access/api-keys.ts';
+import type { BindingObject } from '../../contract/access/role-bindings.ts';
+import type { RoleObject } from '../../contract/access/roles.ts';
+import type { AccountObject } from '../../contract/access/service-accounts.ts';
 import { rfc3339, rfc3339OrNull } from '../engine/time.ts';
 import type { RowView } from '../engine/view.ts';
 import { spaceName } from '../spaces/space-objects.ts';

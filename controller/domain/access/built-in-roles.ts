@@ -1,4 +1,4 @@
-import type { Rule } from '../../contract/roles.ts';
+import type { Rule } from '../../contract/access/roles.ts';
 import type { RoleRow } from './rows.ts';
 
 /** A holder of these rules in every space is allowed everything. */

@@ -1,4 +1,4 @@
-import { RESOURCE_ALIASES, RESOURCES, type Resource, type Rule, VERB_ALIASES, VERBS, type Verb } from '../../contract/roles.ts';
+import { RESOURCE_ALIASES, RESOURCES, type Resource, type Rule, VERB_ALIASES, VERBS, type Verb } from '../../contract/access/roles.ts';
 
 /** Resources outside spaces. A role bound in one space grants nothing on these. */
 const GLOBAL_RESOURCES: ReadonlySet<string> = new Set<Resource>(['service-accounts', 'roles', 'nodes', 'metrics']);

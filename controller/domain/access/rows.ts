@@ -1,4 +1,4 @@
-import type { Rule } from '../../contract/roles.ts';
+import type { Rule } from '../../contract/access/roles.ts';
 import { flag, integer, json, type RowOf, text } from '../engine/fields.ts';
 import type { AccountId, SpaceId } from '../engine/ids.ts';
 

@@ -1,4 +1,4 @@
-import { apiKeyObject, createApiKey, newApiKeyObject } from '../../contract/api-keys.ts';
+import { apiKeyObject, createApiKey, newApiKeyObject } from '../../contract/access/api-keys.ts';
 import { proofOf } from '../access/authentication.ts';
 import { listRoute, type Route, route } from '../routing/route.ts';
 import type { RouteDeps } from '../routing/route-deps.ts';

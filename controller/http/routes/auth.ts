@@ -1,4 +1,4 @@
-import { login, logout, meObject, tokenObject } from '../../contract/auth.ts';
+import { login, logout, meObject, tokenObject } from '../../contract/access/auth.ts';
 import { networkOf } from '../../domain/access/network.ts';
 import { accepted, mapped } from '../../domain/engine/outcome.ts';
 import { proofOf } from '../access/authentication.ts';

@@ -1,4 +1,4 @@
-import { bindingFilter, bindingObject, createBinding } from '../../contract/role-bindings.ts';
+import { bindingFilter, bindingObject, createBinding } from '../../contract/access/role-bindings.ts';
 import { listRoute, type Route, route } from '../routing/route.ts';
 import type { RouteDeps } from '../routing/route-deps.ts';
 

@@ -1,4 +1,4 @@
-import { createRole, roleObject } from '../../contract/roles.ts';
+import { createRole, roleObject } from '../../contract/access/roles.ts';
 import { listRoute, type Route, route } from '../routing/route.ts';
 import type { RouteDeps } from '../routing/route-deps.ts';
 

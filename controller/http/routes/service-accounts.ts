@@ -1,4 +1,4 @@
-import { accountObject, changeAccount, changePassword, createAccount, passwordChanged } from '../../contract/service-accounts.ts';
+import { accountObject, changeAccount, changePassword, createAccount, passwordChanged } from '../../contract/access/service-accounts.ts';
 import { mapped } from '../../domain/engine/outcome.ts';
 import { listRoute, type Route, route } from '../routing/route.ts';
 import type { RouteDeps } from '../routing/route-deps.ts';

@@ -1,9 +1,9 @@
 import type { Context } from 'koa';
 import { z } from 'zod';
+import type { Resource, Verb } from '../../contract/access/roles.ts';
 import type { RefusalCode } from '../../contract/errors.ts';
 import type { Infer } from '../../contract/fields.ts';
 import { type PageRequest, pageQuery } from '../../contract/pages.ts';
-import type { Resource, Verb } from '../../contract/roles.ts';
 import { STALE } from '../../domain/access/refusals.ts';
 import type { SessionId } from '../../domain/engine/ids.ts';
 import { accepted, mapped, type Outcome } from '../../domain/engine/outcome.ts';

@@ -1,4 +1,4 @@
-import type { Resource, Verb } from '../../contract/roles.ts';
+import type { Resource, Verb } from '../../contract/access/roles.ts';
 import { accepted, hidden, type Outcome, refused } from '../../domain/engine/outcome.ts';
 import type { View } from '../../domain/engine/view.ts';
 import { NO_NODE } from '../../domain/nodes/refusals.ts';

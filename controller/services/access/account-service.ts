@@ -1,7 +1,7 @@
 import type { Random } from '../../../seams/random.ts';
+import type { Verb } from '../../contract/access/roles.ts';
+import type { ChangeAccount, ChangePassword, CreateAccount } from '../../contract/access/service-accounts.ts';
 import type { PageRequest } from '../../contract/pages.ts';
-import type { Verb } from '../../contract/roles.ts';
-import type { ChangeAccount, ChangePassword, CreateAccount } from '../../contract/service-accounts.ts';
 import { accountObject } from '../../domain/access/access-objects.ts';
 import { changeAccount, createAccount, removeAccount, setPassword } from '../../domain/access/commands/accounts.ts';
 import { covers } from '../../domain/access/rbac.ts';

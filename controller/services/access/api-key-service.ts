@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../../seams/clock.ts';
 import type { Random } from '../../../seams/random.ts';
-import type { CreateApiKey, NewApiKeyObject } from '../../contract/api-keys.ts';
+import type { CreateApiKey, NewApiKeyObject } from '../../contract/access/api-keys.ts';
 import type { PageRequest } from '../../contract/pages.ts';
 import { apiKeyObject } from '../../domain/access/access-objects.ts';
 import { createApiKey, removeApiKey } from '../../domain/access/commands/api-keys.ts';

@@ -1,6 +1,6 @@
+import type { BindingFilter, CreateBinding } from '../../contract/access/role-bindings.ts';
+import type { Verb } from '../../contract/access/roles.ts';
 import type { PageRequest } from '../../contract/pages.ts';
-import type { BindingFilter, CreateBinding } from '../../contract/role-bindings.ts';
-import type { Verb } from '../../contract/roles.ts';
 import { bindingObject } from '../../domain/access/access-objects.ts';
 import { createBinding, removeBinding } from '../../domain/access/commands/role-bindings.ts';
 import { NO_ACCOUNT, NO_BINDING, NO_ROLE } from '../../domain/access/refusals.ts';

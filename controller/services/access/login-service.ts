@@ -1,6 +1,6 @@
 import { type Clock, pause } from '../../../seams/clock.ts';
 import type { Metrics } from '../../../seams/metrics.ts';
-import { MAX_BINDINGS_SHOWN, type MeObject } from '../../contract/auth.ts';
+import { MAX_BINDINGS_SHOWN, type MeObject } from '../../contract/access/auth.ts';
 import { recordLogin } from '../../domain/access/commands/logins.ts';
 import { endTokens, revokeToken } from '../../domain/access/commands/tokens.ts';
 import type { AccountRow } from '../../domain/access/rows.ts';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Rule } from '../../contract/roles.ts';
+import type { Rule } from '../../contract/access/roles.ts';
 import { type Binding, Permissions } from '../../domain/access/rbac.ts';
 import type { AccountId, SpaceId } from '../../domain/engine/ids.ts';
 import type { Mutation } from '../../domain/engine/mutation.ts';

@@ -1,6 +1,6 @@
 import type { Random } from '../../../seams/random.ts';
+import type { CreateRole, Verb } from '../../contract/access/roles.ts';
 import type { PageRequest } from '../../contract/pages.ts';
-import type { CreateRole, Verb } from '../../contract/roles.ts';
 import { roleObject } from '../../domain/access/access-objects.ts';
 import { createRole, removeRole } from '../../domain/access/commands/roles.ts';
 import { NO_ROLE } from '../../domain/access/refusals.ts';

@@ -1,4 +1,4 @@
-import type { Resource } from '../../contract/roles.ts';
+import type { Resource } from '../../contract/access/roles.ts';
 import type { Permissions } from '../../domain/access/rbac.ts';
 import type { SessionId, SpaceId } from '../../domain/engine/ids.ts';
 import { accepted, type Outcome } from '../../domain/engine/outcome.ts';

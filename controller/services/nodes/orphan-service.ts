@@ -1,7 +1,7 @@
 import type { Orphan__Output } from '../../../proto/generated/raworc/node/v0/Orphan.ts';
+import type { Verb } from '../../contract/access/roles.ts';
 import type { OrphanObject } from '../../contract/nodes.ts';
 import type { PageRequest } from '../../contract/pages.ts';
-import type { Verb } from '../../contract/roles.ts';
 import type { NodeId, SessionId } from '../../domain/engine/ids.ts';
 import { accepted, hidden, type Outcome, refused } from '../../domain/engine/outcome.ts';
 import type { View } from '../../domain/engine/view.ts';

@@ -1,7 +1,7 @@
 import { isReservedSecretName } from '../../../proto/secret-names.ts';
 import type { Random } from '../../../seams/random.ts';
+import type { Verb } from '../../contract/access/roles.ts';
 import type { PageRequest } from '../../contract/pages.ts';
-import type { Verb } from '../../contract/roles.ts';
 import type { ChangeSecret, CreateSecret, SecretObject, ShowValues } from '../../contract/secrets.ts';
 import { accepted, mapped, type Outcome, refused } from '../../domain/engine/outcome.ts';
 import type { View } from '../../domain/engine/view.ts';

@@ -1,4 +1,4 @@
-import type { AccountObject, ChangeAccount } from '../../../contract/service-accounts.ts';
+import type { AccountObject, ChangeAccount } from '../../../contract/access/service-accounts.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { AccountId } from '../../engine/ids.ts';
 import { type Mutation, put } from '../../engine/mutation.ts';

@@ -1,4 +1,4 @@
-import type { ApiKeyObject } from '../../../contract/api-keys.ts';
+import type { ApiKeyObject } from '../../../contract/access/api-keys.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
 import { type Mutation, put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';

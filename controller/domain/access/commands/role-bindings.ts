@@ -1,4 +1,4 @@
-import type { BindingObject } from '../../../contract/role-bindings.ts';
+import type { BindingObject } from '../../../contract/access/role-bindings.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
 import { type KnownRequest, recall, remember } from '../../engine/idempotency.ts';
 import { put } from '../../engine/mutation.ts';

@@ -1,4 +1,4 @@
-import type { RoleObject } from '../../../contract/roles.ts';
+import type { RoleObject } from '../../../contract/access/roles.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
 import { type KnownRequest, recall, remember } from '../../engine/idempotency.ts';
 import { type Mutation, put } from '../../engine/mutation.ts';

@@ -1,5 +1,5 @@
 /** What a world of permissions holds: spaces with a thing of each kind, and subjects with any roles. */
-import type { Rule } from '../../../../controller/contract/roles.ts';
+import type { Rule } from '../../../../controller/contract/access/roles.ts';
 import { BUILT_IN_ROLES } from '../../../../controller/domain/access/built-in-roles.ts';
 import type { AccountId, AgentId, BuildId, NodeId, SessionId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
 import { type Mutation, put } from '../../../../controller/domain/engine/mutation.ts';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { Resource, Rule, Verb } from '../../../../controller/contract/roles.ts';
+import type { Resource, Rule, Verb } from '../../../../controller/contract/access/roles.ts';
 import { BUILT_IN_ROLES } from '../../../../controller/domain/access/built-in-roles.ts';
 import { type Binding, covers, Permissions } from '../../../../controller/domain/access/rbac.ts';
 import { seeded } from '../core.ts';

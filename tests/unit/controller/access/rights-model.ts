@@ -1,5 +1,5 @@
 /** Who holds what, kept by a test beside the product: what each credential may do follows from this and rbac-naive.ts alone. */
-import type { Rule } from '../../../../controller/contract/roles.ts';
+import type { Rule } from '../../../../controller/contract/access/roles.ts';
 import type { AccountId, SessionId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
 import type { Asking } from './rbac-expected.ts';
 import { may, mayOwn, type NaiveSubject, ownCounts } from './rbac-naive.ts';

@@ -1,9 +1,9 @@
 /** Names and descriptions with what a terminal would act on: refused where they are given, whoever prints them later. */
 import t from 'tap';
+import { createApiKey } from '../../../../controller/contract/access/api-keys.ts';
+import { createBinding } from '../../../../controller/contract/access/role-bindings.ts';
+import { createRole } from '../../../../controller/contract/access/roles.ts';
 import { changeAgent, createAgent } from '../../../../controller/contract/agents.ts';
-import { createApiKey } from '../../../../controller/contract/api-keys.ts';
-import { createBinding } from '../../../../controller/contract/role-bindings.ts';
-import { createRole } from '../../../../controller/contract/roles.ts';
 import { changeSecret, createSecret } from '../../../../controller/contract/secrets.ts';
 import { createSession, remixSession, updateSession } from '../../../../controller/contract/sessions.ts';
 import { changeSpace, createSpace } from '../../../../controller/contract/spaces.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fields, givenName, type Infer, time, uuid } from './fields.ts';
+import { fields, givenName, type Infer, time, uuid } from '../fields.ts';
 import { ruleObject, rules } from './roles.ts';
 
 export const createApiKey = fields({

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { aliased, givenName, type Infer, time, uuid } from './fields.ts';
-import { parameter } from './parameters.ts';
+import { aliased, givenName, type Infer, time, uuid } from '../fields.ts';
+import { parameter } from '../parameters.ts';
 
 const reference = () => givenName(255).min(1, 'must not be empty');
 const PRINCIPAL_TYPES = ['ServiceAccount', 'User'] as const;

@@ -1,6 +1,6 @@
 /** Roles, and the resources and verbs of their rules. */
 import { z } from 'zod';
-import { aliased, givenName, type Infer, nameUnlikeIds, prose, time, uuid, wording } from './fields.ts';
+import { aliased, givenName, type Infer, nameUnlikeIds, prose, time, uuid, wording } from '../fields.ts';
 
 export const RESOURCES = [
   'service-accounts',

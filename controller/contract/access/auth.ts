@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fields, flag, type Infer, text, time, uuid } from './fields.ts';
+import { fields, flag, type Infer, text, time, uuid } from '../fields.ts';
 import { MAX_PASSWORD_LENGTH } from './passwords.ts';
 
 export const login = fields({ user: text(255), pass: text(MAX_PASSWORD_LENGTH) });

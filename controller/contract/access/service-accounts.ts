@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fields, flag, givenName, type Infer, nameUnlikeIds, prose, text, time, uuid } from './fields.ts';
+import { fields, flag, givenName, type Infer, nameUnlikeIds, prose, text, time, uuid } from '../fields.ts';
 import { isLongEnough, MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH } from './passwords.ts';
 
 const description = () => prose(4096);
