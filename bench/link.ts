@@ -76,6 +76,7 @@ function deliver(peer: Peer, seq: number): void {
     afterSeq: 0,
     secretsVersion: 0,
     agents: [],
+    router: null,
   };
   peer.send({ kind: 'deliver', value });
 }

@@ -71,6 +71,7 @@ const RELAYED: Shapes<Extract<NodeFrame, { kind: Exclude<GuestFrame['kind'], 'he
     content: { most: 4 * 1024 * 1024 },
     reason: { most: 64, of: WORD },
     hops: { most: MAX_HOPS, each: hop },
+    model: { most: 255, of: /^[!-~]*$/ },
   },
   workers: { sessionId: ID, workers: { most: 1000, each: { agent: AGENT } } },
   limitReached: { sessionId: ID, limit: { most: 64, of: WORD }, agent: AGENT },

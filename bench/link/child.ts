@@ -20,6 +20,18 @@ export function answerTo(frame: HostFrame): GuestFrame | undefined {
   const { sessionId, generation, messageId, agent, content } = frame.value;
   return {
     kind: 'answer',
-    value: { sessionId, generation, messageId, runId: 'run', agent, outcome: 'REPLY', content, reason: '', durationMs: 0, hops: [] },
+    value: {
+      sessionId,
+      generation,
+      messageId,
+      runId: 'run',
+      agent,
+      outcome: 'REPLY',
+      content,
+      reason: '',
+      durationMs: 0,
+      hops: [],
+      model: '',
+    },
   };
 }

@@ -51,7 +51,7 @@ const message = {
   role: z.enum(ROLES),
   content: z.string(),
   metadata: free().describe(
-    'An answer has type, agent, in_reply_to, run_id and duration_ms, and hops if agents asked others; a failure also has reason',
+    'An answer has type, agent, in_reply_to, run_id and duration_ms, and hops if agents asked others; a failure also has reason; one of a model has model instead of agent',
   ),
   created_by: z.string(),
   created_at: time(),

@@ -4,6 +4,10 @@ import { fields, type Infer, prose, time, wording } from './fields.ts';
 import { flagParameter } from './parameters.ts';
 
 const MAX_VALUE_BYTES = 64 * 1024;
+const NAME = /^[A-Za-z_][A-Za-z0-9_]{0,254}$/;
+
+/** Whether a secret can have this name. */
+export const isSecretName = (sent: string): boolean => NAME.test(sent) && !isReservedSecretName(sent);
 
 const value = z
   .string({ error: wording })
@@ -16,7 +20,7 @@ const description = () => prose(4096);
 export const createSecret = fields({
   key_name: z
     .string({ error: wording })
-    .regex(/^[A-Za-z_][A-Za-z0-9_]{0,254}$/, 'must start with a letter or _ and have at most 255 of A-Z a-z 0-9 _')
+    .regex(NAME, 'must start with a letter or _ and have at most 255 of A-Z a-z 0-9 _')
     .refine((sent) => !isReservedSecretName(sent), 'is reserved: a variable with this name makes programs run code or load files'),
   value,
   description: description().exactOptional(),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { fields, flag, free, type Infer, looseFields, name, prose, time, whole, wording } from './fields.ts';
+import { spaceModel } from './models/space-model.ts';
 import { flagParameter } from './parameters.ts';
 import { scheduling } from './scheduling/space-scheduling.ts';
 import { limits, MAX_CPU, resources, timeouts } from './sessions.ts';
@@ -33,6 +34,11 @@ const settings = looseFields({
   maxima: limits.exactOptional().describe('Maximum of `resources.limits` for one session. Changing it needs spaces:update on all spaces'),
   retention: retention.exactOptional(),
   scheduling: scheduling.exactOptional(),
+  model: spaceModel
+    .exactOptional()
+    .describe(
+      'Answers messages that name no agent, or chooses one, unless a single agent is active. Sessions call it, never the controller',
+    ),
 }).refine((sent) => JSON.stringify(sent).length <= MAX_SETTINGS_LENGTH, `must have at most ${MAX_SETTINGS_LENGTH} characters as JSON`);
 
 const description = () => prose(4096);

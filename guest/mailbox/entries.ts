@@ -1,5 +1,6 @@
 import type { Answer__Output as Answer } from '../../proto/generated/raworc/v0/Answer.ts';
 import type { Deliver__Output as Deliver } from '../../proto/generated/raworc/v0/Deliver.ts';
+import type { RunStarted__Output as RunStarted } from '../../proto/generated/raworc/v0/RunStarted.ts';
 
 /**
  * How many ids of settled messages are remembered, to recognize late copies that the watermark does
@@ -16,6 +17,8 @@ export interface Entry {
   durable: boolean;
   /** The newest run that was started. */
   runId: string | undefined;
+  /** The agent of that run: a router chooses another than the message names. */
+  runAgent: string | undefined;
   answer: Answer | undefined;
   /** The answer can be sent: it is being written, or durable. */
   answered: boolean;
@@ -23,7 +26,7 @@ export interface Entry {
 
 export function newEntry(message: Deliver, durable: boolean): Entry {
   const bytes = Buffer.byteLength(message.content) + Buffer.byteLength(message.contextJson);
-  return { message, bytes, taken: Promise.resolve(), durable, runId: undefined, answer: undefined, answered: false };
+  return { message, bytes, taken: Promise.resolve(), durable, runId: undefined, runAgent: undefined, answer: undefined, answered: false };
 }
 
 /**
@@ -119,9 +122,11 @@ export class Entries {
     this.set(answered ? { ...answered, message } : newEntry(message, true));
   }
 
-  restoreRun(messageId: string, runId: string): void {
+  restoreRun({ messageId, runId, agent }: Pick<RunStarted, 'messageId' | 'runId' | 'agent'>): void {
     const entry = this.#entries.get(messageId);
-    if (entry) entry.runId = runId;
+    if (!entry) return;
+    entry.runId = runId;
+    entry.runAgent = agent;
   }
 
   /** Restores an answer from the journal, perhaps before its message. */
@@ -138,6 +143,7 @@ export class Entries {
       afterSeq: 0,
       secretsVersion: 0,
       agents: [],
+      router: null,
     };
     const entry = this.#entries.get(messageId) ?? newEntry(message, true);
     entry.answer = answer;

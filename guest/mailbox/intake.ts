@@ -92,6 +92,7 @@ export class Intake {
       reason: 'disk_full',
       durationMs: 0,
       hops: [],
+      model: '',
     });
   }
 }

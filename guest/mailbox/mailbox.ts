@@ -139,6 +139,7 @@ export class Mailbox {
     this.#takenSeq = Math.max(this.#takenSeq, message.seq);
     const entry = newEntry(message, false);
     entry.runId = runId;
+    entry.runAgent = runId && message.agent;
     const begun = runId === undefined ? [] : [runRecord(this.#sessionId, message.messageId, runId, message.agent)];
     entry.taken = this.#append(
       [messageRecord(message), ...begun],
@@ -170,17 +171,17 @@ export class Mailbox {
   }
 
   /** Records that a run starts. Rejects with {@link JournalFull}, having recorded nothing. */
-  async begin(entry: Entry, runId: string): Promise<void> {
-    const before = entry.runId;
+  async begin(entry: Entry, runId: string, agent: string): Promise<void> {
+    const { runId: idBefore, runAgent: agentBefore } = entry;
+    const apply = (id: string | undefined, by: string | undefined) => {
+      entry.runId = id;
+      entry.runAgent = by;
+    };
     await this.#append(
-      [runRecord(this.#sessionId, entry.message.messageId, runId, entry.message.agent)],
+      [runRecord(this.#sessionId, entry.message.messageId, runId, agent)],
       0,
-      () => {
-        entry.runId = runId;
-      },
-      () => {
-        entry.runId = before;
-      },
+      () => apply(runId, agent),
+      () => apply(idBefore, agentBefore),
     );
   }
 

@@ -8,6 +8,7 @@ import type { Setup } from './worker-host.ts';
  */
 export class AgentSetup {
   #current: Setup | undefined;
+  #secrets: Readonly<Record<string, string>> = {};
   /** Version of the secrets in memory. Each start of the guest begins with none, version 0. */
   #version = 0;
   /** The newest version that was requested of this host. */
@@ -33,11 +34,18 @@ export class AgentSetup {
   }
 
   /** Returns whether these secrets are newer than those in memory. */
-  updateSecrets({ version, values }: Pick<Secrets, 'version' | 'values'>): boolean {
+  updateSecrets({ version, values, withheld }: Pick<Secrets, 'version' | 'values' | 'withheld'>): boolean {
     if (!this.#current || version <= this.#version) return false;
     this.#version = version;
-    this.#update({ ...this.#current, environment: values });
+    this.#secrets = values;
+    const ofAgents = Object.entries(values).filter(([name]) => !withheld.includes(name));
+    this.#update({ ...this.#current, environment: Object.fromEntries(ofAgents) });
     return true;
+  }
+
+  /** All secrets of the space, also those that agents do not get. */
+  get secrets(): Readonly<Record<string, string>> {
+    return this.#secrets;
   }
 
   hasSecrets(version: number): boolean {

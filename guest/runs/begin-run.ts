@@ -7,11 +7,17 @@ import type { Mailbox } from '../mailbox/mailbox.ts';
  * Records that a run starts, unless it was when its message was stored. Resolves to its id once that
  * is durable; to undefined if there is no room for it.
  */
-export async function beginRun(entry: Entry, mailbox: Mailbox, begun: Set<string>, random: Random): Promise<string | undefined> {
-  if (entry.runId !== undefined && begun.has(entry.runId)) return entry.runId;
+export async function beginRun(
+  entry: Entry,
+  agent: string,
+  mailbox: Mailbox,
+  begun: Set<string>,
+  random: Random,
+): Promise<string | undefined> {
+  if (entry.runId !== undefined && begun.has(entry.runId) && entry.runAgent === agent) return entry.runId;
   const runId = random.uuid();
   try {
-    await mailbox.begin(entry, runId);
+    await mailbox.begin(entry, runId, agent);
   } catch (fault) {
     if (fault instanceof JournalFull) return undefined;
     throw fault;

@@ -56,8 +56,9 @@ export class InProgress {
   /** The runs that this process began and that have no answer yet. */
   begun(mailbox: Mailbox, begun: ReadonlySet<string>): { messageId: string; runId: string; agent: string }[] {
     return this.all().flatMap(({ messageId, agent }) => {
-      const { runId, answer } = mailbox.get(messageId) ?? {};
-      return runId !== undefined && begun.has(runId) && !answer ? [{ messageId, runId, agent }] : [];
+      const { runId, answer, message } = mailbox.get(messageId) ?? {};
+      // Hosts know a message's first run only.
+      return runId !== undefined && begun.has(runId) && !answer && agent === message?.agent ? [{ messageId, runId, agent }] : [];
     });
   }
 

@@ -1,7 +1,8 @@
-import type { AgentSpec__Output as AgentSpec } from '../../proto/generated/raworc/v0/AgentSpec.ts';
+import type { Router__Output as Router } from '../../proto/generated/raworc/v0/Router.ts';
 import type { HostSide } from '../host/host-side.ts';
 import type { Entry } from '../mailbox/entries.ts';
 import type { Mailbox } from '../mailbox/mailbox.ts';
+import { ModelRouter } from '../router/model-router.ts';
 import type { AgentSetup } from './agent-setup.ts';
 import type { AgentWorkers } from './agent-workers.ts';
 import { beginRun } from './begin-run.ts';
@@ -24,6 +25,17 @@ export interface MessageRunDeps {
   wasStopped(message: Entry['message']): boolean;
 }
 
+type Answered = Exclude<RunEnd, { outcome: 'handoff' }>;
+
+/** What bounds a run, and which workers it counts among. */
+interface Within {
+  readonly runLimitMs: number;
+  readonly workers: Pick<AgentWorkers, 'runBegins' | 'runEnds' | 'lifeOf'>;
+}
+
+/** A model is no process of the session. */
+const NO_WORKERS: Within['workers'] = { runBegins: () => undefined, runEnds: () => undefined, lifeOf: () => 1 };
+
 /** The run of one message: from the records before it to its outcome. */
 export class MessageRuns {
   readonly #of: MessageRunDeps;
@@ -32,35 +44,67 @@ export class MessageRuns {
     this.#of = of;
   }
 
-  async run(entry: Entry, working: Working): Promise<RunEnd> {
-    const { deps, mailbox, workers, cancelled, begun, wasStopped } = this.#of;
+  async run(entry: Entry, working: Working): Promise<Answered> {
+    const { router, messageId } = entry.message;
+    if (this.#of.cancelled.has(messageId)) return errorEnd('cancelled');
+    if (router === null) return this.#runAgent(entry, working);
+    const chosen = entry.runAgent ?? working.agent;
+    // A choice that was recorded before a crash stands.
+    if (chosen !== working.agent) working.agent = chosen;
+    else {
+      const end = await this.#choose(router, entry, working);
+      if (end.outcome !== 'handoff') return end;
+      working.agent = end.agent;
+    }
+    return this.#runAgent(entry, working);
+  }
+
+  /** Asks the model who answers. Nothing else happens meanwhile, so a crash repeats it. */
+  async #choose(task: Router, entry: Entry, working: Working): Promise<RunEnd> {
+    const { deps, setup, begun } = this.#of;
+    const runId = await beginRun(entry, working.agent, this.#of.mailbox, begun, deps.random);
+    if (runId === undefined) return errorEnd('disk_full');
+    const worker = (deps.model ?? ((...asked) => new ModelRouter(...asked, deps)))(task, setup.secrets);
+    // The model has its own time limit.
+    const end = await this.#runIn(worker, { runLimitMs: Number.POSITIVE_INFINITY, workers: NO_WORKERS }, runId, entry, working);
+    if (end.outcome === 'handoff') begun.delete(runId);
+    return end;
+  }
+
+  async #runAgent(entry: Entry, working: Working): Promise<Answered> {
+    const { deps, mailbox, workers, begun, wasStopped } = this.#of;
+    const { agent } = working;
     const setup = this.#of.setup.current;
-    const spec = setup?.agents.find((one) => one.name === entry.message.agent);
-    if (cancelled.has(entry.message.messageId)) return errorEnd('cancelled');
-    if (entry.runId !== undefined && !begun.has(entry.runId) && !spec?.idempotent) {
+    const spec = setup?.agents.find((one) => one.name === agent);
+    if (entry.runId !== undefined && entry.runAgent === agent && !begun.has(entry.runId) && !spec?.idempotent) {
       return errorEnd('agent_died', 'The session was restarted while the agent worked on this message.');
     }
-    if (wasStopped(entry.message)) return errorEnd('agent_stopped');
+    if (wasStopped({ ...entry.message, agent })) return errorEnd('agent_stopped');
     if (!setup || !spec) return errorEnd('agent_unknown');
     const room = workers.kept(spec, setup, working.slot) ? undefined : deps.workers.makeRoom?.();
     if (room !== undefined) await room;
     // Starts while the disk syncs, but gets the message only afterwards.
     const worker = workers.ready(spec, setup, working.slot);
-    const runId = await beginRun(entry, mailbox, begun, deps.random);
-    return runId === undefined ? errorEnd('disk_full') : this.#runIn(worker, spec, runId, entry, working);
+    const runId = await beginRun(entry, agent, mailbox, begun, deps.random);
+    if (runId === undefined) return errorEnd('disk_full');
+    const runLimitMs = spec.timeoutS > 0 ? spec.timeoutS * 1000 : deps.runLimitMs;
+    const end = await this.#runIn(worker, { runLimitMs, workers }, runId, entry, working);
+    return end.outcome === 'handoff' ? errorEnd('agent_failed') : end;
   }
 
-  async #runIn(worker: Worker, spec: AgentSpec, runId: string, entry: Entry, working: Working): Promise<RunEnd> {
-    const { deps, mailbox, host, workers, cancelled, wasStopped } = this.#of;
+  async #runIn(worker: Worker, { runLimitMs, workers }: Within, runId: string, entry: Entry, working: Working): Promise<RunEnd> {
+    const { deps, mailbox, host, cancelled, wasStopped } = this.#of;
     const { sessionId, barriers } = deps;
-    const { messageId, agent } = entry.message;
-    host.send({ kind: 'runStarted', value: { sessionId, messageId, runId, agent, generation: host.generation, hop: null } });
+    const message = { ...entry.message, agent: working.agent };
+    const { messageId, agent } = message;
+    // Hosts know a message's first run only.
+    if (agent === entry.message.agent)
+      host.send({ kind: 'runStarted', value: { sessionId, messageId, runId, agent, generation: host.generation, hop: null } });
     await barriers.reach('guest.run-started');
     const run = {
-      ...{ runId, working, message: entry.message, sessionLife: mailbox.life },
-      runLimitMs: spec.timeoutS > 0 ? spec.timeoutS * 1000 : deps.runLimitMs,
+      ...{ runId, working, message, runLimitMs, sessionLife: mailbox.life },
       isCutOff: () => working.interrupted || mailbox.get(messageId) !== entry,
-      wasStopped: () => wasStopped(entry.message),
+      wasStopped: () => wasStopped(message),
       wasCancelled: () => cancelled.has(messageId),
       makeRoom: () => deps.workers.makeRoom?.(),
       start: () => this.#start(working),

@@ -14,6 +14,13 @@ export const REASONS = {
   cancelled: 'The message was cancelled before it was answered.',
   interrupted: 'The session was suspended before the agent answered.',
   disk_full: "The session's volume has no room for the message or its answer.",
+  model_unauthorized: "The server of the space's model refused the key, or the space has none.",
+  model_not_found: "The server of the space's model does not have that model.",
+  model_rate_limited: "The server of the space's model takes no more requests for now.",
+  model_unreachable: "The server of the space's model cannot be reached from the session.",
+  model_timeout: 'The model did not answer within its time limit.',
+  model_refused: 'The model declined to answer the message.',
+  model_failed: 'The model gave no usable answer.',
 } as const;
 
 export type Reason = keyof typeof REASONS;

@@ -4,17 +4,21 @@ import type { RunEnd } from './worker-host.ts';
 
 const MAX_ERROR_CHARACTERS = 16 * 1024;
 
-export const errorEnd = (reason: Reason, content: string = REASONS[reason]): RunEnd => ({ outcome: 'error', reason, content });
+export const errorEnd = (reason: Reason, content: string = REASONS[reason]): Extract<RunEnd, { outcome: 'error' }> => ({
+  outcome: 'error',
+  reason,
+  content,
+});
 
 /** Returns the answer to a message from the outcome of its run. */
 export function answerOf(
-  end: RunEnd,
+  end: Exclude<RunEnd, { outcome: 'handoff' }>,
   run: Pick<Answer, 'sessionId' | 'generation' | 'messageId' | 'runId' | 'agent' | 'durationMs' | 'hops'>,
 ): Answer {
   // Half a surrogate pair is not a character and cannot be encoded.
   const content = end.content.toWellFormed();
-  if (end.outcome === 'reply') return { ...run, outcome: 'REPLY', content, reason: '' };
-  return { ...run, outcome: 'ERROR', content: content.slice(0, MAX_ERROR_CHARACTERS), reason: end.reason };
+  if (end.outcome === 'reply') return { ...run, outcome: 'REPLY', content, reason: '', model: end.model ?? '' };
+  return { ...run, outcome: 'ERROR', model: '', content: content.slice(0, MAX_ERROR_CHARACTERS), reason: end.reason };
 }
 
 /** Adds fields at the beginning of a JSON object. Returns any other text unchanged. */

@@ -70,7 +70,7 @@ export class Runner {
   }
 
   /** Accepts all secrets of the space. Ignores versions older than the one in memory. */
-  updateSecrets(secrets: Pick<Secrets, 'version' | 'values'>): void {
+  updateSecrets(secrets: Pick<Secrets, 'version' | 'values' | 'withheld'>): void {
     if (this.#setup.updateSecrets(secrets)) this.wake();
   }
 
@@ -227,7 +227,9 @@ export class Runner {
     await this.#answer(entry, working);
     working.cancelled?.cancel();
     this.#cancelled.forget(working.messageId);
-    const isOver = this.#wasStopped(entry.message) || this.#setup.current?.agents.some(({ name }) => name === working.agent) === false;
+    const isOver =
+      this.#wasStopped({ ...entry.message, agent: working.agent }) ||
+      this.#setup.current?.agents.some(({ name }) => name === working.agent) === false;
     if (isOver && this.#working.of(working.agent).length === 1) this.#workers.end(working.agent);
     this.#onRoom();
     this.#ended(working.messageId);
@@ -245,7 +247,7 @@ export class Runner {
 
   async #answer(entry: Entry, working: Working): Promise<void> {
     const { clock, sessionId } = this.#deps;
-    const { messageId, agent } = entry.message;
+    const { messageId } = entry.message;
     const startedAt = clock.monotonic();
     const end = await this.#runs.run(entry, working);
     if (entry.runId !== undefined) this.#begun.delete(entry.runId);
@@ -256,7 +258,7 @@ export class Runner {
       generation: this.#host.generation,
       messageId,
       runId: entry.runId ?? '',
-      agent,
+      agent: working.agent,
       durationMs: Math.round(clock.monotonic() - startedAt),
       hops: [],
     });

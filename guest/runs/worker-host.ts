@@ -30,7 +30,10 @@ export interface LimitReached {
 }
 
 export type RunEnd =
-  | { readonly outcome: 'reply'; readonly content: string }
+  /** `model`: the model that gave the reply, instead of an agent. */
+  | { readonly outcome: 'reply'; readonly content: string; readonly model?: string }
+  /** Another agent answers, in the same turn. */
+  | { readonly outcome: 'handoff'; readonly agent: string; readonly content: string }
   | {
       readonly outcome: 'error';
       readonly reason: Reason;

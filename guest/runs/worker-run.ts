@@ -14,7 +14,8 @@ const MAX_STARTS = 3;
 /** The message being worked on. Its worker is set while the agent's code runs. */
 export interface Working {
   readonly messageId: string;
-  readonly agent: string;
+  /** The agent that works on it now: a router hands it over to another. */
+  agent: string;
   /** Its place among the agent's runs at the same time. Each place has a worker of its own. */
   readonly slot: number;
   worker: Worker | undefined;
@@ -53,7 +54,7 @@ export async function runInWorker(
   first: Worker,
   { runId, message, working, sessionLife, runLimitMs, isCutOff, wasStopped, wasCancelled, makeRoom, start }: WorkerRun,
   host: HostSide,
-  workers: AgentWorkers,
+  workers: Pick<AgentWorkers, 'runBegins' | 'runEnds' | 'lifeOf'>,
   { sessionId, clock, lines }: WorkerRunDeps,
 ): Promise<RunEnd> {
   const { messageId, agent, content, contextJson } = message;

@@ -60,6 +60,8 @@ import type { Hop as _raworc_v0_Hop, Hop__Output as _raworc_v0_Hop__Output } fro
 import type { LimitReached as _raworc_v0_LimitReached, LimitReached__Output as _raworc_v0_LimitReached__Output } from './raworc/v0/LimitReached.ts';
 import type { LiveWorker as _raworc_v0_LiveWorker, LiveWorker__Output as _raworc_v0_LiveWorker__Output } from './raworc/v0/LiveWorker.ts';
 import type { OpenStream as _raworc_v0_OpenStream, OpenStream__Output as _raworc_v0_OpenStream__Output } from './raworc/v0/OpenStream.ts';
+import type { RoutedAgent as _raworc_v0_RoutedAgent, RoutedAgent__Output as _raworc_v0_RoutedAgent__Output } from './raworc/v0/RoutedAgent.ts';
+import type { Router as _raworc_v0_Router, Router__Output as _raworc_v0_Router__Output } from './raworc/v0/Router.ts';
 import type { RunStarted as _raworc_v0_RunStarted, RunStarted__Output as _raworc_v0_RunStarted__Output } from './raworc/v0/RunStarted.ts';
 import type { Secrets as _raworc_v0_Secrets, Secrets__Output as _raworc_v0_Secrets__Output } from './raworc/v0/Secrets.ts';
 import type { SecretsRequest as _raworc_v0_SecretsRequest, SecretsRequest__Output as _raworc_v0_SecretsRequest__Output } from './raworc/v0/SecretsRequest.ts';
@@ -147,6 +149,8 @@ export interface ProtoGrpcType {
       LiveWorker: MessageTypeDefinition<_raworc_v0_LiveWorker, _raworc_v0_LiveWorker__Output>
       OpenStream: MessageTypeDefinition<_raworc_v0_OpenStream, _raworc_v0_OpenStream__Output>
       Outcome: EnumTypeDefinition
+      RoutedAgent: MessageTypeDefinition<_raworc_v0_RoutedAgent, _raworc_v0_RoutedAgent__Output>
+      Router: MessageTypeDefinition<_raworc_v0_Router, _raworc_v0_Router__Output>
       RunStarted: MessageTypeDefinition<_raworc_v0_RunStarted, _raworc_v0_RunStarted__Output>
       Runtime: EnumTypeDefinition
       Secrets: MessageTypeDefinition<_raworc_v0_Secrets, _raworc_v0_Secrets__Output>

@@ -382,7 +382,7 @@ export type Message = {
     role: 'user' | 'agent' | 'system';
     content: string;
     /**
-     * An answer has type, agent, in_reply_to, run_id and duration_ms, and hops if agents asked others; a failure also has reason
+     * An answer has type, agent, in_reply_to, run_id and duration_ms, and hops if agents asked others; a failure also has reason; one of a model has model instead of agent
      */
     metadata: {
         [key: string]: unknown;
@@ -401,7 +401,7 @@ export type PostedMessage = {
     role: 'user' | 'agent' | 'system';
     content: string;
     /**
-     * An answer has type, agent, in_reply_to, run_id and duration_ms, and hops if agents asked others; a failure also has reason
+     * An answer has type, agent, in_reply_to, run_id and duration_ms, and hops if agents asked others; a failure also has reason; one of a model has model instead of agent
      */
     metadata: {
         [key: string]: unknown;
@@ -2099,6 +2099,37 @@ export type CreateSpaceData = {
                 anti_affinity?: 'none' | 'preferred' | 'required';
                 [key: string]: unknown;
             };
+            /**
+             * Answers messages that name no agent, or chooses one, unless a single agent is active. Sessions call it, never the controller
+             */
+            model?: {
+                /**
+                 * What the server speaks: `anthropic` for POST {base_url}/v1/messages, `openai` for POST {base_url}/chat/completions
+                 */
+                api: 'anthropic' | 'openai';
+                /**
+                 * Of a self-hosted or compatible server. Default: the public one of the API, such as https://api.openai.com/v1
+                 */
+                base_url?: string;
+                model: string;
+                /**
+                 * Name of the secret of the space with the key. Left out: the server needs none
+                 */
+                key_secret?: string;
+                /**
+                 * Agents get that secret in their environment too. Default: false
+                 */
+                share_key?: boolean;
+                /**
+                 * Of an answer. Default: the API's own, 4096 with `anthropic`
+                 */
+                max_tokens?: number;
+                /**
+                 * For a choice or an answer, repeated calls included. Default: 60
+                 */
+                timeout_s?: number;
+                [key: string]: unknown;
+            };
             [key: string]: unknown;
         };
     };
@@ -2353,6 +2384,37 @@ export type UpdateSpaceData = {
                  * `preferred`: nodes with fewer sessions of the space come first. `required`: at most one session of the space per node
                  */
                 anti_affinity?: 'none' | 'preferred' | 'required';
+                [key: string]: unknown;
+            };
+            /**
+             * Answers messages that name no agent, or chooses one, unless a single agent is active. Sessions call it, never the controller
+             */
+            model?: {
+                /**
+                 * What the server speaks: `anthropic` for POST {base_url}/v1/messages, `openai` for POST {base_url}/chat/completions
+                 */
+                api: 'anthropic' | 'openai';
+                /**
+                 * Of a self-hosted or compatible server. Default: the public one of the API, such as https://api.openai.com/v1
+                 */
+                base_url?: string;
+                model: string;
+                /**
+                 * Name of the secret of the space with the key. Left out: the server needs none
+                 */
+                key_secret?: string;
+                /**
+                 * Agents get that secret in their environment too. Default: false
+                 */
+                share_key?: boolean;
+                /**
+                 * Of an answer. Default: the API's own, 4096 with `anthropic`
+                 */
+                max_tokens?: number;
+                /**
+                 * For a choice or an answer, repeated calls included. Default: 60
+                 */
+                timeout_s?: number;
                 [key: string]: unknown;
             };
             [key: string]: unknown;

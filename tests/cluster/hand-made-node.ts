@@ -144,6 +144,7 @@ export class HandMadeNode {
       reason: '',
       durationMs: 1,
       hops: [],
+      model: '',
     };
     this.send({ kind: 'answer', value });
   }

@@ -90,7 +90,7 @@ function rubbish(): NodeFrame[] {
   for (let turn = 0; turn < 50; turn += 1) {
     frames.push(
       { kind: 'report', value: { ...report, phase: turn % 2 === 0 ? 'RUNNING' : 'PAUSED', number: turn } },
-      { kind: 'answer', value: { ...about, outcome: 'REPLY', content: 'x'.repeat(100), reason: '', durationMs: 1, hops: [] } },
+      { kind: 'answer', value: { ...about, outcome: 'REPLY', content: 'x'.repeat(100), reason: '', durationMs: 1, hops: [], model: '' } },
       { kind: 'accepted', value: { sessionId, generation: 1, messageId: about.messageId, seq: turn, settled: false } },
       { kind: 'runStarted', value: { ...about, runId: randomUUID(), hop: null } },
       { kind: 'delta', value: { ...about, number: turn, text: 'x'.repeat(100) } },

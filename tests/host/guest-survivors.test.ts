@@ -123,7 +123,7 @@ t.test(
       exits: () => ask('sly', 'exit'),
       'is stopped': async () => stop(),
       'gets other secrets': async () => {
-        guest.send({ kind: 'secrets', value: { sessionId: 'session', version: 1, values: { KEY: 'new' } } });
+        guest.send({ kind: 'secrets', value: { sessionId: 'session', version: 1, values: { KEY: 'new' }, withheld: [] } });
         return ask('sly', 'pid', 1);
       },
     };

@@ -2,7 +2,7 @@ import { accepted, type Outcome, refused } from '../engine/outcome.ts';
 import type { AgentProgram } from './rows.ts';
 
 /** How to run an agent, and how it describes itself. */
-export interface Manifest extends AgentProgram {
+export interface Manifest extends Omit<AgentProgram, 'capabilities'> {
   readonly description: string | null;
   readonly purpose: string | null;
   readonly capabilities: readonly string[];

@@ -14,6 +14,8 @@ export interface AgentProgram {
   readonly memoryBytes?: number;
   /** How many messages of a session it answers at once. Undefined: one. */
   readonly concurrency?: number;
+  /** What it can do, in its own words, for whoever chooses an agent. Undefined: it says nothing. */
+  readonly capabilities?: readonly string[];
 }
 
 export const AGENTS = {

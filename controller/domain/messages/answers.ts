@@ -13,10 +13,13 @@ import { ANSWERED_AT_ONCE } from './queue.ts';
 import type { BacklogRow, MessageRow, QueueRow } from './rows.ts';
 import type { MessageView } from './view.ts';
 
+/** Gives the answers that no agent gives: the controller's own, and those of a space's model. */
+export const RAWORC = 'raworc';
+
 export interface AnswerContent {
-  readonly type: 'agent_response' | 'error_response';
+  readonly type: 'agent_response' | 'model_response' | 'error_response';
   readonly content: string;
-  /** An agent's name, or "raworc" for the controller's own answers. */
+  /** An agent's name, or {@link RAWORC}. */
   readonly by: string;
   readonly metadata: Readonly<Record<string, unknown>>;
 }
@@ -85,14 +88,7 @@ export function answerRefused(view: RowView & MessageView, changes: AnswerChange
     if (answered === ANSWERED_AT_ONCE) return withBacklog(result, null, now);
     answered += 1;
     const { reason, content } = queued.refusal;
-    result = answer(
-      view,
-      result,
-      queued,
-      answerId(queued.id),
-      { type: 'error_response', content, by: 'raworc', metadata: { reason } },
-      now,
-    );
+    result = answer(view, result, queued, answerId(queued.id), { type: 'error_response', content, by: RAWORC, metadata: { reason } }, now);
   }
   return result;
 }

@@ -4,6 +4,8 @@ import type { AgentView } from '../agents/view.ts';
 import type { BuiltAgent } from '../builds/rows.ts';
 import type { RowView } from '../engine/view.ts';
 import type { SessionRow } from '../sessions/rows.ts';
+import { canAnswer } from './can-answer.ts';
+import { modelOf, ROUTER } from './router.ts';
 import type { MessageRow } from './rows.ts';
 import type { MessageView } from './view.ts';
 
@@ -38,21 +40,12 @@ function addressed(view: AgentView, session: SessionRow, content: string): strin
   return isKnown ? name : undefined;
 }
 
-/**
- * Whether an agent of this session can receive messages: it still exists, is the one in the image,
- * and is active.
- */
-export function canAnswer(view: RowView, session: SessionRow, name: string): boolean {
-  const built = session.agents.find((agent) => agent.name === name);
-  return built !== undefined && view.get('agents', built.id)?.wanted === 'active';
-}
-
 export const INACTIVE_REASON: RefusalReason = 'agent_inactive';
 export const inactiveText = (name: string) => `The agent "${name}" is not active. Deploy it, or set its status to active.`;
 
 /**
  * Returns the agent named by `metadata.agent` or a leading `@name`; otherwise the only active agent
- * of the session's image.
+ * of the session's image; otherwise the router, if the space has a model.
  */
 export function chooseAgent(
   view: RowView & AgentView,
@@ -75,13 +68,15 @@ export function chooseAgent(
   const active = agents.filter(isActive);
   const [only] = active;
   if (only !== undefined && active.length === 1) return { ok: true, agent: only.name };
+  if (modelOf(view, session) !== undefined) return { ok: true, agent: ROUTER };
   if (active.length > 1) {
-    return refusal('agent_ambiguous', `Several agents can answer: ${names(active)}. Begin the message with @name, or set metadata.agent.`);
+    const how = 'Begin the message with @name, set metadata.agent, or let a model choose (`raworc space model`).';
+    return refusal('agent_ambiguous', `Several agents can answer: ${names(active)}. ${how}`);
   }
   if (agents.length > 0) return refusal('agent_inactive', `None of this session's agents is active (${names(agents)}). Deploy one.`);
   return refusal(
     'no_agent',
-    'No agent was deployed when this session was created. Deploy one (`raworc agent deploy DIR`) and create a new session.',
+    'No agent was deployed when this session was created. Deploy one (`raworc agent deploy DIR`) and create a new session, or give the space a model (`raworc space model`).',
   );
 }
 

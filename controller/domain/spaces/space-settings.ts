@@ -3,6 +3,7 @@
  * of an unexpected form are ignored.
  */
 import { z } from 'zod';
+import { type SpaceModel, spaceModel } from '../../contract/models/space-model.ts';
 import { type Scheduling, scheduling } from '../../contract/scheduling/space-scheduling.ts';
 import { EVENT_RETENTION_S } from '../../contract/spaces.ts';
 
@@ -89,4 +90,17 @@ export function schedulingIn(settings: Readonly<Record<string, unknown>>): Sched
   if (settings.scheduling === undefined) return {};
   const parsed = scheduling.safeParse(settings.scheduling);
   return parsed.success ? parsed.data : {};
+}
+
+/** Returns a space's model; undefined if none is set. */
+export function modelIn(settings: Readonly<Record<string, unknown>>): SpaceModel | undefined {
+  if (settings.model === undefined) return undefined;
+  const parsed = spaceModel.safeParse(settings.model);
+  return parsed.success ? parsed.data : undefined;
+}
+
+/** Returns the name of the secret that only the guest gets, as the model's key; undefined if there is none. */
+export function guestsSecretIn(settings: Readonly<Record<string, unknown>>): string | undefined {
+  const model = modelIn(settings);
+  return model?.share_key === true ? undefined : model?.key_secret;
 }

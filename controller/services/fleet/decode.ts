@@ -75,10 +75,10 @@ const OUTCOMES: Readonly<Record<Answer__Output['outcome'], GivenAnswer['outcome'
 export function decodeAnswer(from: NodeId, frame: Answer__Output, hops: readonly GivenHop[]): GivenAnswer | undefined {
   const outcome = OUTCOMES[frame.outcome];
   if (outcome === undefined) return undefined;
-  const { generation, runId, agent, content, durationMs } = frame;
+  const { generation, runId, agent, content, durationMs, model } = frame;
   const reason = visibleText(frame.reason);
   const about = { sessionId: frame.sessionId as SessionId, messageId: frame.messageId as MessageId };
-  return { from, generation, ...about, runId, agent, outcome, content, reason, durationMs, hops };
+  return { from, generation, ...about, runId, agent, outcome, content, reason, durationMs, hops, model };
 }
 
 export function decodeRun(from: NodeId, frame: RunStarted__Output): StartedRun {

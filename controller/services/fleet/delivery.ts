@@ -2,7 +2,8 @@ import type { ControllerFrame } from '../../../proto/frame.ts';
 import type { Barriers } from '../../../seams/barrier.ts';
 import type { SessionId } from '../../domain/engine/ids.ts';
 import type { View } from '../../domain/engine/view.ts';
-import { canAnswer } from '../../domain/messages/choose-agent.ts';
+import { canAnswer } from '../../domain/messages/can-answer.ts';
+import { canReceive } from '../../domain/messages/router.ts';
 import type { QueueRow } from '../../domain/messages/rows.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
 import { deliver, stopAgentIn } from './encode.ts';
@@ -100,7 +101,7 @@ export class Delivery {
       bytes += queued.bytes;
       if (bytes > WINDOW.bytes && !isFirst) return;
       if (queued.seq <= sent || queued.agent === null) continue;
-      if (!canAnswer(this.#deps.view, session, queued.agent)) return this.#deps.refuse(queued);
+      if (!canReceive(this.#deps.view, session, queued.agent)) return this.#deps.refuse(queued);
       if (!this.#deps.hasRoom()) {
         this.#waiting.add(sessionId);
         return;

@@ -6,11 +6,14 @@ import type { Tombstone__Output } from '../../../proto/generated/raworc/node/v0/
 import type { AgentSpec__Output } from '../../../proto/generated/raworc/v0/AgentSpec.ts';
 import type { CancelMessage__Output } from '../../../proto/generated/raworc/v0/CancelMessage.ts';
 import type { Deliver__Output } from '../../../proto/generated/raworc/v0/Deliver.ts';
+import type { Router__Output } from '../../../proto/generated/raworc/v0/Router.ts';
 import type { AgentProgram, Runtime } from '../../domain/agents/rows.ts';
 import type { BuildRow, BuiltAgent } from '../../domain/builds/rows.ts';
 import type { SpaceId } from '../../domain/engine/ids.ts';
 import type { View } from '../../domain/engine/view.ts';
-import { canAnswer, contextOf } from '../../domain/messages/choose-agent.ts';
+import { canAnswer } from '../../domain/messages/can-answer.ts';
+import { contextOf } from '../../domain/messages/choose-agent.ts';
+import { ROUTER, routerTask } from '../../domain/messages/router.ts';
 import type { MessageRow, QueueRow } from '../../domain/messages/rows.ts';
 import type { Desired, SessionRow, TombstoneRow } from '../../domain/sessions/rows.ts';
 
@@ -114,8 +117,24 @@ export function deliver(
     afterSeq,
     secretsVersion: getsSecrets ? (view.get('spaces', session.spaceId)?.secretsVersion ?? 0) : 0,
     agents: session.agents.map(({ name }) => name).filter((name) => canAnswer(view, session, name)),
+    router: agent === ROUTER ? encodeRouter(view, session) : null,
   };
   return { kind: 'deliver', value };
+}
+
+function encodeRouter(view: View, session: SessionRow): Router__Output | null {
+  const task = routerTask(view, session);
+  if (task === undefined) return null;
+  const { api, model, base_url: baseUrl, key_secret: keySecret, max_tokens: maxTokens, timeout_s: timeoutS, agents } = task;
+  return {
+    api,
+    model,
+    baseUrl,
+    keySecret,
+    maxTokens,
+    timeoutS,
+    agents: agents.map((agent) => ({ ...agent, capabilities: [...agent.capabilities] })),
+  };
 }
 
 /** Stops an agent in all sessions of its space. `interrupt` also stops a run in progress. */

@@ -4,7 +4,7 @@ import type { Link } from '../../../proto/link.ts';
 import { type Metrics, silentMetrics } from '../../../seams/metrics.ts';
 import type { AgentRow } from '../../domain/agents/rows.ts';
 import type { NodeId, SessionId } from '../../domain/engine/ids.ts';
-import { canAnswer } from '../../domain/messages/choose-agent.ts';
+import { canAnswer } from '../../domain/messages/can-answer.ts';
 import { nodeUnreachable } from '../../domain/nodes/commands/node-absence.ts';
 import { NO_RULES, type NodeRules, nameByItself } from '../../domain/nodes/node-rules.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';

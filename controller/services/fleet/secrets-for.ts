@@ -5,6 +5,7 @@ import type { NodeId, SpaceId } from '../../domain/engine/ids.ts';
 import type { View } from '../../domain/engine/view.ts';
 import { checkReporter } from '../../domain/sessions/report-fence.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
+import { guestsSecretIn } from '../../domain/spaces/space-settings.ts';
 
 /** Per space: the bound of a frame, and about that of a process's environment. */
 const MAX_BYTES = 1024 * 1024;
@@ -38,7 +39,7 @@ export interface SecretsDeps {
 export function secretsFor(deps: SecretsDeps, nodeId: NodeId, request: SecretsRequest__Output): Secrets__Output {
   const { view, log } = deps;
   const { sessionId, generation } = request;
-  const refusal: Secrets__Output = { sessionId, version: 0, values: {} };
+  const refusal: Secrets__Output = { sessionId, version: 0, values: {}, withheld: [] };
   const session = view.get('sessions', sessionId);
   const reporter = checkReporter(session, nodeId, generation);
   if (session === undefined || reporter !== 'yes' || !runsAt(session, generation)) {
@@ -52,13 +53,14 @@ export function secretsFor(deps: SecretsDeps, nodeId: NodeId, request: SecretsRe
   if (deps.secrets.withheldFrom?.(session) === true) {
     log.info('secrets.withheld', { space: session.spaceId, session: sessionId });
     // With the requested version, so that the guest does not wait for it.
-    return { sessionId, version: request.version, values: {} };
+    return { ...refusal, version: request.version };
   }
   try {
     const { version, values } = deps.secrets.of(session.spaceId);
     const { kept, leftOut } = withinBound(values);
     if (leftOut.length > 0) log.warn('secrets.too_large', { space: session.spaceId, key: leftOut[0], leftOut: leftOut.length });
-    return { sessionId, version, values: kept };
+    const guests = guestsSecretIn(view.get('spaces', session.spaceId)?.settings ?? {});
+    return { sessionId, version, values: kept, withheld: guests === undefined ? [] : [guests] };
   } catch (error) {
     log.error('secrets.unreadable', { space: session.spaceId, error: error instanceof Error ? error.message : String(error) });
     return refusal;

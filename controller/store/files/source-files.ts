@@ -56,7 +56,8 @@ export async function sourceFiles(directory: string, { disk, random, clock, chec
         if (!checked.ok) return checked;
         kept = true;
         const { digest, sizeBytes, files, manifest } = checked.value;
-        const { description, purpose, capabilities: _unused, ...program } = manifest;
+        const { description, purpose, capabilities, ...rest } = manifest;
+        const program = capabilities.length === 0 ? rest : { ...rest, capabilities };
         return accepted({
           source: { digest, sizeBytes, files, program, description, purpose },
           keep: () => keep(packedPath, pathOf(digest)),

@@ -160,6 +160,7 @@ export class Bench {
       afterSeq: 0,
       secretsVersion,
       agents: [],
+      router: null,
     };
     this.#link?.send({ kind: 'deliver', value });
   }

@@ -24,6 +24,13 @@ function frames(seed: number): { guest: GuestFrame[]; host: HostFrame[] } {
     kind: pick<'HOP_KIND_UNSPECIFIED' | 'ASK' | 'HANDOFF'>('HOP_KIND_UNSPECIFIED', 'ASK', 'HANDOFF'),
     outcome: outcome(),
   });
+  const texts = () => Array.from({ length: pick(0, 1, 3) }, text);
+  const routed = () => ({ name: text(), purpose: text(), description: text(), capabilities: texts() });
+  const router = () =>
+    pick(null, {
+      ...{ api: text(), baseUrl: text(), model: text(), keySecret: text(), maxTokens: small(), timeoutS: small() },
+      agents: Array.from({ length: pick(0, 1, 3) }, routed),
+    });
   const environment = () => pick<Record<string, string>>({}, { A: text() }, { KEY: text(), OTHER: '', ümlaut: 'y' });
   return {
     guest: [
@@ -49,6 +56,7 @@ function frames(seed: number): { guest: GuestFrame[]; host: HostFrame[] } {
           ...{ ...ids(), runId: text(), agent: text(), content: text(), reason: text(), durationMs: uint() },
           outcome: outcome(),
           hops: Array.from({ length: pick(0, 1, 3) }, hop),
+          model: text(),
         },
       },
       { kind: 'drained', value: { acceptedSeq: uint() } },
@@ -75,12 +83,13 @@ function frames(seed: number): { guest: GuestFrame[]; host: HostFrame[] } {
           afterSeq: uint(),
           secretsVersion: uint(),
           agents: pick<string[]>([], ['a', text()]),
+          router: router(),
         },
       },
       { kind: 'settled', value: { sessionId: text(), messageId: text(), upToSeq: uint() } },
       { kind: 'cancelMessage', value: cancel() },
       { kind: 'drain', value: { graceMs: uint() } },
-      { kind: 'secrets', value: { sessionId: text(), version: uint(), values: environment() } },
+      { kind: 'secrets', value: { sessionId: text(), version: uint(), values: environment(), withheld: texts() } },
     ],
   };
 }

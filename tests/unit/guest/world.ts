@@ -2,10 +2,12 @@
 
 import { Guest } from '../../../guest/guest.ts';
 import type { HostDialer, HostLink } from '../../../guest/host/dialer.ts';
+import type { RunnerDeps } from '../../../guest/runs/runner-deps.ts';
 import type { RunEnd, RunOutput, RunRequest, Setup, Worker, WorkerHost } from '../../../guest/runs/worker-host.ts';
 import type { GuestFrame, HostFrame } from '../../../proto/frame.ts';
 import type { AgentSpec__Output as AgentSpec } from '../../../proto/generated/raworc/v0/AgentSpec.ts';
 import type { Answer__Output as Answer } from '../../../proto/generated/raworc/v0/Answer.ts';
+import type { Router__Output as Router } from '../../../proto/generated/raworc/v0/Router.ts';
 import { noBarriers } from '../../../seams/barrier.ts';
 import { pause } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
@@ -29,7 +31,7 @@ export class World {
   readonly disk = new SimulatedDisk();
   readonly fraction: () => number;
   /** What the host should have answered, by seq. */
-  readonly posted: { seq: number; id: string; agent: string; content: string; secretsVersion?: number }[] = [];
+  readonly posted: { seq: number; id: string; agent: string; content: string; secretsVersion?: number; router?: Router | null }[] = [];
   readonly heard: GuestFrame[] = [];
   /** Agents with a live worker, as last heard. */
   live: string[] = [];
@@ -41,13 +43,17 @@ export class World {
     { name: 'again', runtime: 'PYTHON', handler: '', idempotent: true, timeoutS: 0, memoryBytes: 0, concurrency: 0 },
   ];
   /** Of the space, now: what is posted from now on names this version. */
-  secrets: { readonly version: number; readonly values: Record<string, string> } = { version: 0, values: {} };
+  secrets: { readonly version: number; readonly values: Record<string, string>; readonly withheld?: string[] } = { version: 0, values: {} };
   /** Whether a guest that asks for them gets them. */
   givesSecrets = true;
   behaviour: Behaviour = ({ message }) => ({ outcome: 'reply', content: `re: ${message}` });
   /** Of a frame that it is not taken, and of a link that it is cut with the next frame. */
   refusal = 0;
   cut = 0;
+  /** What asks the model of the space. */
+  model: NonNullable<RunnerDeps['model']> = () => {
+    throw new Error('this test has no model');
+  };
   settleAnswers = true;
   /** What a welcome says of it. */
   drain: { readonly graceMs: number } | null = null;
@@ -91,6 +97,7 @@ export class World {
       },
       dialer: this.#dialer(life),
       workers: this.#workers(life),
+      model: (task, secrets) => this.model(task, secrets),
     });
     this.guest = guest;
     guest.run().catch((fault: unknown) => {
@@ -113,18 +120,18 @@ export class World {
     this.#link?.end(new Error('cut'));
   }
 
-  post(agent: string, content?: string): void {
+  post(agent: string, content?: string, router: Router | null = null): void {
     const seq = (this.posted.at(-1)?.seq ?? 0) + 1 + Math.floor(this.fraction() * 2);
-    const message = { seq, id: `m${seq}`, agent, content: content ?? `m${seq}`, secretsVersion: this.secrets.version };
+    const message = { seq, id: `m${seq}`, agent, content: content ?? `m${seq}`, secretsVersion: this.secrets.version, router };
     this.posted.push(message);
     this.deliver(message);
   }
 
-  deliver({ seq, id, agent, content, secretsVersion = 0 }: World['posted'][number], afterSeq?: number): void {
+  deliver({ seq, id, agent, content, secretsVersion = 0, router = null }: World['posted'][number], afterSeq?: number): void {
     const { sessionId, contextJson } = this;
     const before = this.posted.findLast((one) => one.seq < seq && !this.answers.has(one.id));
     const value = {
-      ...{ sessionId, generation: 1, seq, messageId: id, agent, content, contextJson, secretsVersion, agents: this.active },
+      ...{ sessionId, generation: 1, seq, messageId: id, agent, content, contextJson, secretsVersion, agents: this.active, router },
       afterSeq: afterSeq ?? before?.seq ?? 0,
     };
     this.#link?.toGuest({ kind: 'deliver', value });
@@ -174,7 +181,7 @@ export class World {
 
   /** As an answer to a guest's question, or whenever else a test says so. */
   tellSecrets(sessionId = this.sessionId): void {
-    this.#link?.toGuest({ kind: 'secrets', value: { sessionId, ...this.secrets } });
+    this.#link?.toGuest({ kind: 'secrets', value: { sessionId, withheld: [], ...this.secrets } });
   }
 
   outstanding(): string[] {

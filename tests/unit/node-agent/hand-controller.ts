@@ -150,7 +150,19 @@ export function deliver(sessionId: string, seq: number, content: string, afterSe
   const messageId = `m${seq}`;
   return {
     kind: 'deliver' as const,
-    value: { sessionId, generation: 1, seq, messageId, agent: 'a', content, contextJson: '{}', afterSeq, secretsVersion, agents: [] },
+    value: {
+      sessionId,
+      generation: 1,
+      seq,
+      messageId,
+      agent: 'a',
+      content,
+      contextJson: '{}',
+      afterSeq,
+      secretsVersion,
+      agents: [],
+      router: null,
+    },
   };
 }
 

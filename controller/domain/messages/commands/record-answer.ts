@@ -4,10 +4,11 @@ import type { RowView } from '../../engine/view.ts';
 import { checkReporter } from '../../sessions/report-fence.ts';
 import type { SessionRow } from '../../sessions/rows.ts';
 import { stateEvents } from '../../sessions/session-change.ts';
-import { type AnswerChanges, type AnswerContent, answer, answerId, answerRefused, withAnswerLost } from '../answers.ts';
+import { type AnswerChanges, type AnswerContent, answer, answerId, answerRefused, RAWORC, withAnswerLost } from '../answers.ts';
 import { trimHistory } from '../history.ts';
 import { type GivenHop, hopRows } from '../hops.ts';
 import { ANSWERED_AT_ONCE, MAX_QUEUED } from '../queue.ts';
+import { ROUTER } from '../router.ts';
 import type { QueueRow } from '../rows.ts';
 import type { MessageView } from '../view.ts';
 import type { StartedRun } from './start-run.ts';
@@ -19,6 +20,8 @@ export interface GivenAnswer extends StartedRun {
   readonly durationMs: number;
   /** What agents asked one another for it. A hop follows the one in which it was asked. */
   readonly hops?: readonly GivenHop[];
+  /** The model that gave it instead of an agent; '' if none did. */
+  readonly model?: string;
 }
 
 /**
@@ -109,11 +112,15 @@ const hopBytes = ({ hops = [] }: GivenAnswer): number =>
   hops.reduce((sum, { question, answer }) => sum + Buffer.byteLength(question) + Buffer.byteLength(answer), 0);
 
 function contentOf(given: GivenAnswer, hops: number): AnswerContent {
-  const metadata = { agent: given.agent, run_id: given.runId, duration_ms: given.durationMs, ...(hops === 0 ? {} : { hops }) };
-  if (Buffer.byteLength(given.content) > MAX_REPLY_BYTES) {
-    const content = `The reply exceeded ${MAX_REPLY_BYTES} bytes.`;
-    return { type: 'error_response', content, by: given.agent, metadata: { ...metadata, reason: 'reply_too_large' } };
+  const { agent, content, outcome, reason, model = '' } = given;
+  const about = { run_id: given.runId, duration_ms: given.durationMs, ...(hops === 0 ? {} : { hops }) };
+  // The router has no name that a client could use.
+  const [by, run] = agent === ROUTER ? [RAWORC, about] : [agent, { agent, ...about }];
+  if (Buffer.byteLength(content) > MAX_REPLY_BYTES) {
+    const said = `The reply exceeded ${MAX_REPLY_BYTES} bytes.`;
+    return { type: 'error_response', content: said, by, metadata: { ...run, reason: 'reply_too_large' } };
   }
-  if (given.outcome === 'reply') return { type: 'agent_response', content: given.content, by: given.agent, metadata };
-  return { type: 'error_response', content: given.content, by: given.agent, metadata: { ...metadata, reason: given.reason } };
+  if (outcome === 'error') return { type: 'error_response', content, by, metadata: { ...run, reason } };
+  if (model !== '') return { type: 'model_response', content, by, metadata: { ...run, model } };
+  return { type: 'agent_response', content, by, metadata: run };
 }

@@ -8,7 +8,7 @@ import type { NewEvent } from '../../events/events.ts';
 import { NO_SPACE } from '../refusals.ts';
 import type { SpaceRow } from '../rows.ts';
 import { spaceObject } from '../space-objects.ts';
-import { BOUNDS } from '../space-settings.ts';
+import { BOUNDS, guestsSecretIn } from '../space-settings.ts';
 
 /** The space that every store has, and the default for requests that name none. */
 export const DEFAULT_SPACE = 'default';
@@ -52,7 +52,10 @@ export function changeSpace(id: SpaceId, change: Omit<ChangeSpace, 'name'>, canS
         ? undefined
         : BOUNDS.find((name) => change.settings && !same(before.settings[name], change.settings[name]));
       if (bound !== undefined) return unchanged(refused('FORBIDDEN', boundUnchanged(bound, before.settings[bound])));
-      const row: SpaceRow = { ...before, ...change, updatedAt: now };
+      // Guests get the name of the model's key with the secrets.
+      const isSame = guestsSecretIn(before.settings) === guestsSecretIn(change.settings ?? before.settings);
+      const secretsVersion = before.secretsVersion + (isSame ? 0 : 1);
+      const row: SpaceRow = { ...before, ...change, secretsVersion, updatedAt: now };
       return { mutations: [put('spaces', row)], events: [spaceEvent('space.updated', row)], result: accepted(spaceObject(row)) };
     },
   };

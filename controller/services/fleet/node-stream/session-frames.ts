@@ -44,7 +44,7 @@ export const SESSION_FRAMES = {
     const { limits } = stream;
     if (ownSession(stream, sessionId) === undefined) {
       refuseFrame(stream, sessionId, 'secretsRequest');
-      return void stream.send({ kind: 'secrets', value: { sessionId, version: 0, values: {} } });
+      return void stream.send({ kind: 'secrets', value: { sessionId, version: 0, values: {}, withheld: [] } });
     }
     if (limits.allows('secrets', sessionId)) return sendSecrets(stream, request);
     limits.chargeWaste('secretsRequest');

@@ -30,6 +30,10 @@ export interface Answer {
    * What agents asked of one another in the turn of the message, in the order in which they asked.
    */
   'hops'?: (_raworc_v0_Hop)[];
+  /**
+   * of a REPLY that a model gave instead of an agent
+   */
+  'model'?: (string);
 }
 
 /**
@@ -58,4 +62,8 @@ export interface Answer__Output {
    * What agents asked of one another in the turn of the message, in the order in which they asked.
    */
   'hops': (_raworc_v0_Hop__Output)[];
+  /**
+   * of a REPLY that a model gave instead of an agent
+   */
+  'model': (string);
 }

@@ -1,5 +1,6 @@
 // Original file: delivery.proto
 
+import type { Router as _raworc_v0_Router, Router__Output as _raworc_v0_Router__Output } from '../../raworc/v0/Router.ts';
 import type { Long } from '@grpc/proto-loader';
 
 /**
@@ -38,6 +39,10 @@ export interface Deliver {
    * a controller that does not name them.
    */
   'agents'?: (string)[];
+  /**
+   * set when `agent` is "@router": a model chooses
+   */
+  'router'?: (_raworc_v0_Router | null);
 }
 
 /**
@@ -76,4 +81,8 @@ export interface Deliver__Output {
    * a controller that does not name them.
    */
   'agents': (string)[];
+  /**
+   * set when `agent` is "@router": a model chooses
+   */
+  'router': (_raworc_v0_Router__Output | null);
 }

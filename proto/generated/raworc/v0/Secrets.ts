@@ -13,6 +13,10 @@ export interface Secrets {
    */
   'version'?: (number | string | Long);
   'values'?: ({[key: string]: string});
+  /**
+   * names that only the guest uses: agents do not get them
+   */
+  'withheld'?: (string)[];
 }
 
 /**
@@ -26,4 +30,8 @@ export interface Secrets__Output {
    */
   'version': (number);
   'values': ({[key: string]: string});
+  /**
+   * names that only the guest uses: agents do not get them
+   */
+  'withheld': (string)[];
 }

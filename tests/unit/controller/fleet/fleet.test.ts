@@ -102,6 +102,7 @@ t.test('an answer is settled once committed; a stranger is not, and the session 
       ...{ sessionId: S, generation: 1, messageId: message.id, runId: 'r', agent: 'echo', outcome: 'REPLY', content: 'ok', reason: '' },
       durationMs: 1,
       hops: [],
+      model: '',
     },
   };
   stranger.say(answer);

@@ -208,7 +208,7 @@ t.test('what is undecided is bounded in bytes, too', async (t) => {
   const moves: string[] = [];
   fake.link.pause = () => moves.push('pause');
   fake.link.resume = () => moves.push('resume');
-  const about = { sessionId: idOf(0), generation: 1, runId: 'r', agent: 'echo', reason: '', durationMs: 1, hops: [] };
+  const about = { sessionId: idOf(0), generation: 1, runId: 'r', agent: 'echo', reason: '', durationMs: 1, hops: [], model: '' };
   const content = 'x'.repeat(MAX_UNDECIDED.bytes / 8);
   for (let at = 0; at < 7; at += 1)
     fake.say({ kind: 'answer', value: { ...about, messageId: `m${at}`, content, outcome: 'REPLY' } }, content.length);

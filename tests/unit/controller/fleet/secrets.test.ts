@@ -5,6 +5,7 @@ import { createBinding, removeBinding } from '../../../../controller/domain/acce
 import type { AccountId, NodeId } from '../../../../controller/domain/engine/ids.ts';
 import { put } from '../../../../controller/domain/engine/mutation.ts';
 import { postMessage } from '../../../../controller/domain/messages/commands/post-message.ts';
+import { changeSpace } from '../../../../controller/domain/spaces/commands/spaces.ts';
 import { RightsCache } from '../../../../controller/services/access/rights.ts';
 import type { SecretSource } from '../../../../controller/services/fleet/secrets-for.ts';
 import { ACCOUNT, type Core, NODE, newMessage, newSession, OTHER_NODE, openCore, SPACE, withAgents } from '../core.ts';
@@ -67,7 +68,7 @@ t.test('a message posted after a change names at least that version; the node of
     fake.of('deliver').map(({ secretsVersion }) => secretsVersion),
     [0, 1, 3],
   );
-  t.same(ask(fake), { sessionId: S, version: 3, values: { KEY: 'value' } });
+  t.same(ask(fake), { sessionId: S, version: 3, values: { KEY: 'value' }, withheld: [] });
 });
 
 t.test('another node, an older placement, and a session that is gone are told nothing', async (t) => {
@@ -76,7 +77,7 @@ t.test('another node, an older placement, and a session that is gone are told no
   const other: NodeId = nodeOf(core) === NODE ? OTHER_NODE : NODE;
   const stranger = connect(other);
   await stranger.until(() => stranger.of('assignmentSet')[0]);
-  const nothing = { sessionId: S, version: 0, values: {} };
+  const nothing = { sessionId: S, version: 0, values: {}, withheld: [] };
   t.same(ask(stranger), nothing);
   t.same(ask(fake, 0), nothing, 'a generation from before it was placed there');
   t.same(ask(fake, 2), nothing, 'a generation that nobody has given');
@@ -110,7 +111,7 @@ t.test('a session whose creator has lost every right in the space gets no secret
   await bind('first');
   fake.say(running());
   await changed(core);
-  const held = { sessionId: S, version: 1, values: { KEY: 'of tomorrow' } };
+  const held = { sessionId: S, version: 1, values: { KEY: 'of tomorrow' }, withheld: [] };
   const none = { ...held, values: {} };
   t.same(ask(fake), held, 'while it holds');
 
@@ -141,8 +142,17 @@ t.test('secrets that cannot be opened or are more than a process can be given do
   };
   const { core, fake, ask } = await withSecrets(t, () => values());
   await changed(core);
-  t.same(ask(fake), { sessionId: S, version: 0, values: {} });
+  t.same(ask(fake), { sessionId: S, version: 0, values: {}, withheld: [] });
   values = () => ({ SMALL: 's', HUGE: 'x'.repeat(2 * 1024 * 1024), ALSO: 'a' });
-  t.same(ask(fake), { sessionId: S, version: 1, values: { SMALL: 's', ALSO: 'a' } });
+  t.same(ask(fake), { sessionId: S, version: 1, values: { SMALL: 's', ALSO: 'a' }, withheld: [] });
   t.notOk(fake.closed);
+});
+
+t.test('the guest learns which secret is the key of the model, and keeps it from agents', async (t) => {
+  const { core, ask, fake } = await withSecrets(t, () => ({ KEY: 'value', MODEL_KEY: 'key' }));
+  const model = { api: 'openai', model: 'm', key_secret: 'MODEL_KEY' } as const;
+  await core.applier.submit(changeSpace(SPACE, { settings: { model } }, false));
+  t.match(ask(fake), { values: { MODEL_KEY: 'key' }, withheld: ['MODEL_KEY'] });
+  await core.applier.submit(changeSpace(SPACE, { settings: { model: { ...model, share_key: true } } }, false));
+  t.match(ask(fake), { values: { MODEL_KEY: 'key' }, withheld: [] });
 });

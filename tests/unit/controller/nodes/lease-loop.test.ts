@@ -149,6 +149,7 @@ t.test('unreachable for too long is lost: sessions fail, messages are answered, 
     reason: '',
     durationMs: 1,
     hops: [],
+    model: '',
   };
   back.say({ kind: 'answer', value: { ...stale, outcome: 'REPLY' } });
   t.match(await back.until(() => back.of('settled')[0]), { messageId: message.id });

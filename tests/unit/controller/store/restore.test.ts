@@ -211,6 +211,7 @@ t.test('an answer to a later message tells that those to the ones before it were
     reason: '',
     durationMs: 1,
     hops: [],
+    model: '',
   };
   fake.say({ kind: 'answer', value: { ...given, outcome: 'REPLY' } });
   await settled(core);

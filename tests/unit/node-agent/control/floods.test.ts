@@ -214,7 +214,7 @@ t.test('a node that speaks of the session of another is refused and raises an al
   const about = { sessionId: OTHER, generation: 1, messageId: message.id, runId: 'r', agent: 'echo' };
   const said: NodeFrame[] = [
     running({ sessionId: OTHER, containerId: 'stolen' }),
-    { kind: 'answer', value: { ...about, outcome: 'REPLY', content: 'forged', reason: '', durationMs: 1, hops: [] } },
+    { kind: 'answer', value: { ...about, outcome: 'REPLY', content: 'forged', reason: '', durationMs: 1, hops: [], model: '' } },
     { kind: 'runStarted', value: { ...about, hop: null } },
     { kind: 'accepted', value: { sessionId: OTHER, generation: 1, messageId: message.id, seq: 1, settled: true } },
     { ...disk(true), value: { sessionId: OTHER, generation: 1, full: true, limitBytes: 1 } } as NodeFrame,
@@ -242,7 +242,7 @@ t.test('what a node says of its own session as it was before it was placed there
   const { core, alarms, at, node, lines, settled } = await twoNodes(t);
   const row = { ...core.session(S), generation: 3, placedGeneration: 3 };
   await core.applier.apply({ name: 'test-adopted', decide: () => ({ mutations: [put('sessions', row)], events: [], result: undefined }) });
-  const answer = { sessionId: S, generation: 1, messageId: 'm', runId: 'r', agent: 'echo', reason: '', durationMs: 1, hops: [] };
+  const answer = { sessionId: S, generation: 1, messageId: 'm', runId: 'r', agent: 'echo', reason: '', durationMs: 1, hops: [], model: '' };
   node.say(running({ containerId: 'older' }));
   node.say({ kind: 'answer', value: { ...answer, outcome: 'REPLY', content: 'older' } });
   await settled();

@@ -183,7 +183,7 @@ t.test(
       kind: 'answer',
       value: {
         ...{ sessionId: idOf(1), messageId: `m${at}`, generation: 1, runId: 'r', agent: 'a', outcome: 'REPLY', content },
-        ...{ reason: '', durationMs: 1, hops: [] },
+        ...{ reason: '', durationMs: 1, hops: [], model: '' },
       },
     });
     const content = 'x'.repeat(1024 * 1024);

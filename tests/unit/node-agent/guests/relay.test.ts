@@ -71,6 +71,7 @@ const answer = (messageId: string, content = '') => ({
     reason: '',
     durationMs: 1,
     hops: [],
+    model: '',
   },
 });
 

@@ -53,7 +53,7 @@ t.test('a guest gets the secrets that a message names, before it runs, and again
     controller.say(deliver(S, seq, `m${seq}`, 0, version));
     const request = await controller.until('a question', () => controller.heard('secretsRequest').find((one) => one.version === version));
     t.same(request, { sessionId: S, generation: 3, version });
-    controller.say({ kind: 'secrets', value: { sessionId: S, version, values: {}, ...answer } });
+    controller.say({ kind: 'secrets', value: { sessionId: S, version, values: {}, withheld: [], ...answer } });
     return controller.until('an answer', () => controller.heard('answer').find(({ messageId }) => messageId === `m${seq}`));
   };
   t.match(await reply(1, 5, { values: { KEY: 'one' } }), { content: 'm1 one' });

@@ -1,0 +1,73 @@
+/** Says why a call of a model failed, for the user who asked and the owner of the space. */
+import { parsed, textAt } from './json.ts';
+import type { ModelSettings } from './model-api.ts';
+import { ModelError } from './model-error.ts';
+
+/** Characters of a server's own words in an error. */
+const MAX_WORDS = 500;
+
+type About = Pick<ModelSettings, 'baseUrl' | 'model' | 'key' | 'keySecret'>;
+
+/** Returns the error of a response that is not a reply. Never contains the key. */
+export async function statusError(about: About, response: Response, body: Promise<string>): Promise<ModelError> {
+  const { baseUrl, model, keySecret } = about;
+  const { status } = response;
+  const words = spoken(await body.catch(() => ''), about);
+  const retry = { canRetry: true, afterMs: retryAfterMs(response.headers.get('retry-after'), response.headers.get('date')) };
+  if (status === 401 || status === 403) {
+    const key = keySecret === '' ? 'Set key_secret in settings.model to the name of a secret with a key' : `Check the secret ${keySecret}`;
+    return new ModelError('model_unauthorized', `The model server at ${baseUrl} refused the key (${status})${words}. ${key}.`);
+  }
+  if (status === 404)
+    return new ModelError(
+      'model_not_found',
+      `The model server at ${baseUrl} has no model "${model}" (404)${words}. Check model and base_url.`,
+    );
+  if (status === 429)
+    return new ModelError('model_rate_limited', `The model server at ${baseUrl} is taking no more requests (429)${words}.`, retry);
+  if (status >= 300 && status < 400)
+    return new ModelError(
+      'model_failed',
+      `${baseUrl} redirects (${status}), and the key is not sent to another address. Set base_url to the final one.`,
+    );
+  // 529: Anthropic is overloaded.
+  const canRetry = status === 408 || status === 409 || status >= 500;
+  return new ModelError('model_failed', `The model server at ${baseUrl} failed with ${status}${words}.`, { ...retry, canRetry });
+}
+
+const BLOCKED = 'Sessions reach public addresses only; an operator can open private ones (RAWORC_ALLOW_EGRESS).';
+const UNANSWERED = new Set(['UND_ERR_CONNECT_TIMEOUT', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'EPERM', 'EACCES']);
+const UNTRUSTED = /CERT|SIGNATURE|ALTNAME|SSL/;
+
+/** Returns the error of a connection that could not be made, or broke. */
+export function connectionError({ baseUrl }: Pick<About, 'baseUrl'>, fault: unknown): ModelError {
+  const code = codeOf(fault);
+  if (UNANSWERED.has(code)) return new ModelError('model_unreachable', `${baseUrl} cannot be reached (${code}). ${BLOCKED}`);
+  if (UNTRUSTED.test(code))
+    return new ModelError('model_unreachable', `The certificate of ${baseUrl} is not valid for this session (${code}).`);
+  if (code === 'ENOTFOUND') return new ModelError('model_unreachable', `The host of ${baseUrl} does not exist (${code}).`);
+  return new ModelError('model_unreachable', `The connection to ${baseUrl} failed (${code}).`, { canRetry: true });
+}
+
+/** Fetch wraps the cause, of which there are several if a name has several addresses. */
+function codeOf(fault: unknown): string {
+  const cause = fault instanceof Error && fault.cause !== undefined ? fault.cause : fault;
+  const first = cause instanceof AggregateError ? cause.errors[0] : cause;
+  return textAt(first, 'code') || (first instanceof Error ? first.message : String(first));
+}
+
+/** Returns the server's own words, after a colon. A server can quote the key. */
+function spoken(body: string, { key }: Pick<About, 'key'>): string {
+  const value = parsed(body);
+  const text = textAt(value, 'error', 'message') || textAt(value, 'error') || textAt(value, 'message');
+  const plain = (key === '' ? text : text.replaceAll(key, '…')).replace(/\s+/g, ' ').trim().replace(/\.$/, '');
+  return plain === '' ? '' : `: ${plain.slice(0, MAX_WORDS).toWellFormed()}`;
+}
+
+/** Both forms of the header: seconds, or a date by the server's clock. */
+function retryAfterMs(header: string | null, date: string | null): number | undefined {
+  if (header === null) return undefined;
+  if (/^\d{1,9}(\.\d+)?$/.test(header.trim())) return Math.ceil(Number(header) * 1000);
+  const waits = Date.parse(header) - Date.parse(date ?? '');
+  return Number.isNaN(waits) ? undefined : Math.max(0, waits);
+}
