@@ -4,7 +4,7 @@ import type { AuditPart, AuditRecord } from '../audit/audit.ts';
 import { BUILDS } from '../builds/rows.ts';
 import { CONDEMNED_IMAGES, IMAGES } from '../images/rows.ts';
 import type { QueueRow } from '../messages/rows.ts';
-import { BACKLOG, HOPS, MESSAGES, QUEUE, RUNS } from '../messages/rows.ts';
+import { BACKLOG, HOPS, MESSAGES, QUEUE } from '../messages/rows.ts';
 import { NODE_TOKENS, NODES } from '../nodes/rows.ts';
 import { SESSIONS, TOMBSTONES } from '../sessions/rows.ts';
 import { SECRETS, SPACES } from '../spaces/rows.ts';
@@ -22,7 +22,7 @@ export const IDEMPOTENCY = {
 export interface IdempotencyRow extends RowOf<typeof IDEMPOTENCY> {}
 
 /**
- * The tables of the store, each keyed by `id`. Times are Unix milliseconds, given by the applier.
+ * The tables of the store, each with a unique `id`. Times are Unix milliseconds, given by the applier.
  * Rows refer to one another by id; names are for people.
  */
 export const TABLES = {
@@ -42,7 +42,6 @@ export const TABLES = {
   hops: HOPS,
   queue: QUEUE,
   backlog: BACKLOG,
-  runs: RUNS,
   tombstones: TOMBSTONES,
   nodes: NODES,
   nodeTokens: NODE_TOKENS,
@@ -54,7 +53,7 @@ export type TableName = keyof Tables;
 
 export type Mutation =
   | { [Name in TableName]: { readonly kind: 'put'; readonly table: Name; readonly row: Tables[Name] } }[TableName]
-  | { readonly kind: 'remove'; readonly table: TableName; readonly id: string }
+  | { readonly kind: 'remove'; readonly table: Exclude<TableName, 'queue'>; readonly id: string }
   /** Removes an answered message from its queue. */
   | { readonly kind: 'dequeue'; readonly row: QueueRow }
   /** Empties a session's queue, because its messages are or will be deleted. */
@@ -74,7 +73,7 @@ export type Mutation =
   /** For retention: removes at most `limit` rows older than `before` from a history table. */
   | {
       readonly kind: 'prune';
-      readonly table: 'events' | 'runs' | 'idempotency' | 'nodeTokens' | 'sessions' | 'revokedTokens';
+      readonly table: 'events' | 'idempotency' | 'nodeTokens' | 'sessions' | 'revokedTokens';
       readonly before: number;
       readonly limit: number;
       /** Only events of this space. */

@@ -11,7 +11,6 @@ const DAY = 24 * HOUR;
 /** How long history is kept, in milliseconds, by table. */
 export const RETENTION = {
   events: 30 * DAY,
-  runs: 30 * DAY,
   sessions: 30 * DAY,
   /** Counted from their creation: until then a join token can be valid. */
   nodeTokens: MAX_NODE_TOKEN_S * 1000,

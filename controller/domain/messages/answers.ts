@@ -52,7 +52,6 @@ export function answer(
     createdBy: content.by,
     createdAt: now,
   };
-  const run = view.runOf(queued.id);
   return {
     session: {
       ...changes.session,
@@ -60,12 +59,7 @@ export function answer(
       outstanding: changes.session.outstanding - (queued.acceptedAt === null ? 0 : 1),
       lastActivityAt: now,
     },
-    mutations: [
-      ...changes.mutations,
-      put('messages', row),
-      { kind: 'dequeue', row: queued },
-      ...(run === undefined ? [] : [put('runs', { ...run, finishedAt: now })]),
-    ],
+    mutations: [...changes.mutations, put('messages', row), { kind: 'dequeue', row: queued }],
     events: [...changes.events, messageEvent(view, changes.session, row)],
   };
 }

@@ -47,7 +47,7 @@ export interface Forgetting {
 }
 
 /**
- * Deletes a session's messages and hops up to a seq, and its runs. Starts with the newest, so that no answer
+ * Deletes a session's messages and hops up to a seq. Starts with the newest, so that no answer
  * outlives its question. Bounded.
  */
 export function forgetSome(view: MessageView, sessionId: SessionId, upToSeq: number): Forgetting {
@@ -59,8 +59,5 @@ export function forgetSome(view: MessageView, sessionId: SessionId, upToSeq: num
     left -= bytes;
     mutations.push({ kind: 'remove', table, id });
   }
-  const messagesDone = mutations.length === sizes.length;
-  const runs = view.runIds(sessionId, FORGOTTEN_AT_ONCE.rows + 1);
-  for (const id of runs.slice(0, FORGOTTEN_AT_ONCE.rows)) mutations.push({ kind: 'remove', table: 'runs', id });
-  return { mutations, done: messagesDone && runs.length <= FORGOTTEN_AT_ONCE.rows };
+  return { mutations, done: mutations.length === sizes.length };
 }

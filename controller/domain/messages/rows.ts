@@ -65,6 +65,8 @@ export const QUEUE = {
   acceptedAt: integer<number | null>(),
   /** If the user cancelled it: how long a run in progress can continue. */
   cancelGraceMs: integer<number | null>(),
+  /** The newest run that its guest has reported. */
+  run: json<{ readonly id: string; readonly agent: string } | null>(),
   createdAt: integer(),
 };
 export interface QueueRow extends RowOf<typeof QUEUE> {}
@@ -77,13 +79,3 @@ export const BACKLOG = {
   createdAt: integer(),
 };
 export interface BacklogRow extends RowOf<typeof BACKLOG> {}
-
-export const RUNS = {
-  id: text(),
-  sessionId: text<SessionId>(),
-  messageId: text<MessageId>(),
-  agent: text(),
-  startedAt: integer(),
-  finishedAt: integer<number | null>(),
-};
-export interface RunRow extends RowOf<typeof RUNS> {}

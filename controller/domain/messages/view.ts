@@ -1,5 +1,5 @@
 import type { MessageId, SessionId } from '../engine/ids.ts';
-import type { BacklogRow, MessageRow, QueueRow, RunRow } from './rows.ts';
+import type { BacklogRow, MessageRow, QueueRow } from './rows.ts';
 
 export interface QueueUse {
   readonly messages: number;
@@ -60,7 +60,4 @@ export interface MessageView {
   messageSizes(sessionId: SessionId, belowSeq: number, limit: number): readonly MessageSize[];
   /** The same with messages of hops. */
   storedSizes(sessionId: SessionId, belowSeq: number, limit: number): readonly StoredSize[];
-  runOf(messageId: MessageId): RunRow | undefined;
-  /** Returns ids of a session's runs, at most `limit`. */
-  runIds(sessionId: SessionId, limit: number): readonly string[];
 }

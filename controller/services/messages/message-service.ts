@@ -80,7 +80,7 @@ export function messageService({ applier, view, lists, waiters, random, storeKey
       }
       // Read first: hops are stored with the answer.
       const answer = view.answerTo(message.id);
-      if (answer === undefined) return accepted(traceObject(message, view.runOf(message.id), undefined));
+      if (answer === undefined) return accepted(traceObject(message, view.get('queue', message.id)?.run ?? undefined, undefined));
       return accepted(traceObject(message, undefined, { row: answer, hops: await lists.hops(message.id) }));
     },
     async clear(caller: Caller, session: SessionId): Promise<Outcome<undefined>> {

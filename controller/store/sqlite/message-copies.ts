@@ -18,6 +18,6 @@ export function messageCopies(database: Database.Database): (copy: Extract<Mutat
         else json_set(json_remove(kept.metadata, '$.hops'), '$.in_reply_to', substr(:to, 1, 24) || printf('c%011x', asked.seq)) end,
       kept.content
     from messages kept left join messages asked on asked.id = kept.in_reply_to
-    where kept.session_id = :from and kept.seq >= :fromSeq and not exists (select 1 from queue where queue.id = kept.id)`);
+    where kept.session_id = :from and kept.seq >= :fromSeq and not exists (select 1 from queue q where q.session_id = kept.session_id and q.seq = kept.seq)`);
   return ({ from, to, fromSeq }) => void copied.run({ from, to, fromSeq });
 }

@@ -19,7 +19,6 @@ const history = (table: string, time: string, more: Partial<History> = {}): Hist
 const HISTORIES: Readonly<Record<Prune['table'], History>> = {
   // The newest event always stays, because numbering continues from it.
   events: history('events', 'at', { key: 'number', only: 'number < (select max(number) from events)', bytes: 'octet_length(data)' }),
-  runs: history('runs', 'started_at'),
   idempotency: history('idempotency', 'created_at'),
   nodeTokens: history('node_tokens', 'created_at'),
   revokedTokens: history('revoked_tokens', 'expires_at'),

@@ -8,6 +8,9 @@ import { columnsOf, namesOf, placesFor, type SqlValue, snake, toSql } from './co
  */
 const CHANGED_OFTEN: Partial<Readonly<Record<TableName, readonly string[]>>> = { sessions: ['metadata', 'timeouts'] };
 
+/** Tables whose key is not their id. */
+const KEYS: Partial<Readonly<Record<TableName, readonly string[]>>> = { queue: ['session_id', 'seq'] };
+
 /**
  * Returns a function that inserts or updates a row of a table. SQLite rewrites an index entry
  * whenever a statement sets one of its columns, even to the same value, so an update that does not
@@ -15,9 +18,10 @@ const CHANGED_OFTEN: Partial<Readonly<Record<TableName, readonly string[]>>> = {
  */
 export function rowWriter(database: Database.Database, table: TableName): (row: object) => void {
   const columns = columnsOf(TABLES[table]);
-  const updates = columns.filter(({ name }) => name !== 'id').map(({ name }) => `${name} = excluded.${name}`);
+  const key = KEYS[table] ?? ['id'];
+  const updates = columns.filter(({ name }) => !key.includes(name)).map(({ name }) => `${name} = excluded.${name}`);
   const upsert = database.prepare<SqlValue[]>(
-    `insert into ${snake(table)} (${namesOf(columns)}) values (${placesFor(columns)}) on conflict (id) do update set ${updates.join(', ')}`,
+    `insert into ${snake(table)} (${namesOf(columns)}) values (${placesFor(columns)}) on conflict (${key.join(', ')}) do update set ${updates.join(', ')}`,
   );
   const watched = CHANGED_OFTEN[table];
   if (watched === undefined) return (row) => void upsert.run(...toSql(columns, row));

@@ -18,10 +18,13 @@ export function writerOf(database: Database.Database, meta: Meta, snapshot: Snap
   const puts = new Map<TableName, (row: object) => void>();
   const removes = new Map<TableName, (id: string) => void>();
   for (const table of Object.keys(TABLES) as TableName[]) {
-    const remove = database.prepare<[string]>(`delete from ${snake(table)} where id = ?`);
     puts.set(table, rowWriter(database, table));
+    // Only `dequeue` removes from the queue.
+    if (table === 'queue') continue;
+    const remove = database.prepare<[string]>(`delete from ${snake(table)} where id = ?`);
     removes.set(table, (id) => void remove.run(id));
   }
+  const dequeue = database.prepare<[string, number]>('delete from queue where session_id = ? and seq = ?');
   const emptyQueue = database.prepare<[string]>('delete from queue where session_id = ?');
   const copyMessages = messageCopies(database);
   const audit = auditInsert(database);
@@ -64,7 +67,7 @@ export function writerOf(database: Database.Database, meta: Meta, snapshot: Snap
           removes.get(mutation.table)?.(mutation.id);
           return;
         case 'dequeue':
-          removes.get('queue')?.(mutation.row.id);
+          dequeue.run(mutation.row.sessionId, mutation.row.seq);
           return;
         case 'empty-queue':
           emptyQueue.run(mutation.sessionId);

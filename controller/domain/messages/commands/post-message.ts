@@ -97,5 +97,16 @@ export function postMessage(input: NewMessage): Command<Outcome<MessageObject>> 
 
 function queuedAs({ id, sessionId, seq, createdAt }: MessageRow, choice: Choice, bytes: number): QueueRow {
   const refusal = choice.ok ? null : { reason: choice.reason, content: choice.content };
-  return { id, sessionId, seq, agent: choice.ok ? choice.agent : null, refusal, bytes, acceptedAt: null, cancelGraceMs: null, createdAt };
+  return {
+    id,
+    sessionId,
+    seq,
+    agent: choice.ok ? choice.agent : null,
+    refusal,
+    bytes,
+    acceptedAt: null,
+    cancelGraceMs: null,
+    run: null,
+    createdAt,
+  };
 }

@@ -18,15 +18,13 @@ export function startRun(started: StartedRun): Command<boolean> {
       if (checkReporter(session, started.from, started.generation) !== 'yes' || session === undefined) return unchanged(false);
       if (queued === undefined || queued.sessionId !== session.id) return unchanged(false);
       if (precedesRestore(session, queued, started.generation)) return unchanged(false);
-      if (view.get('runs', started.runId) !== undefined) return unchanged(false);
-      const taken = markAccepted(view, session, session, [queued], now);
+      if (queued.run?.id === started.runId) return unchanged(false);
+      const run = { id: started.runId, agent: started.agent };
+      const taken = markAccepted(view, session, session, [{ ...queued, run }], now);
       const space = view.get('spaces', session.spaceId)?.name ?? session.spaceId;
       const { runId, agent, messageId } = started;
       return {
-        mutations: [
-          ...taken.mutations,
-          put('runs', { id: runId, sessionId: session.id, messageId, agent, startedAt: now, finishedAt: null }),
-        ],
+        mutations: [...taken.mutations, ...(queued.acceptedAt === null ? [] : [put('queue', { ...queued, run })])],
         events: [
           ...taken.events,
           {

@@ -2,7 +2,7 @@ import type { ChangeSpace, SpaceObject } from '../../../contract/spaces.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
 import { type KnownRequest, recall, remember } from '../../engine/idempotency.ts';
 import type { SpaceId } from '../../engine/ids.ts';
-import { type Mutation, put, type TableName } from '../../engine/mutation.ts';
+import { type Mutation, put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
 import type { NewEvent } from '../../events/events.ts';
 import { NO_SPACE } from '../refusals.ts';
@@ -91,7 +91,7 @@ export function removeSpace(id: SpaceId): Command<Outcome<undefined>> {
       if (view.hasSessionIn(id)) {
         return unchanged(refused('CONFLICT', `The space "${row.name}" has sessions. Delete them first (GET /sessions?space=${row.name}).`));
       }
-      const those: readonly (readonly [TableName, readonly { readonly id: string }[]])[] = [
+      const those: readonly (readonly ['secrets' | 'agents' | 'builds' | 'bindings' | 'spaces', readonly { readonly id: string }[]])[] = [
         ['secrets', view.secretsIn(id)],
         ['agents', view.agentsIn(id)],
         ['builds', view.buildsIn(id)],

@@ -73,7 +73,7 @@ export function sessionPage(
 function armsOf(query: SessionQuery, pairs: readonly Pair[]): readonly Arm[] {
   const { name, idPrefix } = query;
   if (isNothingVisible(query)) return [];
-  const filters = [LIVE, ...filtersOf(query), ...pairs.map(([key, value]) => matchesMetadata('sessions', key, value))];
+  const filters = [LIVE, ...filtersOf(query, 'sessions'), ...pairs.map(([key, value]) => matchesMetadata('sessions', key, value))];
   if (name !== undefined) {
     const id = idPrefix === undefined ? [] : [hasPrefix('+', idPrefix)];
     return [{ source: 'sessions', where: [sql`name = ${name}`, ...isVisible(query), ...id, ...filters] }];
@@ -85,7 +85,7 @@ function armsOf(query: SessionQuery, pairs: readonly Pair[]): readonly Arm[] {
   }
   const [first, ...others] = pairs;
   if (first === undefined) return parts(query).map((part) => ({ source: 'sessions', where: [...part, ...filters] }));
-  const ofRow = filtersOf(query);
+  const ofRow = filtersOf(query, 'row');
   const rowToo = ofRow.length === 0 ? [] : [sql`exists (${ROW_OF_PAIR} and ${all([LIVE, ...ofRow])})`];
   const matches = [...matchesIndexed(first), ...others.flatMap(matchesAlso), ...rowToo];
   return [
@@ -147,12 +147,17 @@ function isVisible({ visible, spaceId }: SessionQuery): readonly Condition[] {
   return [own === undefined ? inSpaces : sql`(${inSpaces} or ${all(own)})`, ...asked];
 }
 
-function filtersOf(query: SessionQuery): readonly Condition[] {
+/** Whether the guest of a session has messages without an answer. Few sessions have any. */
+const isBusy = (session: 'sessions' | 'row'): Condition =>
+  sql`exists (select 1 from queue where queue.session_id = ${sql.ref(session)}.id and queue.accepted_at is not null)`;
+
+/** `session` is the name of the sessions' table in the query. */
+function filtersOf(query: SessionQuery, session: 'sessions' | 'row'): readonly Condition[] {
   const states = (query.states ?? []).map(({ desired, phase, busy }) =>
     all([
       sql`desired = ${desired}`,
       sql`phase = ${phase}`,
-      ...(busy === undefined ? [] : [busy ? sql`outstanding > 0` : sql`outstanding = 0`]),
+      ...(busy === undefined ? [] : [busy ? isBusy(session) : sql`not ${isBusy(session)}`]),
     ]),
   );
   return [

@@ -3,6 +3,7 @@ import { Kysely, SqliteAdapter, SqliteDialect } from 'kysely';
 import { DEFAULT_MIGRATION_TABLE, Migrator } from 'kysely/migration';
 import { sessionIndexes } from '../lists/session-metadata.ts';
 import { auditTable, strangersOfAudit } from './audit.ts';
+import { otherAnswerIds, queueByOrder, sessionIndexesWithoutQueue } from './fewer-writes.ts';
 import { first } from './first.ts';
 import { hops } from './hops.ts';
 import { joinTokens } from './join-tokens.ts';
@@ -83,6 +84,9 @@ const MIGRATIONS = {
   ),
   '0034-hops': hops,
   '0035-build-stages': steps(`alter table builds add column stages text not null default '[]'`),
+  '0040-session-indexes-without-queue': sessionIndexesWithoutQueue,
+  '0041-queue-by-order': queueByOrder,
+  '0042-other-answer-ids': otherAnswerIds,
 };
 
 /** Makes the migrator run all steps, and record them, in one transaction: a crash undoes both. */

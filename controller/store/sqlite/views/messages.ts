@@ -1,17 +1,21 @@
+import { answerId } from '../../../domain/messages/answers.ts';
 import type { MessageView, PastMessage } from '../../../domain/messages/view.ts';
+import { HAS_OTHER_ID } from '../other-answer-ids.ts';
 import type { Reads } from './reads.ts';
 
-/** The conditions of the queue's partial indexes. */
 const UNDELIVERED = 'accepted_at is null and agent is not null';
+/** The condition of its partial index. */
 const CANCELLED = 'cancel_grace_ms is not null and agent is not null';
 const SIZE = 'octet_length(content) + octet_length(metadata)';
+/** The queue is keyed by session and seq. Each of its messages has a row with its content. */
+export const OF_MESSAGE = `where session_id = (select session_id from messages where id = ?) and seq = (select seq from messages where id = ?)`;
 const HISTORY = `select role, created_at as createdAt, ${SIZE} as size, case when ${SIZE} <= ? then content end as content from messages
   where session_id = ? and seq < ? order by seq desc limit +?`;
 const EMPTY = { messages: 0, bytes: 0 };
 
 const sizesOf = (table: 'messages' | 'hops', where: string) =>
   `select '${table}' as "table", id, seq, ${SIZE} as bytes from ${table} where session_id = ? and ${where}`;
-const SETTLED = 'not exists (select 1 from queue where queue.id = messages.id)';
+const SETTLED = 'not exists (select 1 from queue q where q.session_id = messages.session_id and q.seq = messages.seq)';
 // Each half is read by its index, and the two are merged: neither is sorted.
 const OLDEST_SETTLED = `${sizesOf('messages', SETTLED)} union all ${sizesOf('hops', 'true')} order by seq limit +?`;
 const STORED_BELOW = `${sizesOf('messages', 'seq < ?')} union all ${sizesOf('hops', 'seq < ?')} order by seq desc limit +?`;
@@ -32,7 +36,10 @@ export const messageView = ({ all, one, rows, row, each }: Reads): MessageView =
     )?.seq ?? 0,
   cancelled: (sessionId) => all('queue', `where session_id = ? and ${CANCELLED} order by seq`, sessionId),
   backlogged: (limit) => all('backlog', 'order by created_at limit +?', limit),
-  answerTo: (messageId) => one('messages', 'where in_reply_to = ?', messageId),
+  answerTo(messageId) {
+    const usual = one('messages', 'where id = ?', answerId(messageId));
+    return usual?.inReplyTo === messageId ? usual : one('messages', `where in_reply_to = ? and ${HAS_OTHER_ID}`, messageId);
+  },
   messagesBefore: (sessionId, seq, limit) =>
     all('messages', 'where session_id = ? and seq < ? order by seq desc limit +?', sessionId, seq, limit),
   historyBefore(sessionId, seq, { messages, bytes }) {
@@ -54,7 +61,4 @@ export const messageView = ({ all, one, rows, row, each }: Reads): MessageView =
       limit,
     ),
   storedSizes: (sessionId, belowSeq, limit) => rows(STORED_BELOW, sessionId, belowSeq, sessionId, belowSeq, limit),
-  runOf: (messageId) => one('runs', 'where message_id = ?', messageId),
-  runIds: (sessionId, limit) =>
-    rows<{ id: string }>('select id from runs where session_id = ? limit +?', sessionId, limit).map(({ id }) => id),
 });

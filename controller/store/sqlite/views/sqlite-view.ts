@@ -5,7 +5,7 @@ import { agentView } from './agents.ts';
 import { buildView } from './builds.ts';
 import { historyView } from './events.ts';
 import { imageView } from './images.ts';
-import { messageView } from './messages.ts';
+import { messageView, OF_MESSAGE } from './messages.ts';
 import { nodeView } from './nodes.ts';
 import { readsOf } from './reads.ts';
 import { sessionView } from './sessions.ts';
@@ -18,7 +18,7 @@ import { spaceView } from './spaces.ts';
 export function sqliteView(connection: () => Database.Database): View {
   const reads = readsOf(connection);
   return {
-    get: (table, id) => reads.one(table, 'where id = ?', id),
+    get: (table, id) => (table === 'queue' ? reads.one(table, OF_MESSAGE, id, id) : reads.one(table, 'where id = ?', id)),
     ...accessView(reads),
     ...spaceView(reads),
     ...agentView(reads),

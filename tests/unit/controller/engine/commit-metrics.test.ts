@@ -14,7 +14,7 @@ const message = (fields: Partial<MessageRow>): MessageRow => ({
 
 const queued: QueueRow = {
   ...{ id: 'm' as MessageId, sessionId: 's' as SessionId, seq: 1, agent: 'a', refusal: null, bytes: 2 },
-  ...{ acceptedAt: null, cancelGraceMs: null, createdAt: 1000 },
+  ...{ acceptedAt: null, cancelGraceMs: null, run: null, createdAt: 1000 },
 };
 
 t.test('a message is counted once, and how long its answer took', async (t) => {

@@ -47,6 +47,7 @@ t.test('lists filter by what is visible, space, state and metadata, in a total o
     bytes: 1,
     acceptedAt: 2,
     cancelGraceMs: null,
+    run: null,
     createdAt: 1,
   };
   const mutations = [

@@ -1,6 +1,7 @@
 /** Rows of sessions for tests that need many, written without deciding anything. */
-import type { AccountId, SessionId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
+import type { AccountId, MessageId, SessionId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
 import { put } from '../../../../controller/domain/engine/mutation.ts';
+import type { QueueRow } from '../../../../controller/domain/messages/rows.ts';
 import type { SessionRow } from '../../../../controller/domain/sessions/rows.ts';
 import { DEFAULT_LIMITS, DEFAULT_REQUESTS } from '../../../../controller/domain/sessions/session-sizes.ts';
 import type { SqliteStore } from '../../../../controller/store/sqlite/bare-store.ts';
@@ -52,10 +53,20 @@ export const sessionRow = (number: number, more: Partial<SessionRow> = {}): Sess
   ...more,
 });
 
+/** Puts sessions, with as many accepted messages in their queues as they count. */
 export function putSessions(store: SqliteStore, rows: readonly SessionRow[]): void {
   for (let at = 0; at < rows.length; at += 5000) {
     store.writer.transaction(() => {
-      for (const row of rows.slice(at, at + 5000)) store.writer.apply(put('sessions', row));
+      for (const row of rows.slice(at, at + 5000)) {
+        store.writer.apply(put('sessions', row));
+        store.writer.apply({ kind: 'empty-queue', sessionId: row.id });
+        for (let seq = 1; seq <= row.outstanding; seq += 1) store.writer.apply(put('queue', acceptedMessage(row.id, seq)));
+      }
     });
   }
 }
+
+const acceptedMessage = (sessionId: SessionId, seq: number): QueueRow => ({
+  ...{ id: `${sessionId}-${seq}` as MessageId, sessionId, seq, agent: 'x', refusal: null, bytes: 1 },
+  ...{ acceptedAt: 1, cancelGraceMs: null, run: null, createdAt: 1 },
+});

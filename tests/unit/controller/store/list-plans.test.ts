@@ -139,19 +139,7 @@ const QUESTIONS: Readonly<Record<string, readonly Question[]>> = {
   '/nodes/tokens': [{ path: '/nodes/tokens', by: [] }],
   '/nodes/{id}/orphans': [{ path: `/nodes/${NODE.id}/orphans`, by: [] }],
 };
-const NOT_LISTED = [
-  'builds',
-  'images',
-  'condemnedImages',
-  'runs',
-  'revokedTokens',
-  'tombstones',
-  'nodes',
-  'nodeTokens',
-  'idempotency',
-  'queue',
-  'backlog',
-];
+const NOT_LISTED = ['builds', 'images', 'condemnedImages', 'revokedTokens', 'tombstones', 'nodes', 'nodeTokens', 'idempotency', 'backlog'];
 
 let world: RbacWorld;
 let watched: WatchedLists;

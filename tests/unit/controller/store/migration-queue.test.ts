@@ -7,6 +7,7 @@ import { Kysely, SqliteDialect } from 'kysely';
 import t from 'tap';
 import type { MessageId, SessionId } from '../../../../controller/domain/engine/ids.ts';
 import { openBareStore } from '../../../../controller/store/sqlite/bare-store.ts';
+import { migrate } from '../../../../controller/store/sqlite/migrations/migrations.ts';
 import { queueStep } from '../../../../controller/store/sqlite/migrations/queue.ts';
 
 const S = 's' as SessionId;
@@ -15,13 +16,9 @@ t.test('messages keep everything, and those without an answer are in the queue w
   const directory = mkdtempSync(join(tmpdir(), 'raworc-migration-'));
   t.teardown(() => rmSync(directory, { recursive: true, force: true }));
   const path = join(directory, 'raworc.db');
-  (await openBareStore(path, 1)).close();
   const before = new Database(path);
+  await migrate(before, '0002-node-keys');
   before.exec(`
-    drop table messages; drop table queue; drop table backlog;
-    create table messages (id text primary key not null, session_id text not null, seq integer not null, role text not null,
-      content text not null, metadata text not null, agent text, refusal text, in_reply_to text unique, accepted_at integer,
-      answered_at integer, created_by text not null, created_at integer not null) strict, without rowid;
     insert into messages values
       ('a', 's', 1, 'user', 'one', '{}', 'echo', null, null, 5, 6, 'bob', 1),
       ('b', 's', 2, 'agent', 'uno', '{"type":"agent_response"}', null, null, 'a', null, null, 'echo', 6),
@@ -29,12 +26,11 @@ t.test('messages keep everything, and those without an answer are in the queue w
       ('d', 's', 4, 'user', 'who?', '{}', null, '{"reason":"agent_unknown","content":"no"}', null, null, null, 'bob', 8),
       ('e', 's', 5, 'system', 'note', '{}', null, null, null, null, null, 'bob', 9);
   `);
+  await migrate(before, '0003-queue');
+  // An earlier version could end before the migrator recorded it.
   const db = new Kysely<unknown>({ dialect: new SqliteDialect({ database: before }) });
   await queueStep.up(db);
-  // An earlier version could end before the migrator recorded it.
-  await queueStep.up(db);
-  // Of a later step.
-  before.exec('alter table queue add column cancel_grace_ms integer');
+  before.exec(`insert into runs values ('run-1', 's', 'c', 'echo', 9, null), ('run-2', 's', 'c', 'echo', 11, null)`);
   await db.destroy();
   for (const time of ['first', 'second']) {
     const { view, close } = await openBareStore(path, 1);
@@ -50,10 +46,13 @@ t.test('messages keep everything, and those without an answer are in the queue w
       time,
     );
     t.same(view.queued(S, 10), [
-      { id: 'c', sessionId: S, seq: 3, agent: 'echo', refusal: null, bytes: 6 + 7, acceptedAt: 9, createdAt: 7, cancelGraceMs: null },
+      {
+        ...{ id: 'c', sessionId: S, seq: 3, agent: 'echo', refusal: null, bytes: 6 + 7 },
+        ...{ acceptedAt: 9, createdAt: 7, cancelGraceMs: null, run: { id: 'run-2', agent: 'echo' } },
+      },
       {
         ...{ id: 'd', sessionId: S, seq: 4, agent: null, refusal: { reason: 'agent_unknown', content: 'no' } },
-        ...{ bytes: 4 + 2, acceptedAt: null, createdAt: 8, cancelGraceMs: null },
+        ...{ bytes: 4 + 2, acceptedAt: null, createdAt: 8, cancelGraceMs: null, run: null },
       },
     ]);
     t.match(view.answerTo('a' as MessageId), { id: 'b' });

@@ -50,9 +50,12 @@ export const KEY = 'its key';
 /** The index that a step reads its table by. */
 const indexOf = ({ detail }: Step): string | undefined => / USING (?:COVERING )?INDEX (\w+)/.exec(detail)?.[1];
 
-/** The indexes, or the key, that rows were found by: that those of a page are then fetched by their key is no finding. */
+/**
+ * The indexes, or the key, that rows were found by: that those of a page are then fetched by their key is no finding, nor is a look into the
+ * queue of each.
+ */
 export function foundBy({ steps }: Read): readonly string[] {
-  const all = steps.filter((step) => tableOf(step) !== undefined).map((step) => indexOf(step) ?? KEY);
+  const all = steps.filter((step) => tableOf(step) !== undefined && tableOf(step) !== 'queue').map((step) => indexOf(step) ?? KEY);
   const indexes = all.filter((index) => index !== KEY);
   return indexes.length > 0 ? indexes : [...new Set(all)];
 }

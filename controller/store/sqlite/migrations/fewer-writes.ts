@@ -1,0 +1,43 @@
+/**
+ * Steps that lower the number of pages that a message writes: each costs a copy, a checksum and two
+ * system calls in every commit.
+ */
+import { HAS_OTHER_ID } from '../other-answer-ids.ts';
+import { steps } from './steps.ts';
+
+const FILTERED = 'created_at, id, desired, phase, created_by';
+const LIVE = `desired <> 'deleted'`;
+
+/**
+ * Lists of busy or idle sessions read the queue instead of an indexed count, which each message
+ * changed twice in three indexes.
+ */
+export const sessionIndexesWithoutQueue = steps(
+  'drop index sessions_created',
+  'drop index sessions_space',
+  'drop index sessions_owner',
+  `create index sessions_created on sessions (${FILTERED}, space_id, created_by_id) where ${LIVE}`,
+  `create index sessions_space on sessions (space_id, ${FILTERED}) where ${LIVE}`,
+  `create index sessions_owner on sessions (created_by_id, ${FILTERED}, space_id) where ${LIVE}`,
+);
+
+/**
+ * Keys the queue by what it is read by, instead of three trees. It has the current run, so that
+ * runs need no table. The order of the columns is that of the earlier table.
+ */
+export const queueByOrder = steps(
+  `create table ordered_queue (id text not null, session_id text not null, seq integer not null, agent text, refusal text,
+     bytes integer not null, accepted_at integer, created_at integer not null, cancel_grace_ms integer, run text,
+     primary key (session_id, seq)) strict, without rowid`,
+  `insert into ordered_queue select id, session_id, seq, agent, refusal, bytes, accepted_at, created_at, cancel_grace_ms,
+     (select json_object('id', runs.id, 'agent', runs.agent) from runs where runs.message_id = queue.id order by started_at desc limit 1) from queue`,
+  'drop table queue',
+  'alter table ordered_queue rename to queue',
+  'create index queue_cancelled on queue (session_id, seq) where cancel_grace_ms is not null and agent is not null',
+  'drop table runs',
+);
+
+export const otherAnswerIds = steps(
+  'drop index messages_reply',
+  `create unique index messages_reply on messages (in_reply_to) where in_reply_to is not null and ${HAS_OTHER_ID}`,
+);

@@ -1,0 +1,27 @@
+import t from 'tap';
+import { NODE, node, openCore } from '../core.ts';
+import { converse, runningSessions } from './messages-written.ts';
+import { countFrames } from './wal-frames.ts';
+
+const SESSIONS = 20;
+const ROUNDS = 5;
+/** For a message with its answer, in two commits. */
+const MAX_PAGES = 42;
+
+t.test('a message and its answer write few pages', async (t) => {
+  const core = await openCore({ nodes: [node(NODE)] });
+  t.teardown(core.close);
+  const sessions = await runningSessions(core, SESSIONS);
+  for (const session of sessions) await converse(core, session);
+  const written = countFrames(core.store.path);
+  for (let round = 0; round < ROUNDS; round += 1) for (const session of sessions) await converse(core, session);
+  const { commits, byTree } = written();
+
+  const messages = ROUNDS * SESSIONS;
+  t.equal(commits, 2 * messages);
+  const pages = [...byTree].map(([tree, count]): [string, number] => [tree, count / messages]).sort(([, a], [, b]) => b - a);
+  const sum = pages.reduce((total, [, count]) => total + count, 0);
+  const table = pages.map(([tree, count]) => `${count.toFixed(2)} ${tree}`).join('\n');
+  t.comment(`${sum.toFixed(2)} pages for each message:\n${table}`);
+  t.ok(sum <= MAX_PAGES, `${sum} pages for each message:\n${table}`);
+});
