@@ -8,13 +8,13 @@ import type { Mutation } from '../../domain/engine/mutation.ts';
 import { type Outcome, type Refused, refused } from '../../domain/engine/outcome.ts';
 import type { StoredEvent } from '../../domain/events/events.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
-
 import { type Attributed, AuditRecords } from '../audit/audit-record.ts';
 import { BatchWatch } from './batch-watch.ts';
 import type { Capacity } from './capacity.ts';
 import { ClusterTime } from './cluster-time.ts';
 import { CommandQueue, MAX_PENDING, type Waiting } from './command-queue.ts';
 import type { Writer } from './store.ts';
+import { TimeKeeper } from './time-keeper.ts';
 import { TransactionLost } from './transaction-lost.ts';
 
 /** The changes of a batch, passed on after its COMMIT and before its answers. */
@@ -49,6 +49,7 @@ export class Applier {
   readonly #capacity: Capacity;
   /** The time of rows, and their age. */
   readonly time: ClusterTime;
+  readonly #keeper: TimeKeeper;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #onFatal: (error: unknown) => void;
@@ -84,6 +85,7 @@ export class Applier {
     this.#log = options.log;
     this.#onFatal = options.onFatal;
     this.time = new ClusterTime(options.clock, options.store.keptTime(), options.store.lastTime(), options.log, options.metrics);
+    this.#keeper = new TimeKeeper(this.time, options.clock, options.store);
     this.#lastNumber = options.store.lastEventNumber();
     this.#audit = new AuditRecords(options.store.view);
     this.#growthRefusal = options.growthRefusal ?? (() => undefined);
@@ -215,8 +217,7 @@ export class Applier {
           // against it.
           if (this.#mutations.slice(before).some(changesRights)) break;
         }
-        this.#store.keepLastTime(this.time.last);
-        this.#store.keepTime(this.time.keep());
+        this.#keeper.keep();
       });
     } catch (error) {
       this.#capacity.drop();

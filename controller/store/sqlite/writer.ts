@@ -30,8 +30,10 @@ export function writerOf(database: Database.Database, meta: Meta, snapshot: Snap
   const audit = auditInsert(database);
   const prune = pruning(database);
   const pruneAudit = auditPruning(database);
-  const count = database.prepare<[string], { count: number }>(
-    'insert into session_event_counts (session_id, count) values (?, 1) on conflict (session_id) do update set count = count + 1 returning count',
+  // The events of a session count it, and a row of its own once none of them is left.
+  const newestOfSession = database.prepare<[string, string], { number: number | null }>(
+    `select coalesce((select session_number from events where session_id = ? order by number desc limit 1),
+       (select count from session_event_counts where session_id = ?), 0) as number`,
   );
   const eventColumns = columnsOf(EVENTS);
   const insertEvent = database.prepare<SqlValue[]>(`insert into events (${namesOf(eventColumns)}) values (${placesFor(eventColumns)})`);
@@ -89,13 +91,14 @@ export function writerOf(database: Database.Database, meta: Meta, snapshot: Snap
       }
     },
     record(event, number, at) {
-      const sessionNumber = event.sessionId === null ? null : (count.get(event.sessionId)?.count ?? null);
+      const { sessionId } = event;
+      const sessionNumber = sessionId === null ? null : (newestOfSession.get(sessionId, sessionId)?.number ?? 0) + 1;
       const stored = { ...event, number, sessionNumber, at };
       insertEvent.run(...toSql(eventColumns, stored));
       return stored;
     },
     lastEventNumber: () => newestEvent(database),
-    lastTime: () => meta.get('last_time'),
+    lastTime: () => Math.max(meta.get('last_time'), newestTimeIn(database, 'events'), newestTimeIn(database, 'audit')),
     keepLastTime: (at) => meta.set('last_time', at),
     keptTime: () => keptTimeIn(meta.text('time')),
     keepTime: (kept) => meta.setText('time', JSON.stringify(kept)),
@@ -104,3 +107,6 @@ export function writerOf(database: Database.Database, meta: Meta, snapshot: Snap
 
 const newestEvent = (database: Database.Database): number =>
   database.prepare<[], { number: number | null }>('select max(number) as number from events').get()?.number ?? 0;
+
+const newestTimeIn = (database: Database.Database, table: 'events' | 'audit'): number =>
+  database.prepare<[], { at: number }>(`select at from ${table} order by number desc limit 1`).get()?.at ?? 0;

@@ -3,7 +3,9 @@
  * system calls in every commit.
  */
 import { HAS_OTHER_ID } from '../other-answer-ids.ts';
+import { SAMPLED } from '../sampled-times.ts';
 import { steps } from './steps.ts';
+import { eventSums } from './storage-sums.ts';
 
 const FILTERED = 'created_at, id, desired, phase, created_by';
 const LIVE = `desired <> 'deleted'`;
@@ -40,4 +42,31 @@ export const queueByOrder = steps(
 export const otherAnswerIds = steps(
   'drop index messages_reply',
   `create unique index messages_reply on messages (in_reply_to) where in_reply_to is not null and ${HAS_OTHER_ID}`,
+);
+
+/**
+ * Events as rows in the order of their numbers: without a rowid, each event of more than a quarter
+ * of a page had a page of its own. Only some times are indexed, and spaces no longer. The number
+ * within the session is that of its newest event; a row counts only sessions that have lost all.
+ */
+export const numberedEvents = steps(
+  `create table numbered_events (
+     number integer primary key not null, at integer not null, type text not null, space_id text, session_id text,
+     session_number integer, data text not null) strict`,
+  'insert into numbered_events select number, at, type, space_id, session_id, session_number, data from events order by number',
+  'drop table events',
+  'alter table numbered_events rename to events',
+  // The number is the last column of every index.
+  'create index events_session on events (session_id) where session_id is not null',
+  `create index events_at on events (at) where ${SAMPLED}`,
+  ...eventSums,
+  'delete from session_event_counts where exists (select 1 from events where events.session_id = session_event_counts.session_id)',
+  `create trigger session_events_pruned after delete on events when old.session_id is not null
+     and not exists (select 1 from events where session_id = old.session_id and number > old.number)
+     and exists (select 1 from sessions where id = old.session_id) begin
+     insert into session_event_counts (session_id, count) values (old.session_id, coalesce(old.session_number, 0))
+     on conflict (session_id) do update set count = max(count, excluded.count);
+   end`,
+  'create table pruned_spaces (id text not null primary key, number integer not null) strict, without rowid',
+  'create trigger pruned_spaces_removed after delete on spaces begin delete from pruned_spaces where id = old.id; end',
 );

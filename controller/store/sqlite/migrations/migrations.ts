@@ -3,7 +3,7 @@ import { Kysely, SqliteAdapter, SqliteDialect } from 'kysely';
 import { DEFAULT_MIGRATION_TABLE, Migrator } from 'kysely/migration';
 import { sessionIndexes } from '../lists/session-metadata.ts';
 import { auditTable, strangersOfAudit } from './audit.ts';
-import { otherAnswerIds, queueByOrder, sessionIndexesWithoutQueue } from './fewer-writes.ts';
+import { numberedEvents, otherAnswerIds, queueByOrder, sessionIndexesWithoutQueue } from './fewer-writes.ts';
 import { first } from './first.ts';
 import { hops } from './hops.ts';
 import { joinTokens } from './join-tokens.ts';
@@ -87,6 +87,7 @@ const MIGRATIONS = {
   '0040-session-indexes-without-queue': sessionIndexesWithoutQueue,
   '0041-queue-by-order': queueByOrder,
   '0042-other-answer-ids': otherAnswerIds,
+  '0043-numbered-events': numberedEvents,
 };
 
 /** Makes the migrator run all steps, and record them, in one transaction: a crash undoes both. */

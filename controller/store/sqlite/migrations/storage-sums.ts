@@ -46,6 +46,17 @@ const metadataOf = (row: string) => `case when ${row}.desired = 'deleted' then 0
 
 const changed = (bytes: string, space: string) => `update space_storage set bytes = bytes + ${bytes} where id = ${space}`;
 
+/** Counts events in the storage of their space. */
+export const eventSums = [
+  `create trigger events_recorded after insert on events when new.space_id is not null begin
+     insert into space_storage (id, bytes) select id, octet_length(new.data) from spaces where id = new.space_id
+     on conflict (id) do update set bytes = bytes + excluded.bytes;
+   end`,
+  `create trigger events_pruned after delete on events when old.space_id is not null begin
+     ${changed('0 - octet_length(old.data)', 'old.space_id')};
+   end`,
+];
+
 /**
  * Everything else that a tenant can make large: metadata of sessions, secrets, and events, which
  * keep a message's text long after it was cleared.
@@ -67,11 +78,5 @@ export const moreStorageSums = steps(
      ${changed('octet_length(new.sealed) - octet_length(old.sealed)', 'new.space_id')};
    end`,
   `create trigger secrets_gone after delete on secrets begin ${changed('0 - octet_length(old.sealed)', 'old.space_id')}; end`,
-  `create trigger events_recorded after insert on events when new.space_id is not null begin
-     insert into space_storage (id, bytes) select id, octet_length(new.data) from spaces where id = new.space_id
-     on conflict (id) do update set bytes = bytes + excluded.bytes;
-   end`,
-  `create trigger events_pruned after delete on events when old.space_id is not null begin
-     ${changed('0 - octet_length(old.data)', 'old.space_id')};
-   end`,
+  ...eventSums,
 );

@@ -7,7 +7,8 @@ import { removeSession } from '../../../../controller/domain/sessions/commands/r
 import { changeSpace, createSpace } from '../../../../controller/domain/spaces/commands/spaces.ts';
 import { historyRetentionLoop } from '../../../../controller/services/engine/history-retention-loop.ts';
 import type { Loop } from '../../../../controller/services/engine/loop.ts';
-import { overdueSql } from '../../../../controller/store/sqlite/pruning.ts';
+import { overdueOfSpace } from '../../../../controller/store/sqlite/event-pruning.ts';
+import { overdueQuery } from '../../../../controller/store/sqlite/pruning.ts';
 import { HAS_RETENTION } from '../../../../controller/store/sqlite/views/spaces.ts';
 import { silentMetrics } from '../../../../seams/metrics.ts';
 import { type Core, NODE, newMessage, newSession, node, openCore, SPACE, withAgents } from '../core.ts';
@@ -91,10 +92,9 @@ t.test('the newest event stays however old it is, and the pruning ends', async (
 
 t.test('a space keeps its events for a shorter time than the others, where its settings say so', async (t) => {
   const { core, retention } = await rig(t);
-  for (const spaceId of [SPACE, OTHER]) {
-    aged(core, 300, 2 * HOUR, spaceId);
-    aged(core, 5, HOUR / 2, spaceId);
-  }
+  // From the newest on: numbers grow with time.
+  for (const spaceId of [SPACE, OTHER]) aged(core, 5, HOUR / 2, spaceId);
+  for (const spaceId of [SPACE, OTHER]) aged(core, 300, 2 * HOUR, spaceId);
   const before = countIn(core, OTHER);
   await core.applier.submit(changeSpace(SPACE, { settings: { retention: { events_s: 3600 } } }, false));
   const young = countIn(core, SPACE) - 300;
@@ -111,17 +111,23 @@ t.test('what is overdue is found by an index', async (t) => {
   const { core } = await rig(t);
   const database = new Database(core.store.path, { readonly: true });
   t.teardown(() => database.close());
-  const planOf = (text: string, ...parameters: unknown[]) =>
+  const planOf = ({ sql, parameters = [] }: { sql: string; parameters?: readonly unknown[] }) =>
     database
-      .prepare<unknown[], { detail: string }>(`explain query plan ${text}`)
+      .prepare<unknown[], { detail: string }>(`explain query plan ${sql}`)
       .all(...parameters)
       .map(({ detail }) => detail)
       .join('; ');
 
-  t.match(planOf(overdueSql('events', true), SPACE, 1, 1), /events_space/);
-  t.match(planOf(overdueSql('events', false), 1, 1), /events_at/);
-  t.match(planOf(overdueSql('sessions', false), 1, 1), /sessions_terminated/);
-  t.match(planOf(`select id from spaces where ${HAS_RETENTION}`), /spaces_retention/);
+  for (const query of [
+    overdueQuery({ table: 'events', before: 1 }, 1),
+    overdueQuery({ table: 'events', before: 1, spaceId: SPACE }, 1),
+    overdueOfSpace(SPACE, 1, 1, 1),
+  ]) {
+    t.notMatch(planOf(query), /SCAN events(?! USING INTEGER PRIMARY KEY)|TEMP B-TREE/, query.sql);
+  }
+  t.match(planOf(overdueQuery({ table: 'events', before: 1 }, 1)), /SEARCH events USING COVERING INDEX events_at/);
+  t.match(planOf(overdueQuery({ table: 'sessions', before: 1 }, 1)), /sessions_terminated/);
+  t.match(planOf({ sql: `select id from spaces where ${HAS_RETENTION}` }), /spaces_retention/);
 });
 
 t.test('a deleted session is kept while its messages are still being removed', async (t) => {
@@ -135,4 +141,50 @@ t.test('a deleted session is kept while its messages are still being removed', a
   database.close();
   await retention.settled('all');
   t.equal(core.store.view.get('sessions', S), undefined);
+});
+
+t.test('the events of a session are numbered without a gap, also after all of them were removed', async (t) => {
+  const { core, retention } = await rig(t);
+  const numbers = async () => (await core.store.events.after(0, { limit: 1000, maxBytes: 2 ** 30 }, S)).events.map((e) => e.sessionNumber);
+  const post = () => core.applier.submit(postMessage(newMessage(S, 'hi')));
+  await post();
+  const newest = (await numbers()).at(-1) ?? 0;
+  t.same(
+    await numbers(),
+    Array.from({ length: newest }, (_, at) => at + 1),
+  );
+  const database = new Database(core.store.path);
+  t.teardown(() => database.close());
+
+  database.exec('update events set at = 1 where number < (select max(number) from events)');
+  await retention.settled('all');
+  await post();
+  t.same(await numbers(), [newest, newest + 1], 'after some were removed');
+
+  await core.applier.submit(changeSpace(OTHER, { description: 'newest of all' }, false));
+  database.exec('update events set at = 1');
+  await retention.settled('all');
+  t.same(await numbers(), []);
+  t.ok((await core.store.events.after(0, { limit: 1, maxBytes: 1 }, S)).gap, 'readers learn that there were some');
+  await post();
+  t.same(await numbers(), [newest + 2], 'after all were removed');
+
+  database.exec(`update events set at = 1; update sessions set desired = 'deleted', terminated_at = 1; delete from tombstones`);
+  await core.applier.submit(changeSpace(OTHER, { description: 'newest again' }, false));
+  await retention.settled('all');
+  t.equal(core.store.view.get('sessions', S), undefined);
+  t.same(database.prepare('select * from session_event_counts').all(), [], 'nothing is left of a session that is gone');
+});
+
+t.test('events with times of a clock that was ahead are kept until then, and hold up no others', async (t) => {
+  const { core, retention } = await rig(t);
+  await core.applier.submit(changeSpace(SPACE, { settings: { retention: { events_s: 3600 } } }, false));
+  const [young, others] = [countIn(core, SPACE), countIn(core, OTHER)];
+  aged(core, 500, 2 * HOUR, SPACE);
+  aged(core, 300, -100 * 24 * HOUR, SPACE);
+  aged(core, 500, 40 * 24 * HOUR, OTHER);
+  await retention.settled('all');
+  t.equal(countIn(core, OTHER), others);
+  const left = countIn(core, SPACE) - young;
+  t.ok(left >= 300 && left < 300 + 64, `${left} are left`);
 });

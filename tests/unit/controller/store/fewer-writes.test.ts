@@ -1,0 +1,67 @@
+/** A database of before messages wrote fewer pages is opened by this version. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import t from 'tap';
+import type { SessionId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
+import { openBareStore } from '../../../../controller/store/sqlite/bare-store.ts';
+import { migrate } from '../../../../controller/store/sqlite/migrations/migrations.ts';
+
+const SPACE = 'space' as SpaceId;
+
+t.test('events keep their numbers, also within their sessions, and storage its sum', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'raworc-migration-'));
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  const path = join(directory, 'raworc.db');
+  const before = new Database(path);
+  await migrate(before, '0034-hops');
+  before.exec(`
+    insert into spaces values ('${SPACE}', 'space', null, '{}', 0, 1, 1, 1, 'x');
+    insert into events (number, type, space_id, session_id, session_number, data, at) values
+      (7, 'message.created', '${SPACE}', 'a', 3, '{"n":7}', 70), (8, 'message.created', '${SPACE}', 'b', 1, '{"n":8}', 80),
+      (9, 'message.created', '${SPACE}', 'a', 4, '{"n":9}', 90), (10, 'node.ready', null, null, null, '{}', 100);
+    insert into session_event_counts values ('a', 4), ('b', 1), ('c', 12)`);
+  const stored = before.prepare('select bytes from space_storage').all();
+  before.close();
+
+  const store = await openBareStore(path, 1);
+  t.teardown(() => store.close());
+  const { events } = await store.events.after(6, { limit: 10, maxBytes: 1000 });
+  t.same(
+    events.map(({ number, at, sessionId, sessionNumber, data }) => [number, at, sessionId, sessionNumber, data]),
+    [
+      [7, 70, 'a', 3, { n: 7 }],
+      [8, 80, 'b', 1, { n: 8 }],
+      [9, 90, 'a', 4, { n: 9 }],
+      [10, 100, null, null, {}],
+    ],
+  );
+  const next = (sessionId: string, number: number) =>
+    store.writer.transaction(
+      () =>
+        store.writer.record({ type: 'session.updated', spaceId: SPACE, sessionId: sessionId as SessionId, data: {} }, number, 200)
+          .sessionNumber,
+    );
+  t.same([next('a', 11), next('b', 12), next('c', 13), next('d', 14)], [5, 2, 13, 1]);
+  const after = new Database(path);
+  t.teardown(() => after.close());
+  after.exec('delete from events where number > 10');
+  t.same(after.prepare('select bytes from space_storage').all(), stored);
+  t.same(after.prepare('select session_id from session_event_counts').pluck().all(), ['c']);
+  t.equal(store.writer.lastTime(), 100, 'the newest event tells the time of the last row');
+});
+
+t.test('indexes of sessions have no column that each message changes', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'raworc-migration-'));
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  const store = await openBareStore(join(directory, 'raworc.db'), 1);
+  t.teardown(() => store.close());
+  const database = new Database(store.path, { readonly: true });
+  t.teardown(() => database.close());
+  const indexed = database
+    .prepare<[], string>(`select distinct x.name from pragma_index_list('sessions') l, pragma_index_xinfo(l.name) x where x.key`)
+    .pluck()
+    .all();
+  for (const column of ['outstanding', 'last_seq', 'last_activity_at', 'updated_at']) t.notOk(indexed.includes(column), column);
+});
