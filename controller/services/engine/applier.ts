@@ -11,10 +11,10 @@ import type { SessionRow } from '../../domain/sessions/rows.ts';
 import { type Attributed, AuditRecords } from '../audit/audit-record.ts';
 import { BatchWatch } from './batch-watch.ts';
 import type { Capacity } from './capacity.ts';
-import { ClusterTime } from './cluster-time.ts';
 import { CommandQueue, MAX_PENDING, type Waiting } from './command-queue.ts';
 import type { Writer } from './store.ts';
-import { TimeKeeper } from './time-keeper.ts';
+import { ClusterTime } from './time/cluster-time.ts';
+import { TimeKeeper } from './time/time-keeper.ts';
 import { TransactionLost } from './transaction-lost.ts';
 
 /** The changes of a batch, passed on after its COMMIT and before its answers. */

@@ -2,7 +2,7 @@ import t from 'tap';
 import { type Ages, agesAt, MAX_CORRECTIONS, withCorrection } from '../../../../controller/domain/engine/agreed-time.ts';
 import type { SessionId } from '../../../../controller/domain/engine/ids.ts';
 import { prune, RETENTION } from '../../../../controller/domain/engine/prune.ts';
-import { ClusterTime, MAX_ABSENCE_MS } from '../../../../controller/services/engine/cluster-time.ts';
+import { ClusterTime, MAX_ABSENCE_MS } from '../../../../controller/services/engine/time/cluster-time.ts';
 import { expiryLoop } from '../../../../controller/services/sessions/expiry-loop.ts';
 import type { Clock } from '../../../../seams/clock.ts';
 import { HandClock } from '../../hand-clock.ts';

@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { KeptTime } from '../../../../controller/domain/engine/agreed-time.ts';
-import { ClusterTime } from '../../../../controller/services/engine/cluster-time.ts';
-import { TimeKeeper } from '../../../../controller/services/engine/time-keeper.ts';
+import { ClusterTime } from '../../../../controller/services/engine/time/cluster-time.ts';
+import { TimeKeeper } from '../../../../controller/services/engine/time/time-keeper.ts';
 import { HandClock } from '../../hand-clock.ts';
 import { silent } from '../core.ts';
 

@@ -1,7 +1,7 @@
-import type { Clock } from '../../../seams/clock.ts';
-import type { KeptTime } from '../../domain/engine/agreed-time.ts';
+import type { Clock } from '../../../../seams/clock.ts';
+import type { KeptTime } from '../../../domain/engine/agreed-time.ts';
+import type { Writer } from '../store.ts';
 import type { ClusterTime } from './cluster-time.ts';
-import type { Writer } from './store.ts';
 
 /** The stored time can be older than the newest commit by this much. */
 const EVERY_MS = 1_000;

@@ -1,7 +1,7 @@
-import type { Clock } from '../../../seams/clock.ts';
-import type { Log } from '../../../seams/log.ts';
-import { type Metrics, silentMetrics } from '../../../seams/metrics.ts';
-import { type Ages, agesAt, type Correction, type KeptTime, withCorrection } from '../../domain/engine/agreed-time.ts';
+import type { Clock } from '../../../../seams/clock.ts';
+import type { Log } from '../../../../seams/log.ts';
+import { type Metrics, silentMetrics } from '../../../../seams/metrics.ts';
+import { type Ages, agesAt, type Correction, type KeptTime, withCorrection } from '../../../domain/engine/agreed-time.ts';
 
 /**
  * Drift between wall and monotonic clock within {@link COMPARED_MS} that does not count as a step.
