@@ -45,8 +45,9 @@ export async function runCli(args: readonly string[], world: World): Promise<num
     .command('chat <session> [message]')
     .description('send a message to a session (its name, its id or the start of it) and print the answer')
     .option('--agent <name>', 'the agent that answers, if the session has several')
+    .option('--trace', 'after each answer, show which agents asked one another')
     .action(async (ref, message, options) => {
-      if (!(await chat(io, await connect({ isPatient: true }), ref, message, options.agent))) code = 1;
+      if (!(await chat(io, await connect({ isPatient: true }), ref, message, options))) code = 1;
     });
   logCommand(program, io, connect);
   eventCommands(program, io, connect);

@@ -151,6 +151,7 @@ export type {
   AuditRecord,
   Build,
   Drain,
+  Hop,
   Me,
   Message,
   Node,
@@ -162,6 +163,7 @@ export type {
   Session,
   Source,
   Space,
+  Trace,
 } from './generated/types.gen.ts';
 export type { AnswerPart, Conversation, Credentials, Environment, EventFeed, RetryPolicy, SayOptions };
 

@@ -4,14 +4,21 @@ import type { Conversation, Raworc, SayOptions } from '../../sdk/raworc.ts';
 import { type Io, painted, Trouble } from '../io.ts';
 import { findSession } from '../reference.ts';
 import { indented, onOneLine, textOf } from '../terminal.ts';
+import { printTrace } from '../trace-tree.ts';
 import { Interruption } from './interruption.ts';
 import { explainWaiting } from './waiting-note.ts';
+
+export interface ChatOptions {
+  readonly agent?: string | undefined;
+  /** Shows after each answer which agents asked one another. */
+  readonly trace?: boolean | undefined;
+}
 
 /**
  * Sends one message, or on a terminal each that is typed, and prints the answers. Returns whether
  * the last was a reply.
  */
-export async function chat(io: Io, raworc: Raworc, ref: string, content: string | undefined, agent?: string): Promise<boolean> {
+export async function chat(io: Io, raworc: Raworc, ref: string, content: string | undefined, options: ChatOptions): Promise<boolean> {
   const isTyped = content === undefined && io.stdin.isTTY === true;
   const only = content ?? (isTyped ? undefined : (await text(io.stdin)).trimEnd());
   if (only === '') throw new Trouble('The message is empty');
@@ -20,12 +27,21 @@ export async function chat(io: Io, raworc: Raworc, ref: string, content: string 
   const interruption = new Interruption(io, talk);
   const say: Say = async (message) => {
     const waiting = explainWaiting(io, raworc, session);
+    const note = interruption.begin();
+    let id = '';
+    const posted: SayOptions['posted'] = (sent) => {
+      id = sent.id;
+      note(sent);
+    };
+    let isReply: boolean;
     try {
-      return await exchange(io, talk, message, { agent, posted: interruption.begin() }, () => waiting.close());
+      isReply = await exchange(io, talk, message, { agent: options.agent, posted }, () => waiting.close());
     } finally {
       interruption.end();
       waiting.close();
     }
+    if (options.trace === true) printTrace(io, io.stderr, await raworc.traces.get(session, id));
+    return isReply;
   };
   io.onInterrupt?.(() => interruption.interrupt());
   try {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { changeSession, listSessions, newSession, remixSession, removeSessions, showSession } from '../commands/sessions.ts';
+import { showTrace } from '../commands/trace.ts';
 import type { Connect } from '../connection.ts';
 import type { Io } from '../io.ts';
 import { CONSTRAINT, JSON_LIST, OVER_A_RESTART, PREFER, SPACE } from './options.ts';
@@ -26,6 +27,11 @@ export function sessionCommands(program: Command, io: Io, connect: Connect): voi
     .description('show one session')
     .option(...JSON_LIST)
     .action(async (ref, options) => showSession(io, await connect(), ref, options));
+  session
+    .command('trace <session> [message]')
+    .description('show which agents asked one another to answer a message: the newest, or the one with this id or seq')
+    .option(...JSON_LIST)
+    .action(async (ref, message, options) => showTrace(io, await connect(), ref, message, options));
   session
     .command('pause <session>')
     .description('freeze a session and keep its memory')
