@@ -1,5 +1,5 @@
 import type { Hop__Output } from '../../../proto/generated/raworc/v0/Hop.ts';
-import { visibleText } from '../../../seams/terminal-text.ts';
+import { visibleName, visibleText } from '../../../seams/terminal-text.ts';
 import { MAX_HOPS } from '../../contract/messages.ts';
 import type { MessageId } from '../../domain/engine/ids.ts';
 import type { GivenHop } from '../../domain/messages/hops.ts';
@@ -22,8 +22,7 @@ const OUTCOMES: Readonly<Record<Hop__Output['outcome'], GivenHop['outcome'] | un
   ERROR: 'error',
 };
 
-/** Of an agent, or of what chose one, such as "@router". */
-const NAME = /^@?[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/;
+const MAX_NAME = 64;
 const RUN_ID = /^[A-Za-z0-9-]{1,64}$/;
 /** No run and no wait is longer than a year. */
 const MAX_MS = 366 * 24 * 3600 * 1000;
@@ -45,7 +44,10 @@ export function decodeHops(frames: readonly Hop__Output[]): DecodedHops {
     const kind = KINDS[frame.kind];
     const outcome = OUTCOMES[frame.outcome];
     if (!isHopId(id) || known.has(id) || (parentId !== '' && !known.has(parentId))) continue;
-    if (kind === undefined || outcome === undefined || !NAME.test(frame.fromAgent) || !NAME.test(frame.toAgent)) continue;
+    // A refused hop can name what is no agent: an agent's program wrote it.
+    const from = visibleName(frame.fromAgent).slice(0, MAX_NAME);
+    const to = visibleName(frame.toAgent).slice(0, MAX_NAME);
+    if (kind === undefined || outcome === undefined || from === '' || to === '') continue;
     const question = cutTo(left, frame.content);
     left -= Buffer.byteLength(question);
     const answer = cutTo(left, frame.answer);
@@ -53,7 +55,7 @@ export function decodeHops(frames: readonly Hop__Output[]): DecodedHops {
     known.add(id);
     hops.push({
       ...{ id: id as MessageId, parentId: parentId === '' ? null : (parentId as MessageId), kind, outcome, question, answer },
-      ...{ from: frame.fromAgent, to: frame.toAgent, runId: RUN_ID.test(runId) ? runId : null },
+      ...{ from, to, runId: RUN_ID.test(runId) ? runId : null },
       reason: visibleText(frame.reason).slice(0, 64),
       askedAt: within(frame.askedAtMs, Number.MAX_SAFE_INTEGER),
       waitedMs: within(frame.waitedMs, MAX_MS),

@@ -14,7 +14,8 @@ export class StorageAudit {
     this.#database = new Database(path, { readonly: true });
     this.#violation = violation;
     this.#differing = this.#database.prepare(`
-      with kept as (select session_id, length(cast(content as blob)) + length(cast(metadata as blob)) as bytes from messages),
+      with kept as (select session_id, length(cast(content as blob)) + length(cast(metadata as blob)) as bytes
+        from (select session_id, content, metadata from messages union all select session_id, content, metadata from hops)),
       spaces_is as (
         select space_id as id, sum(bytes) as bytes from (
           select s.space_id, k.bytes from kept k join sessions s on s.id = k.session_id
