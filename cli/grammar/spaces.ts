@@ -1,11 +1,12 @@
 /** Spaces, and the secrets in them. */
 import { type Command, Option } from 'commander';
 import { listSecrets, removeSecrets, setSecret } from '../commands/secrets.ts';
+import { APIS, setModel } from '../commands/space-model.ts';
 import { ANTI_AFFINITIES, STRATEGIES, scheduleSpace } from '../commands/space-scheduling.ts';
 import { listSpaces, newSpace, removeSpaces, showSpace } from '../commands/spaces.ts';
 import type { Connect } from '../connection.ts';
 import type { Io } from '../io.ts';
-import { CONSTRAINT, JSON_LIST, PREFER, SPACE } from './options.ts';
+import { CONSTRAINT, count, JSON_LIST, PREFER, SPACE } from './options.ts';
 
 export function spaceCommands(program: Command, io: Io, connect: Connect): void {
   const space = program.command('space').description('manage spaces, which own agents, secrets and sessions');
@@ -34,6 +35,19 @@ export function spaceCommands(program: Command, io: Io, connect: Connect): void 
     .addOption(new Option('--anti-affinity <rule>', 'rather on different nodes, or only one session per node').choices(ANTI_AFFINITIES))
     .option('--clear', 'first remove all that is set')
     .action(async (name, options) => scheduleSpace(io, await connect(), name, options));
+  space
+    .command('model <space>')
+    .description('set the model that chooses the agent of a message or answers it, and print it; what you do not name stays as it is')
+    .addOption(new Option('--api <api>', 'what its server speaks').choices(APIS))
+    .option('--model <name>', 'the name of the model')
+    .option('--base-url <url>', 'of a self-hosted or compatible server')
+    .option('--key-secret <key>', 'name of the secret with the key (`raworc secret set`)')
+    .option('--share-key', 'agents get that secret too')
+    .option('--no-share-key', 'they do not')
+    .option('--max-tokens <number>', 'of an answer', count)
+    .option('--timeout <seconds>', 'for a choice or an answer', count)
+    .option('--clear', 'first remove all that is set')
+    .action(async (name, options) => setModel(io, await connect(), name, options));
   space
     .command('rm <space...>')
     .description('delete spaces that have no sessions')

@@ -140,6 +140,44 @@ t.test('where the sessions of a space run is shown and changed; other settings s
   t.match(await run('space', 'schedule', 'lab', '--constraint', 'a:b'), { code: 2, err: /not a rule about labels/ });
 });
 
+t.test('the model of a space is shown and changed; other settings stay', async (t) => {
+  const model = { api: 'openai', model: 'llama3.1:8b', base_url: 'http://10.0.0.5:11434/v1' };
+  const space = { name: 'lab', active: true, created_at: AT, created_by: 'admin', description: null, settings: { quotas: { cpu: 8 } } };
+  const withModel = { ...space, name: 'ai', settings: { ...space.settings, model } };
+  const server = await fakeServer(t, {
+    ...{ 'GET /spaces/lab': { body: space }, 'PUT /spaces/lab': { body: space } },
+    ...{ 'GET /spaces/ai': { body: withModel }, 'PUT /spaces/ai': { body: withModel } },
+  });
+  const { run } = await world(t, server);
+  const sent = () => server.asked.at(-1)?.json;
+  t.match(await run('space', 'model', 'lab'), { code: 0, out: /^lab has no model/ });
+  t.equal(server.requests().at(-1), 'GET /spaces/lab', 'nothing is changed');
+  t.match(await run('space', 'model', 'lab', '--model', 'm'), { code: 1, err: /needs --api and --model/ });
+  t.match(await run('space', 'model', 'lab', '--api', 'other', '--model', 'm'), { code: 2, err: /anthropic, openai/ });
+  const set = await run(
+    'space',
+    'model',
+    'lab',
+    '--api',
+    'anthropic',
+    '--model',
+    'm',
+    '--key-secret',
+    'KEY',
+    '--share-key',
+    '--timeout',
+    '9',
+  );
+  t.match(set, { code: 0, out: /^key {9}the secret KEY, shared with agents\nmax tokens {2}-\ntimeout {5}9 s$/m });
+  const settings = { quotas: { cpu: 8 }, model: { api: 'anthropic', model: 'm', key_secret: 'KEY', share_key: true, timeout_s: 9 } };
+  t.same(sent(), { settings });
+  t.match(await run('space', 'model', 'ai'), { code: 0, out: /^base URL {4}http:\/\/10\.0\.0\.5:11434\/v1\nkey {9}none$/m });
+  await run('space', 'model', 'ai', '--max-tokens', '100', '--no-share-key');
+  t.same(sent(), { settings: { quotas: { cpu: 8 }, model: { ...model, share_key: false, max_tokens: 100 } } });
+  await run('space', 'model', 'ai', '--clear');
+  t.same(sent(), { settings: { quotas: { cpu: 8 } } });
+});
+
 t.test('the value of a secret is typed or read, and never shown', async (t) => {
   const secret = { key_name: 'KEY', updated_at: AT, created_by: 'admin', description: null };
   const server = await fakeServer(t, {
