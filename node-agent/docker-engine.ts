@@ -111,6 +111,7 @@ export async function openDocker({
     },
     resolvConf: () => resolvers.file,
     openFiles: settings.openFiles,
+    models: buildSettings,
     run: runCommand,
     guard: new Firewall({
       plan: {

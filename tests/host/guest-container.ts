@@ -4,23 +4,31 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PLAIN_PASSWD, passwdFor } from '../../node-agent/domain/accounts.ts';
 import type { Limits } from '../../node-agent/domain/session.ts';
-import { containerOptions } from '../../node-agent/engine/docker/container.ts';
+import { type ContainerPlaces, containerOptions } from '../../node-agent/engine/docker/container.ts';
 import { installGuestFiles } from '../../node-agent/images/guest-files.ts';
 import { openDocker } from '../../scripts/machine/docker.ts';
 import { Bench } from '../unit/guest/bench.ts';
 
 const LIMITS: Limits = { cpuMillis: 1000, memoryBytes: 256 * 1024 * 1024, diskBytes: 1024 ** 3, processes: 256 };
 
+interface Outside {
+  /** Its Docker network. Default: none. */
+  readonly network?: string;
+  readonly models?: ContainerPlaces['models'];
+}
+
 /**
- * A guest in a container like a node agent's, except for network and disk. The test is its host.
+ * A guest in a container like a node agent's, except for disk and, unless a test names one, network. The test is its host.
  */
 export class GuestContainer extends Bench {
   readonly #built: string;
   readonly #limits: Limits;
+  readonly #outside: Outside;
   #id = '';
 
-  constructor(built: string, limits: Partial<Limits> = {}) {
+  constructor(built: string, limits: Partial<Limits> = {}, outside: Outside = {}) {
     super(join(built, 'guest.mjs'));
+    this.#outside = outside;
     this.#built = built;
     this.#limits = { ...LIMITS, ...limits };
     for (const name of ['', 'session', 'agents', 'agents/echo', 'run']) chmodSync(join(this.directory, name), 0o755);
@@ -57,6 +65,7 @@ export class GuestContainer extends Bench {
       guest: guestDirectory,
       disk: join(this.directory, 'session'),
       passwd,
+      models: this.#outside.models,
     });
     const { HostConfig = {} } = options;
     const binds = [...(HostConfig.Binds ?? []), `${join(this.directory, 'agents')}:/opt/raworc/agents:ro`];
@@ -64,7 +73,7 @@ export class GuestContainer extends Bench {
       ...options,
       name: `raworc_test_guest_${randomUUID()}`,
       Labels: { 'raworc.test': 'guest-container' },
-      HostConfig: { ...HostConfig, Binds: binds, NetworkMode: 'none' },
+      HostConfig: { ...HostConfig, Binds: binds, NetworkMode: this.#outside.network ?? 'none' },
     });
     this.#id = made.id;
   }

@@ -1,5 +1,6 @@
 /** A server that speaks both model APIs, with everything that can go wrong on them. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 export const APIS = ['anthropic', 'openai'] as const;
@@ -51,12 +52,13 @@ export interface ModelServer {
 /** `answer` decides about each request. */
 export async function modelServer(
   answer: (asked: Asked, count: number) => Answer,
-  { host = '127.0.0.1', port = 0 }: { readonly host?: string; readonly port?: number } = {},
+  { host = '127.0.0.1', tls }: { readonly host?: string; readonly tls?: { readonly key: string; readonly cert: string } } = {},
 ): Promise<ModelServer> {
   const asked: Asked[] = [];
-  const server = createServer((request, response) => {
+  const listener = (request: IncomingMessage, response: ServerResponse) => {
     handle(request, response).catch((fault: unknown) => response.destroy(fault instanceof Error ? fault : undefined));
-  });
+  };
+  const server = tls === undefined ? createServer(listener) : createSecureServer(tls, listener);
   const handle = async (request: IncomingMessage, response: ServerResponse) => {
     const api = request.url === '/v1/messages' ? 'anthropic' : request.url === '/v1/chat/completions' ? 'openai' : undefined;
     if (api === undefined || request.method !== 'POST') return void response.writeHead(404).end('{"error":{"message":"no such path"}}');
@@ -69,9 +71,9 @@ export async function modelServer(
     else if (said.whole === true) response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(wholeOf(api, said)));
     else await stream(api, said, response);
   };
-  await new Promise<void>((resolve) => server.listen(port, host, resolve));
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
   const bound = (server.address() as AddressInfo).port;
-  const origin = `http://${host}:${bound}`;
+  const origin = `http${tls === undefined ? '' : 's'}://${host}:${bound}`;
   return {
     origin,
     port: bound,

@@ -4,6 +4,7 @@ import { RESERVED_PROCESSES } from '../../../proto/reserved-processes.ts';
 import type { ContainerSeen } from '../../domain/session.ts';
 import { DEFAULT_OPEN_FILES } from '../../session/session-settings.ts';
 import type { SessionPlan } from '../session-plan.ts';
+import { MODEL_CERTIFICATES, type ModelCalls, modelCallVariables } from './model-calls.ts';
 
 export const NETWORK = 'raworc_network';
 
@@ -107,6 +108,8 @@ export interface ContainerPlaces {
   readonly cgroup?: string | undefined;
   /** A file with the session's name servers. Undefined uses Docker's. */
   readonly resolvConf?: string | undefined;
+  /** How the guest reaches models. Undefined: as the image does. */
+  readonly models?: ModelCalls | undefined;
 }
 
 /**
@@ -122,6 +125,8 @@ export function containerOptions(
 ): ContainerCreateOptions {
   const { sessionId, limits } = plan;
   const resolver = places.resolvConf === undefined ? [] : [diskMount(places.resolvConf, RESOLV_CONF, true)];
+  const trusted = places.models?.certificates;
+  const certificates = trusted === undefined ? [] : [diskMount(trusted, MODEL_CERTIFICATES, true)];
   return {
     name: containerName(sessionId),
     Image: plan.image,
@@ -134,12 +139,13 @@ export function containerOptions(
       ...[`RAWORC_SESSION_ID=${sessionId}`, 'RAWORC_SOCKET=/run/raworc/guest.sock', `PATH=${RUN_PATH}`],
       `RAWORC_PROCESSES=${limits.processes}`,
       `RAWORC_AGENT_UID=${plan.uid}`,
+      ...(places.models === undefined ? [] : modelCallVariables(places.models)),
     ],
     Labels: labelsOf(owner, plan),
     Healthcheck: { Test: ['NONE'] },
     HostConfig: {
       ...(places.cgroup === undefined ? {} : { CgroupParent: places.cgroup }),
-      Mounts: [diskMount(places.disk, '/session'), diskMount(places.passwd, '/etc/passwd', true), ...resolver],
+      Mounts: [diskMount(places.disk, '/session'), diskMount(places.passwd, '/etc/passwd', true), ...resolver, ...certificates],
       Binds: [`${places.guest}:/opt/raworc/guest:ro`, `${plan.socketDirectory}:/run/raworc:ro`],
       NetworkMode: NETWORK,
       ReadonlyRootfs: true,

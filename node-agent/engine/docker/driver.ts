@@ -16,7 +16,7 @@ import { ImageAccounts } from './accounts.ts';
 import { type BoundsOptions, DockerBounds } from './bounds.ts';
 import { BridgeUse } from './bridge-use.ts';
 import { abortable, type DockerClients, unless } from './client.ts';
-import { containerOptions, type Owner } from './container.ts';
+import { type ContainerPlaces, containerOptions, type Owner } from './container.ts';
 import { watchDocker } from './events.ts';
 import { readFacts } from './facts.ts';
 import type { DockerBaseImages } from './images/base-images.ts';
@@ -58,6 +58,7 @@ export interface DockerDeps extends Pick<Driver, 'transfer' | 'builds'> {
   readonly bounds?: BoundsOptions;
   /** The sessions' /etc/resolv.conf; undefined uses Docker's, which names Docker's name server. */
   readonly resolvConf?: () => string | undefined;
+  readonly models?: ContainerPlaces['models'];
   /** The limit of open files for one process of a session. */
   readonly openFiles?: number;
   /** Runs programs of the host. If undefined, containers can reach Docker's name server. */
@@ -190,9 +191,8 @@ export class DockerDriver implements Driver {
       const passwd = await this.#deps.disks.accounts(plan.sessionId, accounts);
       // Check first: the engine would create a missing group without limits.
       await this.#bounds?.ensure();
-      const { guestDirectory, resolvConf, openFiles } = this.#deps;
-      const hostFiles = { guest: guestDirectory, disk: mounted.path, passwd, resolvConf: resolvConf?.() };
-      const places = { ...hostFiles, cgroup: this.#bounds?.parent };
+      const { guestDirectory: guest, resolvConf, openFiles, models } = this.#deps;
+      const places = { guest, disk: mounted.path, passwd, resolvConf: resolvConf?.(), cgroup: this.#bounds?.parent, models };
       const { id } = await this.#docker.createContainer(containerOptions(this.#deps.owner, plan, places, openFiles));
       this.#containers.created(plan.sessionId, id);
       return { ok: true, disk: mounted.disk.id };

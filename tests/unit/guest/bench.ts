@@ -11,6 +11,7 @@ import { guestFrames, hostFrames } from '../../../proto/codec.ts';
 import type { GuestFrame, HostFrame } from '../../../proto/frame.ts';
 import { framedLink } from '../../../proto/framed-link.ts';
 import type { AgentSpec__Output as AgentSpec } from '../../../proto/generated/raworc/v0/AgentSpec.ts';
+import type { Router__Output as Router } from '../../../proto/generated/raworc/v0/Router.ts';
 import type { Link } from '../../../proto/link.ts';
 import { ByteStream, DEFAULT_WINDOW_BYTES } from '../../../proto/streams/byte-stream.ts';
 import { LOGS, LogDecoder, type Logged } from '../../../proto/streams/log-stream.ts';
@@ -148,7 +149,7 @@ export class Bench {
     this.#link?.send({ kind: 'welcome', value });
   }
 
-  deliver(seq: number, content = 'hello', agent = 'echo', contextJson = '', secretsVersion = 0): void {
+  deliver(seq: number, content = 'hello', agent = 'echo', contextJson = '', secretsVersion = 0, router: Router | null = null): void {
     const value = {
       sessionId: 'session',
       generation: 3,
@@ -160,7 +161,7 @@ export class Bench {
       afterSeq: 0,
       secretsVersion,
       agents: [],
-      router: null,
+      router,
     };
     this.#link?.send({ kind: 'deliver', value });
   }

@@ -15,8 +15,12 @@ export interface Pem {
 export interface PrivateCa {
   /** What clients trust. */
   readonly pem: string;
-  /** A certificate for 127.0.0.1 and localhost, by default from yesterday until in 90 days. */
-  issue(life?: { readonly fromMs?: number; readonly untilMs?: number }): Promise<Pem & { readonly serial: string }>;
+  /** A certificate for localhost and 127.0.0.1, or another address, by default from yesterday until in 90 days. */
+  issue(of?: {
+    readonly fromMs?: number;
+    readonly untilMs?: number;
+    readonly address?: string;
+  }): Promise<Pem & { readonly serial: string }>;
 }
 
 const newKeys = () => crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
@@ -34,7 +38,7 @@ export async function privateCa(name = 'A private CA'): Promise<PrivateCa> {
   });
   return {
     pem: ca.toString('pem'),
-    async issue({ fromMs = Date.now() - DAY_MS, untilMs = Date.now() + 90 * DAY_MS } = {}) {
+    async issue({ fromMs = Date.now() - DAY_MS, untilMs = Date.now() + 90 * DAY_MS, address = '127.0.0.1' } = {}) {
       const own = await newKeys();
       serial += 1;
       const leaf = await x509.X509CertificateGenerator.create({
@@ -48,7 +52,7 @@ export async function privateCa(name = 'A private CA'): Promise<PrivateCa> {
         notAfter: new Date(untilMs),
         extensions: [
           new x509.SubjectAlternativeNameExtension([
-            { type: 'ip', value: '127.0.0.1' },
+            { type: 'ip', value: address },
             { type: 'dns', value: 'localhost' },
           ]),
         ],
