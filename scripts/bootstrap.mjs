@@ -20,6 +20,7 @@ const commands = {
   'test:fuzz': { program: 'tests/fuzz/main.ts' },
   'test:size': { program: 'scripts/test.ts', args: ['--size'], needsRoot: true },
   'test:hosts': { program: 'scripts/test.ts', args: ['--hosts'], needsRoot: true },
+  'test:builds': { program: 'scripts/test.ts', args: ['--builds'], needsRoot: true },
   'test:packages': { program: 'scripts/test.ts', args: ['--packages'], needsRoot: true },
   'test:flood': { program: 'tests/flood/main.ts' },
   'test:mutation': { program: 'tests/mutation/main.ts' },

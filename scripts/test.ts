@@ -1,8 +1,8 @@
 /**
  * `npm test`: gets what the tests need, then checks types and lint and runs every test. `npm test
  * -- WORD…` runs only the files whose path contains a word; `npm run test:size` only the size
- * tests, in their long form, `npm run test:hosts` only the long tests of many hosts, and `npm run
- * test:packages` only those of the package on several versions of Node.js. The last line is `N
+ * tests, in their long form, `npm run test:hosts` only the long tests of many hosts, `npm run
+ * test:builds` only the slow builds, and `npm run test:packages` only those of the package on several versions of Node.js. The last line is `N
  * passed, N failed`.
  */
 import { dirname } from 'node:path';
@@ -14,7 +14,7 @@ import { ensureDocker } from './machine/docker.ts';
 import { dataDirectory } from './places.ts';
 import { runProgram } from './program.ts';
 import { print, step, yellow } from './terminal.ts';
-import { chosenFiles, hostsFolder, packagesFolder, phases, sizeFolder } from './test/files.ts';
+import { buildsFolder, chosenFiles, hostsFolder, packagesFolder, phases, sizeFolder } from './test/files.ts';
 import { runVariable, watchLeftovers } from './test/leftovers.ts';
 import { runSuite } from './test/suite.ts';
 import { stopSignals } from './up/stop-signals.ts';
@@ -33,6 +33,7 @@ const programs = {
 const longFolders: ReadonlyMap<string | undefined, string> = new Map([
   ['--size', sizeFolder],
   ['--hosts', hostsFolder],
+  ['--builds', buildsFolder],
   ['--packages', packagesFolder],
 ]);
 

@@ -99,6 +99,9 @@ export const NODE_AGENT_SETTINGS = [
   'BUILD_NO_PROXY',
   'BUILD_PYPI_URL',
   'BUILD_NPM_URL',
+  'BUILD_APT_URL',
+  'BUILD_CRATES_URL',
+  'BUILD_GO_URL',
   'DISK_LOW_BYTES',
   'LOG_LEVEL',
 ] as const;

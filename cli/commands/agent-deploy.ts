@@ -65,6 +65,7 @@ const CLUES = [
   'index.ts',
   'package.json',
   'Cargo.toml',
+  'go.mod',
   'requirements.txt',
 ];
 

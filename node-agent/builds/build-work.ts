@@ -12,6 +12,8 @@ export interface BuildWorkDeps extends Pick<Host, 'driver' | 'dialer' | 'log'> {
   /** Returns why this node cannot build now; undefined if it can. */
   refusal(): string | undefined;
   readonly installed: MakeDeps['installed'];
+  /** Undefined over an engine that runs nothing. */
+  readonly toolchains: MakeDeps['toolchains'] | undefined;
   readonly progress: Progress;
 }
 
@@ -20,7 +22,7 @@ export type BuildResult = BuildOutcome & { readonly baseImageMissing?: boolean; 
 
 /** Makes the image of a build, unless it exists already with the build's label. */
 export async function workOnBuild(deps: BuildWorkDeps, build: BuildAssignment, signal: AbortSignal): Promise<BuildResult> {
-  const { driver, dialer, log, refusal, progress, installed } = deps;
+  const { driver, dialer, log, refusal, progress, installed, toolchains } = deps;
   const refused = refusal();
   if (refused !== undefined) return { ok: false, reason: `This node accepts no builds: ${refused}`, refusedNow: true };
   const there = await driver.inspectImage(build.image, signal);
@@ -37,8 +39,8 @@ export async function workOnBuild(deps: BuildWorkDeps, build: BuildAssignment, s
   const stop = AbortSignal.any([signal, fetching.signal]);
   const fetch = (digest: string) => dialer.fetchSource(digest, stop);
   try {
-    if (driver.builds !== undefined)
-      return await makeImage({ engine: driver.builds, fetch, progress, installed }, build, base, labels, signal);
+    if (driver.builds !== undefined && toolchains !== undefined)
+      return await makeImage({ engine: driver.builds, toolchains, fetch, progress, installed }, build, base, labels, signal);
     progress.begin('image');
     return await copySources(driver, build, labels, fetch, signal);
   } finally {

@@ -1,4 +1,4 @@
-import type { Installer } from './dependencies.ts';
+import type { Installer } from './installs/planned.ts';
 
 /** Bounds of the output in a build's error. */
 const MAX_LINES = 20;
@@ -10,6 +10,11 @@ const COMMANDS: Readonly<Record<Installer, string>> = {
   uv: 'uv sync',
   'npm-ci': 'npm ci',
   'npm-install': 'npm install',
+  pnpm: 'pnpm install',
+  yarn: 'yarn install',
+  cargo: 'cargo build --release',
+  go: 'go build',
+  none: 'build_command',
 };
 
 const LIMITS = {

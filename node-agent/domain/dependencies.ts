@@ -1,30 +1,11 @@
-/** A file of an agent's source. */
-export interface SourceFile {
-  /** Of its content; of a link, of its target. */
-  readonly sha256: string;
-  /** The content, of files in DEPENDENCY_FILES that are not too large. */
-  readonly text?: string | undefined;
-}
-export type SourceFiles = ReadonlyMap<string, SourceFile>;
-
-export type Installer = 'pip' | 'pyproject' | 'uv' | 'npm-ci' | 'npm-install';
-
-/** What an agent needs installed, and all that its installer sees. */
-export interface Dependencies {
-  readonly installer: Installer;
-  /** The directory that agents find it in, below their own. */
-  readonly directory: '.venv' | 'node_modules';
-  /** Sorted paths of the files that decide what is installed. */
-  readonly inputs: readonly string[];
-}
-
-/** `reason` is a clause for the user. */
-export type Planned =
-  | { readonly ok: true; readonly dependencies: Dependencies | undefined }
-  | { readonly ok: false; readonly reason: string };
+import { buildCommandIn, withCommand } from './installs/build-command.ts';
+import { programOf } from './installs/native-program.ts';
+import { choosePackageManager, LOCKS } from './installs/package-manager.ts';
+import { type Dependencies, type Installer, type Planned, type SourceFiles, sourcePaths } from './installs/planned.ts';
 
 /** Files whose text decides what is installed. Lock files do so by their hash. */
-export const isDependencyFile = (path: string): boolean => path === 'package.json' || path === 'pyproject.toml' || /\.(txt|in)$/.test(path);
+export const isDependencyFile = (path: string): boolean =>
+  path === 'package.json' || path === 'pyproject.toml' || path === 'raworc.json' || /\.(txt|in)$/.test(path);
 /** Larger ones count as unreadable. */
 export const MAX_DEPENDENCY_FILE_BYTES = 2 ** 20;
 /** Of all texts of a source together, without those at its root. */
@@ -35,16 +16,15 @@ const MAX_LOCAL = 200;
 const MAX_PATH = 2048;
 
 const NONE: Planned = { ok: true, dependencies: undefined };
-const EXCLUDED = /(^|\/)(node_modules|\.venv|__pycache__)(\/|$)/;
 
 /**
  * Returns the dependencies of a source and the files that decide them, so that a change of any
  * other file installs nothing again.
  */
 export function dependenciesOf(runtime: 'PYTHON' | 'NODE' | 'NATIVE' | 'RUNTIME_UNSPECIFIED', files: SourceFiles): Planned {
-  if (runtime === 'PYTHON') return ofPython(files);
-  if (runtime === 'NODE') return ofNode(files);
-  return NONE;
+  const planned = runtime === 'PYTHON' ? ofPython(files) : runtime === 'NODE' ? ofNode(files) : programOf(files);
+  const command = buildCommandIn(files);
+  return command === undefined ? planned : withCommand(command, runtime, files, planned);
 }
 
 function ofPython(files: SourceFiles): Planned {
@@ -52,7 +32,7 @@ function ofPython(files: SourceFiles): Planned {
   if (files.has('uv.lock')) {
     if (!files.has('pyproject.toml')) return no('uv.lock needs the pyproject.toml that it was made from');
     const isLocal = /\b(path|editable|directory|workspace)\s*=/.test(textOf(files, 'pyproject.toml'));
-    return needs('uv', '.venv', isLocal ? every(files) : ['pyproject.toml', 'uv.lock']);
+    return needs('uv', '.venv', isLocal ? sourcePaths(files) : ['pyproject.toml', 'uv.lock']);
   }
   if (files.has('requirements.txt')) {
     const found = requirementsIn(files, 'requirements.txt');
@@ -90,7 +70,7 @@ function requirementsIn(files: SourceFiles, first: string): Requirements | strin
   const inputs = new Set<string>();
   const seen = new Set<string>();
   const tops = new Set([...files.keys()].map((path) => path.split('/', 1)[0]));
-  const usable = every(files);
+  const usable = sourcePaths(files);
   const found = new Map<string, readonly string[]>();
   /** Undefined: there are too many to look for. */
   const filesOf = (local: string): readonly string[] | undefined => {
@@ -168,8 +148,6 @@ function joined(base: string, path: string): string | undefined {
   return parts.join('/');
 }
 
-const every = (files: SourceFiles) => [...files.keys()].filter((path) => !EXCLUDED.test(path)).sort();
-
 /** Scripts that npm runs in the project itself when it installs. They can read any file. */
 const OWN_SCRIPTS = ['preinstall', 'install', 'postinstall', 'prepublish', 'preprepare', 'prepare', 'postprepare'];
 const LISTS = ['dependencies', 'optionalDependencies'];
@@ -181,11 +159,24 @@ function ofNode(files: SourceFiles): Planned {
   const wanted = LISTS.flatMap((list) => Object.entries(tableOf(project[list])));
   const scripts = tableOf(project.scripts);
   const hasScripts = OWN_SCRIPTS.some((name) => scripts[name] !== undefined);
-  if (wanted.length === 0 && project.workspaces === undefined && !hasScripts) return NONE;
-  const lock = ['npm-shrinkwrap.json', 'package-lock.json'].find((path) => files.has(path));
+  const hasDev = buildCommandIn(files) !== undefined && Object.keys(tableOf(project.devDependencies)).length > 0;
+  if (wanted.length === 0 && project.workspaces === undefined && !hasScripts && !hasDev) return NONE;
+  const chosen = choosePackageManager(project.packageManager, (path) => files.has(path));
+  if (!chosen.ok) return no(chosen.reason);
   const isLocal = hasScripts || project.workspaces !== undefined || wanted.some(([, version]) => isLocalVersion(version));
+  if (chosen.manager !== 'npm') {
+    const lock = LOCKS[chosen.manager];
+    const isConfigured = ['.yarnrc.yml', '.yarnrc', 'pnpm-workspace.yaml', '.pnpmfile.cjs'].some((path) => files.has(path));
+    const few = ['package.json', lock, ...(files.has('.npmrc') ? ['.npmrc'] : [])];
+    const all = isLocal || isConfigured || project.pnpm !== undefined;
+    const planned = needs(chosen.manager, 'node_modules', all ? sourcePaths(files) : few);
+    return planned.ok && planned.dependencies
+      ? { ok: true, dependencies: { ...planned.dependencies, packageManager: chosen.version } }
+      : planned;
+  }
+  const lock = ['npm-shrinkwrap.json', 'package-lock.json'].find((path) => files.has(path));
   const inputs = isLocal
-    ? every(files)
+    ? sourcePaths(files)
     : ['package.json', ...(lock === undefined ? [] : [lock]), ...(files.has('.npmrc') ? ['.npmrc'] : [])];
   return needs(lock === undefined ? 'npm-install' : 'npm-ci', 'node_modules', inputs);
 }

@@ -1,8 +1,12 @@
 import { createHash } from 'node:crypto';
-import type { Dependencies, Installer, SourceFiles } from './dependencies.ts';
+import { commandScript } from './installs/build-command.ts';
+import { COMPILE } from './installs/native-program.ts';
+import { packageManagerScript } from './installs/package-manager.ts';
+import type { Dependencies, Installer, SourceFiles } from './installs/planned.ts';
+import { IMAGE_CERTIFICATES, toolchainKey } from './installs/toolchains.ts';
 
 /** Raise it when the same files install something else than before. */
-const INSTALLER_VERSION = '1';
+const INSTALLER_VERSION = '2';
 
 /** In images: `{DEPENDENCIES}/{key}` holds the inputs and what was installed from them. */
 export const DEPENDENCIES = '/opt/raworc/deps';
@@ -17,10 +21,11 @@ export interface Base {
 }
 
 /** Equal keys mean equal dependencies: they are installed once and shared. */
-export function keyOf({ installer, inputs }: Dependencies, files: SourceFiles, { imageId, npmVersion }: Base): string {
+export function keyOf({ installer, inputs, toolchain }: Dependencies, files: SourceFiles, { imageId, npmVersion }: Base): string {
   const hash = createHash('sha256');
   const version = installer.startsWith('npm') ? npmVersion : '';
-  for (const part of [INSTALLER_VERSION, installer, version, imageId]) hash.update(part).update('\0');
+  const tools = toolchain === undefined ? [] : [toolchainKey(toolchain, imageId)];
+  for (const part of [INSTALLER_VERSION, installer, version, imageId, ...tools]) hash.update(part).update('\0');
   for (const path of inputs)
     hash
       .update(path)
@@ -38,7 +43,7 @@ export const setKeyOf = (keys: readonly string[], imageId: string): string =>
     .slice(0, 32);
 
 const PIP = 'install --no-input --disable-pip-version-check --no-cache-dir --progress-bar off --no-warn-script-location';
-const NPM_FLAGS = '--omit=dev --no-audit --no-fund --no-update-notifier --loglevel=warn';
+const NPM_FLAGS = '--no-audit --no-fund --no-update-notifier --loglevel=warn';
 const node = `node ${NPM}/bin/npm-cli.js`;
 
 /** The dependencies of [project], one a line, as pip reads them. */
@@ -47,7 +52,9 @@ with open("pyproject.toml", "rb") as file:
     project = tomllib.load(file).get("project", {})
 print("\\n".join(project.get("dependencies", [])))`;
 
-const INSTALL: Readonly<Record<Installer, string>> = {
+const INSTALL: Readonly<Record<Exclude<Installer, 'npm-ci' | 'npm-install' | 'pnpm' | 'yarn'>, string>> = {
+  none: '',
+  ...COMPILE,
   pip: `python3 -m venv .venv
 .venv/bin/python -m pip ${PIP} -r requirements.txt`,
   pyproject: `python3 -c '${PROJECT_DEPENDENCIES}' > .cache/requirements.txt
@@ -60,14 +67,22 @@ python3 -m venv .venv
 fi
 python3 -m venv --without-pip .venv
 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_COMPILE_BYTECODE=1 "$uv" sync --frozen --no-dev --no-install-project --no-progress --python .venv/bin/python`,
-  'npm-ci': `${node} ci ${NPM_FLAGS}
-mkdir -p node_modules`,
-  'npm-install': `${node} install --no-package-lock ${NPM_FLAGS}
-mkdir -p node_modules`,
 };
 
-/** The place of the public certificates in Debian's images. */
-const IMAGE_CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt';
+/** A build command can need what `devDependencies` name. npm leaves them out of the image then. */
+function npmScript(installer: 'npm-ci' | 'npm-install', withDev: boolean): string {
+  const command = installer === 'npm-ci' ? 'ci' : 'install --no-package-lock';
+  return `${node} ${command} ${withDev ? '' : '--omit=dev '}${NPM_FLAGS}
+mkdir -p node_modules`;
+}
+
+function installing({ installer, packageManager, command }: Dependencies): string {
+  const withDev = command !== undefined;
+  if (installer === 'pnpm' || installer === 'yarn') return packageManagerScript(installer, packageManager, withDev);
+  if (installer === 'npm-ci' || installer === 'npm-install') return npmScript(installer, withDev);
+  return INSTALL[installer];
+}
+
 const TRUSTING = [
   'SSL_CERT_FILE',
   'PIP_CERT',
@@ -76,13 +91,16 @@ const TRUSTING = [
   'GIT_SSL_CAINFO',
   'NODE_EXTRA_CA_CERTS',
   'npm_config_cafile',
+  'CARGO_HTTP_CAINFO',
 ];
 
 /**
  * Returns the shell script of an installation. It reads a tar of the inputs, installs beside them
  * with all output on standard error, and then writes a tar of the directory to standard output.
  */
-export function installScript(installer: Installer): string {
+export function installScript(dependencies: Dependencies): string {
+  const { installer, directory, command } = dependencies;
+  const isMoved = command !== undefined || installer === 'cargo' || installer === 'go';
   return `set -e
 mkdir -p .cache/tmp .cache/bin .cache/home
 tar -xf -
@@ -96,8 +114,8 @@ ${TRUSTING.map((name) => `  export ${name}="$certificates"`).join('\n')}
 fi
 unset RAWORC_CERTIFICATES
 (
-${INSTALL[installer]}
+${[installing(dependencies), ...(command === undefined ? [] : [commandScript(directory)])].join('\n')}
 ) 3>&-
-exec tar -cf - --exclude=./.cache . >&3
+${isMoved ? 'cd .cache/result\nexec tar -cf - . >&3' : 'exec tar -cf - --exclude=./.cache . >&3'}
 `;
 }

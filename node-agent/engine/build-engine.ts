@@ -55,8 +55,10 @@ export interface BuildEngine {
   /** Removes an image without a name, unless another one starts from it. Also after an abort. */
   discard(imageId: string): Promise<void>;
   name(imageId: string, image: string, signal: AbortSignal): Promise<void>;
+  /** Keeps a builder image under this name, and removes all but the newest few of its kind. */
+  keepBuilder(kind: string, imageId: string, image: string, signal: AbortSignal): Promise<void>;
   /**
-   * Returns the newest image with this label of those that `stage` built. Others can have any label:
+   * Returns the newest image with this label of those stages and builder images that `stage` built. Others can have any label:
    * whoever pushes an image writes its labels, and those that are pulled serve other spaces too.
    */
   stageWith(label: string, signal: AbortSignal): Promise<string | undefined>;

@@ -13,7 +13,8 @@ export interface BuildSettings {
 
 /**
  * Reads RAWORC_BUILD_CA_FILE, RAWORC_BUILD_HTTP_PROXY, RAWORC_BUILD_HTTPS_PROXY,
- * RAWORC_BUILD_NO_PROXY, RAWORC_BUILD_PYPI_URL and RAWORC_BUILD_NPM_URL. @throws on an invalid value.
+ * RAWORC_BUILD_NO_PROXY and the mirrors RAWORC_BUILD_PYPI_URL, RAWORC_BUILD_NPM_URL,
+ * RAWORC_BUILD_APT_URL, RAWORC_BUILD_CRATES_URL and RAWORC_BUILD_GO_URL. @throws on an invalid value.
  */
 export function readBuildSettings(env: Environment): BuildSettings {
   const url = (name: string) => {
@@ -27,14 +28,26 @@ export function readBuildSettings(env: Environment): BuildSettings {
   const noProxy = env.RAWORC_BUILD_NO_PROXY || undefined;
   const pypi = url('RAWORC_BUILD_PYPI_URL');
   const npm = url('RAWORC_BUILD_NPM_URL');
+  const apt = url('RAWORC_BUILD_APT_URL');
+  const go = url('RAWORC_BUILD_GO_URL');
+  const crates = cratesUrl(env);
   const variables = {
     ...{ HTTP_PROXY: httpProxy, http_proxy: httpProxy, HTTPS_PROXY: httpsProxy, https_proxy: httpsProxy },
     ...{ NO_PROXY: noProxy, no_proxy: noProxy },
     ...{ PIP_INDEX_URL: pypi, UV_DEFAULT_INDEX: pypi, npm_config_registry: npm },
+    ...{ RAWORC_APT_URL: apt, RAWORC_CRATES_URL: crates, GOPROXY: go },
   };
   const environment: Record<string, string> = {};
   for (const [name, value] of Object.entries(variables)) if (value !== undefined) environment[name] = value;
   return { environment, certificates: readableFile(env, 'RAWORC_BUILD_CA_FILE') };
+}
+
+/** Cargo's own form: a Git index, or one over HTTP that begins with `sparse+`. */
+function cratesUrl(env: Environment): string | undefined {
+  const text = env.RAWORC_BUILD_CRATES_URL || undefined;
+  if (text !== undefined && !(/^(sparse\+)?https?:[^"\\\s]*$/.test(text) && URL.canParse(text.replace('sparse+', ''))))
+    throw new Error(`RAWORC_BUILD_CRATES_URL must be a URL such as sparse+https://mirror.example.com/index/, not "${text}"`);
+  return text;
 }
 
 function readableFile(env: Environment, name: string): string | undefined {

@@ -8,6 +8,7 @@ import { LogSenders } from '../builds/log-senders.ts';
 import { Progress } from '../builds/progress.ts';
 import { within } from '../engine/deadline.ts';
 import type { Host } from '../host.ts';
+import { Toolchains } from './toolchains.ts';
 
 const BUILD_LIMIT_MS = 10 * 60_000;
 const TIDY_LIMIT_MS = 60_000;
@@ -60,9 +61,11 @@ export class Builder {
   readonly #removing = new Map<string, Promise<void>>();
   #hasFailed = false;
   #tidied: Promise<void> = Promise.resolve();
+  readonly #toolchains: Toolchains | undefined;
 
   constructor(deps: BuilderDeps) {
     this.#deps = deps;
+    if (deps.driver.builds !== undefined) this.#toolchains = new Toolchains(deps.driver.builds);
     this.#logs = new LogSenders(deps);
     const metrics = deps.metrics ?? silentMetrics;
     this.#dependencies = metrics.counter({
@@ -214,7 +217,11 @@ export class Builder {
     };
     try {
       const result = await within(clock, BUILD_LIMIT_MS, stop, (signal) =>
-        workOnBuild({ ...this.#deps, progress, installed: (...counts) => this.#count(...counts) }, build, signal),
+        workOnBuild(
+          { ...this.#deps, progress, toolchains: this.#toolchains, installed: (...counts) => this.#count(...counts) },
+          build,
+          signal,
+        ),
       );
       if (stop.aborted) return;
       end(result);

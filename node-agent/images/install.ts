@@ -1,6 +1,6 @@
 import { installFailure } from '../domain/build-failure.ts';
-import type { Dependencies } from '../domain/dependencies.ts';
 import { DEPENDENCIES, installScript } from '../domain/install-script.ts';
+import type { Dependencies } from '../domain/installs/planned.ts';
 import type { BuildEngine, Job, JobPlan } from '../engine/build-engine.ts';
 import { packing, packPart } from './packed.ts';
 import { BadSource, readSource } from './read-source.ts';
@@ -43,8 +43,9 @@ export async function install(
     fault = error;
   });
   const directory = `${DEPENDENCIES}/${key}`;
-  const command = ['/bin/sh', '-c', installScript(dependencies.installer)];
-  const job = await engine.start({ ...where, command, environment: {}, directory, input: input.stream }, signal).catch((error) => {
+  const environment: Record<string, string> = dependencies.command === undefined ? {} : { RAWORC_BUILD_COMMAND: dependencies.command };
+  const command = ['/bin/sh', '-c', installScript(dependencies)];
+  const job = await engine.start({ ...where, command, environment, directory, input: input.stream }, signal).catch((error) => {
     input.stream.destroy();
     throw error;
   });

@@ -9,9 +9,11 @@ import type { Installation } from './install.ts';
 import { BadSource } from './read-source.ts';
 import { scanSource } from './scan-source.ts';
 import { type Stage, stageOf } from './stage.ts';
+import type { Toolchains } from './toolchains.ts';
 
 export interface MakeDeps {
   readonly engine: BuildEngine;
+  readonly toolchains: Pick<Toolchains, 'imageOf'>;
   fetch(digest: string): AsyncIterable<Uint8Array>;
   readonly progress: BuildProgress;
   /** Dependencies of this many agents are in the image, of which some were installed for it. */
@@ -29,7 +31,7 @@ export async function makeImage(
   labels: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<BuildOutcome> {
-  const { engine, fetch, progress } = deps;
+  const { engine, toolchains, fetch, progress } = deps;
   const { buildId, space, baseImage } = build;
   const installations: Installation[] = [];
   progress.begin('fetch');
@@ -51,11 +53,20 @@ export async function makeImage(
   let imageId: string | undefined;
   try {
     if (installations.length > 0) {
-      stage = await stageOf(engine, { buildId, space, baseImage, baseImageId: base.id, installations, fetch, progress }, signal);
+      stage = await stageOf(
+        engine,
+        { buildId, space, baseImage, baseImageId: base.id, installations, fetch, toolchains, progress },
+        signal,
+      );
       deps.installed(stage.installed, new Set(installations.map(({ key }) => key)).size);
     }
     progress.begin('image');
-    const byAgent = new Map(installations.map((one) => [one.agent, { key: one.key, directory: one.dependencies.directory }]));
+    const byAgent = new Map(
+      installations.map(({ agent, key, dependencies: { directory, command, leavesOut } }) => [
+        agent,
+        { key, directory, leavesOut, hasResult: command !== undefined },
+      ]),
+    );
     const agents = build.agents.map(({ spec, digest }) => ({ spec, digest, dependencies: byAgent.get(spec?.name ?? '') }));
     // Every layer says that it is no stage, for a stage is what later builds look for.
     const context = buildContext(

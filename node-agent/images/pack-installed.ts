@@ -22,7 +22,8 @@ export class InstallRoom {
 }
 
 export interface InstalledFor {
-  readonly agent: string;
+  /** For whom or what, as the end of "what was installed for …". */
+  readonly owner: string;
   readonly key: string;
   readonly room: InstallRoom;
 }
@@ -32,8 +33,8 @@ export interface InstalledFor {
  * Python compares them with those in its compiled files. Only files, directories and links can be
  * part of it. Rejects with {@link BadSource} otherwise.
  */
-export async function packInstalled(pack: tar.Pack, { agent, key, room }: InstalledFor, output: AsyncIterable<Uint8Array>): Promise<void> {
-  const bad = (what: string) => new BadSource(`what was installed for the agent ${agent} cannot be part of an image: it has ${what}`);
+export async function packInstalled(pack: tar.Pack, { owner, key, room }: InstalledFor, output: AsyncIterable<Uint8Array>): Promise<void> {
+  const bad = (what: string) => new BadSource(`what was installed for ${owner} cannot be part of an image: it has ${what}`);
   const inside = (name: string) => {
     const parts = name.split('/').filter((part) => part !== '' && part !== '.');
     if (parts.includes('..') || name.startsWith('/')) throw bad('a path outside of its directory');

@@ -1,15 +1,10 @@
 import { createHash } from 'node:crypto';
-import {
-  isDependencyFile,
-  MAX_DEPENDENCY_BYTES,
-  MAX_DEPENDENCY_FILE_BYTES,
-  type SourceFile,
-  type SourceFiles,
-} from '../domain/dependencies.ts';
+import { isDependencyFile, MAX_DEPENDENCY_BYTES, MAX_DEPENDENCY_FILE_BYTES } from '../domain/dependencies.ts';
+import type { SourceFile, SourceFiles } from '../domain/installs/planned.ts';
 import { readSource } from './read-source.ts';
 
 /** Read first of all, so other texts leave them their room. */
-const ROOT_FILES: ReadonlySet<string> = new Set(['package.json', 'pyproject.toml', 'requirements.txt']);
+const ROOT_FILES: ReadonlySet<string> = new Set(['package.json', 'pyproject.toml', 'requirements.txt', 'raworc.json']);
 
 /** Returns the files of an agent's source by path. */
 export async function scanSource(agent: string, digest: string, packed: AsyncIterable<Uint8Array>): Promise<SourceFiles> {

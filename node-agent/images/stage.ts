@@ -5,6 +5,7 @@ import { dockerfileHead } from './build-context.ts';
 import { type Installation, install } from './install.ts';
 import { InstallRoom, packInstalled } from './pack-installed.ts';
 import { packEntry, packing } from './packed.ts';
+import type { Toolchains } from './toolchains.ts';
 
 export interface StageInput {
   readonly buildId: string;
@@ -12,6 +13,8 @@ export interface StageInput {
   readonly baseImage: string;
   readonly baseImageId: string;
   readonly installations: readonly Installation[];
+  /** Only installations with a toolchain need it. */
+  readonly toolchains?: Pick<Toolchains, 'imageOf'> | undefined;
   fetch(digest: string): AsyncIterable<Uint8Array>;
   readonly progress: BuildProgress;
 }
@@ -34,7 +37,7 @@ const keyLabel = (key: string) => `raworc.installed.${key}`;
  * Throws BadSource if something cannot be installed.
  */
 export async function stageOf(engine: BuildEngine, input: StageInput, signal: AbortSignal): Promise<Stage> {
-  const { baseImage, baseImageId, installations, fetch, progress, ...where } = input;
+  const { baseImage, baseImageId, installations, fetch, toolchains, progress, ...where } = input;
   progress.begin('resolve');
   const byKey = new Map(installations.map((one) => [one.key, one]));
   const keys = [...byKey.keys()].sort();
@@ -54,16 +57,22 @@ export async function stageOf(engine: BuildEngine, input: StageInput, signal: Ab
     dockerfile += holder === undefined ? `COPY deps/${key} ${target}\n` : `COPY --from=${holder} ${target} ${target}\n`;
   }
   progress.begin('install');
+  const print = progress.output.bind(progress);
+  const images = new Map<string, string>();
+  for (const { key, dependencies } of fresh) {
+    if (dependencies.toolchain === undefined || toolchains === undefined) continue;
+    images.set(key, await toolchains.imageOf(dependencies.toolchain, { ...where, baseImage, baseImageId, print }, signal));
+  }
   const context = packing(async (pack) => {
     await packEntry(pack, { name: 'Dockerfile', mode: 0o644 }, dockerfile);
     const room = new InstallRoom();
     // One after another: each occupies a disk until it is packed, and a space can have many agents.
     for (const { agent, key, ...one } of fresh) {
       progress.print(`Installing the dependencies of ${agent}`);
-      const plan = { agent, key, ...one, ...where, image: baseImageId, print: progress.output.bind(progress) };
+      const plan = { agent, key, ...one, ...where, image: images.get(key) ?? baseImageId, print };
       const job = await install(engine, plan, fetch, signal);
       try {
-        await packInstalled(pack, { agent, key, room }, job.output);
+        await packInstalled(pack, { owner: `the agent ${agent}`, key, room }, job.output);
       } finally {
         await job.close();
       }

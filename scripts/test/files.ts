@@ -8,6 +8,9 @@ export const sizeFolder = 'tests/size';
 /** Long tests of many hosts, which only `npm run test:hosts` runs. */
 export const hostsFolder = 'tests/hosts/long';
 
+/** Slow builds with toolchains and package managers, which only `npm run test:builds` runs. */
+export const buildsFolder = 'tests/builds';
+
 /** The package on several versions of Node.js and npm, which only `npm run test:packages` tries. */
 export const packagesFolder = 'tests/packages';
 

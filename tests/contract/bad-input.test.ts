@@ -102,7 +102,7 @@ t.test('a deleted session is unknown to every operation, including a second dele
 });
 
 t.test('harmful archives are refused, and leave nothing behind', async (t) => {
-  const COMMAND = JSON.stringify({ runtime: 'python', handler: 'main.process_message', build_command: 'make' });
+  const COMMAND = JSON.stringify({ runtime: 'python', handler: 'main.process_message', build_command: ['make'] });
   const bomb: Item = { name: 'zeroes', content: Buffer.alloc(40 * 2 ** 20) };
   const bodies: [string, Buffer, string][] = [
     ['a path with ..', await archiveOf([main, { name: '../x' }]), '422 UNPROCESSABLE_ENTITY'],
@@ -114,7 +114,7 @@ t.test('harmful archives are refused, and leave nothing behind', async (t) => {
     ['no archive', await tarOf([main]), '422 UNPROCESSABLE_ENTITY'],
     ['one that is cut off', (await archiveOf([main])).subarray(0, 80), '422 UNPROCESSABLE_ENTITY'],
     ['no agent', await archiveOf([{ name: 'readme.md' }]), '422 UNPROCESSABLE_ENTITY'],
-    ['a build command', await archiveOf([main, { name: 'raworc.json', content: COMMAND }]), '422 UNPROCESSABLE_ENTITY'],
+    ['a build command that is a list', await archiveOf([main, { name: 'raworc.json', content: COMMAND }]), '422 UNPROCESSABLE_ENTITY'],
     ['too large', Buffer.alloc(65 * 2 ** 20), '413 PAYLOAD_TOO_LARGE'],
   ];
   const kept = await target.sources();

@@ -17,7 +17,17 @@ export interface SourceListing {
 }
 
 /** The files that `text` can return. */
-export const READ_FILES: readonly string[] = ['raworc.json', 'package.json', 'main.py', 'index.js', 'index.mjs', 'index.cjs', 'index.ts'];
+export const READ_FILES: readonly string[] = [
+  'raworc.json',
+  'package.json',
+  'Cargo.toml',
+  'go.mod',
+  'main.py',
+  'index.js',
+  'index.mjs',
+  'index.cjs',
+  'index.ts',
+];
 /** Largest size of each of these files. */
 export const MAX_READ_BYTES = 256 * 1024;
 
@@ -44,6 +54,7 @@ const RUNTIMES: Readonly<Record<string, AgentProgram['runtime']>> = {
   nodejs: 'node',
   native: 'native',
   rust: 'native',
+  go: 'native',
 };
 
 function written(source: SourceListing): Outcome<Manifest> {
@@ -75,9 +86,9 @@ function written(source: SourceListing): Outcome<Manifest> {
       problems,
     );
   }
-  if (typeof buildCommand === 'string' && buildCommand.trim() !== '') return no(`raworc.json has a build_command: ${NO_COMMANDS}`);
+  const isMade = typeof buildCommand === 'string' && buildCommand.trim() !== '';
   // The build checks programs: it sees their modes.
-  const missing = runtime === 'native' ? undefined : missingHandler(source, runtime, handler);
+  const missing = runtime === 'native' ? undefined : missingHandler(source, runtime, handler, isMade);
   if (missing !== undefined) return no(missing);
   return accepted({
     runtime,
@@ -93,10 +104,20 @@ function written(source: SourceListing): Outcome<Manifest> {
 }
 
 function workedOut(source: SourceListing): Outcome<Manifest> {
-  if (source.paths.has('Cargo.toml')) return no(`There is a Cargo.toml: ${NO_RUST}`);
   const python = source.paths.has('main.py');
   const node = nodeHandler(source);
-  if (python && node !== undefined) return no('There is both a main.py and a Node.js index file. Set runtime and handler in raworc.json');
+  const compiled = compiledProgram(source);
+  const found = [
+    ...(python ? ['a main.py'] : []),
+    ...(node === undefined ? [] : ['a Node.js index file']),
+    ...(compiled === undefined ? [] : [`a ${compiled.file}`]),
+  ];
+  if (found.length > 1) return no(`There is both ${found.slice(0, 2).join(' and ')}. Set runtime and handler in raworc.json`);
+  if (compiled !== undefined) {
+    if (compiled.program === undefined)
+      return no(`${compiled.file} names no program. Add a raworc.json with "runtime": "native" and the program's name as "handler"`);
+    return accepted(plain('native', compiled.program));
+  }
   if (python) {
     if (!/\bprocess_message\b/.test(source.text('main.py') ?? ''))
       return no('main.py has no process_message(message, context); define it, or name another handler in a raworc.json');
@@ -104,7 +125,7 @@ function workedOut(source: SourceListing): Outcome<Manifest> {
   }
   if (node !== undefined) return accepted(plain('node', node));
   return no(
-    'Found no agent at the top of the archive: it needs raworc.json, main.py with process_message, index.js, index.mjs, index.cjs, index.ts or a package.json with main',
+    'Found no agent at the top of the archive: it needs raworc.json, main.py with process_message, index.js, index.mjs, index.cjs, index.ts, a package.json with main, Cargo.toml or go.mod',
   );
 }
 
@@ -117,6 +138,33 @@ function nodeHandler(source: SourceListing): string | undefined {
   return `${file.replace(/\.(?:[cm]?js|m?ts)$/, '')}.${snake ? 'process_message' : 'processMessage'}`;
 }
 
+/** Returns the program that cargo or go builds from the files at the root; which one, if that is clear. */
+function compiledProgram(source: SourceListing): { readonly file: string; readonly program: string | undefined } | undefined {
+  if (source.paths.has('Cargo.toml')) return { file: 'Cargo.toml', program: cargoProgram(source.text('Cargo.toml') ?? '') };
+  if (!source.paths.has('go.mod')) return undefined;
+  const module = /^module[ \t]+"?([^\s"]+)/m.exec(source.text('go.mod') ?? '')?.[1] ?? '';
+  const [last = '', before = ''] = module.split('/').reverse();
+  return { file: 'go.mod', program: PROGRAM.exec(/^v\d+$/.test(last) ? before : last)?.[0] };
+}
+
+/** A file's name. */
+const PROGRAM = /^[\w.-]{1,100}$/;
+
+/** Reads tables line by line: names of packages and programs need nothing else of TOML. */
+function cargoProgram(toml: string): string | undefined {
+  const fields = new Map<string, string>();
+  let table = '';
+  for (const line of toml.split('\n').slice(0, 10_000)) {
+    const header = /^\s*(\[\[?)\s*([\w.-]+)\s*\]\]?/.exec(line);
+    if (header !== null) table = header[1] === '[[' ? `${header[2]}[]` : (header[2] ?? '');
+    const [, key = '', value = ''] = /^\s*([\w-]+)\s*=\s*["']([^"']*)["']/.exec(line) ?? [];
+    // The first of several programs, unless default-run names one.
+    if (key !== '' && !fields.has(`${table}.${key}`)) fields.set(`${table}.${key}`, value);
+  }
+  const name = fields.get('package.default-run') ?? fields.get('bin[].name') ?? fields.get('package.name');
+  return PROGRAM.exec(name ?? '')?.[0];
+}
+
 function packageMain(source: SourceListing): string | undefined {
   const main = objectIn(source.text('package.json') ?? '')?.main;
   if (typeof main !== 'string') return undefined;
@@ -124,7 +172,7 @@ function packageMain(source: SourceListing): string | undefined {
   return NODE_ENDINGS.map((ending) => path + ending).find((one) => source.paths.has(one));
 }
 
-const plain = (runtime: 'python' | 'node', handler: string): Manifest => ({
+const plain = (runtime: AgentProgram['runtime'], handler: string): Manifest => ({
   runtime,
   handler,
   idempotent: false,
@@ -134,7 +182,7 @@ const plain = (runtime: 'python' | 'node', handler: string): Manifest => ({
 });
 
 /** A handler is the module's path and, after the last dot, the function. */
-function missingHandler(source: SourceListing, runtime: 'python' | 'node', handler: string): string | undefined {
+function missingHandler(source: SourceListing, runtime: 'python' | 'node', handler: string, isMade: boolean): string | undefined {
   const shape =
     runtime === 'python'
       ? /^(\p{ID_Start}|_)[\p{ID_Continue}.]*\.[\p{ID_Start}_]\p{ID_Continue}*$/u
@@ -142,6 +190,8 @@ function missingHandler(source: SourceListing, runtime: 'python' | 'node', handl
   const example = runtime === 'python' ? 'main.process_message' : 'index.processMessage';
   if (handler.length > 255 || !shape.test(handler) || handler.split('/').includes('..'))
     return `The handler must be a module and a function, such as "${example}"`;
+  // A build command can make it: the build looks.
+  if (isMade) return undefined;
   const module = handler.slice(0, handler.lastIndexOf('.'));
   const stem = runtime === 'python' ? module.replaceAll('.', '/') : module.replace(/^\.\//, '');
   const candidates = (runtime === 'python' ? PYTHON_ENDINGS : NODE_ENDINGS).map((ending) => stem + ending);
@@ -152,16 +202,11 @@ function missingHandler(source: SourceListing, runtime: 'python' | 'node', handl
     .join(', ')}`;
 }
 
-const NO_RUST = 'Rust builds are not supported yet. Build the program yourself and upload it without Cargo.toml';
-const NO_COMMANDS =
-  'build commands are not supported yet. Remove it: dependencies in requirements.txt, pyproject.toml and package.json are installed without one';
-
 /**
  * Returns a refusal for a source that no build can complete. The node that builds installs
  * dependencies, except those of Node.js if the upload has a node_modules.
  */
 function unmetNeed(source: SourceListing, runtime: AgentProgram['runtime']): string | undefined {
-  if (source.paths.has('Cargo.toml')) return `There is a Cargo.toml: ${NO_RUST}`;
   if (runtime !== 'node' || ![...source.paths].some((path) => path.startsWith('node_modules/'))) return undefined;
   const dependencies = objectIn(source.text('package.json') ?? '')?.dependencies;
   if (typeof dependencies !== 'object' || dependencies === null) return undefined;

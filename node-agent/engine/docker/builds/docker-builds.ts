@@ -17,6 +17,8 @@ import type { WorkDisk, WorkDisks } from './work-disks.ts';
 
 /** How often the size of a measured disk is looked at. */
 const MEASURE_MS = 2_000;
+/** Builder images of a kind: each base image that spaces use has one. */
+const KEPT_BUILDERS = 3;
 
 export interface DockerBuildsDeps {
   readonly clients: DockerClients;
@@ -91,7 +93,7 @@ export class DockerBuilds implements BuildEngine {
 
   async stage({ labels, context }: StagePlan, signal: AbortSignal) {
     const built = await runBuild(this.#deps, { labels, context }, signal);
-    if (built.ok && labels['raworc.image'] === 'stage') await this.#deps.stages.add(built.imageId);
+    if (built.ok && ['stage', 'builder'].includes(labels['raworc.image'] ?? '')) await this.#deps.stages.add(built.imageId);
     return built;
   }
 
@@ -105,9 +107,18 @@ export class DockerBuilds implements BuildEngine {
     await abortable(signal, this.#deps.clients.calls.getImage(imageId).tag({ repo: image.slice(0, colon), tag: image.slice(colon + 1) }));
   }
 
+  async keepBuilder(kind: string, imageId: string, image: string, signal: AbortSignal): Promise<void> {
+    const { clients, owner } = this.#deps;
+    await this.name(imageId, image, signal);
+    const filters = { label: [`raworc.builder=${owner.nodeId}`, 'raworc.image=builder', `raworc.toolchain=${kind}`] };
+    const images = await abortable(signal, clients.calls.listImages({ filters }));
+    const old = images.sort((a, b) => b.Created - a.Created).slice(KEPT_BUILDERS);
+    for (const { RepoTags } of old) for (const tag of RepoTags ?? []) await this.discard(tag);
+  }
+
   async stageWith(label: string, signal: AbortSignal): Promise<string | undefined> {
     const { clients, owner, stages } = this.#deps;
-    const filters = { label: [label, `raworc.cluster=${owner.clusterId}`, 'raworc.image=stage'] };
+    const filters = { label: [label, `raworc.cluster=${owner.clusterId}`] };
     const images = await abortable(signal, clients.calls.listImages({ all: true, filters }));
     const own = images.filter(({ Id }) => stages.has(Id)).sort((a, b) => b.Created - a.Created);
     return own[0]?.Id;
@@ -127,7 +138,7 @@ export class DockerBuilds implements BuildEngine {
     for (const { Id } of left) await this.#remove(Id);
     const images = await this.tidy(signal);
     await disks.sweep();
-    const kept = await abortable(signal, clients.calls.listImages({ all: true, filters: { label: ['raworc.image=stage'] } }));
+    const kept = await abortable(signal, clients.calls.listImages({ all: true, filters: { label: ['raworc.image'] } }));
     await stages.keep(new Set(kept.map(({ Id }) => Id)));
     if (left.length + images > 0) log.info('builds.swept', { containers: left.length, images });
   }

@@ -18,7 +18,8 @@ const tagsOf = ({ RepoTags }: Docker.ImageInfo) => (RepoTags ?? []).filter((tag)
  */
 export function listedTags(images: readonly Docker.ImageInfo[]): readonly string[] {
   const isBase = ({ Labels }: Docker.ImageInfo) => Number(Labels?.['raworc.image'] === 'base');
-  const sorted = [...images].sort((a, b) => isBase(b) - isBase(a) || b.Created - a.Created);
+  const isBuilder = ({ Labels }: Docker.ImageInfo) => Labels?.['raworc.image'] === 'builder';
+  const sorted = images.filter((image) => !isBuilder(image)).sort((a, b) => isBase(b) - isBase(a) || b.Created - a.Created);
   return sorted.flatMap(tagsOf).slice(0, MAX_IMAGES);
 }
 

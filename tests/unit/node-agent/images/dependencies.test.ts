@@ -1,7 +1,8 @@
 /** Which installer an agent's files call for, and what it sees. */
 import t from 'tap';
-import { dependenciesOf, type SourceFiles } from '../../../../node-agent/domain/dependencies.ts';
+import { dependenciesOf } from '../../../../node-agent/domain/dependencies.ts';
 import { installScript, keyOf, setKeyOf } from '../../../../node-agent/domain/install-script.ts';
+import type { SourceFiles } from '../../../../node-agent/domain/installs/planned.ts';
 
 const source = (files: Readonly<Record<string, string>>): SourceFiles =>
   new Map(Object.entries(files).map(([path, text]) => [path, { sha256: `hash of ${text}`, text }]));
@@ -123,12 +124,91 @@ t.test('a key follows what decides the installation, and nothing else', async (t
   t.not(setKeyOf(['a'], 'x'), setKeyOf(['a'], 'y'));
 });
 
+const MANAGERS: readonly (readonly [what: string, files: Readonly<Record<string, string>>, expected: string])[] = [
+  ['a lock of pnpm', { 'pnpm-lock.yaml': '' }, 'pnpm undefined: package.json pnpm-lock.yaml'],
+  ['a lock of yarn', { 'yarn.lock': '', '.npmrc': '' }, 'yarn undefined: .npmrc package.json yarn.lock'],
+  ['two locks', { 'yarn.lock': '', 'package-lock.json': '' }, 'npm-ci undefined: package-lock.json package.json'],
+  [
+    'two locks and a choice',
+    { 'yarn.lock': '', 'package-lock.json': '', wanted: 'yarn@4.5.0+sha224.1234' },
+    'yarn 4.5.0: package.json yarn.lock',
+  ],
+  ['a choice of npm', { 'yarn.lock': '', wanted: 'npm@10.0.0' }, 'npm-install undefined: package.json'],
+  [
+    'settings of yarn',
+    { 'yarn.lock': '', '.yarnrc.yml': '', 'index.js': '' },
+    'yarn undefined: .yarnrc.yml index.js package.json yarn.lock',
+  ],
+  [
+    'pnpm without its lock',
+    { wanted: 'pnpm@10.0.0' },
+    'refused: packageManager in package.json names pnpm, but there is no pnpm-lock.yaml',
+  ],
+  [
+    'pnpm of long ago',
+    { 'pnpm-lock.yaml': '', wanted: 'pnpm@6.0.0' },
+    'refused: packageManager in package.json names pnpm 6; builds need 7 or newer',
+  ],
+  ['another manager', { wanted: 'bun@1.0.0' }, 'refused: packageManager in package.json names bun; builds install with npm, pnpm or yarn'],
+  ['a range', { 'pnpm-lock.yaml': '', wanted: 'pnpm@^10' }, 'refused: packageManager in package.json must be a name and an exact version'],
+  [
+    'a command',
+    { 'pnpm-lock.yaml': '', wanted: 'pnpm@10.0.0;id' },
+    'refused: packageManager in package.json must be a name and an exact version',
+  ],
+];
+
+t.test('package managers', async (t) => {
+  for (const [what, { wanted, ...files }, expected] of MANAGERS) {
+    const packageJson = JSON.stringify({ dependencies: { a: '1' }, ...(wanted === undefined ? {} : { packageManager: wanted }) });
+    const planned = dependenciesOf('NODE', source({ 'package.json': packageJson, ...files }));
+    const one = planned.ok ? planned.dependencies : undefined;
+    const got = planned.ok ? `${one?.installer} ${one?.packageManager}: ${one?.inputs.join(' ')}` : `refused: ${planned.reason}`;
+    t.equal(got.slice(0, expected.length), expected, what);
+  }
+});
+
+t.test('what is compiled, and with what', async (t) => {
+  const of = (runtime: 'PYTHON' | 'NODE' | 'NATIVE', files: Readonly<Record<string, string>>) => {
+    const planned = dependenciesOf(runtime, source(files));
+    return planned.ok ? planned.dependencies : planned.reason;
+  };
+  const command = JSON.stringify({ build_command: 'make' });
+  t.match(of('NATIVE', { 'Cargo.toml': '', 'src/main.rs': '', 'README.md': '', 'raworc.json': '{}' }), {
+    ...{
+      installer: 'cargo',
+      toolchain: 'rust',
+      directory: 'target',
+      inputs: ['Cargo.toml', 'src/main.rs'],
+      leavesOut: ['target', 'vendor'],
+    },
+  });
+  t.match(of('NATIVE', { 'go.mod': '', 'main.go': '' }), { installer: 'go', toolchain: 'go', directory: 'target' });
+  t.equal(of('NATIVE', { 'Cargo.toml': '', 'target/release/agent': '' }), undefined, 'a program that was uploaded is not compiled');
+  t.equal(of('NATIVE', { agent: '' }), undefined);
+  t.equal(of('PYTHON', { 'Cargo.toml': '', 'main.py': '' }), undefined);
+  t.match(of('NATIVE', { 'raworc.json': command, a: '' }), {
+    installer: 'none',
+    command: 'make',
+    toolchain: 'c',
+    inputs: ['a', 'raworc.json'],
+  });
+  t.match(of('NATIVE', { 'raworc.json': command, 'Cargo.toml': '' }), { installer: 'none', toolchain: 'rust', directory: undefined });
+  t.match(of('NODE', { 'raworc.json': command, 'package.json': '{"devDependencies":{"typescript":"5"}}' }), {
+    ...{ installer: 'npm-install', command: 'make', directory: 'node_modules', inputs: ['package.json', 'raworc.json'] },
+  });
+  t.match(of('PYTHON', { 'raworc.json': command, 'requirements.txt': 'a', 'main.py': '' }), { installer: 'pip', command: 'make' });
+});
+
 t.test('each installer’s script prints nothing but its tar to standard output', async (t) => {
-  for (const installer of ['pip', 'pyproject', 'uv', 'npm-ci', 'npm-install'] as const) {
-    const script = installScript(installer);
+  for (const installer of ['pip', 'pyproject', 'uv', 'npm-ci', 'npm-install', 'pnpm', 'yarn'] as const) {
+    const script = installScript({ installer, directory: undefined, inputs: [] });
     t.match(script, /exec 3>&1 1>&2 <\/dev\/null/);
     t.match(script, /\) 3>&-\nexec tar -cf - --exclude=\.\/\.cache \. >&3\n$/);
   }
+  const compiled = installScript({ installer: 'cargo', directory: 'target', inputs: [] });
+  const commanded = installScript({ installer: 'none', directory: undefined, inputs: [], command: 'make' });
+  for (const script of [compiled, commanded]) t.match(script, /\) 3>&-\ncd \.cache\/result\nexec tar -cf - \. >&3\n$/);
 });
 
 /** With the square of their length, these take minutes to hours. */

@@ -17,7 +17,7 @@ async function packed(items: readonly Item[]): Promise<Record<string, Partial<He
   try {
     await packInstalled(
       pack,
-      { agent: 'a', key: 'KEY', room: new InstallRoom() },
+      { owner: 'the agent a', key: 'KEY', room: new InstallRoom() },
       written as AsyncIterable<unknown> as AsyncIterable<Uint8Array>,
     );
   } catch (error) {
