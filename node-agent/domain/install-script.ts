@@ -83,6 +83,12 @@ function installing({ installer, packageManager, command }: Dependencies): strin
   return INSTALL[installer];
 }
 
+/** Removes what only the build command needed. yarn cannot. */
+function pruning(installer: Installer): string {
+  if (installer === 'pnpm') return 'pnpm prune --prod\n';
+  return installer === 'npm-ci' || installer === 'npm-install' ? `${node} prune --no-package-lock --omit=dev ${NPM_FLAGS}\n` : '';
+}
+
 const TRUSTING = [
   'SSL_CERT_FILE',
   'PIP_CERT',
@@ -114,7 +120,7 @@ ${TRUSTING.map((name) => `  export ${name}="$certificates"`).join('\n')}
 fi
 unset RAWORC_CERTIFICATES
 (
-${[installing(dependencies), ...(command === undefined ? [] : [commandScript(directory)])].join('\n')}
+${[installing(dependencies), ...(command === undefined ? [] : [commandScript(directory, pruning(installer))])].join('\n')}
 ) 3>&-
 ${isMoved ? 'cd .cache/result\nexec tar -cf - . >&3' : 'exec tar -cf - --exclude=./.cache . >&3'}
 `;

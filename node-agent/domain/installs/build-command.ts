@@ -45,14 +45,14 @@ export const RESULT = '.result';
  * Runs the command, and leaves in `.cache/result` what was installed, and below RESULT each file
  * that the command made or changed. Change times tell: no program can set them.
  */
-export function commandScript(directory: string | undefined): string {
+export function commandScript(directory: string | undefined, tidy: string): string {
   return `touch .cache/before .cache/after
 until find .cache/after -cnewer .cache/before | grep -q .; do touch .cache/after; done
 export PATH="$PWD/.venv/bin:$PWD/node_modules/.bin:$PATH" CARGO_HOME="$PWD/.cache/cargo" GOPATH="$PWD/.cache/go" GOCACHE="$PWD/.cache/go-build" GOTOOLCHAIN=local
 code=0
 /bin/sh -c "$RAWORC_BUILD_COMMAND" || code=$?
 if [ $code != 0 ]; then echo "build_command failed with exit code $code"; exit $code; fi
-rm -rf target/debug target/*/deps target/*/build target/*/.fingerprint target/*/incremental target/*/examples
+${tidy}rm -rf target/debug target/*/deps target/*/build target/*/.fingerprint target/*/incremental target/*/examples
 mkdir -p .cache/result/${RESULT}
 ${directory === undefined ? '' : `if [ -e ${directory} ]; then mv ${directory} .cache/result/; fi`}
 find . -path ./.cache -prune -o \\( -type f -o -type l \\) ! -cnewer .cache/before -exec rm -f {} +
