@@ -86,7 +86,7 @@ export async function checkHandler(agent: CheckedAgent, { workers, session, agen
     );
   });
   if (runtime !== 'NODE' || !/SyntaxError/.test(result.output)) return result;
-  const located = await syntaxError(home, handler || 'index.processMessage', { cwd: `${session}/workspace`, env });
+  const located = await syntaxError(home, handler || 'index.processMessage', workers, { cwd: `${session}/workspace`, env });
   return located.includes(home) ? { ...result, output: located } : result;
 }
 

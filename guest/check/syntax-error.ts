@@ -13,6 +13,7 @@ const LIMIT_MS = 20_000;
 export function syntaxError(
   home: string,
   handler: string,
+  workers: string,
   options: { readonly cwd: string; readonly env: NodeJS.ProcessEnv },
 ): Promise<string> {
   const dot = handler.lastIndexOf('.');
@@ -20,7 +21,12 @@ export function syntaxError(
   const file = ENDINGS.map((ending) => join(home, module + ending)).find((path) => statSync(path, { throwIfNoEntry: false })?.isFile());
   if (file === undefined) return Promise.resolve('');
   return new Promise((resolve) => {
-    const args = ['-e', `import(${JSON.stringify(pathToFileURL(file).href)})`];
+    const args = [
+      '--import',
+      pathToFileURL(join(workers, 'resolve-raworc.mjs')).href,
+      '-e',
+      `import(${JSON.stringify(pathToFileURL(file).href)})`,
+    ];
     execFile(process.execPath, args, { ...options, timeout: LIMIT_MS, killSignal: 'SIGKILL' }, (_error, _stdout, stderr) =>
       resolve(stderr),
     );

@@ -1,6 +1,6 @@
 import type { Answer__Output as Answer } from '../../proto/generated/raworc/v0/Answer.ts';
 import type { Deliver__Output as Deliver } from '../../proto/generated/raworc/v0/Deliver.ts';
-import type { RunStarted__Output as RunStarted } from '../../proto/generated/raworc/v0/RunStarted.ts';
+import type { Hop__Output as Hop } from '../../proto/generated/raworc/v0/Hop.ts';
 
 /**
  * How many ids of settled messages are remembered, to recognize late copies that the watermark does
@@ -17,8 +17,8 @@ export interface Entry {
   durable: boolean;
   /** The newest run that was started. */
   runId: string | undefined;
-  /** The agent of that run: a router chooses another than the message names. */
-  runAgent: string | undefined;
+  /** What agents asked of one another in that run, in order. */
+  hops: Hop[];
   answer: Answer | undefined;
   /** The answer can be sent: it is being written, or durable. */
   answered: boolean;
@@ -26,7 +26,7 @@ export interface Entry {
 
 export function newEntry(message: Deliver, durable: boolean): Entry {
   const bytes = Buffer.byteLength(message.content) + Buffer.byteLength(message.contextJson);
-  return { message, bytes, taken: Promise.resolve(), durable, runId: undefined, runAgent: undefined, answer: undefined, answered: false };
+  return { message, bytes, taken: Promise.resolve(), durable, runId: undefined, hops: [], answer: undefined, answered: false };
 }
 
 /**
@@ -122,11 +122,18 @@ export class Entries {
     this.set(answered ? { ...answered, message } : newEntry(message, true));
   }
 
-  restoreRun({ messageId, runId, agent }: Pick<RunStarted, 'messageId' | 'runId' | 'agent'>): void {
+  /** Restores the start of a run from the journal, or the newest record of one of its hops. */
+  restoreRun(messageId: string, runId: string, hop: Hop | null): void {
     const entry = this.#entries.get(messageId);
     if (!entry) return;
     entry.runId = runId;
-    entry.runAgent = agent;
+    if (hop === null) {
+      entry.hops = [];
+      return;
+    }
+    const at = entry.hops.findIndex(({ id }) => id === hop.id);
+    if (at >= 0) entry.hops[at] = hop;
+    else entry.hops.push(hop);
   }
 
   /** Restores an answer from the journal, perhaps before its message. */

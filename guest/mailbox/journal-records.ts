@@ -5,6 +5,7 @@
 import type { GuestFrame, HostFrame } from '../../proto/frame.ts';
 import type { Answer__Output as Answer } from '../../proto/generated/raworc/v0/Answer.ts';
 import type { Deliver__Output as Deliver } from '../../proto/generated/raworc/v0/Deliver.ts';
+import type { Hop__Output as Hop } from '../../proto/generated/raworc/v0/Hop.ts';
 import { guestFrames, hostFrames } from '../../proto/lean-codec.ts';
 import { ProtocolError } from '../../proto/protocol-error.ts';
 import { GUEST_PROTOCOL_VERSION } from '../../proto/versions.ts';
@@ -34,8 +35,8 @@ export const stampRecord = (sessionId: string, acceptedSeq: number, life: number
     }),
   );
 export const messageRecord = (value: Deliver) => recordOf(FROM_HOST, hostFrames.encode({ kind: 'deliver', value }));
-export const runRecord = (sessionId: string, messageId: string, runId: string, agent: string) =>
-  recordOf(FROM_GUEST, guestFrames.encode({ kind: 'runStarted', value: { sessionId, generation: 0, messageId, runId, agent, hop: null } }));
+export const runRecord = (sessionId: string, messageId: string, runId: string, agent: string, hop: Hop | null = null) =>
+  recordOf(FROM_GUEST, guestFrames.encode({ kind: 'runStarted', value: { sessionId, generation: 0, messageId, runId, agent, hop } }));
 export const answerRecord = (value: Answer) => recordOf(FROM_GUEST, guestFrames.encode({ kind: 'answer', value }));
 export const settledRecord = (sessionId: string, messageId: string) =>
   recordOf(FROM_HOST, hostFrames.encode({ kind: 'settled', value: { sessionId, messageId, upToSeq: 0 } }));

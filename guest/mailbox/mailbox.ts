@@ -1,6 +1,7 @@
 import { Journal, JournalFull } from '../../journal/journal.ts';
 import type { Answer__Output as Answer } from '../../proto/generated/raworc/v0/Answer.ts';
 import type { Deliver__Output as Deliver } from '../../proto/generated/raworc/v0/Deliver.ts';
+import type { Hop__Output as Hop } from '../../proto/generated/raworc/v0/Hop.ts';
 import { type Entries, type Entry, newEntry } from './entries.ts';
 import { answerRecord, messageRecord, runRecord, settledRecord, stampRecord } from './journal-records.ts';
 import type { MailboxOptions } from './mailbox-options.ts';
@@ -139,7 +140,6 @@ export class Mailbox {
     this.#takenSeq = Math.max(this.#takenSeq, message.seq);
     const entry = newEntry(message, false);
     entry.runId = runId;
-    entry.runAgent = runId && message.agent;
     const begun = runId === undefined ? [] : [runRecord(this.#sessionId, message.messageId, runId, message.agent)];
     entry.taken = this.#append(
       [messageRecord(message), ...begun],
@@ -171,17 +171,33 @@ export class Mailbox {
   }
 
   /** Records that a run starts. Rejects with {@link JournalFull}, having recorded nothing. */
-  async begin(entry: Entry, runId: string, agent: string): Promise<void> {
-    const { runId: idBefore, runAgent: agentBefore } = entry;
-    const apply = (id: string | undefined, by: string | undefined) => {
-      entry.runId = id;
-      entry.runAgent = by;
-    };
+  async begin(entry: Entry, runId: string): Promise<void> {
+    const { runId: before, hops } = entry;
     await this.#append(
-      [runRecord(this.#sessionId, entry.message.messageId, runId, agent)],
+      [runRecord(this.#sessionId, entry.message.messageId, runId, entry.message.agent)],
       0,
-      () => apply(runId, agent),
-      () => apply(idBefore, agentBefore),
+      () => {
+        entry.runId = runId;
+        entry.hops = [];
+      },
+      () => {
+        entry.runId = before;
+        entry.hops = hops;
+      },
+    );
+  }
+
+  /**
+   * Records the state of a hop, which is one of the entry's. Rejects with {@link JournalFull}, having
+   * recorded nothing.
+   */
+  recordHop({ message, runId = '' }: Entry, hop: Hop): Promise<void> {
+    const record = runRecord(this.#sessionId, message.messageId, runId, message.agent, hop);
+    return this.#append(
+      [record],
+      SPARE_BYTES,
+      () => undefined,
+      () => undefined,
     );
   }
 

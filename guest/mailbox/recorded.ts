@@ -27,7 +27,7 @@ export function recordedIn(records: readonly Uint8Array[], sessionId: string): R
     if (frame.kind === 'deliver') {
       acceptedSeq = Math.max(acceptedSeq, frame.value.seq);
       entries.restoreMessage(frame.value);
-    } else if (frame.kind === 'runStarted') entries.restoreRun(frame.value);
+    } else if (frame.kind === 'runStarted') entries.restoreRun(frame.value.messageId, frame.value.runId, frame.value.hop);
     else if (frame.kind === 'answer') entries.restoreAnswer(frame.value);
     else if (frame.kind === 'settled') entries.settle(frame.value.messageId);
   }
@@ -38,11 +38,13 @@ export function recordedIn(records: readonly Uint8Array[], sessionId: string): R
 export function recordsOf({ entries, acceptedSeq, life }: Omit<Recorded, 'wiped'>, sessionId: string): Uint8Array[] {
   const records = [stampRecord(sessionId, acceptedSeq, life)];
   for (const messageId of entries.settledIds) records.push(settledRecord(sessionId, messageId));
-  for (const { message, runId, runAgent = message.agent, answer } of entries.all()) {
+  for (const { message, runId, hops, answer } of entries.all()) {
     if (answer) records.push(answerRecord(answer), messageRecord({ ...message, content: '', contextJson: '' }));
     else {
       records.push(messageRecord(message));
-      if (runId !== undefined) records.push(runRecord(sessionId, message.messageId, runId, runAgent));
+      if (runId === undefined) continue;
+      const { messageId, agent } = message;
+      for (const hop of [null, ...hops]) records.push(runRecord(sessionId, messageId, runId, agent, hop));
     }
   }
   return records;

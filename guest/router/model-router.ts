@@ -3,7 +3,7 @@ import type { Clock } from '../../seams/clock.ts';
 import type { Random } from '../../seams/random.ts';
 import { errorEnd } from '../runs/run-end.ts';
 import { limitRun } from '../runs/run-limit.ts';
-import { MAX_REPLY_BYTES, type RunEnd, type RunOutput, type RunRequest, type Worker } from '../runs/worker-host.ts';
+import { MAX_REPLY_BYTES, type RunEnd, type RunOutput, type RunRequest, type Worker, type WorkerEnd } from '../runs/worker-host.ts';
 import { apiOf } from './apis.ts';
 import { callWithRetries } from './call-with-retries.ts';
 import { agentIn } from './hand-over.ts';
@@ -49,7 +49,7 @@ export class ModelRouter implements Worker {
     this.kill();
   }
 
-  async run(request: RunRequest, output: RunOutput): Promise<RunEnd> {
+  async run(request: RunRequest, output: RunOutput): Promise<WorkerEnd> {
     const { keySecret, timeoutS } = this.#task;
     if (this.#key === undefined)
       return errorEnd(
@@ -73,7 +73,7 @@ export class ModelRouter implements Worker {
     }
   }
 
-  async #ask({ message, contextJson }: RunRequest, output: RunOutput, key: string, leftMs: () => number): Promise<RunEnd> {
+  async #ask({ message, contextJson }: RunRequest, output: RunOutput, key: string, leftMs: () => number): Promise<WorkerEnd> {
     let prompt = promptOf(this.#task, message, contextJson);
     for (let question = 1; ; question += 1) {
       const reply = await this.#call(prompt, output, key, leftMs, question);

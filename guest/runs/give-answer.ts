@@ -1,5 +1,6 @@
 import { JournalFull } from '../../journal/journal.ts';
 import type { Answer__Output as Answer } from '../../proto/generated/raworc/v0/Answer.ts';
+import { withoutTexts } from '../hops/hop-records.ts';
 import type { HostSide } from '../host/host-side.ts';
 import type { Entry } from '../mailbox/entries.ts';
 import type { Mailbox } from '../mailbox/mailbox.ts';
@@ -20,7 +21,8 @@ export async function giveAnswer(
     if (!(fault instanceof JournalFull)) throw fault;
     // The answer was sent and may be settled already.
     if (mailbox.get(messageId) !== entry) return;
-    return mailbox.answer(entry, { ...answer, outcome: 'ERROR', content: REASONS.disk_full, reason: 'disk_full' });
+    const shorter = { ...answer, hops: withoutTexts(answer.hops) };
+    return mailbox.answer(entry, { ...shorter, outcome: 'ERROR', content: REASONS.disk_full, reason: 'disk_full' });
   });
   // Sent while the disk syncs. The next run starts only afterwards.
   host.sendAnswers();

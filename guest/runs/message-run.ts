@@ -1,120 +1,197 @@
-import type { Router__Output as Router } from '../../proto/generated/raworc/v0/Router.ts';
-import type { HostSide } from '../host/host-side.ts';
+import type { Hop__Output as Hop } from '../../proto/generated/raworc/v0/Hop.ts';
+import type { CallGraph } from '../hops/call-graph.ts';
+import type { Call, Run } from '../hops/calls.ts';
+import { HopRecords } from '../hops/hop-records.ts';
 import type { Entry } from '../mailbox/entries.ts';
-import type { Mailbox } from '../mailbox/mailbox.ts';
-import { ModelRouter } from '../router/model-router.ts';
-import type { AgentSetup } from './agent-setup.ts';
-import type { AgentWorkers } from './agent-workers.ts';
-import { beginRun } from './begin-run.ts';
-import type { Cancellations } from './cancellations.ts';
+import { type AgentRunDeps, AgentRuns, type Work } from './agent-run.ts';
+import { recordHop } from './begin-run.ts';
+import { REASONS, type Reason } from './reasons.ts';
 import { errorEnd } from './run-end.ts';
-import type { RunnerDeps } from './runner-deps.ts';
-import type { RunEnd, Worker } from './worker-host.ts';
-import { runInWorker, type Working } from './worker-run.ts';
+import { type Handoff, MAX_REPLY_BYTES, type RunEnd } from './worker-host.ts';
 
-export interface MessageRunDeps {
-  readonly deps: RunnerDeps;
-  readonly mailbox: Mailbox;
-  readonly host: HostSide;
-  readonly setup: AgentSetup;
-  readonly workers: AgentWorkers;
-  readonly cancelled: Cancellations;
-  /** Runs started by this process. Any other run without an answer was interrupted by a crash. */
-  readonly begun: Set<string>;
-  /** Whether the message waited when its agent was stopped. */
-  wasStopped(message: Entry['message']): boolean;
+export interface MessageRunDeps extends AgentRunDeps {
+  readonly graph: CallGraph;
+  /** A run has ended, whose place is still taken. */
+  runEnded(run: Run, message: Entry['message']): void;
+  onFault(fault: unknown): void;
 }
 
-type Answered = Exclude<RunEnd, { outcome: 'handoff' }>;
-
-/** What bounds a run, and which workers it counts among. */
-interface Within {
-  readonly runLimitMs: number;
-  readonly workers: Pick<AgentWorkers, 'runBegins' | 'runEnds' | 'lifeOf'>;
+/** The outcome of a call, and the agent that it is from. */
+export interface CallEnd {
+  readonly end: RunEnd;
+  readonly agent: string;
+  readonly runId: string;
 }
 
-/** A model is no process of the session. */
-const NO_WORKERS: Within['workers'] = { runBegins: () => undefined, runEnds: () => undefined, lifeOf: () => 1 };
-
-/** The run of one message: from the records before it to its outcome. */
+/**
+ * The runs of one message: that of its own agent, and those of the agents that are asked, or get it
+ * handed over.
+ */
 export class MessageRuns {
   readonly #of: MessageRunDeps;
+  readonly #agents: AgentRuns;
+  /** The answers on which the asks of a run still work. */
+  readonly #answering = new WeakMap<Run, Set<Promise<unknown>>>();
+  readonly #waiting = new Map<Call, (run: Run | undefined) => void>();
 
   constructor(of: MessageRunDeps) {
     this.#of = of;
+    this.#agents = new AgentRuns(of);
+    of.interruptions.onWithdrawn((call) => this.#place(call, undefined));
   }
 
-  async run(entry: Entry, working: Working): Promise<Answered> {
-    const { router, messageId } = entry.message;
-    if (this.#of.cancelled.has(messageId)) return errorEnd('cancelled');
-    if (router === null) return this.#runAgent(entry, working);
-    const chosen = entry.runAgent ?? working.agent;
-    // A choice that was recorded before a crash stands.
-    if (chosen !== working.agent) working.agent = chosen;
-    else {
-      const end = await this.#choose(router, entry, working);
-      if (end.outcome !== 'handoff') return end;
-      working.agent = end.agent;
+  /** Runs a message, which has a place. The outcome is not stored yet. */
+  async run(entry: Entry, run: Run): Promise<CallEnd> {
+    const before = lastOf(entry);
+    const end = this.#unable(entry);
+    if (end !== undefined) {
+      this.#of.runEnded(run, entry.message);
+      return { end, agent: before.agent, runId: before.runId };
     }
-    return this.#runAgent(entry, working);
+    const chosen = entry.message.router === null ? undefined : before.first;
+    return this.#carry({ entry, records: undefined, chosen }, run, entry.message.content, undefined);
   }
 
-  /** Asks the model who answers. Nothing else happens meanwhile, so a crash repeats it. */
-  async #choose(task: Router, entry: Entry, working: Working): Promise<RunEnd> {
-    const { deps, setup, begun } = this.#of;
-    const runId = await beginRun(entry, working.agent, this.#of.mailbox, begun, deps.random);
-    if (runId === undefined) return errorEnd('disk_full');
-    const worker = (deps.model ?? ((...asked) => new ModelRouter(...asked, deps)))(task, setup.secrets);
-    // The model has its own time limit.
-    const end = await this.#runIn(worker, { runLimitMs: Number.POSITIVE_INFINITY, workers: NO_WORKERS }, runId, entry, working);
-    if (end.outcome === 'handoff') begun.delete(runId);
-    return end;
+  /** Gives free places to the hops that wait for them. */
+  beginWaiting(): void {
+    for (const run of this.#of.graph.beginWaiting()) this.#place(run.call, run);
   }
 
-  async #runAgent(entry: Entry, working: Working): Promise<Answered> {
-    const { deps, mailbox, workers, begun, wasStopped } = this.#of;
-    const { agent } = working;
-    const setup = this.#of.setup.current;
-    const spec = setup?.agents.find((one) => one.name === agent);
-    if (entry.runId !== undefined && entry.runAgent === agent && !begun.has(entry.runId) && !spec?.idempotent) {
+  #place(call: Call, run: Run | undefined): void {
+    this.#waiting.get(call)?.(run);
+    this.#waiting.delete(call);
+  }
+
+  #unable(entry: Entry): RunEnd | undefined {
+    const { cancelled, begun, wasStopped } = this.#of;
+    const { messageId, agent, router } = entry.message;
+    if (cancelled.has(messageId)) return errorEnd('cancelled');
+    // A choice has no effect, so it can be repeated.
+    const own = router === null ? [agent] : [];
+    const all = [...own, ...entry.hops.flatMap(({ runId, toAgent }) => (runId === '' ? [] : [toAgent]))];
+    if (entry.runId !== undefined && !begun.has(entry.runId) && !all.every((name) => this.#agents.specOf(name)?.idempotent)) {
       return errorEnd('agent_died', 'The session was restarted while the agent worked on this message.');
     }
-    if (wasStopped({ ...entry.message, agent })) return errorEnd('agent_stopped');
-    if (!setup || !spec) return errorEnd('agent_unknown');
-    const room = workers.kept(spec, setup, working.slot) ? undefined : deps.workers.makeRoom?.();
-    if (room !== undefined) await room;
-    // Starts while the disk syncs, but gets the message only afterwards.
-    const worker = workers.ready(spec, setup, working.slot);
-    const runId = await beginRun(entry, agent, mailbox, begun, deps.random);
-    if (runId === undefined) return errorEnd('disk_full');
-    const runLimitMs = spec.timeoutS > 0 ? spec.timeoutS * 1000 : deps.runLimitMs;
-    const end = await this.#runIn(worker, { runLimitMs, workers }, runId, entry, working);
-    return end.outcome === 'handoff' ? errorEnd('agent_failed') : end;
+    if (wasStopped(agent, entry.message)) return errorEnd('agent_stopped');
+    return own.every((name) => this.#agents.specOf(name) !== undefined) ? undefined : errorEnd('agent_unknown');
   }
 
-  async #runIn(worker: Worker, { runLimitMs, workers }: Within, runId: string, entry: Entry, working: Working): Promise<RunEnd> {
-    const { deps, mailbox, host, cancelled, wasStopped } = this.#of;
-    const { sessionId, barriers } = deps;
-    const message = { ...entry.message, agent: working.agent };
-    const { messageId, agent } = message;
-    // Hosts know a message's first run only.
-    if (agent === entry.message.agent)
-      host.send({ kind: 'runStarted', value: { sessionId, messageId, runId, agent, generation: host.generation, hop: null } });
-    await barriers.reach('guest.run-started');
-    const run = {
-      ...{ runId, working, message, runLimitMs, sessionLife: mailbox.life },
-      isCutOff: () => working.interrupted || mailbox.get(messageId) !== entry,
-      wasStopped: () => wasStopped(message),
-      wasCancelled: () => cancelled.has(messageId),
-      makeRoom: () => deps.workers.makeRoom?.(),
-      start: () => this.#start(working),
-    };
-    return runInWorker(worker, run, host, workers, deps);
+  /** Works on a call, from agent to agent, until one does not hand it over. */
+  async #carry(work: Work, first: Run, firstContent: string, asked: Hop | undefined): Promise<CallEnd> {
+    const hops: Hop[] = asked === undefined ? [] : [asked];
+    let run = first;
+    let content = firstContent;
+    for (;;) {
+      const { agent, call } = run;
+      const asker = run;
+      const hop = hops.at(-1);
+      const peers = { ask: (to: string, text: string) => this.#ask(work, asker, hop, to, text) };
+      const { end, runId } = await this.#agents.run({ run, work, content, hop, peers });
+      await this.#endAsks(run);
+      this.#of.runEnded(run, work.entry.message);
+      const outcome = end.outcome === 'handoff' ? this.#handOver(work, run, end, hops) : end;
+      if (outcome !== undefined) return this.#ended(work, hops, { end: outcome, agent, runId });
+      content = end.content;
+      const next = await this.#whenPlaced(call);
+      if (next === undefined) return this.#ended(work, hops, { ...this.#cutOff(work, call), agent: call.agent, runId: '' });
+      run = next;
+    }
   }
 
-  #start({ agent, slot }: Working): Worker | undefined {
-    const { workers, setup } = this.#of;
-    const spec = setup.current?.agents.find((one) => one.name === agent);
-    return setup.current && spec && workers.ready(spec, setup.current, slot);
+  #cutOff({ entry }: Work, call: Call): { end: RunEnd } {
+    return { end: errorEnd(this.#agents.cutOffReason(entry, call)) };
   }
+
+  #ended({ entry, records }: Work, hops: readonly Hop[], ended: CallEnd): CallEnd {
+    for (const hop of hops) {
+      records?.ended(hop, ended.end);
+      if (hop.runId !== '') void recordHop(entry, hop, this.#of.mailbox, this.#of.onFault);
+    }
+    return ended;
+  }
+
+  /** Returns why the message is not handed over, if it is not. */
+  #handOver(work: Work, run: Run, { agent, content }: Handoff, hops: Hop[]): RunEnd | undefined {
+    const { graph } = this.#of;
+    if (this.#agents.isCutOff(work, run)) return this.#cutOff(work, run.call).end;
+    const hop = this.#newHop(work, run, 'HANDOFF', hops.at(-1), agent, content);
+    if (hop === undefined) return errorEnd('too_many_hops');
+    const refused = this.#refused(work.entry, agent, content) ?? graph.handOver(run, agent);
+    hops.push(hop);
+    return refused === undefined
+      ? undefined
+      : errorEnd(refused, `${run.agent} cannot hand over to ${agent.slice(0, 63)}: ${REASONS[refused]}`);
+  }
+
+  async #ask(work: Work, run: Run, parent: Hop | undefined, agent: string, content: string): Promise<RunEnd> {
+    if (this.#agents.isCutOff(work, run)) return errorEnd('asker_ended');
+    const hop = this.#newHop(work, run, 'ASK', parent, agent, content);
+    if (hop === undefined) return errorEnd('too_many_hops');
+    const call = this.#refused(work.entry, agent, content) ?? this.#of.graph.ask(run, agent);
+    if (typeof call === 'string') {
+      const end = errorEnd(call, `${run.agent} cannot ask ${agent.slice(0, 63)}: ${REASONS[call]}`);
+      work.records?.ended(hop, end);
+      return end;
+    }
+    const answer = this.#answerTo(work, call, content, hop);
+    const answering = this.#answering.get(run) ?? new Set();
+    this.#answering.set(run, answering.add(answer));
+    try {
+      return await answer;
+    } finally {
+      answering.delete(answer);
+    }
+  }
+
+  /** Returns undefined if the message has had all of its hops. */
+  #newHop(work: Work, run: Run, kind: 'ASK' | 'HANDOFF', parent: Hop | undefined, toAgent: string, content: string): Hop | undefined {
+    const { graph, deps } = this.#of;
+    if (!graph.admits(run.call.turn)) return undefined;
+    work.records ??= new HopRecords(work.entry.hops, deps.clock);
+    return work.records.asked({ id: deps.random.uuid(), kind, parent, fromAgent: run.agent, toAgent, content });
+  }
+
+  #refused({ message }: Entry, agent: string, content: string): Reason | undefined {
+    if (this.#agents.specOf(agent) === undefined) return 'agent_unknown';
+    const isActive = message.agents.length === 0 || message.agents.includes(agent);
+    if (!isActive || this.#of.wasStopped(agent, message)) return 'agent_stopped';
+    return Buffer.byteLength(content) > MAX_REPLY_BYTES ? 'content_too_large' : undefined;
+  }
+
+  async #answerTo(work: Work, call: Call, content: string, hop: Hop): Promise<RunEnd> {
+    try {
+      const run = await this.#whenPlaced(call);
+      if (run !== undefined) return (await this.#carry(work, run, content, hop)).end;
+      return this.#ended(work, [hop], { ...this.#cutOff(work, call), agent: call.agent, runId: '' }).end;
+    } finally {
+      this.#of.graph.end(call);
+      this.beginWaiting();
+    }
+  }
+
+  /** Resolves to undefined if nobody wants the answer any more. */
+  #whenPlaced(call: Call): Promise<Run | undefined> {
+    return new Promise((resolve) => {
+      this.#waiting.set(call, resolve);
+      this.beginWaiting();
+    });
+  }
+
+  /** Whoever asked has ended, so nobody waits for these answers. */
+  async #endAsks(run: Run): Promise<void> {
+    for (const call of run.asks) this.#of.interruptions.interrupt(call, 'asker_ended');
+    await Promise.all(this.#answering.get(run) ?? []);
+  }
+}
+
+/** Returns the agent that worked on the message last, before a crash, and the first one to get it. */
+function lastOf({ message, runId, hops }: Entry): { readonly agent: string; readonly runId: string; readonly first: string | undefined } {
+  let last: Hop | undefined;
+  let first: string | undefined;
+  for (const hop of hops) {
+    if (hop.kind !== 'HANDOFF' || hop.runId === '' || hop.parentId !== (last?.id ?? '')) continue;
+    last = hop;
+    first ??= hop.toAgent;
+  }
+  return { agent: last?.toAgent ?? message.agent, runId: last?.runId ?? runId ?? '', first };
 }

@@ -21,6 +21,12 @@ export const REASONS = {
   model_timeout: 'The model did not answer within its time limit.',
   model_refused: 'The model declined to answer the message.',
   model_failed: 'The model gave no usable answer.',
+  cycle: 'The agent waits for this answer itself, or has been given this before.',
+  deadlock: 'The agent is busy with work that waits for this one.',
+  too_deep: 'A message can pass from agent to agent at most 8 times in a row.',
+  too_many_hops: 'Agents can ask and hand over at most 100 times for one message, and wait for at most 16 answers at once.',
+  content_too_large: 'An agent can send another one at most 1 MiB.',
+  asker_ended: 'The agent that asked has ended without waiting for the answer.',
 } as const;
 
 export type Reason = keyof typeof REASONS;

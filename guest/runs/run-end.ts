@@ -12,7 +12,7 @@ export const errorEnd = (reason: Reason, content: string = REASONS[reason]): Ext
 
 /** Returns the answer to a message from the outcome of its run. */
 export function answerOf(
-  end: Exclude<RunEnd, { outcome: 'handoff' }>,
+  end: RunEnd,
   run: Pick<Answer, 'sessionId' | 'generation' | 'messageId' | 'runId' | 'agent' | 'durationMs' | 'hops'>,
 ): Answer {
   // Half a surrogate pair is not a character and cannot be encoded.
@@ -22,7 +22,7 @@ export function answerOf(
 }
 
 /** Adds fields at the beginning of a JSON object. Returns any other text unchanged. */
-export function withFields(json: string, fields: Readonly<Record<string, number>>): string {
+export function withFields(json: string, fields: Readonly<Record<string, unknown>>): string {
   const opening = /^\s*\{\s*/.exec(json)?.[0];
   if (opening === undefined) return json;
   const own = json.slice(opening.length);

@@ -1,6 +1,9 @@
 import type { CancelMessage__Output as CancelMessage } from '../../proto/generated/raworc/v0/CancelMessage.ts';
 import type { Secrets__Output as Secrets } from '../../proto/generated/raworc/v0/Secrets.ts';
 import type { Timer } from '../../seams/clock.ts';
+import { CallGraph } from '../hops/call-graph.ts';
+import type { Call, Run } from '../hops/calls.ts';
+import { withEnds } from '../hops/hop-records.ts';
 import type { HostSide } from '../host/host-side.ts';
 import type { Entry } from '../mailbox/entries.ts';
 import type { Mailbox } from '../mailbox/mailbox.ts';
@@ -8,13 +11,12 @@ import { AgentSetup } from './agent-setup.ts';
 import { AgentWorkers } from './agent-workers.ts';
 import { Cancellations } from './cancellations.ts';
 import { giveAnswer } from './give-answer.ts';
-import { InProgress } from './in-progress.ts';
+import { Interruptions } from './interruptions.ts';
 import { limitReports } from './limit-reports.ts';
 import { MessageRuns } from './message-run.ts';
 import { answerOf } from './run-end.ts';
 import type { RunnerDeps } from './runner-deps.ts';
 import type { Setup } from './worker-host.ts';
-import type { Working } from './worker-run.ts';
 
 /**
  * Runs the messages of the mailbox and stores the answers in it. Begins them by seq: one at a time,
@@ -26,7 +28,8 @@ export class Runner {
   readonly #host: HostSide;
   readonly #setup = new AgentSetup();
   readonly #workers: AgentWorkers;
-  readonly #working = new InProgress();
+  readonly #graph = new CallGraph((agent) => this.#concurrencyOf(agent));
+  readonly #interruptions = new Interruptions(this.#graph);
   readonly #cancelled: Cancellations;
   readonly #runs: MessageRuns;
   #isDraining = false;
@@ -48,7 +51,13 @@ export class Runner {
     deps.workers.onLimit?.(limitReports(deps, host));
     this.#runs = new MessageRuns({
       ...{ deps, mailbox, host, setup: this.#setup, workers: this.#workers, cancelled: this.#cancelled, begun: this.#begun },
-      wasStopped: (message) => this.#wasStopped(message),
+      ...{ graph: this.#graph, interruptions: this.#interruptions },
+      wasStopped: (agent, message) => this.#wasStopped(agent, message),
+      runEnded: ({ agent }, message) => {
+        const isOver = this.#wasStopped(agent, message) || this.#setup.current?.agents.some(({ name }) => name === agent) === false;
+        if (isOver && this.#graph.runsOf(agent).length === 1) this.#workers.end(agent);
+      },
+      onFault: (fault) => this.#onFault(fault),
     });
   }
 
@@ -65,7 +74,7 @@ export class Runner {
   /** Nothing runs before the first call. Workers that no longer match are replaced. */
   configure(setup: Omit<Setup, 'environment'>): void {
     this.#setup.configure(setup);
-    for (const agent of this.#workers.unknownTo(setup)) if (this.#working.of(agent).length === 0) this.#workers.end(agent);
+    for (const agent of this.#workers.unknownTo(setup)) if (this.#graph.runsOf(agent).length === 0) this.#workers.end(agent);
     this.wake();
   }
 
@@ -102,9 +111,14 @@ export class Runner {
     const setup = this.#setup.current;
     if (!setup || this.#isDraining || this.#mailbox.hasWaiting(this.#isInProgress) || !this.#canBegin(message.agent)) return undefined;
     const spec = setup.agents.find((one) => one.name === message.agent);
-    if (!spec || this.#cancelled.has(message.messageId) || this.#wasStopped(message) || !this.#setup.hasSecrets(message.secretsVersion))
+    if (
+      !spec ||
+      this.#cancelled.has(message.messageId) ||
+      this.#wasStopped(message.agent, message) ||
+      !this.#setup.hasSecrets(message.secretsVersion)
+    )
       return undefined;
-    if (this.#workers.kept(spec, setup, this.#working.freeSlot(spec.name)) === undefined) return undefined;
+    if (this.#workers.kept(spec, setup, this.#graph.freeSlot(spec.name)) === undefined) return undefined;
     const runId = this.#deps.random.uuid();
     this.#begun.add(runId);
     this.#workOn(message);
@@ -114,8 +128,8 @@ export class Runner {
   /** The message is durable with the run of `beginTaking`, or it was refused and does not run. */
   taken(messageId: string, runId: string): void {
     const entry = this.#mailbox.get(messageId);
-    const working = this.#working.get(messageId);
-    if (entry?.runId === runId && working) return this.#work(entry, working);
+    const run = this.#graph.roots.get(messageId)?.run;
+    if (entry?.runId === runId && run) return this.#work(entry, run);
     this.#begun.delete(runId);
     this.#ended(messageId);
   }
@@ -127,9 +141,12 @@ export class Runner {
   drain(graceMs: number): Promise<void> {
     this.#isDraining = true;
     this.#grace?.cancel();
-    if (this.#working.size === 0) return Promise.resolve();
-    if (graceMs === 0) this.#working.interrupt(this.#working.all());
-    else this.#grace = this.#deps.clock.after(graceMs, () => this.#working.interrupt(this.#working.all()));
+    if (this.#graph.roots.size === 0) return Promise.resolve();
+    const interrupt = () => {
+      for (const root of this.#graph.roots.values()) this.#interruptions.interrupt(root, 'interrupted');
+    };
+    if (graceMs === 0) interrupt();
+    else this.#grace = this.#deps.clock.after(graceMs, interrupt);
     return new Promise((resolve) => this.#onQuiet.push(resolve));
   }
 
@@ -143,22 +160,22 @@ export class Runner {
   /** Answers the agent's waiting messages with an error. Its workers stop after the current runs. */
   stop(agent: string, interrupt: boolean): void {
     this.#stopped.set(agent, this.#mailbox.takenSeq);
-    const runs = this.#working.of(agent);
+    const runs = this.#graph.runsOf(agent);
     if (runs.length === 0) this.#workers.end(agent);
-    else if (interrupt) this.#working.interrupt(runs);
+    else if (interrupt) for (const run of runs) this.#interruptions.interrupt(run.call, 'agent_stopped');
   }
 
   /** The message never runs, or its run is interrupted after the grace. */
   cancel(cancel: Pick<CancelMessage, 'messageId' | 'seq' | 'graceMs'>): void {
     this.#cancelled.add(cancel);
-    const working = this.#working.get(cancel.messageId);
-    if (working) this.#endInGrace(working);
+    const root = this.#graph.roots.get(cancel.messageId);
+    if (root) this.#endInGrace(root);
     else this.wake();
   }
 
   /** The message was settled, and all up to this seq. */
   settled(messageId: string, upToSeq: number): void {
-    if (!this.#working.get(messageId)) this.#cancelled.forget(messageId);
+    if (!this.#graph.roots.has(messageId)) this.#cancelled.forget(messageId);
     this.#cancelled.forgetUpTo(upToSeq);
   }
 
@@ -169,19 +186,22 @@ export class Runner {
 
   /** Returns the messages that agents' code is working on. */
   get running(): ReadonlySet<string> {
-    return this.#working.running;
+    return new Set([...this.#graph.roots.values()].flatMap(({ turn }) => (turn.begun ? [turn.messageId] : [])));
   }
 
   /** Returns the current runs for a host that has just connected. */
   current(): { messageId: string; runId: string; agent: string }[] {
-    return this.#working.begun(this.#mailbox, this.#begun);
+    return [...this.#graph.roots.values()].flatMap(({ turn: { messageId, agent } }) => {
+      const { runId, answer } = this.#mailbox.get(messageId) ?? {};
+      return runId !== undefined && this.#begun.has(runId) && !answer ? [{ messageId, runId, agent }] : [];
+    });
   }
 
   #sendWorkers(): void {
     this.#host.send({ kind: 'workers', value: { sessionId: this.#deps.sessionId, workers: this.#workers.alive() } });
   }
 
-  #wasStopped({ agent, seq }: Entry['message']): boolean {
+  #wasStopped(agent: string, { seq }: Pick<Entry['message'], 'seq'>): boolean {
     return seq <= (this.#stopped.get(agent) ?? 0);
   }
 
@@ -195,61 +215,62 @@ export class Runner {
     return true;
   }
 
-  readonly #isInProgress = (messageId: string): boolean => this.#working.get(messageId) !== undefined;
+  readonly #isInProgress = (messageId: string): boolean => this.#graph.roots.has(messageId);
 
   #concurrencyOf(agent: string): number {
     return this.#setup.current?.agents.find(({ name }) => name === agent)?.concurrency || 1;
   }
 
   #canBegin(agent: string): boolean {
-    return this.#working.canBegin(agent, this.#concurrencyOf(agent));
+    return this.#graph.canOpen(agent);
   }
 
   /** An agent that has not got the cancelled message never gets it. */
-  #endInGrace(working: Working): void {
-    const graceMs = working.worker === undefined ? 0 : this.#cancelled.graceLeftMs(working.messageId);
-    working.cancelled?.cancel();
-    if (graceMs === 0) this.#working.interrupt([working]);
-    else working.cancelled = this.#deps.clock.after(graceMs, () => this.#working.interrupt([working]));
+  #endInGrace(root: Call): void {
+    const { turn } = root;
+    const end = () => this.#interruptions.interrupt(root, 'cancelled');
+    const graceMs = turn.begun ? this.#cancelled.graceLeftMs(turn.messageId) : 0;
+    turn.cancelled?.cancel();
+    if (graceMs === 0) end();
+    else turn.cancelled = this.#deps.clock.after(graceMs, end);
   }
 
-  #work(entry: Entry, working: Working): void {
-    this.#finish(entry, working).catch((fault: unknown) => this.#onFault(fault));
+  #work(entry: Entry, run: Run): void {
+    this.#finish(entry, run).catch((fault: unknown) => this.#onFault(fault));
   }
 
-  #workOn(message: Entry['message']): Working {
-    const working = this.#working.add(message);
+  #workOn({ messageId, agent }: Entry['message']): Run {
+    const run = this.#graph.open(messageId, agent);
     this.#deps.workers.working?.(true);
-    return working;
+    return run;
   }
 
-  async #finish(entry: Entry, working: Working): Promise<void> {
-    await this.#answer(entry, working);
-    working.cancelled?.cancel();
-    this.#cancelled.forget(working.messageId);
-    const isOver =
-      this.#wasStopped({ ...entry.message, agent: working.agent }) ||
-      this.#setup.current?.agents.some(({ name }) => name === working.agent) === false;
-    if (isOver && this.#working.of(working.agent).length === 1) this.#workers.end(working.agent);
+  async #finish(entry: Entry, run: Run): Promise<void> {
+    const { turn } = run.call;
+    await this.#answer(entry, run);
+    turn.cancelled?.cancel();
+    this.#cancelled.forget(turn.messageId);
     this.#onRoom();
-    this.#ended(working.messageId);
+    this.#ended(turn.messageId);
   }
 
   /** Begins what waited for the end of this run. */
   #ended(messageId: string): void {
-    this.#working.delete(messageId);
+    const root = this.#graph.roots.get(messageId);
+    if (root) this.#graph.end(root);
+    this.#runs.beginWaiting();
     this.wake();
-    if (this.#working.size > 0) return;
+    if (this.#graph.roots.size > 0) return;
     this.#deps.workers.working?.(false);
     this.#grace?.cancel();
     for (const resolve of this.#onQuiet.splice(0)) resolve();
   }
 
-  async #answer(entry: Entry, working: Working): Promise<void> {
+  async #answer(entry: Entry, run: Run): Promise<void> {
     const { clock, sessionId } = this.#deps;
     const { messageId } = entry.message;
     const startedAt = clock.monotonic();
-    const end = await this.#runs.run(entry, working);
+    const { end, agent, runId } = await this.#runs.run(entry, run);
     if (entry.runId !== undefined) this.#begun.delete(entry.runId);
     // It was settled meanwhile and perhaps never ran, so nobody waits for it.
     if (this.#mailbox.get(messageId) !== entry) return;
@@ -257,10 +278,10 @@ export class Runner {
       sessionId,
       generation: this.#host.generation,
       messageId,
-      runId: entry.runId ?? '',
-      agent: working.agent,
+      runId,
+      agent,
       durationMs: Math.round(clock.monotonic() - startedAt),
-      hops: [],
+      hops: withEnds(entry.hops),
     });
     await giveAnswer(this.#mailbox, this.#host, entry, answer, this.#deps);
   }

@@ -32,8 +32,6 @@ export interface LimitReached {
 export type RunEnd =
   /** `model`: the model that gave the reply, instead of an agent. */
   | { readonly outcome: 'reply'; readonly content: string; readonly model?: string }
-  /** Another agent answers, in the same turn. */
-  | { readonly outcome: 'handoff'; readonly agent: string; readonly content: string }
   | {
       readonly outcome: 'error';
       readonly reason: Reason;
@@ -44,6 +42,21 @@ export type RunEnd =
        */
       readonly canStartAgain?: true;
     };
+
+/** The agent gives the message to another one, whose answer takes the place of its own. */
+export interface Handoff {
+  readonly outcome: 'handoff';
+  readonly agent: string;
+  readonly content: string;
+}
+
+export type WorkerEnd = RunEnd | Handoff;
+
+/** The other agents, as a run sees them. */
+export interface Peers {
+  /** Always resolves: to the agent's answer, or to why there is none. */
+  ask(agent: string, content: string): Promise<RunEnd>;
+}
 
 /** The session's agents and their environment, from the host. */
 export interface Setup {
@@ -60,7 +73,7 @@ export interface Worker {
   /**
    * Always resolves, even if the process dies, cannot be started, or is killed. One run at a time.
    */
-  run(request: RunRequest, output: RunOutput): Promise<RunEnd>;
+  run(request: RunRequest, output: RunOutput, peers: Peers): Promise<WorkerEnd>;
   /** Kills it and everything that it started, at once. */
   kill(): void;
   /**

@@ -1,39 +1,37 @@
-import type { Clock, Timer } from '../../seams/clock.ts';
+import type { Clock } from '../../seams/clock.ts';
+import type { Run } from '../hops/calls.ts';
 import type { HostSide } from '../host/host-side.ts';
 import type { LineStore } from '../logs/line-store.ts';
-import type { Entry } from '../mailbox/entries.ts';
 import type { AgentWorkers } from './agent-workers.ts';
+import type { Reason } from './reasons.ts';
 import { errorEnd, withFields } from './run-end.ts';
 import { limitRun } from './run-limit.ts';
 import { FramedOutput } from './run-output.ts';
-import { MAX_REPLY_BYTES, type RunEnd, type Worker } from './worker-host.ts';
+import { MAX_REPLY_BYTES, type Peers, type Worker, type WorkerEnd } from './worker-host.ts';
 
 /** How often a process is started for one run if it lacks processes or threads to start. */
 const MAX_STARTS = 3;
 
-/** The message being worked on. Its worker is set while the agent's code runs. */
-export interface Working {
-  readonly messageId: string;
-  /** The agent that works on it now: a router hands it over to another. */
-  agent: string;
-  /** Its place among the agent's runs at the same time. Each place has a worker of its own. */
-  readonly slot: number;
-  worker: Worker | undefined;
-  interrupted: boolean;
-  /** Interrupts it at the end of the grace of its cancelled message. */
-  cancelled: Timer | undefined;
-}
-
 export interface WorkerRun {
   readonly runId: string;
-  readonly message: Entry['message'];
-  readonly working: Working;
-  readonly sessionLife: number;
+  readonly messageId: string;
+  readonly content: string;
+  readonly contextJson: string;
+  /** What the agent finds in its context besides. */
+  readonly also: Readonly<Record<string, unknown>>;
+  readonly run: Run;
+  readonly peers: Peers;
+  /** Whether pieces of the reply go to the user. */
+  readonly streams: boolean;
   readonly runLimitMs: number;
   /** Whether nobody waits for the answer, or the session drains. */
   readonly isCutOff: () => boolean;
+  /** Why it was cut off. */
+  readonly cutOff: () => Reason;
   readonly wasStopped: () => boolean;
   readonly wasCancelled: () => boolean;
+  /** The run's time is up. */
+  readonly interrupt: () => void;
   /** Resolves once there is room for another process. */
   readonly makeRoom: () => Promise<void> | undefined;
   /** Starts the agent's process again. Returns undefined if the agent is gone. */
@@ -52,25 +50,26 @@ interface WorkerRunDeps {
  */
 export async function runInWorker(
   first: Worker,
-  { runId, message, working, sessionLife, runLimitMs, isCutOff, wasStopped, wasCancelled, makeRoom, start }: WorkerRun,
+  request: WorkerRun,
   host: HostSide,
   workers: Pick<AgentWorkers, 'runBegins' | 'runEnds' | 'lifeOf'>,
   { sessionId, clock, lines }: WorkerRunDeps,
-): Promise<RunEnd> {
-  const { messageId, agent, content, contextJson } = message;
-  const cutOff = () => errorEnd(wasCancelled() ? 'cancelled' : wasStopped() ? 'agent_stopped' : 'interrupted');
+): Promise<WorkerEnd> {
+  const { runId, messageId, content, contextJson, run, runLimitMs, isCutOff, wasStopped, wasCancelled, makeRoom, start } = request;
+  const { agent } = run;
+  const cutOff = () => errorEnd(request.cutOff());
   const timeout = () => errorEnd('agent_timeout', `No answer within ${Math.round(runLimitMs / 1000)} s.`);
-  const offer: HostSide['offer'] = (frame) => host.offer(frame);
+  const offer: HostSide['offer'] = (frame) => !request.streams || host.offer(frame);
   const output = new FramedOutput({ sessionId, messageId, runId, agent }, clock, offer, (line) => lines?.keep(line));
-  const limit = limitRun(() => working.worker?.interrupt(), clock, runLimitMs);
-  const runIn = async (worker: Worker): Promise<RunEnd> => {
-    working.worker = worker;
+  const limit = limitRun(request.interrupt, clock, runLimitMs);
+  const runIn = async (worker: Worker): Promise<WorkerEnd> => {
+    run.worker = worker;
     workers.runBegins(agent, worker);
     try {
-      const lives = { session_life: sessionLife, worker_life: workers.lifeOf(agent, worker) };
-      return await worker.run({ runId, message: content, contextJson: withFields(contextJson, lives) }, output);
+      const also = { ...request.also, worker_life: workers.lifeOf(agent, worker) };
+      return await worker.run({ runId, message: content, contextJson: withFields(contextJson, also) }, output, request.peers);
     } finally {
-      working.worker = undefined;
+      run.worker = undefined;
       workers.runEnds(worker);
       output.flush();
     }
@@ -88,7 +87,7 @@ export async function runInWorker(
       end = await runIn(worker);
     }
     if (isUnstarted() && (isCutOff() || wasStopped())) return cutOff();
-    if (working.interrupted && end.outcome === 'error' && (wasCancelled() || end.reason === 'agent_died')) return cutOff();
+    if (run.interrupted && end.outcome === 'error' && (wasCancelled() || end.reason === 'agent_died')) return cutOff();
     if (limit.reached) return timeout();
     if (end.outcome === 'reply' && Buffer.byteLength(end.content) > MAX_REPLY_BYTES) return errorEnd('reply_too_large');
     return end;

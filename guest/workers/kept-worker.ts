@@ -2,9 +2,18 @@ import { Duplex } from 'node:stream';
 import type { AgentSpec__Output as AgentSpec } from '../../proto/generated/raworc/v0/AgentSpec.ts';
 import type { Clock, Timer } from '../../seams/clock.ts';
 import { REASONS } from '../runs/reasons.ts';
-import { MAX_REPLY_BYTES, type RunEnd, type RunOutput, type RunRequest, type Worker } from '../runs/worker-host.ts';
+import {
+  MAX_REPLY_BYTES,
+  type Peers,
+  type RunEnd,
+  type RunOutput,
+  type RunRequest,
+  type Worker,
+  type WorkerEnd,
+} from '../runs/worker-host.ts';
 import type { Bounded } from './bounds.ts';
 import { describeEnd, INTERRUPTION_MS, Program, type ProgramEnd, type ProgramOptions, twoTurns } from './program.ts';
+import { RunAsks } from './run-asks.ts';
 
 /** Longest line from a worker: the largest reply with every character escaped. */
 const MAX_LINE_CHARACTERS = 8 * MAX_REPLY_BYTES;
@@ -21,8 +30,10 @@ const notStarted = (content: string) => ({ outcome: 'error', reason: 'agent_not_
 
 interface Run {
   readonly id: string;
+  readonly message: string;
   readonly output: RunOutput;
-  readonly end: (end: RunEnd) => void;
+  readonly asks: RunAsks;
+  readonly end: (end: WorkerEnd) => void;
 }
 
 /**
@@ -93,10 +104,11 @@ export class KeptWorker implements Worker, Bounded {
     return this.#program.alive && this.#failure === undefined;
   }
 
-  async run(request: RunRequest, output: RunOutput): Promise<RunEnd> {
+  async run(request: RunRequest, output: RunOutput, peers: Peers): Promise<WorkerEnd> {
     if (this.#reading !== undefined) await this.#reading;
     return new Promise((resolve) => {
-      this.#run = { id: request.runId, output, end: resolve };
+      const { runId: id, message } = request;
+      this.#run = { id, message, output, asks: new RunAsks(id, peers, this.#channel), end: resolve };
       this.#deltaBytes = 0;
       this.#program.stdout?.begin(this.#logPath(request.runId, 'stdout'), output);
       this.#program.stderr?.begin(this.#logPath(request.runId, 'stderr'), output);
@@ -145,7 +157,7 @@ export class KeptWorker implements Worker, Bounded {
     else this.#end({ outcome: 'error', reason: 'agent_died', content: how });
   }
 
-  #end(end: RunEnd): void {
+  #end(end: WorkerEnd): void {
     // After an interruption, the outcome is the end of the run, not an error that it reports.
     if (this.#interruption !== undefined && this.#program.alive) {
       this.kill();
@@ -155,6 +167,7 @@ export class KeptWorker implements Worker, Bounded {
     const run = this.#run;
     if (run === undefined) return;
     this.#run = undefined;
+    run.asks.end();
     run.end(end);
     const reading = new Promise<void>((resolve) => twoTurns(this.#clock, resolve)).then(() => {
       // Printed after the answer, but still in the log of this run.
@@ -192,7 +205,7 @@ export class KeptWorker implements Worker, Bounded {
   #receive(line: string): void {
     const frame = parse(line);
     const { type, run } = frame;
-    if (type === 'delta' || type === 'reply' || type === 'error') {
+    if (type === 'delta' || type === 'ask' || type === 'reply' || type === 'handoff' || type === 'error') {
       if (this.#run !== undefined && run === this.#run.id) this.#receiveOf(this.#run, frame);
     } else if (type === 'ready') {
       this.#ready = true;
@@ -203,11 +216,16 @@ export class KeptWorker implements Worker, Bounded {
     }
   }
 
-  #receiveOf({ output }: Run, { type, text, content, message, reason }: Record<string, unknown>): void {
+  #receiveOf({ output, asks, message: given }: Run, frame: Record<string, unknown>): void {
+    const { type, text, content, message, reason, agent, ask } = frame;
     if (type === 'delta' && typeof text === 'string') {
       this.#deltaBytes += Buffer.byteLength(text);
       if (this.#deltaBytes > MAX_REPLY_BYTES) this.#tooLarge();
       else output.delta(text);
+    } else if (type === 'ask' && typeof ask === 'number' && typeof agent === 'string' && typeof content === 'string') {
+      if (!asks.ask(ask, agent, content)) this.kill();
+    } else if (type === 'handoff' && typeof agent === 'string') {
+      this.#end({ outcome: 'handoff', agent, content: typeof content === 'string' ? content : given });
     } else if (type === 'reply' && typeof content === 'string') this.#end({ outcome: 'reply', content });
     else if (type === 'error' && reason === 'reply_too_large') this.#end(TOO_LARGE);
     else if (type === 'error' && typeof message === 'string') this.#end({ outcome: 'error', reason: 'agent_failed', content: message });

@@ -42,7 +42,7 @@ class Pieces:
             self._channel.send(type="delta", text=piece)
 
     def reply(self, final=None):
-        return "".join(self._pieces) if final is None else text_of(final)
+        return "".join(self._pieces) if final is None else final
 
 
 def answer(handler, run, channel, loop):
@@ -54,7 +54,7 @@ def answer(handler, run, channel, loop):
         return loop.run(collected(result, pieces))
     if hasattr(result, "__next__"):
         return joined(result, pieces)
-    return text_of(result)
+    return result
 
 
 async def collected(generator, pieces):
@@ -81,7 +81,18 @@ def joined(generator, pieces):
             generator.close()
 
 
-def reply_of(content):
+def end_of(value):
+    """Returns the frame that ends the run: a reply, or a hand-over to another agent."""
+    if is_handoff(value):
+        content = value.get("content")
+        end = {"type": "handoff", "agent": value["handoff"]}
+        return end if content is None else dict(end, content=text_of(content))
+    content = text_of(value)
     if bytes_of(content) > MAX_REPLY_BYTES:
         raise ReplyTooLarge()
     return {"type": "reply", "content": content}
+
+
+def is_handoff(value):
+    """Text never is one, whatever a user wrote."""
+    return isinstance(value, dict) and isinstance(value.get("handoff"), str) and set(value) <= {"handoff", "content"}

@@ -11,60 +11,16 @@ import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import { pathToFileURL } from 'node:url';
+import { Asks } from './asks.mjs';
+import { endOf, stream, tooLarge } from './replies.mjs';
+import './resolve-raworc.mjs';
 
-const MAX_REPLY_BYTES = 1024 * 1024;
-const tooLarge = new Error('the reply is too large');
 const interrupted = new Error('the run was interrupted');
-
-function textOf(value) {
-  if (value === undefined || value === null) return '';
-  if (typeof value === 'string') return value;
-  if (Buffer.isBuffer(value)) return value.toString();
-  return JSON.stringify(value, (_key, part) => (typeof part === 'bigint' ? String(part) : part)) ?? '';
-}
-
-function replyOf(content) {
-  if (Buffer.byteLength(content) > MAX_REPLY_BYTES) throw tooLarge;
-  return content;
-}
-
-/**
- * Returns a generator's return value as the reply, or else all its pieces joined. As with `for
- * await`, a generator left before its end is told to return, so that its `finally` runs.
- */
-async function stream(generator, send, interruption) {
-  const pieces = [];
-  let bytes = 0;
-  let isOver = false;
-  const next = async () => {
-    try {
-      const step = await generator.next();
-      isOver = step.done;
-      return step;
-    } catch (error) {
-      isOver = true;
-      throw error;
-    }
-  };
-  try {
-    for (;;) {
-      const { done, value } = await Promise.race([next(), interruption]);
-      if (done) return value === undefined || value === null ? pieces.join('') : textOf(value);
-      const piece = textOf(value);
-      bytes += Buffer.byteLength(piece);
-      if (bytes > MAX_REPLY_BYTES) throw tooLarge;
-      pieces.push(piece);
-      if (piece !== '') await send({ type: 'delta', text: piece });
-    }
-  } finally {
-    if (!isOver) await generator.return?.();
-  }
-}
 
 async function answer(handler, { message, context }, send, interruption) {
   const result = await Promise.race([handler(message, context), interruption]);
   const generator = result?.[Symbol.asyncIterator] ?? (typeof result?.next === 'function' ? result[Symbol.iterator] : undefined);
-  return replyOf(generator ? await stream(generator.call(result), send, interruption) : textOf(result));
+  return endOf(generator ? await stream(generator.call(result), send, interruption) : result);
 }
 
 function fileOf(directory, module) {
@@ -121,12 +77,12 @@ const send = (frame) =>
     else channel.once('drain', resolve);
   });
 
+const asks = new Asks(send);
 let interrupt = () => undefined;
 process.on('SIGINT', () => interrupt());
 
 /** One run, and its end. */
-async function work(line) {
-  const request = JSON.parse(line);
+async function work(request) {
   const { run } = request;
   const sendOfRun = (frame) => send({ ...frame, run });
   const interruption = new Promise((_resolve, reject) => {
@@ -134,8 +90,12 @@ async function work(line) {
   });
   interruption.catch(() => undefined);
   try {
-    await sendOfRun({ type: 'reply', content: await answer(handler, request, sendOfRun, interruption) });
+    asks.begin(run, request.context);
+    const end = await answer(handler, request, sendOfRun, interruption);
+    asks.end();
+    await sendOfRun(end);
   } catch (error) {
+    asks.end();
     if (error === tooLarge) await sendOfRun({ type: 'error', reason: 'reply_too_large', message: '' });
     else {
       console.error(error);
@@ -165,7 +125,9 @@ if (handler) {
     for (const piece of lines) {
       const line = pieces.join('');
       pieces = [piece];
-      last = last.then(() => work(line));
+      const frame = JSON.parse(line);
+      if (frame.type === 'answer') asks.receive(frame);
+      else last = last.then(() => work(frame));
     }
   });
 }

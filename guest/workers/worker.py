@@ -4,12 +4,13 @@
 
 <- {"type": "run", "run", "message", "context"}
 -> {"type": "ready"} | {"type": "failed", "message"}, once, and for each run, which every frame names as "run",
--> {"type": "delta", "text"}*, {"type": "reply", "content"} | {"type": "error", "reason", "message"}
+-> {"type": "delta", "text"}*, {"type": "ask", "ask", "agent", "content"}*,
+   {"type": "reply", "content"} | {"type": "handoff", "agent", "content"?} | {"type": "error", "reason", "message"}
+<- for each ask {"type": "answer", "run", "ask", "content"} or, instead of content, {"reason", "message"}
 
 SIGINT interrupts the current run: its coroutine is cancelled, or its handler gets a KeyboardInterrupt.
 """
 
-import json
 import os
 import signal
 import sys
@@ -17,61 +18,12 @@ import sys
 if getattr(sys.flags, "safe_path", False):
     # Python has not put this program's directory first, as it does without PYTHONSAFEPATH.
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+# Last, so that a module of the agent with the same name comes first.
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "python"))
 
-from raworc_replies import ReplyTooLarge, answer, reply_of
-
-READ_BYTES = 64 * 1024
-
-
-class Channel:
-    """File descriptor 3, for the process that the guest started and not for its forks."""
-
-    def __init__(self, descriptor):
-        os.set_inheritable(descriptor, False)
-        self._descriptor = descriptor
-        self._owner = os.getpid()
-        self._read = bytearray()
-        self._searched = 0
-        self.run = None
-        os.register_at_fork(after_in_child=self._leave)
-
-    @property
-    def is_own(self):
-        return os.getpid() == self._owner
-
-    def receive(self, loop):
-        """Returns the next run, or None at the end. An event loop, if there is one, runs meanwhile."""
-        while True:
-            end = self._read.find(b"\n", self._searched)
-            if end >= 0:
-                line = bytes(self._read[:end])
-                del self._read[: end + 1]
-                self._searched = 0
-                return json.loads(line)
-            self._searched = len(self._read)
-            loop.run_until_readable(self._descriptor)
-            data = os.read(self._descriptor, READ_BYTES)
-            if not data:
-                return None
-            self._read += data
-
-    def send(self, **frame):
-        # A fork that Python did not notice continues to stream.
-        if not self.is_own:
-            end_fork(0)
-        if self.run is not None:
-            frame["run"] = self.run
-        # A lone surrogate is not a character and cannot be encoded.
-        data = memoryview((json.dumps(frame, ensure_ascii=False) + "\n").encode("utf-8", "replace"))
-        while data:
-            data = data[os.write(self._descriptor, data):]
-
-    def close(self):
-        if self.is_own:
-            os.close(self._descriptor)
-
-    def _leave(self):
-        os.close(self._descriptor)
+from raworc_asks import Asks, Context
+from raworc_channel import Channel, end_fork, flush
+from raworc_replies import ReplyTooLarge, answer, end_of, text_of
 
 
 class Loop:
@@ -187,20 +139,6 @@ def print_exception():
     traceback.print_exc()
 
 
-def flush():
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except Exception:
-            pass
-
-
-def end_fork(code):
-    """Ends a fork of the agent that returned to the worker, where it has nothing to do."""
-    flush()
-    os._exit(code)
-
-
 class Interruption:
     """Handles SIGINT: it ends the current run, and does nothing without one."""
 
@@ -225,6 +163,7 @@ def main(channel):
     sys.argv = [name]
     loop = Loop()
     interruption = Interruption(channel, loop)
+    asks = Asks(channel, text_of)
     try:
         handler = load(directory, handler_name)
     except BaseException as error:
@@ -238,8 +177,11 @@ def main(channel):
         if run is None:
             return 0
         channel.run = run["run"]
+        asks.begin(channel.run)
+        if isinstance(run["context"], dict):
+            run["context"] = Context(run["context"], asks, channel.run)
         try:
-            end = reply_of(answer(handler, run, channel, loop))
+            end = end_of(answer(handler, run, channel, loop))
         except SystemExit:
             raise
         except ReplyTooLarge:
@@ -251,7 +193,8 @@ def main(channel):
             print_exception()
             end = {"type": "error", "reason": "agent_failed", "message": located(error, directory)}
         if not channel.is_own:
-            end_fork(0 if end["type"] == "reply" else 1)
+            end_fork(1 if end["type"] == "error" else 0)
+        asks.end()
         flush()
         channel.send(**end)
         channel.run = None

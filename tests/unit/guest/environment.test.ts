@@ -112,7 +112,7 @@ t.test('too many secrets for a process fail the run with a reason that shows non
       { name: 'a', runtime, handler: '', idempotent: false, timeoutS: 0, memoryBytes: 0, concurrency: 0 },
       setup(many),
     );
-    const end = await worker.run(request, nothing);
+    const end = await worker.run(request, nothing, { ask: async () => ({ outcome: 'reply', content: '' }) });
     t.match(end, { outcome: 'error', reason: 'agent_not_started', content: /do not fit into a process's environment/ });
     t.notOk(worker.alive, 'the next message tries anew');
   }

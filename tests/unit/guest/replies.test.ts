@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import type { RunEnd } from '../../../guest/runs/worker-host.ts';
+import type { WorkerEnd } from '../../../guest/runs/worker-host.ts';
 import { MAX_REPLY_BYTES } from '../../../guest/runs/worker-host.ts';
 import { failed, run, stage, turn } from './stage.ts';
 
@@ -34,7 +34,7 @@ t.test('every kind of worker can reply with 1 MiB, streamed or not, but not with
     node: start({ name: 'node', runtime: 'NODE' }, { 'index.mjs': NODE }),
     native: start({ name: 'sh', runtime: 'NATIVE', handler: 'run' }, { run: NATIVE }),
   };
-  const bytesOf = ({ content }: RunEnd) => Buffer.byteLength(content);
+  const bytesOf = ({ content }: WorkerEnd) => Buffer.byteLength(content);
   for (const [kind, worker] of Object.entries(workers)) {
     for (const way of ['stream', 'whole']) {
       const most = await run(worker, `${way} ${HALF}`);

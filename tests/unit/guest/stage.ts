@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import type { RunEnd, RunOutput, Worker } from '../../../guest/runs/worker-host.ts';
+import type { Peers, RunOutput, Worker, WorkerEnd } from '../../../guest/runs/worker-host.ts';
 import { prepareVolume } from '../../../guest/volume/volume.ts';
 import { Processes } from '../../../guest/workers/processes.ts';
 import type { AgentSpec__Output as AgentSpec } from '../../../proto/generated/raworc/v0/AgentSpec.ts';
@@ -44,10 +44,12 @@ export function stage(t: Test): Stage {
   };
 }
 
+export const nobody: Peers = { ask: async () => ({ outcome: 'error', reason: 'agent_unknown', content: 'nobody' }) };
+
 let runs = 0;
 export interface Ran {
   readonly runId: string;
-  readonly end: RunEnd;
+  readonly end: WorkerEnd;
   readonly deltas: string[];
   readonly lines: string[];
 }
@@ -55,7 +57,7 @@ export async function run(
   worker: Worker,
   message: string,
   contextJson = '{"session_id":"s"}',
-  also: Partial<RunOutput> & { readonly runId?: string } = {},
+  also: Partial<RunOutput> & { readonly runId?: string; readonly peers?: Peers } = {},
 ): Promise<Ran> {
   runs += 1;
   const { runId = `run-${runs}` } = also;
@@ -71,7 +73,7 @@ export async function run(
       also.line?.(stream, line);
     },
   };
-  return { runId, end: await worker.run({ runId, message, contextJson }, output), deltas, lines };
+  return { runId, end: await worker.run({ runId, message, contextJson }, output, also.peers ?? nobody), deltas, lines };
 }
 
 export const turn = () => new Promise<void>((resolve) => setImmediate(resolve));

@@ -3,7 +3,7 @@
 import { Guest } from '../../../guest/guest.ts';
 import type { HostDialer, HostLink } from '../../../guest/host/dialer.ts';
 import type { RunnerDeps } from '../../../guest/runs/runner-deps.ts';
-import type { RunEnd, RunOutput, RunRequest, Setup, Worker, WorkerHost } from '../../../guest/runs/worker-host.ts';
+import type { Peers, RunOutput, RunRequest, Setup, Worker, WorkerEnd, WorkerHost } from '../../../guest/runs/worker-host.ts';
 import type { GuestFrame, HostFrame } from '../../../proto/frame.ts';
 import type { AgentSpec__Output as AgentSpec } from '../../../proto/generated/raworc/v0/AgentSpec.ts';
 import type { Answer__Output as Answer } from '../../../proto/generated/raworc/v0/Answer.ts';
@@ -14,12 +14,16 @@ import type { Log } from '../../../seams/log.ts';
 import { HandClock } from '../hand-clock.ts';
 import { SimulatedDisk, seeded } from '../journal/simulated-disk.ts';
 
-export type Behaviour = (request: RunRequest, output: RunOutput) => RunEnd | Promise<RunEnd> | undefined;
+/** What an agent does with a message, and whom it asks meanwhile. */
+export type Script = (message: string, ask: Peers['ask']) => WorkerEnd | Promise<WorkerEnd>;
+export type Behaviour = (request: RunRequest, output: RunOutput) => WorkerEnd | Promise<WorkerEnd> | undefined;
 
 export interface Ran {
   readonly life: number;
   readonly message: string;
   readonly runId: string;
+  /** The hop that it works on. */
+  readonly hop: string | undefined;
   readonly environment: Readonly<Record<string, string>>;
 }
 
@@ -47,6 +51,9 @@ export class World {
   /** Whether a guest that asks for them gets them. */
   givesSecrets = true;
   behaviour: Behaviour = ({ message }) => ({ outcome: 'reply', content: `re: ${message}` });
+  /** By agent, instead of `behaviour`. */
+  scripts: Readonly<Record<string, Script>> = {};
+  readonly contexts: string[] = [];
   /** Of a frame that it is not taken, and of a link that it is cut with the next frame. */
   refusal = 0;
   cut = 0;
@@ -242,9 +249,13 @@ export class World {
     };
   }
 
-  #worker(life: number, _agent: AgentSpec, setup: Setup): Worker {
+  get life(): number {
+    return this.#life;
+  }
+
+  #worker(life: number, { name }: AgentSpec, setup: Setup): Worker {
     this.started += 1;
-    let end: (end: RunEnd) => void = () => undefined;
+    let end: (end: WorkerEnd) => void = () => undefined;
     let alive = true;
     const { promise: ended, resolve: gone } = Promise.withResolvers<void>();
     const kill = () => {
@@ -257,8 +268,10 @@ export class World {
       get alive() {
         return alive;
       },
-      run: (request, output) => {
-        this.ran.push({ life, message: request.message, runId: request.runId, environment: setup.environment });
+      run: (request, output, peers) => {
+        const { message, runId, contextJson } = request;
+        this.contexts.push(contextJson);
+        this.ran.push({ life, message, runId, hop: JSON.parse(contextJson).hop?.id, environment: setup.environment });
         this.running += 1;
         this.maxRunning = Math.max(this.maxRunning, this.running);
         return new Promise((resolve) => {
@@ -267,7 +280,9 @@ export class World {
             end = () => undefined;
             resolve(value);
           };
-          Promise.resolve(this.behaviour(request, output)).then((value) => {
+          const script = this.scripts[name];
+          const done = script === undefined ? this.behaviour(request, output) : script(message, (to, text) => peers.ask(to, text));
+          Promise.resolve(done).then((value) => {
             if (value?.outcome === 'error' && value.canStartAgain) {
               alive = false;
               gone();

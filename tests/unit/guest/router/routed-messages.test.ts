@@ -1,7 +1,7 @@
 /** Messages for the router in a guest, with a scripted model: kept, interrupted and answered once. */
 import t from 'tap';
 import { errorEnd } from '../../../../guest/runs/run-end.ts';
-import type { RunEnd, RunRequest, Worker } from '../../../../guest/runs/worker-host.ts';
+import type { RunRequest, Worker, WorkerEnd } from '../../../../guest/runs/worker-host.ts';
 import type { Router__Output as Task } from '../../../../proto/generated/raworc/v0/Router.ts';
 import { World } from '../world.ts';
 import { agent } from './router-world.ts';
@@ -12,11 +12,11 @@ const TASK: Task = {
 };
 
 /** A guest whose model answers by `decide`, and what it was asked. */
-async function begun(decide: (request: RunRequest) => RunEnd | Promise<RunEnd>) {
+async function begun(decide: (request: RunRequest) => WorkerEnd | Promise<WorkerEnd>) {
   const world = new World(1);
   const asked: string[] = [];
   world.model = (): Worker => {
-    const interrupted = Promise.withResolvers<RunEnd>();
+    const interrupted = Promise.withResolvers<WorkerEnd>();
     return {
       alive: true,
       run: (request) => {
@@ -32,13 +32,13 @@ async function begun(decide: (request: RunRequest) => RunEnd | Promise<RunEnd>) 
   return { world, asked };
 }
 
-const byFirstWord = ({ message }: RunRequest): RunEnd => {
+const byFirstWord = ({ message }: RunRequest): WorkerEnd => {
   const [name = ''] = message.split(' ');
   return name === 'self'
     ? { outcome: 'reply', content: 'by the model', model: 'm' }
     : { outcome: 'handoff', agent: name, content: message };
 };
-const forever = () => new Promise<RunEnd>(() => undefined);
+const forever = () => new Promise<WorkerEnd>(() => undefined);
 const answersOf = (world: World) =>
   world.posted.map(({ id }) => world.answers.get(id)?.map(({ agent, content, reason, model }) => ({ agent, content, reason, model })));
 const post = (world: World, content: string) => world.post('@router', content, TASK);
@@ -51,7 +51,12 @@ t.test('a model answers itself or hands over, in order and within the turn', asy
     [{ agent: 'once', content: 're: once a', reason: '', model: '' }],
     [{ agent: '@router', content: 'by the model', reason: '', model: 'm' }],
     [{ agent: 'again', content: 're: again b', reason: '', model: '' }],
-    [{ agent: 'nobody', content: 'The session has no agent of that name.', reason: 'agent_unknown', model: '' }],
+    [
+      {
+        ...{ agent: '@router', reason: 'agent_unknown', model: '' },
+        content: '@router cannot hand over to nobody: The session has no agent of that name.',
+      },
+    ],
   ]);
   t.same(asked, ['once a', 'self', 'again b', 'nobody c']);
   const started = world.heard.flatMap((frame) => (frame.kind === 'runStarted' ? [frame.value.agent] : []));
@@ -59,7 +64,7 @@ t.test('a model answers itself or hands over, in order and within the turn', asy
 });
 
 t.test('a crash during the choice repeats it; one after it keeps the choice and its rule', async (t) => {
-  let choice: (request: RunRequest) => RunEnd | Promise<RunEnd> = forever;
+  let choice: (request: RunRequest) => WorkerEnd | Promise<WorkerEnd> = forever;
   const { world, asked } = await begun((request) => choice(request));
   post(world, 'again one');
   await world.clock.advance(100);
@@ -92,7 +97,7 @@ t.test('a crash during the choice repeats it; one after it keeps the choice and 
 });
 
 t.test('cancel, drain and stop reach a choice and the agent that it chose', async (t) => {
-  let choice: (request: RunRequest) => RunEnd | Promise<RunEnd> = forever;
+  let choice: (request: RunRequest) => WorkerEnd | Promise<WorkerEnd> = forever;
   const { world } = await begun((request) => choice(request));
   post(world, 'once');
   await world.clock.advance(100);

@@ -1,7 +1,7 @@
 /** A router as a guest runs it, against a model server that a test scripts. */
 import type { Test } from 'tap';
 import { ModelRouter } from '../../../../guest/router/model-router.ts';
-import type { RunEnd } from '../../../../guest/runs/worker-host.ts';
+import type { WorkerEnd } from '../../../../guest/runs/worker-host.ts';
 import type { Router__Output as Task } from '../../../../proto/generated/raworc/v0/Router.ts';
 import type { Clock } from '../../../../seams/clock.ts';
 import { systemClock, systemRandom } from '../../../../seams/system.ts';
@@ -26,7 +26,7 @@ export function hurried(): { readonly clock: Clock; readonly waits: number[] } {
 }
 
 export interface Routed {
-  readonly end: RunEnd;
+  readonly end: WorkerEnd;
   readonly deltas: readonly string[];
   readonly asked: readonly Asked[];
   readonly waits: readonly number[];

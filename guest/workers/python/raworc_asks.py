@@ -1,0 +1,143 @@
+"""Asks other agents of the session, from any thread or event loop of a worker."""
+
+import _thread
+import sys
+
+
+class AskError(Exception):
+    """The agent that was asked has not answered. `reason` is a word, like that of an error_response."""
+
+    def __init__(self, reason, message=""):
+        super().__init__(message or reason)
+        self.reason = reason
+
+
+class Context(dict):
+    """The handler's context: a dict that can also ask other agents."""
+
+    __slots__ = ("_asks", "_run")
+
+    def __init__(self, values, asks, run):
+        super().__init__(values)
+        self._asks = asks
+        self._run = run
+
+    def ask(self, agent, content=""):
+        """
+        Asks another agent, and returns its answer; in a coroutine, a future of it. Raises AskError.
+        """
+        return self._asks.ask(self._run, agent, content)
+
+    def __reduce__(self):
+        # A copy, or what another process gets, is a dict.
+        return (dict, (dict(self),))
+
+
+class Asks:
+    """The asks of a worker that have no answer yet."""
+
+    def __init__(self, channel, text_of):
+        self._channel = channel
+        self._text_of = text_of
+        self._lock = _thread.allocate_lock()
+        self._waiting = {}
+        self._count = 0
+        self._run = None
+
+    def begin(self, run):
+        with self._lock:
+            self._run = run
+
+    def ask(self, run, agent, content):
+        if not isinstance(agent, str):
+            raise TypeError("the name of an agent is a str, not %s" % type(agent).__name__)
+        text = self._text_of(content)
+        if not self._channel.is_own:
+            raise AskError("asker_ended", "Only the process that got the message can ask.")
+        answer = Awaited() if running_loop() is not None else Blocking()
+        with self._lock:
+            if run is None or run != self._run:
+                raise AskError("asker_ended", "The message has its answer already: ask before the handler returns.")
+            # From now on a thread reads, since the main thread is in the handler.
+            self._channel.read_in_thread(self.receive, self.end)
+            self._count += 1
+            number = self._count
+            self._waiting[number] = answer
+        self._channel.send(type="ask", run=run, ask=number, agent=agent, content=text)
+        return answer.get()
+
+    def receive(self, frame):
+        with self._lock:
+            answer = self._waiting.pop(frame.get("ask"), None)
+        if answer is None:
+            return
+        if "content" in frame:
+            answer.give(frame["content"], None)
+        else:
+            answer.give(None, AskError(frame.get("reason", "agent_failed"), frame.get("message", "")))
+
+    def end(self):
+        """The run has ended: nobody gets an answer any more."""
+        with self._lock:
+            self._run = None
+            waiting, self._waiting = self._waiting, {}
+        for answer in waiting.values():
+            answer.give(None, AskError("asker_ended", "The message has its answer already."))
+
+
+def running_loop():
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None:
+        return None
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+class Blocking:
+    """An answer for which a thread waits."""
+
+    def __init__(self):
+        import threading
+
+        self._given = threading.Event()
+        self._content = None
+        self._error = None
+
+    def give(self, content, error):
+        self._content, self._error = content, error
+        self._given.set()
+
+    def get(self):
+        self._given.wait()
+        if self._error is not None:
+            raise self._error
+        return self._content
+
+
+class Awaited:
+    """An answer for which a coroutine waits."""
+
+    def __init__(self):
+        self._loop = running_loop()
+        self._future = self._loop.create_future()
+
+    def give(self, content, error):
+        try:
+            self._loop.call_soon_threadsafe(self._set, content, error)
+        except RuntimeError:
+            pass  # its loop is closed
+
+    def get(self):
+        return self._future
+
+    def _set(self, content, error):
+        if self._future.done():
+            return
+        if error is None:
+            self._future.set_result(content)
+        else:
+            self._future.set_exception(error)
+            # The handler can have ended without looking at it.
+            self._future.exception()
