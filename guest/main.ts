@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { EXEC } from '../proto/streams/exec-stream.ts';
 import { barriersIn, jsonLog, systemClock, systemDisk, systemRandom } from '../seams/system.ts';
+import { execStream } from './commands/exec-stream.ts';
 import { Guest } from './guest.ts';
 import { socketDialer } from './host/socket-dialer.ts';
 import { KeptLines } from './logs/kept-lines.ts';
@@ -33,6 +35,7 @@ try {
     runLimitMs,
     workers,
     lines: new KeptLines(directory, sessionId, systemClock),
+    streams: { [EXEC]: execStream(workers.startCommand, systemClock) },
     dialer: socketDialer(socket, systemClock),
     disk: systemDisk,
     clock: systemClock,

@@ -53,6 +53,11 @@ export class Groups {
     this.#taken.delete(group);
   }
 
+  /** Leaves the processes of the program alone. The id is taken again once they are gone. */
+  leave(group: number): void {
+    this.#taken.delete(group);
+  }
+
   /**
    * Kills all processes of the group. They are stopped before any is killed, since a stopped
    * process does not fork; a fork in progress is found in the next round. Processes that fork

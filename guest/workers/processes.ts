@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { AgentSpec__Output as AgentSpec } from '../../proto/generated/raworc/v0/AgentSpec.ts';
 import type { Clock } from '../../seams/clock.ts';
+import { type StartCommand, startCommand } from '../commands/command.ts';
 import { LogFiles } from '../logs/log-files.ts';
 import { REASONS } from '../runs/reasons.ts';
 import type { LimitReached, Setup, Worker, WorkerHost } from '../runs/worker-host.ts';
@@ -35,6 +36,8 @@ export class Processes implements WorkerHost {
   readonly #bounds: Bounds | undefined;
   readonly #groups: Groups | undefined;
   #limit: (what: LimitReached) => void = () => undefined;
+  #isWorking = false;
+  #commands = 0;
 
   constructor(options: ProcessesOptions) {
     this.#options = options;
@@ -56,8 +59,24 @@ export class Processes implements WorkerHost {
   }
 
   working(isWorking: boolean): void {
-    this.#bounds?.working(isWorking);
+    this.#isWorking = isWorking;
+    this.#bounds?.working(isWorking || this.#commands > 0);
   }
+
+  /** Starts a program that belongs to no agent. It gets no secrets; the host names the space. */
+  readonly startCommand: StartCommand = (request) => {
+    const { places, user } = this.#options;
+    return startCommand(request, {
+      workspace: `${places.sessionDirectory}/workspace`,
+      environment: agentEnvironment(places, { space: '', agents: [], environment: {} }),
+      ...{ user, groups: this.#groups },
+      prepare: () => mendDirectories({ directory: places.sessionDirectory, user }),
+      running: (isRunning) => {
+        this.#commands += isRunning ? 1 : -1;
+        this.working(this.#isWorking);
+      },
+    });
+  };
 
   start(agent: AgentSpec, setup: Setup): Worker {
     const worker = this.#tryToStart(agent, setup);

@@ -151,7 +151,7 @@ export class Program {
  * Spawns a child that the kernel kills for memory before the guest: children inherit the current
  * score.
  */
-function spawnFirst(isContained: boolean, command: string, args: readonly string[], options: SpawnOptions): ChildProcess {
+export function spawnFirst(isContained: boolean, command: string, args: readonly string[], options: SpawnOptions): ChildProcess {
   const before = isContained ? readFileSync(SCORE, 'utf8') : undefined;
   if (before !== undefined) writeFileSync(SCORE, SCORE_OF_AGENTS);
   try {

@@ -1,0 +1,101 @@
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import type { ExecEnd, ExecRequest } from '../../proto/streams/exec-stream.ts';
+import type { Groups } from '../workers/groups.ts';
+import { spawnFirst } from '../workers/program.ts';
+import type { User } from '../workers/user.ts';
+
+/** A running program that a person or another program started, and that belongs to no agent. */
+export interface Command {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** Its end, without what it left in the background. */
+  readonly ended: Promise<Pick<ExecEnd, 'exitCode' | 'signal' | 'fault'>>;
+  /** Kills it and everything that it started. */
+  kill(): void;
+  /** What it left in the background continues. Nothing can be killed through this any more. */
+  leave(): void;
+}
+
+/** `fault` says why it was not started. */
+export type StartCommand = (request: ExecRequest) => Command | { readonly fault: string };
+
+export interface CommandOptions {
+  /** The directory that relative ones are in. */
+  readonly workspace: string;
+  readonly environment: Record<string, string>;
+  readonly user: User | undefined;
+  readonly groups: Groups | undefined;
+  readonly prepare: () => void;
+  /** Called when it starts and when it ends. */
+  readonly running: (isRunning: boolean) => void;
+}
+
+/** Starts a program as agents are started: as their user, in a group of its own. Returns why if it cannot. */
+export function startCommand({ argv, cwd, env }: ExecRequest, options: CommandOptions): ReturnType<StartCommand> {
+  const { workspace, environment, user, groups, prepare, running } = options;
+  const directory = resolve(workspace, cwd);
+  const [program = '', ...args] = argv;
+  try {
+    prepare();
+  } catch (error) {
+    return { fault: error instanceof Error ? error.message : String(error) };
+  }
+  if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() !== true) return { fault: `There is no directory ${directory}.` };
+  const group = groups?.take();
+  if (groups !== undefined && group === undefined) return { fault: 'All group ids for processes are in use.' };
+  const leave = () => group !== undefined && groups?.leave(group);
+  const spawned = () =>
+    spawnFirst(groups !== undefined, program, args, {
+      cwd: directory,
+      env: { ...environment, ...env },
+      detached: true,
+      stdio: ['pipe', 'pipe', 'pipe'],
+      ...(user === undefined ? {} : { uid: user.uid, gid: group ?? user.gid }),
+    });
+  let child: ReturnType<typeof spawned>;
+  try {
+    child = spawned();
+  } catch (error) {
+    leave();
+    return { fault: faultOf(error, program, directory) };
+  }
+  const { stdin, stdout, stderr } = child;
+  if (stdin === null || stdout === null || stderr === null) throw new Error('a child without pipes');
+  let isLeft = false;
+  running(true);
+  const ended = new Promise<Pick<ExecEnd, 'exitCode' | 'signal' | 'fault'>>((resolve) => {
+    child.once('error', (error) => {
+      if (child.pid === undefined) resolve({ exitCode: null, signal: null, fault: faultOf(error, program, directory) });
+    });
+    child.once('exit', (exitCode, signal) => resolve({ exitCode, signal, fault: '' }));
+  });
+  void ended.then(() => running(false));
+  return {
+    ...{ stdin, stdout, stderr, ended },
+    kill() {
+      if (isLeft || child.pid === undefined) return;
+      if (group !== undefined) return groups?.end(group);
+      try {
+        process.kill(-child.pid, 'SIGKILL');
+      } catch {
+        // Already gone.
+      }
+    },
+    leave() {
+      isLeft = true;
+      leave();
+    },
+  };
+}
+
+function faultOf(error: unknown, program: string, directory: string): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ENOENT') return `There is no program ${program}.`;
+  if (code === 'EACCES') return `${program} cannot be executed, or ${directory} cannot be entered: permission denied.`;
+  if (code === 'E2BIG') return 'The arguments and the environment are too long for a process.';
+  if (code === 'EAGAIN') return 'The session is at its limit of processes and threads (limits.processes).';
+  return `${program} cannot be started: ${String(code ?? error)}.`;
+}
