@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { NothingToCome, RaworcError, Unreachable } from '../sdk/raworc.ts';
 import { chat } from './commands/chat.ts';
+import { exec } from './commands/exec.ts';
 import { checkVariables } from './config.ts';
 import { connection } from './connection.ts';
 import { keyCommands, loginCommands } from './grammar/accounts.ts';
@@ -50,6 +51,16 @@ export async function runCli(args: readonly string[], world: World): Promise<num
       if (!(await chat(io, await connect({ isPatient: true }), ref, message, options))) code = 1;
     });
   logCommand(program, io, connect);
+  program
+    .command('exec <session> <command...>')
+    .description('run a command in a session, and end with its exit code: raworc exec my-session -- ls -l')
+    .option('--cwd <directory>', 'where it runs (default: /session/workspace)')
+    .option('--env <name=value...>', 'set a variable')
+    .option('--timeout <seconds>', 'kill it after this time (default: 3600)')
+    .option('--no-wake', 'fail if the session is paused or suspended')
+    .action(async (ref, command, options) => {
+      code = await exec(io, await connect(), ref, command, options);
+    });
   eventCommands(program, io, connect);
   spaceCommands(program, io, connect);
   keyCommands(program, io, connect);

@@ -25,6 +25,7 @@ import type { BudgetLimits } from './services/budget/limits.ts';
 import { type SpaceLookup, spaceLookup } from './services/budget/space-lookup.ts';
 import { buildService } from './services/builds/build-service.ts';
 import { type BuildBounds, BuildDispatch } from './services/builds/dispatch-loop.ts';
+import { execService } from './services/commands/exec-service.ts';
 import { Applier, type GrowthRefusal } from './services/engine/applier.ts';
 import type { Background } from './services/engine/background.ts';
 import { Capacity, placedSessions } from './services/engine/capacity.ts';
@@ -198,9 +199,7 @@ export function openCore(deps: CoreDeps): Core {
     publisher.committed(committed);
     waiters.committed(mutations);
   });
-
   resealingLoop({ ...background, ...deps.sealing, barriers });
-
   const shared = { applier, view, lists, waiters, shownSessions, imageWaits, random, storeKey, baseImage, sizes };
   const throttle = new LoginThrottle(clock);
   const budgets = new Budgets({ clock, metrics, limits: deps.budgets });
@@ -228,6 +227,7 @@ export function openCore(deps: CoreDeps): Core {
       rebuild: (space, image) => dispatch.rebuilds.forSpace(space, image),
     }),
     messages: messageService(shared),
+    exec: execService({ ...shared, streams, clock, budgets }),
     spaces: spaceService(shared),
     secrets: secretService({ ...shared, ring: deps.sealing.ring }),
     agents: agentService({ ...shared, sourceStore, fleet, budgets, clock }),

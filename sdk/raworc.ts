@@ -19,6 +19,7 @@ import { Caller } from './caller.ts';
 import { type AnswerPart, Conversation, type SayOptions } from './conversation.ts';
 import { type Environment, systemEnvironment } from './environment.ts';
 import { type EventFeed, type FeedOptions, openFeed, type Wire } from './event-feed.ts';
+import { type ExecCommand, type ExecPart, execParts } from './exec.ts';
 import { Operations } from './generated/operations.gen.ts';
 import type { Message, Session } from './generated/types.gen.ts';
 import { PATIENT, type RetryPolicy } from './retry.ts';
@@ -107,6 +108,14 @@ export class Raworc extends Operations {
     return waitForSession({ sessions: this.sessions, open: (feed) => this.events(feed), ...this.#wire }, session, wanted, options);
   }
 
+  /**
+   * Runs a command in a session and yields its output as it comes, and its exit last. Leaving the
+   * loop early kills the command. `sessions.exec` returns the whole output at once.
+   */
+  exec(session: string, command: ExecCommand, { signal }: { readonly signal?: AbortSignal } = {}): AsyncGenerator<ExecPart, void> {
+    return execParts(this.#wire, session, command, signal);
+  }
+
   /** Opens a conversation of several messages on one stream. Close it at the end. */
   async converse(session: string, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<Conversation> {
     return new Conversation(this.messages, session, await this.events({ session, ...options }));
@@ -145,6 +154,7 @@ export { CertificateRefused } from './certificate-refused.ts';
 export { NothingToCome, RaworcError, Unreachable } from './errors.ts';
 export type { Delta, EventData, FeedItem, LogLine } from './event-feed.ts';
 export { buildIn, deltaIn, logLineIn, messageIn, sessionIn } from './event-feed.ts';
+export type { ExecCommand, ExecPart } from './exec.ts';
 export type {
   Agent,
   ApiKey,

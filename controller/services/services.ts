@@ -6,6 +6,7 @@ import type { Roles } from './access/role-service.ts';
 import type { Agents } from './agents/agent-service.ts';
 import type { Audit } from './audit/audit-service.ts';
 import type { Builds } from './builds/build-service.ts';
+import type { Exec } from './commands/exec-service.ts';
 import type { Health } from './engine/health.ts';
 import type { Events } from './events/event-service.ts';
 import type { Logs } from './logs/log-service.ts';
@@ -29,6 +30,7 @@ export interface Services {
   readonly apiKeys: ApiKeys;
   readonly sessions: Sessions;
   readonly messages: Messages;
+  readonly exec: Exec;
   readonly spaces: Spaces;
   readonly secrets: Secrets;
   readonly agents: Agents;

@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
 import type { AgentSpec__Output as AgentSpec } from '../../proto/generated/raworc/v0/AgentSpec.ts';
 import type { Clock } from '../../seams/clock.ts';
-import { type StartCommand, startCommand } from '../commands/command.ts';
 import { LogFiles } from '../logs/log-files.ts';
 import { REASONS } from '../runs/reasons.ts';
 import type { LimitReached, Setup, Worker, WorkerHost } from '../runs/worker-host.ts';
 import { DirectoryFault, mendDirectories } from '../volume/volume.ts';
 import { type Bounded, Bounds } from './bounds.ts';
 import { Cgroup } from './cgroup.ts';
+import { type StartCommand, startCommand } from './command.ts';
 import { agentEnvironment, type Places } from './environment.ts';
 import { Groups } from './groups.ts';
 import { KeptWorker } from './kept-worker.ts';

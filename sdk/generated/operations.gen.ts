@@ -450,6 +450,14 @@ const sessions = (caller: Caller) => ({
    * Permission: own or sessions:delete.
    */
   delete: (session: string, options?: CallOptions): Promise<api.DeleteSessionResponse> => caller.call({ method: 'DELETE', path: `/sessions/${part(session)}` }, options),
+  /**
+   * Runs a command in a session, and returns its output and exit code.
+   *
+   * A paused or suspended session is resumed. The command runs as the user of the agents, in /session/workspace, without the secrets of the space. It ends with the request: if the client disconnects, it is killed with all that it started. With `stream=sse` the response is a text/event-stream of `stdout`, `stderr` and `exit`. For longer commands, start them in the background.
+   *
+   * Permission: own or sessions:exec.
+   */
+  exec: (session: string, body?: api.ExecSessionData['body'], options?: With<api.ExecSessionData['query']>): Promise<api.ExecSessionResponse> => caller.call({ method: 'POST', path: `/sessions/${part(session)}/exec`, body }, options),
 });
 
 const messages = (caller: Caller) => ({

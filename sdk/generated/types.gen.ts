@@ -480,6 +480,22 @@ export type Hop = {
     duration_ms: number;
 };
 
+export type ExecResult = {
+    /**
+     * Null: ended by a signal
+     */
+    exit_code: number | null;
+    signal: string | null;
+    timed_out: boolean;
+    stdout: string;
+    stderr: string;
+    /**
+     * Whether output beyond max_output_bytes was dropped
+     */
+    truncated: boolean;
+    duration_ms: number;
+};
+
 export type NodeToken = {
     id: string;
     /**
@@ -4901,6 +4917,117 @@ export type GetTraceResponses = {
 };
 
 export type GetTraceResponse = GetTraceResponses[keyof GetTraceResponses];
+
+export type ExecSessionData = {
+    body?: {
+        /**
+         * A line for /bin/sh. Send this or argv
+         */
+        command?: string;
+        /**
+         * The program and its arguments, without a shell
+         */
+        argv?: Array<string>;
+        /**
+         * Default: /session/workspace, which relative ones begin at
+         */
+        cwd?: string;
+        /**
+         * Further variables. The space's secrets are not among them
+         */
+        env?: {
+            [key: string]: string;
+        };
+        /**
+         * Default: empty
+         */
+        stdin?: string;
+        /**
+         * The command is killed then, with all that it started. Default: 60000
+         */
+        timeout_ms?: number;
+        /**
+         * Of stdout and of stderr; what is beyond is dropped. Default: 1048576. Without effect on streams
+         */
+        max_output_bytes?: number;
+        /**
+         * Of the output. Default: utf8, with U+FFFD for what is none
+         */
+        encoding?: 'utf8' | 'base64';
+        /**
+         * Whether a paused or suspended session is resumed. Default: true
+         */
+        wake?: boolean;
+    };
+    path: {
+        id: string;
+    };
+    query?: {
+        /**
+         * Sends the output as it comes, as a text/event-stream
+         */
+        stream?: 'sse';
+    };
+    url: '/sessions/{id}/exec';
+};
+
+export type ExecSessionErrors = {
+    /**
+     * The request is malformed or a query parameter is invalid.
+     */
+    400: Error;
+    /**
+     * The token or API key is missing, invalid, expired or revoked.
+     */
+    401: Error;
+    /**
+     * The caller lacks the permission named in `message`.
+     */
+    403: Error;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Error;
+    /**
+     * The resource already exists, or its state does not allow this request; `message` says which.
+     */
+    409: Error;
+    /**
+     * The body is too large.
+     */
+    413: Error;
+    /**
+     * The content type or encoding of the body is not supported.
+     */
+    415: Error;
+    /**
+     * One or more fields are missing or invalid; `details` lists each path and problem.
+     */
+    422: Error;
+    /**
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
+     */
+    429: Error;
+    /**
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
+     */
+    500: Error;
+    /**
+     * No capacity, or a required component is offline; `message` says which.
+     */
+    503: Error;
+};
+
+export type ExecSessionError = ExecSessionErrors[keyof ExecSessionErrors];
+
+export type ExecSessionResponses = {
+    /**
+     * Success
+     */
+    200: ExecResult;
+};
+
+export type ExecSessionResponse = ExecSessionResponses[keyof ExecSessionResponses];
 
 export type GetSessionEventsData = {
     body?: never;

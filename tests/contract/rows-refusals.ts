@@ -103,6 +103,10 @@ export const conflicts: readonly Refusal[] = [
     const { reply } = await admin.say(String(id), 'hello');
     return { place: { id: String(id), message_id: reply.id }, body: {} };
   }),
+  conflict('POST /sessions/{id}/exec', 'it rests, and is not to wake', ({ closed }) => ({
+    place: { id: closed.resting },
+    body: { command: 'ls', wake: false },
+  })),
   conflict('PATCH /nodes/{id}', 'it would have too many labels', async ({ admin, node }) => {
     const labels = (from: number) => Object.fromEntries(Array.from({ length: 64 }, (_, at) => [`key-${from + at}`, '']));
     expect(await admin.call('PATCH', `/nodes/${node}`, { labels: labels(0) }), 200, 'label');
@@ -128,6 +132,7 @@ export const withoutRoom: readonly (readonly [operation: string, call: (stage: F
   ['POST /sessions/{id}/resume', ({ resting }) => ({ place: { id: resting } })],
   ['PUT /sessions/{id}/state', ({ resting }) => ({ place: { id: resting }, body: { state: 'idle' } })],
   ['POST /sessions/{id}/messages', ({ resting }) => ({ place: { id: resting }, body: { content: 'up!' } })],
+  ['POST /sessions/{id}/exec', ({ resting }) => ({ place: { id: resting }, body: { command: 'ls' } })],
 ];
 
 /**

@@ -1,9 +1,11 @@
 import type { OpenStream__Output as OpenStream } from '../../proto/generated/raworc/v0/OpenStream.ts';
 
 import { ByteStream } from '../../proto/streams/byte-stream.ts';
+import { EXEC } from '../../proto/streams/exec-stream.ts';
 import { encodeLogged, LOGS, type LogRequest, logRequest, type StreamedLine } from '../../proto/streams/log-stream.ts';
 import { StreamError } from '../../proto/streams/reasons.ts';
 import type { StreamLink } from '../../proto/streams/stream-frame.ts';
+import { pretendExec } from './exec.ts';
 
 type Printed = StreamedLine & { readonly agent: string };
 
@@ -21,6 +23,7 @@ export class HollowLogs {
     link.send({ kind: 'open', ticket });
     const stream = new ByteStream(link, { credit, lost: 'node_lost' });
     stream.on('error', () => undefined);
+    if (kind === EXEC) return pretendExec(stream, JSON.parse(parametersJson));
     if (kind !== LOGS) return void stream.destroy(new StreamError('unknown_kind'));
     const request = logRequest(JSON.parse(parametersJson));
     stream.resume();

@@ -11,6 +11,7 @@ export const EVENT_TYPES = [
   'session.disk_full',
   'session.disk_room',
   'session.limits_lowered',
+  'session.exec',
   'message.created',
   'message.accepted',
   'messages.cleared',

@@ -1,3 +1,4 @@
+import { documentRoute } from '../document/document-route.ts';
 import type { Route } from '../routing/route.ts';
 import type { RouteDeps } from '../routing/route-deps.ts';
 import { agentRoutes } from './agents.ts';
@@ -5,8 +6,8 @@ import { apiKeyRoutes } from './api-keys.ts';
 import { auditRoutes } from './audit.ts';
 import { authRoutes } from './auth.ts';
 import { buildRoutes } from './builds.ts';
-import { documentRoute } from './document.ts';
 import { eventRoutes } from './events.ts';
+import { execRoutes } from './exec.ts';
 import { logRoutes } from './logs.ts';
 import { messageRoutes } from './messages.ts';
 import { nodeTokenRoutes } from './node-tokens.ts';
@@ -36,6 +37,7 @@ export function allRoutes(deps: RouteDeps): Route[] {
     buildRoutes,
     sessionRoutes,
     messageRoutes,
+    execRoutes,
     eventRoutes,
     // Before the nodes: the path of a node matches that of the tokens.
     nodeTokenRoutes,

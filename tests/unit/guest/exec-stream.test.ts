@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { execStream } from '../../../guest/commands/exec-stream.ts';
+import { execStream } from '../../../guest/streams/exec.ts';
 import { prepareVolume } from '../../../guest/volume/volume.ts';
 import { Processes } from '../../../guest/workers/processes.ts';
 import { ByteStream } from '../../../proto/streams/byte-stream.ts';

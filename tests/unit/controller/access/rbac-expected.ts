@@ -251,6 +251,7 @@ export function casesOf(
     'GET /sessions/{id}/messages': ofSession('/messages', 'get'),
     'POST /sessions/{id}/messages': ofSession('/messages', 'update', { content: 'x' }),
     'POST /sessions/{id}/messages/{message_id}/cancel': ofSession('/messages/a-message/cancel', 'update'),
+    'POST /sessions/{id}/exec': ofSession('/exec', 'exec', { command: 'true' }),
     'DELETE /sessions/{id}/messages': ofSession('/messages', 'update'),
     'GET /sessions/{id}/messages/count': ofSession('/messages/count', 'get'),
     'GET /sessions/{id}/trace/{message_id}': ofSession('/trace/a-message', 'get'),

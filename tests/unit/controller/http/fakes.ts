@@ -208,6 +208,11 @@ export class Fake {
       },
       whenUp: (_id, signal) => this.up ?? aborted(signal),
     },
+    exec: {
+      permit: () => accepted(undefined),
+      start: async () => refused('UNAVAILABLE', 'There is no guest'),
+      run: async () => refused('UNAVAILABLE', 'There is no guest'),
+    },
     messages: {
       post: async (_caller, _session, input, idempotency) => {
         this.#note('messages.post', input, idempotency);

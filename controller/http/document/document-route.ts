@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { accepted } from '../../domain/engine/outcome.ts';
 import { JsonText } from '../../services/engine/json-text.ts';
-import { openApiDocument } from '../document/openapi.ts';
 import { publicRoute, type Route } from '../routing/route.ts';
+import { openApiDocument } from './openapi.ts';
 
 /** Serves the document of all routes, including this one. Generated on the first request. */
 export function documentRoute(version: string, routes: () => readonly Route[]): Route {

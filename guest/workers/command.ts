@@ -2,9 +2,9 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import type { ExecEnd, ExecRequest } from '../../proto/streams/exec-stream.ts';
-import type { Groups } from '../workers/groups.ts';
-import { spawnFirst } from '../workers/program.ts';
-import type { User } from '../workers/user.ts';
+import type { Groups } from './groups.ts';
+import { spawnFirst } from './program.ts';
+import type { User } from './user.ts';
 
 /** A running program that a person or another program started, and that belongs to no agent. */
 export interface Command {

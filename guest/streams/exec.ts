@@ -2,8 +2,8 @@ import type { Readable } from 'node:stream';
 import type { ByteStream } from '../../proto/streams/byte-stream.ts';
 import { type ExecEnd, encodeExec, execRequest, MAX_EXEC_FRAME_BYTES } from '../../proto/streams/exec-stream.ts';
 import type { Clock } from '../../seams/clock.ts';
-import type { StreamHandler } from '../streams/stream-kinds.ts';
-import type { Command, StartCommand } from './command.ts';
+import type { Command, StartCommand } from '../workers/command.ts';
+import type { StreamHandler } from './stream-kinds.ts';
 
 /**
  * How long after its end a command's output is awaited without any coming: what it left in the

@@ -1,0 +1,51 @@
+import { DEFAULT_EXEC, execCommand, execObject, execQuery } from '../../contract/exec.ts';
+import { refused } from '../../domain/engine/outcome.ts';
+import { refreshed } from '../../services/access/access.ts';
+import type { Caller } from '../../services/access/caller.ts';
+import { UP_WITHIN_MS } from '../../services/commands/exec-service.ts';
+import { payerIn } from '../access/budget-gate.ts';
+import { streamExec } from '../events/exec-events.ts';
+import { waiting, withWaitPlace } from '../input/wait.ts';
+import { type Route, route } from '../routing/route.ts';
+import type { RouteDeps } from '../routing/route-deps.ts';
+
+/** What a request takes besides the command itself. */
+const SLACK_MS = 15_000;
+
+export function execRoutes({ services: { exec }, clock, streams }: RouteDeps): Route[] {
+  return [
+    route({
+      method: 'POST',
+      path: '/sessions/{id}/exec',
+      operation: 'execSession',
+      permission: 'own or sessions:exec',
+      summary: 'Runs a command in a session, and returns its output and exit code.',
+      description:
+        'A paused or suspended session is resumed. The command runs as the user of the agents, in /session/workspace, without the secrets of the space. It ends with the request: if the client disconnects, it is killed with all that it started. With `stream=sse` the response is a text/event-stream of `stdout`, `stderr` and `exit`. For longer commands, start them in the background.',
+      request: execCommand,
+      example: { command: 'ls -l' },
+      query: execQuery,
+      answer: execObject,
+      mayStream: true,
+      refusals: ['NOT_FOUND', 'CONFLICT', 'RATE_LIMITED', 'UNAVAILABLE'],
+      async respond({ ctx, caller, params: { id }, query, body }) {
+        const canRun = (now: Caller) => exec.permit(now, id).ok;
+        const permitted = exec.permit(caller, id);
+        if (!permitted.ok) return permitted;
+        if (query.stream === 'sse') {
+          const start = (signal: AbortSignal) => exec.start(caller, id, body, payerIn(ctx), signal);
+          return streamExec(ctx, { caller, encoding: body.encoding ?? 'utf8', canRun, start }, { streams, clock });
+        }
+        const ms = UP_WITHIN_MS + SLACK_MS + (body.timeout_ms ?? DEFAULT_EXEC.timeoutMs);
+        return withWaitPlace(ctx, streams, ms, async () => {
+          const run = (signal: AbortSignal) => exec.run(caller, id, body, payerIn(ctx), signal);
+          const result = await waiting(ctx, { clock, streams }, { ms, caller, canSee: canRun }, run);
+          if (result !== undefined) return result;
+          const now = refreshed(caller);
+          const still = now.ok ? exec.permit(now.value, id) : now;
+          return still.ok ? refused('UNAVAILABLE', 'The session did not answer in time. Whether the command ended is not known.') : still;
+        });
+      },
+    }),
+  ];
+}

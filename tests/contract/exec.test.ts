@@ -1,0 +1,72 @@
+/** Commands in sessions, over REST and the SDK. */
+import t from 'tap';
+import { RaworcError } from '../../sdk/errors.ts';
+import { Raworc } from '../../sdk/raworc.ts';
+import { openTarget, type Target } from './target.ts';
+
+let target: Target;
+let id: string;
+
+t.before(async () => {
+  target = await openTarget(t);
+  ({ id } = await target.rest.createSession());
+});
+
+const run = (body: object, session = id) => target.rest.call('POST', `/sessions/${session}/exec`, body);
+const sdk = async () => new Raworc({ url: target.url, login: { user: 'admin', pass: target.password } });
+
+t.test('a command answers with its output and exit code', async (t) => {
+  if (!target.hollow) return t.comment('the pretended guest prints its command');
+  t.match(await run({ command: 'exit 3', stdin: 'typed' }), {
+    status: 200,
+    body: { exit_code: 3, signal: null, timed_out: false, stdout: 'ran exit 3 ', stderr: 'typed', truncated: false, duration_ms: Number },
+  });
+  t.match(await run({ argv: ['a', 'b c'] }), { status: 200, body: { exit_code: 0, stdout: 'ran a b c ' } });
+  t.match(await run({ command: 'x', max_output_bytes: 2 }), { body: { stdout: 'ra', truncated: true } });
+  t.match(await run({ command: 'x', encoding: 'base64' }), { body: { stdout: Buffer.from('ran x ').toString('base64') } });
+});
+
+t.test('what cannot be run says why', async (t) => {
+  t.match(await run({ command: 'nowhere' }), { status: 422, body: { error: { message: /not started\. There is no program nowhere/ } } });
+  t.match(await run({}), { status: 422, body: { error: { message: /`command` or `argv`/ } } });
+  t.match(await run({ command: 'ls', argv: ['ls'] }), { status: 422 });
+  t.match(await run({ argv: [] }), { status: 422 });
+  t.match(await run({ command: 'a\0b' }), { status: 422 });
+  t.match(await run({ command: 'ls', env: { '1X': 'y' } }), { status: 422 });
+  t.match(await run({ command: 'ls' }, '00000000-0000-4000-8000-000000000000'), { status: 404 });
+});
+
+t.test('a command wakes a session that rests, unless it is not to, and is an event', async (t) => {
+  for (const rest of ['pause', 'suspend'] as const) {
+    t.match(await target.rest.call('POST', `/sessions/${id}/${rest}`), { status: 200 });
+    t.match(await run({ command: 'ls', wake: false }), { status: 409, body: { error: { message: new RegExp(`state ${rest}`) } } });
+    t.match(await run({ command: 'ls' }), { status: 200 });
+    t.match(await target.rest.call('GET', `/sessions/${id}`), { body: { state: 'idle' } });
+  }
+  const raworc = await sdk();
+  const feed = await raworc.events({ session: id });
+  await run({ command: 'ls -l' });
+  for await (const item of feed) {
+    if (item.kind !== 'event' || item.type !== 'session.exec') continue;
+    t.match(item.data, { session_id: id, user: 'admin', command: 'ls -l' });
+    break;
+  }
+  await feed.close();
+});
+
+t.test('the SDK gets the output as it comes; leaving early kills the command', async (t) => {
+  const raworc = await sdk();
+  const parts: unknown[] = [];
+  for await (const part of raworc.exec(id, { command: 'exit 5', stdin: 'in' })) {
+    parts.push(part.kind === 'exit' ? part.exitCode : `${part.kind} ${Buffer.from(part.bytes)}`);
+  }
+  t.same(parts, ['stdout ran exit 5 ', 'stderr in', 5]);
+  await t.rejects(raworc.exec(id, { command: 'nowhere' }).next(), RaworcError);
+  for await (const part of raworc.exec(id, { command: 'forever' })) {
+    t.equal(part.kind, 'stdout');
+    break;
+  }
+  const metrics = async () => (await target.rest.call('GET', `/sessions/${id}`)).status;
+  t.equal(await metrics(), 200);
+  t.match(await raworc.sessions.exec(id, { command: 'true' }), { exit_code: 0, stdout: 'ran true ' });
+});
