@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import type { ExecEnd, ExecRequest } from '../../proto/streams/exec-stream.ts';
-import type { Groups } from './groups.ts';
+import type { Groups } from './bounds/groups.ts';
 import { spawnFirst } from './program.ts';
 import type { User } from './user.ts';
 

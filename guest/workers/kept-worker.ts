@@ -11,7 +11,7 @@ import {
   type Worker,
   type WorkerEnd,
 } from '../runs/worker-host.ts';
-import type { Bounded } from './bounds.ts';
+import type { Bounded } from './bounds/bounds.ts';
 import { describeEnd, INTERRUPTION_MS, Program, type ProgramEnd, type ProgramOptions, twoTurns } from './program.ts';
 import { RunAsks } from './run-asks.ts';
 

@@ -4,7 +4,7 @@ import type { AgentSpec__Output as AgentSpec } from '../../proto/generated/rawor
 import { REASONS } from '../runs/reasons.ts';
 import { MAX_REPLY_BYTES, type RunEnd, type RunOutput, type RunRequest, type Worker } from '../runs/worker-host.ts';
 import { isDiskFull } from '../volume/disk-full.ts';
-import type { Bounded } from './bounds.ts';
+import type { Bounded } from './bounds/bounds.ts';
 import { describeEnd, INTERRUPTION_MS, Program, type ProgramOptions } from './program.ts';
 import { programCandidates } from './program-candidates.ts';
 

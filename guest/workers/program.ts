@@ -3,8 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { Clock } from '../../seams/clock.ts';
 import { Printed } from '../logs/printed.ts';
-import type { Bounds } from './bounds.ts';
-import type { Groups } from './groups.ts';
+import type { Bounds } from './bounds/bounds.ts';
+import type { Groups } from './bounds/groups.ts';
 import type { User } from './user.ts';
 
 export interface ProgramOptions {

@@ -3,10 +3,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
-import { Bounds } from '../../../guest/workers/bounds.ts';
-import { census } from '../../../guest/workers/census.ts';
-import { Cgroup } from '../../../guest/workers/cgroup.ts';
-import { Groups } from '../../../guest/workers/groups.ts';
+import { Bounds } from '../../../guest/workers/bounds/bounds.ts';
+import { census } from '../../../guest/workers/bounds/census.ts';
+import { Cgroup } from '../../../guest/workers/bounds/cgroup.ts';
+import { Groups } from '../../../guest/workers/bounds/groups.ts';
 import { HandClock } from '../hand-clock.ts';
 import { failed, run, stage } from './stage.ts';
 

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
-import type { Clock, Timer } from '../../seams/clock.ts';
-import type { LimitReached } from '../runs/worker-host.ts';
+import type { Clock, Timer } from '../../../seams/clock.ts';
+import type { LimitReached } from '../../runs/worker-host.ts';
 import { census, type Family } from './census.ts';
 import type { Cgroup } from './cgroup.ts';
 import type { Groups } from './groups.ts';

@@ -1,6 +1,6 @@
 import { type SpawnSyncOptions, spawnSync } from 'node:child_process';
+import type { User } from '../user.ts';
 import { census } from './census.ts';
-import type { User } from './user.ts';
 
 /**
  * Above the user ids of sessions. The kernel limits nothing by group id, so all sessions use the
