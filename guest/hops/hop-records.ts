@@ -8,7 +8,8 @@ export const MAX_TEXT_BYTES = 32 * 1024;
 export const MAX_TEXTS_BYTES = 256 * 1024;
 
 /** What agents name can be anything. */
-const AGENT_NAME = /^@?[A-Za-z0-9][\w.-]{0,62}$/;
+const recordable = (agent: string) => agent.replace(/(?!^@)[^\w.-]/g, '_').slice(0, 63) || '_';
+
 const INTERRUPTED = 'The session ended before the agent answered.';
 
 interface Asked {
@@ -41,7 +42,7 @@ export class HopRecords {
         parentId: parent?.id ?? '',
         kind,
         fromAgent,
-        toAgent: AGENT_NAME.test(toAgent) ? toAgent : '',
+        toAgent: recordable(toAgent),
         runId: '',
         content: '',
         answer: '',

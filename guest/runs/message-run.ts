@@ -158,11 +158,15 @@ export class MessageRuns {
     return Buffer.byteLength(content) > MAX_REPLY_BYTES ? 'content_too_large' : undefined;
   }
 
+  /** Always resolves: a failure of the disk ends this process. */
   async #answerTo(work: Work, call: Call, content: string, hop: Hop): Promise<RunEnd> {
     try {
       const run = await this.#whenPlaced(call);
       if (run !== undefined) return (await this.#carry(work, run, content, hop)).end;
       return this.#ended(work, [hop], { ...this.#cutOff(work, call), agent: call.agent, runId: '' }).end;
+    } catch (fault) {
+      this.#of.onFault(fault);
+      return errorEnd('interrupted');
     } finally {
       this.#of.graph.end(call);
       this.beginWaiting();
