@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { chmod, constants, copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 
 export interface GuestFilesOptions {
   /** The directory with the built guest: guest.mjs and the worker programs. */
@@ -21,7 +21,7 @@ export interface GuestFilesOptions {
  * directory is complete or absent, and never changes. Throws when the guest was not built.
  */
 export async function installGuestFiles({ builtDirectory, nodePath, nodeVersion, directory }: GuestFilesOptions): Promise<string> {
-  const names = (await readdir(builtDirectory).catch(() => [])).sort();
+  const names = (await filesBelow(builtDirectory).catch(() => [])).sort();
   if (!names.includes('guest.mjs')) throw new Error(`the guest has not been built: ${join(builtDirectory, 'guest.mjs')} is missing`);
   const hash = createHash('sha256').update(`${nodeVersion}\0${(await stat(nodePath)).size}\0`);
   for (const name of names) hash.update(`${name}\0`).update(await readFile(join(builtDirectory, name)));
@@ -32,6 +32,7 @@ export async function installGuestFiles({ builtDirectory, nodePath, nodeVersion,
   const draft = await mkdtemp(join(directory, '.new-'));
   try {
     for (const name of names) {
+      await mkdir(dirname(join(draft, name)), { recursive: true, mode: 0o755 });
       await copyFile(join(builtDirectory, name), join(draft, name));
       await chmod(join(draft, name), 0o644);
     }
@@ -46,6 +47,11 @@ export async function installGuestFiles({ builtDirectory, nodePath, nodeVersion,
     await rm(draft, { recursive: true, force: true });
   }
   return installed;
+}
+
+async function filesBelow(directory: string): Promise<string[]> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => relative(directory, join(parentPath, name)));
 }
 
 const isThere = (path: string) =>
