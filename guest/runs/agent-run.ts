@@ -145,7 +145,8 @@ export class AgentRuns {
     if (hop === undefined)
       host.send({ kind: 'runStarted', value: { sessionId, messageId, runId, agent, generation: host.generation, hop: null } });
     await barriers.reach(hop === undefined ? 'guest.run-started' : 'guest.hop-started');
-    call.turn.begun = true;
+    // A choice of the model is nothing that a cancelled message must wait for.
+    if (hop !== undefined || message.router === null) call.turn.begun = true;
     const request = {
       ...{ runId, messageId, content, contextJson, run, peers, runLimitMs },
       also: { session_life: mailbox.life, ...(hop === undefined ? {} : { hop: shown(hop) }) },

@@ -23,9 +23,9 @@ export interface MessageFact {
   readonly role: 'user' | 'system';
   /**
    * The expected answer to a user message without faults. `moody`: from an agent that can be
-   * stopped.
+   * stopped. `routed`: what the model of its space chooses, if it has one.
    */
-  readonly expects: 'reply' | 'moody' | 'agent_unknown' | 'agent_ambiguous' | 'nothing';
+  readonly expects: 'reply' | 'moody' | 'agent_unknown' | 'routed' | 'nothing';
 }
 
 /** Created under an idempotency key in that epoch of the store. `again` repeats the request. */

@@ -96,6 +96,9 @@ export class Chronicle {
     return this.#desired.get(sessionId)?.get(generation);
   }
 
+  /** Messages about which a model failed. */
+  readonly modelFailures = new Set<string>();
+
   guestKilled(sessionId: string, life: string): void {
     this.guestKills.set(sessionId, (this.guestKills.get(sessionId) ?? 0) + 1);
     this.#killed.add(life);

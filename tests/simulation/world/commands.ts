@@ -74,8 +74,9 @@ async function createMany(client: Client): Promise<void> {
 function newMessage(client: Client): { body: PostMessage; expects: MessageFact['expects'] } {
   const { random } = client;
   const text = client.fresh();
-  const kind = random.weighted({ named: 60, addressed: 20, moody: 12, unknown: 3, ambiguous: 2, note: 5 });
+  const kind = random.weighted({ named: 60, addressed: 20, moody: 12, unknown: 3, routed: 2, note: 5 });
   const wake = random.chance(0.15) ? { wake: false } : {};
+  if (random.fork(`routed ${text}`).chance(0.1)) return { body: { content: text, ...wake }, expects: 'routed' };
   switch (kind) {
     case 'named':
       return { body: { content: text, metadata: { agent: random.pick(['once', 'once', 'again']) }, ...wake }, expects: 'reply' };
@@ -85,8 +86,8 @@ function newMessage(client: Client): { body: PostMessage; expects: MessageFact['
       return { body: { content: text, metadata: { agent: 'moody' }, ...wake }, expects: 'moody' };
     case 'unknown':
       return { body: { content: text, metadata: { agent: 'nobody' }, ...wake }, expects: 'agent_unknown' };
-    case 'ambiguous':
-      return { body: { content: text, ...wake }, expects: 'agent_ambiguous' };
+    case 'routed':
+      return { body: { content: text, ...wake }, expects: 'routed' };
     case 'note':
       return { body: { content: text, role: 'system' }, expects: 'nothing' };
     default:

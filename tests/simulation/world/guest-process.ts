@@ -5,6 +5,7 @@ import { simulatedAgents } from './agents.ts';
 import { ProcessClock, type WallClock } from './clock.ts';
 import { Life } from './life.ts';
 import type { SeededRandom } from './random.ts';
+import { simulatedModel } from './router.ts';
 import { NUMBERED } from './stream-kinds.ts';
 import { barriersAt, type Surroundings } from './surroundings.ts';
 
@@ -47,6 +48,7 @@ export function startGuest(options: GuestOptions): Life {
       barriers: barriersAt(around, { life, machine, sessionId }),
       streams: NUMBERED,
       workers: simulatedAgents({ around, life, clock, random, machine, sessionId, marks: options.marks }),
+      model: simulatedModel({ around, life, clock, random: random.fork('model'), machine, sessionId }),
     })
       .then((guest) => guest.run())
       .catch((fault: unknown) => {

@@ -10,7 +10,8 @@ import type { Cluster } from './cluster.ts';
 import type { Machine } from './machine.ts';
 import { isRemoved, unforgotten, unmaintained } from './maintenance.ts';
 import { judgeOnce } from './once.ts';
-import { SPACE } from './store.ts';
+import { answerOfModel, choiceFor } from './router.ts';
+import { NARROW, SPACE } from './store.ts';
 
 /** The container's state in the desired state of a session; undefined if there is none. */
 const STATES: Readonly<Record<string, string | undefined>> = { running: 'running', paused: 'paused' };
@@ -165,7 +166,8 @@ function judgeMessage(cluster: Cluster, { sessions }: Book, { id, sessionId, seq
   const { type, reason } = answer.metadata;
   const runs = chronicle.runsOf(id);
   if (type === 'agent_response') {
-    if (expects !== 'reply' && expects !== 'moody') cluster.violation(`${id} got a reply, not ${expects}`);
+    if (expects === 'routed' && answer.metadata.agent !== choiceFor(content)) cluster.violation(`${id} went to ${answer.metadata.agent}`);
+    if (expects !== 'reply' && expects !== 'moody' && expects !== 'routed') cluster.violation(`${id} got a reply, not ${expects}`);
     if (answer.content !== `re: ${content}`) cluster.violation(`${id} (${content}) got the reply "${answer.content}"`);
     if (!runs.some(({ end }) => end === 'replied')) cluster.violation(`${id} got a reply, and no run gave one`);
     return;
@@ -173,13 +175,22 @@ function judgeMessage(cluster: Cluster, { sessions }: Book, { id, sessionId, seq
   const hasMoody = session?.agents.some(({ name }) => name === 'moody') === true;
   // Adopted after a restore from a backup without the build of its image.
   const hasNone = session?.agents.length === 0 && cluster.restores > 0;
+  if (type === 'model_response') {
+    if (expects !== 'routed' || (choiceFor(content) !== 'itself' && !hasNone))
+      cluster.violation(`${id} (${content}) got an answer of a model`);
+    if (answer.content !== answerOfModel(content)) cluster.violation(`${id} (${content}) got "${answer.content}" of the model`);
+    return;
+  }
   const hasRested = expects === 'moody' && cluster.auditors.stops.hasRested(session?.spaceId ?? '', 'moody', postedAt);
   const ended = (...ends: string[]) => runs.some(({ end }) => ends.includes(end));
   const excuses: Readonly<Record<string, boolean>> = {
     agent_unknown: expects === 'agent_unknown' || (expects === 'moody' && !hasMoody) || hasNone,
     agent_inactive: hasRested,
     agent_stopped: hasRested,
-    agent_ambiguous: expects === 'agent_ambiguous',
+    // The model of the narrow space comes and goes.
+    agent_ambiguous: expects === 'routed' && view.get('spaces', session?.spaceId ?? '')?.name === NARROW,
+    no_agent: expects === 'routed' && hasNone,
+    model_failed: chronicle.modelFailures.has(id),
     agent_failed: ended('raised'),
     // judgeRuns counts runs that started durably but whose agent had not seen the message.
     agent_died:

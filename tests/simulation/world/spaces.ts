@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Refusal } from '../../../controller/domain/engine/outcome.ts';
 import type { Client } from './client.ts';
 import { someScheduling } from './label-rules.ts';
+import { MODEL } from './router.ts';
 import { NARROW, SPACES } from './store.ts';
 
 const MIB = 1024 * 1024;
@@ -29,8 +30,9 @@ export async function changeQuotas(client: Client): Promise<void> {
   const maxima = random.fork('maxima').chance(0.4) ? { maxima: { memory_bytes: 384 * MIB, processes: 128 } } : {};
   const apart = random.fork(`scheduling ${client.cluster.time.now}`);
   const scheduling = apart.chance(0.5) ? { scheduling: someScheduling(apart) } : {};
+  const model = apart.chance(0.5) ? { model: MODEL } : {};
   await settle(client, {
-    settings: random.chance(0.8) ? { quotas, ...maxima, ...scheduling } : { ...maxima, ...scheduling },
+    settings: random.chance(0.8) ? { quotas, ...maxima, ...scheduling, ...model } : { ...maxima, ...scheduling, ...model },
     active: random.chance(0.85),
   });
 }

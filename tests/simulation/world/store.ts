@@ -12,6 +12,7 @@ import { openBareStore } from '../../../controller/store/sqlite/bare-store.ts';
 import type { SqlRow } from '../../../controller/store/sqlite/columns.ts';
 import { sqlLists } from '../../../controller/store/sqlite/lists/sql-lists.ts';
 import { rowsWithin } from '../../../controller/store/sqlite/reader/bounded-rows.ts';
+import { MODEL } from './router.ts';
 import { SOURCE_DIGEST } from './source.ts';
 
 export const IMAGE = 'raworc/session:sim';
@@ -113,7 +114,16 @@ function rowsOfSpace({ id: spaceId, name }: (typeof SPACES)[number]): Mutation[]
   const by = { createdBy: 'admin', createdById: ACCOUNT };
   const agents = AGENTS.map((agent) => ({ ...agent, id: `${name}-${agent.name}` as AgentId, digest: SOURCE_DIGEST }));
   return [
-    put('spaces', { id: spaceId, name, description: null, settings: {}, secretsVersion: 0, active: true, createdBy: 'raworc', ...times }),
+    put('spaces', {
+      id: spaceId,
+      name,
+      description: null,
+      settings: name === NARROW ? {} : { model: MODEL },
+      secretsVersion: 0,
+      active: true,
+      createdBy: 'raworc',
+      ...times,
+    }),
     ...agents.map(({ id, name, digest: _digest, ...program }) =>
       put('agents', {
         ...{ id, spaceId, name, description: null, purpose: null, sourceRepo: null, sourceBranch: 'main', wanted: 'active' },

@@ -123,6 +123,24 @@ t.test('cancel, drain and stop reach a choice and the agent that it chose', asyn
   t.match(answersOf(world)[3], [{ agent: 'once', content: 're: once four' }], 'a later message is not affected');
 });
 
+t.test('no agent begins what was cancelled or settled while the model chose, however long the grace', async (t) => {
+  const choices: ((end: WorkerEnd) => void)[] = [];
+  const { world } = await begun(() => new Promise((resolve) => choices.push(resolve)));
+  post(world, 'once one');
+  await world.clock.advance(100);
+  world.cancel(0, 60_000);
+  await world.clock.advance(100);
+  t.match(answersOf(world)[0], [{ agent: '@router', reason: 'cancelled' }]);
+  post(world, 'once two');
+  await world.clock.advance(100);
+  world.settleUpTo(world.posted.at(-1)?.seq ?? 0);
+  await world.clock.advance(100);
+  choices.at(-1)?.({ outcome: 'handoff', agent: 'once', content: 'once two' });
+  await world.clock.advance(500);
+  t.same(world.ran, []);
+  t.equal(choices.length, 2);
+});
+
 t.test('the key reaches the model and no agent', async (t) => {
   const { world } = await begun(byFirstWord);
   world.secrets = { version: 2, values: { MODEL_KEY: 'key', OTHER: 'other' }, withheld: ['MODEL_KEY'] };
