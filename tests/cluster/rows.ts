@@ -8,7 +8,7 @@ import { within } from './deadline.ts';
  * History kept of a deleted session: its events, the number of the last one, its audit records, and
  * its own row, marked as ended, with storage sums of zero.
  */
-const HISTORY = new Set(['events', 'session_event_counts', 'session_history', 'audit']);
+const HISTORY = new Set(['events', 'session_event_counts', 'audit']);
 
 /**
  * Returns tables other than history that still mention a session. The controller can be using the
@@ -30,12 +30,15 @@ export function tablesThatMention(databaseFile: string, sessionId: string): stri
   }
 }
 
-const endedShape = z.looseObject({ desired: z.literal('deleted'), terminated_at: z.number() });
+const empty = z.literal(0);
+const endedShape = z.looseObject({
+  desired: z.literal('deleted'),
+  terminated_at: z.number(),
+  history_messages: empty,
+  history_bytes: empty,
+});
 
-const emptyShape = z.looseObject({ messages: z.literal(0), bytes: z.literal(0) });
-
-const isEnded = (table: string, row: unknown) =>
-  (table === 'sessions' && endedShape.safeParse(row).success) || (table === 'session_history' && emptyShape.safeParse(row).success);
+const isEnded = (table: string, row: unknown) => table === 'sessions' && endedShape.safeParse(row).success;
 
 /**
  * Resolves once `holds` is true for the database, which is checked after each write. Checks touch

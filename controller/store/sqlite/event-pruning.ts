@@ -4,14 +4,10 @@
  * newer ones; they are kept until their own times are past.
  */
 import type { SpaceId } from '../../domain/engine/ids.ts';
-import { SAMPLED } from './sampled-times.ts';
+import { firstNumber } from './sampled-times.ts';
 
 /** The number before the first event that is not overdue, without the newest, which always stays. */
-const BOUNDARY = `(select coalesce(
-    (select number from events where at >= ? and number >
-       coalesce((select number from events where ${SAMPLED} and at < ? order by at desc, number desc limit 1), (select min(number) - 1 from events))
-     order by number limit 1),
-    (select max(number) from events)) - 1)`;
+const BOUNDARY = `(coalesce(${firstNumber('events', '>=')}, (select max(number) from events)) - 1)`;
 
 /** Events of a space are pruned up to this number. */
 const DONE = `coalesce((select number from pruned_spaces where id = ?), (select min(number) - 1 from events))`;

@@ -5,6 +5,7 @@ import type { Writer } from '../../services/engine/store.ts';
 import { isStoreFault, TransactionLost } from '../../services/engine/transaction-lost.ts';
 import { auditInsert, auditPruning } from './audit.ts';
 import { columnsOf, namesOf, placesFor, type SqlValue, snake, toSql } from './columns.ts';
+import { OF_SESSION } from './events-of-session.ts';
 import { keptTimeIn } from './kept-time.ts';
 import { messageCopies } from './message-copies.ts';
 import type { Meta } from './meta.ts';
@@ -31,8 +32,8 @@ export function writerOf(database: Database.Database, meta: Meta, snapshot: Snap
   const prune = pruning(database);
   const pruneAudit = auditPruning(database);
   // The events of a session count it, and a row of its own once none of them is left.
-  const newestOfSession = database.prepare<[string, string], { number: number | null }>(
-    `select coalesce((select session_number from events where session_id = ? order by number desc limit 1),
+  const newestOfSession = database.prepare<[string, string, string], { number: number | null }>(
+    `select coalesce((select session_number from events where ${OF_SESSION} order by number desc limit 1),
        (select count from session_event_counts where session_id = ?), 0) as number`,
   );
   const eventColumns = columnsOf(EVENTS);
@@ -92,7 +93,7 @@ export function writerOf(database: Database.Database, meta: Meta, snapshot: Snap
     },
     record(event, number, at) {
       const { sessionId } = event;
-      const sessionNumber = sessionId === null ? null : (newestOfSession.get(sessionId, sessionId)?.number ?? 0) + 1;
+      const sessionNumber = sessionId === null ? null : (newestOfSession.get(sessionId, sessionId, sessionId)?.number ?? 0) + 1;
       const stored = { ...event, number, sessionNumber, at };
       insertEvent.run(...toSql(eventColumns, stored));
       return stored;

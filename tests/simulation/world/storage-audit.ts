@@ -29,9 +29,9 @@ export class StorageAudit {
         from spaces s left join space_storage c on c.id = s.id left join spaces_is i on i.id = s.id
         where coalesce(c.bytes, 0) <> coalesce(i.bytes, 0)
       union all
-      select 'session ' || s.id, coalesce(c.bytes, 0), coalesce(i.bytes, 0)
-        from sessions s left join session_history c on c.id = s.id left join sessions_is i on i.id = s.id
-        where coalesce(c.bytes, 0) <> coalesce(i.bytes, 0) or coalesce(c.messages, 0) <> coalesce(i.messages, 0)`);
+      select 'session ' || s.id, s.history_bytes, coalesce(i.bytes, 0)
+        from sessions s left join sessions_is i on i.id = s.id
+        where s.history_bytes <> coalesce(i.bytes, 0) or s.history_messages <> coalesce(i.messages, 0)`);
   }
 
   committed(): void {

@@ -67,7 +67,7 @@ export function sqlLists(reader: Pick<Reader, 'read'>): Lists {
     async auditCutoffs({ before, rows }) {
       const parts = ['messages', 'strangers', 'refused', 'all'] as const;
       const found = await reader.read([
-        ...parts.map((part) => ({ sql: AUDIT_BEFORE_SQL, parameters: [before[part]] })),
+        ...parts.map((part) => ({ sql: AUDIT_BEFORE_SQL, parameters: [before[part], before[part]] })),
         ...parts.map((part) => ({ sql: auditBeyondSql(part), parameters: [rows[part]] })),
       ]);
       const numbers = found.map(([row]) => Number(row?.number ?? 0));

@@ -2,10 +2,12 @@
  * Steps that lower the number of pages that a message writes: each costs a copy, a checksum and two
  * system calls in every commit.
  */
+import { INDEXED } from '../audit.ts';
+import { sessionKey } from '../events-of-session.ts';
 import { HAS_OTHER_ID } from '../other-answer-ids.ts';
 import { SAMPLED } from '../sampled-times.ts';
 import { steps } from './steps.ts';
-import { eventSums } from './storage-sums.ts';
+import { eventSums, intoSpace, size, spaceOf } from './storage-sums.ts';
 
 const FILTERED = 'created_at, id, desired, phase, created_by';
 const LIVE = `desired <> 'deleted'`;
@@ -69,4 +71,50 @@ export const numberedEvents = steps(
    end`,
   'create table pruned_spaces (id text not null primary key, number integer not null) strict, without rowid',
   'create trigger pruned_spaces_removed after delete on spaces begin delete from pruned_spaces where id = old.id; end',
+);
+
+/** The newest records are in none of these indexes: entries are written for many records at once. */
+export const auditIndexedLater = steps(
+  'alter table audit add column indexed integer not null default 1',
+  ...['actor', 'action', 'space', 'resource_id'].flatMap((column) => [
+    `drop index audit_${column}`,
+    `create index audit_${column} on audit (${column}) where ${INDEXED}`,
+  ]),
+  'drop index audit_at',
+  `create index audit_at on audit (at) where ${SAMPLED}`,
+);
+
+export const shortSessionKeys = steps(
+  'drop index events_session',
+  `create index events_session on events (${sessionKey('session_id')}) where session_id is not null`,
+  'drop trigger session_events_pruned',
+  `create trigger session_events_pruned after delete on events when old.session_id is not null
+     and not exists (select 1 from events where ${sessionKey('session_id')} = ${sessionKey('old.session_id')}
+       and session_id = old.session_id and number > old.number)
+     and exists (select 1 from sessions where id = old.session_id) begin
+     insert into session_event_counts (session_id, count) values (old.session_id, coalesce(old.session_number, 0))
+     on conflict (session_id) do update set count = max(count, excluded.count);
+   end`,
+);
+
+/** Sums of a session's history in its own row, which each message changes anyway. */
+export const historyInSessions = steps(
+  'alter table sessions add column history_messages integer not null default 0',
+  'alter table sessions add column history_bytes integer not null default 0',
+  `update sessions set history_messages = h.messages, history_bytes = h.bytes from session_history h
+     where h.id = sessions.id and h.messages > 0`,
+  'drop trigger sessions_removed',
+  'drop table session_history',
+  ...['messages', 'hops'].flatMap((table) => [
+    `drop trigger ${table}_kept`,
+    `create trigger ${table}_kept after insert on ${table} begin
+       update sessions set history_messages = history_messages + 1, history_bytes = history_bytes + ${size('new')} where id = new.session_id;
+       ${intoSpace(size('new'), spaceOf('new'))};
+     end`,
+    `drop trigger ${table}_removed`,
+    `create trigger ${table}_removed after delete on ${table} begin
+       update sessions set history_messages = history_messages - 1, history_bytes = history_bytes - ${size('old')} where id = old.session_id;
+       update space_storage set bytes = bytes - ${size('old')} where id = ${spaceOf('old')};
+     end`,
+  ]),
 );

@@ -3,7 +3,15 @@ import { Kysely, SqliteAdapter, SqliteDialect } from 'kysely';
 import { DEFAULT_MIGRATION_TABLE, Migrator } from 'kysely/migration';
 import { sessionIndexes } from '../lists/session-metadata.ts';
 import { auditTable, strangersOfAudit } from './audit.ts';
-import { numberedEvents, otherAnswerIds, queueByOrder, sessionIndexesWithoutQueue } from './fewer-writes.ts';
+import {
+  auditIndexedLater,
+  historyInSessions,
+  numberedEvents,
+  otherAnswerIds,
+  queueByOrder,
+  sessionIndexesWithoutQueue,
+  shortSessionKeys,
+} from './fewer-writes.ts';
 import { first } from './first.ts';
 import { hops } from './hops.ts';
 import { joinTokens } from './join-tokens.ts';
@@ -88,6 +96,9 @@ const MIGRATIONS = {
   '0041-queue-by-order': queueByOrder,
   '0042-other-answer-ids': otherAnswerIds,
   '0043-numbered-events': numberedEvents,
+  '0050-audit-indexed-later': auditIndexedLater,
+  '0051-short-session-keys': shortSessionKeys,
+  '0052-history-in-sessions': historyInSessions,
 };
 
 /** Makes the migrator run all steps, and record them, in one transaction: a crash undoes both. */

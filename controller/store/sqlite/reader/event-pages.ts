@@ -2,6 +2,7 @@ import type { SessionId } from '../../../domain/engine/ids.ts';
 import type { EventLog, EventPage, PageBounds } from '../../../domain/events/event-log.ts';
 import { EVENTS, type StoredEvent } from '../../../domain/events/events.ts';
 import { columnsOf, type SqlRow, selected } from '../columns.ts';
+import { OF_SESSION } from '../events-of-session.ts';
 import type { Query, Reader } from './reader.ts';
 
 /** Runs queries that all see one commit, on a reader thread or on a connection of this thread. */
@@ -15,7 +16,7 @@ const NEWEST = 'select coalesce(max(number), 0) as newest from events';
  * A space can keep its events for less time than others, so a removed event need not be the oldest
  * of all.
  */
-const BEFORE_IN_SESSION = 'select number from events where session_id = ? and number <= ? order by number desc limit 1';
+const BEFORE_IN_SESSION = `select number from events where ${OF_SESSION} and number <= ? order by number desc limit 1`;
 const COUNT_OF_SESSION = 'select count from session_event_counts where session_id = ?';
 
 /**
@@ -32,7 +33,7 @@ function pageSql(where: string): string {
 }
 
 const ALL = pageSql('number > ?');
-const OF_SESSION = pageSql('session_id = ? and number > ?');
+const OF_ONE_SESSION = pageSql(`${OF_SESSION} and number > ?`);
 
 /** Reads a page of the event log. */
 export async function readEventPage(
@@ -45,8 +46,8 @@ export async function readEventPage(
     session === undefined
       ? [{ sql: ALL, parameters: [after, limit, maxBytes] }]
       : [
-          { sql: OF_SESSION, parameters: [session, after, limit, maxBytes] },
-          { sql: BEFORE_IN_SESSION, parameters: [session, after] },
+          { sql: OF_ONE_SESSION, parameters: [session, session, after, limit, maxBytes] },
+          { sql: BEFORE_IN_SESSION, parameters: [session, session, after] },
           { sql: COUNT_OF_SESSION, parameters: [session] },
         ];
   const [ends = [], rows = [], before = [], counts = []] = await read([{ sql: NEWEST, parameters: [] }, ...queries]);

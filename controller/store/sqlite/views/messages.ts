@@ -25,7 +25,8 @@ export const messageView = ({ all, one, rows, row, each }: Reads): MessageView =
   undelivered: (sessionId, limit) => all('queue', `where session_id = ? and ${UNDELIVERED} order by seq limit +?`, sessionId, limit),
   queueUse: (sessionId) =>
     row('select count(*) as messages, coalesce(sum(bytes), 0) as bytes from queue where session_id = ?', sessionId) ?? EMPTY,
-  historyUse: (sessionId) => row('select messages, bytes from session_history where id = ?', sessionId) ?? EMPTY,
+  historyUse: (sessionId) =>
+    row('select history_messages as messages, history_bytes as bytes from sessions where id = ?', sessionId) ?? EMPTY,
   oldestSettled: (sessionId, limit) => rows(OLDEST_SETTLED, sessionId, sessionId, limit),
   isQueued: (sessionId) => row('select 1 from queue where session_id = ? limit 1', sessionId) !== undefined,
   unansweredBefore: (sessionId, seq) =>

@@ -6,7 +6,7 @@ import { countFrames } from './wal-frames.ts';
 const SESSIONS = 20;
 const ROUNDS = 5;
 /** For a message with its answer, in two commits. */
-const MAX_PAGES = 30;
+const MAX_PAGES = 22;
 
 t.test('a message and its answer write few pages', async (t) => {
   const core = await openCore({ nodes: [node(NODE)] });
