@@ -8,7 +8,7 @@ import { print } from './terminal.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const WORKERS = [
-  ...['worker.py', 'raworc_channel.py', 'raworc_replies.py', 'python/raworc.py', 'python/raworc_asks.py'],
+  ...['worker.py', 'raworc_channel.py', 'raworc_replies.py', 'raworc.py', 'raworc_asks.py'],
   ...['worker.mjs', 'asks.mjs', 'replies.mjs', 'raworc.mjs', 'resolve-raworc.mjs'],
 ];
 
@@ -34,7 +34,7 @@ export async function buildGuest(outDirectory: string = join(root, 'build', 'gue
   const files = new Map(result.outputFiles.map(({ path, contents }) => [`${basename(path, '.js')}.mjs`, Buffer.from(contents)]));
   for (const name of WORKERS) files.set(name, readFileSync(join(root, 'guest', 'workers', name)));
   const hash = createHash('sha256');
-  mkdirSync(join(outDirectory, 'python'), { recursive: true });
+  mkdirSync(outDirectory, { recursive: true });
   for (const [name, content] of files) {
     hash.update(`${name}\0${content.byteLength}\0`).update(content);
     writeFileSync(join(outDirectory, name), content, { mode: 0o644 });

@@ -19,7 +19,7 @@ if getattr(sys.flags, "safe_path", False):
     # Python has not put this program's directory first, as it does without PYTHONSAFEPATH.
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 # Last, so that a module of the agent with the same name comes first.
-sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "python"))
+sys.path.append(os.path.dirname(os.path.abspath(__file__)))
 
 from raworc_asks import Asks, Context
 from raworc_channel import Channel, end_fork, flush
