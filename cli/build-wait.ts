@@ -3,6 +3,8 @@ import { duration, type Io, Trouble } from './io.ts';
 
 /** Events are only a hint: the stream can be refused or cut, or hide builds from this account. */
 const LOOK_MS = 10_000;
+/** The controller knows by then why the build waits, if it does. */
+const FIRST_LOOK_MS = 1_000;
 
 export const isFinished = ({ status }: Build): boolean => status !== 'pending' && status !== 'building';
 
@@ -37,7 +39,7 @@ export async function finishedBuild(
     return { promise, cancel: after(ms, () => resolve(value)) };
   };
   const deadline = wait(timeoutMs, 'late' as const);
-  let look = wait(LOOK_MS, 'look' as const);
+  let look = wait(FIRST_LOOK_MS, 'look' as const);
   let build = queued;
   let next: Promise<FeedItem | 'ended'> | undefined = events === undefined ? undefined : nextOf(events);
   try {

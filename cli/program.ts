@@ -6,6 +6,7 @@ import { checkVariables } from './config.ts';
 import { connection } from './connection.ts';
 import { keyCommands, loginCommands } from './grammar/accounts.ts';
 import { agentCommands } from './grammar/agents.ts';
+import { buildCommands } from './grammar/builds.ts';
 import { logCommand } from './grammar/logs.ts';
 import { nodeCommands } from './grammar/nodes.ts';
 import { auditCommands, eventCommands } from './grammar/records.ts';
@@ -41,6 +42,7 @@ export async function runCli(args: readonly string[], world: World): Promise<num
 
   loginCommands(program, io, connect);
   agentCommands(program, io, connect);
+  buildCommands(program, io, connect);
   sessionCommands(program, io, connect);
   program
     .command('chat <session> [message]')

@@ -43,6 +43,7 @@ import { AUDIT_DEFAULTS, type AuditSettings } from './settings/audit-settings.ts
 import { isLoopback } from './settings/http-settings.ts';
 import type { Settings } from './settings/settings.ts';
 import { auditFile } from './store/files/audit-file.ts';
+import { buildLogFiles } from './store/files/build-log-files.ts';
 import { openClusterFiles } from './store/files/cluster-files.ts';
 import { openSealingKeys, sealingKeysIn } from './store/files/sealing-keys.ts';
 import { sourceFiles } from './store/files/source-files.ts';
@@ -119,6 +120,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
   const sealing = await openSealing(store.view, join(keys, 'seal'), random);
   const checker = new SourceChecker({ clock, log, metrics });
   const sourceStore = await sourceFiles(join(directory, 'sources'), { disk, random, clock, checker });
+  const buildLogs = await buildLogFiles(join(directory, 'build-logs'), disk);
   const bus = openBus(options.nats, { clock, log, metrics });
   const argon2 = new HashThreads();
   const passwords = createPasswords({ random, argon2, clock });
@@ -136,6 +138,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     store,
     news: openNews(options.nats, bus, log),
     sourceStore,
+    buildLogs,
     passwords,
     sealing,
     clock,

@@ -23,8 +23,10 @@ import { type AuditDeps, openAudit } from './services/audit/open-audit.ts';
 import { Budgets } from './services/budget/budgets.ts';
 import type { BudgetLimits } from './services/budget/limits.ts';
 import { type SpaceLookup, spaceLookup } from './services/budget/space-lookup.ts';
+import { BuildLogs } from './services/builds/build-logs.ts';
 import { buildService } from './services/builds/build-service.ts';
 import { type BuildBounds, BuildDispatch } from './services/builds/dispatch-loop.ts';
+import type { BuildLogStore } from './services/builds/log-store.ts';
 import { execService } from './services/commands/exec-service.ts';
 import { Applier, type GrowthRefusal } from './services/engine/applier.ts';
 import type { Background } from './services/engine/background.ts';
@@ -72,6 +74,8 @@ export interface CoreDeps {
   readonly store: Pick<Store, 'writer' | 'view' | 'lists' | 'events'>;
   readonly news: News;
   readonly sourceStore: SourceStore;
+  /** Undefined: what nodes print in builds is not kept. */
+  readonly buildLogs?: BuildLogStore;
   readonly passwords: Passwords;
   /** The sealing keys in memory, and their files. */
   readonly sealing: { readonly ring: SealingRing; readonly keys: SealingKeys };
@@ -177,8 +181,18 @@ export function openCore(deps: CoreDeps): Core {
     caDigest: deps.caDigest,
     epoch: events.epoch,
   });
+  const budgets = new Budgets({ clock, metrics, limits: deps.budgets });
+  const streams = new ByteStreams({
+    clock,
+    random,
+    budgets,
+    metrics,
+    send: (nodeId, frame) => fleet.stream(nodeId)?.send(frame) === true,
+  });
+  const buildLogs =
+    deps.buildLogs && new BuildLogs({ ...background, store: deps.buildLogs, streams: streams.offered, refusal: growthRefusal });
   const { images, imageWaits } = openImages({ ...deps, ...background, fleet, directory }, () => dispatch);
-  const dispatch: BuildDispatch = new BuildDispatch({ ...background, fleet, directory, bounds: deps.builds, images });
+  const dispatch: BuildDispatch = new BuildDispatch({ ...background, fleet, directory, bounds: deps.builds, images, logs: buildLogs });
   const leases = new LeaseLoop({ ...background, directory, fleet, lease });
   expiryLoop(background, SUSPEND_GRACE_MS);
   drainLoop({ ...background, directory, fleet }, SUSPEND_GRACE_MS);
@@ -202,15 +216,7 @@ export function openCore(deps: CoreDeps): Core {
   resealingLoop({ ...background, ...deps.sealing, barriers });
   const shared = { applier, view, lists, waiters, shownSessions, imageWaits, random, storeKey, baseImage, sizes };
   const throttle = new LoginThrottle(clock);
-  const budgets = new Budgets({ clock, metrics, limits: deps.budgets });
   const keyUse = new KeyUse(applier, clock);
-  const streams = new ByteStreams({
-    clock,
-    random,
-    budgets,
-    metrics,
-    send: (nodeId, frame) => fleet.stream(nodeId)?.send(frame) === true,
-  });
   fleet.carry(streams);
   const feeds = new LogFeeds({ streams, applier, view, lists, loops, clock, metrics });
   applier.onCommitted((committed) => streams.committed(committed));
@@ -232,7 +238,7 @@ export function openCore(deps: CoreDeps): Core {
     secrets: secretService({ ...shared, ring: deps.sealing.ring }),
     agents: agentService({ ...shared, sourceStore, fleet, budgets, clock }),
     logs: logService({ view, lists, streams, feeds, clock, log, budgets }),
-    builds: buildService(shared),
+    builds: buildService({ ...shared, logs: buildLogs, waitingReason: (row) => dispatch.waitingReason(row) }),
     nodes: nodeService({ applier, view, fleet, alarms, leases, directory, clock, leaseMs: lease.leaseMs }),
     nodeTokens: nodeTokenService({ applier, view, clock, random, token: deps.joinLine }),
     orphans: orphanService({ applier, view, fleet, baseImage, sizes }),
@@ -276,6 +282,7 @@ export function openCore(deps: CoreDeps): Core {
       feeds.close();
       await loops.close();
       streams.close();
+      await buildLogs?.close();
       fleet.close();
       applier.close();
       for (const one of exports) await one.close();

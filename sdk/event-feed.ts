@@ -53,11 +53,18 @@ export interface LogLine {
   readonly dropped?: number;
 }
 
+/** A line of a build's log. `stage` is null for lines of the controller. */
+export interface BuildLogLine {
+  readonly line: string;
+  readonly stage: string | null;
+  readonly timestamp: string;
+}
+
 /** A stream of events. It begins when it is opened, not with the first `next`. */
 export interface EventFeed extends AsyncIterable<FeedItem> {
   /**
-   * Resolves with the next item; undefined once the followed session is deleted. Throws if the
-   * server refuses or stays away.
+   * Resolves with the next item; undefined once the followed session is deleted, or the followed
+   * build has ended. Throws if the server refuses or stays away.
    */
   next(): Promise<FeedItem | undefined>;
   close(): Promise<void>;
@@ -121,6 +128,7 @@ async function* follow(
         cuts = 0;
         if (event === 'reset') yield { kind: 'reset' };
         else yield { kind: 'event', type: event, id, data: fieldsIn(data) };
+        if (event === 'end') return;
         if (event === 'session.deleted' && path.startsWith('/sessions/')) return;
       }
     } catch (error) {
@@ -162,3 +170,6 @@ export const deltaIn = (item: FeedItem): Delta | undefined =>
   item.kind === 'event' && item.type === 'delta' ? (item.data as unknown as Delta) : undefined;
 export const logLineIn = (item: FeedItem): LogLine | undefined =>
   item.kind === 'event' && item.type === 'log' ? (item.data as unknown as LogLine) : undefined;
+/** The same for the feed of a build's log. */
+export const buildLogLineIn = (item: FeedItem): BuildLogLine | undefined =>
+  item.kind === 'event' && item.type === 'log' ? (item.data as unknown as BuildLogLine) : undefined;

@@ -100,6 +100,14 @@ export class Raworc extends Operations {
   }
 
   /**
+   * Follows the log of a build from its first line on, or after `lastEventId`. Ends after an item of
+   * type `end`, once the build has ended. Reconnects by itself, and no line is missing.
+   */
+  followBuildLog(space: string, build: string, options: FeedOptions = {}): Promise<EventFeed> {
+    return openFeed(this.#wire, `/spaces/${encodeURIComponent(space)}/build/${encodeURIComponent(build)}/logs?follow=true`, options);
+  }
+
+  /**
    * Resolves with the session once it is in the wanted state, or the function returns true. It
    * follows events and never polls. Throws NothingToCome if the session is deleted, or fails while
    * waiting for another state; TimeoutError after `timeoutMs`.
@@ -152,8 +160,8 @@ export class Raworc extends Operations {
 export type { CallOptions, Keyed } from './caller.ts';
 export { CertificateRefused } from './certificate-refused.ts';
 export { NothingToCome, RaworcError, Unreachable } from './errors.ts';
-export type { Delta, EventData, FeedItem, LogLine } from './event-feed.ts';
-export { buildIn, deltaIn, logLineIn, messageIn, sessionIn } from './event-feed.ts';
+export type { BuildLogLine, Delta, EventData, FeedItem, LogLine } from './event-feed.ts';
+export { buildIn, buildLogLineIn, deltaIn, logLineIn, messageIn, sessionIn } from './event-feed.ts';
 export type { ExecCommand, ExecPart } from './exec.ts';
 export type {
   Agent,

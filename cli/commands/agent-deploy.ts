@@ -1,17 +1,20 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { type Raworc, RaworcError } from '../../sdk/raworc.ts';
+import { type Build, type Raworc, RaworcError } from '../../sdk/raworc.ts';
 import { type Packed, packDirectory } from '../archive.ts';
-import { failureOf, StageLines } from '../build-stages.ts';
-import { eventsFor, finishedBuild } from '../build-wait.ts';
+import { afterTimeout, eventsFor, finishedBuild } from '../build-wait.ts';
+import { followBuildLog, logLine } from '../builds/build-commands.ts';
+import { failureOf, StageLines } from '../builds/build-stages.ts';
 import { type Io, size, Trouble } from '../io.ts';
-import { step } from '../steps.ts';
+import { type StepLine, step } from '../steps.ts';
 
 export interface DeployOptions {
   readonly space: string;
   readonly name?: string;
   /** How many minutes to wait for the build. */
   readonly timeout?: number;
+  /** Whether to print what the build prints. */
+  readonly logs?: boolean;
 }
 
 const TIMEOUT_MINUTES = 30;
@@ -39,9 +42,18 @@ export async function deployAgent(io: Io, raworc: Raworc, directory: string, { s
     const queued = await raworc.builds.getLatest(space);
     await step(io, `Built ${queued.id}`, async (note, line) => {
       const stages = new StageLines(io, line);
+      io.onInterrupt?.(() => {
+        io.stderr.write('\n');
+        io.stderr.line(
+          `The build continues. \`raworc build logs --follow ${queued.id}\` shows it, \`raworc build cancel ${queued.id}\` cancels it`,
+        );
+        return false;
+      });
+      const logged = options.logs === true ? printLog(io, raworc, queued, line) : undefined;
       const built = await finishedBuild(io, raworc, queued, events, (options.timeout ?? TIMEOUT_MINUTES) * 60_000, (build) =>
         stages.show(build),
       );
+      await logged?.ended();
       hasFailed = built.status !== 'completed';
       if (hasFailed) throw new Trouble(failureOf(built));
       note(built.image_tag ?? '');
@@ -51,9 +63,29 @@ export async function deployAgent(io: Io, raworc: Raworc, directory: string, { s
     if (isNew && hasFailed) await takeBack(io, raworc, space, name);
     throw error;
   } finally {
+    io.onInterrupt?.(undefined);
     await events?.close();
   }
   io.stdout.write(`${name} is deployed. New sessions include it: \`raworc session new\`\n`);
+}
+
+/** How long the last lines of a log can take after the build has ended. */
+const LAST_LINES_MS = 5_000;
+
+/** Prints the log of a build as it grows. */
+function printLog(io: Io, raworc: Raworc, build: Build, line: StepLine): { ended(): Promise<void> } {
+  const leaving = new AbortController();
+  const signal = AbortSignal.any([io.signal, leaving.signal]);
+  const printed = followBuildLog(raworc, build, signal, (one) => line.print(logLine(io, one))).catch((error: unknown) => {
+    if (!signal.aborted) line.print(`The log cannot be followed: ${error instanceof Error ? error.message : String(error)}`);
+  });
+  return {
+    async ended() {
+      const cancel = (io.after ?? afterTimeout)(LAST_LINES_MS, () => leaving.abort());
+      await printed;
+      cancel();
+    },
+  };
 }
 
 const CLUES = [

@@ -14,6 +14,7 @@ export function agentCommands(program: Command, io: Io, connect: Connect): void 
     .description('upload a directory as an agent and build it')
     .option(...SPACE)
     .option('--name <name>', "the agent's name (default: the directory's)")
+    .option('--logs', 'print what the build and its programs print')
     .option('--timeout <minutes>', 'how long to wait for the build', count, 30)
     .action(async (directory, options) => deployAgent(io, await connect(OVER_A_RESTART), directory, options));
   agent

@@ -360,6 +360,14 @@ const agents = (caller: Caller) => ({
 
 const builds = (caller: Caller) => ({
   /**
+   * Lists the builds of a space, newest first.
+   *
+   * Permission: builds:list.
+   */
+  list: (space: string, options?: With<api.ListBuildsData['query']>): Promise<api.ListBuildsResponse> => caller.call({ method: 'GET', path: `/spaces/${part(space)}/builds` }, options),
+  /** Yields every item, page by page. Items created meanwhile can be missing. */
+  all: (space: string, options?: WithoutPage<api.ListBuildsData['query']>): AsyncGenerator<api.ListBuildsResponse[number], void> => caller.all({ method: 'GET', path: `/spaces/${part(space)}/builds` }, options),
+  /**
    * Returns the newest build of a space.
    *
    * Permission: builds:get.
@@ -372,11 +380,21 @@ const builds = (caller: Caller) => ({
    */
   get: (space: string, build: string, options?: CallOptions): Promise<api.GetBuildResponse> => caller.call({ method: 'GET', path: `/spaces/${part(space)}/build/${part(build)}` }, options),
   /**
-   * Returns the log of a build, line by line.
+   * Cancels a build, and returns it.
+   *
+   * A queued build never starts. A running one is interrupted, and its node removes what it left. All deploys that share the build see it as `cancelled`. A build that has ended is returned unchanged.
+   *
+   * Permission: builds:delete.
+   */
+  cancel: (space: string, build: string, options?: CallOptions): Promise<api.CancelBuildResponse> => caller.call({ method: 'DELETE', path: `/spaces/${part(space)}/build/${part(build)}` }, options),
+  /**
+   * Returns the log of a build: what it did, and what its programs printed.
+   *
+   * The controller keeps the logs of the newest builds of a space. With `follow=true` the response is a text/event-stream; `Last-Event-ID` continues after a line.
    *
    * Permission: builds:get.
    */
-  getLogs: (space: string, build: string, options?: CallOptions): Promise<api.GetBuildLogsResponse> => caller.call({ method: 'GET', path: `/spaces/${part(space)}/build/${part(build)}/logs` }, options),
+  getLogs: (space: string, build: string, options?: With<api.GetBuildLogsData['query']>): Promise<api.GetBuildLogsResponse> => caller.call({ method: 'GET', path: `/spaces/${part(space)}/build/${part(build)}/logs` }, options),
 });
 
 const sessions = (caller: Caller) => ({

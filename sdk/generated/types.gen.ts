@@ -287,6 +287,10 @@ export type Build = {
          */
         duration_ms: number | null;
     }>;
+    /**
+     * Why it has not begun. Null in events
+     */
+    waiting_reason: string | null;
     error: string | null;
     created_by: string;
 };
@@ -295,9 +299,16 @@ export type BuildLog = {
     build_id: string;
     space: string;
     status: 'pending' | 'building' | 'completed' | 'failed' | 'cancelled';
+    /**
+     * The newest lines, oldest first
+     */
     logs: Array<{
         line: string;
         timestamp: string;
+        /**
+         * Null for lines of the controller
+         */
+        stage: 'fetch' | 'resolve' | 'install' | 'image' | 'check' | 'push' | null;
     }>;
 };
 
@@ -3581,6 +3592,78 @@ export type GetSpaceLogsResponses = {
 
 export type GetSpaceLogsResponse = GetSpaceLogsResponses[keyof GetSpaceLogsResponses];
 
+export type ListBuildsData = {
+    body?: never;
+    path: {
+        name: string;
+    };
+    query?: {
+        /**
+         * Only builds with this status
+         */
+        status?: 'pending' | 'building' | 'completed' | 'failed' | 'cancelled';
+        /**
+         * Only builds that this user requested
+         */
+        created_by?: string;
+        /**
+         * Maximum number of items to return
+         */
+        limit?: number;
+        /**
+         * Number of items to skip
+         */
+        offset?: number;
+        /**
+         * By creation time. Default: newest first; messages oldest first
+         */
+        order?: 'asc' | 'desc';
+    };
+    url: '/spaces/{name}/builds';
+};
+
+export type ListBuildsErrors = {
+    /**
+     * The request is malformed or a query parameter is invalid.
+     */
+    400: Error;
+    /**
+     * The token or API key is missing, invalid, expired or revoked.
+     */
+    401: Error;
+    /**
+     * The caller lacks the permission named in `message`.
+     */
+    403: Error;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Error;
+    /**
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
+     */
+    429: Error;
+    /**
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
+     */
+    500: Error;
+    /**
+     * No capacity, or a required component is offline; `message` says which.
+     */
+    503: Error;
+};
+
+export type ListBuildsError = ListBuildsErrors[keyof ListBuildsErrors];
+
+export type ListBuildsResponses = {
+    /**
+     * Success
+     */
+    200: Array<Build>;
+};
+
+export type ListBuildsResponse = ListBuildsResponses[keyof ListBuildsResponses];
+
 export type BuildSpaceData = {
     body?: {
         force?: boolean;
@@ -3700,6 +3783,50 @@ export type GetBuildLatestResponses = {
 
 export type GetBuildLatestResponse = GetBuildLatestResponses[keyof GetBuildLatestResponses];
 
+export type CancelBuildData = {
+    body?: never;
+    path: {
+        name: string;
+        build_id: string;
+    };
+    query?: never;
+    url: '/spaces/{name}/build/{build_id}';
+};
+
+export type CancelBuildErrors = {
+    /**
+     * The token or API key is missing, invalid, expired or revoked.
+     */
+    401: Error;
+    /**
+     * The caller lacks the permission named in `message`.
+     */
+    403: Error;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Error;
+    /**
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
+     */
+    429: Error;
+    /**
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
+     */
+    500: Error;
+};
+
+export type CancelBuildError = CancelBuildErrors[keyof CancelBuildErrors];
+
+export type CancelBuildResponses = {
+    /**
+     * Success
+     */
+    200: Build;
+};
+
+export type CancelBuildResponse = CancelBuildResponses[keyof CancelBuildResponses];
+
 export type GetBuildData = {
     body?: never;
     path: {
@@ -3750,11 +3877,24 @@ export type GetBuildLogsData = {
         name: string;
         build_id: string;
     };
-    query?: never;
+    query?: {
+        /**
+         * Maximum number of lines to return; older lines are left out. Default 1000
+         */
+        limit?: number;
+        /**
+         * Streams all lines as server-sent events of type `log`, those that come too, and ends with the build after an event of type `end`
+         */
+        follow?: boolean;
+    };
     url: '/spaces/{name}/build/{build_id}/logs';
 };
 
 export type GetBuildLogsErrors = {
+    /**
+     * The request is malformed or a query parameter is invalid.
+     */
+    400: Error;
     /**
      * The token or API key is missing, invalid, expired or revoked.
      */

@@ -66,6 +66,10 @@ export const spaceRows: readonly Row[] = [
   within('POST /spaces/{name}/build', 'builds:create', 201, ({ space }) => ({ place: { name: space } })),
   within('GET /spaces/{name}/build/latest', 'builds:get', 200, ({ space }) => ({ place: { name: space } })),
   within('GET /spaces/{name}/build/{build_id}', 'builds:get', 200, ({ space, build }) => ({ place: { name: space, build_id: build } })),
+  within('GET /spaces/{name}/builds', 'builds:list', 200, ({ space }) => ({ place: { name: space } })),
+  within('DELETE /spaces/{name}/build/{build_id}', 'builds:delete', 200, ({ space, build }) => ({
+    place: { name: space, build_id: build },
+  })),
   within('GET /spaces/{name}/build/{build_id}/logs', 'builds:get', 200, ({ space, build }) => ({
     place: { name: space, build_id: build },
   })),

@@ -67,6 +67,7 @@ async function furnish(fuzz: Fuzz): Promise<void> {
   await fuzz.ask('POST /spaces/{name}/agents/{agent}/deploy', agent, undefined);
   await fuzz.ask('POST /spaces/{name}/build', OWN, { force: true });
   await fuzz.target.buildEnds(OWN_SPACE);
+  await fuzz.ask('GET /spaces/{name}/builds', OWN, undefined, { query: 'status=completed' });
   const session = { id: idOf(await fuzz.ask('POST /sessions', {}, { space: OWN_SPACE })) };
   const said = await fuzz.ask('POST /sessions/{id}/messages', session, { content: 'hello' }, { query: 'wait=2s' });
   const message = z.object({ id: z.string(), reply: z.object({ id: z.string() }).optional() }).parse(parsed(said.text));

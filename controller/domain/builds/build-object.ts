@@ -4,7 +4,7 @@ import type { RowView } from '../engine/view.ts';
 import { spaceName } from '../spaces/space-objects.ts';
 import type { BuildRow, StageRow } from './rows.ts';
 
-export const buildObject = (view: RowView, row: BuildRow): BuildObject => ({
+export const buildObject = (view: RowView, row: BuildRow, waitingReason: string | null = null): BuildObject => ({
   id: row.id,
   build_id: row.id,
   space: spaceName(view, row.spaceId),
@@ -14,6 +14,7 @@ export const buildObject = (view: RowView, row: BuildRow): BuildObject => ({
   completed_at: rfc3339OrNull(row.completedAt),
   agents_deployed: [...row.agents, ...row.unfetched].map(({ name }) => name),
   stages: row.stages.map((stage) => shownStage(row, stage)),
+  waiting_reason: waitingReason,
   error: row.error,
   created_by: row.createdBy,
 });

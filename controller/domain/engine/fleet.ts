@@ -29,6 +29,8 @@ export interface FleetNode {
   readonly platform?: Platform | undefined;
   /** Nodes with the same one have the same images. Undefined: unknown. */
   readonly engine?: string | undefined;
+  /** What its node agent can do in builds. Undefined: what every release can. */
+  readonly buildFeatures?: ReadonlySet<string> | undefined;
   /** Whether it can pull images from the registry. */
   readonly pulls?: boolean | undefined;
   /** Spaces whose sessions and builds this node accepts. Undefined: all. */

@@ -29,7 +29,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 const FAREWELL_MS = 30_000;
 
 export interface Streaming {
-  readonly services: Pick<Services, 'accounts' | 'events' | 'logs'>;
+  readonly services: Pick<Services, 'accounts' | 'builds' | 'events' | 'logs'>;
   readonly streams: SseStreams;
   readonly eventIds: EventIds;
   readonly clock: Clock;
@@ -43,7 +43,7 @@ export function streamEvents(ctx: Context, caller: Caller, session: SessionId | 
   if (!scope.ok) return scope;
   const after = positionIn(streaming.eventIds, ctx.get('Last-Event-ID'));
   if (!after.ok) return after;
-  return open(ctx, streaming, {
+  return openStream(ctx, streaming, {
     session,
     standing(caller) {
       const now = services.events.scope(caller, session);
@@ -61,7 +61,7 @@ export function streamLogs(
   scopeOf: (caller: Caller) => Outcome<LogScope>,
   streaming: Streaming,
 ): Outcome<undefined> {
-  return open(ctx, streaming, {
+  return openStream(ctx, streaming, {
     session: scope.session,
     standing(caller) {
       const now = scopeOf(caller);
@@ -73,10 +73,11 @@ export function streamLogs(
 
 /** Whether the caller can still see the stream. `deleted`: its session is deleted. */
 type Standing = 'visible' | 'deleted' | 'over';
-interface Show {
+export interface Show {
   readonly session: SessionId | undefined;
   standing(caller: Caller): Standing;
-  watch(watcher: EventWatcher): Watching;
+  /** `offer` adds a frame of another kind. */
+  watch(watcher: EventWatcher, offer: (frame: () => Buffer) => Taken): Watching;
 }
 
 /** One encoder per id spelling, so that all streams share encoded events. */
@@ -88,7 +89,7 @@ function framesOf(ids: EventIds): EventFrames {
   return known;
 }
 
-function open(ctx: Context, streaming: Streaming, show: Show): Outcome<undefined> {
+export function openStream(ctx: Context, streaming: Streaming, show: Show): Outcome<undefined> {
   if (hasLeft(ctx)) return accepted(undefined);
   const proof = proofOf(ctx);
   const place = streaming.streams.budgets.take('streams', payerIn(ctx));
@@ -103,7 +104,7 @@ function open(ctx: Context, streaming: Streaming, show: Show): Outcome<undefined
   // bytes.
   ctx.respond = false;
   const stream = new EventStream(ctx.res, { proof, release: place.value }, show, streaming);
-  stream.follow(show.watch(stream.watcher));
+  stream.follow(show.watch(stream.watcher, (frame) => stream.offer(frame)));
   return accepted(undefined);
 }
 
@@ -148,14 +149,14 @@ class EventStream implements SseStream {
         this.end();
         return 'over';
       }
-      const taken = this.#offer(() => this.#frames.event(event, position));
+      const taken = this.offer(() => this.#frames.event(event, position));
       if (taken !== 'more' || event.type !== 'session.deleted' || this.#show.session === undefined) return taken;
       this.end();
       return 'over';
     },
-    delta: (delta) => this.#offer(() => this.#frames.delta(delta)),
-    log: (line) => this.#offer(() => this.#frames.log(line)),
-    reset: (position) => this.#offer(() => this.#frames.reset(position)),
+    delta: (delta) => this.offer(() => this.#frames.delta(delta)),
+    log: (line) => this.offer(() => this.#frames.log(line)),
+    reset: (position) => this.offer(() => this.#frames.reset(position)),
     end: () => this.end(),
   };
 
@@ -207,7 +208,8 @@ class EventStream implements SseStream {
     return caller === undefined ? 'over' : this.#show.standing(caller);
   }
 
-  #offer(frame: () => Buffer): Taken {
+  /** Adds a frame, unless there is no room. */
+  offer(frame: () => Buffer): Taken {
     if (this.#over) return 'over';
     if (!this.#queue.offer(frame)) return 'full';
     this.#wroteAt = this.#streaming.clock.monotonic();

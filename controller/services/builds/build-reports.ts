@@ -1,8 +1,10 @@
 import { type BuildOutcome, finishBuild, isOpen, recordStages, returnBuild } from '../../domain/builds/commands/advance-build.ts';
+import type { BuildRow } from '../../domain/builds/rows.ts';
 import type { BuildId, NodeId } from '../../domain/engine/ids.ts';
 import type { Background } from '../engine/background.ts';
 import type { NodeDirectory } from '../engine/node-directory.ts';
 import type { BuildNews } from '../fleet/decode.ts';
+import { cancelBuild } from '../fleet/encode.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { ImageDistribution } from '../images/image-distribution.ts';
 import type { Rebuilds } from './rebuilds.ts';
@@ -30,15 +32,34 @@ export class BuildReports {
     const isOwn = isOpen(build) && build.nodeId === node;
     if (!news.ended) {
       if (isOwn) applier.tell(recordStages(build.id, node, news.stages));
+      else if (!rebuilds.has(node, news.buildId)) this.#stop(node, news.buildId, build);
       return;
     }
     const lacksBase = 'error' in news && news.baseImageMissing === true;
     const refusedNow = 'error' in news && news.refusedNow === true;
     if (lacksBase && build !== undefined && (isOwn || rebuilds.has(node, news.buildId))) this.#lacksBase(node, build.baseImage);
     if (rebuilds.ended(node, news.buildId, news)) return this.#deps.ended();
-    if (!isOwn) return;
+    if (!isOwn) {
+      if ('imageId' in news && build !== undefined && !isOpen(build)) this.#stop(node, build.id, build);
+      return;
+    }
     if (lacksBase || (refusedNow && this.#refuses(node))) applier.tell(returnBuild(build.id, node));
     else this.#finish(node, build.id, news);
+  }
+
+  /** Ends a build on a node that is no longer its own. A completed one is left to the collection of images. */
+  #stop(node: NodeId, id: string, build: BuildRow | undefined): void {
+    if (build?.status === 'completed') return;
+    // Another node makes the same image, perhaps with the same engine.
+    this.cancel(node, id, build === undefined || isOpen(build) ? '' : build.image);
+  }
+
+  /** Tells a node to end a build, and to remove its image. */
+  cancel(node: NodeId, id: string, image: string): void {
+    const stream = this.#deps.fleet.stream(node);
+    if (stream?.facts.buildFeatures.has('cancel') !== true) return;
+    this.#deps.log.info('build.cancelled', { build: id, node });
+    stream.send(cancelBuild(id, image));
   }
 
   /** Whether the node said why it accepts no builds, so that none is assigned to it at once again. */

@@ -1,5 +1,6 @@
 import { nodeToBuildOn } from '../../domain/builds/build-node.ts';
 import { assignBuild, giveUpBuild, isOpen } from '../../domain/builds/commands/advance-build.ts';
+import { featuresNeeded, lackedFeatures } from '../../domain/builds/needs.ts';
 import type { BuildRow } from '../../domain/builds/rows.ts';
 import type { FleetNode } from '../../domain/engine/fleet.ts';
 import type { BuildId, NodeId } from '../../domain/engine/ids.ts';
@@ -11,6 +12,7 @@ import type { NodeDirectory } from '../engine/node-directory.ts';
 import { buildAssignment } from '../fleet/encode.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { ImageDistribution } from '../images/image-distribution.ts';
+import type { BuildLogs } from './build-logs.ts';
 import { BuildReports } from './build-reports.ts';
 import { Rebuilds } from './rebuilds.ts';
 
@@ -36,12 +38,15 @@ export interface DispatchDeps extends Pick<Background, 'loops' | 'applier' | 'vi
   readonly fleet: Fleet;
   readonly directory: Pick<NodeDirectory, 'nodes'>;
   readonly bounds?: BuildBounds | undefined;
+  /** Undefined: what nodes print is not kept. */
+  readonly logs?: Pick<BuildLogs, 'ticket'> | undefined;
   /** Brings images to nodes. Undefined without a registry: images stay where they were built. */
   readonly images?: Pick<ImageDistribution, 'missing' | 'built' | 'changed' | 'baseMissing' | 'notRebuilt' | 'isObtainable'> | undefined;
 }
 
 /** Waiting builds considered per run. Later ones wait until these are assigned or failed. */
 const MAX_CONSIDERED = 256;
+const NO_NODE = 'No node is connected. It begins as soon as one is; ask an operator to start a node agent.';
 /** Nodes that the log names as the reason why a build fails. */
 const MAX_LOGGED = 5;
 
@@ -60,6 +65,8 @@ export class BuildDispatch {
   readonly #bounds: BuildBounds;
   /** Builds whose assignment is being committed. */
   readonly #assigning = new Map<BuildId, NodeId>();
+  /** Why builds that are due wait. */
+  readonly #waiting = new Map<BuildId, string>();
   /** Builds on connected nodes, and since when in this process. */
   readonly #since = new Map<BuildId, number>();
   readonly #loop: Loop<typeof BUILDS>;
@@ -82,6 +89,9 @@ export class BuildDispatch {
             (one.table === 'nodes' && one.row.cordonedAt === null)),
       );
       if (due) this.#loop.wake(BUILDS);
+      for (const one of mutations)
+        if (one.kind === 'put' && one.table === 'builds' && one.row.status === 'cancelled' && one.row.nodeId !== null)
+          this.#reports.cancel(one.row.nodeId, one.row.id, one.row.image);
     });
     this.#deps.fleet.listen({
       live: (node) => {
@@ -109,6 +119,15 @@ export class BuildDispatch {
     });
   }
 
+  /** Returns why an open build has not begun, in words for its tenant. */
+  waitingReason(build: BuildRow): string | null {
+    if (!isOpen(build) || this.#isConnected(build.nodeId) || this.#assigning.has(build.id)) return null;
+    const reason = this.#waiting.get(build.id);
+    if (reason !== undefined) return reason;
+    const isBehind = this.#deps.view.assignedBuilds().some(({ spaceId }) => spaceId === build.spaceId);
+    return isBehind ? 'An earlier build of the space is in progress.' : null;
+  }
+
   #retry(): number | undefined {
     const doWait = this.rebuilds.retry();
     return this.rebuilds.isRetrying ? 0 : doWait ? NODE_WAIT_MS : undefined;
@@ -128,6 +147,7 @@ export class BuildDispatch {
     const inProgress = this.#inProgress(assigned);
     let inAll = [...inProgress.values()].reduce((sum, count) => sum + count, 0);
     // Builds of disconnected nodes come first: they are older.
+    this.#waiting.clear();
     const due = [...assigned.filter(({ nodeId }) => !this.#isConnected(nodeId)), ...this.#deps.view.waitingBuilds(MAX_CONSIDERED)];
     for (const build of due) {
       if (build.unfetched.length > 0) {
@@ -145,8 +165,12 @@ export class BuildDispatch {
         continue;
       }
       // It waits: some node can build it once it is less busy.
-      if (nodeToBuildOn(nodes, build, inProgress) !== undefined) continue;
-      const ready = this.#deps.directory.nodes().filter((known) => known.ready);
+      if (nodeToBuildOn(nodes, build, inProgress) !== undefined) {
+        this.#waiting.set(build.id, 'All nodes that can build it are busy with other builds.');
+        continue;
+      }
+      const ready = nodes.filter((known) => known.ready);
+      this.#waiting.set(build.id, ready.length === 0 ? NO_NODE : this.#obstacle(build, ready));
       if (ready.length > 0) this.#fruitless(build, ready);
     }
   }
@@ -232,12 +256,8 @@ export class BuildDispatch {
     );
     const waitMs = (isComing ? this.#bounds.limitMs : NODE_WAIT_MS) - this.#deps.applier.time.ageMs(build.createdAt);
     if (waitMs > 0) return this.#loop.after(BUILDS, Math.min(waitMs, NODE_WAIT_MS));
-    const holders = ready.filter((one) => one.images.has(build.baseImage) && takesSpace(one, build.spaceId));
-    // The tenant reads the error, and cannot always list nodes; the log names them.
-    const error =
-      holders.length === 0
-        ? `No connected node for this space has the base image ${build.baseImage}. Load the image on a node, then deploy again.`
-        : `No node with the base image ${build.baseImage} accepts builds now. Deploy again later, or ask an operator why.`;
+    const holders = this.#holders(build, ready);
+    const error = `${this.#obstacle(build, ready)} ${ADVICE[holders.length === 0 ? 'image' : holders.some((one) => !isOld(one, build)) ? 'later' : 'upgrade']}`;
     const nodes = holders
       .slice(0, MAX_LOGGED)
       .map(({ name, cordoned, unschedulable }) => `${name}: ${cordoned ? 'cordoned' : unschedulable}`);
@@ -245,8 +265,30 @@ export class BuildDispatch {
     this.#deps.applier.tell(giveUpBuild(build.id, error));
   }
 
+  #holders(build: BuildRow, ready: readonly FleetNode[]): readonly FleetNode[] {
+    return ready.filter((one) => one.images.has(build.baseImage) && takesSpace(one, build.spaceId));
+  }
+
+  /** Why no ready node can take a build. The tenant reads it, and cannot always list nodes. */
+  #obstacle(build: BuildRow, ready: readonly FleetNode[]): string {
+    const holders = this.#holders(build, ready);
+    if (holders.length === 0) return `No connected node for this space has the base image ${build.baseImage}.`;
+    if (holders.some((one) => !isOld(one, build))) return `No node with the base image ${build.baseImage} accepts builds now.`;
+    return `The node agents with the base image ${build.baseImage} are of an older release, which cannot do what this build needs: ${featuresNeeded(build).join(', ')}.`;
+  }
+
   #tell(build: BuildRow, node: NodeId): void {
     this.#deps.log.info('build.assigned', { build: build.id, node });
-    this.#deps.fleet.stream(node)?.send(buildAssignment(this.#deps.view, build));
+    const stream = this.#deps.fleet.stream(node);
+    const ticket = stream?.facts.buildFeatures.has('logs') === true ? this.#deps.logs?.ticket(build, node) : undefined;
+    stream?.send(buildAssignment(this.#deps.view, build, ticket));
   }
 }
+
+const isOld = ({ buildFeatures }: FleetNode, build: BuildRow): boolean => lackedFeatures(buildFeatures, build).length > 0;
+
+const ADVICE = {
+  image: 'Load the image on a node, then deploy again.',
+  later: 'Deploy again later, or ask an operator why.',
+  upgrade: 'Ask an operator to upgrade a node, then deploy again.',
+} as const;

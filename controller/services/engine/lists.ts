@@ -52,7 +52,7 @@ export interface AuditBounds {
 }
 
 /** Tables whose lists filter by equality. Each filter in use has an index. */
-export type PlainList = 'accounts' | 'roles' | 'bindings' | 'apiKeys' | 'spaces' | 'secrets' | 'agents';
+export type PlainList = 'accounts' | 'roles' | 'bindings' | 'apiKeys' | 'spaces' | 'secrets' | 'agents' | 'builds';
 
 /** Sessions of a space with one of `agents`, and those of an account with one of `ownAgents`. */
 export interface SessionsWithLogs {

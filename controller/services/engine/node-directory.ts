@@ -16,6 +16,7 @@ export interface LiveNode {
     readonly images: ReadonlySet<string>;
     readonly movesImages?: boolean;
     readonly engine?: string;
+    readonly buildFeatures?: ReadonlySet<string>;
     readonly conditions: readonly { readonly unschedulable: boolean; readonly message: string }[];
   };
 }
@@ -147,6 +148,7 @@ export class NodeDirectory implements Fleet {
       images: live?.facts.images ?? NO_IMAGES,
       platform: row.platform ?? undefined,
       engine: live?.facts.engine || undefined,
+      buildFeatures: live?.facts.buildFeatures,
       pulls: this.#deps.hasRegistry === true && live?.facts.movesImages === true,
       unschedulable: live?.facts.conditions.find(({ unschedulable }) => unschedulable)?.message,
       ...this.#deps.capacity.ofNode(claim.id),

@@ -149,6 +149,9 @@ export const stopAgentIn = ({ id, spaceId }: SessionRow, agent: string): Control
   value: { spaceId, agent, interrupt: false, sessionId: id },
 });
 
+/** A build that is no longer wanted. `image` is removed, unless it is empty. */
+export const cancelBuild = (buildId: string, image: string): ControllerFrame => ({ kind: 'cancelBuild', value: { buildId, image } });
+
 /** `logTicket`: opens the stream of the build's log; empty if nobody reads it. */
 export function buildAssignment(view: View, build: BuildRow, logTicket = ''): ControllerFrame {
   const value: BuildAssignment__Output = {

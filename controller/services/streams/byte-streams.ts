@@ -12,6 +12,7 @@ import type { Release } from '../budget/at-once.ts';
 import type { Budgets } from '../budget/budgets.ts';
 import type { Payer } from '../budget/payer.ts';
 import type { Committed } from '../engine/applier.ts';
+import { OfferedStreams } from './offered-streams.ts';
 import { Tickets } from './tickets.ts';
 
 /** How long a ticket is valid. */
@@ -72,6 +73,8 @@ interface Entry {
  * 2. A ticket is valid for ten seconds, once, and only for the node that it was sent to.
  */
 export class ByteStreams {
+  /** Streams that nodes open on their own. */
+  readonly offered: OfferedStreams;
   readonly #deps: ByteStreamsDeps;
   readonly #tickets: Tickets<Entry>;
   readonly #entries = new Set<Entry>();
@@ -85,6 +88,7 @@ export class ByteStreams {
     this.#deps = deps;
     const { metrics = silentMetrics } = deps;
     this.#tickets = new Tickets(deps.random);
+    this.offered = new OfferedStreams(deps.random);
     metrics.gauge({ name: 'byte_streams_open', help: 'Open and opening byte streams.', read: () => this.#entries.size });
     this.#ends = metrics.counter({
       name: 'streams_ended_total',
@@ -104,7 +108,7 @@ export class ByteStreams {
 
   /** Number of streams to one node. */
   openTo(nodeId: NodeId): number {
-    return this.#ofNode.get(nodeId) ?? 0;
+    return this.#requestedOf(nodeId) + this.offered.openTo(nodeId);
   }
 
   /**
@@ -116,7 +120,7 @@ export class ByteStreams {
     if (this.#isClosing || nodeId === null) return refusalOf('session_ended');
     const { kind, window = DEFAULT_WINDOW_BYTES, payer } = request;
     if ((this.#ofSession.get(sessionId)?.size ?? 0) >= MAX_BYTE_STREAMS.ofSession) return tooMany('session');
-    if (this.openTo(nodeId) >= MAX_BYTE_STREAMS.ofNode) return tooMany('node');
+    if (this.#requestedOf(nodeId) >= MAX_BYTE_STREAMS.ofNode) return tooMany('node');
     const parametersJson = JSON.stringify(request.parameters);
     if (parametersJson.length > MAX_PARAMETER_CHARACTERS)
       return refused('PAYLOAD_TOO_LARGE', 'The parameters of the byte stream are too long. Shorten them, then retry.');
@@ -150,6 +154,7 @@ export class ByteStreams {
     link.onClose(() => timer.cancel());
     link.onMessage((frame) => {
       timer.cancel();
+      if (frame.kind === 'open' && this.offered.accept(nodeId, frame.ticket, link)) return;
       const entry = frame.kind === 'open' ? this.#tickets.redeem(frame.ticket, nodeId) : undefined;
       if (entry === undefined) {
         this.#refusedTickets.add();
@@ -207,7 +212,12 @@ export class ByteStreams {
 
   close(): void {
     this.#isClosing = true;
+    this.offered.close();
     for (const entry of [...this.#entries]) this.#end(entry, 'controller_lost');
+  }
+
+  #requestedOf(nodeId: NodeId): number {
+    return this.#ofNode.get(nodeId) ?? 0;
   }
 
   #add(entry: Entry): void {
@@ -216,7 +226,7 @@ export class ByteStreams {
     this.#entries.add(entry);
     const those = this.#ofSession.get(sessionId) ?? new Set();
     this.#ofSession.set(sessionId, those.add(entry));
-    this.#ofNode.set(nodeId, this.openTo(nodeId) + 1);
+    this.#ofNode.set(nodeId, this.#requestedOf(nodeId) + 1);
   }
 
   #end(entry: Entry, reason: StreamReason): void {
@@ -237,7 +247,7 @@ export class ByteStreams {
     const those = this.#ofSession.get(sessionId);
     those?.delete(entry);
     if (those?.size === 0) this.#ofSession.delete(sessionId);
-    const left = this.openTo(nodeId) - 1;
+    const left = this.#requestedOf(nodeId) - 1;
     if (left > 0) this.#ofNode.set(nodeId, left);
     else this.#ofNode.delete(nodeId);
     entry.release();

@@ -1,10 +1,9 @@
 import type { Random } from '../../../seams/random.ts';
-import type { NodeId, SessionId } from '../../domain/engine/ids.ts';
+import type { NodeId } from '../../domain/engine/ids.ts';
 
-/** The session that a ticket opens a stream to, and the node that can redeem it. */
+/** Names the node that can redeem a ticket. */
 export interface Ticketed {
   readonly nodeId: NodeId;
-  readonly sessionId: SessionId;
 }
 
 const TICKET_BYTES = 32;

@@ -284,7 +284,8 @@ t.test('a build without events is checked every ten seconds', async (t) => {
     const timers = handTimers();
     const { start } = await world(t, server, timers);
     const { done } = start(['agent', 'deploy', root]);
-    for (let look = 0; look < 3; look += 1) await timers.run(10_000);
+    await timers.run(1_000);
+    for (let look = 0; look < 2; look += 1) await timers.run(10_000);
     t.match(await done, { code: 0, err: /✓ Built b1: done/ }, events);
     t.equal(looks, 3);
     t.equal(timers.left, 0);

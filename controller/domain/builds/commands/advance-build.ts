@@ -28,7 +28,8 @@ type BuildEnd =
   | { readonly error: string; readonly baseImageMissing?: boolean; readonly refusedNow?: boolean };
 
 /** Whether the build is queued or running. */
-export const isOpen = (build: BuildRow | undefined): build is BuildRow => build?.status === 'pending' || build?.status === 'building';
+export const isOpen = (build: BuildRow | undefined): build is BuildRow & { readonly status: 'pending' | 'building' } =>
+  build?.status === 'pending' || build?.status === 'building';
 
 /** Assigns an open build to a node. Returns the build if it is now that node's. */
 export function assignBuild(id: BuildId, nodeId: NodeId): Command<BuildRow | undefined> {
@@ -56,7 +57,7 @@ export function returnBuild(id: BuildId, from: NodeId): Command<undefined> {
 }
 
 /** Also removes builds of the space that are old enough. */
-function ends<Result>(view: View, fleet: Fleet, build: BuildRow, result: Result): Decision<Result> {
+export function ends<Result>(view: View, fleet: Fleet, build: BuildRow, result: Result): Decision<Result> {
   const { mutations, ...rest } = becomes(view, build, result);
   return { ...rest, mutations: [...mutations, ...withoutOldBuilds(view, fleet, build.spaceId)] };
 }

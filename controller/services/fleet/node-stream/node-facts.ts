@@ -1,3 +1,4 @@
+import type { BuildFeature } from '../../../../proto/build-features.ts';
 import type { Condition__Output } from '../../../../proto/generated/raworc/node/v0/Condition.ts';
 import type { Orphan__Output } from '../../../../proto/generated/raworc/node/v0/Orphan.ts';
 import { NODE_PROTOCOL, type Versions } from '../../../../proto/versions.ts';
@@ -31,6 +32,8 @@ export class NodeFacts {
   removesImages = false;
   /** Whether its node agent takes cancelled messages, from its hello. */
   cancelsMessages = false;
+  /** What its node agent can do in builds, from its hello. */
+  buildFeatures: ReadonlySet<BuildFeature> = new Set();
   /** Whether each session's disk is full. */
   readonly fullDisks = new Map<SessionId, boolean>();
   #orphans: readonly Orphan__Output[] = [];

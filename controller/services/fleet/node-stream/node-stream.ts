@@ -1,3 +1,4 @@
+import { knownFeatures } from '../../../../proto/build-features.ts';
 import type { ControllerFrame, NodeFrame } from '../../../../proto/frame.ts';
 import { beyondBounds } from '../../../../proto/frame-bounds.ts';
 import type { Hello__Output } from '../../../../proto/generated/raworc/node/v0/Hello.ts';
@@ -174,6 +175,7 @@ export class NodeStream implements Inbound {
     this.facts.removesImages = hello.removesImages;
     this.facts.engine = hello.engine;
     this.facts.cancelsMessages = hello.cancelsMessages;
+    this.facts.buildFeatures = knownFeatures(hello.buildFeatures);
     this.#phase = 'waiting';
     this.events.greeted(() => this.#welcome());
     if (this.#phase === 'waiting') this.link.pause();

@@ -235,6 +235,10 @@ export function casesOf(
     'GET /spaces/{name}/build/{build_id}': spaces.map((space) =>
       inSpace(space, `/spaces/${space.name}/build/${buildOf(space)}`, 'builds', 'get'),
     ),
+    'GET /spaces/{name}/builds': spacely('/builds', 'builds', 'list'),
+    'DELETE /spaces/{name}/build/{build_id}': spaces.map((space) =>
+      inSpace(space, `/spaces/${space.name}/build/${buildOf(space)}`, 'builds', 'delete'),
+    ),
     'GET /spaces/{name}/build/{build_id}/logs': spaces.map((space) =>
       inSpace(space, `/spaces/${space.name}/build/${buildOf(space)}/logs`, 'builds', 'get'),
     ),

@@ -13,7 +13,7 @@ const asked = (cpuMillis: number) => ({ requested: { cpuMillis, memoryBytes: 0 }
 const chosen = (nodes: readonly FleetNode[], inProgress: Readonly<Record<string, number>> = {}) =>
   nodeToBuildOn(
     nodes,
-    { baseImage: 'base', spaceId: SPACE },
+    { baseImage: 'base', spaceId: SPACE, agents: [], unfetched: [] },
     new Map(Object.entries(inProgress)) as ReadonlyMap<string, number> as ReadonlyMap<NodeId, number>,
   )?.name;
 

@@ -1,8 +1,11 @@
 /** What nodes report about builds: stages while they run, late, twice, or of a build that is not theirs. */
 import t from 'tap';
 import { buildObject } from '../../../../controller/domain/builds/build-object.ts';
+import { cancelBuild } from '../../../../controller/domain/builds/commands/cancel-build.ts';
+import type { BuildId } from '../../../../controller/domain/engine/ids.ts';
 import type { BuildReport__Output as BuildReport } from '../../../../proto/generated/raworc/node/v0/BuildReport.ts';
 import { NODE, OTHER_NODE } from '../core.ts';
+import { hello } from '../fleet/world.ts';
 import { rig, spaceId } from './rig.ts';
 
 type Stages = BuildReport['stages'];
@@ -59,4 +62,74 @@ t.test('no other node reports the stages of a build, and a repeated report chang
   for (let at = 0; at < 3; at += 1) own?.say(report(row.id, 'BUILD_BUILDING', [begun('fetch')]));
   await settle();
   t.equal(commits, 1);
+});
+
+t.test('a cancelled build ends on its node, is nobody’s any more, and keeps its one state', async (t) => {
+  const { build, queue, settle, live, told, core, statusOf } = await rig(t);
+  const node = await live(NODE);
+  const [row, next] = [build(spaceId(0)), build(spaceId(0))];
+  await queue(row, next);
+  await settle();
+  const cancel = () => core.applier.apply(cancelBuild(row.id, row.spaceId));
+  t.match(await cancel(), { ok: true, value: { status: 'cancelled', error: null } });
+  await settle();
+  t.strictSame(node.of('cancelBuild'), [{ buildId: row.id, image: row.image }]);
+  t.ok(told(node).includes(next.id), 'the next build of the space begins');
+  t.match(await cancel(), { ok: true, value: { status: 'cancelled' } }, 'again');
+  t.equal(node.of('cancelBuild').length, 1);
+  // Its end crosses the cancellation: what it made goes too.
+  node.say(report(row.id, 'BUILD_COMPLETED', [], { imageId: 'sha256:1' }));
+  await settle();
+  t.equal(statusOf(row.id), 'cancelled');
+  t.equal(node.of('cancelBuild').length, 2);
+  // The node was away when it was cancelled.
+  node.say(report(row.id, 'BUILD_BUILDING', []));
+  await settle();
+  t.equal(node.of('cancelBuild').length, 3);
+  t.match(await core.applier.apply(cancelBuild('none' as BuildId, row.spaceId)), { ok: false });
+  t.match(await core.applier.apply(cancelBuild(next.id, spaceId(1))), { ok: false }, 'of another space');
+});
+
+t.test('a queued build that was cancelled never begins', async (t) => {
+  const { build, queue, live, told, core } = await rig(t);
+  const row = build(spaceId(0));
+  await queue(row);
+  await core.applier.apply(cancelBuild(row.id, row.spaceId));
+  const node = await live(NODE);
+  t.strictSame(told(node), []);
+  t.strictSame(node.of('cancelBuild'), []);
+});
+
+t.test('a node whose build went to another one ends it, and keeps the image, which both make', async (t) => {
+  const { build, queue, settle, live, told, core, statusOf } = await rig(t);
+  const nodes = [await live(NODE), await live(OTHER_NODE)];
+  const row = build(spaceId(0));
+  await queue(row);
+  await settle();
+  const [first, second] = told(nodes[0] as never).length > 0 ? [nodes[0], nodes[1]] : [nodes[1], nodes[0]];
+  first?.link.close();
+  await settle();
+  t.strictSame(told(second as never), [row.id], 'it moves when its node is away');
+  const back = await live(first === nodes[0] ? NODE : OTHER_NODE);
+  back.say(report(row.id, 'BUILD_BUILDING', [begun('install')]));
+  await settle();
+  t.strictSame(back.of('cancelBuild'), [{ buildId: row.id, image: '' }]);
+  t.equal(statusOf(row.id), 'building');
+  back.say(report(row.id, 'BUILD_FAILED', [], { error: 'interrupted' }));
+  await settle();
+  t.equal(statusOf(row.id), 'building', 'only its node reports its end');
+  core.applier.apply(cancelBuild(row.id, row.spaceId));
+});
+
+t.test('a node agent of an older release is sent no cancellation', async (t) => {
+  const { build, queue, settle, connect, core } = await rig(t);
+  const node = connect(NODE, hello({ buildFeatures: [] }));
+  await node.until(() => node.of('assignmentSet')[0]);
+  await settle();
+  const row = build(spaceId(0));
+  await queue(row);
+  await settle();
+  await core.applier.apply(cancelBuild(row.id, row.spaceId));
+  await settle();
+  t.strictSame(node.of('cancelBuild'), []);
 });

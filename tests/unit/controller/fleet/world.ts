@@ -104,7 +104,7 @@ export const hello = (more: object = {}): NodeFrame => ({
     platform: '',
     removesImages: false,
     cancelsMessages: true,
-    buildFeatures: [],
+    buildFeatures: ['cancel', 'logs'],
     ...more,
   },
 });

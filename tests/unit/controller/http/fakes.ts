@@ -278,7 +278,11 @@ export class Fake {
       create: async () => refused('CONFLICT', 'Nothing to build'),
       latest: () => refused('NOT_FOUND', 'There is no build'),
       get: () => refused('NOT_FOUND', 'There is no such build'),
-      logs: () => refused('NOT_FOUND', 'There is no such build'),
+      logs: async () => refused('NOT_FOUND', 'There is no such build'),
+      followed: () => refused('NOT_FOUND', 'There is no such build'),
+      followLog: () => ({ resume: () => undefined, close: () => undefined }),
+      list: async () => accepted({ items: [], total: 0 }),
+      cancel: () => refused('NOT_FOUND', 'There is no such build'),
     },
     nodes: {
       list: () => accepted({ items: [], total: 0 }),
