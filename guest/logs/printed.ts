@@ -1,13 +1,11 @@
-import { createWriteStream, type WriteStream } from 'node:fs';
+import { createWriteStream, renameSync, type WriteStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import type { RunOutput } from '../runs/worker-host.ts';
 import { MAX_LINE_CHARACTERS } from './line-store.ts';
+import { type LogFile, MAX_FILE_BYTES, olderOf } from './log-files.ts';
 
 export type StreamName = 'STDOUT' | 'STDERR';
-
-/** Of one run and stream. Further output is read and dropped. */
-const MAX_FILE_BYTES = 16 * 1024 * 1024;
 
 /**
  * Reads one output stream of a worker: into the log file of its current or last run, and line by
@@ -17,7 +15,7 @@ export class Printed {
   readonly #source: Readable;
   readonly #stream: StreamName;
   readonly #decoder = new StringDecoder('utf8');
-  #path: string | undefined;
+  #log: LogFile | undefined;
   #output: RunOutput | undefined;
   #file: WriteStream | undefined;
   #fileBytes = 0;
@@ -37,9 +35,9 @@ export class Printed {
    * From now on all output belongs to this run. The file is created when there is something to
    * write.
    */
-  begin(path: string, output: RunOutput): void {
+  begin(log: LogFile, output: RunOutput): void {
     this.end();
-    this.#path = path;
+    this.#log = log;
     this.#output = output;
     this.lastLine = '';
   }
@@ -55,7 +53,7 @@ export class Printed {
     this.#file?.end();
     this.#file = undefined;
     this.#fileBytes = 0;
-    this.#path = undefined;
+    this.#log = undefined;
     this.#output = undefined;
   }
 
@@ -64,14 +62,29 @@ export class Printed {
     this.#lines(this.#decoder.write(chunk));
   }
 
-  #write(chunk: Buffer): void {
-    if (this.#path === undefined || this.#fileBytes >= MAX_FILE_BYTES) return;
-    const bytes = chunk.subarray(0, MAX_FILE_BYTES - this.#fileBytes);
+  #write(bytes: Buffer): void {
+    const log = this.#log;
+    if (log === undefined) return;
+    if (this.#fileBytes >= MAX_FILE_BYTES) this.#rotate(log.path);
     this.#fileBytes += bytes.byteLength;
-    const file = this.#file ?? this.#openFile(this.#path);
-    if (file.destroyed || file.write(bytes)) return;
+    const file = this.#file ?? this.#openFile(log.path);
+    if (file.destroyed) return;
+    log.added(bytes.byteLength);
+    if (file.write(bytes)) return;
     this.#source.pause();
     file.once('drain', () => this.#source.resume());
+  }
+
+  /** The newest output of a long run is worth more than its oldest. */
+  #rotate(path: string): void {
+    this.#file?.end();
+    this.#file = undefined;
+    this.#fileBytes = 0;
+    try {
+      renameSync(path, olderOf(path));
+    } catch {
+      // The file is missing: it was trimmed, or the disk is full.
+    }
   }
 
   #openFile(path: string): WriteStream {

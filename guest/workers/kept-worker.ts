@@ -1,6 +1,7 @@
 import { Duplex } from 'node:stream';
 import type { AgentSpec__Output as AgentSpec } from '../../proto/generated/raworc/v0/AgentSpec.ts';
 import type { Clock, Timer } from '../../seams/clock.ts';
+import type { LogFile } from '../logs/log-files.ts';
 import { REASONS } from '../runs/reasons.ts';
 import {
   MAX_REPLY_BYTES,
@@ -45,7 +46,7 @@ export class KeptWorker implements Worker, Bounded {
   readonly memoryBytes: number;
   readonly #program: Program;
   readonly #clock: Clock;
-  readonly #logPath: (runId: string, stream: 'stdout' | 'stderr') => string;
+  readonly #logFile: (runId: string, stream: 'stdout' | 'stderr') => LogFile;
   readonly #channel: Duplex | undefined;
   readonly ended: Promise<unknown>;
   #run: Run | undefined;
@@ -65,12 +66,12 @@ export class KeptWorker implements Worker, Bounded {
   constructor(
     { name, memoryBytes }: Pick<AgentSpec, 'name' | 'memoryBytes'>,
     options: ProgramOptions,
-    logPath: (runId: string, stream: 'stdout' | 'stderr') => string,
+    logFile: (runId: string, stream: 'stdout' | 'stderr') => LogFile,
   ) {
     this.agent = name;
     this.memoryBytes = memoryBytes;
     this.#clock = options.clock;
-    this.#logPath = logPath;
+    this.#logFile = logFile;
     this.#program = new Program(options);
     const channel = this.#program.child.stdio[3];
     this.#channel = channel instanceof Duplex ? channel : undefined;
@@ -110,8 +111,8 @@ export class KeptWorker implements Worker, Bounded {
       const { runId: id, message } = request;
       this.#run = { id, message, output, asks: new RunAsks(id, peers, this.#channel), end: resolve };
       this.#deltaBytes = 0;
-      this.#program.stdout?.begin(this.#logPath(request.runId, 'stdout'), output);
-      this.#program.stderr?.begin(this.#logPath(request.runId, 'stderr'), output);
+      this.#program.stdout?.begin(this.#logFile(request.runId, 'stdout'), output);
+      this.#program.stderr?.begin(this.#logFile(request.runId, 'stderr'), output);
       if (this.#program.alive) this.#send(request);
       else this.#program.ended.then((end) => this.#died(end));
       // Last, since the agent is at work by now.

@@ -1,6 +1,7 @@
 import { rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AgentSpec__Output as AgentSpec } from '../../proto/generated/raworc/v0/AgentSpec.ts';
+import type { LogFile } from '../logs/log-files.ts';
 import { REASONS } from '../runs/reasons.ts';
 import { MAX_REPLY_BYTES, type RunEnd, type RunOutput, type RunRequest, type Worker } from '../runs/worker-host.ts';
 import { isDiskFull } from '../volume/disk-full.ts';
@@ -23,7 +24,7 @@ export class NativeWorker implements Worker, Bounded {
   readonly #common: Omit<ProgramOptions, 'command' | 'args'>;
   readonly #home: string;
   readonly #spec: AgentSpec;
-  readonly #logPath: (runId: string, stream: 'stdout' | 'stderr' | 'context') => string;
+  readonly #logFile: (runId: string, stream: 'stdout' | 'stderr' | 'context') => LogFile;
   #program: Program | undefined;
   #exceeded: RunEnd | undefined;
 
@@ -31,12 +32,12 @@ export class NativeWorker implements Worker, Bounded {
     common: Omit<ProgramOptions, 'command' | 'args'>,
     home: string,
     agent: AgentSpec,
-    logPath: (runId: string, stream: 'stdout' | 'stderr' | 'context') => string,
+    logFile: (runId: string, stream: 'stdout' | 'stderr' | 'context') => LogFile,
   ) {
     this.#common = common;
     this.#home = home;
     this.#spec = agent;
-    this.#logPath = logPath;
+    this.#logFile = logFile;
   }
 
   get agent(): string {
@@ -79,7 +80,7 @@ export class NativeWorker implements Worker, Bounded {
         // An agent can have filled /tmp.
         if (!isDiskFull(fault)) throw fault;
         rmSync(contextFile, { force: true });
-        contextFile = this.#logPath(request.runId, 'context');
+        contextFile = this.#logFile(request.runId, 'context').path;
         writeFileSync(contextFile, request.contextJson, { flag: 'wx', mode: 0o644 });
       }
       return await this.#answer(command, contextFile, request, output);
@@ -114,7 +115,7 @@ export class NativeWorker implements Worker, Bounded {
     const program = new Program({ ...this.#common, environment, command, args: short(message) ? [message] : [] }, false);
     this.#program = program;
     this.#exceeded = undefined;
-    program.stderr?.begin(this.#logPath(runId, 'stderr'), output);
+    program.stderr?.begin(this.#logFile(runId, 'stderr'), output);
     program.noteMemoryKills(this.agent);
     const pieces: Buffer[] = [];
     let bytes = 0;

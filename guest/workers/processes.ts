@@ -107,7 +107,7 @@ export class Processes implements WorkerHost {
   #start(agent: AgentSpec, setup: Setup): Worker {
     const { places, user, workersDirectory, clock } = this.#options;
     const home = `${places.agentsDirectory}/${agent.name}`;
-    const logPath = (runId: string, stream: string) => this.#logs.path(agent.name, runId, stream);
+    const logFile = (runId: string, stream: string) => this.#logs.file(agent.name, runId, stream);
     const prepare = () => mendDirectories({ directory: places.sessionDirectory, user });
     const common = {
       directory: `${places.sessionDirectory}/workspace`,
@@ -121,7 +121,7 @@ export class Processes implements WorkerHost {
     const kept = (command: string, program: string, handler: string, ...flags: string[]) => {
       const args = [...flags, `${workersDirectory}/${program}`, agent.name, home, handler];
       const options: ProgramOptions = { ...common, command, args };
-      return new KeptWorker(agent, options, logPath);
+      return new KeptWorker(agent, options, logFile);
     };
     switch (agent.runtime) {
       case 'PYTHON': {
@@ -133,7 +133,7 @@ export class Processes implements WorkerHost {
       case 'NODE':
         return kept(process.execPath, 'worker.mjs', agent.handler || 'index.processMessage');
       case 'NATIVE':
-        return new NativeWorker(common, home, agent, logPath);
+        return new NativeWorker(common, home, agent, logFile);
       case 'RUNTIME_UNSPECIFIED':
         return unsupported;
       default:

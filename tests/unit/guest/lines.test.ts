@@ -1,10 +1,14 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import t from 'tap';
 import { KeptLines } from '../../../guest/logs/kept-lines.ts';
 import type { Wanted } from '../../../guest/logs/line-store.ts';
-import { trim } from '../../../guest/logs/log-files.ts';
+import { LogFiles, MAX_FILE_BYTES, trim } from '../../../guest/logs/log-files.ts';
+import { Printed } from '../../../guest/logs/printed.ts';
+import type { RunOutput } from '../../../guest/runs/worker-host.ts';
 import { systemClock } from '../../../seams/system.ts';
 
 function directory(): string {
@@ -74,4 +78,46 @@ t.test('the oldest log files are deleted first', async (t) => {
   t.same(readdirSync(logs).sort(), ['a_2_stdout.log', 'a_3_stdout.log', 'a_4_stdout.log']);
   await trim(logs, 3, 25);
   t.same(readdirSync(logs).sort(), ['a_3_stdout.log', 'a_4_stdout.log']);
+});
+
+/** Prints as an agent does, in chunks with a number, and resolves when all is on the disk. */
+async function print(files: LogFiles, runId: string, bytes: number): Promise<void> {
+  const source = new PassThrough();
+  const printed = new Printed(source, 'STDOUT');
+  printed.begin(files.file('a', runId, 'stdout'), { line: () => undefined } as unknown as RunOutput);
+  const chunk = 64 * 1024;
+  for (let at = 0; at < bytes / chunk; at += 1) {
+    const text = Buffer.from(`${at} `.padEnd(chunk - 1, 'x').concat('\n'));
+    if (!source.write(text)) await new Promise((resolve) => source.once('drain', resolve));
+  }
+  source.end();
+  await finished(source);
+  printed.end();
+}
+
+t.test('the file of a long run is rotated: its newest output stays', async (t) => {
+  const logs = join(directory(), 'logs');
+  mkdirSync(logs);
+  await print(new LogFiles(logs), 'long', 4.5 * MAX_FILE_BYTES);
+  const [path, older] = [join(logs, 'a_long_stdout.log'), join(logs, 'a_long_stdout.log.1')];
+  const last = (4.5 * MAX_FILE_BYTES) / (64 * 1024) - 1;
+  const isThere = () => readFileSync(path, 'latin1').includes(`\n${last} `);
+  while (!isThere()) await new Promise((resolve) => setImmediate(resolve));
+  t.same(readdirSync(logs).sort(), ['a_long_stdout.log', 'a_long_stdout.log.1']);
+  t.equal(statSync(older).size, MAX_FILE_BYTES);
+  t.equal(statSync(path).size, MAX_FILE_BYTES / 2, 'the newest half file');
+});
+
+t.test('what many runs print stays near the bound of all, however few of them there are', async (t) => {
+  const logs = join(directory(), 'logs');
+  mkdirSync(logs);
+  const files = new LogFiles(logs);
+  let most = 0;
+  const size = () => readdirSync(logs).reduce((sum, name) => sum + (statSync(join(logs, name), { throwIfNoEntry: false })?.size ?? 0), 0);
+  for (let run = 0; run < 14; run += 1) {
+    await print(files, `run-${run}`, MAX_FILE_BYTES);
+    most = Math.max(most, size());
+  }
+  const MIB = 1024 * 1024;
+  t.ok(most > 64 * MIB && most <= 112 * MIB, `${Math.round(most / MIB)} MiB at most`);
 });

@@ -100,7 +100,10 @@ function kept(t: Test, script: string) {
     ...{ command: '/bin/sh', args: ['-c', script], directory: root, environment: { EVENTS: join(root, 'pids.events') } },
     ...{ user: undefined, clock: systemClock, bounds },
   };
-  return new KeptWorker({ name: 'shell', memoryBytes: 0 }, options, (_run, stream) => join(root, stream));
+  return new KeptWorker({ name: 'shell', memoryBytes: 0 }, options, (_run, stream) => ({
+    path: join(root, stream),
+    added: () => undefined,
+  }));
 }
 
 const REFUSED = 'echo max 8 >$EVENTS';
