@@ -2,18 +2,22 @@ import type { Clock } from '../../../seams/clock.ts';
 import { type Counter, type Metrics, silentMetrics } from '../../../seams/metrics.ts';
 import type { SessionObject } from '../../contract/sessions.ts';
 import type { Fleet, FleetNode } from '../../domain/engine/fleet.ts';
-import type { NodeId, SpaceId } from '../../domain/engine/ids.ts';
+import type { NodeId } from '../../domain/engine/ids.ts';
 import type { Mutation } from '../../domain/engine/mutation.ts';
 import type { Outcome } from '../../domain/engine/outcome.ts';
-import { fromImageKey } from '../../domain/images/platforms.ts';
 import { asksTheSame, firstObstacle, type Need, type Yields } from '../../domain/sessions/placement/filters.ts';
 import { lacksRoom, type NoRoom } from '../../domain/sessions/placement/no-room.ts';
 import { couldEverTake } from '../../domain/sessions/placement/placement.ts';
 import { MAX_WAITING, type ShareOf, sharesOf, WaitQueue } from '../../domain/sessions/placement/wait-queue.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
 import type { Capacity } from '../engine/capacity.ts';
+import { Paced } from '../engine/paced.ts';
 import { refusedInQueue } from './refused-in-queue.ts';
+import { RoomChanges } from './room-changes.ts';
 import type { RoomRequest } from './room-request.ts';
+
+/** Callers whose time is up. */
+const LEAVES_IN_A_TURN = 16;
 
 interface Entry extends RoomRequest {
   readonly signal: AbortSignal;
@@ -54,14 +58,15 @@ export class PlacementWaits {
   #stuck = new Set<Entry>();
   /** Entries whose session changed so that they need no room any more, or are refused. */
   readonly #decided = new Set<Entry>();
-  /** What each node allows a session, as JSON: limits that a request leaves open follow from it. */
-  readonly #bounds = new Map<NodeId, string>();
+  readonly #changes = new RoomChanges();
+  readonly #leaves: Paced;
   #isRunning = false;
   #isClosed = false;
 
   constructor(deps: PlacementWaitsDeps) {
     const { metrics = silentMetrics } = deps;
     this.#deps = deps;
+    this.#leaves = new Paced(deps.clock, LEAVES_IN_A_TURN);
     metrics.gauge({
       name: 'placement_waiting',
       help: 'Requests that wait until a node has room for their session',
@@ -125,13 +130,17 @@ export class PlacementWaits {
 
   #wait(request: RoomRequest, need: Need, signal: AbortSignal): Promise<Outcome<SessionObject>> {
     return new Promise((resolve, reject) => {
+      let isOver = false;
       const end = (outcome: string) => {
+        isOver = true;
         signal.removeEventListener('abort', leave);
         this.#ended.add(1, { outcome });
         this.#remove(entry);
       };
-      const leave = () => {
-        if (entry.isTrying) return;
+      // Each refusal looks at every node, and a thousand callers can leave at once.
+      const leave = () => this.#leaves.run(refuse);
+      const refuse = () => {
+        if (entry.isTrying || isOver) return;
         const hadTurn = this.#queue.ahead(entry) === entry && !this.#wokenEntries.has(entry);
         end('unplaced');
         // Behind another one it was not looked at, while settings and images could change.
@@ -167,25 +176,9 @@ export class PlacementWaits {
   committed(mutations: readonly Mutation[]): void {
     const freed = this.#deps.capacity.takeFreed();
     if (this.#queue.size === 0) return;
-    const nodes = new Set(freed);
-    const spaces = new Set<SpaceId>();
-    const images = new Set<string>();
-    let boundsChanged = false;
-    for (const mutation of mutations) {
-      if (mutation.kind !== 'put') continue;
-      // Labels, and whether it is cordoned.
-      if (mutation.table === 'nodes') {
-        const { id, bounds } = mutation.row;
-        nodes.add(id);
-        const text = JSON.stringify(bounds);
-        boundsChanged ||= text !== this.#bounds.get(id);
-        this.#bounds.set(id, text);
-      }
-      if (mutation.table === 'spaces') spaces.add(mutation.row.id);
-      if (mutation.table === 'builds' && mutation.row.status === 'completed') spaces.add(mutation.row.spaceId);
-      if (mutation.table === 'images') images.add(fromImageKey(mutation.row.id).image);
-      if (mutation.table === 'sessions') this.#sessionChanged(mutation.row);
-    }
+    const { nodes, spaces, images, sessions, boundsChanged } = this.#changes.of(mutations);
+    for (const node of freed) nodes.add(node);
+    for (const session of sessions) this.#sessionChanged(session);
     if (nodes.size + spaces.size + images.size === 0) return;
     for (const node of nodes) this.#wokenNodes.add(node);
     if (boundsChanged || spaces.size + images.size > 0)
