@@ -17,6 +17,10 @@ export interface ScheduleOptions {
   readonly clear?: boolean;
 }
 
+const CLEARED = { constraints: null, preferences: null, strategy: null, anti_affinity: null } as const satisfies Readonly<
+  Record<keyof Scheduling, null>
+>;
+
 /** Changes the rules of a space for its new sessions, and prints them all. */
 export async function scheduleSpace(io: Io, raworc: Raworc, name: string, options: ScheduleOptions): Promise<void> {
   const { constraint, prefer, strategy, antiAffinity, clear = false } = options;
@@ -26,11 +30,11 @@ export async function scheduleSpace(io: Io, raworc: Raworc, name: string, option
     ...(strategy && { strategy }),
     ...(antiAffinity && { anti_affinity: antiAffinity }),
   };
-  const { settings } = await raworc.spaces.get(name);
-  const before = schedulingIn(settings);
-  const after = { ...(clear ? {} : before), ...changes };
-  if (clear || Object.keys(changes).length > 0) await raworc.spaces.update(name, { settings: { ...settings, scheduling: after } });
-  io.stdout.write(table(scheduleRows(after)));
+  // A merge, so that a rule that somebody else changes meanwhile is kept.
+  const scheduling = { ...(clear ? CLEARED : {}), ...changes };
+  const isChange = Object.keys(scheduling).length > 0;
+  const { settings } = isChange ? await raworc.spaces.patch(name, { settings: { scheduling } }) : await raworc.spaces.get(name);
+  io.stdout.write(table(scheduleRows(schedulingIn(settings))));
 }
 
 /** Returns the setting `scheduling`, which the server has checked. */

@@ -61,6 +61,28 @@ export const changeSpace = fields(
 );
 export type ChangeSpace = Infer<typeof changeSpace>;
 
+/** Nested deeper, a merge would cost more than it helps. */
+const MAX_PATCH_DEPTH = 16;
+const depthOf = (value: unknown): number =>
+  typeof value === 'object' && value !== null ? 1 + Math.max(0, ...Object.values(value).map(depthOf)) : 0;
+
+export const patchSpace = fields(
+  {
+    description: description().nullable().exactOptional(),
+    settings: free()
+      .refine((sent) => JSON.stringify(sent).length <= MAX_SETTINGS_LENGTH, `must have at most ${MAX_SETTINGS_LENGTH} characters as JSON`)
+      .refine((sent) => depthOf(sent) <= MAX_PATCH_DEPTH, `must be nested at most ${MAX_PATCH_DEPTH} deep`)
+      .exactOptional()
+      .describe('Merged into the settings (RFC 7396): an object is merged, null removes a setting, anything else replaces it'),
+    active: flag().exactOptional(),
+  },
+  ['description'],
+);
+export type PatchSpace = Infer<typeof patchSpace>;
+
+/** What the merged settings must be. */
+export const mergedSettings = z.object({ settings });
+
 export const spaceFilter = z.object({ active: flagParameter('Returns only active spaces, or only inactive ones') });
 export type SpaceFilter = Infer<typeof spaceFilter>;
 

@@ -217,6 +217,14 @@ const spaces = (caller: Caller) => ({
    */
   update: (space: string, body?: api.UpdateSpaceData['body'], options?: CallOptions): Promise<api.UpdateSpaceResponse> => caller.call({ method: 'PUT', path: `/spaces/${part(space)}`, body }, options),
   /**
+   * Changes single settings of a space, and keeps the others.
+   *
+   * A JSON merge patch: null removes a setting. Settings are free-form. Raworc knows `timeouts` and `resources`, the defaults of new sessions, `quotas` (`sessions`, `cpu`, `memory_bytes`, `storage_bytes`), the limits of the whole space, `maxima`, the most that one session gets, and `retention` (`events_s`).
+   *
+   * Permission: spaces:update.
+   */
+  patch: (space: string, body?: api.PatchSpaceData['body'], options?: CallOptions): Promise<api.PatchSpaceResponse> => caller.call({ method: 'PATCH', path: `/spaces/${part(space)}`, body }, options),
+  /**
    * Deletes a space with its secrets, agents, builds and role bindings. 409 if it has sessions.
    *
    * Permission: spaces:delete.

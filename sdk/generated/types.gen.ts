@@ -2319,6 +2319,74 @@ export type GetSpaceResponses = {
 
 export type GetSpaceResponse = GetSpaceResponses[keyof GetSpaceResponses];
 
+export type PatchSpaceData = {
+    body?: {
+        description?: string | null;
+        /**
+         * Merged into the settings (RFC 7396): an object is merged, null removes a setting, anything else replaces it
+         */
+        settings?: {
+            [key: string]: unknown;
+        };
+        active?: boolean;
+    };
+    path: {
+        name: string;
+    };
+    query?: never;
+    url: '/spaces/{name}';
+};
+
+export type PatchSpaceErrors = {
+    /**
+     * The request is malformed or a query parameter is invalid.
+     */
+    400: Error;
+    /**
+     * The token or API key is missing, invalid, expired or revoked.
+     */
+    401: Error;
+    /**
+     * The caller lacks the permission named in `message`.
+     */
+    403: Error;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Error;
+    /**
+     * The body is too large.
+     */
+    413: Error;
+    /**
+     * The content type or encoding of the body is not supported.
+     */
+    415: Error;
+    /**
+     * One or more fields are missing or invalid; `details` lists each path and problem.
+     */
+    422: Error;
+    /**
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
+     */
+    429: Error;
+    /**
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
+     */
+    500: Error;
+};
+
+export type PatchSpaceError = PatchSpaceErrors[keyof PatchSpaceErrors];
+
+export type PatchSpaceResponses = {
+    /**
+     * Success
+     */
+    200: Space;
+};
+
+export type PatchSpaceResponse = PatchSpaceResponses[keyof PatchSpaceResponses];
+
 export type UpdateSpaceData = {
     body?: {
         /**

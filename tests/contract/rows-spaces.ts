@@ -22,6 +22,7 @@ export const spaceRows: readonly Row[] = [
   everywhere('POST /spaces', 'spaces:create', 201, ({ unique }) => ({ body: { name: unique('space') } })),
   within('GET /spaces/{name}', 'spaces:get', 200, ({ space }) => ({ place: { name: space } })),
   within('PUT /spaces/{name}', 'spaces:update', 200, ({ space }) => ({ place: { name: space }, body: { description: 'of the suite' } })),
+  within('PATCH /spaces/{name}', 'spaces:update', 200, ({ space }) => ({ place: { name: space }, body: { settings: { note: 'kept' } } })),
   // An empty space that is not the suite's. It does not exist for callers without a role in it.
   everywhere('DELETE /spaces/{name}', 'spaces:delete', 204, async (stage) => ({ place: { name: await space(stage) } }), { outside: 404 }),
 

@@ -92,6 +92,28 @@ t.test('an invalid space is refused, with the path of each problem', async (t) =
   t.match(await rest.call('DELETE', '/spaces/default'), refusal(409, 'CONFLICT', /default/));
 });
 
+t.test('a merge patch changes single settings and keeps the others, also when many come at once', async (t) => {
+  const { rest } = target;
+  const name = await newSpace(t, { settings: { timeouts: { idle_pause_s: 600, ttl_s: 7200 }, notes: { team: 'a', list: [1, 2] } } });
+  const patch = (body: object, by = rest) => by.call('PATCH', `/spaces/${name}`, body);
+  const changed = await patch({ settings: { timeouts: { ttl_s: null, idle_pause_s: 60 }, notes: { list: [3] } }, description: 'x' });
+  t.match(changed, { status: 200, body: { description: 'x', active: true } });
+  t.same((changed.body as { settings: unknown }).settings, { timeouts: { idle_pause_s: 60 }, notes: { team: 'a', list: [3] } });
+  await Promise.all(Array.from({ length: 20 }, (_, at) => patch({ settings: { notes: { [`of-${at}`]: at } } })));
+  const { settings } = (await rest.call('GET', `/spaces/${name}`)).body as { settings: { notes: object } };
+  t.equal(Object.keys(settings.notes).length, 22, 'none is lost');
+  t.match(await patch({ settings: { notes: null, timeouts: null } }), { status: 200, body: { settings: {} } });
+
+  t.match(await patch({}), refusal(400, 'BAD_REQUEST'));
+  t.match(await patch({ settings: { timeouts: { ttl_s: -1 } } }), {
+    ...{ status: 422, body: { error: { details: [{ path: 'settings.timeouts.ttl_s' }] } } },
+  });
+  t.match(await patch({ settings: [] }), refusal(422, 'UNPROCESSABLE_ENTITY'));
+  const owner = await someone(t, ['admin', name]);
+  t.match(await patch({ settings: { quotas: { sessions: 1000 } } }, owner), refusal(403, 'FORBIDDEN', /settings.quotas/));
+  t.match(await patch({ settings: { notes: { mine: true } } }, owner), { status: 200 });
+});
+
 t.test('an Idempotency-Key creates one space', async (t) => {
   const { rest } = target;
   const name = unique('once');

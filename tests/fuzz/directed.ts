@@ -201,6 +201,7 @@ async function closedSpace(fuzz: Fuzz): Promise<void> {
   const session = { id: idOf(await fuzz.ask('POST /sessions', {}, { space: OWN_SPACE })) };
   const resting = { id: idOf(await fuzz.ask('POST /sessions', {}, { space: OWN_SPACE })) };
   await fuzz.ask('POST /sessions/{id}/suspend', resting, undefined);
+  await fuzz.ask('PATCH /spaces/{name}', OWN, { settings: { notes: { one: 1, two: null }, timeouts: null } });
   await fuzz.ask('PUT /spaces/{name}', OWN, { active: false });
   await fuzz.ask('POST /sessions', {}, { space: OWN_SPACE });
   await fuzz.ask('POST /sessions/{id}/messages', session, { content: 'x' });

@@ -1,4 +1,6 @@
-import { changeSpace, createSpace, spaceFilter, spaceObject } from '../../contract/spaces.ts';
+import { changeSpace, createSpace, mergedSettings, patchSpace, spaceFilter, spaceObject } from '../../contract/spaces.ts';
+import { mapped } from '../../domain/engine/outcome.ts';
+import { checkBody } from '../input/check.ts';
 import { listRoute, type Route, route } from '../routing/route.ts';
 import type { RouteDeps } from '../routing/route-deps.ts';
 
@@ -49,6 +51,20 @@ export function spaceRoutes({ services: { spaces } }: RouteDeps): Route[] {
       refusals: ['NOT_FOUND'],
       example: { settings: { quotas: { sessions: 50, cpu: 8 } } },
       respond: ({ caller, params, body }) => spaces.update(caller, params.name, body),
+    }),
+    route({
+      method: 'PATCH',
+      path: '/spaces/{name}',
+      operation: 'patchSpace',
+      permission: 'spaces:update',
+      summary: 'Changes single settings of a space, and keeps the others.',
+      description: `A JSON merge patch: null removes a setting. ${SETTINGS}`,
+      request: patchSpace,
+      answer: spaceObject,
+      refusals: ['NOT_FOUND'],
+      example: { settings: { quotas: { sessions: 50 }, timeouts: null } },
+      respond: ({ caller, params, body }) =>
+        spaces.patch(caller, params.name, body, (settings) => mapped(checkBody(mergedSettings, { settings }), (merged) => merged.settings)),
     }),
     route({
       method: 'DELETE',

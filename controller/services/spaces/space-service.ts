@@ -1,11 +1,11 @@
 import type { Random } from '../../../seams/random.ts';
 import type { PageRequest } from '../../contract/pages.ts';
-import type { ChangeSpace, CreateSpace, SpaceFilter } from '../../contract/spaces.ts';
+import type { ChangeSpace, CreateSpace, PatchSpace, SpaceFilter } from '../../contract/spaces.ts';
 import type { SpaceId } from '../../domain/engine/ids.ts';
 import { accepted, mapped, refused } from '../../domain/engine/outcome.ts';
 import type { View } from '../../domain/engine/view.ts';
 import { checkedSettings, type SizeRules } from '../../domain/sessions/session-sizes.ts';
-import { changeSpace, createSpace, removeSpace } from '../../domain/spaces/commands/spaces.ts';
+import { type CheckSettings, changeSpace, createSpace, patchSpace, removeSpace } from '../../domain/spaces/commands/spaces.ts';
 import { spaceObject } from '../../domain/spaces/space-objects.ts';
 import { forbidden, spaceFor } from '../access/access.ts';
 import type { Caller, Idempotency } from '../access/caller.ts';
@@ -55,6 +55,22 @@ export function spaceService({ applier, view, lists, random, storeKey, sizes }: 
       // The command checks the current row: the row read here can be outdated by then.
       const canSetLimits = caller.permissions.allows('spaces', 'update', null);
       return fit.ok ? applier.submit(changeSpace(space.value.id, change, canSetLimits), caller) : fit;
+    },
+    /**
+     * Merges the settings into those of the space at the time of the change, so that changes of
+     * different settings at once both hold. `check` parses the merged settings.
+     */
+    async patch(caller: Caller, name: string, change: PatchSpace, check: CheckSettings) {
+      const space = spaceFor(view, caller, name, 'spaces', 'update');
+      if (!space.ok) return space;
+      if (Object.keys(change).length === 0)
+        return refused('BAD_REQUEST', 'The request changes nothing. Send description, settings or active.');
+      const canSetLimits = caller.permissions.allows('spaces', 'update', null);
+      const merge: CheckSettings = (settings) => {
+        const merged = check(settings);
+        return merged.ok ? mapped(checkedSettings(sizes, merged.value), () => merged.value) : merged;
+      };
+      return applier.submit(patchSpace(space.value.id, change, merge, canSetLimits), caller);
     },
     /** Deletes a space with its secrets, agents, builds and bindings. 409 while it has sessions. */
     async remove(caller: Caller, name: string) {

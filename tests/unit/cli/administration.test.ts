@@ -118,7 +118,8 @@ t.test('where the sessions of a space run is shown and changed; other settings s
     description: null,
     settings: { quotas: { cpu: 8 }, scheduling },
   };
-  const server = await fakeServer(t, { 'GET /spaces/lab': { body: space }, 'PUT /spaces/lab': { body: space } });
+  const patched = { ...space, settings: { ...space.settings, scheduling: { ...scheduling, anti_affinity: 'preferred' } } };
+  const server = await fakeServer(t, { 'GET /spaces/lab': { body: space }, 'PATCH /spaces/lab': { body: patched } });
   const { run } = await world(t, server);
   const sent = () => server.asked.at(-1);
   const table = 'constraints    zone=a,b\npreferences    -\nstrategy       pack\nanti-affinity  none\n';
@@ -128,14 +129,15 @@ t.test('where the sessions of a space run is shown and changed; other settings s
   t.match(JSON.parse((await run('space', 'get', 'lab', '--json')).out), space);
 
   const changed = await run('space', 'schedule', 'lab', '--prefer', 'disk=nvme:80', '--prefer', '!gpu', '--anti-affinity', 'preferred');
-  t.match(changed, { code: 0, out: /^preferences {4}disk=nvme:80 !gpu$/m });
+  t.match(changed, { code: 0, out: /^anti-affinity {2}preferred$/m }, 'it prints what the server has now');
   const preferences = [
     { label: 'disk', operator: 'in', values: ['nvme'], weight: 80 },
     { label: 'gpu', operator: 'not_exists' },
   ];
-  t.same(sent()?.json, { settings: { quotas: { cpu: 8 }, scheduling: { ...scheduling, preferences, anti_affinity: 'preferred' } } });
-  t.match(await run('space', 'schedule', 'lab', '--clear', '--strategy', 'spread'), { code: 0, out: /^constraints {4}-$/m });
-  t.same(sent()?.json, { settings: { quotas: { cpu: 8 }, scheduling: { strategy: 'spread' } } });
+  t.same(sent()?.json, { settings: { scheduling: { preferences, anti_affinity: 'preferred' } } }, 'and sends nothing else');
+  t.match(await run('space', 'schedule', 'lab', '--clear', '--strategy', 'spread'), { code: 0 });
+  const cleared = { constraints: null, preferences: null, anti_affinity: null };
+  t.same(sent()?.json, { settings: { scheduling: { ...cleared, strategy: 'spread' } } });
   t.match(await run('space', 'schedule', 'lab', '--strategy', 'random'), { code: 2, err: /spread, pack/ });
   t.match(await run('space', 'schedule', 'lab', '--constraint', 'a:b'), { code: 2, err: /not a rule about labels/ });
 });

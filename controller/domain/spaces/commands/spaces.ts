@@ -1,10 +1,11 @@
-import type { ChangeSpace, SpaceObject } from '../../../contract/spaces.ts';
+import type { ChangeSpace, PatchSpace, SpaceObject } from '../../../contract/spaces.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
 import { type KnownRequest, recall, remember } from '../../engine/idempotency.ts';
 import type { SpaceId } from '../../engine/ids.ts';
 import { type Mutation, put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
 import type { NewEvent } from '../../events/events.ts';
+import { mergePatch } from '../merge-patch.ts';
 import { NO_SPACE } from '../refusals.ts';
 import type { SpaceRow } from '../rows.ts';
 import { spaceObject } from '../space-objects.ts';
@@ -57,6 +58,28 @@ export function changeSpace(id: SpaceId, change: Omit<ChangeSpace, 'name'>, canS
       const secretsVersion = before.secretsVersion + (isSame ? 0 : 1);
       const row: SpaceRow = { ...before, ...change, secretsVersion, updatedAt: now };
       return { mutations: [put('spaces', row)], events: [spaceEvent('space.updated', row)], result: accepted(spaceObject(row)) };
+    },
+  };
+}
+
+export type Settings = NonNullable<ChangeSpace['settings']>;
+/** Parses merged settings, or refuses them. Pure. */
+export type CheckSettings = (settings: SpaceRow['settings']) => Outcome<Settings>;
+
+/** Like {@link changeSpace}, with settings that are merged into those of the row. */
+export function patchSpace(
+  id: SpaceId,
+  { settings: patch, ...change }: PatchSpace,
+  check: CheckSettings,
+  canSetLimits: boolean,
+): Command<Outcome<SpaceObject>> {
+  return {
+    name: 'patch-space',
+    decide(context) {
+      const before = context.view.get('spaces', id);
+      if (before === undefined || patch === undefined) return changeSpace(id, change, canSetLimits).decide(context);
+      const merged = check(mergePatch(before.settings, patch));
+      return merged.ok ? changeSpace(id, { ...change, settings: merged.value }, canSetLimits).decide(context) : unchanged(merged);
     },
   };
 }

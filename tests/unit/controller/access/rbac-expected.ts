@@ -196,6 +196,7 @@ export function casesOf(
     'POST /spaces': [globally('/spaces', 'spaces', 'create', ['made'], { name: 'made' })],
     'GET /spaces/{name}': spacely('', 'spaces', 'get'),
     'PUT /spaces/{name}': spacely('', 'spaces', 'update', [], { description: 'x' }),
+    'PATCH /spaces/{name}': spacely('', 'spaces', 'update', [], { settings: {} }),
     'DELETE /spaces/{name}': spacely('', 'spaces', 'delete'),
     'GET /spaces/{name}/secrets': [
       ...spacely('/secrets', 'secrets', 'list'),

@@ -238,6 +238,7 @@ export class Fake {
       list: async () => accepted({ items: [], total: 0 }),
       create: async () => refused('CONFLICT', 'A space of that name already exists'),
       get: () => refused('NOT_FOUND', 'There is no such space'),
+      patch: async () => refused('NOT_FOUND', 'There is no such space'),
       update: async () => refused('NOT_FOUND', 'There is no such space'),
       remove: async () => refused('NOT_FOUND', 'There is no such space'),
     },
