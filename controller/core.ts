@@ -17,7 +17,8 @@ import { LoginThrottle } from './services/access/login-throttle.ts';
 import type { Passwords } from './services/access/passwords.ts';
 import { RightsCache } from './services/access/rights.ts';
 import { roleService } from './services/access/role-service.ts';
-import { agentService, type SourceStore } from './services/agents/agent-service.ts';
+import { agentService } from './services/agents/agent-service.ts';
+import type { SourceStore } from './services/agents/source-store.ts';
 import { auditIds, auditService } from './services/audit/audit-service.ts';
 import { type AuditDeps, openAudit } from './services/audit/open-audit.ts';
 import { Budgets } from './services/budget/budgets.ts';
@@ -192,7 +193,8 @@ export function openCore(deps: CoreDeps): Core {
   const buildLogs =
     deps.buildLogs && new BuildLogs({ ...background, store: deps.buildLogs, streams: streams.offered, refusal: growthRefusal });
   const { images, imageWaits } = openImages({ ...deps, ...background, fleet, directory }, () => dispatch);
-  const dispatch: BuildDispatch = new BuildDispatch({ ...background, fleet, directory, bounds: deps.builds, images, logs: buildLogs });
+  const dispatched = { ...background, fleet, directory, bounds: deps.builds, images, logs: buildLogs, secrets };
+  const dispatch: BuildDispatch = new BuildDispatch(dispatched);
   const leases = new LeaseLoop({ ...background, directory, fleet, lease });
   expiryLoop(background, SUSPEND_GRACE_MS);
   drainLoop({ ...background, directory, fleet }, SUSPEND_GRACE_MS);

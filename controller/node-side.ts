@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { Log } from '../seams/log.ts';
 import type { Metrics } from '../seams/metrics.ts';
 import type { Random } from '../seams/random.ts';
@@ -10,7 +11,9 @@ import { RemovedNode } from './domain/nodes/refusals.ts';
 import type { Authority } from './grpc/authority.ts';
 import type { RefusedCall } from './grpc/node-server-options.ts';
 import type { Peer } from './grpc/peer.ts';
+import type { PutHeader } from './grpc/source-stream.ts';
 import type { JoinAttempt } from './grpc/stranger-methods.ts';
+import { agentSpec } from './services/fleet/encode.ts';
 import { joinWith, knownToken } from './services/nodes/join-service.ts';
 import type { SourceFiles } from './store/files/source-files.ts';
 
@@ -19,7 +22,7 @@ import type { SourceFiles } from './store/files/source-files.ts';
  * sources.
  */
 export function nodeSide(
-  { applier, view, fleet, dispatch, alarms, streams, services: { audit } }: Core,
+  { applier, view, fleet, dispatch, alarms, streams, services: { audit, agents } }: Core,
   authority: Authority,
   sourceStore: SourceFiles,
   { random, log, metrics, epoch }: { readonly random: Random; readonly log: Log; readonly metrics: Metrics; readonly epoch: number },
@@ -109,6 +112,11 @@ export function nodeSide(
     streams,
     canFetch: dispatch.canFetch.bind(dispatch),
     openSource: sourceStore.open,
+    async putSource(nodeId: NodeId, header: PutHeader, body: Readable | undefined) {
+      const taken = await agents.takeFetched(nodeId, header, body);
+      if (!taken.ok) return { refusal: taken.refusal.message };
+      return { source: { spec: agentSpec(taken.value), digest: taken.value.digest } };
+    },
   };
 }
 

@@ -53,7 +53,7 @@ function isNodeProtocol(definition: unknown): definition is NodeProtocolDefiniti
   return (
     typeof definition === 'object' &&
     definition !== null &&
-    ['Join', 'Connect', 'FetchSource', 'Renew', 'Challenge', 'ByteStream', 'Registry'].every((method) => method in definition)
+    ['Join', 'Connect', 'FetchSource', 'PutSource', 'Renew', 'Challenge', 'ByteStream', 'Registry'].every((method) => method in definition)
   );
 }
 
@@ -64,6 +64,7 @@ export const joinMethod = service.Join;
 export const renewMethod = service.Renew;
 export const challengeMethod = service.Challenge;
 export const fetchSourceMethod = service.FetchSource;
+export const putSourceMethod = service.PutSource;
 /** Carries bytes: the link at each end encodes frames itself, because it counts them. */
 export const connectMethod = { path: service.Connect.path, ...bytes };
 export const byteStreamMethod = { path: service.ByteStream.path, ...bytes };

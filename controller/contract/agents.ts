@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { fields, type Infer, name, prose, time, wording } from './fields.ts';
-import { BRANCH_FORM, isBranch, isRepository, REPOSITORY_FORMS } from './repository.ts';
+import { BRANCH_FORM, DIRECTORY_FORM, isBranch, isRepository, isRepositoryDirectory, REPOSITORY_FORMS } from './repository.ts';
+import { secretKey } from './secrets.ts';
 
 /** Reserved, because it is a path segment of the API (`/agents/running`). */
 const RESERVED = 'running';
@@ -8,6 +9,7 @@ const RESERVED = 'running';
 const note = () => prose(4096);
 const repository = () => prose(2048).refine(isRepository, REPOSITORY_FORMS);
 const branch = () => prose(255).refine(isBranch, BRANCH_FORM);
+const directory = () => prose(1024).refine(isRepositoryDirectory, DIRECTORY_FORM);
 
 export const createAgent = fields({
   name: name().refine((sent) => sent !== RESERVED, `must not be "${RESERVED}"`),
@@ -15,6 +17,8 @@ export const createAgent = fields({
   purpose: note().exactOptional(),
   source_repo: repository().exactOptional(),
   source_branch: branch().exactOptional(),
+  source_directory: directory().exactOptional(),
+  source_secret: secretKey().exactOptional(),
 });
 export type CreateAgent = Infer<typeof createAgent>;
 
@@ -24,8 +28,10 @@ export const changeAgent = fields(
     purpose: note().nullable().exactOptional(),
     source_repo: repository().exactOptional(),
     source_branch: branch().exactOptional(),
+    source_directory: directory().nullable().exactOptional(),
+    source_secret: secretKey().nullable().exactOptional(),
   },
-  ['description', 'purpose'],
+  ['description', 'purpose', 'source_directory', 'source_secret'],
 );
 export type ChangeAgent = Infer<typeof changeAgent>;
 
@@ -54,7 +60,10 @@ export const agentObject = z
     description: z.string().nullable(),
     purpose: z.string().nullable(),
     source_repo: z.string().nullable(),
-    source_branch: z.string(),
+    source_branch: z.string().describe('A branch, a tag, a commit, or HEAD: the default branch of the repository'),
+    source_directory: z.string().nullable().describe('The directory of the repository that contains the agent. Null: its root'),
+    source_secret: z.string().nullable().describe('The secret of the space with the token or deploy key of the repository'),
+    source_commit: z.string().nullable().describe('The commit that was fetched last. Null: none, or the source was uploaded'),
     status,
     created_at: time(),
     updated_at: time(),

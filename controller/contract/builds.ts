@@ -28,6 +28,17 @@ export const buildObject = z
     started_at: time(),
     completed_at: time().nullable(),
     agents_deployed: z.array(z.string()),
+    sources: z
+      .array(
+        z.strictObject({
+          agent: z.string(),
+          digest: z.string().nullable().describe('Null until the repository is fetched'),
+          repo: z.string().nullable().describe('Null: the source was uploaded'),
+          branch: z.string().nullable(),
+          commit: z.string().nullable().describe('The commit of the branch when it was fetched'),
+        }),
+      )
+      .describe('What the image is built from'),
     stages: z.array(stage).describe('In order of their beginning. Stages with nothing to do are left out.'),
     waiting_reason: z.string().nullable().describe('Why it has not begun. Null in events'),
     error: z.string().nullable(),

@@ -17,11 +17,15 @@ const value = z
 
 const description = () => prose(4096);
 
-export const createSecret = fields({
-  key_name: z
+/** The name of a secret. */
+export const secretKey = () =>
+  z
     .string({ error: wording })
     .regex(NAME, 'must start with a letter or _ and have at most 255 of A-Z a-z 0-9 _')
-    .refine((sent) => !isReservedSecretName(sent), 'is reserved: a variable with this name makes programs run code or load files'),
+    .refine((sent) => !isReservedSecretName(sent), 'is reserved: a variable with this name makes programs run code or load files');
+
+export const createSecret = fields({
+  key_name: secretKey(),
   value,
   description: description().exactOptional(),
 });

@@ -1,5 +1,6 @@
 import type { Duplex, Readable } from 'node:stream';
 import type { ControllerFrame, NodeFrame } from '../../proto/frame.ts';
+import type { PutSourceResponse } from '../../proto/generated/raworc/node/v0/PutSourceResponse.ts';
 import type { OutboundBound } from '../../proto/grpc-link.ts';
 import type { Link } from '../../proto/link.ts';
 import type { Keepalive } from '../../proto/node-service.ts';
@@ -16,6 +17,7 @@ import type { Authority } from './authority.ts';
 import type { ConnectionBounds } from './listener.ts';
 import type { Peer } from './peer.ts';
 import type { RenewedCertificate } from './renewal.ts';
+import type { PutHeader } from './source-stream.ts';
 import type { JoinAttempt, JoinedNode } from './stranger-methods.ts';
 
 export interface LinkInfo {
@@ -81,6 +83,8 @@ export interface NodeServerOptions {
   /** Returns whether this node is building something with that source. */
   canFetch(nodeId: NodeId, digest: string): boolean;
   openSource(digest: string): Readable | undefined;
+  /** Takes the source of an agent that the node fetched for a build. */
+  putSource(nodeId: NodeId, header: PutHeader, body: Readable | undefined): Promise<PutSourceResponse>;
 }
 
 /** Takes the calls that carry byte streams. */

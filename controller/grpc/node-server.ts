@@ -2,12 +2,15 @@ import {
   Metadata,
   Server,
   type ServerDuplexStream,
+  type ServerReadableStream,
   type ServerUnaryCall,
   type ServerWritableStream,
   type sendUnaryData,
 } from '@grpc/grpc-js';
 import { controllerFrames, nodeFrames } from '../../proto/codec.ts';
 import type { FetchSourceRequest__Output } from '../../proto/generated/raworc/node/v0/FetchSourceRequest.ts';
+import type { PutSourceRequest__Output } from '../../proto/generated/raworc/node/v0/PutSourceRequest.ts';
+import type { PutSourceResponse } from '../../proto/generated/raworc/node/v0/PutSourceResponse.ts';
 import type { RegistryBytes, RegistryBytes__Output } from '../../proto/generated/raworc/node/v0/RegistryBytes.ts';
 import type { RenewRequest__Output } from '../../proto/generated/raworc/node/v0/RenewRequest.ts';
 import type { RenewResponse } from '../../proto/generated/raworc/node/v0/RenewResponse.ts';
@@ -18,6 +21,7 @@ import {
   connectMethod,
   defaultKeepalive,
   fetchSourceMethod,
+  putSourceMethod,
   registryMethod,
   renewMethod,
   transportOptions,
@@ -25,7 +29,7 @@ import {
 import { serverBytes } from '../../proto/streams/call-bytes.ts';
 import type { LogFields } from '../../seams/log.ts';
 import type { NodeId } from '../domain/engine/ids.ts';
-import { type Outcome, type Refusal, refused } from '../domain/engine/outcome.ts';
+import { accepted, type Outcome, type Refusal, refused } from '../domain/engine/outcome.ts';
 import { Admission, AdmissionOfEach, type AdmissionRate } from './admission.ts';
 import { streamLinkOf, widenWindows } from './byte-stream-calls.ts';
 import { grpcStatus, internalStatus } from './errors.ts';
@@ -36,7 +40,7 @@ import { OpenCalls } from './open-calls.ts';
 import { peerOf } from './peer.ts';
 import { createRenewal } from './renewal.ts';
 import { openServerCredentials } from './server-credentials.ts';
-import { sendSource } from './source-stream.ts';
+import { receiveSource, sendSource } from './source-stream.ts';
 import { strangerMethods } from './stranger-methods.ts';
 import { createStrangerServer } from './stranger-server.ts';
 
@@ -168,6 +172,17 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
     await sendSource(call, source);
   };
 
+  const putSource = async (
+    call: ServerReadableStream<PutSourceRequest__Output, PutSourceResponse>,
+  ): Promise<Outcome<PutSourceResponse>> => {
+    const peer = peerOf(call, authority, clock.now());
+    if (!peer.ok) return peer;
+    const admitted = options.admit(peer.value);
+    if (!admitted.ok) return admitted;
+    listeners.node?.admitted(call.getPeer(), peer.value.nodeId);
+    return accepted(await receiveSource(call, (header, body) => options.putSource(peer.value.nodeId, header, body)));
+  };
+
   const server = new Server({
     ...transportOptions(options.keepalive ?? defaultKeepalive),
     'grpc.max_concurrent_streams': CALLS_OF_A_CONNECTION + STREAMS_OF_A_CONNECTION,
@@ -217,6 +232,22 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
     fetchSourceMethod.responseSerialize,
     fetchSourceMethod.requestDeserialize,
     'serverStream',
+  );
+
+  server.register(
+    putSourceMethod.path,
+    (call: ServerReadableStream<PutSourceRequest__Output, PutSourceResponse>, answer: sendUnaryData<PutSourceResponse>) => {
+      putSource(call).then(
+        (outcome) => (outcome.ok ? answer(null, outcome.value) : answer(grpcStatus(outcome.refusal))),
+        (error: unknown) => {
+          if (!call.cancelled) fault('PutSource', error);
+          answer(internalStatus);
+        },
+      );
+    },
+    putSourceMethod.responseSerialize,
+    putSourceMethod.requestDeserialize,
+    'clientStream',
   );
 
   const credentials = await openServerCredentials(authority, clock, log);

@@ -4,11 +4,14 @@ import type { Host } from '../host.ts';
 import { buildContext } from '../images/build-context.ts';
 import { findOrRestore } from '../images/find-or-restore.ts';
 import { type MakeDeps, makeImage } from '../images/make-image.ts';
+import { BadSource } from '../images/read-source.ts';
+import { fetchRepositories } from '../images/repositories/fetch-repositories.ts';
+import type { PutSource } from '../images/repositories/fetch-repository.ts';
 import type { Progress } from './progress.ts';
 
 type FetchSource = MakeDeps['fetch'];
 
-export interface BuildWorkDeps extends Pick<Host, 'driver' | 'dialer' | 'log'> {
+export interface BuildWorkDeps extends Pick<Host, 'driver' | 'dialer' | 'clock' | 'log'> {
   /** Returns why this node cannot build now; undefined if it can. */
   refusal(): string | undefined;
   readonly installed: MakeDeps['installed'];
@@ -22,7 +25,7 @@ export type BuildResult = BuildOutcome & { readonly baseImageMissing?: boolean; 
 
 /** Makes the image of a build, unless it exists already with the build's label. */
 export async function workOnBuild(deps: BuildWorkDeps, build: BuildAssignment, signal: AbortSignal): Promise<BuildResult> {
-  const { driver, dialer, log, refusal, progress, installed, toolchains } = deps;
+  const { driver, dialer, clock, log, refusal, progress, installed, toolchains } = deps;
   const refused = refusal();
   if (refused !== undefined) return { ok: false, reason: `This node accepts no builds: ${refused}`, refusedNow: true };
   const there = await driver.inspectImage(build.image, signal);
@@ -39,10 +42,18 @@ export async function workOnBuild(deps: BuildWorkDeps, build: BuildAssignment, s
   const stop = AbortSignal.any([signal, fetching.signal]);
   const fetch = (digest: string) => dialer.fetchSource(digest, stop);
   try {
-    if (driver.builds !== undefined && toolchains !== undefined)
-      return await makeImage({ engine: driver.builds, toolchains, fetch, progress, installed }, build, base, labels, signal);
-    progress.begin('image');
-    return await copySources(driver, build, labels, fetch, signal);
+    if (driver.builds === undefined || toolchains === undefined) {
+      if (build.repositories.length > 0) throw new BadSource('this node cannot fetch repositories');
+      progress.begin('image');
+      return await copySources(driver, build, labels, fetch, signal);
+    }
+    const put: PutSource = (header, data, soon) => dialer.putSource(header, data, soon);
+    const { buildId, space, baseImage } = build;
+    const print = (chunk: Uint8Array) => progress.output(chunk);
+    const plan = { buildId, space, baseImage, baseImageId: base.id, print };
+    const gitImage = () => toolchains.imageOf('git', plan, signal);
+    const whole = await fetchRepositories({ engine: driver.builds, put, clock, progress, baseImageId: base.id, gitImage }, build, signal);
+    return await makeImage({ engine: driver.builds, toolchains, fetch, progress, installed }, whole, base, labels, signal);
   } finally {
     fetching.abort();
   }

@@ -1,6 +1,13 @@
 import type { ControllerFrame, NodeFrame } from '../../proto/frame.ts';
+import type { PutSourceResponse__Output as PutSourceResponse } from '../../proto/generated/raworc/node/v0/PutSourceResponse.ts';
 import type { Link } from '../../proto/link.ts';
 import type { StreamLink } from '../../proto/streams/stream-frame.ts';
+
+export interface SourceHeader {
+  readonly buildId: string;
+  readonly agent: string;
+  readonly commit: string;
+}
 
 /** The way to the controller, handed in: gRPC in production, the simulated network in tests. */
 export interface Dialer {
@@ -16,4 +23,9 @@ export interface Dialer {
    * for this node.
    */
   fetchSource(digest: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /**
+   * Hands over the source of an agent that was fetched for a build: a tar.gz, or nothing if the
+   * controller knows the commit. Returns the source as part of the build, or why it was refused.
+   */
+  putSource(header: SourceHeader, data: AsyncIterable<Uint8Array> | undefined, signal: AbortSignal): Promise<PutSourceResponse>;
 }

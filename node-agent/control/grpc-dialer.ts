@@ -12,6 +12,7 @@ import { BulkCalls } from './bulk-calls.ts';
 import { openChannel } from './channel.ts';
 import { DialError, dialError } from './dial-error.ts';
 import type { Dialer } from './dialer.ts';
+import { putSource } from './put-source.ts';
 
 const DIAL_TIMEOUT_MS = 10_000;
 
@@ -120,11 +121,28 @@ export function grpcDialer(options: GrpcDialerOptions): Dialer & { registry(): D
     }
   }
 
+  const put: Dialer['putSource'] = async (header, data, signal) => {
+    const { address, client } = channel();
+    const ending = new AbortController();
+    const close = () => ending.abort(new Error('the dialer is closed'));
+    open.add(close);
+    try {
+      return await putSource(client, header, data, AbortSignal.any([signal, ending.signal]));
+    } catch (error) {
+      signal.throwIfAborted();
+      throw isServiceError(error) ? dialError(address, error) : error;
+    } finally {
+      open.delete(close);
+      client.close();
+    }
+  };
+
   return {
     dial,
     stream: (signal) => bulk.stream(signal),
     registry: () => bulk.registry(),
     fetchSource,
+    putSource: put,
     close() {
       closed = true;
       bulk.close();

@@ -35,12 +35,16 @@ import type { Orphan as _raworc_node_v0_Orphan, Orphan__Output as _raworc_node_v
 import type { Orphans as _raworc_node_v0_Orphans, Orphans__Output as _raworc_node_v0_Orphans__Output } from './raworc/node/v0/Orphans.ts';
 import type { PullImage as _raworc_node_v0_PullImage, PullImage__Output as _raworc_node_v0_PullImage__Output } from './raworc/node/v0/PullImage.ts';
 import type { PushImage as _raworc_node_v0_PushImage, PushImage__Output as _raworc_node_v0_PushImage__Output } from './raworc/node/v0/PushImage.ts';
+import type { PutSourceRequest as _raworc_node_v0_PutSourceRequest, PutSourceRequest__Output as _raworc_node_v0_PutSourceRequest__Output } from './raworc/node/v0/PutSourceRequest.ts';
+import type { PutSourceResponse as _raworc_node_v0_PutSourceResponse, PutSourceResponse__Output as _raworc_node_v0_PutSourceResponse__Output } from './raworc/node/v0/PutSourceResponse.ts';
 import type { RegistryBytes as _raworc_node_v0_RegistryBytes, RegistryBytes__Output as _raworc_node_v0_RegistryBytes__Output } from './raworc/node/v0/RegistryBytes.ts';
 import type { RemoveImage as _raworc_node_v0_RemoveImage, RemoveImage__Output as _raworc_node_v0_RemoveImage__Output } from './raworc/node/v0/RemoveImage.ts';
 import type { Removed as _raworc_node_v0_Removed, Removed__Output as _raworc_node_v0_Removed__Output } from './raworc/node/v0/Removed.ts';
 import type { RenewRequest as _raworc_node_v0_RenewRequest, RenewRequest__Output as _raworc_node_v0_RenewRequest__Output } from './raworc/node/v0/RenewRequest.ts';
 import type { RenewResponse as _raworc_node_v0_RenewResponse, RenewResponse__Output as _raworc_node_v0_RenewResponse__Output } from './raworc/node/v0/RenewResponse.ts';
 import type { Report as _raworc_node_v0_Report, Report__Output as _raworc_node_v0_Report__Output } from './raworc/node/v0/Report.ts';
+import type { RepositoryCredential as _raworc_node_v0_RepositoryCredential, RepositoryCredential__Output as _raworc_node_v0_RepositoryCredential__Output } from './raworc/node/v0/RepositoryCredential.ts';
+import type { RepositorySource as _raworc_node_v0_RepositorySource, RepositorySource__Output as _raworc_node_v0_RepositorySource__Output } from './raworc/node/v0/RepositorySource.ts';
 import type { SessionSpec as _raworc_node_v0_SessionSpec, SessionSpec__Output as _raworc_node_v0_SessionSpec__Output } from './raworc/node/v0/SessionSpec.ts';
 import type { SetDigest as _raworc_node_v0_SetDigest, SetDigest__Output as _raworc_node_v0_SetDigest__Output } from './raworc/node/v0/SetDigest.ts';
 import type { SetJudged as _raworc_node_v0_SetJudged, SetJudged__Output as _raworc_node_v0_SetJudged__Output } from './raworc/node/v0/SetJudged.ts';
@@ -119,12 +123,16 @@ export interface ProtoGrpcType {
         Phase: EnumTypeDefinition
         PullImage: MessageTypeDefinition<_raworc_node_v0_PullImage, _raworc_node_v0_PullImage__Output>
         PushImage: MessageTypeDefinition<_raworc_node_v0_PushImage, _raworc_node_v0_PushImage__Output>
+        PutSourceRequest: MessageTypeDefinition<_raworc_node_v0_PutSourceRequest, _raworc_node_v0_PutSourceRequest__Output>
+        PutSourceResponse: MessageTypeDefinition<_raworc_node_v0_PutSourceResponse, _raworc_node_v0_PutSourceResponse__Output>
         RegistryBytes: MessageTypeDefinition<_raworc_node_v0_RegistryBytes, _raworc_node_v0_RegistryBytes__Output>
         RemoveImage: MessageTypeDefinition<_raworc_node_v0_RemoveImage, _raworc_node_v0_RemoveImage__Output>
         Removed: MessageTypeDefinition<_raworc_node_v0_Removed, _raworc_node_v0_Removed__Output>
         RenewRequest: MessageTypeDefinition<_raworc_node_v0_RenewRequest, _raworc_node_v0_RenewRequest__Output>
         RenewResponse: MessageTypeDefinition<_raworc_node_v0_RenewResponse, _raworc_node_v0_RenewResponse__Output>
         Report: MessageTypeDefinition<_raworc_node_v0_Report, _raworc_node_v0_Report__Output>
+        RepositoryCredential: MessageTypeDefinition<_raworc_node_v0_RepositoryCredential, _raworc_node_v0_RepositoryCredential__Output>
+        RepositorySource: MessageTypeDefinition<_raworc_node_v0_RepositorySource, _raworc_node_v0_RepositorySource__Output>
         SessionSpec: MessageTypeDefinition<_raworc_node_v0_SessionSpec, _raworc_node_v0_SessionSpec__Output>
         SetDigest: MessageTypeDefinition<_raworc_node_v0_SetDigest, _raworc_node_v0_SetDigest__Output>
         SetJudged: MessageTypeDefinition<_raworc_node_v0_SetJudged, _raworc_node_v0_SetJudged__Output>

@@ -195,7 +195,22 @@ export type Agent = {
     description: string | null;
     purpose: string | null;
     source_repo: string | null;
+    /**
+     * A branch, a tag, a commit, or HEAD: the default branch of the repository
+     */
     source_branch: string;
+    /**
+     * The directory of the repository that contains the agent. Null: its root
+     */
+    source_directory: string | null;
+    /**
+     * The secret of the space with the token or deploy key of the repository
+     */
+    source_secret: string | null;
+    /**
+     * The commit that was fetched last. Null: none, or the source was uploaded
+     */
+    source_commit: string | null;
     status: 'active' | 'inactive' | 'configured' | 'building' | 'running' | 'stopped' | 'error';
     created_at: string;
     updated_at: string;
@@ -276,6 +291,25 @@ export type Build = {
     started_at: string;
     completed_at: string | null;
     agents_deployed: Array<string>;
+    /**
+     * What the image is built from
+     */
+    sources: Array<{
+        agent: string;
+        /**
+         * Null until the repository is fetched
+         */
+        digest: string | null;
+        /**
+         * Null: the source was uploaded
+         */
+        repo: string | null;
+        branch: string | null;
+        /**
+         * The commit of the branch when it was fetched
+         */
+        commit: string | null;
+    }>;
     /**
      * In order of their beginning. Stages with nothing to do are left out.
      */
@@ -2952,6 +2986,8 @@ export type CreateAgentData = {
         purpose?: string;
         source_repo?: string;
         source_branch?: string;
+        source_directory?: string;
+        source_secret?: string;
     };
     headers?: {
         /**
@@ -3178,6 +3214,8 @@ export type UpdateAgentData = {
         purpose?: string | null;
         source_repo?: string;
         source_branch?: string;
+        source_directory?: string | null;
+        source_secret?: string | null;
     };
     path: {
         name: string;

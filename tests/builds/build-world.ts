@@ -110,7 +110,7 @@ export async function buildWorld({ limits, environment = {} }: WorldOptions = {}
     }
     const { promise, resolve } = Promise.withResolvers<BuildReport>();
     ended.set(buildId, resolve);
-    builder.assign({ buildId, space: 'builds-test', image, baseImage, agents: specs, logTicket: '' });
+    builder.assign({ buildId, space: 'builds-test', image, baseImage, agents: specs, logTicket: '', repositories: [] });
     return { image, report: await promise };
   };
   const close = async () => {

@@ -310,7 +310,7 @@ t.test('an image is built only from valid sources', async (t) => {
     } as const;
     controller.say({
       kind: 'build',
-      value: { buildId, space: 'test', image, baseImage: IMAGE, agents: [{ spec, digest }], logTicket: '' },
+      value: { buildId, space: 'test', image, baseImage: IMAGE, agents: [{ spec, digest }], logTicket: '', repositories: [] },
     });
     const ended = () => controller.heard('build').find((report) => report.buildId === buildId && report.phase !== 'BUILD_BUILDING');
     return { image, report: await controller.until('the end of a build', ended, 60_000) };

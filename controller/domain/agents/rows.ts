@@ -26,9 +26,15 @@ export const AGENTS = {
   purpose: text<string | null>(),
   sourceRepo: text<string | null>(),
   sourceBranch: text(),
+  /** Of the repository; null: its root. */
+  sourceDirectory: text<string | null>(),
+  /** The name of the secret with the credential of the repository. */
+  sourceSecret: text<string | null>(),
   /** The state that a user set; only active agents receive messages. `configured` until then. */
   wanted: text<'configured' | 'active' | 'inactive' | 'stopped'>(),
   sourceDigest: text<string | null>(),
+  /** The commit of the repository that the source is. Null: it was uploaded. */
+  sourceCommit: text<string | null>(),
   program: json<AgentProgram | null>(),
   sourceAt: integer<number | null>(),
   sourceBytes: integer(),
@@ -39,3 +45,6 @@ export const AGENTS = {
   createdById: text<AccountId>(),
 };
 export interface AgentRow extends RowOf<typeof AGENTS> {}
+
+/** Where the source of an agent is fetched from. */
+export type RepositoryField = 'sourceRepo' | 'sourceBranch' | 'sourceDirectory' | 'sourceSecret';

@@ -13,6 +13,12 @@ export const buildObject = (view: RowView, row: BuildRow, waitingReason: string 
   started_at: rfc3339(row.createdAt),
   completed_at: rfc3339OrNull(row.completedAt),
   agents_deployed: [...row.agents, ...row.unfetched].map(({ name }) => name),
+  sources: [
+    ...row.agents.map(({ name, digest, from }) => ({
+      ...{ agent: name, digest, repo: from?.repo ?? null, branch: from?.branch ?? null, commit: from?.commit ?? null },
+    })),
+    ...row.unfetched.map(({ name, repo, branch }) => ({ agent: name, digest: null, repo, branch, commit: null })),
+  ],
   stages: row.stages.map((stage) => shownStage(row, stage)),
   waiting_reason: waitingReason,
   error: row.error,

@@ -8,6 +8,14 @@ export interface BuiltAgent extends AgentProgram {
   readonly id: AgentId;
   readonly name: string;
   readonly digest: string;
+  /** Undefined: the source was uploaded. */
+  readonly from?: FetchedFrom;
+}
+
+export interface FetchedFrom {
+  readonly repo: string;
+  readonly branch: string;
+  readonly commit: string;
 }
 
 /** An agent whose source has not been fetched from its repository. */
@@ -16,6 +24,9 @@ export interface UnfetchedAgent {
   readonly name: string;
   readonly repo: string;
   readonly branch: string;
+  readonly directory?: string;
+  /** The name of the secret of the space with the credential. */
+  readonly secret?: string;
 }
 
 /** A stage of a build, as its node reported it. */

@@ -5,6 +5,8 @@ export interface BuildView {
   buildsIn(spaceId: SpaceId): readonly BuildRow[];
   /** Returns the newest build of a space, or its newest completed one. */
   newestBuild(spaceId: SpaceId, status?: 'completed'): BuildRow | undefined;
+  /** Returns the builds of a space that are queued or running. */
+  openBuilds(spaceId: SpaceId): readonly BuildRow[];
   /** Returns the build that created this image. */
   buildOfImage(spaceId: SpaceId, image: string): BuildRow | undefined;
   /** Returns assigned builds that have not ended, oldest first; only those of a node if given. */

@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import type { Readable } from 'node:stream';
 import type { Clock } from '../../../seams/clock.ts';
 import type { Random } from '../../../seams/random.ts';
@@ -8,11 +7,11 @@ import type { PageRequest } from '../../contract/pages.ts';
 import { agentObject, agentObjectsIn } from '../../domain/agents/agent-objects.ts';
 import { type AgentChange, changeAgent, removeAgent } from '../../domain/agents/commands/change-agent.ts';
 import { createAgent } from '../../domain/agents/commands/create-agent.ts';
-import { type CheckedSource, putSource } from '../../domain/agents/commands/put-source.ts';
+import { putSource } from '../../domain/agents/commands/put-source.ts';
 import { NO_AGENT } from '../../domain/agents/refusals.ts';
 import type { AgentRow } from '../../domain/agents/rows.ts';
 import { deployAgent } from '../../domain/builds/commands/create-build.ts';
-import type { AgentId } from '../../domain/engine/ids.ts';
+import type { AgentId, NodeId } from '../../domain/engine/ids.ts';
 import { accepted, mapped, type Outcome, refused } from '../../domain/engine/outcome.ts';
 import { rfc3339 } from '../../domain/engine/time.ts';
 import type { View } from '../../domain/engine/view.ts';
@@ -21,39 +20,14 @@ import { refreshed, spaceFor } from '../access/access.ts';
 import type { Caller, Idempotency, Page } from '../access/caller.ts';
 import type { Budgets } from '../budget/budgets.ts';
 import { type Payer, payerOf } from '../budget/payer.ts';
-import { type EndTurn, Turns } from '../budget/turns.ts';
 import { newBuild } from '../builds/build-service.ts';
 import type { Applier } from '../engine/applier.ts';
 import { knownRequest } from '../engine/idempotency-keys.ts';
 import type { Lists } from '../engine/lists.ts';
 import type { Fleet } from '../fleet/fleet.ts';
-
-/** Uploaded and checked sources by digest. */
-export interface SourceStore {
-  /**
-   * Receives an archive, waits for its turn and checks it. A refused archive leaves nothing behind.
-   */
-  receive(body: Readable, claim: SourceClaim, turn: () => Promise<EndTurn | undefined>): Promise<Outcome<ReceivedSource>>;
-  /** Deletes an unreferenced source. */
-  remove(digest: string): Promise<void>;
-  /** Returns the digests of all stored sources. */
-  kept(): Promise<readonly string[]>;
-}
-
-/** Called before bytes are accepted; a refusal ends the upload. */
-export interface SourceClaim {
-  /** Bytes as they arrive. */
-  packed(bytes: number): Outcome<unknown>;
-  /** Bytes to be written to disk. */
-  spooled(bytes: number): Outcome<unknown> | Promise<Outcome<unknown>>;
-}
-
-/** A checked archive that is not stored yet. Call one of the methods, once. */
-export interface ReceivedSource {
-  readonly source: CheckedSource;
-  keep(): Promise<void>;
-  discard(): Promise<void>;
-}
+import { type FetchedHeader, takeFetched } from './fetched-sources.ts';
+import { SourceKeeping } from './source-keeping.ts';
+import type { ReceivedSource, SourceStore } from './source-store.ts';
 
 export type Agents = ReturnType<typeof agentService>;
 
@@ -69,12 +43,6 @@ export interface AgentDeps {
   readonly budgets: Budgets;
   readonly fleet: Pick<Fleet, 'stopAgent' | 'workers'>;
 }
-
-/**
- * Checks at once, each on a core of its own, with one core left for everything else. Other uploads
- * wait on disk.
- */
-const CHECKS = { most: Math.max(1, Math.min(2, availableParallelism() - 1)), maxOfKey: 1 };
 
 /** The agent of an upload, and its uploader. */
 interface Uploading {
@@ -103,17 +71,7 @@ export function agentFor(
 
 export function agentService(deps: AgentDeps) {
   const { applier, view, lists, random, sourceStore, budgets, fleet } = deps;
-  let last: Promise<unknown> = Promise.resolve();
-
-  /**
-   * One at a time, so that the cleanup of one upload does not delete a source that another is about
-   * to use.
-   */
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const mine = last.then(work, work);
-    last = mine;
-    return mine;
-  }
+  const keeping = new SourceKeeping(lists, sourceStore);
 
   /** Stores a source. Permissions are checked again, because an upload takes long. */
   async function storeSource(
@@ -133,7 +91,7 @@ export function agentService(deps: AgentDeps) {
       const now = mayStill();
       kept = now.ok ? await applier.submit(putSource(agent.id, source), now.value.caller) : now;
     }
-    for (const digest of new Set([agent.sourceDigest, source.digest])) await forget(digest);
+    for (const digest of new Set([agent.sourceDigest, source.digest])) await keeping.forget(digest);
     return kept;
   }
 
@@ -155,20 +113,23 @@ export function agentService(deps: AgentDeps) {
     return changed;
   }
 
-  async function forget(digest: string | null): Promise<void> {
-    if (digest !== null && !(await lists.sourceInUse(digest))) await sourceStore.remove(digest);
+  /** Its value goes to a host of the caller's choice. */
+  function refusedSecret(caller: Caller, spaceName: string, secret: string | null | undefined): Outcome<never> | undefined {
+    if (secret === null || secret === undefined) return undefined;
+    const allowed = spaceFor(view, caller, spaceName, 'secrets', 'get', secret);
+    return allowed.ok ? undefined : allowed;
   }
 
-  const checks = new Turns(CHECKS.most);
-
   return {
-    /** Deletes unused sources. Uploads wait meanwhile, never long. */
-    async removeUnusedSources() {
-      for (const digest of await sourceStore.kept()) await inTurn(() => forget(digest));
-    },
+    removeUnusedSources: () => keeping.removeUnused(),
+    /** Takes what a node fetched for a build. */
+    takeFetched: (nodeId: NodeId, header: FetchedHeader, body: Readable | undefined) =>
+      takeFetched({ view, applier, sourceStore, keeping, budgets }, nodeId, header, body),
     async create(caller: Caller, spaceName: string, input: CreateAgent, idempotency?: Idempotency) {
       const space = spaceFor(view, caller, spaceName, 'agents', 'create', input.name);
       if (!space.ok) return space;
+      const withheld = refusedSecret(caller, spaceName, input.source_secret);
+      if (withheld !== undefined) return withheld;
       return applier.submit(
         createAgent(
           {
@@ -178,6 +139,8 @@ export function agentService(deps: AgentDeps) {
             purpose: input.purpose ?? null,
             sourceRepo: input.source_repo ?? null,
             sourceBranch: input.source_branch ?? 'main',
+            sourceDirectory: input.source_directory ?? null,
+            sourceSecret: input.source_secret ?? null,
             by: { accountId: caller.accountId, user: caller.user },
             build: newBuild(deps, caller, space.value),
           },
@@ -219,9 +182,11 @@ export function agentService(deps: AgentDeps) {
           spooled: (bytes: number) => spool.grow(bytes),
         };
         // A complete upload counts even if its client has disconnected.
-        const turn = () => checks.wait([{ key: caller.accountId, most: CHECKS.maxOfKey }], new AbortController().signal);
+        const turn = () => keeping.checkTurn(caller.accountId);
         const received = await sourceStore.receive(body, claim, turn);
-        return received.ok ? await inTurn(() => storeSource(() => still(caller, spaceName, found.value.row), received.value)) : received;
+        return received.ok
+          ? await keeping.inTurn(() => storeSource(() => still(caller, spaceName, found.value.row), received.value))
+          : received;
       } finally {
         spool.release();
         place.value();
@@ -231,8 +196,13 @@ export function agentService(deps: AgentDeps) {
       const found = agentFor(view, caller, spaceName, name, 'update');
       if (!found.ok) return found;
       const change = changeOf(input);
-      if (Object.keys(change).length > 0) return applier.submit(changeAgent(found.value.row.id, change), caller);
-      return refused('BAD_REQUEST', 'The request changes nothing. Send description, purpose, source_repo or source_branch.');
+      if (Object.keys(change).length === 0) return refused('BAD_REQUEST', `The request changes nothing. Send ${CHANGEABLE}.`);
+      const withheld = refusedSecret(caller, spaceName, input.source_secret);
+      if (withheld !== undefined) return withheld;
+      const { id, sourceDigest } = found.value.row;
+      const changed = await applier.submit(changeAgent(id, change), caller);
+      if (changed.ok) await keeping.inTurn(() => keeping.forget(sourceDigest));
+      return changed;
     },
     /**
      * Sets whether the agent receives messages. `inactive`: it receives no more, and messages
@@ -271,7 +241,7 @@ export function agentService(deps: AgentDeps) {
       const removed = await applier.submit(removeAgent(found.value.row.id), caller);
       if (!removed.ok) return removed;
       fleet.stopAgent(removed.value, true);
-      await inTurn(() => forget(removed.value.sourceDigest));
+      await keeping.inTurn(() => keeping.forget(removed.value.sourceDigest));
       return accepted(undefined);
     },
     /** Queues a build of every active agent in the space, and activates this one. */
@@ -283,12 +253,17 @@ export function agentService(deps: AgentDeps) {
   };
 }
 
-function changeOf({ description, purpose, source_repo, source_branch }: ChangeAgent): AgentChange {
+const CHANGEABLE = 'description, purpose, source_repo, source_branch, source_directory or source_secret';
+
+function changeOf(input: ChangeAgent): AgentChange {
+  const { description, purpose, source_repo, source_branch, source_directory, source_secret } = input;
   return {
     ...(description === undefined ? {} : { description }),
     ...(purpose === undefined ? {} : { purpose }),
     ...(source_repo === undefined ? {} : { sourceRepo: source_repo }),
     ...(source_branch === undefined ? {} : { sourceBranch: source_branch }),
+    ...(source_directory === undefined ? {} : { sourceDirectory: source_directory }),
+    ...(source_secret === undefined ? {} : { sourceSecret: source_secret }),
   };
 }
 

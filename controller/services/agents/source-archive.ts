@@ -7,7 +7,7 @@ import type { DiskFile } from '../../../seams/disk.ts';
 import { MAX_READ_BYTES, READ_FILES } from '../../domain/agents/manifest.ts';
 import { type SourceEntry, SourceTree } from '../../domain/agents/source-tree.ts';
 import { type Refusal, refused } from '../../domain/engine/outcome.ts';
-import type { SourceClaim } from './agent-service.ts';
+import type { SourceClaim } from './source-store.ts';
 
 export interface SourceLimits {
   readonly maxPackedBytes: number;

@@ -2,8 +2,8 @@ import type { Readable } from 'node:stream';
 import type { Disk, DiskFile } from '../../../seams/disk.ts';
 import { type Manifest, readManifest } from '../../domain/agents/manifest.ts';
 import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
-import type { SourceClaim } from './agent-service.ts';
 import { CutOff, Refused, readArchive, type SourceLimits, writeArchive } from './source-archive.ts';
+import type { SourceClaim } from './source-store.ts';
 
 export const SOURCE_LIMITS: SourceLimits = {
   maxPackedBytes: 64 * 1024 * 1024,

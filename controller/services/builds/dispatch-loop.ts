@@ -15,6 +15,7 @@ import type { ImageDistribution } from '../images/image-distribution.ts';
 import type { BuildLogs } from './build-logs.ts';
 import { BuildReports } from './build-reports.ts';
 import { Rebuilds } from './rebuilds.ts';
+import { type CredentialSource, repositorySources } from './repository-sources.ts';
 
 /** How long a build waits for a node with its base image while other nodes are ready. */
 const NODE_WAIT_MS = 20_000;
@@ -40,6 +41,8 @@ export interface DispatchDeps extends Pick<Background, 'loops' | 'applier' | 'vi
   readonly bounds?: BuildBounds | undefined;
   /** Undefined: what nodes print is not kept. */
   readonly logs?: Pick<BuildLogs, 'ticket'> | undefined;
+  /** Credentials of repositories. */
+  readonly secrets: CredentialSource;
   /** Brings images to nodes. Undefined without a registry: images stay where they were built. */
   readonly images?: Pick<ImageDistribution, 'missing' | 'built' | 'changed' | 'baseMissing' | 'notRebuilt' | 'isObtainable'> | undefined;
 }
@@ -150,11 +153,7 @@ export class BuildDispatch {
     this.#waiting.clear();
     const due = [...assigned.filter(({ nodeId }) => !this.#isConnected(nodeId)), ...this.#deps.view.waitingBuilds(MAX_CONSIDERED)];
     for (const build of due) {
-      if (build.unfetched.length > 0) {
-        this.#unfetched(build);
-        continue;
-      }
-      if (this.#assigning.has(build.id)) continue;
+      if (this.#assigning.has(build.id) || this.#gathers(build)) continue;
       const nodes = this.#deps.directory.nodes();
       const { perNode } = this.#bounds;
       const node = inAll < this.#bounds.inAll ? nodeToBuildOn(nodes, build, inProgress, perNode) : undefined;
@@ -231,13 +230,11 @@ export class BuildDispatch {
     if (build?.image === image) this.rebuilds.forSpace(build.spaceId, image);
   }
 
-  #unfetched(build: BuildRow): void {
-    const waitMs = GATHER_MS - this.#deps.applier.time.ageMs(build.createdAt);
-    if (waitMs > 0) return this.#loop.after(BUILDS, waitMs);
-    const agents = build.unfetched.map(({ name, repo }) => `${name} (${repo})`).join(', ');
-    const error = `This version cannot fetch repositories: ${agents}. Upload the source of each agent (PUT …/source) and deploy it, or deactivate the agent.`;
-    this.#deps.log.warn('build.unfetched', { build: build.id });
-    this.#deps.applier.tell(giveUpBuild(build.id, error));
+  #gathers({ unfetched, nodeId, createdAt }: BuildRow): boolean {
+    const waitMs = GATHER_MS - this.#deps.applier.time.ageMs(createdAt);
+    if (unfetched.length === 0 || nodeId !== null || waitMs <= 0) return false;
+    this.#loop.after(BUILDS, waitMs);
+    return true;
   }
 
   /**
@@ -278,10 +275,13 @@ export class BuildDispatch {
   }
 
   #tell(build: BuildRow, node: NodeId): void {
-    this.#deps.log.info('build.assigned', { build: build.id, node });
-    const stream = this.#deps.fleet.stream(node);
-    const ticket = stream?.facts.buildFeatures.has('logs') === true ? this.#deps.logs?.ticket(build, node) : undefined;
-    stream?.send(buildAssignment(this.#deps.view, build, ticket));
+    const { view, secrets, log, applier, fleet, logs } = this.#deps;
+    const sources = repositorySources(view, secrets, build);
+    if (!sources.ok) return applier.tell(giveUpBuild(build.id, sources.refusal.message));
+    log.info('build.assigned', { build: build.id, node });
+    const stream = fleet.stream(node);
+    const logTicket = stream?.facts.buildFeatures.has('logs') === true ? (logs?.ticket(build, node) ?? '') : '';
+    stream?.send(buildAssignment(view, build, { logTicket, repositories: [...sources.value] }));
   }
 }
 

@@ -26,7 +26,7 @@ const DESIRED: Readonly<Record<Exclude<Desired, 'deleted'>, Assignment__Output['
 
 const RUNTIMES: Readonly<Record<Runtime, AgentSpec__Output['runtime']>> = { python: 'PYTHON', node: 'NODE', native: 'NATIVE' };
 
-const agentSpec = ({
+export const agentSpec = ({
   name,
   runtime,
   handler,
@@ -153,7 +153,11 @@ export const stopAgentIn = ({ id, spaceId }: SessionRow, agent: string): Control
 export const cancelBuild = (buildId: string, image: string): ControllerFrame => ({ kind: 'cancelBuild', value: { buildId, image } });
 
 /** `logTicket`: opens the stream of the build's log; empty if nobody reads it. */
-export function buildAssignment(view: View, build: BuildRow, logTicket = ''): ControllerFrame {
+export function buildAssignment(
+  view: View,
+  build: BuildRow,
+  { logTicket = '', repositories = [] }: Partial<Pick<BuildAssignment__Output, 'logTicket' | 'repositories'>> = {},
+): ControllerFrame {
   const value: BuildAssignment__Output = {
     buildId: build.id,
     space: view.get('spaces', build.spaceId)?.name ?? build.spaceId,
@@ -161,6 +165,7 @@ export function buildAssignment(view: View, build: BuildRow, logTicket = ''): Co
     baseImage: build.baseImage,
     agents: build.agents.map((agent) => ({ spec: agentSpec(agent), digest: agent.digest })),
     logTicket,
+    repositories,
   };
   return { kind: 'build', value };
 }

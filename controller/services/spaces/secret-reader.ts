@@ -25,14 +25,22 @@ export class SecretReader {
   }
 
   /**
-   * Returns version 0 and no values for an unknown space. Throws if a value cannot be opened: its
-   * key is missing, or it was tampered with.
+   * Returns what agents of a space get: all but the credentials of their repositories. Version 0 and
+   * no values for an unknown space. Throws if a value cannot be opened: its key is missing, or it was
+   * tampered with.
    */
   of(spaceId: SpaceId): SpaceSecrets {
     // Both reads are in one turn of the only writing process, so no commit comes between them.
     const version = this.version(spaceId);
-    const values = this.#view.secretsIn(spaceId).map((row) => [row.keyName, this.#ring.open(row)] as const);
-    return { version, values: Object.fromEntries(values) };
+    const withheld = new Set(this.#view.agentsIn(spaceId).map(({ sourceSecret }) => sourceSecret));
+    const rows = this.#view.secretsIn(spaceId).filter(({ keyName }) => !withheld.has(keyName));
+    return { version, values: Object.fromEntries(rows.map((row) => [row.keyName, this.#ring.open(row)] as const)) };
+  }
+
+  /** Returns the value of one secret, or undefined if there is none of that name. Throws like `of`. */
+  one(spaceId: SpaceId, key: string): string | undefined {
+    const row = this.#view.secretsIn(spaceId).find(({ keyName }) => keyName === key);
+    return row && this.#ring.open(row);
   }
 
   /** Returns whether the session's owner has lost every permission in the space. */

@@ -6,8 +6,8 @@ import type { Clock } from '../../../seams/clock.ts';
 import type { Disk } from '../../../seams/disk.ts';
 import type { Random } from '../../../seams/random.ts';
 import { accepted } from '../../domain/engine/outcome.ts';
-import type { SourceStore } from '../../services/agents/agent-service.ts';
 import { SOURCE_LIMITS } from '../../services/agents/source-check.ts';
+import type { SourceStore } from '../../services/agents/source-store.ts';
 import type { SourceChecker } from '../source-check/checker.ts';
 import { saveUpload } from './upload-file.ts';
 

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import type { Clock } from '../../../seams/clock.ts';
 import type { Disk } from '../../../seams/disk.ts';
 import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
-import type { SourceClaim } from '../../services/agents/agent-service.ts';
+import type { SourceClaim } from '../../services/agents/source-store.ts';
 import { MinimumPace } from './minimum-pace.ts';
 
 export interface UploadFileDeps {

@@ -7,8 +7,8 @@ import type { Clock, Timer } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
 import type { Metrics } from '../../../seams/metrics.ts';
 import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
-import type { SourceClaim } from '../../services/agents/agent-service.ts';
 import type { CheckedArchive } from '../../services/agents/source-check.ts';
+import type { SourceClaim } from '../../services/agents/source-store.ts';
 import type { CheckRequest, FromChecker, ToChecker } from './messages.ts';
 
 export interface SourceCheckerDeps {

@@ -400,6 +400,9 @@ export class Cluster implements Surroundings {
         if (!cluster.controller.core.dispatch.canFetch(machine.id as NodeId, digest)) throw new Error('permission denied');
         yield SOURCE;
       },
+      putSource: async () => {
+        throw new Error('no build fetches a repository');
+      },
     };
   }
 }

@@ -126,7 +126,19 @@ function rowsOfSpace({ id: spaceId, name }: (typeof SPACES)[number]): Mutation[]
     }),
     ...agents.map(({ id, name, digest: _digest, ...program }) =>
       put('agents', {
-        ...{ id, spaceId, name, description: null, purpose: null, sourceRepo: null, sourceBranch: 'main', wanted: 'active' },
+        ...{
+          id,
+          spaceId,
+          name,
+          description: null,
+          purpose: null,
+          sourceRepo: null,
+          sourceBranch: 'main',
+          sourceDirectory: null,
+          sourceSecret: null,
+          sourceCommit: null,
+          wanted: 'active',
+        },
         ...{ sourceDigest: SOURCE_DIGEST, program, sourceAt: 1, sourceBytes: 1, sourceFiles: 1 },
         ...{ ...times, ...by },
       }),

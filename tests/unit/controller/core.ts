@@ -133,7 +133,19 @@ export async function withAgents(core: Core, names: readonly string[], image = '
       };
       const rows = agents.map(({ id, name }) =>
         put('agents', {
-          ...{ id, spaceId: SPACE, name, description: null, purpose: null, sourceRepo: null, sourceBranch: 'main', wanted: 'active' },
+          ...{
+            id,
+            spaceId: SPACE,
+            name,
+            description: null,
+            purpose: null,
+            sourceRepo: null,
+            sourceBranch: 'main',
+            sourceDirectory: null,
+            sourceSecret: null,
+            sourceCommit: null,
+            wanted: 'active',
+          },
           ...{ sourceDigest: 'sha256:0', program, sourceAt: now, sourceBytes: 1, sourceFiles: 1 },
           ...{ createdAt: now, updatedAt: now, createdBy: 'admin', createdById: ACCOUNT },
         }),

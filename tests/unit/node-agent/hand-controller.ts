@@ -60,6 +60,10 @@ export class HandController implements Dialer {
     yield source;
   }
 
+  async putSource(): Promise<never> {
+    throw new Error('no build fetches a repository');
+  }
+
   say(frame: ControllerFrame): void {
     this.#link?.send(frame);
   }

@@ -321,7 +321,15 @@ t.test('an image is built from what the controller hands out, and only if that i
     const agents = [{ spec, digest: source }];
     controller.say({
       kind: 'build',
-      value: { buildId, space: 'default', image: `raworc_space_default:${buildId}`, baseImage: IMAGE, agents, logTicket: '' },
+      value: {
+        buildId,
+        space: 'default',
+        image: `raworc_space_default:${buildId}`,
+        baseImage: IMAGE,
+        agents,
+        logTicket: '',
+        repositories: [],
+      },
     });
     return controller.until(`the end of ${buildId}`, () =>
       controller.heard('build').find((report) => report.buildId === buildId && report.phase !== 'BUILD_BUILDING'),

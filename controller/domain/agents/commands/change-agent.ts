@@ -6,9 +6,18 @@ import { accepted, type Outcome } from '../../engine/outcome.ts';
 import { agentChanged } from '../agent-event.ts';
 import { agentObject } from '../agent-objects.ts';
 import { NO_AGENT } from '../refusals.ts';
-import type { AgentRow } from '../rows.ts';
+import type { AgentRow, RepositoryField } from '../rows.ts';
 
-export type AgentChange = Partial<Pick<AgentRow, 'description' | 'purpose' | 'sourceRepo' | 'sourceBranch' | 'wanted'>>;
+export type AgentChange = Partial<Pick<AgentRow, 'description' | 'purpose' | RepositoryField | 'wanted'>>;
+
+const NO_SOURCE = { sourceDigest: null, sourceCommit: null, program: null, sourceAt: null, sourceBytes: 0, sourceFiles: 0 };
+
+/** A repository replaces an upload, and what was fetched from another place. */
+function withoutReplaced(agent: AgentRow, change: AgentChange): Partial<AgentRow> {
+  const isElsewhere = change.sourceDirectory !== undefined && change.sourceDirectory !== agent.sourceDirectory;
+  if (change.sourceRepo === undefined) return isElsewhere && agent.sourceCommit !== null ? NO_SOURCE : {};
+  return agent.sourceCommit !== null && change.sourceRepo === agent.sourceRepo && !isElsewhere ? {} : NO_SOURCE;
+}
 
 /**
  * Changes the given fields. Existing sessions keep their configuration; whether they can still
@@ -20,7 +29,7 @@ export function changeAgent(id: AgentId, change: AgentChange): Command<Outcome<A
     decide({ view, now }) {
       const agent = view.get('agents', id);
       if (agent === undefined) return unchanged(NO_AGENT);
-      const row: AgentRow = { ...agent, ...change, updatedAt: now };
+      const row: AgentRow = { ...agent, ...withoutReplaced(agent, change), ...change, updatedAt: now };
       const shown = agentObject(view, row);
       return { mutations: [put('agents', row)], events: [agentChanged(row, shown)], result: accepted(shown) };
     },

@@ -9,9 +9,9 @@ import { NO_SPACE } from '../../spaces/refusals.ts';
 import { refusedIfInactive } from '../../spaces/space-admission.ts';
 import { agentChanged } from '../agent-event.ts';
 import { agentObject } from '../agent-objects.ts';
-import type { AgentRow } from '../rows.ts';
+import type { AgentRow, RepositoryField } from '../rows.ts';
 
-export interface NewAgent extends Pick<AgentRow, 'id' | 'name' | 'description' | 'purpose' | 'sourceRepo' | 'sourceBranch'> {
+export interface NewAgent extends Pick<AgentRow, 'id' | 'name' | 'description' | 'purpose' | RepositoryField> {
   readonly by: { readonly accountId: AccountId; readonly user: string };
   /** The space's next build, queued when the agent has a repository. */
   readonly build: NewBuild;
@@ -43,6 +43,7 @@ export function createAgent({ by, build, ...input }: NewAgent, request?: KnownRe
         spaceId,
         wanted: 'configured',
         sourceDigest: null,
+        sourceCommit: null,
         program: null,
         sourceAt: null,
         sourceBytes: 0,

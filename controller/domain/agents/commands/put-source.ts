@@ -34,6 +34,7 @@ export function putSource(agentId: AgentId, source: CheckedSource): Command<Outc
       const row = {
         ...agent,
         sourceDigest: source.digest,
+        sourceCommit: null,
         program: source.program,
         sourceAt: now,
         sourceBytes: source.sizeBytes,

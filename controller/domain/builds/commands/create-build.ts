@@ -13,8 +13,9 @@ import type { RowView, View } from '../../engine/view.ts';
 import type { NewEvent } from '../../events/events.ts';
 import { refusedIfInactive } from '../../spaces/space-admission.ts';
 import { buildObject } from '../build-object.ts';
+import { type Content, contentOf, stillToFetch } from '../content.ts';
 import { imageName } from '../image-name.ts';
-import type { BuildRow, BuiltAgent, UnfetchedAgent } from '../rows.ts';
+import type { BuildRow } from '../rows.ts';
 import type { BuildView } from '../view.ts';
 
 export interface NewBuild {
@@ -22,23 +23,6 @@ export interface NewBuild {
   readonly spaceId: SpaceId;
   readonly baseImage: string;
   readonly user: string;
-}
-
-/**
- * Content of an image: every active agent with a source. An upload takes precedence over a
- * repository.
- */
-type Content = Pick<BuildRow, 'agents' | 'unfetched'>;
-
-function contentOf(rows: readonly AgentRow[]): Content {
-  const agents: BuiltAgent[] = [];
-  const unfetched: UnfetchedAgent[] = [];
-  for (const { id, name, wanted, sourceDigest, program, sourceRepo, sourceBranch } of rows) {
-    if (wanted !== 'active') continue;
-    if (sourceDigest !== null && program !== null) agents.push({ id, name, digest: sourceDigest, ...program });
-    else if (sourceRepo !== null) unfetched.push({ id, name, repo: sourceRepo, branch: sourceBranch });
-  }
-  return { agents, unfetched };
 }
 
 /**
@@ -82,8 +66,9 @@ function current(view: BuildView, input: NewBuild, { agents, unfetched }: Conten
 }
 
 /**
- * Builds one image of every active agent in a space. Without `force`, returns an existing or
- * running build with the same content.
+ * Builds one image of every active agent in a space, with the newest commit of each repository.
+ * Without `force`, returns an existing or running build
+ * with the same content.
  */
 export function createBuild(input: NewBuild, force: boolean, request?: KnownRequest): Command<Outcome<BuildObject>> {
   return {
@@ -97,7 +82,7 @@ export function createBuild(input: NewBuild, force: boolean, request?: KnownRequ
       if (recalled !== undefined) return unchanged(recalled);
       const inactive = refusedIfInactive(view, input.spaceId);
       if (inactive !== undefined) return unchanged(inactive);
-      const content = contentOf(view.agentsIn(input.spaceId));
+      const content = contentOf(view.agentsIn(input.spaceId), 'all');
       const there = force ? undefined : current(view, input, content);
       const build = there ?? queue(view, input, content, now);
       return {
@@ -116,7 +101,8 @@ export function createBuild(input: NewBuild, force: boolean, request?: KnownRequ
 export function activated(view: View, agent: AgentRow, input: NewBuild, now: number): Decision<AgentObject> {
   const active: AgentRow = { ...agent, wanted: 'active', updatedAt: now };
   const others = view.agentsIn(input.spaceId).filter(({ id }) => id !== agent.id);
-  const build = queue(view, input, contentOf([...others, active]), now);
+  const resolved = new Set([...stillToFetch(view, input.spaceId), agent.id]);
+  const build = queue(view, input, contentOf([...others, active], resolved), now);
   const shown: AgentObject = { ...agentObject(view, active), status: 'building' };
   return {
     mutations: [put('agents', active), put('builds', build)],

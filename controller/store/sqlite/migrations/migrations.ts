@@ -99,6 +99,11 @@ const MIGRATIONS = {
   '0050-audit-indexed-later': auditIndexedLater,
   '0051-short-session-keys': shortSessionKeys,
   '0052-history-in-sessions': historyInSessions,
+  '0056-repositories': steps(
+    'alter table agents add column source_directory text',
+    'alter table agents add column source_secret text',
+    'alter table agents add column source_commit text',
+  ),
 };
 
 /** Makes the migrator run all steps, and record them, in one transaction: a crash undoes both. */

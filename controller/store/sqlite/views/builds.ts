@@ -9,6 +9,7 @@ export const buildView = ({ all, one }: Reads): BuildView => ({
   buildsIn: (spaceId) => all('builds', 'where space_id = ?', spaceId),
   newestBuild: (spaceId, status) =>
     one('builds', `where space_id = ? ${status === undefined ? '' : `and ${COMPLETED}`} order by created_at desc limit 1`, spaceId),
+  openBuilds: (spaceId) => all('builds', `where space_id = ? and ${OPEN} order by created_at`, spaceId),
   // By the image, of which there is one: not by the space.
   buildOfImage: (spaceId, image) =>
     one('builds', `where +space_id = ? and image = ? and ${COMPLETED} order by created_at desc limit 1`, spaceId, image),

@@ -42,6 +42,7 @@ export async function rig(t: Test, bounds = BUILD_BOUNDS, images?: DispatchDeps[
       fleet,
       directory: images === undefined ? directory : pulling,
       clock: batching(clock),
+      secrets: { one: () => undefined },
       log: silent,
       metrics: silentMetrics,
       bounds,

@@ -65,6 +65,7 @@ t.test('the secret of a token is sent to the controller that made it, and to nob
     onLink: () => {},
     canFetch: () => false,
     openSource: () => undefined,
+    putSource: async () => ({ refusal: 'no' }),
   });
   t.teardown(() => impostor.close());
   const directory = join(rig.directory, 'node');

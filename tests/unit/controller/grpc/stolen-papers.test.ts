@@ -36,6 +36,7 @@ async function controller(t: Test) {
     },
     canFetch: (nodeId, digest) => nodeId === B && digest === DIGEST,
     openSource: () => Readable.from([Buffer.from('source')]),
+    putSource: async () => ({ refusal: 'no' }),
   });
   t.teardown(() => rig.close());
   /** Makes every call. Returns what the controller gave or noted. */

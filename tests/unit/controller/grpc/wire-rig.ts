@@ -124,6 +124,7 @@ export async function startRig({ certificateLifeMs, clusterId: ownId = CLUSTER, 
     },
     canFetch: () => false,
     openSource: () => undefined,
+    putSource: async () => ({ refusal: 'no' }),
     ...changes,
   });
   const token: Rig['token'] = (change) =>

@@ -251,6 +251,7 @@ export class Fake {
     },
     agents: {
       removeUnusedSources: async () => undefined,
+      takeFetched: async () => refused('NOT_FOUND', 'There is no such build'),
       create: async () => refused('CONFLICT', 'There is an agent of that name'),
       get: () => refused('NOT_FOUND', 'There is no such agent'),
       list: async () => accepted({ items: [], total: 0 }),

@@ -32,6 +32,7 @@ t.test('a stream that answers heartbeats while a frame hangs is stalled, and one
       },
       stream: () => Promise.reject(new Error('no byte streams')),
       fetchSource: () => (async function* () {})(),
+      putSource: () => Promise.reject(new Error('no sources')),
     },
     greeting: () => ({
       hello: { kind: 'shutdownDone', value: {} },

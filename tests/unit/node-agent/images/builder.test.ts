@@ -7,7 +7,15 @@ import { systemRandom } from '../../../../seams/system.ts';
 import { silent } from '../../controller/core.ts';
 import { HandClock } from '../../hand-clock.ts';
 
-const BUILD = { buildId: 'b1', space: 'default', image: 'raworc_space_default:b1', baseImage: 'base', agents: [], logTicket: '' };
+const BUILD = {
+  buildId: 'b1',
+  space: 'default',
+  image: 'raworc_space_default:b1',
+  baseImage: 'base',
+  agents: [],
+  logTicket: '',
+  repositories: [],
+};
 
 function world(restoreImage?: Driver['restoreImage'], refusal: () => string | undefined = () => undefined) {
   const there = new Set<string>();

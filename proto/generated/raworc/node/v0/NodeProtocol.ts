@@ -9,6 +9,8 @@ import type { FetchSourceRequest as _raworc_node_v0_FetchSourceRequest, FetchSou
 import type { JoinRequest as _raworc_node_v0_JoinRequest, JoinRequest__Output as _raworc_node_v0_JoinRequest__Output } from '../../../raworc/node/v0/JoinRequest.ts';
 import type { JoinResponse as _raworc_node_v0_JoinResponse, JoinResponse__Output as _raworc_node_v0_JoinResponse__Output } from '../../../raworc/node/v0/JoinResponse.ts';
 import type { NodeFrame as _raworc_node_v0_NodeFrame, NodeFrame__Output as _raworc_node_v0_NodeFrame__Output } from '../../../raworc/node/v0/NodeFrame.ts';
+import type { PutSourceRequest as _raworc_node_v0_PutSourceRequest, PutSourceRequest__Output as _raworc_node_v0_PutSourceRequest__Output } from '../../../raworc/node/v0/PutSourceRequest.ts';
+import type { PutSourceResponse as _raworc_node_v0_PutSourceResponse, PutSourceResponse__Output as _raworc_node_v0_PutSourceResponse__Output } from '../../../raworc/node/v0/PutSourceResponse.ts';
 import type { RegistryBytes as _raworc_node_v0_RegistryBytes, RegistryBytes__Output as _raworc_node_v0_RegistryBytes__Output } from '../../../raworc/node/v0/RegistryBytes.ts';
 import type { RenewRequest as _raworc_node_v0_RenewRequest, RenewRequest__Output as _raworc_node_v0_RenewRequest__Output } from '../../../raworc/node/v0/RenewRequest.ts';
 import type { RenewResponse as _raworc_node_v0_RenewResponse, RenewResponse__Output as _raworc_node_v0_RenewResponse__Output } from '../../../raworc/node/v0/RenewResponse.ts';
@@ -70,6 +72,23 @@ export interface NodeProtocolClient extends grpc.Client {
   join(argument: _raworc_node_v0_JoinRequest, callback: grpc.requestCallback<_raworc_node_v0_JoinResponse__Output>): grpc.ClientUnaryCall;
   
   /**
+   * Takes the source of an agent that the node fetched from its repository for a build. The first
+   * message has the header. No data: the source is the one that the controller has of that commit.
+   */
+  PutSource(metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_raworc_node_v0_PutSourceResponse__Output>): grpc.ClientWritableStream<_raworc_node_v0_PutSourceRequest>;
+  PutSource(metadata: grpc.Metadata, callback: grpc.requestCallback<_raworc_node_v0_PutSourceResponse__Output>): grpc.ClientWritableStream<_raworc_node_v0_PutSourceRequest>;
+  PutSource(options: grpc.CallOptions, callback: grpc.requestCallback<_raworc_node_v0_PutSourceResponse__Output>): grpc.ClientWritableStream<_raworc_node_v0_PutSourceRequest>;
+  PutSource(callback: grpc.requestCallback<_raworc_node_v0_PutSourceResponse__Output>): grpc.ClientWritableStream<_raworc_node_v0_PutSourceRequest>;
+  /**
+   * Takes the source of an agent that the node fetched from its repository for a build. The first
+   * message has the header. No data: the source is the one that the controller has of that commit.
+   */
+  putSource(metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_raworc_node_v0_PutSourceResponse__Output>): grpc.ClientWritableStream<_raworc_node_v0_PutSourceRequest>;
+  putSource(metadata: grpc.Metadata, callback: grpc.requestCallback<_raworc_node_v0_PutSourceResponse__Output>): grpc.ClientWritableStream<_raworc_node_v0_PutSourceRequest>;
+  putSource(options: grpc.CallOptions, callback: grpc.requestCallback<_raworc_node_v0_PutSourceResponse__Output>): grpc.ClientWritableStream<_raworc_node_v0_PutSourceRequest>;
+  putSource(callback: grpc.requestCallback<_raworc_node_v0_PutSourceResponse__Output>): grpc.ClientWritableStream<_raworc_node_v0_PutSourceRequest>;
+  
+  /**
    * One HTTP/1.1 connection from the node's engine to the registry of images, byte for byte.
    */
   Registry(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_raworc_node_v0_RegistryBytes, _raworc_node_v0_RegistryBytes__Output>;
@@ -123,6 +142,12 @@ export interface NodeProtocolHandlers extends grpc.UntypedServiceImplementation 
   Join: grpc.handleUnaryCall<_raworc_node_v0_JoinRequest__Output, _raworc_node_v0_JoinResponse>;
   
   /**
+   * Takes the source of an agent that the node fetched from its repository for a build. The first
+   * message has the header. No data: the source is the one that the controller has of that commit.
+   */
+  PutSource: grpc.handleClientStreamingCall<_raworc_node_v0_PutSourceRequest__Output, _raworc_node_v0_PutSourceResponse>;
+  
+  /**
    * One HTTP/1.1 connection from the node's engine to the registry of images, byte for byte.
    */
   Registry: grpc.handleBidiStreamingCall<_raworc_node_v0_RegistryBytes__Output, _raworc_node_v0_RegistryBytes>;
@@ -142,6 +167,7 @@ export interface NodeProtocolDefinition extends grpc.ServiceDefinition {
   Connect: MethodDefinition<_raworc_node_v0_NodeFrame, _raworc_node_v0_ControllerFrame, _raworc_node_v0_NodeFrame__Output, _raworc_node_v0_ControllerFrame__Output>
   FetchSource: MethodDefinition<_raworc_node_v0_FetchSourceRequest, _raworc_node_v0_SourceChunk, _raworc_node_v0_FetchSourceRequest__Output, _raworc_node_v0_SourceChunk__Output>
   Join: MethodDefinition<_raworc_node_v0_JoinRequest, _raworc_node_v0_JoinResponse, _raworc_node_v0_JoinRequest__Output, _raworc_node_v0_JoinResponse__Output>
+  PutSource: MethodDefinition<_raworc_node_v0_PutSourceRequest, _raworc_node_v0_PutSourceResponse, _raworc_node_v0_PutSourceRequest__Output, _raworc_node_v0_PutSourceResponse__Output>
   Registry: MethodDefinition<_raworc_node_v0_RegistryBytes, _raworc_node_v0_RegistryBytes, _raworc_node_v0_RegistryBytes__Output, _raworc_node_v0_RegistryBytes__Output>
   Renew: MethodDefinition<_raworc_node_v0_RenewRequest, _raworc_node_v0_RenewResponse, _raworc_node_v0_RenewRequest__Output, _raworc_node_v0_RenewResponse__Output>
 }

@@ -1,0 +1,73 @@
+import type { CheckedSource } from '../../agents/commands/put-source.ts';
+import type { AgentRow } from '../../agents/rows.ts';
+import { type Command, unchanged } from '../../engine/command.ts';
+import type { BuildId, NodeId } from '../../engine/ids.ts';
+import { put } from '../../engine/mutation.ts';
+import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
+import { refusedBySpace } from '../../spaces/space-admission.ts';
+import type { BuiltAgent, UnfetchedAgent } from '../rows.ts';
+import { isOpen } from './advance-build.ts';
+
+/** What a node fetched for a build: the source, or the commit that the agent's source already is. */
+export interface Fetched {
+  readonly buildId: BuildId;
+  readonly nodeId: NodeId;
+  readonly agent: string;
+  readonly commit: string;
+  readonly source?: CheckedSource;
+}
+
+export interface FetchedAgent {
+  readonly built: BuiltAgent;
+  /** The source that the agent had before. */
+  readonly replaced: string | null;
+}
+
+const NOT_ASKED = refused('NOT_FOUND', 'No build of this node fetches that source.');
+
+/** Whether an agent still has the repository that a build fetches, and nothing was uploaded since. */
+const isStillFrom = (row: AgentRow, { repo, directory }: UnfetchedAgent): boolean =>
+  row.sourceRepo === repo && row.sourceDirectory === (directory ?? null) && (row.sourceDigest === null || row.sourceCommit !== null);
+
+/** Puts a fetched source into its build, and makes it the source of its agent. */
+export function recordFetched({ buildId, nodeId, agent, commit, source }: Fetched): Command<Outcome<FetchedAgent>> {
+  return {
+    name: 'record-fetched',
+    decide({ view, fleet, now }) {
+      const build = view.get('builds', buildId);
+      const unfetched = build?.unfetched.find(({ name }) => name === agent);
+      if (!isOpen(build) || build.nodeId !== nodeId || unfetched === undefined) return unchanged(NOT_ASKED);
+      const row = view.get('agents', unfetched.id);
+      const owner = row !== undefined && isStillFrom(row, unfetched) ? row : undefined;
+      const known = source ?? (owner?.sourceCommit === commit ? sourceOf(owner) : undefined);
+      if (known === undefined)
+        return unchanged(refused('CONFLICT', `The source of the agent ${agent} at ${commit} is not stored any more.`));
+      const storageBytes = Math.max(0, known.sizeBytes - (owner?.sourceBytes ?? 0));
+      const refusal = refusedBySpace(view, fleet, build.spaceId, { sessions: 0, requests: undefined, storageBytes }, 'also inactive');
+      if (refusal !== undefined) return unchanged(refusal);
+      const from = { repo: unfetched.repo, branch: unfetched.branch, commit };
+      const built: BuiltAgent = { id: unfetched.id, name: agent, digest: known.digest, ...known.program, from };
+      const rest = build.unfetched.filter((one) => one !== unfetched);
+      const mutations = [put('builds', { ...build, agents: [...build.agents, built], unfetched: rest })];
+      if (owner === undefined || source === undefined) return { mutations, events: [], result: accepted({ built, replaced: null }) };
+      const fetched: AgentRow = {
+        ...owner,
+        sourceDigest: source.digest,
+        sourceCommit: commit,
+        program: source.program,
+        sourceAt: now,
+        sourceBytes: source.sizeBytes,
+        sourceFiles: source.files,
+        description: owner.description ?? source.description,
+        purpose: owner.purpose ?? source.purpose,
+        updatedAt: now,
+      };
+      return { mutations: [...mutations, put('agents', fetched)], events: [], result: accepted({ built, replaced: owner.sourceDigest }) };
+    },
+  };
+}
+
+const sourceOf = ({ sourceDigest, program, sourceBytes, sourceFiles }: AgentRow): CheckedSource | undefined =>
+  sourceDigest === null || program === null
+    ? undefined
+    : { digest: sourceDigest, sizeBytes: sourceBytes, files: sourceFiles, program, description: null, purpose: null };
