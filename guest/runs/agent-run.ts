@@ -85,6 +85,11 @@ export class AgentRuns {
     return interrupted || this.#of.mailbox.get(entry.message.messageId) !== entry;
   }
 
+  /** Whether nothing more begins for the message, though a run can have a grace. */
+  isOver(work: Work, run: Run): boolean {
+    return this.isCutOff(work, run) || this.#of.cancelled.has(work.entry.message.messageId);
+  }
+
   cutOffReason({ message }: Entry, { dropped, agent }: Call): Reason {
     if (this.#of.cancelled.has(message.messageId)) return 'cancelled';
     if (dropped === 'asker_ended') return dropped;
@@ -98,7 +103,7 @@ export class AgentRuns {
     const setup = this.#of.setup.current;
     const spec = this.specOf(run.agent);
     if (!setup || !spec) return none('agent_unknown');
-    if (hop !== undefined && this.isCutOff(work, run)) return none(this.cutOffReason(work.entry, run.call));
+    if (hop !== undefined && this.isOver(work, run)) return none(this.cutOffReason(work.entry, run.call));
     if (wasStopped(run.agent, work.entry.message)) return none('agent_stopped');
     const room = workers.kept(spec, setup, run.slot) ? undefined : deps.workers.makeRoom?.();
     if (room !== undefined) await room;

@@ -105,7 +105,8 @@ export class MessageRuns {
   #ended({ entry, records }: Work, hops: readonly Hop[], ended: CallEnd): CallEnd {
     for (const hop of hops) {
       records?.ended(hop, ended.end);
-      if (hop.runId !== '') void recordHop(entry, hop, this.#of.mailbox, this.#of.onFault);
+      // Nothing waits for that: it is for the record after a crash.
+      void recordHop(entry, hop, this.#of.mailbox, this.#of.onFault);
     }
     return ended;
   }
@@ -113,7 +114,7 @@ export class MessageRuns {
   /** Returns why the message is not handed over, if it is not. */
   #handOver(work: Work, run: Run, { agent, content }: Handoff, hops: Hop[]): RunEnd | undefined {
     const { graph } = this.#of;
-    if (this.#agents.isCutOff(work, run)) return this.#cutOff(work, run.call).end;
+    if (this.#agents.isOver(work, run)) return this.#cutOff(work, run.call).end;
     const hop = this.#newHop(work, run, 'HANDOFF', hops.at(-1), agent, content);
     if (hop === undefined) return errorEnd('too_many_hops');
     const refused = this.#refused(work.entry, agent, content) ?? graph.handOver(run, agent);
@@ -124,14 +125,13 @@ export class MessageRuns {
   }
 
   async #ask(work: Work, run: Run, parent: Hop | undefined, agent: string, content: string): Promise<RunEnd> {
-    if (this.#agents.isCutOff(work, run)) return errorEnd('asker_ended');
+    if (this.#agents.isOver(work, run)) return this.#cutOff(work, run.call).end;
     const hop = this.#newHop(work, run, 'ASK', parent, agent, content);
     if (hop === undefined) return errorEnd('too_many_hops');
     const call = this.#refused(work.entry, agent, content) ?? this.#of.graph.ask(run, agent);
     if (typeof call === 'string') {
       const end = errorEnd(call, `${run.agent} cannot ask ${agent.slice(0, 63)}: ${REASONS[call]}`);
-      work.records?.ended(hop, end);
-      return end;
+      return this.#ended(work, [hop], { end, agent, runId: '' }).end;
     }
     const answer = this.#answerTo(work, call, content, hop);
     const answering = this.#answering.get(run) ?? new Set();

@@ -204,6 +204,35 @@ t.test('cancel, stop, drain and the time limit reach what is below', async (t) =
   t.same([reasons(slow), slow.running], [['asker_ended', 'asker_ended'], 0]);
 });
 
+t.test('in the grace of a cancelled message nothing more begins for it', async (t) => {
+  let goOn = Promise.withResolvers<void>();
+  const world = await opened(13, {
+    asks: async (message, ask) => {
+      await goOn.promise;
+      return reply(textOf(await ask('echo', message)));
+    },
+    hands: async (message) => {
+      await goOn.promise;
+      return { outcome: 'handoff', agent: 'echo', content: message };
+    },
+    echo,
+  });
+  for (const [at, agent] of ['asks', 'hands'].entries()) {
+    goOn = Promise.withResolvers();
+    world.post(agent, 'x');
+    await world.clock.advance(50);
+    world.cancel(at, 10_000);
+    await world.clock.advance(50);
+    goOn.resolve();
+    await world.clock.advance(50);
+  }
+  t.same(
+    world.posted.map(({ id }) => world.answers.get(id)?.map(({ content, reason, hops }) => [reason || content, hops.length])),
+    [[['cancelled', 0]], [['cancelled', 0]]],
+  );
+  t.equal(world.ran.length, 2);
+});
+
 t.test('a hop waits for its agent, ahead of the messages that wait for it', async (t) => {
   const order: string[] = [];
   const note =
@@ -240,6 +269,7 @@ t.test('after a crash, the record of hops survives; a message runs again only if
       {
         a: async (_, ask) => {
           const first = textOf(await ask('b', 'quick'));
+          await ask('a', 'never');
           return reply(`${first} ${textOf(await ask('c', 'slow'))}`);
         },
         b: echo,
@@ -259,10 +289,14 @@ t.test('after a crash, the record of hops survives; a message runs again only if
     const answer = world.answers.get(world.posted[0]?.id ?? '')?.[0];
     if (idempotent.length === 3) {
       t.match(answer, { outcome: 'REPLY', content: 'e(quick) now' });
-      t.same(answer && hopsOf(answer), ['ASK a b quick: e(quick)', 'ASK a c slow: now'], 'of the run that answered');
+      t.same(
+        answer && hopsOf(answer),
+        ['ASK a b quick: e(quick)', 'ASK a a never: cycle', 'ASK a c slow: now'],
+        'of the run that answered',
+      );
     } else {
       t.match(answer, { outcome: 'ERROR', reason: 'agent_died' });
-      t.same(answer && hopsOf(answer), ['ASK a b quick: e(quick)', 'ASK a c slow: interrupted']);
+      t.same(answer && hopsOf(answer), ['ASK a b quick: e(quick)', 'ASK a a never: cycle', 'ASK a c slow: interrupted']);
       t.equal(world.ran.length, 3, 'nothing runs again');
     }
     t.same(world.broken, []);
