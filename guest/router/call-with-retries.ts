@@ -19,12 +19,12 @@ export interface RetryOptions {
  * server asks for or a growing one. A wait that would outlast the time left is not begun.
  */
 export async function callWithRetries(
-  call: (attempt: number) => Promise<ModelReply>,
+  call: () => Promise<ModelReply>,
   { clock, random, signal, leftMs }: RetryOptions,
 ): Promise<ModelReply> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await call(attempt);
+      return await call();
     } catch (fault) {
       if (!(fault instanceof ModelError) || !fault.canRetry || signal.aborted) throw fault;
       const longest = WAITS_MS[attempt - 1];

@@ -11,6 +11,7 @@ import type { ModelReply, ModelSettings, Prompt } from './model-api.ts';
 import { callModel } from './model-call.ts';
 import { ModelError } from './model-error.ts';
 import { askedAgain, promptOf } from './prompt.ts';
+import { ReplyPieces } from './reply-pieces.ts';
 
 /** How often the model is asked for one message, beside retries: once more after an impossible choice. */
 const QUESTIONS = 2;
@@ -75,10 +76,14 @@ export class ModelRouter implements Worker {
 
   async #ask({ message, contextJson }: RunRequest, output: RunOutput, key: string, leftMs: () => number): Promise<WorkerEnd> {
     let prompt = promptOf(this.#task, message, contextJson);
+    const pieces = new ReplyPieces((text) => output.delta(text), prompt.agents.length > 0);
     for (let question = 1; ; question += 1) {
-      const reply = await this.#call(prompt, output, key, leftMs, question);
+      const reply = await this.#call(prompt, pieces, key, leftMs);
       const [call] = reply.calls;
-      if (call === undefined || reply.end === 'refused') return this.#answered(reply);
+      if (call === undefined || reply.end === 'refused') {
+        if (reply.end !== 'refused') pieces.release();
+        return this.#answered(reply);
+      }
       const agent = agentIn(call);
       if (prompt.agents.includes(agent)) return { outcome: 'handoff', agent, content: message };
       if (question === QUESTIONS)
@@ -90,8 +95,7 @@ export class ModelRouter implements Worker {
     }
   }
 
-  /** Only the first attempt's text goes out as it comes: pieces of a later one would not fit to it. */
-  #call(prompt: Prompt, output: RunOutput, key: string, leftMs: () => number, question: number): Promise<ModelReply> {
+  #call(prompt: Prompt, pieces: ReplyPieces, key: string, leftMs: () => number): Promise<ModelReply> {
     const { api: name, baseUrl, model, keySecret, maxTokens } = this.#task;
     const api = apiOf(name);
     if (api === undefined)
@@ -102,13 +106,10 @@ export class ModelRouter implements Worker {
     const settings: ModelSettings = { api: name, baseUrl, model, key, keySecret, maxTokens };
     const { signal } = this.#ending;
     return callWithRetries(
-      (attempt) =>
-        callModel(api, settings, prompt, {
-          signal,
-          onText: (text) => {
-            if (attempt === 1 && question === 1) output.delta(text);
-          },
-        }),
+      () => {
+        pieces.begin();
+        return callModel(api, settings, prompt, { signal, onText: (text) => pieces.add(text) });
+      },
       { ...this.#deps, signal, leftMs },
     );
   }

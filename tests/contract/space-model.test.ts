@@ -62,3 +62,16 @@ t.test('without agent and model, the answer says what to set up', async (t) => {
     body: { reply: { metadata: { type: 'error_response', reason: 'no_agent' }, content: /agent deploy.*space model/ } },
   });
 });
+
+t.test('a model answers where no agent does, and its answer says which', async (t) => {
+  if (!target.hollow) return t.pass('a real session would call the model');
+  const { rest } = target;
+  const name = await space(t, target);
+  await rest.call('PUT', `/spaces/${name}`, { settings: { model: { api: 'openai', model: 'gpt-x' } } });
+  const { body: session } = await rest.call('POST', '/sessions?wait=30s', { space: name });
+  const { id } = session as { id: string };
+  t.teardown(() => rest.call('DELETE', `/sessions/${id}`));
+  const answer = await rest.call('POST', `/sessions/${id}/messages?wait=30s`, { content: 'hello' });
+  const metadata = { type: 'model_response', model: 'gpt-x', run_id: String, duration_ms: Number, in_reply_to: String };
+  t.match(answer, { status: 201, body: { reply: { role: 'agent', created_by: 'raworc', metadata } } });
+});

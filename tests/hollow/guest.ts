@@ -149,7 +149,7 @@ export class HollowGuest {
       ...end,
       durationMs: 0,
       hops: scriptedHops(messageId, message.content, this.#options.clock.now()),
-      model: '',
+      model: message.router?.model ?? '',
     };
     journal.taken.shift();
     journal.done.add(messageId);

@@ -14,13 +14,15 @@ for (const api of APIS) {
       t.match(asked?.system, /"name":"coder","purpose":"Writes programs","capabilities":\["python"\]/);
       const answered = await route(t, { api, answer: () => ({ text: ['Hel', 'lo ü😀'], whole }) });
       t.same(answered.end, { outcome: 'reply', content: 'Hello ü😀', model: 'some/model:8b' });
-      t.same(answered.deltas, whole ? ['Hello ü😀'] : ['Hel', 'lo ü😀']);
+      t.same(answered.deltas.join(''), 'Hello ü😀');
     });
   }
 
   t.test(`${api}: without agents the model gets no tool, and without a secret no key`, async (t) => {
     const { end, asked } = await route(t, { api, answer: () => ({ text: ['hi'] }), task: { agents: [], keySecret: '' }, secrets: {} });
     t.match(end, { outcome: 'reply', content: 'hi' });
+    const pieces = await route(t, { api, answer: () => ({ text: ['a', 'b'] }), task: { agents: [] } });
+    t.same(pieces.deltas, ['a', 'b'], 'as they come');
     t.same(asked[0]?.key, undefined);
     t.notOk(Object.hasOwn(asked[0]?.body ?? {}, 'tools'));
   });
@@ -28,7 +30,9 @@ for (const api of APIS) {
   t.test(`${api}: text before a choice is not the answer`, async (t) => {
     const { end, deltas } = await route(t, { api, answer: () => ({ text: ['I pass this on.'], agent: 'writer' }) });
     t.match(end, { outcome: 'handoff', agent: 'writer' });
-    t.same(deltas, ['I pass this on.']);
+    t.same(deltas, []);
+    const long = await route(t, { api, answer: () => ({ text: ['x'.repeat(150), 'y'.repeat(150), 'z'] }) });
+    t.same(long.deltas, ['x'.repeat(150) + 'y'.repeat(150), 'z'], 'held while it can be a remark');
   });
 
   t.test(`${api}: an agent that does not exist is asked about once more`, async (t) => {

@@ -47,7 +47,10 @@ for (const api of APIS) {
     const { end, asked, deltas, waits } = await route(t, { api, answer: (_, count) => passing[count - 1] ?? { text: ['all'] } });
     t.match(end, { outcome: 'reply', content: 'all' });
     t.equal(asked.length, 4);
-    t.same(deltas, [], 'the first attempt gave no text, and a later one would not fit to it');
+    t.same(deltas, ['all'], 'what was held of a broken reply never goes out');
+    const half = 'h'.repeat(300);
+    const broken = await route(t, { api, answer: (_, count) => (count === 1 ? { text: [half], error: 'it ended' } : { text: ['all'] }) });
+    t.same([broken.deltas, broken.end], [[half], { outcome: 'reply', content: 'all', model: 'some/model:8b' }], 'nothing fits to it');
     t.equal(waits[1], 3000, 'as long as the server asked for');
     t.ok((waits[0] ?? 0) <= 500 && (waits[2] ?? 0) > 3000, 'otherwise longer each time');
   });

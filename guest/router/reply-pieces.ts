@@ -1,0 +1,45 @@
+/**
+ * Some models say a sentence before they hand a message over. It is no part of the answer, so the
+ * beginning of a reply is held until it is too long for that, or the reply is the answer.
+ */
+export const HELD_CHARACTERS = 200;
+
+/** The pieces of a model's answer that go out while it speaks. */
+export class ReplyPieces {
+  readonly #send: (text: string) => void;
+  readonly #holds: boolean;
+  #held: string | undefined;
+  #sent = false;
+  #muted = false;
+
+  /** `canHandOver`: whether the model has agents to choose. Without any, nothing is held. */
+  constructor(send: (text: string) => void, canHandOver: boolean) {
+    this.#send = send;
+    this.#holds = canHandOver;
+  }
+
+  /** A call begins. If pieces of an earlier one went out, its own would not fit to them. */
+  begin(): void {
+    this.#muted = this.#sent;
+    this.#held = this.#holds ? '' : undefined;
+  }
+
+  add(text: string): void {
+    if (this.#held === undefined) return this.#pass(text);
+    this.#held += text;
+    if (this.#held.length > HELD_CHARACTERS) this.release();
+  }
+
+  /** What is held belongs to the answer. */
+  release(): void {
+    const held = this.#held ?? '';
+    this.#held = undefined;
+    if (held !== '') this.#pass(held);
+  }
+
+  #pass(text: string): void {
+    if (this.#muted) return;
+    this.#sent = true;
+    this.#send(text);
+  }
+}
