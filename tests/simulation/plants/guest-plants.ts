@@ -23,6 +23,20 @@ export const GUEST_PLANTS = {
     replace: '',
     foundBy: { seed: 1 },
   },
+  'agent begun after a cancelled choice': {
+    breaks: 'No agent begins what was cancelled while the model chose it.',
+    file: 'guest/runs/agent-run.ts',
+    find: 'if (hop !== undefined || message.router === null) call.turn.begun = true;',
+    replace: 'call.turn.begun = true;',
+    foundBy: { seed: 34 },
+  },
+  'model asked again': {
+    breaks: 'A choice that was recorded before a crash stands.',
+    file: 'guest/runs/message-run.ts',
+    find: 'entry.message.router === null ? undefined : before.first',
+    replace: 'undefined',
+    foundBy: { test: 'tests/unit/guest/router/routed-messages.test.ts' },
+  },
   'grace of a cancelled message ignored': {
     breaks: 'A run of a cancelled message has its whole grace.',
     file: 'guest/runs/runner.ts',
