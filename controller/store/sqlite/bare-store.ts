@@ -59,11 +59,11 @@ export async function openBareStore(
     const writing = open();
     writing.pragma('journal_mode = WAL');
     writing.pragma('synchronous = FULL');
-    // Keeps the statement journals of savepoints in memory. In a file, each batch of more than a
-    // few pages would write them needlessly.
-    writing.pragma('temp_store = MEMORY');
     if (maxBytes !== undefined) writing.pragma(`max_page_count = ${Math.floor(maxBytes / PAGE_BYTES)}`);
     await migrate(writing);
+    // Keeps the statement journals of savepoints in memory. In a file, each batch of more than a
+    // few pages would write them needlessly. Migrations sort whole tables, which needs a file.
+    writing.pragma('temp_store = MEMORY');
     checkSchema(writing);
     const meta = metaOf(writing);
     if (!looksOn) tryToWrite(meta);
