@@ -36,6 +36,13 @@ export function writerOf(database: Database.Database, meta: Meta, snapshot: Snap
     `select coalesce((select session_number from events where ${OF_SESSION} order by number desc limit 1),
        (select count from session_event_counts where session_id = ?), 0) as number`,
   );
+  /** The newest numbers of sessions, as the open transaction has recorded them. */
+  const recorded = new Map<string, number>();
+  const nextOfSession = (id: string): number => {
+    const next = (recorded.get(id) ?? newestOfSession.get(id, id, id)?.number ?? 0) + 1;
+    recorded.set(id, next);
+    return next;
+  };
   const eventColumns = columnsOf(EVENTS);
   const insertEvent = database.prepare<SqlValue[]>(`insert into events (${namesOf(eventColumns)}) values (${placesFor(eventColumns)})`);
   // The library rolls back only a transaction that is still live: on SQLITE_FULL, IOERR and NOMEM,
@@ -45,6 +52,7 @@ export function writerOf(database: Database.Database, meta: Meta, snapshot: Snap
   return {
     view: sqliteView(() => database),
     transaction<T>(work: () => T): T {
+      recorded.clear();
       const write = () => nested.immediate(work) as T;
       try {
         return snapshot === undefined ? write() : snapshot.write(write);
@@ -57,6 +65,7 @@ export function writerOf(database: Database.Database, meta: Meta, snapshot: Snap
       try {
         return nested(work) as T;
       } catch (error) {
+        recorded.clear();
         if (!database.inTransaction || isStoreFault(error)) throw new TransactionLost(error, database.name);
         throw error;
       }
@@ -92,8 +101,7 @@ export function writerOf(database: Database.Database, meta: Meta, snapshot: Snap
       }
     },
     record(event, number, at) {
-      const { sessionId } = event;
-      const sessionNumber = sessionId === null ? null : (newestOfSession.get(sessionId, sessionId, sessionId)?.number ?? 0) + 1;
+      const sessionNumber = event.sessionId === null ? null : nextOfSession(event.sessionId);
       const stored = { ...event, number, sessionNumber, at };
       insertEvent.run(...toSql(eventColumns, stored));
       return stored;

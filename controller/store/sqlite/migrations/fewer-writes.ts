@@ -7,7 +7,7 @@ import { sessionKey } from '../events-of-session.ts';
 import { HAS_OTHER_ID } from '../other-answer-ids.ts';
 import { SAMPLED } from '../sampled-times.ts';
 import { steps } from './steps.ts';
-import { eventSums, intoSpace, size, spaceOf } from './storage-sums.ts';
+import { changed, eventSums, intoSpace, size, spaceOf } from './storage-sums.ts';
 
 const FILTERED = 'created_at, id, desired, phase, created_by';
 const LIVE = `desired <> 'deleted'`;
@@ -115,6 +115,23 @@ export const historyInSessions = steps(
     `create trigger ${table}_removed after delete on ${table} begin
        update sessions set history_messages = history_messages - 1, history_bytes = history_bytes - ${size('old')} where id = old.session_id;
        update space_storage set bytes = bytes - ${size('old')} where id = ${spaceOf('old')};
+     end`,
+  ]),
+);
+
+/** Gives each space a sum from its beginning, so that messages and events only update it. */
+export const sumsOfAllSpaces = steps(
+  'insert into space_storage (id, bytes) select id, 0 from spaces where true on conflict do nothing',
+  'create trigger spaces_made after insert on spaces begin insert or ignore into space_storage (id, bytes) values (new.id, 0); end',
+  'drop trigger events_recorded',
+  `create trigger events_recorded after insert on events when new.space_id is not null begin
+     ${changed('octet_length(new.data)', 'new.space_id')};
+   end`,
+  ...['messages', 'hops'].flatMap((table) => [
+    `drop trigger ${table}_kept`,
+    `create trigger ${table}_kept after insert on ${table} begin
+       update sessions set history_messages = history_messages + 1, history_bytes = history_bytes + ${size('new')} where id = new.session_id;
+       ${changed(size('new'), spaceOf('new'))};
      end`,
   ]),
 );

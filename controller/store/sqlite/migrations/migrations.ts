@@ -11,6 +11,7 @@ import {
   queueByOrder,
   sessionIndexesWithoutQueue,
   shortSessionKeys,
+  sumsOfAllSpaces,
 } from './fewer-writes.ts';
 import { first } from './first.ts';
 import { hops } from './hops.ts';
@@ -104,6 +105,7 @@ const MIGRATIONS = {
     'alter table agents add column source_secret text',
     'alter table agents add column source_commit text',
   ),
+  '0057-sums-of-all-spaces': sumsOfAllSpaces,
 };
 
 /** Makes the migrator run all steps, and record them, in one transaction: a crash undoes both. */

@@ -44,7 +44,7 @@ export const storageSums = steps(
 
 const metadataOf = (row: string) => `case when ${row}.desired = 'deleted' then 0 else octet_length(${row}.metadata) end`;
 
-const changed = (bytes: string, space: string) => `update space_storage set bytes = bytes + ${bytes} where id = ${space}`;
+export const changed = (bytes: string, space: string) => `update space_storage set bytes = bytes + ${bytes} where id = ${space}`;
 
 /** Counts events in the storage of their space. */
 export const eventSums = [

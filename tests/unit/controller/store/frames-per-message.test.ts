@@ -1,4 +1,5 @@
 import t from 'tap';
+import { HandClock } from '../../hand-clock.ts';
 import { NODE, node, openCore } from '../core.ts';
 import { converse, runningSessions } from './messages-written.ts';
 import { countFrames } from './wal-frames.ts';
@@ -9,7 +10,8 @@ const ROUNDS = 5;
 const MAX_PAGES = 22;
 
 t.test('a message and its answer write few pages', async (t) => {
-  const core = await openCore({ nodes: [node(NODE)] });
+  // Nothing becomes due by itself, so that each message takes two commits.
+  const core = await openCore({ nodes: [node(NODE)], clock: new HandClock() });
   t.teardown(core.close);
   const sessions = await runningSessions(core, SESSIONS);
   for (const session of sessions) await converse(core, session);
