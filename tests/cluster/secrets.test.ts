@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
+import { modelServer } from '../models/model-server.ts';
 import { deploy, writeAgent } from './agents.ts';
 import { agentUser, containersOf, docker, execIn } from './docker.ts';
 import { startCluster } from './harness.ts';
@@ -44,7 +45,10 @@ const ARGUMENTS = 'cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\\000" "\\n"; true
 
 t.setTimeout(180_000);
 t.test('secrets of a space are in the environment of its agents, and nowhere else', async (t) => {
-  const cluster = await startCluster(t, { nodes: [{ name: 'node-1' }] });
+  const server = await modelServer(() => ({ text: ['by a model'] }), { host: '0.0.0.0' });
+  t.teardown(() => server.close());
+  const opened = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16'].map((range) => `${range}:${server.port}`).join();
+  const cluster = await startCluster(t, { nodes: [{ name: 'node-1', env: { RAWORC_ALLOW_EGRESS: opened } }] });
   const { rest } = cluster;
   await deploy(rest, 'teller', await writeAgent(join(cluster.directory, 'teller'), { 'main.py': AGENT }));
   const secrets = '/spaces/default/secrets';
@@ -110,5 +114,17 @@ t.test('secrets of a space are in the environment of its agents, and nowhere els
     const groups = (await execIn(id, ['sh', '-c', GROUPS])).output.trim().split('\n').map(Number);
     const found = await execIn(id, ['sh', '-c', ENVIRONMENTS], `${user}:${Math.max(...groups)}`);
     t.match(found.output, SECOND, 'an agent itself finds it the same way');
+  });
+
+  await t.test('the key of a model stays in the guest, which calls it', async (t) => {
+    const { IPAM } = await docker.getNetwork('raworc_network').inspect();
+    const model = { api: 'openai', model: 'm', base_url: `http://${IPAM?.Config?.[0]?.Gateway}:${server.port}/v1`, key_secret: 'API_KEY' };
+    expect(await rest.call('PUT', '/spaces/default', { settings: { model } }), 200, 'set the model');
+    t.match(await said(), 'length=0 ', 'the agent has it no more');
+    expect(await rest.call('PATCH', '/spaces/default/agents/teller/status', { status: 'inactive' }), 200, 'leave it to the model');
+    t.match((await rest.say(session.id, 'hello')).reply, { content: 'by a model', metadata: { type: 'model_response', model: 'm' } });
+    t.match(server.asked, [{ key: SECOND, agents: [] }]);
+    const found = await execIn(await container(), ['sh', '-c', ENVIRONMENTS], '0');
+    t.notMatch(found.output, SECOND);
   });
 });
