@@ -177,9 +177,9 @@ export class BuildDispatch {
   /** Fails builds past the limit: a stuck build would block all later ones of its space. */
   #endLate(assigned: readonly BuildRow[]): void {
     const now = this.#deps.clock.monotonic();
-    const withNodes = new Set(assigned.filter(({ nodeId }) => this.#isConnected(nodeId)).map(({ id }) => id));
+    const withNodes = new Map(assigned.filter(({ nodeId }) => this.#isConnected(nodeId)).map((build) => [build.id, build]));
     for (const id of [...this.#since.keys()]) if (!withNodes.has(id)) this.#since.delete(id);
-    for (const id of withNodes) {
+    for (const [id, { nodeId, image }] of withNodes) {
       const since = this.#since.get(id) ?? now;
       this.#since.set(id, since);
       const leftMs = since + this.#bounds.limitMs - now;
@@ -188,6 +188,7 @@ export class BuildDispatch {
         continue;
       }
       this.#deps.log.warn('build.late', { build: id });
+      if (nodeId !== null) this.#reports.cancel(nodeId, id, image);
       const minutes = Math.round(this.#bounds.limitMs / 60_000);
       this.#deps.applier.tell(
         giveUpBuild(id, `The node did not finish this build within ${minutes} minutes. Check the node's log, then deploy again.`),

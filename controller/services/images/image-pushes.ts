@@ -1,5 +1,6 @@
 import { messageOf } from '../../../seams/message-of.ts';
 import type { Counter } from '../../../seams/metrics.ts';
+import { recordPush } from '../../domain/builds/commands/advance-build.ts';
 import type { NodeId } from '../../domain/engine/ids.ts';
 import { recordImage } from '../../domain/images/commands/record-image.ts';
 import { fromImageKey, imageKey } from '../../domain/images/platforms.ts';
@@ -17,7 +18,7 @@ const PUSHES = 8;
 /** By one node, so that one that is slow on purpose does not hold up all the others. */
 const PUSHES_OF_A_NODE = 2;
 
-export interface ImagePushesDeps extends Pick<Background, 'loops' | 'applier' | 'view' | 'log'> {
+export interface ImagePushesDeps extends Pick<Background, 'loops' | 'applier' | 'view' | 'clock' | 'log'> {
   readonly registry: RegistryState;
   readonly holders: ImageHolders;
   readonly moves: ImageMoves;
@@ -77,7 +78,7 @@ export class ImagePushes {
   }
 
   async #push(key: string, closing: AbortSignal): Promise<undefined> {
-    const { view, registry, applier, log, holders, moves, grants, moved } = this.#deps;
+    const { view, registry, applier, clock, log, holders, moves, grants, moved } = this.#deps;
     if (view.get('images', key) !== undefined) return void this.#toPush.delete(key);
     if (!registry.isUp || registry.isReadOnly) return undefined;
     const { image, platform } = fromImageKey(key);
@@ -100,12 +101,14 @@ export class ImagePushes {
     const { repository, tag } = placeOf(build, image, platform);
     const grant: Grant = { nodeId: node.id, image, repository, tag };
     const withdraw = grants.give(grant);
+    const beganMs = clock.monotonic();
     this.#pushing.set(node.id, this.#pushesOf(node.id) + 1);
     try {
       await moves.ask(node.id, { kind: 'pushImage', value: { image, repository, tag } }, closing);
       if (grant.digest === undefined) throw new Error('the registry did not confirm the image');
       if (await registry.lacks(repository, grant.digest)) throw new Error('the registry lacks a part of what the node pushed');
       await applier.apply(recordImage(key, repository, grant.digest));
+      if (build !== undefined) applier.tell(recordPush(build.id, Math.max(1, Math.round(clock.monotonic() - beganMs))));
       this.#toPush.delete(key);
       moved.add(1, { kind: 'push', outcome: 'ok' });
       log.info('image.pushed', { image, platform, node: node.name, digest: grant.digest });

@@ -102,3 +102,108 @@ t.test('a node that accepts no builds says that it is for now, and builds when a
   builder.assign(BUILD);
   t.match(await end(), { phase: 'BUILD_COMPLETED', refusedNow: false });
 });
+
+/** An engine whose builds run until they are ended or interrupted. */
+function slow() {
+  const running = new Map<string, () => void>();
+  const reports: BuildReport[] = [];
+  const removed: string[] = [];
+  let begins = 0;
+  let working = 0;
+  const waiting: (() => void)[] = [];
+  const look = () => {
+    for (const one of waiting.splice(0)) one();
+  };
+  const until = async (isSo: () => boolean) => {
+    while (!isSo()) await new Promise<void>((resolve) => waiting.push(resolve));
+  };
+  const driver: Pick<Driver, 'inspectImage' | 'buildImage' | 'removeImage'> = {
+    inspectImage: async (tag) => (tag === 'base' ? { id: 'sha256:base', labels: {} } : undefined),
+    async buildImage({ image, context }, signal) {
+      for await (const _ of context);
+      begins += 1;
+      working += 1;
+      look();
+      try {
+        await new Promise<void>((resolve, reject) => {
+          running.set(image, resolve);
+          signal.addEventListener('abort', () => reject(signal.reason));
+        });
+        return { ok: true, imageId: `sha256:${image}` };
+      } finally {
+        working -= 1;
+        look();
+      }
+    },
+    async removeImage(image) {
+      removed.push(image);
+      look();
+      return 'removed';
+    },
+  };
+  const builder = new Builder({
+    ...{ driver: driver as Driver, clock: new HandClock(), random: systemRandom, log: silent, refusal: () => undefined },
+    dialer: {} as ConstructorParameters<typeof Builder>[0]['dialer'],
+    report(report) {
+      reports.push(report);
+      look();
+    },
+  });
+  return {
+    ...{ builder, reports, removed },
+    begun: (count: number) => until(() => begins >= count),
+    end: (buildId: string) => running.get(`image:${buildId}`)?.(),
+    async idle() {
+      await until(() => working === 0);
+      for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    },
+  };
+}
+
+t.test('a cancelled build is interrupted, leaves no image, and its place is free', async (t) => {
+  const { builder, reports, removed, begun, end, idle } = slow();
+  for (const buildId of ['a', 'b', 'c', 'd', 'e']) builder.assign({ ...BUILD, buildId, image: `image:${buildId}` });
+  await begun(4);
+  builder.cancel('e', 'image:e');
+  builder.cancel('a', 'image:a');
+  builder.assign({ ...BUILD, buildId: 'f', image: 'image:f' });
+  await begun(5);
+  t.notOk(builder.uses('image:a'));
+  for (const buildId of ['b', 'c', 'd', 'f']) end(buildId);
+  await idle();
+  t.same(removed.toSorted(), ['image:a', 'image:e']);
+  const ended = reports.filter(({ phase }) => phase === 'BUILD_COMPLETED').map(({ buildId }) => buildId);
+  t.same(ended.toSorted(), ['b', 'c', 'd', 'f'], 'nothing is said of what was cancelled');
+  reports.length = 0;
+  builder.resend();
+  t.notOk(reports.some(({ buildId }) => buildId === 'a' || buildId === 'e'));
+});
+
+t.test('a cancellation that comes after the end removes the image', async (t) => {
+  const { builder, removed, begun, end, idle, reports } = slow();
+  builder.assign({ ...BUILD, buildId: 'a', image: 'image:a' });
+  await begun(1);
+  end('a');
+  await idle();
+  builder.cancel('a', 'image:a');
+  builder.cancel('a', 'image:a');
+  await idle();
+  t.same(removed, ['image:a']);
+  reports.length = 0;
+  builder.resend();
+  t.same(reports, [], 'it is forgotten');
+  builder.cancel('unknown', '');
+});
+
+t.test('builds end when the lease is lost, and begin again when they are assigned again', async (t) => {
+  const { builder, begun, end, idle, reports, removed } = slow();
+  builder.assign({ ...BUILD, buildId: 'a', image: 'image:a' });
+  await begun(1);
+  builder.leaseLost();
+  builder.assign({ ...BUILD, buildId: 'a', image: 'image:a' });
+  await begun(2);
+  end('a');
+  await idle();
+  t.equal(reports.filter(({ phase }) => phase === 'BUILD_COMPLETED').length, 1);
+  t.same(removed, [], 'the image can be another node’s too');
+});
