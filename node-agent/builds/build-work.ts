@@ -32,6 +32,7 @@ export async function workOnBuild(deps: BuildWorkDeps, build: BuildAssignment, s
   if (there?.labels['raworc.build'] === build.buildId) return { ok: true, imageId: there.id };
   const base = await findOrRestore({ driver, log }, build.baseImage, signal);
   if (base === undefined) return { ok: false, reason: `The base image ${build.baseImage} is not on this node.`, baseImageMissing: true };
+  progress.print(`Base image ${build.baseImage}`);
   const labels = {
     'raworc.managed': 'true',
     'raworc.image': 'space',

@@ -98,12 +98,13 @@ export class LogSenders {
   async #send(buildId: string, kept: Kept, ticket: string, signal: AbortSignal): Promise<void> {
     const { attempt, log } = kept;
     const link = await this.#deps.dialer.stream(signal);
+    // Before the stream, which begins with credit for the other end.
+    link.send({ kind: 'open', ticket });
     const stream = new ByteStream(link, { credit: BUILD_LOG_WINDOW_BYTES, lost: 'controller_lost' });
     stream.on('error', () => undefined);
     const abort = () => void stream.destroy();
     signal.addEventListener('abort', abort);
     try {
-      link.send({ kind: 'open', ticket });
       stream.resume();
       async function* encoded() {
         yield Buffer.from(encodePart({ attempt }));

@@ -290,6 +290,8 @@ t.test('each call needs its permission in the space; without any role there, the
     ['GET', '/agents/mine/logs?follow=true&limit=0', undefined, 400, 400],
     ['POST', '/build', {}, 201, 403],
     ['GET', '/build/latest', undefined, 200, 200],
+    ['GET', '/builds', undefined, 200, 200],
+    ['DELETE', `/build/${randomUUID()}`, undefined, 404, 403],
     ['DELETE', '/agents/third', undefined, 204, 403],
   ] as const;
   for (const [method, path, body, withIt, without] of calls) {

@@ -90,7 +90,7 @@ async function world(t: Test, directory?: string) {
           const [near, far] = joined();
           links.push(near);
           far.onMessage((frame) => {
-            if (frame.kind === 'open' && !streams.accept(NODE as NodeId, frame.ticket, far)) far.close();
+            if (frame.kind !== 'open' || !streams.accept(NODE as NodeId, frame.ticket, far)) far.close();
           });
           return near;
         },
