@@ -34,7 +34,8 @@ export class ModelRouter implements Worker {
   /** `secrets` are those of the space, by name. */
   constructor(task: Task, secrets: Readonly<Record<string, string>>, deps: RouterDeps) {
     this.#task = task;
-    this.#key = task.keySecret === '' ? '' : secrets[task.keySecret];
+    // Keys are often piped in with a line break.
+    this.#key = task.keySecret === '' ? '' : secrets[task.keySecret]?.trim();
     this.#deps = deps;
   }
 
@@ -56,6 +57,11 @@ export class ModelRouter implements Worker {
       return errorEnd(
         'model_unauthorized',
         `The space has no secret ${keySecret}, which settings.model names. Create it (\`raworc secret set ${keySecret}\`), then send the message again.`,
+      );
+    if (keySecret !== '' && !/^[!-~]+$/.test(this.#key))
+      return errorEnd(
+        'model_unauthorized',
+        `The secret ${keySecret}, which settings.model names, is empty or has characters that no key has.`,
       );
     const { clock } = this.#deps;
     const startedMs = clock.monotonic();

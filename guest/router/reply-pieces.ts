@@ -1,3 +1,7 @@
+import { REASONS } from '../runs/reasons.ts';
+import { MAX_REPLY_BYTES } from '../runs/worker-host.ts';
+import { ModelError } from './model-error.ts';
+
 /**
  * Some models say a sentence before they hand a message over. It is no part of the answer, so the
  * beginning of a reply is held until it is too long for that, or the reply is the answer.
@@ -11,6 +15,7 @@ export class ReplyPieces {
   #held: string | undefined;
   #sent = false;
   #muted = false;
+  #characters = 0;
 
   /** `canHandOver`: whether the model has agents to choose. Without any, nothing is held. */
   constructor(send: (text: string) => void, canHandOver: boolean) {
@@ -21,10 +26,14 @@ export class ReplyPieces {
   /** A call begins. If pieces of an earlier one went out, its own would not fit to them. */
   begin(): void {
     this.#muted = this.#sent;
+    this.#characters = 0;
     this.#held = this.#holds ? '' : undefined;
   }
 
+  /** Throws {@link ModelError} once the answer is too long. */
   add(text: string): void {
+    this.#characters += text.length;
+    if (this.#characters > MAX_REPLY_BYTES) throw new ModelError('reply_too_large', REASONS.reply_too_large);
     if (this.#held === undefined) return this.#pass(text);
     this.#held += text;
     if (this.#held.length > HELD_CHARACTERS) this.release();

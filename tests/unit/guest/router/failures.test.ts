@@ -9,9 +9,15 @@ const text = (response: ServerResponse, type: string, body: string): void =>
 
 /** What the server does, the reason and text of the answer, and how often it is asked. */
 const LASTING: readonly (readonly [string, Answer, string, RegExp, number])[] = [
-  ['refuses the key', fails(401, `invalid key ${KEY}`), 'model_unauthorized', /\(401\): invalid key …\. Check the secret MODEL_KEY\.$/, 1],
+  [
+    'refuses the key',
+    fails(401, `invalid key ${KEY}`),
+    'model_unauthorized',
+    /some\/model:8b refused the key \(401\): invalid key …\. Check the secret MODEL_KEY\.$/,
+    1,
+  ],
   ['forbids', fails(403), 'model_unauthorized', /403/, 1],
-  ['lacks the model', fails(404, 'model not found'), 'model_not_found', /no model "some\/model:8b".*base_url/, 1],
+  ['lacks the model', fails(404, 'model not found'), 'model_not_found', /model some\/model:8b does not have it.*base_url/, 1],
   ['refuses the request', fails(400, 'tools are not supported'), 'model_failed', /400: tools are not supported\./, 1],
   ['redirects', fails(307, '', { location: 'http://127.0.0.1:1/' }), 'model_failed', /redirects.*final/, 1],
   ['is overloaded', fails(429), 'model_rate_limited', /429/, 4],
@@ -38,6 +44,7 @@ for (const api of APIS) {
       const { end, asked } = await route(t, { api, answer: () => answer });
       t.match(end, { outcome: 'error', reason, content });
       t.notMatch(JSON.stringify(end), KEY, 'nobody reads the key');
+      t.notMatch(JSON.stringify(end), '127.0.0.1', 'nor the address, which is a setting of the space');
       t.equal(asked.length, times);
     });
   }
@@ -116,6 +123,17 @@ t.test('without the secret that the settings name, the server is not asked', asy
   const { end, asked } = await route(t, { api: 'openai', answer: () => ({ text: ['hi'] }), secrets: { OTHER: 'x' } });
   t.match(end, { reason: 'model_unauthorized', content: /no secret MODEL_KEY.*raworc secret set MODEL_KEY/ });
   t.equal(asked.length, 0);
+});
+
+t.test('a key with a line break at its end works, and one that no header can hold is not quoted', async (t) => {
+  const piped = await route(t, { api: 'openai', answer: () => ({ text: ['hi'] }), secrets: { MODEL_KEY: `${KEY}\n` } });
+  t.match(piped, { end: { outcome: 'reply' }, asked: [{ key: KEY }] });
+  for (const value of [`${KEY}\n${KEY}`, `${KEY}ü`, ' ', '']) {
+    const { end, asked } = await route(t, { api: 'anthropic', answer: () => ({}), secrets: { MODEL_KEY: value } });
+    t.match(end, { reason: 'model_unauthorized', content: /secret MODEL_KEY.*empty or has characters/ });
+    t.notMatch(JSON.stringify(end), KEY);
+    t.equal(asked.length, 0);
+  }
 });
 
 t.test('an API that a later version knows', async (t) => {
