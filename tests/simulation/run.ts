@@ -29,6 +29,8 @@ export interface RunResult {
   readonly digest: string;
   readonly commands: number;
   readonly messages: number;
+  /** Committed hops. */
+  readonly hops: number;
   readonly simulatedMs: number;
   readonly steps: number;
   readonly tookMs: number;
@@ -44,6 +46,8 @@ const CLIENTS_WITHIN_MS = 30 * 60_000;
 /** Less than the controller's interval of comparisons, so that one delivery must be enough. */
 const REST_WITHIN_MS = 200_000;
 const REST_MS = 5_000;
+/** By then the controller follows a step of its clock. */
+const STEP_FOLLOWED_MS = 11 * 60_000;
 /** Far more than a run needs. */
 const MAX_STEPS = 200_000;
 
@@ -109,7 +113,14 @@ export async function simulate({ seed, faults, bail, print }: RunOptions): Promi
         if (!hasAll(seer)) violation(`${seer.name} is at event ${seer.position.number} of ${cluster.events.newest()}`);
     }
     return {
-      ...{ seed, digest: trace.digest(), commands: book.commands, messages: book.messages.size, tookMs: performance.now() - began },
+      ...{
+        seed,
+        digest: trace.digest(),
+        commands: book.commands,
+        messages: book.messages.size,
+        hops: cluster.auditors.hops.ever,
+        tookMs: performance.now() - began,
+      },
       ...{ simulatedMs: time.now, steps: time.handled, struck: plan.struck, asked: book.asked, violations },
     };
   } finally {
@@ -134,7 +145,7 @@ async function ends({ time, violation }: Cluster, work: Promise<unknown>, also: 
 /** Runs until nothing is left to do, and a little longer. */
 async function rest(cluster: Cluster): Promise<void> {
   const { time } = cluster;
-  const until = time.now + REST_WITHIN_MS;
+  const until = time.now + REST_WITHIN_MS + (cluster.isTimeHeld ? STEP_FOLLOWED_MS : 0);
   while (time.now < until) {
     await time.run(time.now + 1_000);
     if (unrest(cluster) !== undefined) continue;

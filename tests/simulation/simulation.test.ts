@@ -21,12 +21,15 @@ t.test('the same seed is the same run, to the last step', async (t) => {
 
 t.test(`${SEEDS} seeds of clients and faults break no promise`, async (t) => {
   const coverage = new Coverage();
+  let hopped = 0;
   for (let seed = 1; seed <= SEEDS; seed += 1) {
-    const { violations, struck, asked, commands } = await simulate({ seed });
+    const { violations, struck, asked, commands, hops } = await simulate({ seed });
+    hopped += hops;
     coverage.add(struck, asked);
     if (violations.length > 0) t.fail(`seed ${seed}: ${repeatWith(seed)}`, { violations });
     if (commands < 200 || struck.length < 10) t.fail(`seed ${seed} did too little: ${commands} commands, ${struck.length} faults`);
   }
+  t.ok(hopped > 3 * SEEDS, `agents asked one another ${hopped} times`);
   t.comment(coverage.table());
   t.pass(`${SEEDS} seeds`);
 });

@@ -1,5 +1,6 @@
 import { CONTROLLER_PLANTS } from './controller-plants.ts';
 import { GUEST_PLANTS } from './guest-plants.ts';
+import { HOP_PLANTS } from './hop-plants.ts';
 import { IDENTITY_PLANTS } from './identity-plants.ts';
 import { IMAGE_PLANTS } from './image-plants.ts';
 import { JOIN_PLANTS } from './join-plants.ts';
@@ -19,5 +20,6 @@ export const PLANTS: Readonly<Record<string, Plant>> = {
   ...JOIN_PLANTS,
   ...RELEASE_PLANTS,
   ...NODE_PLANTS,
+  ...HOP_PLANTS,
   ...GUEST_PLANTS,
 };

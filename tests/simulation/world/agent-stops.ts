@@ -45,6 +45,11 @@ export class AgentStops {
     return this.#rests.get(`${spaceId} ${name}`)?.at(-1)?.untilMs === Number.POSITIVE_INFINITY;
   }
 
+  /** Returns whether it was inactive at that time, and is since. */
+  rests(spaceId: string, name: string, sinceMs: number): boolean {
+    return this.isResting(spaceId, name) && (this.#rests.get(`${spaceId} ${name}`)?.at(-1)?.fromMs ?? Number.POSITIVE_INFINITY) <= sinceMs;
+  }
+
   /** Returns when a message to an agent was committed; undefined if none was. */
   queuedAt(messageId: string): number | undefined {
     return this.#known.get(messageId);

@@ -3,6 +3,7 @@ import { AgentStops } from './agent-stops.ts';
 import { Cancels } from './cancels.ts';
 import type { Chronicle } from './chronicle.ts';
 import { Deadlines } from './deadlines.ts';
+import { HopAudit } from './hop-audit.ts';
 import { ImageAudit } from './image-audit.ts';
 import type { Machine } from './machine.ts';
 import { Remixes, type RemixesDeps } from './remixes.ts';
@@ -18,6 +19,7 @@ export class Auditors {
   readonly stops = new AgentStops();
   readonly cancels = new Cancels();
   readonly suspends = new Suspends();
+  readonly hops: HopAudit;
   readonly use: SpaceUse;
   readonly deadlines: Deadlines;
   readonly images: ImageAudit;
@@ -28,6 +30,7 @@ export class Auditors {
     this.#deps = deps;
     this.remixes = new Remixes(deps);
     this.use = new SpaceUse(deps.violation);
+    this.hops = new HopAudit(deps.violation);
     this.deadlines = new Deadlines(deps);
     this.images = new ImageAudit(deps);
     this.tokens = new TokenAudit(deps);
@@ -38,6 +41,7 @@ export class Auditors {
     const { nowMs, violation } = this.#deps;
     this.remixes.committed(mutations);
     this.use.committed(mutations);
+    this.hops.committed(mutations);
     this.cancels.committed(mutations, nowMs());
     this.suspends.committed(mutations, nowMs());
     this.deadlines.committed(mutations);
@@ -51,6 +55,7 @@ export class Auditors {
   restored(): void {
     const { view, chronicle, nowMs } = this.#deps;
     this.remixes.restored();
+    this.hops.restored(view());
     this.use.restored(view(), [...chronicle.sessions.values()]);
     this.secrets.restored(view());
     this.deadlines.restored(view());
@@ -62,9 +67,10 @@ export class Auditors {
   }
 
   /** Call once everything is at rest. `present`: the machines that were not removed. */
-  judge(present: readonly Machine[]): void {
+  judge(present: readonly Machine[], isTimeHeld: boolean): void {
     this.remixes.judge();
-    this.deadlines.judge(this.#deps.view());
+    this.hops.judge(this.#deps.view());
+    if (!isTimeHeld) this.deadlines.judge(this.#deps.view());
     this.images.judge(present);
     this.stops.judge(present, this.#spaceOf, this.#deps.violation);
   }

@@ -8,6 +8,8 @@ export interface Run {
   readonly sessionId: string;
   readonly messageId: string;
   readonly runId: string;
+  /** The hop for which it is; undefined for the message itself. */
+  readonly hop: string | undefined;
   readonly agent: string;
   readonly idempotent: boolean;
   readonly life: string;
@@ -126,11 +128,18 @@ export class Chronicle {
     return this.runs.find((run) => isLater(run) && !canOvertake(run))?.messageId;
   }
 
-  /** Returns the runs in progress beside which this process must not begin one of this agent. */
-  crowdOf(life: string, agent: string, concurrency: number): string | undefined {
+  /**
+   * Returns the runs in progress beside which this process must not begin this one: more of its
+   * agent than it has places, or, for a message itself, any for a message to another agent.
+   */
+  crowdOf({ life, agent, messageId, hop }: Omit<Run, 'end'>, concurrency: number): string | undefined {
     const others = this.runs.filter((run) => run.life === life && run.end === 'under way');
-    const fits = others.length < concurrency && others.every((run) => run.agent === agent);
-    return fits ? undefined : others.map(({ messageId }) => messageId).join(', ');
+    const ofAgent = others.filter((run) => run.agent === agent);
+    const firstOf = (id: string) => this.runs.find((run) => run.messageId === id && run.hop === undefined);
+    const amongOthers =
+      hop === undefined ? others.filter((run) => run.messageId !== messageId && firstOf(run.messageId)?.agent !== agent) : [];
+    const crowd = ofAgent.length < concurrency ? amongOthers : ofAgent;
+    return crowd.length === 0 ? undefined : crowd.map((run) => run.messageId).join(', ');
   }
 
   runsOf(messageId: string): readonly Run[] {

@@ -59,6 +59,8 @@ export class Cluster implements Surroundings {
   readonly machines: Machine[] = [];
   /** Undefined in runs without one. */
   readonly registry: SimulatedRegistry | undefined;
+  /** Whether agents work together in this run. */
+  readonly together: boolean;
   readonly clones: Clones;
   readonly violations: string[] = [];
   readonly wall: WallClock = { skewMs: 0 };
@@ -86,6 +88,7 @@ export class Cluster implements Surroundings {
   private constructor(options: ClusterOptions, depot: Depot, random: SeededRandom) {
     this.#depot = depot;
     this.random = random;
+    this.together = this.random.fork('together').chance(0.6);
     this.trace = new Trace(this.time, depot.directory, options.print);
     this.#witness = new Witness({ chronicle: this.chronicle, view: () => this.view, violation: this.violation });
     this.#lostAfterMs = random.fork('lost after').pick([20_000, 600_000]) ?? 600_000;
@@ -209,6 +212,14 @@ export class Cluster implements Surroundings {
     process.kill();
     this.trace.note(process.life.name, 'is dead');
     this.time.schedule(0, () => process.close());
+  }
+
+  /**
+   * Whether rows made after a restore can be ahead of the controller's time, which follows a step of
+   * its clock only after ten minutes. What waits for their age waits.
+   */
+  get isTimeHeld(): boolean {
+    return this.restores > 0 && this.wall.skewMs > 0;
   }
 
   /** Takes a backup of the committed state while everything runs. */

@@ -15,8 +15,10 @@ import { makeOnce, repeat } from './once.ts';
 import { judgeOrphans } from './orphans.ts';
 import { patiently } from './patience.ts';
 import { remix } from './remixing.ts';
+import { scripted, someScript } from './scripts.ts';
 import { changeQuotas, changeSecret, isSpaceFull, stopOrStart } from './spaces.ts';
 import { NARROW } from './store.ts';
+import { readTraces } from './traces.ts';
 
 export type Command = (client: Client, session: SessionFact) => Promise<unknown>;
 
@@ -78,8 +80,10 @@ function newMessage(client: Client): { body: PostMessage; expects: MessageFact['
   const wake = random.chance(0.15) ? { wake: false } : {};
   if (random.fork(`routed ${text}`).chance(0.1)) return { body: { content: text, ...wake }, expects: 'routed' };
   switch (kind) {
-    case 'named':
-      return { body: { content: text, metadata: { agent: random.pick(['once', 'once', 'again']) }, ...wake }, expects: 'reply' };
+    case 'named': {
+      const agent = random.pick(['once', 'once', 'again']) ?? 'once';
+      return { body: { content: perhapsScripted(client, text, agent), metadata: { agent }, ...wake }, expects: 'reply' };
+    }
     case 'addressed':
       return { body: { content: `@once ${text}`, ...wake }, expects: 'reply' };
     case 'moody':
@@ -93,6 +97,12 @@ function newMessage(client: Client): { body: PostMessage; expects: MessageFact['
     default:
       return kind satisfies never;
   }
+}
+
+function perhapsScripted({ cluster, random }: Client, text: string, agent: string): string {
+  // Apart, so that other draws stay as they were.
+  const apart = random.fork(`script of ${text}`);
+  return cluster.together && apart.chance(0.35) ? scripted(text, someScript(apart, [agent])) : text;
 }
 
 async function post(client: Client, session: SessionFact): Promise<MessageFact | undefined> {
@@ -168,6 +178,7 @@ async function read(client: Client, session: SessionFact): Promise<void> {
   for (const { id, seq, role, metadata, created_by: by } of found.value.items) {
     if (seq <= lastSeq) client.violation(`message ${seq} of ${session.id} comes after ${lastSeq}`);
     lastSeq = seq;
+    if (metadata.type === 'hop') client.violation(`the hop ${id} is in the list of ${session.id}`);
     asked.set(id, { seq, agent: metadata.agent });
     if (role !== 'agent') continue;
     const question = asked.get(String(metadata.in_reply_to));
@@ -180,6 +191,7 @@ async function read(client: Client, session: SessionFact): Promise<void> {
     const overtaken = order.overtaken(question.seq, question.agent, by);
     if (overtaken !== undefined) client.violation(`${seq} of ${session.id} answers ${question.seq}, after ${overtaken} was answered`);
   }
+  await readTraces(client, session);
 }
 
 async function count(client: Client, session: SessionFact): Promise<void> {

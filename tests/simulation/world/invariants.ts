@@ -11,7 +11,9 @@ import type { Machine } from './machine.ts';
 import { isRemoved, unforgotten, unmaintained } from './maintenance.ts';
 import { judgeOnce } from './once.ts';
 import { answerOfModel, choiceFor } from './router.ts';
+import { scriptIn } from './scripts.ts';
 import { NARROW, SPACE } from './store.ts';
+import { judgeTrace } from './traces.ts';
 
 /** The container's state in the desired state of a session; undefined if there is none. */
 const STATES: Readonly<Record<string, string | undefined>> = { running: 'running', paused: 'paused' };
@@ -76,7 +78,7 @@ export function judge(cluster: Cluster, book: Book): void {
   for (const message of book.messages.values()) judgeMessage(cluster, book, message);
   judgeMachines(cluster);
   judgeBuild(cluster);
-  cluster.auditors.judge(presentIn(cluster));
+  cluster.auditors.judge(presentIn(cluster), cluster.isTimeHeld);
   judgeOnce(cluster);
   judgeRuns(cluster);
 }
@@ -91,6 +93,8 @@ function judgeDeleted(cluster: Cluster, row: SessionRow): void {
     if (host.containers.has(row.id)) cluster.violation(`${name} still has the container of ${row.id}, deleted`);
     if (host.volumes.has(row.id)) cluster.violation(`${name} still has the volume of ${row.id}, deleted`);
   }
+  const hops = cluster.auditors.hops.countIn(row.id);
+  if (hops > 0) cluster.violation(`${hops} rows of hops of ${row.id} outlive it`);
   if (cluster.view.messagesBefore(row.id, Number.MAX_SAFE_INTEGER, 1).length > 0) cluster.violation(`messages of ${row.id} outlive it`);
 }
 
@@ -149,7 +153,8 @@ function judgeMessages(cluster: Cluster, row: SessionRow): void {
 }
 
 /** The promises to clients are kept. */
-function judgeMessage(cluster: Cluster, { sessions }: Book, { id, sessionId, seq, postedAt, content, role, expects }: MessageFact): void {
+function judgeMessage(cluster: Cluster, { sessions }: Book, fact: MessageFact): void {
+  const { id, sessionId, seq, postedAt, content, role, expects } = fact;
   const { view, chronicle } = cluster;
   const session = view.get('sessions', sessionId);
   if (session?.desired === 'deleted') return;
@@ -165,13 +170,19 @@ function judgeMessage(cluster: Cluster, { sessions }: Book, { id, sessionId, seq
   if (answer === undefined) return;
   const { type, reason } = answer.metadata;
   const runs = chronicle.runsOf(id);
+  const script = scriptIn(content);
+  judgeTrace(cluster, fact, answer);
   if (type === 'agent_response') {
     if (expects === 'routed' && answer.metadata.agent !== choiceFor(content)) cluster.violation(`${id} went to ${answer.metadata.agent}`);
     if (expects !== 'reply' && expects !== 'moody' && expects !== 'routed') cluster.violation(`${id} got a reply, not ${expects}`);
-    if (answer.content !== `re: ${content}`) cluster.violation(`${id} (${content}) got the reply "${answer.content}"`);
+    if (script === undefined && answer.content !== `re: ${content}`)
+      cluster.violation(`${id} (${content}) got the reply "${answer.content}"`);
     if (!runs.some(({ end }) => end === 'replied')) cluster.violation(`${id} got a reply, and no run gave one`);
     return;
   }
+  // The trace excuses an answer that is from an agent to which the message was handed over.
+  const handed = script && cluster.auditors.hops.of(id).some((hop) => hop.kind === 'handoff' && hop.reason === reason);
+  if (handed === true) return;
   const hasMoody = session?.agents.some(({ name }) => name === 'moody') === true;
   // Adopted after a restore from a backup without the build of its image.
   const hasNone = session?.agents.length === 0 && cluster.restores > 0;
@@ -198,7 +209,7 @@ function judgeMessage(cluster: Cluster, { sessions }: Book, { id, sessionId, seq
       runs.some((run) => chronicle.wasCutOff(run)) ||
       (runs.length === 0 && (chronicle.guestKills.get(sessionId) ?? 0) > 0),
     // Also for a run that started durably but whose agent had not seen the message.
-    interrupted: (ended('stopped') || runs.length === 0) && chronicle.wasSuspended(sessionId),
+    interrupted: (ended('stopped') || runs.length === 0 || script !== undefined) && chronicle.wasSuspended(sessionId),
     cancelled: cluster.auditors.cancels.wasAsked(id),
     host_lost: chronicle.failed.has(sessionId) && chronicle.lostNodes.has(session?.nodeId ?? ''),
     session_failed: chronicle.failed.has(sessionId),
@@ -257,11 +268,16 @@ export function judgeLeft(cluster: Cluster): void {
  * killed.
  */
 function judgeRuns({ chronicle, view, violation }: Cluster): void {
-  const begun = new Map<string, number>();
-  for (const { messageId, idempotent, agent } of chronicle.runs) {
-    const times = (begun.get(messageId) ?? 0) + 1;
-    begun.set(messageId, times);
-    if (times === 2 && !idempotent) violation(`${agent} was started twice for ${messageId}`);
+  const begun = new Set<string>();
+  const lasting = new Map<string, string>();
+  for (const { messageId, hop, idempotent, agent } of chronicle.runs) {
+    const what = hop ?? messageId;
+    const before = lasting.get(messageId);
+    if (begun.has(what) && hop !== undefined) violation(`${agent} was started twice for the hop ${hop} of ${messageId}`);
+    // All of it begins again.
+    if (begun.has(what) && before !== undefined) violation(`${before} had begun, and ${messageId} was started again`);
+    begun.add(what);
+    if (!idempotent) lasting.set(messageId, agent);
   }
   for (const id of chronicle.sessions.keys()) {
     const lost = messagesOf(view, id as SessionRow['id']).filter(

@@ -33,6 +33,7 @@ export const PHASES = [
   'guest.running',
   'guest.before-answer',
   'guest.answered',
+  'guest.hop-started',
 ] as const;
 export type Phase = (typeof PHASES)[number];
 

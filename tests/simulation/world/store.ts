@@ -30,6 +30,9 @@ export const EPOCH = 1;
 export const AGENTS = [
   { name: 'once', runtime: 'python', handler: 'main.process_message', idempotent: false },
   { name: 'again', runtime: 'node', handler: 'index.processMessage', idempotent: true, concurrency: 3 },
+  /** Only asked by others. */
+  { name: 'aside', runtime: 'python', handler: 'main.process_message', idempotent: false },
+  { name: 'apart', runtime: 'node', handler: 'index.processMessage', idempotent: true, concurrency: 2 },
   /** Stopped and started now and then. */
   { name: 'moody', runtime: 'python', handler: 'main.process_message', idempotent: false },
 ] as const;

@@ -2,7 +2,7 @@
 import Database from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import { putSource } from '../../../../controller/domain/agents/commands/put-source.ts';
-import type { AgentId, SessionId } from '../../../../controller/domain/engine/ids.ts';
+import type { AgentId, MessageId, NodeId, SessionId } from '../../../../controller/domain/engine/ids.ts';
 import { put } from '../../../../controller/domain/engine/mutation.ts';
 import { clearMessages } from '../../../../controller/domain/messages/commands/clear-messages.ts';
 import { postMessage } from '../../../../controller/domain/messages/commands/post-message.ts';
@@ -14,6 +14,8 @@ import { removeSession } from '../../../../controller/domain/sessions/commands/r
 import { updateSession } from '../../../../controller/domain/sessions/commands/update-session.ts';
 import { DEFAULT_SIZE_RULES, type SizeRules } from '../../../../controller/domain/sessions/session-sizes.ts';
 import { changeSpace, removeSpace } from '../../../../controller/domain/spaces/commands/spaces.ts';
+import { decodeHops } from '../../../../controller/services/fleet/decode-hops.ts';
+import { scriptedHops } from '../../../hollow/hops.ts';
 import { ACCOUNT, type Core, newMessage, newSession, openCore, SPACE, seeded, withAgents } from '../core.ts';
 
 const MIB = 1024 * 1024;
@@ -29,11 +31,12 @@ function recounted(core: Core) {
   const database = new Database(core.store.path, { readonly: true });
   try {
     const size = 'octet_length(m.content) + octet_length(m.metadata)';
+    const kept = '(select session_id, content, metadata from messages union all select session_id, content, metadata from hops) m';
     const sessions = database
-      .prepare(`select m.session_id as id, count(*) as messages, sum(${size}) as bytes from messages m group by m.session_id`)
+      .prepare(`select m.session_id as id, count(*) as messages, sum(${size}) as bytes from ${kept} group by m.session_id`)
       .all() as { id: SessionId; messages: number; bytes: number }[];
     const inMessages = database
-      .prepare(`select coalesce(sum(${size}), 0) as bytes from messages m join sessions s on s.id = m.session_id where s.space_id = ?`)
+      .prepare(`select coalesce(sum(${size}), 0) as bytes from ${kept} join sessions s on s.id = m.session_id where s.space_id = ?`)
       .get(SPACE) as { bytes: number };
     const others = [
       'select coalesce(sum(source_bytes), 0) as bytes from agents where space_id = ?',
@@ -67,6 +70,7 @@ t.test('sums are those of the rows, whatever is written and removed', async (t) 
   const upTo = (most: number) => Math.floor(random() * most);
   const ids: SessionId[] = [];
   const refused = new Set<string>();
+  let hopped = 0;
   for (let at = 0; at < 120; at += 1) {
     const id = ids[upTo(ids.length)];
     const kind = upTo(6);
@@ -95,11 +99,19 @@ t.test('sums are those of the rows, whatever is written and removed', async (t) 
       const content = 'é🙂x'.repeat(upTo(300));
       const posted = await core.applier.submit(postMessage(newMessage(id, content, { role, metadata: { of: content.slice(0, 9) } })));
       if (!posted.ok) refused.add(posted.refusal.code);
+      else if (role === 'user' && random() < 0.5) {
+        const answered = { sessionId: id, messageId: posted.value.id as MessageId, generation: 1, runId: 'r', agent: 'one' };
+        const { hops } = decodeHops(scriptedHops(posted.value.id, 'hops one>two two=>one', 0));
+        const from = core.session(id).nodeId as NodeId;
+        await core.applier.apply(recordAnswer({ ...answered, from, outcome: 'reply', content, reason: '', durationMs: 1, hops }));
+        hopped += core.store.view.get('messages', posted.value.id) === undefined ? 0 : 1;
+      }
     }
     if (at % 20 === 19) agrees(t, core, `after ${at + 1} commands`);
   }
   t.ok(recounted(core).bytes > 0);
   t.same([...refused], []);
+  t.ok(hopped > 3, 'some messages have hops');
   for (const id of ids) {
     await core.applier.submit(removeSession(id, 'test'));
     while (await core.applier.apply(processBacklog(id)));
