@@ -19,6 +19,7 @@ export const execStream =
   (start: StartCommand, clock: Clock): StreamHandler =>
   async (stream, parameters) => {
     const request = execRequest(parameters);
+    if (!(await isStarted(stream))) return void stream.destroy();
     const began = clock.monotonic();
     const say = (end: Omit<ExecEnd, 'durationMs'>) => {
       const durationMs = Math.round(clock.monotonic() - began);
@@ -93,5 +94,24 @@ function room(stream: ByteStream): Promise<void> {
     stream.once('drain', done);
     stream.once('close', done);
     if (stream.destroyed) done();
+  });
+}
+
+/** Resolves at the first byte; to false if the stream ends without one. */
+function isStarted(stream: ByteStream): Promise<boolean> {
+  return new Promise((resolve) => {
+    const done = (answer: boolean) => {
+      stream.off('readable', look);
+      stream.off('end', over);
+      stream.off('close', over);
+      resolve(answer);
+    };
+    const look = () => {
+      if (stream.read(1) !== null) done(true);
+    };
+    const over = () => done(false);
+    stream.on('readable', look);
+    stream.once('end', over);
+    stream.once('close', over);
   });
 }

@@ -53,6 +53,8 @@ export class KeptWorker implements Worker, Bounded {
   /** Resolves once the output of the last run, up to its end, has been read. */
   #reading: Promise<void> | undefined;
   #ready = false;
+  /** Waits until the process is ready. */
+  #unsent: RunRequest | undefined;
   #failure: string | undefined;
   /** The reason for its end, if it was killed. */
   #verdict: RunEnd | undefined;
@@ -113,11 +115,17 @@ export class KeptWorker implements Worker, Bounded {
       this.#deltaBytes = 0;
       this.#program.stdout?.begin(this.#logFile(request.runId, 'stdout'), output);
       this.#program.stderr?.begin(this.#logFile(request.runId, 'stderr'), output);
-      if (this.#program.alive) this.#send(request);
+      if (this.#program.alive) this.#sendOnceReady(request);
       else this.#program.ended.then((end) => this.#died(end));
       // Last, since the agent is at work by now.
       this.#program.noteMemoryKills(this.agent);
     });
+  }
+
+  /** Writing to a process that has just ended would close the channel, with its last frame unread. */
+  #sendOnceReady(request: RunRequest): void {
+    if (this.#ready) this.#send(request);
+    else this.#unsent = request;
   }
 
   #send({ runId, message, contextJson }: RunRequest): void {
@@ -210,6 +218,8 @@ export class KeptWorker implements Worker, Bounded {
       if (this.#run !== undefined && run === this.#run.id) this.#receiveOf(this.#run, frame);
     } else if (type === 'ready') {
       this.#ready = true;
+      if (this.#unsent !== undefined && this.#run !== undefined) this.#send(this.#unsent);
+      this.#unsent = undefined;
       this.#start?.cancel();
     } else {
       if (type === 'failed' && !this.#ready && typeof frame.message === 'string') this.#failure = frame.message;

@@ -1,6 +1,6 @@
 /**
- * The content of a stream of kind `exec`. To the guest: the bytes of standard input. From the guest:
- * frames of one byte for the kind, the length (32 bits, big-endian), and that many bytes; the last
+ * The content of a stream of kind `exec`. To the guest: one byte, at which the command starts, then
+ * the bytes of standard input. From the guest: frames of one byte for the kind, the length (32 bits, big-endian), and that many bytes; the last
  * is the end, as JSON.
  */
 import { StreamError } from './reasons.ts';
@@ -31,6 +31,8 @@ export type ExecFrame = { readonly kind: 'stdout' | 'stderr'; readonly bytes: Bu
 
 const KINDS = ['stdout', 'stderr', 'end'] as const;
 const HEAD_BYTES = 5;
+/** The first byte to the guest. */
+export const START = Buffer.of(1);
 /** Longest content of a frame. */
 export const MAX_EXEC_FRAME_BYTES = 64 * 1024;
 

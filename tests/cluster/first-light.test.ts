@@ -1,9 +1,10 @@
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { WHEEL, WHEEL_NAME } from '../host/wheel.ts';
 import { deploy, writeAgent } from './agents.ts';
 import { containersOf, execIn } from './docker.ts';
 import { startCluster } from './harness.ts';
+import type { Rest } from './rest.ts';
 import { tablesThatMention, untilRows } from './rows.ts';
 
 const PYTHON = `
@@ -34,6 +35,21 @@ export async function* processMessage(message, context) {
 }
 `;
 
+/** Commands run as the agents' user, without secrets and within the limits, and what they leave behind goes on. */
+async function commandsRun(t: Test, rest: Rest, session: string): Promise<void> {
+  const run = async (command: string, more: object = {}) =>
+    (await rest.call('POST', `/sessions/${session}/exec`, { command, ...more })).body as Record<string, unknown>;
+  t.match(await run('id -u; pwd; echo $RAWORC_SPACE; cat; exit 3', { stdin: 'typed' }), {
+    exit_code: 3,
+    stdout: /^\d{5,}\n\/session\/workspace\ndefault\ntyped$/,
+  });
+  t.match(await run('touch /etc/x'), { exit_code: 1, stderr: /Read-only/ });
+  t.match(await run('sleep 60 & echo $! > left; (setsid sleep 60 &)'), { exit_code: 0, timed_out: false });
+  t.match(await run('kill -0 $(cat left) && pkill sleep'), { exit_code: 0 }, 'what is left in the background goes on');
+  t.match(await run('setsid sleep 60', { timeout_ms: 300 }), { timed_out: true, signal: 'SIGKILL' });
+  t.match(await run('ps -e -o comm= | grep -c sleep'), { stdout: '0\n' }, 'and nothing outlives the time limit');
+}
+
 t.setTimeout(240_000);
 t.test('an agent deployed from a directory with dependencies answers in a session, and deleting the session leaves nothing', async (t) => {
   const cluster = await startCluster(t, { nodes: [{ name: 'node-1' }], nats: true });
@@ -57,6 +73,7 @@ t.test('an agent deployed from a directory with dependencies answers in a sessio
 
   const session = await rest.createSession();
   t.equal(session.state, 'idle');
+  await commandsRun(t, rest, session.id);
   const [container] = await containersOf(cluster.id);
   t.equal(container?.session, session.id, 'one container, labelled with its session');
   t.equal(session.container_id, container?.id);

@@ -8,8 +8,14 @@ export function pretendExec(stream: ByteStream, parameters: unknown): void {
   const end = { exitCode: Number(/^exit (\d+)$/.exec(line)?.[1] ?? 0), signal: null, timedOut: false, fault: '', durationMs: 1 };
   if (line === 'nowhere')
     return void stream.end(encodeExec({ kind: 'end', end: { ...end, exitCode: null, fault: 'There is no program nowhere.' } }));
-  stream.write(encodeExec({ kind: 'stdout', bytes: Buffer.from(`ran ${line} `) }));
-  if (line === 'forever') return void setTimeout(() => stream.destroy(), timeoutMs).unref();
-  stream.on('data', (bytes: Buffer) => stream.write(encodeExec({ kind: 'stderr', bytes })));
-  stream.on('end', () => stream.end(encodeExec({ kind: 'end', end })));
+  stream.once('data', (first: Buffer) => {
+    stream.unshift(first.subarray(1));
+    proceed();
+  });
+  const proceed = () => {
+    stream.write(encodeExec({ kind: 'stdout', bytes: Buffer.from(`ran ${line} `) }));
+    if (line === 'forever') return void setTimeout(() => stream.destroy(), timeoutMs).unref();
+    stream.on('data', (bytes: Buffer) => stream.write(encodeExec({ kind: 'stderr', bytes })));
+    stream.on('end', () => stream.end(encodeExec({ kind: 'end', end })));
+  };
 }

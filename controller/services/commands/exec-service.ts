@@ -1,5 +1,5 @@
 import type { ByteStream } from '../../../proto/streams/byte-stream.ts';
-import { EXEC, ExecDecoder, type ExecEnd, type ExecFrame } from '../../../proto/streams/exec-stream.ts';
+import { EXEC, ExecDecoder, type ExecEnd, type ExecFrame, START } from '../../../proto/streams/exec-stream.ts';
 import { StreamError } from '../../../proto/streams/reasons.ts';
 import type { Clock } from '../../../seams/clock.ts';
 import { DEFAULT_EXEC, type ExecCommand, type ExecObject } from '../../contract/exec.ts';
@@ -10,7 +10,7 @@ import { beginExec, touchSession } from '../../domain/sessions/commands/begin-ex
 import { isSettled } from '../../domain/sessions/life-cycle.ts';
 import { NO_SESSION } from '../../domain/sessions/refusals.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
-import { sessionFor } from '../access/access.ts';
+import { refreshed, sessionFor } from '../access/access.ts';
 import type { Caller } from '../access/caller.ts';
 import type { Budgets, Holding } from '../budget/budgets.ts';
 import type { Payer } from '../budget/payer.ts';
@@ -89,28 +89,39 @@ export function execService({ applier, view, waiters, streams, clock, budgets, s
     const argv = argvOf(input);
     if (argv === undefined) return refused('UNPROCESSABLE_ENTITY', 'Send either `command` or `argv`.');
     const shown = showsCommands ? shownOf(argv) : undefined;
-    const begun = await applier.submit(beginExec({ sessionId: id, wake: input.wake ?? true, user: caller.user, shown }), caller);
-    if (!begun.ok) return begun;
+    const begin = () => applier.submit(beginExec({ sessionId: id, wake: input.wake ?? true, user: caller.user, shown }), caller);
+    const open = (up: SessionRow) => {
+      const parameters = {
+        argv,
+        cwd: input.cwd ?? '',
+        env: { RAWORC_SPACE: view.get('spaces', up.spaceId)?.name ?? '', ...input.env },
+        timeoutMs: input.timeout_ms ?? DEFAULT_EXEC.timeoutMs,
+      };
+      return streams.start(up, { kind: EXEC, parameters, window: WINDOW_BYTES, payer }, signal);
+    };
+    // Recorded while the guest connects. Nothing starts before that.
+    if (isUp(row.value)) return begun(await Promise.all([begin(), open(row.value)]), row.value, input);
+    const recorded = await begin();
+    if (!recorded.ok) return recorded;
     const up = await inTime((patience) => untilUp(id, patience), signal);
     if (up === undefined) return refused('UNAVAILABLE', 'The session is not running yet. Retry in a moment.', { retry_after_s: 5 });
     if (!up.ok) return up;
-    const now = caller.now();
-    const still =
-      now === undefined
-        ? refused('UNAUTHORIZED', 'Your credentials were revoked. Log in again and retry.')
-        : sessionFor(view, now, id, 'exec');
-    if (!still.ok) return still;
-    const space = view.get('spaces', up.value.spaceId)?.name ?? '';
-    const parameters = {
-      argv,
-      cwd: input.cwd ?? '',
-      env: { RAWORC_SPACE: space, ...input.env },
-      timeoutMs: input.timeout_ms ?? DEFAULT_EXEC.timeoutMs,
-    };
-    const opened = await streams.start(up.value, { kind: EXEC, parameters, window: WINDOW_BYTES, payer }, signal);
+    const now = refreshed(caller);
+    const still = now.ok ? sessionFor(view, now.value, id, 'exec') : now;
+    return still.ok ? begun([recorded, await open(up.value)], up.value, input) : still;
+  }
+
+  function begun(
+    [recorded, opened]: readonly [Outcome<SessionRow>, Outcome<ByteStream>],
+    row: SessionRow,
+    input: ExecCommand,
+  ): Outcome<Running> {
+    if (!recorded.ok && opened.ok) opened.value.destroy();
+    if (!recorded.ok) return recorded;
     if (!opened.ok) return opened;
+    opened.value.write(START);
     opened.value.end(input.stdin ?? '');
-    return accepted(running(up.value, opened.value));
+    return accepted(running(row, opened.value));
   }
 
   return {
@@ -147,6 +158,7 @@ export function execService({ applier, view, waiters, streams, clock, budgets, s
   };
 }
 
+const isUp = (row: SessionRow): boolean => row.desired === 'running' && isSettled(row);
 const lost = (why: string) => refused('UNAVAILABLE', `${why} Whether the command ended is not known.`);
 
 /** Returns the refusal of a command that could not be started. */

@@ -21,7 +21,7 @@ const TICKET_MS = 10_000;
  * Open and opening streams per session and per node. The budget `byte_streams` limits those of a
  * caller and of the process.
  */
-export const MAX_BYTE_STREAMS = { ofSession: 32, ofNode: 256 } as const;
+export const MAX_BYTE_STREAMS = { ofSession: 60, ofNode: 256 } as const;
 /** Maximum length of the parameters of one stream as JSON. */
 const MAX_PARAMETER_CHARACTERS = 64 * 1024;
 

@@ -1,5 +1,5 @@
 /** Commands that a stream starts, with real processes. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -7,7 +7,7 @@ import { execStream } from '../../../guest/streams/exec.ts';
 import { prepareVolume } from '../../../guest/volume/volume.ts';
 import { Processes } from '../../../guest/workers/processes.ts';
 import { ByteStream } from '../../../proto/streams/byte-stream.ts';
-import { ExecDecoder, type ExecEnd, type ExecRequest } from '../../../proto/streams/exec-stream.ts';
+import { ExecDecoder, type ExecEnd, type ExecRequest, START } from '../../../proto/streams/exec-stream.ts';
 import type { StreamFrame } from '../../../proto/streams/stream-frame.ts';
 import { systemClock } from '../../../seams/system.ts';
 import { linkPair } from '../../hollow/link-pair.ts';
@@ -24,14 +24,16 @@ function session(t: Test) {
     rmSync(directory, { recursive: true, force: true });
   });
   /** The reader's end of a command's stream. */
-  const open = (request: Partial<ExecRequest> & Pick<ExecRequest, 'argv'>, window = 256 * 1024): ByteStream => {
+  const open = (request: Partial<ExecRequest> & Pick<ExecRequest, 'argv'>, window = 256 * 1024, starts = true): ByteStream => {
     const [near, far] = linkPair<StreamFrame, StreamFrame>(systemClock);
     const guest = new ByteStream(far, { credit: window, lost: 'node_lost' });
     guest.on('error', () => undefined);
     const handler = execStream(processes.startCommand, systemClock);
     const run = handler(guest, { cwd: '', env: {}, timeoutMs: 10_000, ...request });
     Promise.resolve(run).catch((error: Error) => guest.destroy(error));
-    return new ByteStream(near, { window, granted: window, lost: 'guest_lost' });
+    const stream = new ByteStream(near, { window, granted: window, lost: 'guest_lost' });
+    if (starts) stream.write(START);
+    return stream;
   };
   return { workspace: join(sessionDirectory, 'workspace'), open };
 }
@@ -130,4 +132,12 @@ t.test('a slow reader holds a command up, and loses nothing', async (t) => {
 
 t.test('input that the command does not read is dropped', async (t) => {
   t.match((await run(t, { argv: ['true'] }, 'x'.repeat(1_000_000))).ends, [{ exitCode: 0 }]);
+});
+
+t.test('nothing starts before the first byte', async (t) => {
+  const { open, workspace } = session(t);
+  const stream = open({ argv: sh('touch started') }, undefined, false);
+  stream.end();
+  await t.rejects(all(stream), { reason: 'cancelled' } as Error & { reason: string });
+  t.notOk(existsSync(join(workspace, 'started')));
 });

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import t, { type Test } from 'tap';
+import { MAX_BYTE_STREAMS } from '../../../../controller/services/streams/byte-streams.ts';
 import type { StreamKinds } from '../../../../guest/streams/stream-kinds.ts';
 import type { ByteStream } from '../../../../proto/streams/byte-stream.ts';
 import { StreamError } from '../../../../proto/streams/reasons.ts';
@@ -181,8 +182,11 @@ t.test('what cannot be opened is refused, and says why', async (t) => {
   t.match(await made.open('wood'), { ok: false, refusal: { message: /does not support this kind/, details: { reason: 'unknown_kind' } } });
   const aborted = AbortSignal.abort();
   t.match(await made.open('wait', {}, aborted), { ok: false });
-  const streams = await Promise.all(Array.from({ length: 32 }, () => opened(made, 'wait')));
-  t.match(await made.open('wait'), { ok: false, refusal: { code: 'RATE_LIMITED', details: { scope: 'session', most: 32 } } });
+  const streams = await Promise.all(Array.from({ length: MAX_BYTE_STREAMS.ofSession }, () => opened(made, 'wait')));
+  t.match(await made.open('wait'), {
+    ok: false,
+    refusal: { code: 'RATE_LIMITED', details: { scope: 'session', most: MAX_BYTE_STREAMS.ofSession } },
+  });
   for (const stream of streams) stream.destroy();
   await nothingLeft(made);
   t.match(await made.open('wait'), { ok: true });
