@@ -5,7 +5,7 @@ import { type Dependencies, type Installer, type Planned, type SourceFiles, sour
 
 /** Files whose text decides what is installed. Lock files do so by their hash. */
 export const isDependencyFile = (path: string): boolean =>
-  path === 'package.json' || path === 'pyproject.toml' || path === 'raworc.json' || /\.(txt|in)$/.test(path);
+  path === 'package.json' || path === 'pyproject.toml' || path === 'raworc.json' || path === 'Dockerfile' || /\.(txt|in)$/.test(path);
 /** Larger ones count as unreadable. */
 export const MAX_DEPENDENCY_FILE_BYTES = 2 ** 20;
 /** Of all texts of a source together, without those at its root. */
@@ -21,7 +21,7 @@ const NONE: Planned = { ok: true, dependencies: undefined };
  * Returns the dependencies of a source and the files that decide them, so that a change of any
  * other file installs nothing again.
  */
-export function dependenciesOf(runtime: 'PYTHON' | 'NODE' | 'NATIVE' | 'RUNTIME_UNSPECIFIED', files: SourceFiles): Planned {
+export function dependenciesOf(runtime: string, files: SourceFiles): Planned {
   const planned = runtime === 'PYTHON' ? ofPython(files) : runtime === 'NODE' ? ofNode(files) : programOf(files);
   const command = buildCommandIn(files);
   return command === undefined ? planned : withCommand(command, runtime, files, planned);

@@ -89,7 +89,8 @@ function pruning(installer: Installer): string {
   return installer === 'npm-ci' || installer === 'npm-install' ? `${node} prune --no-package-lock --omit=dev ${NPM_FLAGS}\n` : '';
 }
 
-const TRUSTING = [
+/** Variables by which programs learn what certificates to trust. */
+export const TRUSTING = [
   'SSL_CERT_FILE',
   'PIP_CERT',
   'REQUESTS_CA_BUNDLE',

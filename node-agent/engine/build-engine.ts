@@ -13,6 +13,11 @@ export interface JobPlan {
   readonly input: AsyncIterable<Uint8Array>;
   /** Called with its standard error, as it comes. */
   readonly print?: ((output: Uint8Array) => void) | undefined;
+  /**
+   * A step of a Dockerfile: it runs as the image's user, also as root, can write everywhere in the
+   * image, and can be committed. It has few capabilities, and no input.
+   */
+  readonly isStep?: boolean | undefined;
 }
 
 export interface JobEnd {
@@ -29,9 +34,16 @@ export interface Job {
   /** Resolves with true at its first output, with false if it ends without. */
   readonly began: Promise<boolean>;
   readonly ended: Promise<JobEnd>;
+  /** Makes an image of what a step has changed, and returns its ID. Call it after the end. */
+  commit?(labels: Readonly<Record<string, string>>, signal: AbortSignal): Promise<string>;
   /** Ends it and removes all that it left behind. */
   close(): Promise<void>;
 }
+
+/** `digest` names an image for good; `reason` is a clause for the user. */
+export type FoundImage =
+  | { readonly ok: true; readonly imageId: string; readonly digest: string }
+  | { readonly ok: false; readonly reason: string };
 
 export interface StagePlan {
   readonly labels: Readonly<Record<string, string>>;
@@ -45,6 +57,10 @@ export interface BuildEngine {
   readonly npmVersion: string;
   /** Labels of all that this node builds, so that `sweep` finds it. */
   readonly marks: Readonly<Record<string, string>>;
+  /** Whether the operator allows Dockerfiles. */
+  readonly takesDockerfiles: boolean;
+  /** Returns an image that the operator allows as a base, after a pull if it is missing. */
+  baseImage(name: string, signal: AbortSignal): Promise<FoundImage>;
   /** Throws if the job cannot be started. */
   start(plan: JobPlan, signal: AbortSignal): Promise<Job>;
   /**

@@ -9,12 +9,17 @@ export interface BuildSettings {
   readonly environment: Readonly<Record<string, string>>;
   /** A file of PEM certificates: all that builds trust. Undefined: what the base image trusts. */
   readonly certificates: string | undefined;
+  /** Whether builds follow the Dockerfiles of agents. */
+  readonly dockerfiles?: boolean;
+  /** Names of images besides the stock one that agents can begin with; `*` at the end matches any rest. */
+  readonly baseImages?: readonly string[];
 }
 
 /**
  * Reads RAWORC_BUILD_CA_FILE, RAWORC_BUILD_HTTP_PROXY, RAWORC_BUILD_HTTPS_PROXY,
  * RAWORC_BUILD_NO_PROXY and the mirrors RAWORC_BUILD_PYPI_URL, RAWORC_BUILD_NPM_URL,
- * RAWORC_BUILD_APT_URL, RAWORC_BUILD_CRATES_URL and RAWORC_BUILD_GO_URL. @throws on an invalid value.
+ * RAWORC_BUILD_APT_URL, RAWORC_BUILD_CRATES_URL and RAWORC_BUILD_GO_URL, and the images of agents:
+ * RAWORC_BUILD_DOCKERFILES and RAWORC_BUILD_BASE_IMAGES. @throws on an invalid value.
  */
 export function readBuildSettings(env: Environment): BuildSettings {
   const url = (name: string) => {
@@ -39,7 +44,28 @@ export function readBuildSettings(env: Environment): BuildSettings {
   };
   const environment: Record<string, string> = {};
   for (const [name, value] of Object.entries(variables)) if (value !== undefined) environment[name] = value;
-  return { environment, certificates: readableFile(env, 'RAWORC_BUILD_CA_FILE') };
+  return {
+    environment,
+    certificates: readableFile(env, 'RAWORC_BUILD_CA_FILE'),
+    dockerfiles: isOn(env, 'RAWORC_BUILD_DOCKERFILES'),
+    baseImages: namesOfImages(env),
+  };
+}
+
+function isOn(env: Environment, name: string): boolean {
+  const text = env[name] || 'false';
+  if (!['true', 'false', '1', '0'].includes(text)) throw new Error(`${name} must be true or false, not "${text}"`);
+  return text === 'true' || text === '1';
+}
+
+function namesOfImages(env: Environment): readonly string[] {
+  const names = (env.RAWORC_BUILD_BASE_IMAGES ?? '').split(',').map((name) => name.trim());
+  const wrong = names.find((name) => name !== '' && !/^[\w.:@/-]+\*?$/.test(name));
+  if (wrong !== undefined)
+    throw new Error(
+      `RAWORC_BUILD_BASE_IMAGES must be names of images such as debian:12-slim or registry.example.com/team/*, not "${wrong}"`,
+    );
+  return names.filter((name) => name !== '');
 }
 
 /** Cargo's own form: a Git index, or one over HTTP that begins with `sparse+`. */

@@ -1,7 +1,9 @@
 import type { BuildAssignment__Output as BuildAssignment } from '../../proto/generated/raworc/node/v0/BuildAssignment.ts';
+import { baseOfBuild, type ScannedAgent } from '../builds/base-of-build.ts';
 import type { BuildProgress } from '../builds/progress.ts';
 import { dependenciesOf } from '../domain/dependencies.ts';
 import { keyOf } from '../domain/install-script.ts';
+import { ownImageOf } from '../domain/installs/own-image.ts';
 import type { BuildEngine, BuildOutcome } from '../engine/build-engine.ts';
 import { buildContext } from './build-context.ts';
 import { checkHandlers } from './check-handlers.ts';
@@ -27,31 +29,41 @@ export interface MakeDeps {
 export async function makeImage(
   deps: MakeDeps,
   build: BuildAssignment,
-  base: { readonly id: string },
+  stock: { readonly id: string },
   labels: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<BuildOutcome> {
   const { engine, toolchains, fetch, progress } = deps;
-  const { buildId, space, baseImage } = build;
-  const installations: Installation[] = [];
+  const { buildId, space } = build;
   progress.begin('fetch');
+  const scanned: ScannedAgent[] = [];
   for (const { spec, digest } of build.agents) {
     if (spec === null) throw new BadSource('an agent has no name');
-    const files = await scanSource(spec.name, digest, fetch(digest));
-    const planned = dependenciesOf(spec.runtime, files);
-    if (!planned.ok) throw new BadSource(`the dependencies of the agent ${spec.name} cannot be installed: ${planned.reason}`);
-    const { dependencies } = planned;
-    if (dependencies === undefined) {
-      progress.print(`${spec.name}: ${files.size} files, no dependencies`);
-      continue;
-    }
-    progress.print(`${spec.name}: ${files.size} files, dependencies of ${dependencies.inputs.join(', ')}`);
-    const key = keyOf(dependencies, files, { imageId: base.id, npmVersion: engine.npmVersion });
-    installations.push({ agent: spec.name, digest, key, dependencies });
+    const { name, runtime } = spec;
+    const files = await scanSource(name, digest, fetch(digest));
+    const planned = dependenciesOf(runtime, files);
+    if (!planned.ok) throw new BadSource(`the dependencies of the agent ${name} cannot be installed: ${planned.reason}`);
+    // Their texts together can be large.
+    const hashes = new Map([...files].map(([path, { sha256 }]) => [path, { sha256 }]));
+    scanned.push({ name, runtime, digest, files: hashes, own: ownImageOf(files), dependencies: planned.dependencies });
   }
+  const stockPlan = { buildId, space, baseImage: build.baseImage, baseImageId: stock.id, agents: scanned };
+  const base = await baseOfBuild({ engine, fetch, progress }, stockPlan, signal);
+  const baseImage = base.image;
   let stage: Stage | undefined;
   let imageId: string | undefined;
+  let isMade = false;
   try {
+    const installations: Installation[] = [];
+    for (const { name, digest, files, dependencies } of scanned) {
+      if (dependencies === undefined) {
+        progress.print(`${name}: ${files.size} files, no dependencies`);
+        continue;
+      }
+      progress.print(`${name}: ${files.size} files, dependencies of ${dependencies.inputs.join(', ')}`);
+      const key = keyOf(dependencies, files, { imageId: base.id, npmVersion: engine.npmVersion });
+      installations.push({ agent: name, digest, key, dependencies });
+    }
     if (installations.length > 0) {
       stage = await stageOf(
         engine,
@@ -93,9 +105,11 @@ export async function makeImage(
     const done = imageId;
     imageId = undefined;
     stage = undefined;
+    isMade = true;
     return { ok: true, imageId: done };
   } finally {
     if (imageId !== undefined) await engine.discard(imageId);
     await stage?.discard();
+    if (!isMade) await base.discard();
   }
 }

@@ -4,7 +4,7 @@ import type { SourceFile, SourceFiles } from '../domain/installs/planned.ts';
 import { readSource } from './read-source.ts';
 
 /** Read first of all, so other texts leave them their room. */
-const ROOT_FILES: ReadonlySet<string> = new Set(['package.json', 'pyproject.toml', 'requirements.txt', 'raworc.json']);
+const ROOT_FILES: ReadonlySet<string> = new Set(['package.json', 'pyproject.toml', 'requirements.txt', 'raworc.json', 'Dockerfile']);
 
 /** Returns the files of an agent's source by path. */
 export async function scanSource(agent: string, digest: string, packed: AsyncIterable<Uint8Array>): Promise<SourceFiles> {

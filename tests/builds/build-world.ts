@@ -65,7 +65,12 @@ export async function buildWorld({ limits, environment = {} }: WorldOptions = {}
     ...{ clients, owner: OWNER, guestDirectory, npm: installedNpm(), clock: systemClock, log: silent, run: runCommand },
     disks: new WorkDisks({ directory: join(directory, 'builds'), kind: 'image', run: runCommand, random: systemRandom }),
     stages: await OwnImages.open(join(directory, 'stages')),
-    settings: { environment, certificates: certificates !== undefined && existsSync(certificates) ? certificates : undefined },
+    settings: {
+      dockerfiles: true,
+      baseImages: [],
+      environment,
+      certificates: certificates !== undefined && existsSync(certificates) ? certificates : undefined,
+    },
     cgroupParent: () => undefined,
     limits: { cpuMillis: 2000, memoryBytes: 384 * MIB, processes: 64, diskBytes: 128 * MIB, temporaryBytes: 16 * MIB, ...limits },
   });

@@ -63,6 +63,7 @@ function written(source: SourceListing): Outcome<Manifest> {
   const fields = objectIn(text);
   if (fields === undefined) return no('raworc.json must contain a JSON object');
   const { handler, description, purpose, capabilities, idempotent, build_command: buildCommand } = fields;
+  const { dockerfile, base_image: baseImage } = fields;
   const { timeout_s: timeoutS, memory_bytes: memoryBytes, concurrency } = fields;
   const runtime = typeof fields.runtime === 'string' ? RUNTIMES[fields.runtime.toLowerCase()] : undefined;
   const problems: { path: string; problem: string }[] = [];
@@ -78,6 +79,8 @@ function written(source: SourceListing): Outcome<Manifest> {
   judge('timeout_s', isAbsent(timeoutS) || isWhole(timeoutS, RUN_LIMITS.timeoutS), wholeBetween(RUN_LIMITS.timeoutS));
   judge('memory_bytes', isAbsent(memoryBytes) || isWhole(memoryBytes, RUN_LIMITS.memoryBytes), wholeBetween(RUN_LIMITS.memoryBytes));
   judge('concurrency', isAbsent(concurrency) || isWhole(concurrency, RUN_LIMITS.concurrency), wholeBetween(RUN_LIMITS.concurrency));
+  judge('dockerfile', isAbsent(dockerfile) || typeof dockerfile === 'boolean', 'must be true or false');
+  judge('base_image', isAbsent(baseImage) || isImageName(baseImage), 'must be the name of an image, such as debian:12-slim');
   judge('build_command', isText(buildCommand), 'must be a string of at most 4096 characters');
   if (problems.length > 0 || runtime === undefined || typeof handler !== 'string') {
     return refused(
@@ -230,6 +233,7 @@ const isWhole = (value: unknown, [least, most]: readonly [number, number]): valu
   typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= most;
 const wholeBetween = ([least, most]: readonly [number, number]) => `must be a whole number from ${least} to ${most}`;
 
+const isImageName = (value: unknown) => typeof value === 'string' && /^[\w.:@/-]{1,255}$/.test(value);
 const isAbsent = (value: unknown) => value === undefined || value === null;
 const isText = (value: unknown) => isAbsent(value) || (typeof value === 'string' && value.length <= 4096);
 const isTexts = (value: unknown) =>

@@ -1,19 +1,24 @@
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { z } from 'zod';
 import type { Clock } from '../../../../seams/clock.ts';
 import type { Log } from '../../../../seams/log.ts';
 import { messageOf } from '../../../../seams/message-of.ts';
 import type { BuildSettings } from '../../../images/build-settings.ts';
 import type { Command } from '../../../volumes/command.ts';
-import type { BuildEngine, Job, JobEnd, JobPlan, StagePlan } from '../../build-engine.ts';
+import type { BuildEngine, FoundImage, Job, JobEnd, JobPlan, StagePlan } from '../../build-engine.ts';
 import { abortable, type DockerClients, unless } from '../client.ts';
 import { type Owner, ownerFilter } from '../container.ts';
 import { runBuild } from '../images/run-build.ts';
 import { closeResolverOfBuild } from '../resolver.ts';
 import { Attached } from './attached.ts';
-import { JOB_LIMITS, JOB_UID, type JobLimits, jobOptions } from './job-options.ts';
+import { findBaseImage } from './find-base-image.ts';
+import { JOB_LIMITS, JOB_UID, type JobLimits, jobOptions, STEP_NAME, stepInput, stepOptions } from './job-options.ts';
 import type { OwnImages } from './own-images.ts';
 import type { WorkDisk, WorkDisks } from './work-disks.ts';
+
+const sizeOf = z.object({ SizeRw: z.number().default(0) });
+const committed = z.object({ Id: z.string() });
 
 /** How often the size of a measured disk is looked at. */
 const MEASURE_MS = 2_000;
@@ -54,6 +59,14 @@ export class DockerBuilds implements BuildEngine {
     return { 'raworc.managed': 'true', 'raworc.cluster': clusterId, 'raworc.builder': nodeId };
   }
 
+  get takesDockerfiles(): boolean {
+    return this.#deps.settings.dockerfiles === true;
+  }
+
+  baseImage(name: string, signal: AbortSignal): Promise<FoundImage> {
+    return findBaseImage(this.#deps.clients, this.#deps.settings.baseImages ?? [], name, signal);
+  }
+
   async start(plan: JobPlan, signal: AbortSignal): Promise<Job> {
     const { clients, owner, disks, guestDirectory, npm, settings, limits = JOB_LIMITS, resolvConf, cgroupParent, run, log } = this.#deps;
     const disk = plan.directory === undefined ? undefined : await disks.open(limits.diskBytes, JOB_UID);
@@ -69,7 +82,9 @@ export class DockerBuilds implements BuildEngine {
         ...{ guest: guestDirectory, npm: npm.directory, disk: disk?.path, resolvConf: resolvConf?.(), cgroup: cgroupParent() },
         ...{ settings, limits },
       };
-      id = (await clients.calls.createContainer(jobOptions(owner, plan, places))).id;
+      const isStep = plan.isStep === true;
+      const containerOptions = isStep ? stepOptions(owner, plan, places) : jobOptions(owner, plan, places);
+      id = (await clients.calls.createContainer(containerOptions)).id;
       const container = clients.streams.getContainer(id);
       const options = { stream: true, stdin: true, stdout: true, stderr: true, hijack: true };
       const stream = (await abortable(signal, container.attach(options))) as Duplex;
@@ -80,11 +95,13 @@ export class DockerBuilds implements BuildEngine {
       const { State } = await abortable(signal, container.inspect());
       // Before its input: until then, nothing of the job runs.
       if (run !== undefined && places.resolvConf !== undefined && State.Running) await closeResolverOfBuild(run, State.Pid, log);
-      const ended = this.#end(id, output, disk, signal);
+      const ended = isStep ? this.#endOfStep(id, output, limits.diskBytes, signal) : this.#end(id, output, disk, signal);
       ended.catch(() => undefined);
       // A job can end without reading its input.
-      pipeline(plan.input, stream, { end: true }).catch(() => undefined);
-      return { output: output.output, began: output.began, ended, close };
+      const input = isStep ? [stepInput(settings)] : plan.input;
+      pipeline(input, stream, { end: true }).catch(() => undefined);
+      const commit = (labels: Readonly<Record<string, string>>, soon: AbortSignal) => this.#commit(container.id, labels, soon);
+      return { output: output.output, began: output.began, ended, commit, close };
     } catch (error) {
       await close();
       throw error;
@@ -133,8 +150,9 @@ export class DockerBuilds implements BuildEngine {
 
   async sweep(signal: AbortSignal): Promise<void> {
     const { clients, owner, disks, stages, log } = this.#deps;
-    const filters = { label: [...ownerFilter(owner), 'raworc.job'] };
-    const left = await abortable(signal, clients.calls.listContainers({ all: true, filters }));
+    const list = (filters: Record<string, string[]>) => abortable(signal, clients.calls.listContainers({ all: true, filters }));
+    const jobs = await list({ label: [...ownerFilter(owner), 'raworc.job'] });
+    const left = [...jobs, ...(await list({ label: [...ownerFilter(owner)], name: [`^/${STEP_NAME}`] }))];
     for (const { Id } of left) await this.#remove(Id);
     const images = await this.tidy(signal);
     await disks.sweep();
@@ -143,7 +161,7 @@ export class DockerBuilds implements BuildEngine {
     if (left.length + images > 0) log.info('builds.swept', { containers: left.length, images });
   }
 
-  async #end(id: string, output: Attached, disk: WorkDisk | undefined, signal: AbortSignal): Promise<JobEnd> {
+  async #end(id: string, output: Attached, disk: Pick<WorkDisk, 'isOver'> | undefined, signal: AbortSignal): Promise<JobEnd> {
     const container = this.#deps.clients.streams.getContainer(id);
     let isOver = false;
     const look = () => {
@@ -171,6 +189,37 @@ export class DockerBuilds implements BuildEngine {
     } finally {
       timer?.cancel();
     }
+  }
+
+  /** A step can write a lot between two looks, and be over. */
+  async #endOfStep(id: string, output: Attached, bytes: number, signal: AbortSignal): Promise<JobEnd> {
+    const disk = this.#stepDisk(id, bytes);
+    const end = await this.#end(id, output, disk, signal);
+    return end.code === 0 && (await disk.isOver()) ? { ...end, code: 1, exceeded: 'disk' } : end;
+  }
+
+  /** What a step writes to the layer of its container is measured. */
+  #stepDisk(id: string, bytes: number): Pick<WorkDisk, 'isOver'> {
+    const container = this.#deps.clients.calls.getContainer(id);
+    return {
+      async isOver() {
+        // The types of dockerode do not know this option.
+        const options: object = { size: true };
+        const { SizeRw } = sizeOf.parse(await container.inspect(options));
+        return SizeRw > bytes;
+      },
+    };
+  }
+
+  async #commit(id: string, labels: Readonly<Record<string, string>>, signal: AbortSignal): Promise<string> {
+    const container = this.#deps.clients.streams.getContainer(id);
+    // Otherwise the image would start with the command of the step.
+    const body = { Labels: labels, Entrypoint: ['/bin/sh'], Cmd: [] };
+    const { Id } = committed.parse(
+      await abortable(signal, container.commit({ _query: { container: id, pause: false }, _body: body } as object)),
+    );
+    await this.#deps.stages.add(Id);
+    return Id;
   }
 
   async #remove(id: string): Promise<void> {

@@ -1,5 +1,5 @@
 import type { ContainerCreateOptions } from 'dockerode';
-import { NPM } from '../../../domain/install-script.ts';
+import { NPM, TRUSTING } from '../../../domain/install-script.ts';
 import type { BuildSettings } from '../../../images/build-settings.ts';
 import type { JobPlan } from '../../build-engine.ts';
 import { diskMount, NETWORK, type Owner, RESOLV_CONF } from '../container.ts';
@@ -99,6 +99,46 @@ export function jobOptions(owner: Owner, plan: JobPlan, places: JobPlaces): Cont
       NanoCpus: cpuMillis * 1_000_000,
       LogConfig: { Type: 'none', Config: {} },
       RestartPolicy: { Name: 'no' },
+    },
+  };
+}
+
+/** What installers of packages need as root, and nothing else of what Docker gives by default. */
+const STEP_CAPABILITIES = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'SETUID', 'SETGID', 'KILL'];
+/** Sets the variables of its input. They and their values are in no image. */
+const STEP = 'eval "$(cat)"; exec "$@" </dev/null 1>&2';
+
+/** Begins the names of containers of steps, whose labels their images would inherit. */
+export const STEP_NAME = 'raworc_step_';
+
+/** Returns the input of a step: the operator's variables, as shell commands. */
+export function stepInput({ certificates, environment }: BuildSettings): string {
+  const trust = certificates === undefined ? [] : TRUSTING.map((name) => [name, CERTIFICATES] as const);
+  const quoted = (value: string) => `'${value.replaceAll("'", `'\\''`)}'`;
+  return [...Object.entries(environment), ...trust].map(([name, value]) => `export ${name}=${quoted(value)}\n`).join('');
+}
+
+/** Returns the options of a container that runs a step of a Dockerfile. */
+export function stepOptions(owner: Owner, plan: JobPlan, places: JobPlaces): ContainerCreateOptions {
+  const { HostConfig, Labels, ...options } = jobOptions(owner, plan, places);
+  const { User: _user, WorkingDir: _directory, Env: _variables, ...rest } = options;
+  const { 'raworc.job': _job, 'raworc.space': _space, ...labels } = Labels ?? {};
+  const { certificates } = places.settings;
+  return {
+    ...rest,
+    name: `${STEP_NAME}${plan.buildId}_${plan.image.slice(-12)}`,
+    Entrypoint: ['/bin/sh', '-c', STEP, 'sh', ...plan.command],
+    Labels: labels,
+    HostConfig: {
+      ...HostConfig,
+      Mounts: [
+        ...(certificates === undefined ? [] : [diskMount(certificates, CERTIFICATES, true)]),
+        ...(places.resolvConf === undefined ? [] : [diskMount(places.resolvConf, RESOLV_CONF, true)]),
+      ],
+      ReadonlyRootfs: false,
+      // What is mounted below it leaves nothing in the image.
+      Tmpfs: { '/run': `rw,nosuid,nodev,size=${places.limits.temporaryBytes}` },
+      CapAdd: STEP_CAPABILITIES,
     },
   };
 }

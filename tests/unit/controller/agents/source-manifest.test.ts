@@ -51,6 +51,17 @@ const cases: [string, Record<string, string>, RegExp][] = [
     { 'raworc.json': manifest({ runtime: 'node', handler: 'dist/index.run', build_command: 'npm run build' }) },
     /^node dist\/index\.run$/,
   ],
+  ['a base image', { 'raworc.json': manifest({ base_image: 'debian:12-slim', dockerfile: false }), 'main.py': '' }, /^python/],
+  [
+    'no base image',
+    { 'raworc.json': manifest({ base_image: 'a\nRUN x' }), 'main.py': '' },
+    /refused: raworc\.json: base_image must be the name of an image/,
+  ],
+  [
+    'a named Dockerfile',
+    { 'raworc.json': manifest({ dockerfile: 'x' }), 'main.py': '' },
+    /refused: raworc\.json: dockerfile must be true or false/,
+  ],
   ['no text as build command', { 'raworc.json': manifest({ build_command: ['make'] }), 'main.py': '' }, /refused: .*build_command must be/],
   ['an unknown runtime', { 'raworc.json': manifest({ runtime: 'ruby' }) }, /refused: raworc\.json: runtime must be/],
   [

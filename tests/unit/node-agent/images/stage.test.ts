@@ -24,7 +24,7 @@ async function rig(agents: readonly string[], installed: (at: number) => Readonl
   const digest = `sha256:${createHash('sha256').update(source).digest('hex')}`;
   let [started, open, most] = [0, 0, 0];
   let context: Buffer | undefined;
-  const engine: Omit<BuildEngine, 'npmVersion' | 'name' | 'keepBuilder' | 'tidy' | 'sweep'> = {
+  const engine: Omit<BuildEngine, 'npmVersion' | 'name' | 'keepBuilder' | 'baseImage' | 'takesDockerfiles' | 'tidy' | 'sweep'> = {
     marks: {},
     async start({ input }) {
       const files = installed(started);

@@ -1,0 +1,94 @@
+/** What a Dockerfile says, and what it cannot ask for. */
+import t from 'tap';
+import { parseDockerfile } from '../../../../node-agent/domain/installs/dockerfile.ts';
+import { ownImageOf } from '../../../../node-agent/domain/installs/own-image.ts';
+
+const said = (text: string): string => {
+  const parsed = parseDockerfile(text);
+  if (!parsed.ok) return parsed.reason;
+  return parsed.stages
+    .map(({ name, from, steps }) => {
+      const shown = steps.map((step) =>
+        step.kind === 'run' ? `run ${step.argv.join('|')}` : `engine ${step.shown.replaceAll('\n', '; ')}`,
+      );
+      return [`${name ?? '-'} from ${from}`, ...shown].join('\n');
+    })
+    .join('\n');
+};
+
+const READ: readonly (readonly [what: string, text: string, expected: string])[] = [
+  ['one line', 'FROM raworc/session', '- from raworc/session'],
+  [
+    'programs',
+    'FROM a\nRUN apt-get update && \\\n    # why\n    apt-get install x',
+    '- from a\nrun /bin/sh|-c|apt-get update &&     apt-get install x',
+  ],
+  ['a list', 'from a\nrun ["x", "y z"]', '- from a\nrun x|y z'],
+  ['a shell', 'FROM a\nSHELL ["/bin/bash", "-ec"]\nRUN x\nFROM b\nRUN y', '- from a\nrun /bin/bash|-ec|x\n- from b\nrun /bin/sh|-c|y'],
+  ['a cache', 'FROM a\nRUN --mount=type=cache,target=/x make', '- from a\nrun /bin/sh|-c|make'],
+  [
+    'how it starts is left out',
+    'FROM a\nENTRYPOINT ["x"]\nCMD y\nUSER 1\nVOLUME /v\nHEALTHCHECK CMD z\nLABEL raworc.image=base\nEXPOSE 80',
+    '- from a\nengine USER 1',
+  ],
+  [
+    'stages',
+    'FROM a AS Build\nFROM b\nCOPY --from=build --chown=1:1 /x /y',
+    'build from a\n- from b\nengine COPY --from=build --chown=1:1 /x /y',
+  ],
+  [
+    'arguments',
+    'ARG V=3\nFROM a:$V\nARG V\nARG W="2"\nRUN x\nENV Y=$W',
+    "- from a:3\nrun /usr/bin/env|V=3|W=2|/bin/sh|-c|x\nengine ARG V='3'; ARG W='2'; ENV Y=$W",
+  ],
+  ['Windows line ends', 'FROM a\r\nRUN x\r\n', '- from a\nrun /bin/sh|-c|x'],
+];
+
+const REFUSED: readonly (readonly [text: string, expected: RegExp])[] = [
+  ['RUN x', /line 1: RUN stands before the first FROM/],
+  ['', /line 1: it has no FROM/],
+  ['FROM a\n\nRUN --mount=type=secret,id=x cat', /line 3: RUN --mount=type=secret,id=x is not supported/],
+  ['FROM a\nRUN --mount=type=cache,target=/x --mount=type=ssh y', /RUN --mount=type=ssh is not supported/],
+  ['FROM a\nRUN --mount=type=bind,from=b,target=/x y', /RUN --mount=type=bind,from=b,target=\/x is not supported/],
+  ['FROM a\nRUN --security=insecure x', /RUN --security=insecure is not supported/],
+  ['FROM a\nRUN --network=host x', /RUN --network=host is not supported/],
+  ['FROM --platform=linux/arm64 a', /FROM --platform=linux\/arm64 is not supported/],
+  ['FROM $X', /FROM \$X has a variable without a value/],
+  ['FROM a\nADD https://example.com/x /x', /ADD with a URL is not supported: download it with RUN/],
+  ['FROM a\nADD ["git@example.com:x", "/x"]', /ADD with a URL/],
+  ['FROM a\nONBUILD RUN x', /ONBUILD is not supported/],
+  ['FROM a\nRUN <<EOF\nx\nEOF', /RUN with a here-document is not supported/],
+  ['FROM a\nCOPY x', /COPY needs at least a source and a target/],
+  ["FROM a\nARG X=a'b", /ARG X cannot refer to others or contain quotes/],
+  ['# escape=`\nFROM a', /the escape directive is not supported/],
+  [`FROM a\n${'RUN x\n'.repeat(200)}`, /it has more than 200 instructions/],
+];
+
+t.test('instructions', async (t) => {
+  for (const [what, text, expected] of READ) t.equal(said(text), expected, what);
+  for (const [text, expected] of REFUSED) t.match(said(text), expected);
+});
+
+t.test('a text made to be slow is read in one go', async (t) => {
+  const n = 256 * 1024;
+  for (const text of [
+    `FROM a\nRUN ${'--mount=type=cache '.repeat(n / 20)}x`,
+    `FROM ${'$'.repeat(n)}`,
+    `FROM a\nCOPY ${'--x '.repeat(n / 4)}`,
+    '\\\n'.repeat(n),
+  ])
+    t.type(said(text), 'string');
+});
+
+t.test('which image an agent brings', async (t) => {
+  const of = (files: Readonly<Record<string, string>>) =>
+    ownImageOf(new Map(Object.entries(files).map(([path, text]) => [path, { sha256: '', text }])));
+  t.match(of({ 'main.py': '' }), { kind: 'none' });
+  t.same(of({ Dockerfile: 'FROM a' }), { kind: 'dockerfile', text: 'FROM a', isAsked: false });
+  t.match(of({ Dockerfile: 'FROM a', 'raworc.json': '{"dockerfile":true}' }), { isAsked: true });
+  t.match(of({ Dockerfile: 'FROM a', 'raworc.json': '{"dockerfile":false}' }), { kind: 'none' });
+  t.match(of({ 'raworc.json': '{"base_image":"debian:12-slim"}' }), { kind: 'dockerfile', text: 'FROM debian:12-slim\n' });
+  t.match(of({ 'raworc.json': '{"base_image":"a\\nRUN x"}' }), { kind: 'refused', reason: /no name of an image/ });
+  t.match(of({ 'raworc.json': '{"dockerfile":true}' }), { kind: 'refused', reason: /there is none/ });
+  t.match(of({ Dockerfile: '', 'raworc.json': '{"dockerfile":true,"base_image":"a"}' }), { kind: 'refused', reason: /both/ });
+});
