@@ -1,4 +1,6 @@
 /** Agents that bring a Dockerfile: what it can do, what it cannot, and what is built again. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { docker } from '../host/busybox.ts';
 import { type Agent, buildWorld, type Files, leftovers, lines } from './build-world.ts';
@@ -28,7 +30,7 @@ const FILES = { 'tool.sh': '#!/bin/sh\necho WORD\n' };
 
 t.test('Dockerfiles', async (t) => {
   const { build, close } = await buildWorld({
-    limits: { memoryBytes: 384 * MIB, processes: 64, diskBytes: 128 * MIB, temporaryBytes: 16 * MIB },
+    limits: { memoryBytes: 384 * MIB, processes: 64, diskBytes: 400 * MIB, temporaryBytes: 16 * MIB },
     environment: { RAWORC_MARK: "it's the operator's" },
   });
   t.teardown(close);
@@ -59,11 +61,20 @@ t.test('Dockerfiles', async (t) => {
     await docker('rmi', image, again.image);
   });
 
+  await t.test('the example', async (t) => {
+    const file = (name: string) => readFileSync(join(import.meta.dirname, '..', '..', 'examples', 'dockerfile', name), 'utf8');
+    const files = Object.fromEntries(['Dockerfile', 'main.py', 'raworc.json'].map((name) => [name, file(name)]));
+    const { image, report } = await build(['example', 'PYTHON', 'main.process_message', files]);
+    t.match(report, { phase: 'BUILD_COMPLETED', error: '' });
+    t.equal(await sh(image, `echo '{"b": 1, "a": 2}' | jq -r 'keys[]'`), 'a\nb\n');
+    await docker('rmi', image);
+  });
+
   await t.test('what fails or reaches too far fails the build, and leaves nothing behind', async (t) => {
     const before = await leftovers();
     const failing: readonly (readonly [dockerfile: string, error: RegExp])[] = [
       ['FROM raworc/session\nRUN echo here is why; exit 3', /Dockerfile, line 2 failed for the agent own: exit code 3\.[\s\S]*here is why/],
-      ['FROM raworc/session\nRUN head -c 400000000 /dev/zero > /big', /line 2 failed .*more disk space than builds have/],
+      ['FROM raworc/session\nRUN head -c 600000000 /dev/zero > /big', /line 2 failed .*more disk space than builds have/],
       ['FROM raworc/session\nRUN python3 -c "x = bytearray(800000000)"', /line 2 failed .*(more memory than builds have|exit code 137)/],
       ['FROM raworc/session\nRUN for i in $(seq 100); do sleep 60 & done; wait', /line 2 failed (.*\n)*.*[Ff]ork/],
       ['FROM raworc/session\nRUN mknod /dev/x b 8 0', /line 2 failed (.*\n)*.*Operation not permitted/],

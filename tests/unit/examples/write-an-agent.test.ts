@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
 import { runCli } from '../../../cli/program.ts';
 import type { Peers } from '../../../guest/runs/worker-host.ts';
+import { parseDockerfile } from '../../../node-agent/domain/installs/dockerfile.ts';
 import { reply, run } from '../guest/stage.ts';
 import { manifestOf, ROOT, start } from './source.ts';
 
@@ -63,6 +64,11 @@ const CASES: readonly (readonly [mark: RegExp, language: string, check: (t: Test
     'json',
     async (t, { code }) =>
       t.match(manifestOf(directoryWith(t, { 'raworc.json': code })), { runtime: 'node', handler: 'dist/index.processMessage' }),
+  ],
+  [
+    /^FROM raworc\/session/,
+    'dockerfile',
+    async (t, { code }) => t.match(parseDockerfile(code), { ok: true, stages: [{ steps: { length: 2 } }] }),
   ],
   [
     /create_task/,
