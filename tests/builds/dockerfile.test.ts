@@ -66,7 +66,7 @@ t.test('Dockerfiles', async (t) => {
     const files = Object.fromEntries(['Dockerfile', 'main.py', 'raworc.json'].map((name) => [name, file(name)]));
     const { image, report } = await build(['example', 'PYTHON', 'main.process_message', files]);
     t.match(report, { phase: 'BUILD_COMPLETED', error: '' });
-    t.equal(await sh(image, `echo '{"b": 1, "a": 2}' | jq -r 'keys[]'`), 'a\nb\n');
+    t.equal(await sh(image, `echo '{"b": 1, "a": 2}' | jq -r 'keys[]'`), 'a\nb');
     await docker('rmi', image);
   });
 
