@@ -7,7 +7,7 @@ import { type AgentRunDeps, AgentRuns, type Work } from './agent-run.ts';
 import { recordHop } from './begin-run.ts';
 import { REASONS, type Reason } from './reasons.ts';
 import { errorEnd } from './run-end.ts';
-import { type Handoff, MAX_REPLY_BYTES, type RunEnd } from './worker-host.ts';
+import { type Handoff, MAX_REPLY_BYTES, type Peers, type RunEnd } from './worker-host.ts';
 
 export interface MessageRunDeps extends AgentRunDeps {
   readonly graph: CallGraph;
@@ -85,7 +85,7 @@ export class MessageRuns {
       const { agent, call } = run;
       const asker = run;
       const hop = hops.at(-1);
-      const peers = { ask: (to: string, text: string) => this.#ask(work, asker, hop, to, text) };
+      const peers: Peers = { ask: (to, text, signal) => this.#ask(work, asker, hop, to, text, signal) };
       const { end, runId } = await this.#agents.run({ run, work, content, hop, peers });
       await this.#endAsks(run);
       this.#of.runEnded(run, work.entry.message);
@@ -124,7 +124,14 @@ export class MessageRuns {
       : errorEnd(refused, `${run.agent} cannot hand over to ${agent.slice(0, 63)}: ${REASONS[refused]}`);
   }
 
-  async #ask(work: Work, run: Run, parent: Hop | undefined, agent: string, content: string): Promise<RunEnd> {
+  async #ask(
+    work: Work,
+    run: Run,
+    parent: Hop | undefined,
+    agent: string,
+    content: string,
+    signal: AbortSignal | undefined,
+  ): Promise<RunEnd> {
     if (this.#agents.isOver(work, run)) return this.#cutOff(work, run.call).end;
     const hop = this.#newHop(work, run, 'ASK', parent, agent, content);
     if (hop === undefined) return errorEnd('too_many_hops');
@@ -133,6 +140,8 @@ export class MessageRuns {
       const end = errorEnd(call, `${run.agent} cannot ask ${agent.slice(0, 63)}: ${REASONS[call]}`);
       return this.#ended(work, [hop], { end, agent, runId: '' }).end;
     }
+    const drop = () => this.#of.interruptions.interrupt(call, 'asker_ended');
+    signal?.addEventListener('abort', drop);
     const answer = this.#answerTo(work, call, content, hop);
     const answering = this.#answering.get(run) ?? new Set();
     this.#answering.set(run, answering.add(answer));
@@ -140,6 +149,7 @@ export class MessageRuns {
       return await answer;
     } finally {
       answering.delete(answer);
+      signal?.removeEventListener('abort', drop);
     }
   }
 

@@ -54,8 +54,11 @@ export type WorkerEnd = RunEnd | Handoff;
 
 /** The other agents, as a run sees them. */
 export interface Peers {
-  /** Always resolves: to the agent's answer, or to why there is none. */
-  ask(agent: string, content: string): Promise<RunEnd>;
+  /**
+   * Always resolves: to the agent's answer, or to why there is none. The signal says that nobody
+   * waits for it any more.
+   */
+  ask(agent: string, content: string, signal?: AbortSignal): Promise<RunEnd>;
 }
 
 /** The session's agents and their environment, from the host. */

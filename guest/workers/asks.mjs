@@ -16,8 +16,8 @@ export class Asks {
   begin(run, context) {
     this.#run = run;
     if (typeof context !== 'object' || context === null) return;
-    const ask = (agent, content) => {
-      const answer = this.#ask(run, agent, content);
+    const ask = (agent, content, options) => {
+      const answer = this.#ask(run, agent, content, options);
       // The handler can end without looking at it.
       answer.catch(() => undefined);
       return answer;
@@ -40,15 +40,26 @@ export class Asks {
     for (const { reject } of waiting) reject(new AskError('asker_ended', 'The message has its answer already.'));
   }
 
-  async #ask(run, agent, content) {
+  async #ask(run, agent, content, { signal } = {}) {
     if (typeof agent !== 'string') throw new TypeError('the name of an agent is a string');
+    signal?.throwIfAborted();
     if (run !== this.#run) throw new AskError('asker_ended', 'The message has its answer already: ask before the handler returns.');
     this.#count += 1;
     const ask = this.#count;
     const answer = Promise.withResolvers();
     answer.promise.catch(() => undefined);
     this.#waiting.set(ask, answer);
-    await this.#send({ type: 'ask', run, ask, agent, content: textOf(content) });
-    return answer.promise;
+    const drop = () => {
+      if (!this.#waiting.delete(ask)) return;
+      answer.reject(signal.reason);
+      this.#send({ type: 'drop', run, ask });
+    };
+    signal?.addEventListener('abort', drop);
+    try {
+      await this.#send({ type: 'ask', run, ask, agent, content: textOf(content) });
+      return await answer.promise;
+    } finally {
+      signal?.removeEventListener('abort', drop);
+    }
   }
 }

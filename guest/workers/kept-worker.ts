@@ -214,7 +214,7 @@ export class KeptWorker implements Worker, Bounded {
   #receive(line: string): void {
     const frame = parse(line);
     const { type, run } = frame;
-    if (type === 'delta' || type === 'ask' || type === 'reply' || type === 'handoff' || type === 'error') {
+    if (type === 'delta' || type === 'ask' || type === 'drop' || type === 'reply' || type === 'handoff' || type === 'error') {
       if (this.#run !== undefined && run === this.#run.id) this.#receiveOf(this.#run, frame);
     } else if (type === 'ready') {
       this.#ready = true;
@@ -235,7 +235,8 @@ export class KeptWorker implements Worker, Bounded {
       else output.delta(text);
     } else if (type === 'ask' && typeof ask === 'number' && typeof agent === 'string' && typeof content === 'string') {
       if (!asks.ask(ask, agent, content)) this.kill();
-    } else if (type === 'handoff' && typeof agent === 'string') {
+    } else if (type === 'drop' && typeof ask === 'number') asks.drop(ask);
+    else if (type === 'handoff' && typeof agent === 'string') {
       this.#end({ outcome: 'handoff', agent, content: typeof content === 'string' ? content : given });
     } else if (type === 'reply' && typeof content === 'string') this.#end({ outcome: 'reply', content });
     else if (type === 'error' && reason === 'reply_too_large') this.#end(TOO_LARGE);

@@ -22,11 +22,12 @@ class Context(dict):
         self._asks = asks
         self._run = run
 
-    def ask(self, agent, content=""):
+    def ask(self, agent, content="", timeout=None):
         """
-        Asks another agent, and returns its answer; in a coroutine, a future of it. Raises AskError.
+        Asks another agent, and returns its answer; in a coroutine, a future of it. Raises AskError, also
+        after `timeout` seconds. An ask for which nobody waits any more is interrupted.
         """
-        return self._asks.ask(self._run, agent, content)
+        return self._asks.ask(self._run, agent, content, timeout)
 
     def __reduce__(self):
         # A copy, or what another process gets, is a dict.
@@ -48,23 +49,30 @@ class Asks:
         with self._lock:
             self._run = run
 
-    def ask(self, run, agent, content):
+    def ask(self, run, agent, content, timeout):
         if not isinstance(agent, str):
             raise TypeError("the name of an agent is a str, not %s" % type(agent).__name__)
         text = self._text_of(content)
         if not self._channel.is_own:
             raise AskError("asker_ended", "Only the process that got the message can ask.")
-        answer = Awaited() if running_loop() is not None else Blocking()
         with self._lock:
             if run is None or run != self._run:
                 raise AskError("asker_ended", "The message has its answer already: ask before the handler returns.")
+            answer = Awaited(self._drop, timeout) if running_loop() is not None else Blocking(self._drop, timeout)
             # From now on a thread reads, since the main thread is in the handler.
             self._channel.read_in_thread(self.receive, self.end)
             self._count += 1
-            number = self._count
+            number = answer.number = self._count
             self._waiting[number] = answer
         self._channel.send(type="ask", run=run, ask=number, agent=agent, content=text)
         return answer.get()
+
+    def _drop(self, number):
+        with self._lock:
+            waits = self._waiting.pop(number, None) is not None
+            run = self._run
+        if waits:
+            self._channel.send(type="drop", run=run, ask=number)
 
     def receive(self, frame):
         with self._lock:
@@ -95,12 +103,17 @@ def running_loop():
         return None
 
 
+def late(timeout):
+    return AskError("agent_timeout", "No answer within %g s." % timeout)
+
+
 class Blocking:
     """An answer for which a thread waits."""
 
-    def __init__(self):
+    def __init__(self, drop, timeout):
         import threading
 
+        self._drop, self._timeout = drop, timeout
         self._given = threading.Event()
         self._content = None
         self._error = None
@@ -110,7 +123,9 @@ class Blocking:
         self._given.set()
 
     def get(self):
-        self._given.wait()
+        if not self._given.wait(self._timeout):
+            self._drop(self.number)
+            raise late(self._timeout)
         if self._error is not None:
             raise self._error
         return self._content
@@ -119,9 +134,12 @@ class Blocking:
 class Awaited:
     """An answer for which a coroutine waits."""
 
-    def __init__(self):
+    def __init__(self, drop, timeout):
+        self._drop = drop
         self._loop = running_loop()
         self._future = self._loop.create_future()
+        self._future.add_done_callback(self._done)
+        self._timer = None if timeout is None else self._loop.call_later(timeout, self._late, timeout)
 
     def give(self, content, error):
         try:
@@ -131,6 +149,17 @@ class Awaited:
 
     def get(self):
         return self._future
+
+    def _late(self, timeout):
+        if not self._future.done():
+            self._drop(self.number)
+            self._future.set_exception(late(timeout))
+
+    def _done(self, future):
+        if self._timer is not None:
+            self._timer.cancel()
+        if future.cancelled():
+            self._drop(self.number)
 
     def _set(self, content, error):
         if self._future.done():

@@ -11,6 +11,7 @@ export class RunAsks {
   readonly #runId: string;
   readonly #peers: Peers;
   readonly #channel: Duplex | undefined;
+  readonly #dropped = new Map<number, AbortController>();
   #count = 0;
   #isOver = false;
 
@@ -24,12 +25,20 @@ export class RunAsks {
   ask(ask: number, agent: string, content: string): boolean {
     this.#count += 1;
     if (this.#count > MAX_ASKS || (this.#channel?.writableLength ?? 0) > MAX_UNREAD_BYTES) return false;
-    void this.#peers.ask(agent, content).then((end) => {
+    const dropped = new AbortController();
+    this.#dropped.set(ask, dropped);
+    void this.#peers.ask(agent, content, dropped.signal).then((end) => {
+      this.#dropped.delete(ask);
       if (this.#isOver) return;
       const answer = end.outcome === 'reply' ? { content: end.content } : { reason: end.reason, message: end.content };
       this.#channel?.write(`${JSON.stringify({ type: 'answer', run: this.#runId, ask, ...answer })}\n`);
     });
     return true;
+  }
+
+  /** The run does not wait for that answer any more. */
+  drop(ask: number): void {
+    this.#dropped.get(ask)?.abort();
   }
 
   /** The run has ended: answers still to come are for nobody. */

@@ -4,7 +4,7 @@
 
 <- {"type": "run", "run", "message", "context"}
 -> {"type": "ready"} | {"type": "failed", "message"}, once, and for each run, which every frame names as "run",
--> {"type": "delta", "text"}*, {"type": "ask", "ask", "agent", "content"}*,
+-> {"type": "delta", "text"}*, {"type": "ask", "ask", "agent", "content"}*, {"type": "drop", "ask"}*,
    {"type": "reply", "content"} | {"type": "handoff", "agent", "content"?} | {"type": "error", "reason", "message"}
 <- for each ask {"type": "answer", "run", "ask", "content"} or, instead of content, {"reason", "message"}
 

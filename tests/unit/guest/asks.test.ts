@@ -9,13 +9,16 @@ interface Asked {
 }
 
 /** Peers of which `echo` answers, `fails` does not, and `slow` answers once three asks are there. */
-function peers(): Peers & { readonly asked: Asked[] } {
+function peers(): Peers & { readonly asked: Asked[]; readonly dropped: string[] } {
   const asked: Asked[] = [];
+  const dropped: string[] = [];
   const slow = Promise.withResolvers<void>();
   return {
     asked,
-    async ask(agent, content): Promise<RunEnd> {
+    dropped,
+    async ask(agent, content, signal): Promise<RunEnd> {
       asked.push({ agent, content });
+      signal?.addEventListener('abort', () => dropped.push(content));
       if (agent === 'never') return new Promise(() => undefined);
       if (agent === 'fails') return { outcome: 'error', reason: 'cycle', content: 'it waits itself' };
       if (asked.filter((one) => one.agent === 'slow').length >= 3) slow.resolve();
@@ -72,6 +75,14 @@ def as_dict(context):
     import copy, pickle
     return json.dumps([isinstance(context, dict), type(pickle.loads(pickle.dumps(context))).__name__, "ask" in context,
         json.loads(json.dumps(context))["session_id"], copy.deepcopy(context) == context])
+async def wait_for(context):
+    try: await asyncio.wait_for(context.ask("never", "1"), 0.05)
+    except asyncio.TimeoutError: pass
+    try: await context.ask("never", "2", timeout=0.05)
+    except AskError as error: return error.reason
+def blocking_timeout(context):
+    try: context.ask("never", "3", timeout=0.05)
+    except AskError as error: return error.reason + ", " + context.ask("echo", "still", timeout=60)
 def hands(context): return handoff("other")
 def hands_more(context): return {"handoff": "other", "content": {"for": "you"}}
 def text(context): return '{"handoff": "other"}'
@@ -93,6 +104,10 @@ const all = {
   keep: (context) => { all.kept = context; return 'kept'; },
   late: () => all.kept.ask('echo', 'x').catch(({ reason }) => reason),
   as_dict: (context) => JSON.stringify([Object.keys(context).includes('ask'), 'ask' in JSON.parse(JSON.stringify(context))]),
+  dropped: async (context) => {
+    const late = await context.ask('never', '1', { signal: AbortSignal.timeout(50) }).catch(({ name }) => name);
+    return \`\${late}, \${await context.ask('echo', 'still', { signal: AbortSignal.timeout(60_000) })}\`;
+  },
   hands: () => createRequire(import.meta.url)('raworc').handoff('other'),
   hands_more: () => ({ handoff: 'other', content: { for: 'you' } }),
   text: () => '{"handoff": "other"}',
@@ -146,6 +161,21 @@ t.test('Node.js agents ask from any kind of handler, and hand over', async (t) =
     t.match(end, message === 'blocking' ? reply('echo: ü; echo: {"a":1}') : expected, message);
   }
   t.ok(worker.alive);
+});
+
+t.test('an ask for which nobody waits any more is interrupted', async (t) => {
+  const { start } = stage(t);
+  const python = start({ name: 'py' }, { 'main.py': PYTHON });
+  const node = start({ name: 'node', runtime: 'NODE' }, { 'index.mjs': NODE });
+  for (const [worker, message, content, dropped] of [
+    [python, 'wait_for', 'agent_timeout', ['1', '2']],
+    [python, 'blocking_timeout', 'agent_timeout, echo: still', ['3']],
+    [node, 'dropped', 'TimeoutError, echo: still', ['1']],
+  ] as const) {
+    const others = peers();
+    t.match((await run(worker, message, '{"session_id":"s"}', { peers: others })).end, reply(content), message);
+    t.same(others.dropped, dropped);
+  }
 });
 
 t.test('an agent whose own module is called raworc has that one', async (t) => {

@@ -161,6 +161,20 @@ t.test('an asker that ends does not leave its asks running, and the next message
   t.match(await answerOf(world, 'a', 'x'), { content: 'done', hops: [] });
 });
 
+t.test('an ask that its asker drops is interrupted, and the asker goes on', async (t) => {
+  const dropping = new AbortController();
+  const world = await opened(14, {
+    a: async (message, ask) => reply(textOf(await ask('never', message, dropping.signal))),
+    never,
+  });
+  world.post('a', 'x');
+  await world.clock.advance(100);
+  dropping.abort();
+  await world.clock.advance(100);
+  t.match(world.answers.get(world.posted[0]?.id ?? '')?.[0], { content: 'asker_ended', hops: [{ reason: 'asker_ended' }] });
+  t.equal(world.running, 0);
+});
+
 t.test('cancel, stop, drain and the time limit reach what is below', async (t) => {
   const deep = {
     a: async (_: string, ask: Parameters<Script>[1]) => reply(textOf(await ask('b', 'x'))),

@@ -281,7 +281,7 @@ export class World {
             resolve(value);
           };
           const script = this.scripts[name];
-          const done = script === undefined ? this.behaviour(request, output) : script(message, (to, text) => peers.ask(to, text));
+          const done = script === undefined ? this.behaviour(request, output) : script(message, (...asked) => peers.ask(...asked));
           Promise.resolve(done).then((value) => {
             if (value?.outcome === 'error' && value.canStartAgain) {
               alive = false;
