@@ -46,6 +46,9 @@ export async function showBuild(io: Io, raworc: Raworc, ref: string | undefined,
     status,
     duration_ms === null ? '-' : duration(duration_ms),
   ]);
+  const fetched = (build.sources ?? []).filter(({ repo }) => repo !== null);
+  const sources = fetched.map(({ agent, repo, branch, commit }) => [`  ${agent}`, repo ?? '-', branch ?? '-', commit ?? '-']);
+  if (sources.length > 0) io.stdout.write('repositories\n', table(sources));
   if (stages.length > 0) io.stdout.write('stages\n', table(stages));
   if (build.error !== null) io.stdout.write(`error\n${build.error.trimEnd().replace(/^/gm, '  ')}\n`);
 }

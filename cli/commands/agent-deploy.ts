@@ -3,12 +3,20 @@ import { basename, join, resolve } from 'node:path';
 import { type Build, type Raworc, RaworcError } from '../../sdk/raworc.ts';
 import { type Packed, packDirectory } from '../archive.ts';
 import { afterTimeout, eventsFor, finishedBuild } from '../build-wait.ts';
+import {
+  commitIn,
+  isRepository,
+  type RepositoryOptions,
+  refuseRepositoryOptions,
+  repositoryName,
+  setRepository,
+} from '../builds/agent-repository.ts';
 import { followBuildLog, logLine } from '../builds/build-commands.ts';
 import { failureOf, StageLines } from '../builds/build-stages.ts';
 import { type Io, size, Trouble } from '../io.ts';
 import { type StepLine, step } from '../steps.ts';
 
-export interface DeployOptions {
+export interface DeployOptions extends RepositoryOptions {
   readonly space: string;
   readonly name?: string;
   /** How many minutes to wait for the build. */
@@ -19,22 +27,48 @@ export interface DeployOptions {
 
 const TIMEOUT_MINUTES = 30;
 
-/** Uploads a directory as an agent, builds it, and returns once new sessions have it. */
-export async function deployAgent(io: Io, raworc: Raworc, directory: string, { space, ...options }: DeployOptions): Promise<void> {
-  const name = options.name ?? basename(resolve(directory));
+/** Makes a directory or a repository an agent, builds it, and returns once new sessions have it. */
+export async function deployAgent(io: Io, raworc: Raworc, source: string, options: DeployOptions): Promise<void> {
+  const isRemote = await isRepository(source);
+  const name = options.name ?? (isRemote ? repositoryName(source, options.directory) : basename(resolve(source)));
+  const { space } = options;
+  const set = isRemote ? fromRepository(io, raworc, source, name, options) : await fromDirectory(io, raworc, source, name, options);
+  const isNew = await step(io, `Agent ${name} in space ${space}`, (note) => makeAgent(raworc, space, name, note));
+  try {
+    await set();
+  } catch (error) {
+    if (isNew) await takeBack(io, raworc, space, name);
+    throw error;
+  }
+  await build(io, raworc, name, isNew, options);
+  io.stdout.write(`${name} is deployed. New sessions include it: \`raworc session new\`\n`);
+}
+
+/** Returns what makes a repository the source of the agent. */
+function fromRepository(io: Io, raworc: Raworc, source: string, name: string, options: DeployOptions): () => Promise<void> {
+  return () => step(io, `Repository ${source}`, async (note) => note(await setRepository(raworc, options.space, name, source, options)));
+}
+
+/** Packs a directory, and returns what makes it the source of the agent. */
+async function fromDirectory(
+  io: Io,
+  raworc: Raworc,
+  directory: string,
+  name: string,
+  options: DeployOptions,
+): Promise<() => Promise<void>> {
+  refuseRepositoryOptions(directory, options);
   await checkDirectory(directory);
   const packed = await step(io, `Packed ${directory}`, async (note) => {
     const made = await packDirectory(directory);
     note(`${made.files} ${made.files === 1 ? 'file' : 'files'}, ${size(made.bytes.byteLength)}${leftOut(made)}`);
     return made;
   });
-  const isNew = await step(io, `Agent ${name} in space ${space}`, (note) => makeAgent(raworc, space, name, note));
-  try {
-    await step(io, 'Uploaded', (note) => upload(raworc, space, name, packed, note));
-  } catch (error) {
-    if (isNew) await takeBack(io, raworc, space, name);
-    throw error;
-  }
+  return () => step(io, 'Uploaded', (note) => upload(raworc, options.space, name, packed, note));
+}
+
+async function build(io: Io, raworc: Raworc, name: string, isNew: boolean, options: DeployOptions): Promise<void> {
+  const { space } = options;
   const events = await eventsFor(raworc);
   let hasFailed = false;
   try {
@@ -56,7 +90,8 @@ export async function deployAgent(io: Io, raworc: Raworc, directory: string, { s
       await logged?.ended();
       hasFailed = built.status !== 'completed';
       if (hasFailed) throw new Trouble(failureOf(built));
-      note(built.image_tag ?? '');
+      const commit = commitIn(built, name);
+      note(`${built.image_tag ?? ''}${commit === undefined ? '' : `, commit ${commit}`}`);
     });
   } catch (error) {
     // Otherwise it would fail the builds of all other agents of the space, too.
@@ -66,7 +101,6 @@ export async function deployAgent(io: Io, raworc: Raworc, directory: string, { s
     io.onInterrupt?.(undefined);
     await events?.close();
   }
-  io.stdout.write(`${name} is deployed. New sessions include it: \`raworc session new\`\n`);
 }
 
 /** How long the last lines of a log can take after the build has ended. */
@@ -107,7 +141,8 @@ const CLUES = [
  */
 async function checkDirectory(directory: string): Promise<void> {
   const found = await stat(directory).catch(() => undefined);
-  if (found?.isDirectory() !== true) throw new Trouble(`${directory} is not a directory. Name the directory of the agent`);
+  if (found?.isDirectory() !== true)
+    throw new Trouble(`${directory} is not a directory. Name the directory of the agent, or a repository such as owner/repo`);
   const names = await readdir(directory);
   if (!CLUES.some((clue) => names.includes(clue))) {
     throw new Trouble(

@@ -13,8 +13,19 @@ export async function listAgents(io: Io, raworc: Raworc, { space, json }: InSpac
     json,
     none: `No agents in space ${space}. Deploy one with \`raworc agent deploy\``,
     columns: ['NAME', 'STATUS', 'REPOSITORY', 'UPDATED', 'PURPOSE'],
-    row: ({ name, status, source_repo, updated_at, purpose }) => [name, status, source_repo ?? '-', updated_at, purpose ?? '-'],
+    row: ({ name, status, source_repo, source_commit, updated_at, purpose }) => [
+      name,
+      status,
+      placeOf(source_repo, source_commit),
+      updated_at,
+      purpose ?? '-',
+    ],
   });
+}
+
+function placeOf(repository: string | null, commit: string | null | undefined): string {
+  if (repository === null) return '-';
+  return commit == null ? repository : `${repository} at ${commit.slice(0, 12)}`;
 }
 
 /** Deletes agents from a space. */

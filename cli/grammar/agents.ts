@@ -10,13 +10,16 @@ import { count, JSON_LIST, OVER_A_RESTART, SPACE } from './options.ts';
 export function agentCommands(program: Command, io: Io, connect: Connect): void {
   const agent = program.command('agent').description('manage agents: programs that answer messages');
   agent
-    .command('deploy <directory>')
-    .description('upload a directory as an agent and build it')
+    .command('deploy <source>')
+    .description('build an agent from a directory, which is uploaded, or a repository: owner/repo, host/owner/repo or a URL')
     .option(...SPACE)
-    .option('--name <name>', "the agent's name (default: the directory's)")
+    .option('--name <name>', "the agent's name (default: the source's)")
+    .option('--branch <ref>', 'the branch, tag or commit of the repository (default: its default branch)')
+    .option('--directory <path>', 'the directory of the repository that contains the agent')
+    .option('--secret <name>', 'the secret of the space with the token or deploy key of the repository')
     .option('--logs', 'print what the build and its programs print')
     .option('--timeout <minutes>', 'how long to wait for the build', count, 30)
-    .action(async (directory, options) => deployAgent(io, await connect(OVER_A_RESTART), directory, options));
+    .action(async (source, options) => deployAgent(io, await connect(OVER_A_RESTART), source, options));
   agent
     .command('list')
     .alias('ls')
