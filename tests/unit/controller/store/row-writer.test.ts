@@ -1,19 +1,15 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import type { NodeId } from '../../../../controller/domain/engine/ids.ts';
 import { put } from '../../../../controller/domain/engine/mutation.ts';
 import type { SessionRow } from '../../../../controller/domain/sessions/rows.ts';
 import { openBareStore } from '../../../../controller/store/sqlite/bare-store.ts';
 import { sessionRow } from '../engine/session-rows.ts';
+import { countFrames } from './wal-frames.ts';
 
-const WAL_HEADER_BYTES = 32;
-const FRAME_HEADER_BYTES = 24;
-const PAGE_BYTES = 4096;
-
-/** A store, and which tables and indexes a commit writes pages of. https://www.sqlite.org/fileformat2.html#the_write_ahead_log */
+/** A store, and which tables and indexes a commit writes pages of. */
 async function opened(t: Test) {
   const directory = mkdtempSync(join(tmpdir(), 'raworc-rows-'));
   const path = join(directory, 'raworc.db');
@@ -23,17 +19,9 @@ async function opened(t: Test) {
     rmSync(directory, { recursive: true, force: true });
   });
   const commit = (row: SessionRow): Set<string> => {
-    const before = readFileSync(`${path}-wal`).byteLength;
+    const written = countFrames(path);
     store.writer.transaction(() => store.writer.apply(put('sessions', row)));
-    const wal = readFileSync(`${path}-wal`);
-    const database = new Database(path, { readonly: true });
-    const pages = database.prepare<[], { pageno: number; name: string }>('select pageno, name from dbstat').all();
-    database.close();
-    const names = new Map(pages.map(({ pageno, name }) => [pageno, name]));
-    const written = new Set<string>();
-    for (let at = Math.max(before, WAL_HEADER_BYTES); at < wal.byteLength; at += FRAME_HEADER_BYTES + PAGE_BYTES)
-      written.add(names.get(wal.readUInt32BE(at)) ?? 'unknown');
-    return written;
+    return new Set(written().byTree.keys());
   };
   return { store, commit };
 }
@@ -42,7 +30,7 @@ t.test('what a posted message changes of a session writes no index of sessions',
   const { store, commit } = await opened(t);
   const row = sessionRow(1, { nodeId: 'node' as NodeId });
   t.ok(commit(row).has('sessions_space'), 'a new session does');
-  const changed = { ...row, lastSeq: 2, updatedAt: 5, lastActivityAt: 5, hasRun: true };
+  const changed = { ...row, lastSeq: 2, outstanding: 1, updatedAt: 5, lastActivityAt: 5, hasRun: true };
   t.same([...commit(changed)], ['sessions']);
   t.same(store.view.get('sessions', row.id), changed);
 });
