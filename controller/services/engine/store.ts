@@ -28,10 +28,7 @@ export interface Writer {
   /** Stores an event under this number, and assigns its number within its session. */
   record(event: NewEvent, number: number, at: number): StoredEvent;
   lastEventNumber(): number;
-  /**
-   * Returns the latest of the kept last time and the times of the newest event and audit record; 0
-   * in a new store.
-   */
+  /** Returns the later of the kept last time and the time of the newest event; 0 in a new store. */
   lastTime(): number;
   keepLastTime(at: number): void;
   /** Returns undefined if none was ever stored. */

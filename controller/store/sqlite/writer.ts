@@ -107,7 +107,7 @@ export function writerOf(database: Database.Database, meta: Meta, snapshot: Snap
       return stored;
     },
     lastEventNumber: () => newestEvent(database),
-    lastTime: () => Math.max(meta.get('last_time'), newestTimeIn(database, 'events'), newestTimeIn(database, 'audit')),
+    lastTime: () => Math.max(meta.get('last_time'), newestEventTime(database)),
     keepLastTime: (at) => meta.set('last_time', at),
     keptTime: () => keptTimeIn(meta.text('time')),
     keepTime: (kept) => meta.setText('time', JSON.stringify(kept)),
@@ -117,5 +117,5 @@ export function writerOf(database: Database.Database, meta: Meta, snapshot: Snap
 const newestEvent = (database: Database.Database): number =>
   database.prepare<[], { number: number | null }>('select max(number) as number from events').get()?.number ?? 0;
 
-const newestTimeIn = (database: Database.Database, table: 'events' | 'audit'): number =>
-  database.prepare<[], { at: number }>(`select at from ${table} order by number desc limit 1`).get()?.at ?? 0;
+const newestEventTime = (database: Database.Database): number =>
+  database.prepare<[], { at: number }>('select at from events order by number desc limit 1').get()?.at ?? 0;

@@ -9,7 +9,7 @@ const EVERY_MS = 1_000;
 /**
  * Stores the time for the next process. Not with each commit, which would write one more page: the
  * wall clock and the boot clock are read as a pair, so an older pair is as good, and the newest
- * events and audit records have their own times.
+ * event has its own time.
  */
 export class TimeKeeper {
   readonly #time: ClusterTime;

@@ -248,6 +248,17 @@ t.test('a guest that holds more than was ever numbered lifts the numbers, and is
   t.equal(core.store.view.get('queue', message.id)?.acceptedAt, null);
 });
 
+t.test('rows after a restore have the time of now, even if its epoch is ahead of that', async (t) => {
+  const { directory, file } = await backedUp(t);
+  await rm(directory, { recursive: true });
+  const DAY = 24 * 3_600_000;
+  await restore(file, directory, { force: false, nowMs: Date.now() + DAY });
+  const core = await openCore({ nodes: [node(NODE)], directory });
+  t.teardown(core.close);
+  await core.applier.submit(newSession({ id: 'new' as SessionId }));
+  t.ok(core.session('new').createdAt < Date.now() + DAY / 2);
+});
+
 t.test('no backup is begun that would fill its disk', async (t) => {
   const { parent, directory } = await backedUp(t);
   const free = (freeBytes: number) => async () => ({ freeBytes, totalBytes: 2 ** 40 });
