@@ -81,9 +81,10 @@ async function print(io: Io, { feed, read, none, spelled }: Source): Promise<voi
       const line = logLineIn(heard);
       if (line === undefined) {
         if (heard.kind !== 'event') note(io, 'reconnected; lines in between are missing');
+        else if (heard.type === 'dropped') noteDropped(io, Number(heard.data.dropped));
         continue;
       }
-      if ((line.dropped ?? 0) > 0) note(io, `${line.dropped} lines came too fast and were dropped`);
+      noteDropped(io, line.dropped ?? 0);
       if (!printed.delete(key(line))) write(line);
     }
   } finally {
@@ -104,6 +105,10 @@ class SessionColours {
     this.#known.set(session, colour);
     return colour;
   }
+}
+
+function noteDropped(io: Io, count: number): void {
+  if (count > 0) note(io, `${count} lines came too fast and were dropped`);
 }
 
 const note = (io: Io, text: string): boolean => io.stderr.line(painted(io, io.stderr, 'dim', text));

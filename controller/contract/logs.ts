@@ -15,7 +15,9 @@ export const logQuery = z.object({
   run_id: parameter('Returns only lines of this run'),
   since: timeParameter('Returns only lines printed from this time on'),
   until: timeParameter('Returns only lines printed up to this time; not with `follow`'),
-  follow: flagParameter('Keeps the response open and streams new lines as server-sent events of type `log`'),
+  follow: flagParameter(
+    'Keeps the response open and streams new lines as server-sent events of type `log`. `dropped` counts the lines missing before one; an event of type `dropped` does so where no line follows',
+  ),
 });
 export type LogQuery = Infer<typeof logQuery>;
 

@@ -3553,7 +3553,7 @@ export type GetAgentLogsData = {
          */
         until?: string;
         /**
-         * Keeps the response open and streams new lines as server-sent events of type `log`
+         * Keeps the response open and streams new lines as server-sent events of type `log`. `dropped` counts the lines missing before one; an event of type `dropped` does so where no line follows
          */
         follow?: boolean;
     };
@@ -3641,7 +3641,7 @@ export type GetSpaceLogsData = {
          */
         until?: string;
         /**
-         * Keeps the response open and streams new lines as server-sent events of type `log`
+         * Keeps the response open and streams new lines as server-sent events of type `log`. `dropped` counts the lines missing before one; an event of type `dropped` does so where no line follows
          */
         follow?: boolean;
         /**

@@ -162,7 +162,8 @@ export class HollowGuest {
 
   #print({ message: { agent, content }, runId }: Run): void {
     if (!content.startsWith('print ')) return;
-    this.#printed.add({ agent, runId, stream: 'stdout', line: content.slice(6), atMs: this.#options.clock.now(), dropped: 0 });
+    for (const line of content.slice(6).split('\n'))
+      this.#printed.add({ agent, runId, stream: 'stdout', line, atMs: this.#options.clock.now(), dropped: 0 });
   }
 
   #workers(change: () => void): void {

@@ -27,6 +27,8 @@ export interface EventFrames {
   /** Without an id: partial output is not replayed, since the answer replaces it. */
   delta(delta: DeltaNews): Buffer;
   log(line: LogNews): Buffer;
+  /** Log lines that are missing where no line follows. */
+  dropped(count: number): Buffer;
   reset(position: EventPosition): Buffer;
 }
 
@@ -40,6 +42,7 @@ export function eventFrames(ids: EventIds): EventFrames {
     },
     delta: once(deltaText),
     log: once(logText),
+    dropped: (count) => Buffer.from(`event: dropped\ndata: ${JSON.stringify({ dropped: count })}\n\n`),
     reset: (position) => Buffer.from(`id: ${ids.spell(position)}\nevent: reset\ndata: {"type":"reset"}\n\n`),
   };
 }

@@ -67,7 +67,10 @@ export function streamLogs(
       const now = scopeOf(caller);
       return now.ok && isSameSight(now.value, scope) ? 'visible' : 'over';
     },
-    watch: (watcher) => streaming.services.logs.follow(scope, watcher),
+    watch(watcher, offer) {
+      const lost = (count: number) => offer(() => framesOf(streaming.eventIds).dropped(count));
+      return streaming.services.logs.follow(scope, { log: watcher.log, end: watcher.end, lost });
+    },
   });
 }
 

@@ -25,8 +25,11 @@ export interface EventWatcher {
   end(): void;
 }
 
-/** The arguments of a call to a follower of logs. */
-export type LineWatcher = Pick<EventWatcher, 'log' | 'end'>;
+/** Receives lines, and those of them that fit. */
+export type LineWatcher = Pick<EventWatcher, 'log' | 'end'> & {
+  /** So many lines were dropped, and no line follows that says so. Repeated after `resume`. */
+  lost(count: number): Taken;
+};
 
 export interface Watching {
   /** Call when there is room again, after `full`, but not from within the watcher. */

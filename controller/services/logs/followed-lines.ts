@@ -1,22 +1,24 @@
 import type { LogNews } from '../../domain/events/events.ts';
 import type { LineWatcher, Taken } from '../events/watching.ts';
 
-/** Maximum number of lines that arrive while older ones are read and shown. */
-const MAX_EARLY = 1000;
-const MAX_EARLY_CHARACTERS = 1024 * 1024;
+/** Maximum of lines that wait: while older ones are read, and for a watcher without room. */
+const MAX_WAITING = 1000;
+const MAX_WAITING_CHARACTERS = 1024 * 1024;
 
 /**
- * Shows a watcher the stored lines first and the live ones after them, each once. Lines for which
- * the watcher has no room are dropped, and counted in the next line that it takes.
+ * Shows a watcher the stored lines first and the live ones after them, each once. Lines that wait
+ * are bounded. Others are dropped, and the watcher learns how many: with the next line, or, if none
+ * follows, once it has room again.
  */
 export class FollowedLines {
   readonly #watcher: LineWatcher;
   readonly #over: () => void;
-  #early: LogNews[] = [];
-  #earlyCharacters = 0;
   /** Stored lines still to show; undefined until they are read. */
   #stored: LogNews[] | undefined;
-  #isLive = false;
+  #waiting: LogNews[] = [];
+  #waitingCharacters = 0;
+  /** Stored lines that can still arrive live. */
+  #twice = new Set<string>();
   #dropped = 0;
 
   /** Calls `over` when the watcher has ended. */
@@ -27,22 +29,32 @@ export class FollowedLines {
 
   /** Takes a live line; `full` if it was dropped. */
   add(line: LogNews): Taken {
-    if (this.#isLive) return this.#offer(line);
-    if (this.#early.length >= MAX_EARLY || this.#earlyCharacters >= MAX_EARLY_CHARACTERS) return this.#drop(line);
-    this.#early.push(line);
-    this.#earlyCharacters += line.line.length;
+    if (this.#twice.size > 0 && this.#twice.delete(key(line))) return 'more';
+    if (this.#waiting.length >= MAX_WAITING || this.#waitingCharacters >= MAX_WAITING_CHARACTERS) {
+      this.#dropped += 1 + line.dropped;
+      return 'full';
+    }
+    this.#waiting.push(this.#dropped === 0 ? line : { ...line, dropped: line.dropped + this.#dropped });
+    this.#waitingCharacters += line.line.length;
+    this.#dropped = 0;
+    // The others wait for room, which `resume` reports.
+    if (this.#waiting.length === 1) this.resume();
     return 'more';
   }
 
-  /** Counts lines that the watcher does not want, or their loss on the way. */
+  /** Counts lines that got lost on the way. */
   lost(count: number): void {
     this.#dropped += count;
   }
 
-  /** Shows the stored lines. Those that arrived live as well are shown once. */
-  begin(stored: readonly LogNews[]): void {
-    const seen = new Set(stored.map(key));
-    this.#early = this.#early.filter((line) => !seen.has(key(line)));
+  /**
+   * Shows the stored lines. Those that arrive live as well, before or after this call, are shown
+   * once: they were printed at `sinceMs` or later.
+   */
+  begin(stored: readonly LogNews[], sinceMs: number): void {
+    this.#twice = new Set(stored.filter(({ at }) => at >= sinceMs).map(key));
+    this.#waiting = this.#waiting.filter((line) => !this.#twice.delete(key(line)));
+    this.#waitingCharacters = this.#waiting.reduce((sum, { line }) => sum + line.length, 0);
     this.#stored = [...stored];
     this.resume();
   }
@@ -50,30 +62,23 @@ export class FollowedLines {
   /** Call when the watcher has room again. */
   resume(): void {
     if (this.#stored === undefined) return;
-    while (!this.#isLive) {
-      const lines = this.#stored.length > 0 ? this.#stored : this.#early;
-      const line = lines[0];
-      if (line === undefined) {
-        this.#isLive = true;
-        return;
+    for (;;) {
+      const isStored = this.#stored.length > 0;
+      const line = isStored ? this.#stored[0] : this.#waiting[0];
+      if (line === undefined) break;
+      if (!this.#isTaken(this.#watcher.log(line))) return;
+      if (isStored) this.#stored.shift();
+      else {
+        this.#waiting.shift();
+        this.#waitingCharacters -= line.line.length;
       }
-      const taken = this.#watcher.log(line);
-      if (taken === 'over') this.#over();
-      if (taken !== 'more') return;
-      lines.shift();
     }
+    if (this.#dropped > 0 && this.#isTaken(this.#watcher.lost(this.#dropped))) this.#dropped = 0;
   }
 
-  #offer(line: LogNews): Taken {
-    const taken = this.#watcher.log(this.#dropped === 0 ? line : { ...line, dropped: line.dropped + this.#dropped });
-    if (taken === 'full') return this.#drop(line);
-    this.#dropped = 0;
-    return taken;
-  }
-
-  #drop(line: LogNews): Taken {
-    this.#dropped += 1 + line.dropped;
-    return 'full';
+  #isTaken(taken: Taken): boolean {
+    if (taken === 'over') this.#over();
+    return taken === 'more';
   }
 }
 

@@ -10,9 +10,10 @@ import type { Applier } from '../engine/applier.ts';
 import type { Lists } from '../engine/lists.ts';
 import type { Loop } from '../engine/loop.ts';
 import type { Loops } from '../engine/loops.ts';
-import type { LineWatcher } from '../events/watching.ts';
+import type { EventWatcher } from '../events/watching.ts';
 import type { ByteStreams } from '../streams/byte-streams.ts';
 import { FeedPlaces } from './feed-places.ts';
+import { FeedRate } from './feed-rate.ts';
 import { agentsOf, isUp, type LogScope } from './log-scope.ts';
 
 /** Most recently active sessions that a watch follows from the start. */
@@ -22,7 +23,7 @@ const MAX_FEEDS = 10_000;
 const OPENED_AT_ONCE = 16;
 /** How often feeds without a place get the places of quiet ones. */
 const TURN_MS = 1_000;
-/** Lines that a feed reads again after a disconnect. */
+/** Lines that a feed reads when it opens: printed since it was wanted, or last open. */
 const MAX_MISSED = 1_000;
 const WINDOW_BYTES = 64 * 1024;
 const REOPEN_MS = 500;
@@ -37,9 +38,11 @@ export interface LogFeedDeps {
   readonly metrics?: Metrics;
 }
 
+type FeedWatcher = Pick<EventWatcher, 'log' | 'end'>;
+
 interface Watch {
   readonly scope: LogScope;
-  readonly watcher: LineWatcher;
+  readonly watcher: FeedWatcher;
   readonly sinceMs: number;
 }
 
@@ -53,8 +56,8 @@ const partOf = ({ agent }: LogScope): string => agent?.name ?? ALL;
 interface Feed {
   /** Undefined while the session is not running, or between two attempts. */
   stream: ByteStream | undefined;
-  /** A new stream begins with the lines from this time on; undefined: with new lines only. */
-  sinceMs: number | undefined;
+  /** A new stream begins with the lines from this time on. */
+  sinceMs: number;
   /** Received lines of the millisecond `sinceMs`. */
   readonly heard: Set<string>;
 }
@@ -70,6 +73,7 @@ export class LogFeeds {
   readonly #watches = new Map<SpaceId, Set<Watch>>();
   readonly #feeds = new Map<FeedKey, Feed>();
   readonly #places = new FeedPlaces<FeedKey>();
+  readonly #rate: FeedRate;
   readonly #loop: Loop<FeedKey>;
   readonly #dropped: Counter<'kind'>;
   #turn: Timer | undefined;
@@ -77,6 +81,7 @@ export class LogFeeds {
 
   constructor(deps: LogFeedDeps) {
     this.#deps = deps;
+    this.#rate = new FeedRate(deps.clock);
     const { metrics = silentMetrics } = deps;
     this.#dropped = metrics.counter({
       name: 'watcher_drops_total',
@@ -106,7 +111,7 @@ export class LogFeeds {
    * Calls the watcher with each new line of the scope's agents until closed. Drops the lines for
    * which the watcher has no room.
    */
-  watch(scope: LogScope, watcher: LineWatcher): { close(): void } {
+  watch(scope: LogScope, watcher: FeedWatcher): { close(): void } {
     const watch: Watch = { scope, watcher, sinceMs: this.#deps.clock.now() };
     if (this.#isClosed) {
       this.#deps.clock.soon(() => watcher.end());
@@ -118,7 +123,10 @@ export class LogFeeds {
     return {
       close: () => {
         those.delete(watch);
-        if (those.size === 0 && this.#watches.get(id) === those) this.#watches.delete(id);
+        if (those.size === 0 && this.#watches.get(id) === those) {
+          this.#watches.delete(id);
+          this.#rate.forget(id);
+        }
         for (const key of this.#feeds.keys()) if (key.endsWith(` ${partOf(scope)}`)) this.#loop.wake(key);
       },
     };
@@ -127,6 +135,7 @@ export class LogFeeds {
   /** Resolves once a stream to each running session was opened, has failed, or waits its turn. */
   async ready(scope: LogScope): Promise<void> {
     const { session } = scope;
+    const sinceMs = this.#deps.clock.now();
     const { ids } = session === undefined ? await this.#deps.lists.sessionsWithLogs(scope, MAX_FOLLOWED) : { ids: [session] };
     await Promise.all(
       ids.map((id) => {
@@ -134,7 +143,7 @@ export class LogFeeds {
         const row = this.#deps.view.get('sessions', id);
         // A session that starts later is followed anyway.
         if (this.#feeds.get(key)?.stream !== undefined || row === undefined || !isUp(row)) return undefined;
-        this.#add(key, undefined);
+        this.#add(key, sinceMs);
         return this.#loop.settled(key);
       }),
     );
@@ -151,7 +160,7 @@ export class LogFeeds {
     for (const { watcher } of watches) watcher.end();
   }
 
-  #add(key: FeedKey, sinceMs: number | undefined): void {
+  #add(key: FeedKey, sinceMs: number): void {
     if (!this.#feeds.has(key) && this.#feeds.size < MAX_FEEDS) this.#feeds.set(key, { stream: undefined, sinceMs, heard: new Set() });
   }
 
@@ -195,20 +204,16 @@ export class LogFeeds {
     if (feed.stream !== undefined) return;
     if (!isUp(row) || row.nodeId === null) return this.#free(key);
     if (!this.#places.take(key, { space: row.spaceId, node: row.nodeId }, clock.monotonic())) {
-      // It begins with what is printed while it waits.
-      feed.sinceMs ??= clock.now();
       this.#turn ??= clock.after(TURN_MS, () => this.#takeTurns());
       return;
     }
     const agents = part === ALL ? row.agents.slice(0, MAX_LOG_AGENTS).map(({ name }) => name) : [part];
-    const since = feed.sinceMs === undefined ? { limit: 0, sinceMs: 0 } : { limit: MAX_MISSED, sinceMs: feed.sinceMs };
-    const parameters = { agent: agents[0], agents, stream: 'all', follow: true, ...since };
+    const parameters = { agent: agents[0], agents, stream: 'all', follow: true, limit: MAX_MISSED, sinceMs: feed.sinceMs };
     const opened = await streams.start(row, { kind: LOGS, parameters, window: WINDOW_BYTES }, closing);
     if (!opened.ok) {
       this.#free(key);
       throw new Error(opened.refusal.message);
     }
-    feed.sinceMs ??= clock.now();
     this.#listen(key, feed, row, opened.value, agents[0] ?? '');
   }
 
@@ -240,6 +245,11 @@ export class LogFeeds {
         return;
       }
       this.#places.heard(key, clock.monotonic());
+      const waitMs = this.#rate.read(row.spaceId, bytes.byteLength);
+      if (waitMs > 0) {
+        stream.pause();
+        clock.after(waitMs, () => stream.resume());
+      }
       for (const line of lines) {
         if (line === 'live') isLive = true;
         else if (hears(feed, line) || isLive) this.#tell(row, part, { ...line, agent: line.agent ?? byDefault });

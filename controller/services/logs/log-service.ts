@@ -74,6 +74,7 @@ export function logService({ feeds, log, budgets, ...deps }: LogDeps) {
      */
     follow(scope: LogScope, watcher: LineWatcher): Watching {
       const over = new AbortController();
+      const sinceMs = clock.now();
       const lines = new FollowedLines(watcher, () => watching.close());
       const watching = feeds.watch(scope, {
         log(line) {
@@ -97,7 +98,7 @@ export function logService({ feeds, log, budgets, ...deps }: LogDeps) {
         } finally {
           endTurn();
         }
-        if (!over.signal.aborted) lines.begin(stored);
+        if (!over.signal.aborted) lines.begin(stored, sinceMs);
       }
 
       void readInTurn();

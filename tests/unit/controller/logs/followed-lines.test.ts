@@ -13,6 +13,7 @@ const news = (line: string, at = 1, session = 's'): LogNews => ({
 /** A watcher with room for as many lines as the test gives it. */
 function reader() {
   const shown: LogNews[] = [];
+  const told: number[] = [];
   let room = Number.POSITIVE_INFINITY;
   let isOver = false;
   const lines = new FollowedLines(
@@ -23,13 +24,18 @@ function reader() {
         shown.push(line);
         return 'more';
       },
+      lost(count): Taken {
+        if (room === 0) return 'full';
+        told.push(count);
+        return 'more';
+      },
       end: () => undefined,
     },
     () => {
       isOver = true;
     },
   );
-  return { lines, shown, texts: () => shown.map(({ line }) => line), give: (count: number) => (room = count), isOver: () => isOver };
+  return { lines, shown, told, texts: () => shown.map(({ line }) => line), give: (count: number) => (room = count), isOver: () => isOver };
 }
 
 t.test('stored lines come first, then live ones, and one that is both comes once', async (t) => {
@@ -37,41 +43,63 @@ t.test('stored lines come first, then live ones, and one that is both comes once
   lines.add(news('both', 2));
   lines.add(news('live', 3));
   t.same(texts(), [], 'nothing before the stored lines are read');
-  lines.begin([news('stored', 1), news('both', 2)]);
+  lines.begin([news('stored', 1), news('both', 2), news('late', 3)], 2);
   lines.add(news('later', 4));
-  t.same(texts(), ['stored', 'both', 'live', 'later']);
+  lines.add(news('late', 3));
+  t.same(texts(), ['stored', 'both', 'late', 'live', 'later']);
 });
 
-t.test('stored lines wait for a reader without room; live ones are dropped, and the next line says how many', async (t) => {
+t.test('lines wait for a reader without room, up to a bound; the next line says how many were dropped', async (t) => {
   const { lines, shown, texts, give } = reader();
   give(1);
-  lines.begin([news('one'), news('two'), news('three')]);
+  lines.begin([news('one'), news('two'), news('three')], 1);
   t.same(texts(), ['one']);
   give(Number.POSITIVE_INFINITY);
   lines.resume();
   t.same(texts(), ['one', 'two', 'three']);
   give(0);
+  for (let at = 0; at < 1_000; at += 1) t.equal(lines.add(news(`kept ${at}`)), 'more');
   for (let at = 0; at < 10; at += 1) t.equal(lines.add(news(`lost ${at}`)), 'full');
+  give(500);
+  lines.resume();
+  t.equal(shown.length, 503);
   lines.lost(5);
-  give(2);
   lines.add(news('after'));
+  give(Number.POSITIVE_INFINITY);
+  lines.resume();
   lines.add(news('and on'));
+  t.equal(shown.length, 1_005);
   t.same(
-    shown.slice(3).map(({ line, dropped }) => [line, dropped]),
+    shown.slice(-3).map(({ line, dropped }) => [line, dropped]),
     [
+      ['kept 999', 0],
       ['after', 15],
       ['and on', 0],
     ],
   );
 });
 
+t.test('what was dropped is told once there is room, where no line follows', async (t) => {
+  const { lines, shown, told, give } = reader();
+  lines.begin([], 0);
+  give(0);
+  for (let at = 0; at < 1_200; at += 1) lines.add(news('x'));
+  lines.resume();
+  t.same(told, []);
+  give(Number.POSITIVE_INFINITY);
+  lines.resume();
+  t.equal(shown.length, 1_000);
+  t.same(told, [200]);
+  lines.resume();
+  t.same(told, [200], 'once');
+});
+
 t.test('lines that arrive while stored ones are read are bounded, and the lost ones counted', async (t) => {
-  const { lines, shown } = reader();
+  const { lines, shown, told } = reader();
   for (let at = 0; at < 5_000; at += 1) lines.add(news(`early ${at}`));
-  lines.begin([]);
-  lines.add(news('last'));
-  t.equal(shown.length, 1_001);
-  t.match(shown.at(-1), { line: 'last', dropped: 4_000 });
+  lines.begin([], 0);
+  t.equal(shown.length, 1_000);
+  t.same(told, [4_000]);
 });
 
 t.test('the newest lines of many sessions are merged by time, within a number and a size', async (t) => {

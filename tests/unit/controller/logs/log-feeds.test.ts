@@ -7,6 +7,7 @@ import type { SessionRow } from '../../../../controller/domain/sessions/rows.ts'
 import type { Committed } from '../../../../controller/services/engine/applier.ts';
 import { Loops } from '../../../../controller/services/engine/loops.ts';
 import { MAX_OPEN_FEEDS } from '../../../../controller/services/logs/feed-places.ts';
+import { MAX_BYTES_A_SECOND } from '../../../../controller/services/logs/feed-rate.ts';
 import { LogFeeds } from '../../../../controller/services/logs/log-feeds.ts';
 import type { LogScope } from '../../../../controller/services/logs/log-scope.ts';
 import { ByteStream } from '../../../../proto/streams/byte-stream.ts';
@@ -100,6 +101,7 @@ const print = (guest: ByteStream | undefined, line: string, atMs: number) =>
 t.test('followers of one session share a stream, which is there for as long as one of them is', async (t) => {
   const { rows, opened, feeds, heard } = world(t);
   rows.set('s1', row('s1')).set('s2', row('s2'));
+  const before = Date.now();
   const one = heard('s1');
   await feeds.ready(scope('s1'));
   const all = heard();
@@ -108,7 +110,8 @@ t.test('followers of one session share a stream, which is there for as long as o
     opened.map(({ session }) => session),
     ['s1', 's2'],
   );
-  t.match(opened[0]?.request, { agent: 'echo', follow: true, limit: 0 }, 'only what is printed from then on');
+  t.match(opened[0]?.request, { agent: 'echo', follow: true });
+  t.ok((opened[0]?.request.sinceMs ?? 0) >= before, 'only what is printed from then on');
   print(opened[0]?.guest, 'twice', 5);
   print(opened[0]?.guest, 'twice', 5);
   print(opened[1]?.guest, 'of the second', 6);
@@ -243,4 +246,31 @@ t.test('500 sessions on one node take turns at the places for streams, and no li
   t.equal(new Set(lines.map(({ line }) => line)).size, 500, 'each line');
   t.equal(lines.length, 500, 'once');
   t.ok(opened.length >= 500, `${opened.length} opened in all`);
+});
+
+t.test('a session that prints without end is read at a bounded rate, and others of its space are heard at once', async (t) => {
+  const clock = new HandClock();
+  const { rows, opened, feeds, heard } = world(t, clock);
+  rows.set('s1', row('s1')).set('s2', row('s2'));
+  const { lines } = heard(wholeSpace());
+  let isReady = false;
+  void feeds.ready(wholeSpace()).then(() => (isReady = true));
+  while (!isReady) await clock.advance(1);
+  const line = { runId: 'r', stream: 'stdout', line: 'x'.repeat(1_000), dropped: 0 } as const;
+  let atMs = clock.now();
+  const [flood, quiet] = [opened[0]?.guest, opened[1]?.guest];
+  const more = () => {
+    while (flood?.write(encodeLogged({ ...line, atMs: atMs++ })) === true);
+  };
+  flood?.on('drain', more);
+  more();
+  for (let at = 0; at < 300; at += 1) await clock.advance(10);
+  const bytes = lines.length * 1_000;
+  t.ok(bytes > 2 * MAX_BYTES_A_SECOND && bytes <= 4 * MAX_BYTES_A_SECOND + 128 * 1024, `${bytes} bytes in three seconds`);
+  quiet?.write(encodeLogged({ ...line, line: 'of the quiet one', atMs: clock.now() }));
+  for (let turn = 0; turn < 10; turn += 1) await clock.advance(0);
+  t.ok(
+    lines.some((one) => one.line === 'of the quiet one'),
+    'without a wait',
+  );
 });

@@ -6,7 +6,7 @@ import { accepted } from '../../../../controller/domain/engine/outcome.ts';
 import type { View } from '../../../../controller/domain/engine/view.ts';
 import type { SessionRow } from '../../../../controller/domain/sessions/rows.ts';
 import { Budgets } from '../../../../controller/services/budget/budgets.ts';
-import type { EventWatcher } from '../../../../controller/services/events/watching.ts';
+import type { LineWatcher } from '../../../../controller/services/events/watching.ts';
 import type { LogScope } from '../../../../controller/services/logs/log-scope.ts';
 import { type LogDeps, logService } from '../../../../controller/services/logs/log-service.ts';
 import type { ByteStream } from '../../../../proto/streams/byte-stream.ts';
@@ -55,7 +55,7 @@ t.test('however many follow a log, few read it at once, few of each account, and
     budgets: new Budgets({ clock: systemClock }),
   });
   const shown = new Set<string>();
-  const watcher = { log: ({ line }: { line: string }) => shown.add(line) && 'more', end: () => undefined } as unknown as EventWatcher;
+  const watcher = { log: ({ line }: { line: string }) => shown.add(line) && 'more', end: () => undefined } as unknown as LineWatcher;
   const scope = (account: string, at: number): LogScope =>
     ({
       ...{ accountId: account as AccountId, agent, agents: 'all', space: { id: SPACE, name: 'default' }, stream: 'all', limit: 10 },
