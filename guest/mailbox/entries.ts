@@ -10,7 +10,7 @@ const SETTLED_KEPT = 1024;
 
 export interface Entry {
   readonly message: Deliver;
-  /** Size of its content and context. */
+  /** Size of its content, its context, and what a model gets to choose an agent. */
   readonly bytes: number;
   /** Resolves once the message is durable. */
   taken: Promise<void>;
@@ -25,7 +25,8 @@ export interface Entry {
 }
 
 export function newEntry(message: Deliver, durable: boolean): Entry {
-  const bytes = Buffer.byteLength(message.content) + Buffer.byteLength(message.contextJson);
+  const routing = message.router === null ? 0 : JSON.stringify(message.router).length;
+  const bytes = Buffer.byteLength(message.content) + Buffer.byteLength(message.contextJson) + routing;
   return { message, bytes, taken: Promise.resolve(), durable, runId: undefined, hops: [], answer: undefined, answered: false };
 }
 

@@ -154,7 +154,7 @@ export class Mailbox {
 
   /** Stores a message that does not fit, without its content and with the error that answers it. */
   async refuse(message: Deliver, answer: Answer): Promise<void> {
-    const stub = { ...message, content: '', contextJson: '' };
+    const stub = { ...message, content: '', contextJson: '', router: null };
     const entry: Entry = { ...newEntry(stub, false), answer };
     // The answer comes first: half of this write must not look like an empty message that waits to
     // run.

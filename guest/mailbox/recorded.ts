@@ -39,7 +39,7 @@ export function recordsOf({ entries, acceptedSeq, life }: Omit<Recorded, 'wiped'
   const records = [stampRecord(sessionId, acceptedSeq, life)];
   for (const messageId of entries.settledIds) records.push(settledRecord(sessionId, messageId));
   for (const { message, runId, hops, answer } of entries.all()) {
-    if (answer) records.push(answerRecord(answer), messageRecord({ ...message, content: '', contextJson: '' }));
+    if (answer) records.push(answerRecord(answer), messageRecord({ ...message, content: '', contextJson: '', router: null }));
     else {
       records.push(messageRecord(message));
       if (runId === undefined) continue;

@@ -141,6 +141,23 @@ t.test('no agent begins what was cancelled or settled while the model chose, how
   t.equal(choices.length, 2);
 });
 
+t.test('what describes the agents takes no room beside an answer, nor beside the refusal of a full disk', async (t) => {
+  const world = new World(7);
+  world.model = () => {
+    throw new Error('nothing of this runs');
+  };
+  world.mailboxBytes = 128 * 1024;
+  await world.start();
+  await world.clock.advance(50);
+  world.disk.capacityBytes = 256 * 1024;
+  world.settleAnswers = false;
+  const large = { ...TASK, agents: [agent('large', 'x'.repeat(48 * 1024))] };
+  for (let count = 0; count < 6; count += 1) world.post('@router', 'y'.repeat(100_000), large);
+  await world.clock.advance(500);
+  t.same(new Set(answersOf(world).map((answers) => answers?.[0]?.reason)), new Set(['disk_full']));
+  t.same(world.faults, [], 'each is refused, and the process goes on');
+});
+
 t.test('the key reaches the model and no agent', async (t) => {
   const { world } = await begun(byFirstWord);
   world.secrets = { version: 2, values: { MODEL_KEY: 'key', OTHER: 'other' }, withheld: ['MODEL_KEY'] };
