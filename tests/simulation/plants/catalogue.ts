@@ -1,3 +1,4 @@
+import { BUILD_PLANTS } from './build-plants.ts';
 import { CONTROLLER_PLANTS } from './controller-plants.ts';
 import { GUEST_PLANTS } from './guest-plants.ts';
 import { HOP_PLANTS } from './hop-plants.ts';
@@ -16,6 +17,7 @@ export const PLANTS: Readonly<Record<string, Plant>> = {
   ...MAINTENANCE_PLANTS,
   ...IDENTITY_PLANTS,
   ...IMAGE_PLANTS,
+  ...BUILD_PLANTS,
   ...PLACEMENT_PLANTS,
   ...JOIN_PLANTS,
   ...RELEASE_PLANTS,

@@ -1,5 +1,6 @@
 import type { Mutation } from '../../../controller/domain/engine/mutation.ts';
 import { AgentStops } from './agent-stops.ts';
+import { BuildAudit, type BuildAuditDeps } from './build-audit.ts';
 import { Cancels } from './cancels.ts';
 import type { Chronicle } from './chronicle.ts';
 import { Deadlines } from './deadlines.ts';
@@ -24,9 +25,10 @@ export class Auditors {
   readonly deadlines: Deadlines;
   readonly images: ImageAudit;
   readonly tokens: TokenAudit;
+  readonly builds: BuildAudit;
   readonly #deps: RemixesDeps & { readonly chronicle: Chronicle; readonly nowMs: () => number; readonly lostAfterMs: number };
 
-  constructor(deps: RemixesDeps & { readonly nowMs: () => number; readonly lostAfterMs: number }) {
+  constructor(deps: RemixesDeps & BuildAuditDeps & { readonly nowMs: () => number; readonly lostAfterMs: number }) {
     this.#deps = deps;
     this.remixes = new Remixes(deps);
     this.use = new SpaceUse(deps.violation);
@@ -34,6 +36,7 @@ export class Auditors {
     this.deadlines = new Deadlines(deps);
     this.images = new ImageAudit(deps);
     this.tokens = new TokenAudit(deps);
+    this.builds = new BuildAudit(deps);
   }
 
   /** Call before the chronicle. */
@@ -47,6 +50,7 @@ export class Auditors {
     this.deadlines.committed(mutations);
     this.images.committed(mutations);
     this.tokens.committed(mutations);
+    this.builds.committed(mutations);
     this.secrets.committed(mutations, this.#deps.view(), (id) => this.#deps.chronicle.sessions.get(id));
     this.stops.committed(mutations, nowMs(), this.#spaceOf, violation);
   }
@@ -61,6 +65,7 @@ export class Auditors {
     this.deadlines.restored(view());
     this.images.restored();
     this.tokens.restored(view());
+    this.builds.restored(view());
     this.cancels.restored(view());
     this.suspends.restored(chronicle.sessions.values(), nowMs());
     this.stops.restored(view(), nowMs());
@@ -72,6 +77,7 @@ export class Auditors {
     this.hops.judge(this.#deps.view());
     if (!isTimeHeld) this.deadlines.judge(this.#deps.view());
     this.images.judge(present);
+    this.builds.judge(present);
     this.stops.judge(present, this.#spaceOf, this.#deps.violation);
   }
 

@@ -98,6 +98,7 @@ export class Cluster implements Surroundings {
       ...{ chronicle: this.chronicle, machines: () => this.machines, view: () => this.view, violation: this.violation },
       nowMs: () => this.time.now,
       lostAfterMs: this.#lostAfterMs,
+      schedule: (ms, work) => void this.time.schedule(ms, work),
     });
     this.broker = new Broker(this.time, random.fork('broker'));
     this.time.onFault = (fault) => this.violation(`a process crashed: ${stackOf(fault)}`);

@@ -7,6 +7,7 @@ import { accepted } from '../../../controller/domain/engine/outcome.ts';
 import { AnswerOrder } from './answer-order.ts';
 import type { MessageFact, SessionFact } from './book.ts';
 import { perhapsCancel } from './cancelling.ts';
+import { perhapsCancelBuild } from './cancelling-builds.ts';
 import { change, putState, resume } from './changes.ts';
 import type { Client } from './client.ts';
 import { someConstraint, somePreference } from './label-rules.ts';
@@ -237,6 +238,7 @@ async function deploy(client: Client): Promise<void> {
   const name = client.random.pick(['once', 'again']) ?? 'once';
   const deployed = await client.ask(`deploy ${name}`, (services, caller) => services.agents.deploy(caller, 'default', name));
   if (deployed !== 'lost' && !deployed.ok) client.violation(`deploy ${name}: ${deployed.refusal.code}`);
+  await perhapsCancelBuild(client);
 }
 
 export const COMMANDS = {

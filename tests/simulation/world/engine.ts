@@ -177,10 +177,13 @@ export function driverFor(view: EngineView): Driver {
       return call('removeImage', '', signal, () => host.removeImage(tag));
     },
     // Unpacking is real work of this machine.
-    buildImage: (plan, signal) =>
-      time
+    buildImage(plan, signal) {
+      const done = around.auditors.builds.begins(plan.image, machine, life);
+      return time
         .hold(readThrough(plan.context))
-        .then((context) => call('buildImage', '', signal, () => host.buildImage({ ...plan, context }, ownSignal), failedOutcome)),
+        .then((context) => call('buildImage', '', signal, () => host.buildImage({ ...plan, context }, ownSignal), failedOutcome))
+        .finally(done);
+    },
     transfer: transfer && {
       pull: (plan, signal) => call('pull', '', signal, () => transfer.pull(plan, ownSignal), failedMove),
       push: (plan, signal) => call('push', '', signal, () => transfer.push(plan, ownSignal), failedMove),

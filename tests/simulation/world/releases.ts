@@ -11,6 +11,7 @@ const UNKNOWN: ReadonlySet<string> = new Set<(NodeFrame | ControllerFrame)['kind
   'pullImage',
   'pushImage',
   'removeImage',
+  'cancelBuild',
   'imageMoved',
   'cancelMessage',
 ]);
