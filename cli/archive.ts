@@ -22,15 +22,18 @@ export interface Packed {
 
 /**
  * Packs a directory as a gzipped tar, without ignored files (ignore.ts), with sorted relative
- * paths.
+ * paths. `included` are patterns of files to upload all the same.
  */
-export async function packDirectory(directory: string): Promise<Packed> {
+export async function packDirectory(directory: string, included: readonly string[] = []): Promise<Packed> {
   const rules = await readFile(join(directory, '.raworcignore'), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '';
     throw new Trouble(`Cannot read .raworcignore: ${error.message}`);
   });
   const leftOut = new Set<string>();
-  const entries = await listed(directory, { verdictOn: ignoreRules(rules), leftOut });
+  const entries = await listed(directory, {
+    verdictOn: ignoreRules([rules, ...included.map((pattern) => `!${pattern}`)].join('\n')),
+    leftOut,
+  });
   const pack = tar.pack();
   const zipped = collected(pack);
   zipped.catch(() => undefined);
@@ -84,7 +87,7 @@ async function listed(root: string, sorting: Sorting, below = ''): Promise<Entry
     const path = below === '' ? name : `${below}/${name}`;
     const stat = await lstat(join(root, path));
     const verdict = sorting.verdictOn(path, stat.isDirectory());
-    if (verdict === 'usual' || (verdict === undefined && stat.isDirectory() && (await isVirtualEnvironment(join(root, path))))) {
+    if (verdict === 'usual' || (verdict === undefined && stat.isDirectory() && (await isMachinesOwn(join(root, path))))) {
       sorting.leftOut.add(basename(path));
       continue;
     }
@@ -97,11 +100,14 @@ async function listed(root: string, sorting: Sorting, below = ''): Promise<Entry
   return entries;
 }
 
-/**
- * Returns whether this is a Python virtual environment, whose links lead to this machine's Python.
- */
-const isVirtualEnvironment = (path: string): Promise<boolean> =>
-  lstat(join(path, 'pyvenv.cfg')).then(
-    (found) => found.isFile(),
-    () => false,
-  );
+/** In a virtual environment, whose links lead to this machine's Python, and in what cargo builds. */
+const MARKS = ['pyvenv.cfg', '.rustc_info.json'];
+
+/** Returns whether a directory holds what a build makes again, for its own machine. */
+async function isMachinesOwn(path: string): Promise<boolean> {
+  for (const mark of MARKS) {
+    const found = await lstat(join(path, mark)).catch(() => undefined);
+    if (found?.isFile() === true) return true;
+  }
+  return false;
+}

@@ -19,6 +19,8 @@ import { type StepLine, step } from '../steps.ts';
 export interface DeployOptions extends RepositoryOptions {
   readonly space: string;
   readonly name?: string;
+  /** Patterns of files that are left out by default. */
+  readonly include?: readonly string[];
   /** How many minutes to wait for the build. */
   readonly timeout?: number;
   /** Whether to print what the build prints. */
@@ -60,7 +62,7 @@ async function fromDirectory(
   refuseRepositoryOptions(directory, options);
   await checkDirectory(directory);
   const packed = await step(io, `Packed ${directory}`, async (note) => {
-    const made = await packDirectory(directory);
+    const made = await packDirectory(directory, options.include);
     note(`${made.files} ${made.files === 1 ? 'file' : 'files'}, ${size(made.bytes.byteLength)}${leftOut(made)}`);
     return made;
   });

@@ -5,7 +5,7 @@ import { printAgentLogs } from '../commands/logs.ts';
 import type { Connect } from '../connection.ts';
 import type { Io } from '../io.ts';
 import { logOptions, narrowed } from './logs.ts';
-import { count, JSON_LIST, OVER_A_RESTART, SPACE } from './options.ts';
+import { count, INCLUDE, JSON_LIST, OVER_A_RESTART, SPACE } from './options.ts';
 
 export function agentCommands(program: Command, io: Io, connect: Connect): void {
   const agent = program.command('agent').description('manage agents: programs that answer messages');
@@ -17,6 +17,7 @@ export function agentCommands(program: Command, io: Io, connect: Connect): void 
     .option('--branch <ref>', 'the branch, tag or commit of the repository (default: its default branch)')
     .option('--directory <path>', 'the directory of the repository that contains the agent')
     .option('--secret <name>', 'the secret of the space with the token or deploy key of the repository')
+    .option(...INCLUDE)
     .option('--logs', 'print what the build and its programs print')
     .option('--timeout <minutes>', 'how long to wait for the build', count, 30)
     .action(async (source, options) => deployAgent(io, await connect(OVER_A_RESTART), source, options));

@@ -14,6 +14,7 @@ export const PREFER = [
   'rather on nodes with these labels; a weight of 1 to 100 can follow: zone=a:80; repeatable',
   more,
 ] as const;
+export const INCLUDE = ['--include <pattern>', 'upload what is left out by default, such as node_modules; repeatable', more] as const;
 export const OVER_A_RESTART = { isPatient: true };
 
 export function count(text: string): number {

@@ -88,18 +88,23 @@ t.test('files that work only on this machine are left out with a note, and can b
     '.tox/x': 'no',
     '.mypy_cache/x': 'no',
     '.DS_Store': 'no',
+    'target/.rustc_info.json': '{}',
+    'docs/target/page.md': 'x',
     venv: 'a file of that name',
   };
   const root = await directory(t, files);
   await mkdir(join(root, '.venv/bin'));
   await symlink('/usr/bin/python3', join(root, '.venv/bin/python'));
   const packed = await packDirectory(root);
-  t.same(Object.keys(await contents(packed.bytes)), ['lib', 'main.py', 'venv']);
-  t.same(packed.leftOut, ['.DS_Store', '.mypy_cache', '.tox', '.venv', '__pycache__', 'my-env']);
+  t.same(Object.keys(await contents(packed.bytes)), ['docs', 'docs/target', 'docs/target/page.md', 'lib', 'main.py', 'venv']);
+  t.same(packed.leftOut, ['.DS_Store', '.mypy_cache', '.tox', '.venv', '__pycache__', 'my-env', 'target']);
+  const asked = await packDirectory(root, ['.tox/', 'target']);
+  t.match(await contents(asked.bytes), { '.tox/x': /no/, 'target/.rustc_info.json': /{}/ });
+  t.same(asked.leftOut, ['.DS_Store', '.mypy_cache', '.venv', '__pycache__', 'my-env']);
   await writeFile(join(root, '.raworcignore'), '!.venv\n!my-env/\n*.pyc\n');
   const back = await packDirectory(root);
   t.match(await contents(back.bytes), { '.venv/bin/python': '-> /usr/bin/python3', 'lib/my-env/pyvenv.cfg': /home/ });
-  t.same(back.leftOut, ['.DS_Store', '.mypy_cache', '.tox', '__pycache__']);
+  t.same(back.leftOut, ['.DS_Store', '.mypy_cache', '.tox', '__pycache__', 'target']);
 });
 
 t.test('the patterns of a .raworcignore', async (t) => {
