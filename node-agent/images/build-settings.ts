@@ -9,6 +9,8 @@ export interface BuildSettings {
   readonly environment: Readonly<Record<string, string>>;
   /** A file of PEM certificates: all that builds trust. Undefined: what the base image trusts. */
   readonly certificates: string | undefined;
+  /** A file of SSH host keys, in the form of known_hosts, that fetches of repositories trust. */
+  readonly knownHosts?: string | undefined;
   /** Whether builds follow the Dockerfiles of agents. */
   readonly dockerfiles?: boolean;
   /** Names of images besides the stock one that agents can begin with; `*` at the end matches any rest. */
@@ -16,7 +18,7 @@ export interface BuildSettings {
 }
 
 /**
- * Reads RAWORC_BUILD_CA_FILE, RAWORC_BUILD_HTTP_PROXY, RAWORC_BUILD_HTTPS_PROXY,
+ * Reads RAWORC_BUILD_CA_FILE, RAWORC_BUILD_KNOWN_HOSTS_FILE, RAWORC_BUILD_HTTP_PROXY, RAWORC_BUILD_HTTPS_PROXY,
  * RAWORC_BUILD_NO_PROXY and the mirrors RAWORC_BUILD_PYPI_URL, RAWORC_BUILD_NPM_URL,
  * RAWORC_BUILD_APT_URL, RAWORC_BUILD_CRATES_URL and RAWORC_BUILD_GO_URL, and the images of agents:
  * RAWORC_BUILD_DOCKERFILES and RAWORC_BUILD_BASE_IMAGES. @throws on an invalid value.
@@ -47,6 +49,7 @@ export function readBuildSettings(env: Environment): BuildSettings {
   return {
     environment,
     certificates: readableFile(env, 'RAWORC_BUILD_CA_FILE'),
+    knownHosts: readableFile(env, 'RAWORC_BUILD_KNOWN_HOSTS_FILE'),
     dockerfiles: isOn(env, 'RAWORC_BUILD_DOCKERFILES'),
     baseImages: namesOfImages(env),
   };

@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
+import { isRepository, repositoryName } from '../../../cli/builds/agent-repository.ts';
 import { runCli } from '../../../cli/program.ts';
+import { isRepository as isAcceptedRepository } from '../../../controller/contract/repository.ts';
 import type { Peers } from '../../../guest/runs/worker-host.ts';
 import { parseDockerfile } from '../../../node-agent/domain/installs/dockerfile.ts';
 import { reply, run } from '../guest/stage.ts';
@@ -59,6 +61,8 @@ const CASES: readonly (readonly [mark: RegExp, language: string, check: (t: Test
       t.match(manifestOf(directoryWith(t, files)), { runtime: 'python', handler: 'main.process_message' });
     },
   ],
+  [/^raworc agent deploy owner/, 'sh', namesRepositories],
+  [/^raworc secret set GIT_TOKEN/, 'sh', namesRepositories],
   [
     /"build_command"/,
     'json',
@@ -95,6 +99,17 @@ const CASES: readonly (readonly [mark: RegExp, language: string, check: (t: Test
   [/from raworc import handoff/, 'python', handsOver],
   [/import \{ handoff \} from 'raworc'/, 'js', handsOver],
 ];
+
+/** Each deploy names what the command takes for a repository, and so does the API. */
+async function namesRepositories(t: Test, { code }: Block): Promise<void> {
+  const sources = [...code.matchAll(/^raworc agent deploy (\S+)/gm)].map(([, source = '']) => source);
+  t.ok(sources.length > 1);
+  for (const source of sources) {
+    t.ok(await isRepository(source), source);
+    t.ok(isAcceptedRepository(source), source);
+    t.match(repositoryName(source, undefined), /^repo$/);
+  }
+}
 
 async function handsOver(t: Test, block: Block): Promise<void> {
   const worker = started(t, block);

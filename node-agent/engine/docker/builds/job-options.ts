@@ -9,6 +9,7 @@ export const JOB_UID = 10_001;
 
 /** The operator's certificates in the container. */
 const CERTIFICATES = '/run/raworc-certificates.pem';
+const KNOWN_HOSTS = '/run/raworc-known-hosts';
 
 const MIB = 2 ** 20;
 export interface JobLimits {
@@ -49,8 +50,11 @@ const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/
 export function jobOptions(owner: Owner, plan: JobPlan, places: JobPlaces): ContainerCreateOptions {
   const { buildId, space, image, command, environment, directory } = plan;
   const { memoryBytes, cpuMillis, processes, temporaryBytes } = places.limits;
-  const { certificates, environment: ofOperator } = places.settings;
-  const trust = certificates === undefined ? {} : { RAWORC_CERTIFICATES: CERTIFICATES };
+  const { certificates, knownHosts, environment: ofOperator } = places.settings;
+  const trust = {
+    ...(certificates === undefined ? {} : { RAWORC_CERTIFICATES: CERTIFICATES }),
+    ...(knownHosts === undefined ? {} : { RAWORC_KNOWN_HOSTS: KNOWN_HOSTS }),
+  };
   const variables = { ...ofOperator, ...trust, ...environment };
   const temporary = `rw,nosuid,nodev,exec,size=${temporaryBytes},mode=1777`;
   const disk = places.disk === undefined || directory === undefined ? [] : [diskMount(places.disk, directory)];
@@ -82,6 +86,7 @@ export function jobOptions(owner: Owner, plan: JobPlan, places: JobPlaces): Cont
         diskMount(places.guest, '/opt/raworc/guest', true),
         diskMount(places.npm, NPM, true),
         ...(certificates === undefined ? [] : [diskMount(certificates, CERTIFICATES, true)]),
+        ...(knownHosts === undefined ? [] : [diskMount(knownHosts, KNOWN_HOSTS, true)]),
         ...(places.resolvConf === undefined ? [] : [diskMount(places.resolvConf, RESOLV_CONF, true)]),
       ],
       NetworkMode: NETWORK,

@@ -1,0 +1,132 @@
+/** From a repository to a reply, over https with a private authority and over SSH with a key. */
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import t from 'tap';
+import { dockerClients } from '../../node-agent/engine/docker/client.ts';
+import { ensureNetwork, SESSION_NETWORK } from '../../node-agent/engine/docker/network.ts';
+import { startCluster } from '../cluster/harness.ts';
+import { docker } from '../host/busybox.ts';
+import { commit, git, gitServer, TOKEN } from '../host/git-server.ts';
+import { privateCa } from '../unit/controller/http/certificates.ts';
+
+const run = promisify(execFile);
+const directory = mkdtempSync('/var/tmp/raworc-from-git-');
+const root = join(directory, 'repositories');
+const space = '/spaces/default';
+const agent = (reply: string) => ({
+  'main.py': `def process_message(message, context):\n  return ${JSON.stringify(reply)} + message\n`,
+  'requirements.txt': '',
+});
+
+t.setTimeout(600_000);
+t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+
+/** A container with a real SSH server, whose one account serves the repositories to one key. */
+async function sshServer(image: string, publicKey: string): Promise<{ port: string; hostKey: string }> {
+  const script = `set -e
+apt-get update -qq >&2; apt-get install -y -qq --no-install-recommends openssh-server git >&2
+useradd -m -s /usr/bin/git-shell git; usermod -p '*' git
+mkdir -p ~git/.ssh /run/sshd; echo '${publicKey}' > ~git/.ssh/authorized_keys; chown -R git ~git/.ssh; chmod 700 ~git/.ssh
+git config --system --add safe.directory '*'
+exec /usr/sbin/sshd -D -e`;
+  const id = await docker('run', '-d', '-p', '0:22', '-v', `${root}:/srv:ro`, '--entrypoint', '/bin/sh', image, '-c', script);
+  t.teardown(() => docker('rm', '-f', id));
+  const port = (await docker('port', id, '22/tcp')).split('\n')[0]?.split(':').at(-1) ?? '';
+  for (let waited = 0; ; waited += 1) {
+    const { stdout } = await run('ssh-keyscan', ['-t', 'ed25519', '-p', port, '127.0.0.1']).catch(() => ({ stdout: '' }));
+    const hostKey = /ssh-ed25519 \S+/.exec(stdout)?.[0];
+    if (hostKey !== undefined) return { port, hostKey };
+    if (waited > 120) throw new Error(`no SSH server: ${await docker('logs', '--tail', '20', id)}`);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+}
+
+t.test('agents from repositories', async (t) => {
+  const { calls } = await dockerClients('/var/run/docker.sock');
+  await ensureNetwork(calls, SESSION_NETWORK, new AbortController().signal);
+  const address = await docker('network', 'inspect', SESSION_NETWORK.name, '--format', '{{(index .IPAM.Config 0).Gateway}}');
+  const ca = await privateCa();
+  writeFileSync(join(directory, 'ca.pem'), ca.pem);
+  const server = await gitServer(root, await ca.issue({ address }), '');
+  t.teardown(() => server.close());
+  await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(directory, 'key')]);
+  const [privateKey, publicKey] = await Promise.all(
+    ['key', 'key.pub'].map(async (name) => (await run('cat', [join(directory, name)])).stdout),
+  );
+  const image =
+    (await docker('image', 'ls', '--format', '{{.Repository}}:{{.Tag}}', '--filter', 'label=raworc.image=base')).split('\n')[0] ?? '';
+  const first = await commit(join(root, 'plain'), agent('one: '));
+  const ssh = await sshServer(image, publicKey?.trim() ?? '');
+  const cluster = await startCluster(t, {
+    nodes: [
+      {
+        name: 'node-1',
+        env: { RAWORC_BUILD_CA_FILE: join(directory, 'ca.pem'), RAWORC_ALLOW_EGRESS: `${address}:${server.port},${address}:${ssh.port}` },
+      },
+    ],
+  });
+  const { rest } = cluster;
+  const built = async (name: string, change: object) => {
+    const path = `${space}/agents/${name}`;
+    const made = await rest.call('POST', `${space}/agents`, { name });
+    t.ok([201, 409].includes(made.status));
+    t.match(await rest.call('PUT', path, change), { status: 200 });
+    const news = await rest.watch('/events');
+    t.match(await rest.call('POST', `${path}/deploy`), { status: 200 });
+    const queued = await rest.latestBuild('default');
+    await news.until('the build', ({ type, data }) => {
+      const { id, status } = data.build as { id?: string; status?: string };
+      return type === 'build.state' && id === queued.id && ['completed', 'failed'].includes(status ?? '');
+    });
+    news.close();
+    return (await rest.call('GET', `${space}/build/${queued.id}`)).body as Record<string, unknown>;
+  };
+  const reply = async (name: string) => {
+    const session = await rest.createSession();
+    const said = await rest.say(session.id, 'hello', { agent: name });
+    await rest.removeSession(session.id);
+    return said.reply.content;
+  };
+
+  await t.test('over https, with a token', async (t) => {
+    const url = `https://${address}:${server.port}/private/plain`;
+    const refused = await built('plain', { source_repo: url, source_branch: 'HEAD' });
+    t.match(refused, { status: 'failed', error: /does not exist or is private/ });
+    const lacking = await built('plain', { source_repo: url, source_secret: 'GIT_TOKEN' });
+    t.match(lacking, { status: 'failed', error: /needs the secret GIT_TOKEN/ });
+    t.match(await rest.call('POST', `${space}/secrets`, { key_name: 'GIT_TOKEN', value: TOKEN }), { status: 201 });
+    const good = await built('plain', { source_repo: url });
+    t.match(good, { status: 'completed', sources: [{ agent: 'plain', repo: url, branch: 'HEAD', commit: first }] });
+    t.equal(await reply('plain'), 'one: hello');
+    const second = await commit(join(root, 'plain'), agent('two: '));
+    t.match(await built('plain', { source_repo: url }), { status: 'completed', sources: [{ commit: second }] });
+    t.equal(await reply('plain'), 'two: hello');
+    t.match((await rest.call('GET', `${space}/agents/plain`)).body, { source_commit: second, source_secret: 'GIT_TOKEN' });
+    const log = JSON.stringify((await rest.call('GET', `${space}/build/latest/logs`)).body);
+    t.notMatch(log + cluster.controller.lines.join() + JSON.stringify(good), TOKEN);
+  });
+
+  await t.test('over SSH, with a deploy key', async (t) => {
+    const url = `ssh://git@${address}:${ssh.port}/srv/plain`;
+    await rest.call('POST', `${space}/secrets`, { key_name: 'DEPLOY_KEY', value: privateKey });
+    const change = { source_repo: url, source_branch: 'main', source_secret: 'DEPLOY_KEY' };
+    t.match(await built('keyed', change), { status: 'failed', error: /host key of .* is unknown/ });
+    const known = (key: string) => `${privateKey}\n[${address}]:${ssh.port} ${key}\n`;
+    const other = (
+      await run('sh', [
+        '-c',
+        `ssh-keygen -q -t ed25519 -N '' -f ${join(directory, 'other')} && cut -d ' ' -f 1,2 ${join(directory, 'other.pub')}`,
+      ])
+    ).stdout.trim();
+    await rest.call('PUT', `${space}/secrets/DEPLOY_KEY`, { value: known(other) });
+    t.match(await built('keyed', change), { status: 'failed', error: /host key of .* is not the known one/ });
+    await rest.call('PUT', `${space}/secrets/DEPLOY_KEY`, { value: known(ssh.hostKey) });
+    t.match(await built('keyed', change), {
+      status: 'completed',
+      sources: [{ agent: 'plain' }, { agent: 'keyed', commit: await git(join(root, 'plain'), 'rev-parse', 'HEAD') }],
+    });
+    t.equal(await reply('keyed'), 'two: hello');
+  });
+});
