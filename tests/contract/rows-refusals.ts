@@ -154,7 +154,8 @@ export const NOT_BY_A_CLIENT: Readonly<Record<string, string>> = {
   'GET /health: 503': 'it takes a store that cannot be read',
   ...Object.fromEntries(
     [
-      ...['service-accounts', 'roles', 'role-bindings', 'api-keys', 'spaces', 'spaces/{name}/secrets', 'spaces/{name}/agents', 'sessions'],
+      ...['service-accounts', 'roles', 'role-bindings', 'api-keys', 'spaces', 'spaces/{name}/secrets', 'spaces/{name}/agents'],
+      ...['spaces/{name}/builds', 'sessions'],
       ...['sessions/{id}/messages', 'sessions/{id}/messages/count', 'sessions/{id}/trace/{message_id}', 'audit'],
     ].map((path) => [`GET /${path}: 503`, 'it takes a reading thread that has just ended']),
   ),
