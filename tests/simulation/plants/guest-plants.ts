@@ -14,7 +14,7 @@ export const GUEST_PLANTS = {
     file: 'guest/hops/call-graph.ts',
     find: 'if (turn.agent !== agent) return false;',
     replace: ';',
-    foundBy: { seed: 1 },
+    foundBy: { seed: 2 },
   },
   'cancelled message run': {
     breaks: 'A guest that knows that a message is cancelled never begins it.',
@@ -28,7 +28,7 @@ export const GUEST_PLANTS = {
     file: 'guest/runs/agent-run.ts',
     find: 'if (hop !== undefined || message.router === null) call.turn.begun = true;',
     replace: 'call.turn.begun = true;',
-    foundBy: { seed: 34 },
+    foundBy: { seed: 7 },
   },
   'model asked again': {
     breaks: 'A choice that was recorded before a crash stands.',
@@ -42,7 +42,7 @@ export const GUEST_PLANTS = {
     file: 'guest/runs/runner.ts',
     find: 'if (graceMs === 0) end();',
     replace: 'if (graceMs >= 0) end();',
-    foundBy: { seed: 5 },
+    foundBy: { seed: 4 },
   },
   'accepted before it is durable': {
     breaks: 'A message is acknowledged once it is durable.',
@@ -56,7 +56,7 @@ export const GUEST_PLANTS = {
     file: 'guest/runs/message-run.ts',
     find: '!begun.has(entry.runId) && !all.every(',
     replace: '!begun.has(entry.runId) && all.length === 0 && !all.every(',
-    foundBy: { seed: 9 },
+    foundBy: { seed: 1 },
   },
   'newest message first': {
     breaks: 'Messages run in their order.',
@@ -77,7 +77,7 @@ export const GUEST_PLANTS = {
     file: 'guest/runs/runner.ts',
     find: 'if (graceMs === 0) interrupt();',
     replace: 'if (graceMs >= 0) interrupt();',
-    foundBy: { seed: 1 },
+    foundBy: { seed: 4 },
   },
   'never interrupted': {
     breaks: 'What runs beyond the grace of a drain is interrupted and answered.',
@@ -91,7 +91,35 @@ export const GUEST_PLANTS = {
     file: 'guest/runs/runner.ts',
     find: 'if (runs.length === 0) this.#workers.end(agent);',
     replace: 'if (runs.length === 0) return;',
-    foundBy: { seed: 25 },
+    foundBy: { seed: 1 },
+  },
+  'hop seen before its record': {
+    breaks: 'An agent sees no hop before its start is durable.',
+    file: 'guest/runs/agent-run.ts',
+    find: 'if (await recordHop(entry, hop, mailbox)) return runId;',
+    replace: 'void recordHop(entry, hop, mailbox, () => undefined); return runId;',
+    foundBy: { test: 'tests/unit/guest/hops.test.ts' },
+  },
+  'run again beneath an agent that cannot': {
+    breaks: 'A message runs again only if every agent that had begun to work on it can.',
+    file: 'guest/runs/message-run.ts',
+    find: '!all.every((name) =>',
+    replace: '!own.every((name) =>',
+    foundBy: { test: 'tests/unit/guest/hops.test.ts' },
+  },
+  'asks outlive their asker': {
+    breaks: 'Nothing runs for an asker that has ended.',
+    file: 'guest/runs/message-run.ts',
+    find: "for (const call of run.asks) this.#of.interruptions.interrupt(call, 'asker_ended');\n    await",
+    replace: 'if (run.asks.size === 0) await',
+    foundBy: { test: 'tests/unit/guest/hops.test.ts' },
+  },
+  'branches that wait for one another': {
+    breaks: 'At all times, every run can end.',
+    file: 'guest/hops/call-graph.ts',
+    find: '!canEnd(this.#runs, this.#isFree).has(asker)',
+    replace: 'asker.asks.size === 0',
+    foundBy: { test: 'tests/unit/guest/call-graph.test.ts' },
   },
   'started again at the limit, whatever it did': {
     breaks: 'An agent that can have seen the message is not started again for it.',

@@ -10,10 +10,10 @@ const reply = (content: string): RunEnd => ({ outcome: 'reply', content });
 async function opened(
   seed: number,
   scripts: Record<string, Script>,
-  also: { idempotent?: string[]; concurrency?: Record<string, number> } = {},
+  also: { idempotent?: string[]; concurrency?: Record<string, number>; mailboxBytes?: number } = {},
 ) {
   const world = new World(seed);
-  world.mailboxBytes = 64 * 1024;
+  world.mailboxBytes = also.mailboxBytes ?? 64 * 1024;
   const common = { runtime: 'PYTHON', handler: '', timeoutS: 0, memoryBytes: 0 } as const;
   world.agents = Object.keys(scripts).map((name) => ({
     ...{ ...common, name, idempotent: also.idempotent?.includes(name) === true, concurrency: also.concurrency?.[name] ?? 0 },
@@ -134,6 +134,24 @@ t.test('the number of hops of a message is bounded, and so are the texts that th
   const bytes = answer?.hops.reduce((sum, hop) => sum + Buffer.byteLength(hop.content) + Buffer.byteLength(hop.answer), 0) ?? 0;
   t.ok(bytes > 200_000 && bytes <= 256 * 1024, `${bytes} bytes`);
   t.match(answer?.hops.at(-1), { truncated: true, content: '', answer: '' });
+});
+
+t.test('on a full disk, the reply comes without the texts of its hops', async (t) => {
+  const whole = 'x'.repeat(30_000);
+  const asks: Script = async (_, ask) => {
+    const answer = textOf(await ask('echo', whole));
+    // The host can have what is stored only.
+    world.cutLink();
+    return reply(answer);
+  };
+  const world = await opened(15, { asks, echo }, { mailboxBytes: 140 * 1024 });
+  world.disk.capacityBytes = 0;
+  world.post('asks', 'y'.repeat(5000));
+  await world.clock.advance(500);
+  const answer = world.answers.get(world.posted[0]?.id ?? '')?.at(-1);
+  t.match(answer, { outcome: 'REPLY', reason: '' });
+  t.match(answer?.hops, [{ toAgent: 'echo', outcome: 'REPLY', content: '', truncated: true }]);
+  t.same(world.broken, []);
 });
 
 t.test('branches of a fan-out that wait for one another do not wait for ever', async (t) => {
