@@ -1,6 +1,5 @@
 import t from 'tap';
 import { findPlants } from './plants/find-plants.ts';
-import { HOP_PLANTS } from './plants/hop-plants.ts';
 import { IMAGE_PLANTS } from './plants/image-plants.ts';
 import { JOIN_PLANTS } from './plants/join-plants.ts';
 import { PLACEMENT_PLANTS } from './plants/placement-plants.ts';
@@ -8,4 +7,4 @@ import { RELEASE_PLANTS } from './plants/release-plants.ts';
 
 t.setTimeout(290_000);
 
-findPlants(t, { ...PLACEMENT_PLANTS, ...IMAGE_PLANTS, ...JOIN_PLANTS, ...RELEASE_PLANTS, ...HOP_PLANTS });
+findPlants(t, { ...PLACEMENT_PLANTS, ...IMAGE_PLANTS, ...JOIN_PLANTS, ...RELEASE_PLANTS });

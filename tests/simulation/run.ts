@@ -46,8 +46,6 @@ const CLIENTS_WITHIN_MS = 30 * 60_000;
 /** Less than the controller's interval of comparisons, so that one delivery must be enough. */
 const REST_WITHIN_MS = 200_000;
 const REST_MS = 5_000;
-/** By then the controller follows a step of its clock. */
-const STEP_FOLLOWED_MS = 11 * 60_000;
 /** Far more than a run needs. */
 const MAX_STEPS = 200_000;
 
@@ -145,7 +143,7 @@ async function ends({ time, violation }: Cluster, work: Promise<unknown>, also: 
 /** Runs until nothing is left to do, and a little longer. */
 async function rest(cluster: Cluster): Promise<void> {
   const { time } = cluster;
-  const until = time.now + REST_WITHIN_MS + (cluster.isTimeHeld ? STEP_FOLLOWED_MS : 0);
+  const until = time.now + REST_WITHIN_MS;
   while (time.now < until) {
     await time.run(time.now + 1_000);
     if (unrest(cluster) !== undefined) continue;

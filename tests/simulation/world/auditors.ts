@@ -72,10 +72,10 @@ export class Auditors {
   }
 
   /** Call once everything is at rest. `present`: the machines that were not removed. */
-  judge(present: readonly Machine[], isTimeHeld: boolean): void {
+  judge(present: readonly Machine[]): void {
     this.remixes.judge();
     this.hops.judge(this.#deps.view());
-    if (!isTimeHeld) this.deadlines.judge(this.#deps.view());
+    this.deadlines.judge(this.#deps.view());
     this.images.judge(present);
     this.builds.judge(present);
     this.stops.judge(present, this.#spaceOf, this.#deps.violation);

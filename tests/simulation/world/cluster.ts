@@ -215,14 +215,6 @@ export class Cluster implements Surroundings {
     this.time.schedule(0, () => process.close());
   }
 
-  /**
-   * Whether rows made after a restore can be ahead of the controller's time, which follows a step of
-   * its clock only after ten minutes. What waits for their age waits.
-   */
-  get isTimeHeld(): boolean {
-    return this.restores > 0 && this.wall.skewMs > 0;
-  }
-
   /** Takes a backup of the committed state while everything runs. */
   backUp(): Promise<string> {
     return this.time.hold(this.#depot.backup());

@@ -78,7 +78,7 @@ export function judge(cluster: Cluster, book: Book): void {
   for (const message of book.messages.values()) judgeMessage(cluster, book, message);
   judgeMachines(cluster);
   judgeBuild(cluster);
-  cluster.auditors.judge(presentIn(cluster), cluster.isTimeHeld);
+  cluster.auditors.judge(presentIn(cluster));
   judgeOnce(cluster);
   judgeRuns(cluster);
 }

@@ -1,0 +1,7 @@
+import t from 'tap';
+import { findPlants } from './plants/find-plants.ts';
+import { HOP_PLANTS } from './plants/hop-plants.ts';
+
+t.setTimeout(290_000);
+
+findPlants(t, HOP_PLANTS);
