@@ -1,6 +1,7 @@
 /** What nodes report about builds: stages while they run, late, twice, or of a build that is not theirs. */
 import t from 'tap';
 import { buildObject } from '../../../../controller/domain/builds/build-object.ts';
+import { finishBuild } from '../../../../controller/domain/builds/commands/advance-build.ts';
 import { cancelBuild } from '../../../../controller/domain/builds/commands/cancel-build.ts';
 import type { BuildId } from '../../../../controller/domain/engine/ids.ts';
 import type { BuildReport__Output as BuildReport } from '../../../../proto/generated/raworc/node/v0/BuildReport.ts';
@@ -88,6 +89,19 @@ t.test('a cancelled build ends on its node, is nobody’s any more, and keeps it
   t.equal(node.of('cancelBuild').length, 3);
   t.match(await core.applier.apply(cancelBuild('none' as BuildId, row.spaceId)), { ok: false });
   t.match(await core.applier.apply(cancelBuild(next.id, spaceId(1))), { ok: false }, 'of another space');
+});
+
+t.test('a build that is cancelled and completed in one batch has the first end', async (t) => {
+  const { build, queue, settle, live, core, statusOf } = await rig(t);
+  await live(NODE);
+  const rows = [build(spaceId(0)), build(spaceId(1))] as const;
+  await queue(...rows);
+  await settle();
+  const cancel = (at: 0 | 1) => core.applier.apply(cancelBuild(rows[at].id, rows[at].spaceId));
+  const finish = (at: 0 | 1) => core.applier.apply(finishBuild(rows[at].id, NODE, { imageId: 'sha256:1' }));
+  await Promise.all([cancel(0), finish(0), finish(1), cancel(1)]);
+  t.equal(statusOf(rows[0].id), 'cancelled');
+  t.equal(statusOf(rows[1].id), 'completed');
 });
 
 t.test('a queued build that was cancelled never begins', async (t) => {
