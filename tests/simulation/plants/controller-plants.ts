@@ -294,7 +294,7 @@ export const CONTROLLER_PLANTS = {
   },
   'resting agent asked': {
     breaks: 'An agent that is not active gets no messages.',
-    file: 'controller/domain/messages/choose-agent.ts',
+    file: 'controller/domain/messages/can-answer.ts',
     find: "return built !== undefined && view.get('agents', built.id)?.wanted === 'active';",
     replace: 'return built !== undefined;',
     foundBy: { seed: 5 },

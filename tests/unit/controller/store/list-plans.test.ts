@@ -92,6 +92,7 @@ const QUESTIONS: Readonly<Record<string, readonly Question[]>> = {
   ],
   '/spaces/{name}/secrets': [{ path: '/spaces/alpha/secrets', by: ['secrets_created'] }],
   '/spaces/{name}/agents': [{ path: '/spaces/alpha/agents', by: ['agents_created'] }],
+  '/spaces/{name}/builds': [{ path: '/spaces/alpha/builds', by: ['builds_newest'] }],
   '/spaces/{name}/agents/running': [{ path: '/spaces/alpha/agents/running', by: [] }],
   '/sessions': [
     { path: '/sessions', by: ['sessions_created'], extent: 'whole' },
@@ -139,7 +140,7 @@ const QUESTIONS: Readonly<Record<string, readonly Question[]>> = {
   '/nodes/tokens': [{ path: '/nodes/tokens', by: [] }],
   '/nodes/{id}/orphans': [{ path: `/nodes/${NODE.id}/orphans`, by: [] }],
 };
-const NOT_LISTED = ['builds', 'images', 'condemnedImages', 'revokedTokens', 'tombstones', 'nodes', 'nodeTokens', 'idempotency', 'backlog'];
+const NOT_LISTED = ['images', 'condemnedImages', 'revokedTokens', 'tombstones', 'nodes', 'nodeTokens', 'idempotency', 'backlog'];
 
 let world: RbacWorld;
 let watched: WatchedLists;
