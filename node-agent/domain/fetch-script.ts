@@ -46,7 +46,7 @@ certificates="\${RAWORC_CERTIFICATES:-/etc/ssl/certs/ca-certificates.crt}"
 if [ -f "$certificates" ]; then export GIT_SSL_CAINFO="$certificates"; fi
 if [ -n "\${RAWORC_KNOWN_HOSTS:-}" ]; then cat "$RAWORC_KNOWN_HOSTS" >> ${PRIVATE}/known_hosts; fi
 export HOME=${PRIVATE} TMPDIR="$PWD/.tmp" GIT_TERMINAL_PROMPT=0 GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=${PRIVATE}/config
-export GIT_ASKPASS=/bin/false SSH_ASKPASS=/bin/false GIT_LFS_SKIP_SMUDGE=1 LC_ALL=C
+export GIT_LFS_SKIP_SMUDGE=1 LC_ALL=C
 case "$RAWORC_TRANSPORT" in
   http|https) export GIT_ALLOW_PROTOCOL=http:https ;;
   *) export GIT_ALLOW_PROTOCOL="$RAWORC_TRANSPORT" ;;

@@ -77,7 +77,7 @@ t.test('agents from repositories', async (t) => {
     t.match(await rest.call('POST', `${path}/deploy`), { status: 200 });
     const queued = await rest.latestBuild('default');
     await news.until('the build', ({ type, data }) => {
-      const { id, status } = data.build as { id?: string; status?: string };
+      const { id, status } = (data.build ?? {}) as { id?: string; status?: string };
       return type === 'build.state' && id === queued.id && ['completed', 'failed'].includes(status ?? '');
     });
     news.close();
