@@ -111,6 +111,16 @@ t.test('an agent deployed from a directory with dependencies answers in a sessio
     });
   }
 
+  await t.test('the logs of the space have what both agents printed, and can be narrowed to a run', async (t) => {
+    const read = async (query = '') =>
+      ((await rest.call('GET', `/spaces/default/logs?${query}`)).body as { logs: { agent: string; run_id: string; line: string }[] }).logs;
+    const all = await read();
+    t.same([...new Set(all.map(({ agent }) => agent))], ['py', 'js'], 'in the order of time');
+    const [first] = await read(`agent=js&session_id=${session.id}`);
+    t.match(first, { agent: 'js', line: /printed by node 1/ });
+    t.ok((await read(`run_id=${first?.run_id}`)).every(({ line }) => !line.includes('printed by node 2')));
+  });
+
   await t.test('the second build has both agents, and the list has every exchange once', async (t) => {
     const messages = await rest.messages(session.id);
     t.same(
