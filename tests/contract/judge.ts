@@ -62,8 +62,12 @@ export function faultsOf(operation: Operation, { status, headers, text }: Got): 
   const documented = operation.answers.get(status);
   if (documented === undefined) return [`${status} is not in the document`];
   const missing = documented.headers.filter((name) => headers[name.toLowerCase()] === undefined).map((name) => `no ${name}`);
-  // The document has one media type for each answer, but followed logs come as a stream.
-  if (operation.query.some(({ name }) => name === 'follow') && header(headers, 'content-type').startsWith('text/event-stream'))
+  // The document has one media type for each answer, but followed logs, and a command's output if
+  // that is wanted, come as a stream.
+  if (
+    operation.query.some(({ name }) => name === 'follow' || name === 'stream') &&
+    header(headers, 'content-type').startsWith('text/event-stream')
+  )
     return missing;
   if (documented.mediaType === undefined) return text === '' ? missing : [...missing, 'a body that is not in the document'];
   if (!header(headers, 'content-type').startsWith(documented.mediaType)) return [...missing, `a body as ${headers['content-type']}`];

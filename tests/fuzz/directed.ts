@@ -73,7 +73,7 @@ async function furnish(fuzz: Fuzz): Promise<void> {
   const message = z.object({ id: z.string(), reply: z.object({ id: z.string() }).optional() }).parse(parsed(said.text));
   for (const id of [message.id, message.reply?.id ?? ''])
     await fuzz.ask('POST /sessions/{id}/messages/{message_id}/cancel', { ...session, message_id: id }, {});
-  for (const body of [{ command: 'ls' }, { argv: ['nowhere'] }, { command: 'ls', argv: ['ls'] }])
+  for (const body of [{ command: 'ls' }, { argv: ['nowhere'] }, { command: 'forever', timeout_ms: 50 }, { command: 'ls', argv: ['ls'] }])
     await fuzz.ask('POST /sessions/{id}/exec', session, body);
   for (const id of [message.id, message.reply?.id ?? ''])
     await fuzz.ask('GET /sessions/{id}/trace/{message_id}', { ...session, message_id: id }, undefined);
