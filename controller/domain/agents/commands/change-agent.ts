@@ -3,6 +3,7 @@ import { type Command, unchanged } from '../../engine/command.ts';
 import type { AgentId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
 import { accepted, type Outcome } from '../../engine/outcome.ts';
+import { withheldAnew } from '../../spaces/secrets-version.ts';
 import { agentChanged } from '../agent-event.ts';
 import { agentObject } from '../agent-objects.ts';
 import { NO_AGENT } from '../refusals.ts';
@@ -31,7 +32,12 @@ export function changeAgent(id: AgentId, change: AgentChange): Command<Outcome<A
       if (agent === undefined) return unchanged(NO_AGENT);
       const row: AgentRow = { ...agent, ...withoutReplaced(agent, change), ...change, updatedAt: now };
       const shown = agentObject(view, row);
-      return { mutations: [put('agents', row)], events: [agentChanged(row, shown)], result: accepted(shown) };
+      const secrets = withheldAnew(view, agent, row);
+      return {
+        mutations: [put('agents', row), ...secrets.mutations],
+        events: [agentChanged(row, shown), ...secrets.events],
+        result: accepted(shown),
+      };
     },
   };
 }
@@ -46,9 +52,13 @@ export function removeAgent(id: AgentId): Command<Outcome<AgentRow>> {
       const agent = view.get('agents', id);
       if (agent === undefined) return unchanged(NO_AGENT);
       const { space, name } = agentObject(view, agent);
+      const secrets = withheldAnew(view, agent, undefined);
       return {
-        mutations: [{ kind: 'remove', table: 'agents', id }],
-        events: [{ type: 'agent.deleted', spaceId: agent.spaceId, sessionId: null, data: { space, agent: { name, space } } }],
+        mutations: [{ kind: 'remove', table: 'agents', id }, ...secrets.mutations],
+        events: [
+          { type: 'agent.deleted', spaceId: agent.spaceId, sessionId: null, data: { space, agent: { name, space } } },
+          ...secrets.events,
+        ],
         result: accepted(agent),
       };
     },

@@ -6,6 +6,7 @@ import type { AccountId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
 import { NO_SPACE } from '../../spaces/refusals.ts';
+import { withheldAnew } from '../../spaces/secrets-version.ts';
 import { refusedIfInactive } from '../../spaces/space-admission.ts';
 import { agentChanged } from '../agent-event.ts';
 import { agentObject } from '../agent-objects.ts';
@@ -58,7 +59,12 @@ export function createAgent({ by, build, ...input }: NewAgent, request?: KnownRe
         row.sourceRepo === null
           ? { mutations: [put('agents', row)], events: [agentChanged(row, shown)], result: shown }
           : activated(view, row, build, now);
-      return { mutations: [...mutations, ...remember(request, row.id, now)], events, result: accepted(result) };
+      const secrets = withheldAnew(view, undefined, row);
+      return {
+        mutations: [...mutations, ...secrets.mutations, ...remember(request, row.id, now)],
+        events: [...events, ...secrets.events],
+        result: accepted(result),
+      };
     },
   };
 }

@@ -5,11 +5,11 @@
 
 import type { SecretObject } from '../../../contract/secrets.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
-import { type Mutation, put } from '../../engine/mutation.ts';
+import { put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
-import type { NewEvent } from '../../events/events.ts';
 import { NO_SECRET, NO_SPACE } from '../refusals.ts';
-import type { SecretRow, SpaceRow } from '../rows.ts';
+import type { SecretRow } from '../rows.ts';
+import { withNewSecrets } from '../secrets-version.ts';
 import { secretObject } from '../space-objects.ts';
 
 /** All are delivered together, as the environment of agents. */
@@ -44,7 +44,7 @@ export function createSecret({ value, user, ...input }: NewSecret): Command<Outc
       const full = tooMuch(there, input.keyName, value.bytes);
       if (full !== undefined) return unchanged(full);
       const row: SecretRow = { ...input, ...value.seal(input), createdAt: now, updatedAt: now, createdBy: user };
-      return { ...changed(space, [put('secrets', row)]), result: accepted(secretObject(space.name, row)) };
+      return { ...withNewSecrets(space, [put('secrets', row)]), result: accepted(secretObject(space.name, row)) };
     },
   };
 }
@@ -67,7 +67,7 @@ export function changeSecret(id: string, { value, ...change }: SecretChange): Co
       const row: SecretRow = { ...before, ...change, ...value?.seal(before), updatedAt: now };
       const shown = secretObject(space.name, row);
       if (value === undefined) return { mutations: [put('secrets', row)], events: [], result: accepted(shown) };
-      return { ...changed(space, [put('secrets', row)]), result: accepted(shown) };
+      return { ...withNewSecrets(space, [put('secrets', row)]), result: accepted(shown) };
     },
   };
 }
@@ -79,7 +79,7 @@ export function removeSecret(id: string): Command<Outcome<undefined>> {
       const row = view.get('secrets', id);
       const space = row === undefined ? undefined : view.get('spaces', row.spaceId);
       if (row === undefined || space === undefined) return unchanged(NO_SECRET);
-      return { ...changed(space, [{ kind: 'remove', table: 'secrets', id }]), result: accepted(undefined) };
+      return { ...withNewSecrets(space, [{ kind: 'remove', table: 'secrets', id }]), result: accepted(undefined) };
     },
   };
 }
@@ -109,16 +109,4 @@ const sealedBytes = ({ sealed }: SecretRow) => (sealed.length / 4) * 3;
 function tooMuch(others: readonly SecretRow[], keyName: string, bytes: number) {
   const all = others.reduce((sum, row) => sum + row.keyName.length + sealedBytes(row), keyName.length + bytes);
   return all <= MAX_SECRET_BYTES ? undefined : refused('CONFLICT', 'The secrets of a space can take at most 1 MiB together.');
-}
-
-/**
- * The event does not name the secret: callers who see a space's sessions cannot always list its
- * secrets.
- */
-function changed(space: SpaceRow, mutations: readonly Mutation[]): { mutations: readonly Mutation[]; events: readonly NewEvent[] } {
-  const secretsVersion = space.secretsVersion + 1;
-  return {
-    mutations: [...mutations, put('spaces', { ...space, secretsVersion })],
-    events: [{ type: 'secrets.changed', spaceId: space.id, sessionId: null, data: { space: space.name, secrets_version: secretsVersion } }],
-  };
 }

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap';
-import { changeAgent } from '../../../../controller/domain/agents/commands/change-agent.ts';
+import { changeAgent, removeAgent } from '../../../../controller/domain/agents/commands/change-agent.ts';
 import type { AgentRow } from '../../../../controller/domain/agents/rows.ts';
 import { recordFetched } from '../../../../controller/domain/builds/commands/record-fetched.ts';
 import { contentOf } from '../../../../controller/domain/builds/content.ts';
@@ -20,7 +20,16 @@ const row = (name: string, more: Partial<AgentRow> = {}): AgentRow => ({
     sourceRepo: 'owner/repo',
     sourceBranch: 'main',
   },
-  ...{ sourceDirectory: null, sourceSecret: null, sourceCommit: null, wanted: 'active', sourceDigest: null, program: null, sourceAt: null },
+  ...{
+    sourceDirectory: null,
+    sourceSecret: null,
+    sourceCommit: null,
+    wanted: 'active',
+    sourceDigest: null,
+    program: null,
+    manifest: null,
+    sourceAt: null,
+  },
   ...{ sourceBytes: 0, sourceFiles: 0, createdAt: 1, updatedAt: 1, createdBy: 'admin', createdById: 'account' as AccountId, ...more },
 });
 const fetched = { sourceCommit: COMMIT, sourceDigest: 'sha256:1', program, sourceBytes: 10 };
@@ -80,7 +89,13 @@ t.test('a fetched source goes into its build and becomes the source of its agent
     unfetched: [],
     agents: [{ name: 'a', digest: 'sha256:2', from: { repo: 'owner/repo', branch: 'main', commit: COMMIT } }],
   });
-  t.match(agent(), { sourceDigest: 'sha256:2', sourceCommit: COMMIT, sourceBytes: 20, description: 'From the manifest' });
+  t.match(agent(), {
+    sourceDigest: 'sha256:2',
+    sourceCommit: COMMIT,
+    sourceBytes: 20,
+    description: null,
+    manifest: { description: 'From the manifest' },
+  });
   t.match(await record(NODE), { ok: false }, 'once');
 });
 
@@ -96,6 +111,32 @@ t.test('an upload that came meanwhile stays the source of the agent', async (t) 
   t.match(await record(NODE), { ok: true });
   t.match(built()?.agents, [{ digest: 'sha256:2' }]);
   t.match(agent(), { sourceDigest: 'sha256:9', sourceCommit: null });
+});
+
+t.test('secrets have a new version when agents get another set of them', async (t) => {
+  const { core } = await world(t, row('a'));
+  const at = { createdAt: 1, updatedAt: 1, createdBy: 'admin' };
+  const secret = { id: 's', spaceId: SPACE as SpaceId, keyName: 'KEY', description: null, sealed: 'x', keyId: 'k', ...at };
+  const rows = [put('secrets', secret), put('agents', row('b'))];
+  await core.applier.apply({ name: 'rows', decide: () => ({ mutations: rows, events: [], result: undefined }) });
+  const version = () => core.store.view.get('spaces', SPACE)?.secretsVersion ?? 0;
+  const steps: [agent: string, secret: string | null, growth: number][] = [
+    ['a', 'KEY', 1],
+    ['a', 'KEY', 0],
+    ['b', 'KEY', 0],
+    ['a', null, 0],
+    ['a', 'NONE', 0],
+    ['b', null, 1],
+    ['b', 'KEY', 1],
+  ];
+  for (const [agent, sourceSecret, growth] of steps) {
+    const before = version();
+    await core.applier.apply(changeAgent(agent as AgentId, { sourceSecret }));
+    t.equal(version() - before, growth, `${agent} ${sourceSecret}`);
+  }
+  const before = version();
+  await core.applier.apply(removeAgent('b' as AgentId));
+  t.equal(version() - before, 1);
 });
 
 t.test('naming a repository replaces an upload and what came from another one', async (t) => {
