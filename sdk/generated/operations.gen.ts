@@ -317,7 +317,7 @@ const agents = (caller: Caller) => ({
    */
   get: (space: string, agent: string, options?: CallOptions): Promise<api.GetAgentResponse> => caller.call({ method: 'GET', path: `/spaces/${part(space)}/agents/${part(agent)}` }, options),
   /**
-   * Updates the fields that are sent. Null clears the description or purpose.
+   * Updates the fields that are sent. Null clears the description or purpose, and that of raworc.json applies again.
    *
    * Permission: agents:update.
    */

@@ -32,7 +32,7 @@ const agents = Array.from(
       description: null,
       purpose: null,
       sourceRepo: null,
-      ...{ sourceDirectory: null, sourceSecret: null, sourceCommit: null },
+      ...{ sourceDirectory: null, sourceSecret: null, manifest: null, sourceCommit: null },
       sourceBranch: 'main',
     },
     ...{ wanted: 'active', sourceDigest: 'sha256:0', program, sourceAt: 1, sourceBytes: 1, sourceFiles: 1, ...by, createdById: ACCOUNT },

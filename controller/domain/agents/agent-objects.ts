@@ -5,7 +5,7 @@ import type { SpaceId } from '../engine/ids.ts';
 import { rfc3339 } from '../engine/time.ts';
 import type { RowView } from '../engine/view.ts';
 import { spaceName } from '../spaces/space-objects.ts';
-import type { AgentRow } from './rows.ts';
+import type { AgentRow, ManifestTexts } from './rows.ts';
 
 export const agentObject = (view: RowView & BuildView, row: AgentRow): AgentObject => agentObjectsIn(view, row.spaceId)(row);
 
@@ -15,8 +15,7 @@ export function agentObjectsIn(view: RowView & BuildView, spaceId: SpaceId): (ro
   return (row) => ({
     name: row.name,
     space,
-    description: row.description,
-    purpose: row.purpose,
+    ...agentTexts(row),
     source_repo: row.sourceRepo,
     source_branch: row.sourceBranch,
     source_directory: row.sourceDirectory,
@@ -28,6 +27,12 @@ export function agentObjectsIn(view: RowView & BuildView, spaceId: SpaceId): (ro
     created_by: row.createdBy,
   });
 }
+
+/** Returns the texts of an agent: those set by the API, else those of its manifest. */
+export const agentTexts = ({ description, purpose, manifest }: Pick<AgentRow, keyof ManifestTexts | 'manifest'>): ManifestTexts => ({
+  description: description ?? manifest?.description ?? null,
+  purpose: purpose ?? manifest?.purpose ?? null,
+});
 
 interface NewestBuild {
   readonly status: BuildRow['status'];

@@ -18,12 +18,23 @@ export interface AgentProgram {
   readonly capabilities?: readonly string[];
 }
 
+/** What an agent's manifest says about it. Texts set by the API override these. */
+export interface ManifestTexts {
+  readonly description: string | null;
+  readonly purpose: string | null;
+}
+
+export const NO_TEXTS: ManifestTexts = { description: null, purpose: null };
+
 export const AGENTS = {
   id: text<AgentId>(),
   spaceId: text<SpaceId>(),
   name: text(),
+  /** Set by the API, as is `purpose`. */
   description: text<string | null>(),
   purpose: text<string | null>(),
+  /** Null: there is no source. */
+  manifest: json<ManifestTexts | null>(),
   sourceRepo: text<string | null>(),
   sourceBranch: text(),
   /** Of the repository; null: its root. */

@@ -1,5 +1,6 @@
 /** The router: a space's model, which chooses the agent of a message or answers it itself. */
 import { MODEL_TIMEOUT_S, type SpaceModel } from '../../contract/models/space-model.ts';
+import { agentTexts } from '../agents/agent-objects.ts';
 import type { BuiltAgent } from '../builds/rows.ts';
 import type { RowView } from '../engine/view.ts';
 import type { SessionRow } from '../sessions/rows.ts';
@@ -56,11 +57,12 @@ function routedAgents(view: RowView, session: SessionRow): RoutedAgent[] {
 
 function routedAgent(view: RowView, { id, name, capabilities = [] }: BuiltAgent): RoutedAgent {
   const row = view.get('agents', id);
+  const texts = row && agentTexts(row);
   const shown = (text: string | null | undefined) => (text ?? '').slice(0, SHOWN.text).toWellFormed();
   return {
     name,
-    purpose: shown(row?.purpose),
-    description: shown(row?.description),
+    purpose: shown(texts?.purpose),
+    description: shown(texts?.description),
     capabilities: capabilities.slice(0, SHOWN.capabilities),
   };
 }

@@ -56,7 +56,7 @@ export function agentRoutes(deps: RouteDeps): Route[] {
       method: 'PUT',
       path: ONE,
       permission: 'agents:update',
-      summary: 'Updates the fields that are sent. Null clears the description or purpose.',
+      summary: 'Updates the fields that are sent. Null clears the description or purpose, and that of raworc.json applies again.',
       request: changeAgent,
       answer: agentObject,
       refusals: ['NOT_FOUND'],

@@ -59,7 +59,7 @@ export async function sourceFiles(directory: string, { disk, random, clock, chec
         const { description, purpose, capabilities, ...rest } = manifest;
         const program = capabilities.length === 0 ? rest : { ...rest, capabilities };
         return accepted({
-          source: { digest, sizeBytes, files, program, description, purpose },
+          source: { digest, sizeBytes, files, program, texts: { description, purpose } },
           keep: () => keep(packedPath, pathOf(digest)),
           discard: () => disk.remove(packedPath),
         });

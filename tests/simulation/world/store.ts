@@ -139,6 +139,7 @@ function rowsOfSpace({ id: spaceId, name }: (typeof SPACES)[number]): Mutation[]
           sourceBranch: 'main',
           sourceDirectory: null,
           sourceSecret: null,
+          manifest: null,
           sourceCommit: null,
           wanted: 'active',
         },

@@ -143,6 +143,7 @@ export async function withAgents(core: Core, names: readonly string[], image = '
             sourceBranch: 'main',
             sourceDirectory: null,
             sourceSecret: null,
+            manifest: null,
             sourceCommit: null,
             wanted: 'active',
           },

@@ -11,7 +11,7 @@ import type { AgentRow, RepositoryField } from '../rows.ts';
 
 export type AgentChange = Partial<Pick<AgentRow, 'description' | 'purpose' | RepositoryField | 'wanted'>>;
 
-const NO_SOURCE = { sourceDigest: null, sourceCommit: null, program: null, sourceAt: null, sourceBytes: 0, sourceFiles: 0 };
+const NO_SOURCE = { sourceDigest: null, sourceCommit: null, program: null, manifest: null, sourceAt: null, sourceBytes: 0, sourceFiles: 0 };
 
 /** A repository replaces an upload, and what was fetched from another place. */
 function withoutReplaced(agent: AgentRow, change: AgentChange): Partial<AgentRow> {

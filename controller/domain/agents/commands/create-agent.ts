@@ -46,6 +46,7 @@ export function createAgent({ by, build, ...input }: NewAgent, request?: KnownRe
         sourceDigest: null,
         sourceCommit: null,
         program: null,
+        manifest: null,
         sourceAt: null,
         sourceBytes: 0,
         sourceFiles: 0,

@@ -6,15 +6,14 @@ import { accepted, type Outcome } from '../../engine/outcome.ts';
 import { refusedBySpace } from '../../spaces/space-admission.ts';
 import { sourceObject } from '../agent-objects.ts';
 import { NO_AGENT } from '../refusals.ts';
-import type { AgentProgram } from '../rows.ts';
+import type { AgentProgram, ManifestTexts } from '../rows.ts';
 
 export interface CheckedSource {
   readonly digest: string;
   readonly sizeBytes: number;
   readonly files: number;
   readonly program: AgentProgram;
-  readonly description: string | null;
-  readonly purpose: string | null;
+  readonly texts: ManifestTexts;
 }
 
 /**
@@ -39,8 +38,7 @@ export function putSource(agentId: AgentId, source: CheckedSource): Command<Outc
         sourceAt: now,
         sourceBytes: source.sizeBytes,
         sourceFiles: source.files,
-        description: agent.description ?? source.description,
-        purpose: agent.purpose ?? source.purpose,
+        manifest: source.texts,
         updatedAt: now,
       };
       return { mutations: [put('agents', row)], events: [], result: accepted(sourceObject(view, row)) };

@@ -1,5 +1,5 @@
 import type { CheckedSource } from '../../agents/commands/put-source.ts';
-import type { AgentRow } from '../../agents/rows.ts';
+import { type AgentRow, NO_TEXTS } from '../../agents/rows.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { BuildId, NodeId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
@@ -58,8 +58,7 @@ export function recordFetched({ buildId, nodeId, agent, commit, source }: Fetche
         sourceAt: now,
         sourceBytes: source.sizeBytes,
         sourceFiles: source.files,
-        description: owner.description ?? source.description,
-        purpose: owner.purpose ?? source.purpose,
+        manifest: source.texts,
         updatedAt: now,
       };
       return { mutations: [...mutations, put('agents', fetched)], events: [], result: accepted({ built, replaced: owner.sourceDigest }) };
@@ -67,7 +66,7 @@ export function recordFetched({ buildId, nodeId, agent, commit, source }: Fetche
   };
 }
 
-const sourceOf = ({ sourceDigest, program, sourceBytes, sourceFiles }: AgentRow): CheckedSource | undefined =>
+const sourceOf = ({ sourceDigest, program, sourceBytes, sourceFiles, manifest }: AgentRow): CheckedSource | undefined =>
   sourceDigest === null || program === null
     ? undefined
-    : { digest: sourceDigest, sizeBytes: sourceBytes, files: sourceFiles, program, description: null, purpose: null };
+    : { digest: sourceDigest, sizeBytes: sourceBytes, files: sourceFiles, program, texts: manifest ?? NO_TEXTS };

@@ -106,6 +106,7 @@ const MIGRATIONS = {
     'alter table agents add column source_commit text',
   ),
   '0057-sums-of-all-spaces': sumsOfAllSpaces,
+  '0058-manifest-of-agents': steps('alter table agents add column manifest text'),
 };
 
 /** Makes the migrator run all steps, and record them, in one transaction: a crash undoes both. */

@@ -142,6 +142,7 @@ function rowsOfSpace(space: Space, id: () => string): Mutation[] {
         sourceBranch: 'main',
         sourceDirectory: null,
         sourceSecret: null,
+        manifest: null,
         sourceCommit: null,
       },
       ...{ wanted: 'active', sourceDigest: null, program: null, sourceAt: null, sourceBytes: 0, sourceFiles: 0 },

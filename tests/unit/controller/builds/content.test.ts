@@ -1,5 +1,7 @@
 import t, { type Test } from 'tap';
+import { agentTexts } from '../../../../controller/domain/agents/agent-objects.ts';
 import { changeAgent, removeAgent } from '../../../../controller/domain/agents/commands/change-agent.ts';
+import { putSource } from '../../../../controller/domain/agents/commands/put-source.ts';
 import type { AgentRow } from '../../../../controller/domain/agents/rows.ts';
 import { recordFetched } from '../../../../controller/domain/builds/commands/record-fetched.ts';
 import { contentOf } from '../../../../controller/domain/builds/content.ts';
@@ -73,7 +75,7 @@ async function world(t: Test, agent: AgentRow) {
   t.teardown(() => core.close());
   const rows = [put('agents', agent), put('builds', build)];
   await core.applier.apply({ name: 'rows', decide: () => ({ mutations: rows, events: [], result: undefined }) });
-  const source = { digest: 'sha256:2', sizeBytes: 20, files: 2, program, description: 'From the manifest', purpose: null };
+  const source = { digest: 'sha256:2', sizeBytes: 20, files: 2, program, texts: { description: 'From the manifest', purpose: null } };
   const record = (nodeId: string, withSource = true, commit = COMMIT) =>
     core.applier.apply(
       recordFetched({ buildId: build.id, nodeId: nodeId as NodeId, agent: 'a', commit, ...(withSource ? { source } : {}) }),
@@ -137,6 +139,27 @@ t.test('secrets have a new version when agents get another set of them', async (
   const before = version();
   await core.applier.apply(removeAgent('b' as AgentId));
   t.equal(version() - before, 1);
+});
+
+t.test('texts of the manifest follow it, and those of the API override them', async (t) => {
+  const { core, agent } = await world(t, row('a', { sourceRepo: null }));
+  const source = (more: object) => ({
+    ...{ digest: 'sha256:3', sizeBytes: 1, files: 1, program },
+    texts: { description: null, purpose: null, ...more },
+  });
+  const steps = [
+    [putSource('a' as AgentId, source({ purpose: 'one', description: 'first' })), 'one', 'first'],
+    [putSource('a' as AgentId, source({ purpose: 'two' })), 'two', null],
+    [changeAgent('a' as AgentId, { purpose: 'mine' }), 'mine', null],
+    [putSource('a' as AgentId, source({ purpose: 'three', description: 'second' })), 'mine', 'second'],
+    [changeAgent('a' as AgentId, { purpose: null }), 'three', 'second'],
+    [changeAgent('a' as AgentId, { sourceRepo: 'owner/repo' }), null, null],
+  ] as const;
+  for (const [at, [command, purpose, description]] of steps.entries()) {
+    await core.applier.apply<unknown>(command);
+    const now = agent();
+    t.same(now && agentTexts(now), { purpose, description }, `step ${at}`);
+  }
 });
 
 t.test('naming a repository replaces an upload and what came from another one', async (t) => {

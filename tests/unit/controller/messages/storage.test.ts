@@ -58,7 +58,7 @@ function agrees(t: Test, core: Core, what: string): void {
 }
 
 const source = (sizeBytes: number) => ({
-  ...{ digest: `sha256:${sizeBytes}`, sizeBytes, files: 1, description: null, purpose: null },
+  ...{ digest: `sha256:${sizeBytes}`, sizeBytes, files: 1, texts: { description: null, purpose: null } },
   program: { runtime: 'python', handler: 'main.process_message', idempotent: false } as const,
 });
 const maker = { accountId: ACCOUNT, user: 'admin' };
