@@ -9,7 +9,9 @@ import { isAlive } from '../../../scripts/machine/process.ts';
 import { Child, endLeftovers } from '../../../scripts/up/child.ts';
 import { lockDirectory } from '../../../scripts/up/lock.ts';
 import { boundedLog, renderLogLine } from '../../../scripts/up/log-line.ts';
+import { nodeEnvironment } from '../../../scripts/up/parts.ts';
 import { freePort, refuseTaken } from '../../../scripts/up/ports.ts';
+import { NODE_AGENT_SETTINGS } from '../../../settings/names.ts';
 
 function directory(t: Test): string {
   const path = mkdtempSync(join(tmpdir(), 'raworc-up-'));
@@ -57,6 +59,12 @@ t.test('one run locks a directory, and a killed run leaves no lock', async (t) =
   other.kill('SIGKILL');
   await once(other, 'exit');
   (await lockDirectory(dataDir))();
+});
+
+t.test('nodes get every setting of a node agent, and none of the controller', async (t) => {
+  const settings = Object.fromEntries(NODE_AGENT_SETTINGS.map((name) => [`RAWORC_${name}`, 'x']));
+  const others = { RAWORC_ADMIN_PASSWORD: 'x', RAWORC_NATS_TOKEN: 'x', AWS_SECRET_ACCESS_KEY: 'x' };
+  t.same(nodeEnvironment({ PATH: '/bin', ...settings, ...others }), { PATH: '/bin', ...settings });
 });
 
 t.test('a port in use is refused with the name of its setting, or replaced by another', async (t) => {
