@@ -75,6 +75,16 @@ const CASES: readonly (readonly [mark: RegExp, language: string, check: (t: Test
     async (t, { code }) => t.match(parseDockerfile(code), { ok: true, stages: [{ steps: { length: 2 } }] }),
   ],
   [
+    /^raworc build list/,
+    'sh',
+    async (t, { code }) => {
+      const names = [...code.matchAll(/^raworc build (\w+)/gm)].map(([, name = '']) => name);
+      const help = (await helpOf(['build'])) ?? '';
+      for (const name of names) t.ok(new RegExp(`^ +${name}\\b`, 'm').test(help), name);
+      t.equal(names.length, code.trim().split('\n').length);
+    },
+  ],
+  [
     /create_task/,
     'python',
     async (t, block) => {
