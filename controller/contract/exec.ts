@@ -21,6 +21,7 @@ export const execCommand = fields({
     .array(argument(), { error: wording })
     .min(1, 'must not be empty')
     .max(EXEC_BOUNDS.arguments, `must have at most ${EXEC_BOUNDS.arguments} items`)
+    .refine(([program]) => program !== '', 'must begin with the program')
     .exactOptional()
     .describe('The program and its arguments, without a shell'),
   cwd: argument().exactOptional().describe('Default: /session/workspace, which relative ones begin at'),

@@ -31,6 +31,7 @@ t.test('what cannot be run says why', async (t) => {
   t.match(await run({}), { status: 422, body: { error: { message: /`command` or `argv`/ } } });
   t.match(await run({ command: 'ls', argv: ['ls'] }), { status: 422 });
   t.match(await run({ argv: [] }), { status: 422 });
+  t.match(await run({ argv: ['', 'x'] }), { status: 422 });
   t.match(await run({ command: 'a\0b' }), { status: 422 });
   t.match(await run({ command: 'ls', env: { '1X': 'y' } }), { status: 422 });
   t.match(await run({ command: 'ls' }, '00000000-0000-4000-8000-000000000000'), { status: 404 });

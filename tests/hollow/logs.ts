@@ -23,7 +23,13 @@ export class HollowLogs {
     link.send({ kind: 'open', ticket });
     const stream = new ByteStream(link, { credit, lost: 'node_lost' });
     stream.on('error', () => undefined);
-    if (kind === EXEC) return pretendExec(stream, JSON.parse(parametersJson));
+    if (kind === EXEC) {
+      try {
+        return pretendExec(stream, JSON.parse(parametersJson));
+      } catch (error) {
+        return void stream.destroy(error instanceof Error ? error : new StreamError('failed'));
+      }
+    }
     if (kind !== LOGS) return void stream.destroy(new StreamError('unknown_kind'));
     const request = logRequest(JSON.parse(parametersJson));
     stream.resume();

@@ -19,10 +19,13 @@ interface Block {
   readonly language: string;
   readonly code: string;
 }
-const BLOCKS: readonly Block[] = [...PAGE.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(([, language = '', code = '']) => ({
-  language,
-  code,
-}));
+/** What is marked `no-test` needs a build that runs; tests of the CLI have its commands. */
+const BLOCKS: readonly Block[] = [...PAGE.replaceAll(/^```\w* no-test\n[\s\S]*?^```$/gm, '').matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(
+  ([, language = '', code = '']) => ({
+    language,
+    code,
+  }),
+);
 
 /** A directory with these files, as a reader would make it. */
 function directoryWith(t: Test, files: Readonly<Record<string, string>>): string {
