@@ -12,11 +12,12 @@ import { NO_SESSION } from '../../domain/sessions/refusals.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
 import { refreshed, sessionFor } from '../access/access.ts';
 import type { Caller } from '../access/caller.ts';
-import type { Budgets, Holding } from '../budget/budgets.ts';
+import type { Budgets } from '../budget/budgets.ts';
 import type { Payer } from '../budget/payer.ts';
 import type { Applier } from '../engine/applier.ts';
 import type { Waiters } from '../engine/waiters.ts';
 import type { ByteStreams } from '../streams/byte-streams.ts';
+import { KeptOutput } from './kept-output.ts';
 
 /** How long a session can take to be running. */
 export const UP_WITHIN_MS = 120_000;
@@ -139,7 +140,7 @@ export function execService({ applier, view, waiters, streams, clock, budgets, s
       signal.addEventListener('abort', end);
       const most = input.max_output_bytes ?? DEFAULT_EXEC.outputBytes;
       const held = budgets.open('answer_bytes', payer);
-      const output = { stdout: new Kept(most, held), stderr: new Kept(most, held) };
+      const output = { stdout: new KeptOutput(most, held), stderr: new KeptOutput(most, held) };
       try {
         for await (const frame of frames) {
           if (frame.kind === 'end') return resultOf(frame.end, output, input.encoding ?? 'utf8');
@@ -166,7 +167,7 @@ export const notStarted = ({ fault }: Pick<ExecEnd, 'fault'>) => refused('UNPROC
 
 function resultOf(
   end: ExecEnd,
-  { stdout, stderr }: Readonly<Record<'stdout' | 'stderr', Kept>>,
+  { stdout, stderr }: Readonly<Record<'stdout' | 'stderr', KeptOutput>>,
   encoding: 'utf8' | 'base64',
 ): Outcome<ExecObject> {
   if (end.fault !== '') return notStarted(end);
@@ -194,35 +195,4 @@ function shownOf(argv: readonly string[]): string {
 async function* framesOf(stream: ByteStream): AsyncGenerator<ExecFrame> {
   const decoder = new ExecDecoder();
   for await (const bytes of stream) yield* decoder.decode(bytes as Buffer);
-}
-
-/** The first bytes of an output, as many as the caller's budget has room for. */
-class Kept {
-  readonly #most: number;
-  readonly #held: Holding;
-  readonly #pieces: Buffer[] = [];
-  #bytes = 0;
-  isTruncated = false;
-
-  constructor(most: number, held: Holding) {
-    this.#most = most;
-    this.#held = held;
-  }
-
-  add(bytes: Buffer): void {
-    const room = this.#most - this.#bytes;
-    if (bytes.byteLength > room) this.isTruncated = true;
-    const kept = bytes.subarray(0, Math.max(0, room));
-    if (kept.byteLength === 0) return;
-    if (!this.#held.grow(kept.byteLength).ok) {
-      this.isTruncated = true;
-      return;
-    }
-    this.#pieces.push(kept);
-    this.#bytes += kept.byteLength;
-  }
-
-  text(encoding: 'utf8' | 'base64'): string {
-    return Buffer.concat(this.#pieces).toString(encoding);
-  }
 }
