@@ -46,6 +46,12 @@ interface Watch {
   readonly sinceMs: number;
 }
 
+/** A watch, and the agents of a session that it can see. */
+interface Watched {
+  readonly watch: Watch;
+  readonly agents: readonly string[];
+}
+
 /** Stands for all agents of a session. No agent has this name. */
 const ALL = '*';
 /** `{session} {agent name or *}` */
@@ -181,7 +187,7 @@ export class LogFeeds {
   }
 
   /** Returns the watches of this part of a session, each with the agents that it can see. */
-  #watchesOf(row: SessionRow | undefined, part: string): { readonly watch: Watch; readonly agents: readonly string[] }[] {
+  #watchesOf(row: SessionRow | undefined, part: string): readonly Watched[] {
     if (row === undefined) return [];
     return [...(this.#watches.get(row.spaceId) ?? [])]
       .filter(({ scope }) => partOf(scope) === part)
@@ -245,14 +251,16 @@ export class LogFeeds {
         return;
       }
       this.#places.heard(key, clock.monotonic());
-      const waitMs = this.#rate.read(row.spaceId, bytes.byteLength);
+      // Found once: there can be very many lines and watches.
+      const watches = this.#watchesOf(this.#deps.view.get('sessions', row.id), part);
+      const waitMs = this.#rate.read(row.spaceId, bytes.byteLength, watches.length);
       if (waitMs > 0) {
         stream.pause();
         clock.after(waitMs, () => stream.resume());
       }
       for (const line of lines) {
         if (line === 'live') isLive = true;
-        else if (hears(feed, line) || isLive) this.#tell(row, part, { ...line, agent: line.agent ?? byDefault });
+        else if (hears(feed, line) || isLive) this.#tell(row, watches, { ...line, agent: line.agent ?? byDefault });
       }
     });
     stream.on('end', () => stream.end());
@@ -264,10 +272,11 @@ export class LogFeeds {
     });
   }
 
-  #tell({ id, spaceId }: SessionRow, part: string, { atMs, ...line }: StreamedLine & { readonly agent: string }): void {
+  #tell({ id, spaceId }: SessionRow, watches: readonly Watched[], { atMs, ...line }: StreamedLine & { readonly agent: string }): void {
     const news: LogNews = { spaceId, sessionId: id, ...line, at: atMs };
-    for (const { watch, agents } of this.#watchesOf(this.#deps.view.get('sessions', id), part))
-      if (agents.includes(news.agent) && watch.watcher.log(news) === 'full') this.#dropped.add(1, { kind: 'log' });
+    const open = this.#watches.get(spaceId);
+    for (const { watch, agents } of watches)
+      if (agents.includes(news.agent) && open?.has(watch) && watch.watcher.log(news) === 'full') this.#dropped.add(1, { kind: 'log' });
   }
 }
 

@@ -7,7 +7,7 @@ import type { SessionRow } from '../../../../controller/domain/sessions/rows.ts'
 import type { Committed } from '../../../../controller/services/engine/applier.ts';
 import { Loops } from '../../../../controller/services/engine/loops.ts';
 import { MAX_OPEN_FEEDS } from '../../../../controller/services/logs/feed-places.ts';
-import { MAX_BYTES_A_SECOND } from '../../../../controller/services/logs/feed-rate.ts';
+import { FOLLOWERS_AT_FULL_RATE, MAX_BYTES_A_SECOND } from '../../../../controller/services/logs/feed-rate.ts';
 import { LogFeeds } from '../../../../controller/services/logs/log-feeds.ts';
 import type { LogScope } from '../../../../controller/services/logs/log-scope.ts';
 import { ByteStream } from '../../../../proto/streams/byte-stream.ts';
@@ -248,11 +248,12 @@ t.test('500 sessions on one node take turns at the places for streams, and no li
   t.ok(opened.length >= 500, `${opened.length} opened in all`);
 });
 
-t.test('a session that prints without end is read at a bounded rate, and others of its space are heard at once', async (t) => {
+/** A session that prints without end for three seconds, and a quiet one, followed so many times. */
+async function flooded(t: Test, followers: number) {
   const clock = new HandClock();
   const { rows, opened, feeds, heard } = world(t, clock);
   rows.set('s1', row('s1')).set('s2', row('s2'));
-  const { lines } = heard(wholeSpace());
+  const [first = { lines: [] }] = Array.from({ length: followers }, () => heard(wholeSpace()));
   let isReady = false;
   void feeds.ready(wholeSpace()).then(() => (isReady = true));
   while (!isReady) await clock.advance(1);
@@ -265,7 +266,11 @@ t.test('a session that prints without end is read at a bounded rate, and others 
   flood?.on('drain', more);
   more();
   for (let at = 0; at < 300; at += 1) await clock.advance(10);
-  const bytes = lines.length * 1_000;
+  return { clock, quiet, line, lines: first.lines, bytes: first.lines.length * 1_000 };
+}
+
+t.test('a session that prints without end is read at a bounded rate, and others of its space are heard at once', async (t) => {
+  const { clock, quiet, line, lines, bytes } = await flooded(t, 1);
   t.ok(bytes > 2 * MAX_BYTES_A_SECOND && bytes <= 4 * MAX_BYTES_A_SECOND + 128 * 1024, `${bytes} bytes in three seconds`);
   quiet?.write(encodeLogged({ ...line, line: 'of the quiet one', atMs: clock.now() }));
   for (let turn = 0; turn < 10; turn += 1) await clock.advance(0);
@@ -273,4 +278,11 @@ t.test('a session that prints without end is read at a bounded rate, and others 
     lines.some((one) => one.line === 'of the quiet one'),
     'without a wait',
   );
+});
+
+t.test('many followers together get no more than a bounded rate', async (t) => {
+  const alone = await flooded(t, FOLLOWERS_AT_FULL_RATE);
+  const many = await flooded(t, 8 * FOLLOWERS_AT_FULL_RATE);
+  const ratio = alone.bytes / many.bytes;
+  t.ok(ratio > 4 && ratio < 12, `each of eight times as many gets one ${ratio.toFixed(1)}th`);
 });
