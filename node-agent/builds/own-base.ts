@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { quoted } from '../domain/build-failure.ts';
-import { type DockerStage, parseDockerfile, type Step } from '../domain/installs/dockerfile.ts';
+import { copyLine, type DockerStage, parseDockerfile, type Step } from '../domain/installs/dockerfile.ts';
 import { type SourceFiles, sourcePaths } from '../domain/installs/planned.ts';
 import type { BuildEngine } from '../engine/build-engine.ts';
 import { dockerfileHead } from '../images/build-context.ts';
@@ -124,6 +124,8 @@ class OwnBase {
       const all = [key];
       for (const step of stage.steps) {
         const hash = createHash('sha256').update(`${key}\0${step.kind}\0${step.shown}`);
+        // What runs depends on SHELL and ARG, too. Spaces share steps, so none may be taken for another.
+        if (step.kind === 'run') hash.update(`\0${JSON.stringify(step.argv)}`);
         if (step.kind === 'engine' && step.copies !== undefined) {
           if (step.copies.from !== undefined) hash.update((await this.#keysOf(this.#copiedStage(step, index))).at(-1) ?? '');
           else for (const path of this.#inputsOf(step.copies.sources)) hash.update(`\0${path}\0${this.#plan.files.get(path)?.sha256}`);
@@ -185,7 +187,8 @@ class OwnBase {
     const { agent, digest } = this.#plan;
     const { copies } = step;
     const from = copies?.from === undefined ? undefined : await this.imageOf(this.#copiedStage(step, index));
-    const shown = from === undefined ? step.shown : step.shown.replace(/--from=\S+/, `--from=${from}`);
+    const declarations = step.shown.slice(0, step.shown.lastIndexOf('\n') + 1);
+    const shown = copies === undefined ? step.shown : declarations + copyLine(copies, from);
     const inputs = new Set(copies === undefined || from !== undefined ? [] : this.#inputsOf(copies.sources));
     const context = packing(async (pack) => {
       await packEntry(pack, { name: DOCKERFILE, mode: 0o644 }, `${dockerfileHead(image, {})}${shown}\n`);

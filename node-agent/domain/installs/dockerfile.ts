@@ -5,6 +5,7 @@ export type Step =
 
 /** What a COPY or ADD takes. */
 export interface Copies {
+  readonly word: 'COPY' | 'ADD';
   /** The stage or image that it copies from; undefined: the source. */
   readonly from: string | undefined;
   readonly sources: readonly string[];
@@ -95,8 +96,8 @@ export function parseDockerfile(text: string): ParsedDockerfile {
         argv: declared.length === 0 ? argv : ['/usr/bin/env', ...declared.map(unquoted), ...argv],
       });
     } else {
-      const copies = word === 'COPY' || word === 'ADD' ? copiesIn(rest) : undefined;
-      if ((word === 'COPY' || word === 'ADD') && copies === undefined) return no(at, `${word} needs at least a source and a target`);
+      const copies = word === 'COPY' || word === 'ADD' ? copiesIn(word, rest) : undefined;
+      if (typeof copies === 'string') return no(at, copies);
       // The engine replaces variables itself, within one of its builds.
       const before = declared.map((one) => `ARG ${one}\n`).join('');
       stage.steps.push({ kind: 'engine', line: at, shown: before + shown, copies });
@@ -114,13 +115,14 @@ function judged(word: string, rest: string): string | undefined {
     const refused = flags.find((flag) => !/^--mount=type=cache(,|$)/.test(flag));
     return refused === undefined ? undefined : `RUN ${refused} is not supported: builds reach no secrets, sockets or networks of the host`;
   }
-  if (word === 'ADD' && /(^|[\s"])(https?:|ftp:|git@|git:|ssh:)/i.test(rest))
-    return 'ADD with a URL is not supported: download it with RUN';
   if (['COPY', 'ADD', 'ENV', 'WORKDIR', 'USER', 'SHELL'].includes(word)) return undefined;
   return `${word} is not supported`;
 }
 
-function copiesIn(rest: string): Copies | undefined {
+const COPY_FLAG = /^--(?:from=[\w.-]+|chown=[\w.:-]+|chmod=[\w+,=-]+|link|parents)$/;
+
+/** Returns what an instruction copies, or why it cannot be part of a build. */
+function copiesIn(word: Copies['word'], rest: string): Copies | string {
   const flags: string[] = [];
   let left = rest;
   for (let flag = /^(--\S+)\s+/.exec(left); flag !== null; flag = /^(--\S+)\s+/.exec(left)) {
@@ -128,10 +130,25 @@ function copiesIn(rest: string): Copies | undefined {
     left = left.slice(flag[0].length);
   }
   const parts = listIn(left) ?? left.split(/\s+/).filter(Boolean);
-  const target = parts.at(-1);
-  if (target === undefined || parts.length < 2) return undefined;
-  const from = flags.find((flag) => flag.startsWith('--from='))?.slice('--from='.length);
-  return { from, sources: parts.slice(0, -1), target, flags: flags.filter((flag) => !flag.startsWith('--from=')) };
+  const [sources, target] = [parts.slice(0, -1), parts.at(-1)];
+  if (target === undefined || sources.length === 0) return `${word} needs at least a source and a target`;
+  const refused = flags.find((flag) => !COPY_FLAG.test(flag));
+  if (refused !== undefined) return `${word} ${refused} is not supported`;
+  // The engine would download it itself. It takes off quotes and replaces variables first.
+  if (word === 'ADD' && sources.some((source) => /[:$'"\\]/.test(source)))
+    return 'ADD with a URL, a variable or quotes is not supported: download files with RUN, or COPY them';
+  const from = flags.filter((flag) => flag.startsWith('--from='));
+  if (from.length > 1) return `${word} has several --from`;
+  return { word, from: from[0]?.slice('--from='.length), sources, target, flags: flags.filter((flag) => !from.includes(flag)) };
+}
+
+/**
+ * Returns the line for the engine, which must not read more in it than was understood here: an
+ * engine takes quotes and backslashes out of flags, too.
+ */
+export function copyLine({ word, sources, target, flags }: Copies, from: string | undefined): string {
+  const all = from === undefined ? flags : [`--from=${from}`, ...flags];
+  return `${[word, ...all].join(' ')} ${JSON.stringify([...sources, target])}`;
 }
 
 function listIn(text: string): readonly string[] | undefined {

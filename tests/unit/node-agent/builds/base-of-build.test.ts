@@ -1,5 +1,8 @@
 /** Which image a build begins with, when agents bring one and when the operator does not allow it. */
+import { text } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
 import t from 'tap';
+import { extract } from 'tar-stream';
 import { baseOfBuild } from '../../../../node-agent/builds/base-of-build.ts';
 import { UNWATCHED } from '../../../../node-agent/builds/progress.ts';
 import { ownImageOf } from '../../../../node-agent/domain/installs/own-image.ts';
@@ -19,7 +22,7 @@ async function begun(
   agents: Readonly<Record<string, Readonly<Record<string, string>>>>,
   { takesDockerfiles = true, allowed = [], code = 0 }: Rig = {},
 ) {
-  const seen = { printed: [] as string[], steps: [] as string[], discarded: [] as string[] };
+  const seen = { printed: [] as string[], steps: [] as string[], discarded: [] as string[], keys: [] as string[], lines: [] as string[] };
   let made = 0;
   const engine: Partial<BuildEngine> = {
     marks: {},
@@ -35,12 +38,19 @@ async function begun(
         output: (async function* () {})(),
         began: Promise.resolve(isStep !== true && code === 0),
         ended: Promise.resolve({ code: isStep === true ? 0 : code, lastLines: '' }),
-        commit: async () => {
+        commit: async (labels) => {
+          seen.keys.push(labels['raworc.step'] ?? '');
           made += 1;
           return `sha256:made-${made}`;
         },
         close: async () => undefined,
       };
+    },
+    async stage({ context }) {
+      const unpacked = extract();
+      unpacked.on('entry', (_, content, next) => void text(content).then((dockerfile) => next(void seen.lines.push(dockerfile))));
+      await pipeline(context, unpacked);
+      return { ok: true, imageId: 'sha256:copied' };
     },
     discard: async (id) => void seen.discarded.push(id),
   };
@@ -92,6 +102,19 @@ t.test('agents of a space share an image', async (t) => {
   t.match(await begun({ a: { Dockerfile: RUNS }, b: { ...other, 'raworc.json': '{"dockerfile":false}' } }), { result: 'sha256:made-2' });
   const same = { 'raworc.json': '{"base_image":"x"}' };
   t.match(await begun({ a: same, b: same }, { allowed: ['x'] }), { result: 'sha256:x' });
+});
+
+t.test('spaces share a step only if the same program runs in it', async (t) => {
+  const keyOf = async (before: string) => (await begun({ a: { Dockerfile: `FROM raworc/session\n${before}RUN install x\n` } })).keys[0];
+  t.equal(await keyOf(''), await keyOf(''));
+  const keys = await Promise.all(['', 'SHELL ["/bin/sh", "-c", "evil; true"]\n', 'ARG PATH=/evil\n', 'ARG PATH=/other\n'].map(keyOf));
+  t.equal(new Set(keys).size, keys.length, keys.join());
+});
+
+t.test('nothing before a COPY can take the place of the stage that it names', async (t) => {
+  const Dockerfile = 'FROM raworc/session AS secret\nRUN x\nFROM raworc/session\nARG A=--from=1\nCOPY --from=secret /x /y\n';
+  const { lines, result } = await begun({ a: { Dockerfile } });
+  t.strictSame([result, lines], ['sha256:copied', [`FROM sha256:stock\nARG A='--from=1'\nCOPY --from=sha256:made-1 ["/x","/y"]\n`]]);
 });
 
 t.test('an image that cannot run sessions is refused and removed', async (t) => {

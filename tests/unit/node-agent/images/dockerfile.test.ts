@@ -1,6 +1,6 @@
 /** What a Dockerfile says, and what it cannot ask for. */
 import t from 'tap';
-import { parseDockerfile } from '../../../../node-agent/domain/installs/dockerfile.ts';
+import { copyLine, parseDockerfile } from '../../../../node-agent/domain/installs/dockerfile.ts';
 import { ownImageOf } from '../../../../node-agent/domain/installs/own-image.ts';
 
 const said = (text: string): string => {
@@ -54,8 +54,21 @@ const REFUSED: readonly (readonly [text: string, expected: RegExp])[] = [
   ['FROM a\nRUN --network=host x', /RUN --network=host is not supported/],
   ['FROM --platform=linux/arm64 a', /FROM --platform=linux\/arm64 is not supported/],
   ['FROM $X', /FROM \$X has a variable without a value/],
-  ['FROM a\nADD https://example.com/x /x', /ADD with a URL is not supported: download it with RUN/],
+  ['FROM a\nADD https://example.com/x /x', /ADD with a URL, a variable or quotes is not supported: download files with RUN, or COPY them/],
   ['FROM a\nADD ["git@example.com:x", "/x"]', /ADD with a URL/],
+  // The engine takes off quotes and backslashes and replaces variables before it looks for a URL.
+  ["FROM a\nADD 'http://192.0.2.1/x' /x", /ADD with a URL/],
+  ['FROM a\nADD h"tt"p://192.0.2.1/x /x', /ADD with a URL/],
+  ['FROM a\nADD h\\ttp\\://192.0.2.1/x /x', /ADD with a URL/],
+  ['FROM a\nENV U=http\nADD $U://192.0.2.1/x /x', /ADD with a URL/],
+  ['FROM a\nARG U=http://192.0.2.1/x\nADD $U /x', /ADD with a URL, a variable/],
+  ['FROM a\nADD ["\\u0068ttp://192.0.2.1/x", "/x"]', /ADD with a URL/],
+  ['FROM a\nADD ["http://192.0.2.1/x", "/x"] more', /ADD with a URL/],
+  // It also reads these as --from, which would copy from any image of the host.
+  ['FROM a\nCOPY --"from=b" /x /y', /COPY --"from=b" is not supported/],
+  ['FROM a\nCOPY --fr\\om=b /x /y', /COPY --fr\\om=b is not supported/],
+  ["FROM a\nCOPY --chown=1'' --from=b /x /y", /COPY --chown=1'' is not supported/],
+  ['FROM a\nFROM b\nCOPY --from=0 --from=x /x /y', /COPY has several --from/],
   ['FROM a\nONBUILD RUN x', /ONBUILD is not supported/],
   ['FROM a\nRUN <<EOF\nx\nEOF', /RUN with a here-document is not supported/],
   ['FROM a\nCOPY x', /COPY needs at least a source and a target/],
@@ -67,6 +80,19 @@ const REFUSED: readonly (readonly [text: string, expected: RegExp])[] = [
 t.test('instructions', async (t) => {
   for (const [what, text, expected] of READ) t.equal(said(text), expected, what);
   for (const [text, expected] of REFUSED) t.match(said(text), expected);
+});
+
+t.test('the engine gets what was understood of a COPY, and nothing else', async (t) => {
+  const linesIn = (text: string) => {
+    const parsed = parseDockerfile(text);
+    if (!parsed.ok) return parsed.reason;
+    return parsed.stages.flatMap(({ steps }) =>
+      steps.flatMap((step) => (step.kind === 'engine' && step.copies !== undefined ? copyLine(step.copies, 'sha256:1') : [])),
+    );
+  };
+  t.strictSame(linesIn('FROM a\nCOPY --chown=1:1 --from=0 x y /z'), ['COPY --from=sha256:1 --chown=1:1 ["x","y","/z"]']);
+  t.strictSame(linesIn('FROM a\nCOPY  --from=0  ["a b", "c"]'), ['COPY --from=sha256:1 ["a b","c"]']);
+  t.strictSame(linesIn('FROM a\nCOPY ["a", "b"] c'), ['COPY --from=sha256:1 ["[\\"a\\",","\\"b\\"]","c"]']);
 });
 
 t.test('a text made to be slow is read in one go', async (t) => {
