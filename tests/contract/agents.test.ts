@@ -97,6 +97,22 @@ t.test('a change affects only the named fields of an agent, and null clears its 
   t.match(await rest.call('PUT', `/spaces/${unique('none')}/agents/x`, { description: 'x' }), { status: 404 });
 });
 
+t.test('a secret of a repository goes nowhere else without secrets:get', async (t) => {
+  const name = await newSpace(t, target);
+  const { rest: owner } = await person(t, target, ['admin', name]);
+  const { rest: other } = await person(t, target, [await role(t, target, 'agents get,create,update'), name]);
+  await owner.call('POST', `/spaces/${name}/secrets`, { key: 'TOKEN', value: 'abc' });
+  const mine = { name: 'a', source_repo: 'owner/repo', source_secret: 'TOKEN' };
+  t.match(await owner.call('POST', `/spaces/${name}/agents`, mine), { status: 201 });
+  t.match(await other.call('POST', `/spaces/${name}/agents`, { ...mine, name: 'b' }), refusal(403, 'FORBIDDEN'));
+  const path = `/spaces/${name}/agents/a`;
+  for (const change of [{ source_repo: 'evil.example/x/y' }, { source_secret: null }, { source_secret: 'OTHER' }])
+    t.match(await other.call('PUT', path, change), refusal(403, 'FORBIDDEN'), JSON.stringify(change));
+  t.match(await other.call('PUT', path, { source_repo: 'owner/repo', source_branch: 'next' }), { status: 200 });
+  t.match(await owner.call('PUT', path, { source_repo: 'owner/other' }), { status: 200, body: { source_secret: 'TOKEN' } });
+  t.match(await owner.call('PUT', path, { source_secret: null }), { status: 200, body: { source_secret: null } });
+});
+
 t.test('clients set active, inactive and stopped; all other states are derived', async (t) => {
   const { rest } = target;
   const path = `${space}/agents/${await made(t, rest)}`;

@@ -113,7 +113,7 @@ export function agentService(deps: AgentDeps) {
     return changed;
   }
 
-  /** Its value goes to a host of the caller's choice. */
+  /** The caller has a say in where its value goes. */
   function refusedSecret(caller: Caller, spaceName: string, secret: string | null | undefined): Outcome<never> | undefined {
     if (secret === null || secret === undefined) return undefined;
     const allowed = spaceFor(view, caller, spaceName, 'secrets', 'get', secret);
@@ -197,9 +197,14 @@ export function agentService(deps: AgentDeps) {
       if (!found.ok) return found;
       const change = changeOf(input);
       if (Object.keys(change).length === 0) return refused('BAD_REQUEST', `The request changes nothing. Send ${CHANGEABLE}.`);
-      const withheld = refusedSecret(caller, spaceName, input.source_secret);
-      if (withheld !== undefined) return withheld;
-      const { id, sourceDigest } = found.value.row;
+      const { id, sourceDigest, sourceRepo, sourceSecret } = found.value.row;
+      // Another repository would get the secret that is set, and agents get it once it is not set any more.
+      const { source_secret = sourceSecret } = input;
+      const isFreed = (input.source_repo ?? sourceRepo) !== sourceRepo || source_secret !== sourceSecret;
+      for (const secret of [input.source_secret, isFreed ? sourceSecret : null]) {
+        const withheld = refusedSecret(caller, spaceName, secret);
+        if (withheld !== undefined) return withheld;
+      }
       const changed = await applier.submit(changeAgent(id, change), caller);
       if (changed.ok) await keeping.inTurn(() => keeping.forget(sourceDigest));
       return changed;
