@@ -61,11 +61,20 @@ function codeOf(fault: unknown): string {
   return textAt(first, 'code') || (first instanceof Error ? first.name : 'unknown');
 }
 
-/** Returns the server's own words, after a colon. A server can quote the key. */
+/** Returns the error of a stream that says itself that it failed, in the server's own words. */
+export function streamError(words: string, canRetry: boolean, { key }: Pick<About, 'key'>): ModelError {
+  return new ModelError('model_failed', `The model server failed in the middle of a reply${cleaned(words, key)}`, { canRetry });
+}
+
+/** Returns the server's own words, after a colon. */
 function spoken(body: string, { key }: Pick<About, 'key'>): string {
   const value = parsed(body);
-  const text = textAt(value, 'error', 'message') || textAt(value, 'error') || textAt(value, 'message');
-  const plain = (key === '' ? text : text.replaceAll(key, '…')).replace(/\s+/g, ' ').trim().replace(/\.$/, '');
+  return cleaned(textAt(value, 'error', 'message') || textAt(value, 'error') || textAt(value, 'message'), key);
+}
+
+/** A server can quote the key. */
+function cleaned(words: string, key: string): string {
+  const plain = (key === '' ? words : words.replaceAll(key, '…')).replace(/\s+/g, ' ').trim().replace(/\.$/, '');
   return plain === '' ? '' : `: ${plain.slice(0, MAX_WORDS).toWellFormed()}`;
 }
 

@@ -5,7 +5,7 @@
 import { TOOL, TOOL_DESCRIPTION, toolInput } from './hand-over.ts';
 import { at, listAt, textAt } from './json.ts';
 import type { ModelApi, ModelReply, ReplyReader, ToolCall } from './model-api.ts';
-import { ModelError } from './model-error.ts';
+import { StreamFailure } from './model-error.ts';
 
 /** Newer models of OpenAI refuse `max_tokens`; other servers often know nothing else. */
 const limited = (url: string, maxTokens: number) =>
@@ -58,10 +58,7 @@ class ChunkReader implements ReplyReader {
   }
 
   take(chunk: unknown): string {
-    if (at(chunk, 'error') !== undefined) {
-      const problem = textAt(chunk, 'error', 'message') || textAt(chunk, 'error');
-      throw new ModelError('model_failed', `The model server failed in the middle of a reply: ${problem}`, { canRetry: true });
-    }
+    if (at(chunk, 'error') !== undefined) throw new StreamFailure(textAt(chunk, 'error', 'message') || textAt(chunk, 'error'), true);
     const delta = at(chunk, 'choices', 0, 'delta');
     for (const [position, part] of listAt(delta, 'tool_calls').entries()) {
       const call = this.#callOf(at(part, 'index') ?? position, textAt(part, 'id'));

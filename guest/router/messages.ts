@@ -2,7 +2,7 @@
 import { TOOL, TOOL_DESCRIPTION, toolInput } from './hand-over.ts';
 import { at, listAt, textAt } from './json.ts';
 import type { ModelApi, ModelReply, ReplyReader, ToolCall } from './model-api.ts';
-import { ModelError } from './model-error.ts';
+import { StreamFailure } from './model-error.ts';
 
 /** The API demands a limit. */
 const DEFAULT_MAX_TOKENS = 4096;
@@ -65,13 +65,7 @@ class EventReader implements ReplyReader {
       case 'error': {
         const type = textAt(event, 'error', 'type');
         const canRetry = ['overloaded_error', 'api_error', 'rate_limit_error', 'timeout_error'].includes(type);
-        throw new ModelError(
-          'model_failed',
-          `The model server failed in the middle of a reply: ${textAt(event, 'error', 'message') || type}`,
-          {
-            canRetry,
-          },
-        );
+        throw new StreamFailure(textAt(event, 'error', 'message') || type, canRetry);
       }
       default:
         return '';

@@ -46,8 +46,8 @@ export interface ModelRequest {
 /** Collects a reply from the parts of a stream. */
 export interface ReplyReader {
   /**
-   * Takes the next part and returns the text that it adds. Throws {@link ModelError} if it reports a
-   * failure.
+   * Takes the next part and returns the text that it adds. Throws {@link StreamFailure} if it reports
+   * one.
    */
   take(part: unknown): string;
   /** Whether the stream said that the reply is complete. */

@@ -1,8 +1,8 @@
 import { createParser } from 'eventsource-parser';
-import { connectionError, statusError } from './call-errors.ts';
+import { connectionError, statusError, streamError } from './call-errors.ts';
 import { parsed } from './json.ts';
 import type { ModelApi, ModelReply, ModelSettings, Prompt } from './model-api.ts';
-import { ModelError } from './model-error.ts';
+import { ModelError, StreamFailure } from './model-error.ts';
 
 /** Bounds of what a model server sends for one call, before and after decoding. */
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
@@ -28,6 +28,7 @@ export async function callModel(
   const { url, headers, body } = api.request(settings, prompt);
   const fail = (cause: unknown): never => {
     if (signal.aborted) throw signal.reason;
+    if (cause instanceof StreamFailure) throw streamError(cause.message, cause.canRetry, settings);
     throw cause instanceof ModelError ? cause : connectionError(settings, cause);
   };
   const response = await fetch(url, {

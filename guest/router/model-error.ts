@@ -14,3 +14,13 @@ export class ModelError extends Error {
     this.retryAfterMs = retry.afterMs;
   }
 }
+
+/** What a server said in a stream of its failure. It can contain the key. */
+export class StreamFailure extends Error {
+  readonly canRetry: boolean;
+
+  constructor(words: string, canRetry: boolean) {
+    super(words);
+    this.canRetry = canRetry;
+  }
+}

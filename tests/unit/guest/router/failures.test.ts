@@ -30,6 +30,13 @@ const LASTING: readonly (readonly [string, Answer, string, RegExp, number])[] = 
   ['ends the stream early', { text: ['half'], breaks: true }, 'model_unreachable', /connection.*failed/, 4],
   ['fails in the middle', { text: ['half'], error: 'out of memory' }, 'model_failed', /in the middle of a reply: out of memory/, 4],
   [
+    'quotes the key in the middle',
+    { text: ['half'], error: `bad key\n${KEY}${'x'.repeat(2000)}` },
+    'model_failed',
+    /^The model server failed in the middle of a reply: bad key …x{490,492}$/,
+    4,
+  ],
+  [
     'sends an endless line',
     (response) => text(response, 'text/event-stream', `data: ${'x'.repeat(2 ** 21)}`),
     'model_failed',
