@@ -62,10 +62,18 @@ function written(source: SourceListing): Outcome<Manifest> {
   if (text === undefined) return no(`raworc.json must be a file of at most ${MAX_READ_BYTES / 1024} KiB`);
   const fields = objectIn(text);
   if (fields === undefined) return no('raworc.json must contain a JSON object');
-  const { handler, description, purpose, capabilities, idempotent, build_command: buildCommand } = fields;
+  const { description, purpose, capabilities, idempotent, build_command: buildCommand } = fields;
   const { dockerfile, base_image: baseImage } = fields;
   const { timeout_s: timeoutS, memory_bytes: memoryBytes, concurrency } = fields;
-  const runtime = typeof fields.runtime === 'string' ? RUNTIMES[fields.runtime.toLowerCase()] : undefined;
+  const guess = isAbsent(fields.runtime) || isAbsent(fields.handler) ? workedOut(source) : undefined;
+  if (isAbsent(fields.runtime) && isAbsent(fields.handler) && guess?.ok === false) return guess;
+  const guessed = guess?.ok ? guess.value : undefined;
+  const runtime = isAbsent(fields.runtime)
+    ? guessed?.runtime
+    : typeof fields.runtime === 'string'
+      ? RUNTIMES[fields.runtime.toLowerCase()]
+      : undefined;
+  const handler = isAbsent(fields.handler) && guessed?.runtime === runtime ? guessed?.handler : fields.handler;
   const problems: { path: string; problem: string }[] = [];
   const judge = (path: string, good: boolean, problem: string) => {
     if (!good) problems.push({ path, problem });

@@ -63,6 +63,12 @@ const cases: [string, Record<string, string>, RegExp][] = [
     /refused: raworc\.json: dockerfile must be true or false/,
   ],
   ['no text as build command', { 'raworc.json': manifest({ build_command: ['make'] }), 'main.py': '' }, /refused: .*build_command must be/],
+  ['a manifest that only describes', { 'raworc.json': '{"purpose":"p"}', 'main.py': python }, /^python main\.process_message$/],
+  ['a manifest without a handler', { 'raworc.json': '{"runtime":"node","timeout_s":5}', 'index.mjs': '' }, /^node index\.processMessage$/],
+  ['a manifest without a runtime', { 'raworc.json': '{"handler":"app.f"}', 'app.py': '', 'main.py': python }, /^python app\.f$/],
+  ['a manifest that leaves open which', { 'raworc.json': '{}', 'main.py': python, 'index.js': '' }, /refused: There is both/],
+  ['a manifest of nothing', { 'raworc.json': '{}' }, /refused: Found no agent/],
+  ['a handler of another runtime', { 'raworc.json': '{"runtime":"node"}', 'main.py': python }, /refused: .*handler must be/],
   ['an unknown runtime', { 'raworc.json': manifest({ runtime: 'ruby' }) }, /refused: raworc\.json: runtime must be/],
   [
     'wrong types',
