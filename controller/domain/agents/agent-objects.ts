@@ -37,11 +37,21 @@ export const agentTexts = ({ description, purpose, manifest }: Pick<AgentRow, ke
 interface NewestBuild {
   readonly status: BuildRow['status'];
   readonly agents: ReadonlySet<string>;
+  /** The sources in the newest image, if the newest build has failed. */
+  readonly digests: ReadonlyMap<string, string>;
+  readonly unfetched: ReadonlySet<string>;
 }
 
 function newestBuild(view: BuildView, spaceId: SpaceId): NewestBuild | undefined {
   const build = view.newestBuild(spaceId);
-  return build && { status: build.status, agents: new Set([...build.agents, ...build.unfetched].map(({ id }) => id)) };
+  if (build === undefined) return undefined;
+  const built = build.status === 'failed' ? view.newestBuild(spaceId, 'completed') : undefined;
+  return {
+    status: build.status,
+    agents: new Set([...build.agents, ...build.unfetched].map(({ id }) => id)),
+    digests: new Map(built?.agents.map(({ id, digest }) => [id, digest])),
+    unfetched: new Set(build.unfetched.map(({ id }) => id)),
+  };
 }
 
 /**
@@ -50,7 +60,10 @@ function newestBuild(view: BuildView, spaceId: SpaceId): NewestBuild | undefined
 function agentStatus(row: AgentRow, newest: NewestBuild | undefined): AgentObject['status'] {
   if (row.wanted !== 'active' || newest === undefined || !newest.agents.has(row.id)) return row.wanted;
   if (newest.status === 'pending' || newest.status === 'building') return 'building';
-  return newest.status === 'failed' ? 'error' : 'active';
+  if (newest.status !== 'failed') return 'active';
+  // Another agent can be the reason: the newest image has this one as it is.
+  const isInImage = !newest.unfetched.has(row.id) && newest.digests.get(row.id) === row.sourceDigest;
+  return isInImage ? 'active' : 'error';
 }
 
 export const sourceObject = (view: RowView, row: AgentRow): SourceObject => ({
