@@ -41,6 +41,8 @@ export function readBuildSettings(env: Environment): BuildSettings {
   const variables = {
     ...{ HTTP_PROXY: httpProxy, http_proxy: httpProxy, HTTPS_PROXY: httpsProxy, https_proxy: httpsProxy },
     ...{ NO_PROXY: noProxy, no_proxy: noProxy },
+    // pip leaves out an index without TLS unless its host is trusted.
+    ...{ PIP_TRUSTED_HOST: pypi?.startsWith('http:') ? new URL(pypi).host : undefined },
     ...{ PIP_INDEX_URL: pypi, UV_DEFAULT_INDEX: pypi, npm_config_registry: npm },
     ...{ RAWORC_APT_URL: apt, RAWORC_CRATES_URL: crates, GOPROXY: go },
   };
