@@ -114,6 +114,17 @@ async function findBuild(raworc: Raworc, space: string, ref: string | undefined)
   return raworc.builds.get(space, only.id);
 }
 
+/**
+ * Returns what a build warns of about an agent, such as a file that it leaves unused. Programs that
+ * it runs print in other stages.
+ */
+export async function warningsOf(raworc: Raworc, { space, id }: Pick<Build, 'space' | 'id'>, agent: string): Promise<readonly string[]> {
+  // The image is built: an account that cannot read its log has no error.
+  const { logs } = await raworc.builds.getLogs(space, id).catch(() => ({ logs: [] }));
+  const mark = `Warning: ${agent}: `;
+  return logs.filter(({ stage, line }) => stage === 'fetch' && line.startsWith(mark)).map(({ line }) => line.slice(mark.length));
+}
+
 const tookOf = ({ started_at, completed_at }: Build): string =>
   completed_at === null ? '-' : duration(Math.max(0, Date.parse(completed_at) - Date.parse(started_at)));
 

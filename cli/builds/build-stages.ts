@@ -38,7 +38,7 @@ export class StageLines {
 export function failureOf(build: Build): string {
   if (build.status === 'cancelled') return 'The build was cancelled';
   const stage = stagesOf(build).find(({ status }) => status === 'failed');
-  const reason = (build.error ?? 'the server gave no reason').replace(/^The build failed: /, '');
+  const reason = (build.error ?? 'the server gave no reason').replace(/^The (?:build failed|image could not be built): /, '');
   const took = stage?.duration_ms == null ? '' : ` after ${duration(stage.duration_ms)}`;
   return `The build failed${stage === undefined ? '' : ` at ${stage.name}${took}`}: ${reason}`;
 }

@@ -11,10 +11,11 @@ import {
   repositoryName,
   setRepository,
 } from '../builds/agent-repository.ts';
-import { followBuildLog, logLine } from '../builds/build-commands.ts';
+import { followBuildLog, logLine, warningsOf } from '../builds/build-commands.ts';
 import { failureOf, StageLines } from '../builds/build-stages.ts';
 import { type Io, size, Trouble } from '../io.ts';
 import { type StepLine, step } from '../steps.ts';
+import { onOneLine } from '../terminal.ts';
 
 export interface DeployOptions extends RepositoryOptions {
   readonly space: string;
@@ -43,8 +44,11 @@ export async function deployAgent(io: Io, raworc: Raworc, source: string, option
     throw error;
   }
   await build(io, raworc, name, isNew, options);
-  io.stdout.write(`${name} is deployed. New sessions include it: \`raworc session new\`\n`);
+  io.stdout.write(`${name} is deployed. New sessions include it: \`raworc session new${spaceOption(space)}\`\n`);
 }
+
+/** What a suggested command needs to act in the space. */
+const spaceOption = (space: string) => (space === 'default' ? '' : ` --space ${space}`);
 
 /** Returns what makes a repository the source of the agent. */
 function fromRepository(io: Io, raworc: Raworc, source: string, name: string, options: DeployOptions): () => Promise<void> {
@@ -76,12 +80,12 @@ async function build(io: Io, raworc: Raworc, name: string, isNew: boolean, optio
   try {
     await raworc.agents.deploy(space, name);
     const queued = await raworc.builds.getLatest(space);
-    await step(io, `Built ${queued.id}`, async (note, line) => {
+    await step(io, `Build ${queued.id}`, async (note, line) => {
       const stages = new StageLines(io, line);
       io.onInterrupt?.(() => {
         io.stderr.write('\n');
         io.stderr.line(
-          `The build continues. \`raworc build logs --follow ${queued.id}\` shows it, \`raworc build cancel ${queued.id}\` cancels it`,
+          `The build continues. \`raworc build logs --follow${spaceOption(space)} ${queued.id}\` shows it, \`raworc build cancel${spaceOption(space)} ${queued.id}\` cancels it`,
         );
         return false;
       });
@@ -94,6 +98,7 @@ async function build(io: Io, raworc: Raworc, name: string, isNew: boolean, optio
       if (hasFailed) throw new Trouble(failureOf(built));
       const commit = commitIn(built, name);
       note(`${built.image_tag ?? ''}${commit === undefined ? '' : `, commit ${commit}`}`);
+      if (options.logs !== true) for (const text of await warningsOf(raworc, built, name)) line.print(`  ! ${onOneLine(text)}`);
     });
   } catch (error) {
     // Otherwise it would fail the builds of all other agents of the space, too.

@@ -56,7 +56,7 @@ export class ModelRouter implements Worker {
     if (this.#key === undefined)
       return errorEnd(
         'model_unauthorized',
-        `The space has no secret ${keySecret}, which settings.model names. Create it (\`raworc secret set ${keySecret}\`), then send the message again.`,
+        `The space has no secret ${keySecret}, which settings.model names. Create it (\`raworc secret set --space SPACE ${keySecret}\`), then send the message again.`,
       );
     if (keySecret !== '' && !/^[!-~]+$/.test(this.#key))
       return errorEnd(

@@ -48,7 +48,7 @@ export async function baseOfBuild(deps: OwnBaseDeps, plan: BaseOfBuildPlan, sign
     if (!engine.takesDockerfiles && agent.files.has('Dockerfile')) {
       if (own.isAsked && !isOneLine(own.text))
         throw new BadSource(`the Dockerfile of the agent ${agent.name} cannot be built here: ${OFF}`);
-      if (!own.isAsked) progress.print(`${agent.name}: its Dockerfile is not used. ${OFF}`);
+      if (!own.isAsked) progress.print(`Warning: ${agent.name}: its Dockerfile is not used. ${OFF}`);
       if (!own.isAsked) continue;
     }
     if (chosen !== undefined && (chosen.dockerfile !== own.text || !isOneLine(own.text)))

@@ -68,7 +68,12 @@ export function handlerFault({ agent, outcome, message, output }: CheckResult, r
   if (runtime === 'NATIVE') return `the agent ${agent} cannot run: ${message}.`;
   const place = placeIn(agent, output);
   const at = place === undefined || message.includes(place) ? '' : ` (${place})`;
-  return `the handler of the agent ${agent} cannot be loaded: ${message.slice(0, 500)}${at}.${quoted(output)}`;
+  return `the handler of the agent ${agent} cannot be loaded: ${message.slice(0, 500)}${at}.${remedyFor(message)}${quoted(output)}`;
+}
+
+function remedyFor(message: string): string {
+  if (/No module named /.test(message)) return ' If a package has it, add that to requirements.txt.';
+  return /Cannot find package /.test(message) ? ' Add it to the dependencies in package.json.' : '';
 }
 
 /** Returns file and line of the last place in the agent's own code that a trace names. */

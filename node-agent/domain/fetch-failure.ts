@@ -56,7 +56,7 @@ const CAUSES: readonly Cause[] = [
     says: ({ hasCredential }) =>
       hasCredential
         ? 'The repository does not exist, or its token or key has no access to it. Check both.'
-        : 'The repository does not exist or is private. Check its address; for a private one, set source_secret to a secret with a token or deploy key.',
+        : 'The repository does not exist or is private. Check its address; for a private one, name a secret with a token or deploy key: source_secret, or `raworc agent deploy --secret`.',
   },
   {
     sign: /fsck error|hasDot|treeNotSorted|duplicateEntries/,

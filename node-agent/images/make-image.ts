@@ -57,10 +57,10 @@ export async function makeImage(
     const installations: Installation[] = [];
     for (const { name, digest, files, dependencies } of scanned) {
       if (dependencies === undefined) {
-        progress.print(`${name}: ${files.size} files, no dependencies`);
+        progress.print(`${name}: ${counted(files.size)}, no dependencies`);
         continue;
       }
-      progress.print(`${name}: ${files.size} files, dependencies of ${dependencies.inputs.join(', ')}`);
+      progress.print(`${name}: ${counted(files.size)}, dependencies of ${dependencies.inputs.join(', ')}`);
       const key = keyOf(dependencies, files, { imageId: base.id, npmVersion: engine.npmVersion });
       installations.push({ agent: name, digest, key, dependencies });
     }
@@ -113,3 +113,5 @@ export async function makeImage(
     if (!isMade) await base.discard();
   }
 }
+
+const counted = (files: number) => `${files} ${files === 1 ? 'file' : 'files'}`;

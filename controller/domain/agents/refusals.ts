@@ -1,3 +1,3 @@
 import { refused } from '../engine/outcome.ts';
 
-export const NO_AGENT = refused('NOT_FOUND', 'No such agent.');
+export const NO_AGENT = refused('NOT_FOUND', 'There is no agent of this name in the space.');

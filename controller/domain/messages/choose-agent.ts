@@ -70,7 +70,8 @@ export function chooseAgent(
   if (only !== undefined && active.length === 1) return { ok: true, agent: only.name };
   if (modelOf(view, session) !== undefined) return { ok: true, agent: ROUTER };
   if (active.length > 1) {
-    const how = 'Begin the message with @name, set metadata.agent, or let a model choose (`raworc space model`).';
+    const how =
+      'Name one: begin the message with @name, or set metadata.agent (`raworc chat --agent`). Or let a model choose: `raworc space model`.';
     return refusal('agent_ambiguous', `Several agents can answer: ${names(active)}. ${how}`);
   }
   if (agents.length > 0) return refusal('agent_inactive', `None of this session's agents is active (${names(agents)}). Deploy one.`);

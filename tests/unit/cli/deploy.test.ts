@@ -174,7 +174,7 @@ t.test('deploy: creates the agent, uploads, builds, and follows the build to its
     /✓ Packed .*: 1 file, \d+ B {2}\d+ ms/,
     /✓ Agent my-agent .*: created/,
     /✓ Uploaded: python, main\.process_message/,
-    /✓ Built b1: raworc_space_default:b1/,
+    /✓ Build b1: raworc_space_default:b1/,
   ])
     t.match(err, line);
   t.same(server.requests(), [
@@ -183,10 +183,32 @@ t.test('deploy: creates the agent, uploads, builds, and follows the build to its
     'GET /events',
     `POST ${AGENTS}/my-agent/deploy`,
     'GET /spaces/default/build/latest',
+    'GET /spaces/default/build/b1/logs',
   ]);
   t.same(server.asked[0]?.json, { name: basename(root) });
   t.equal(server.asked[1]?.headers['content-type'], 'application/gzip');
   t.same(Object.keys(await contents(server.asked[1]?.body ?? Buffer.alloc(0))), ['main.py']);
+});
+
+t.test('deploy prints what the build warns of, and the space of new sessions', async (t) => {
+  const root = await directory(t, { 'main.py': '', Dockerfile: 'FROM raworc/session\n' });
+  const line = (stage: string | null, text: string) => ({ timestamp: '2026-01-01T00:00:00.000Z', stage, line: text });
+  const logs = [
+    line('fetch', 'a: 2 files, no dependencies'),
+    line('fetch', `Warning: ${basename(root)}: its Dockerfile is not used.`),
+    line('fetch', 'Warning: other: its Dockerfile is not used either.'),
+    line('install', 'Warning: of a program'),
+  ];
+  const inLab = Object.entries({
+    ...routes(build('completed', { space: 'lab' })),
+    'GET /spaces/default/build/b1/logs': { body: { logs } },
+  });
+  const server = await fakeServer(t, Object.fromEntries(inLab.map(([route, answer]) => [route.replace('/default/', '/lab/'), answer])));
+  const { run } = await world(t, server);
+  const { out, err } = await run('agent', 'deploy', root, '--space', 'lab');
+  t.match(out, /`raworc session new --space lab`/);
+  t.match(err, /! its Dockerfile is not used\./);
+  t.notMatch(err, /of a program|either|no dependencies/);
 });
 
 t.test('each stage of a build is a line with its time, once, and a failure names its stage', async (t) => {
@@ -242,7 +264,7 @@ t.test('if the stream breaks during the build, the build is read over REST', asy
     if (opened === 1) response.end();
   };
   const { run } = await world(t, server);
-  t.match(await run('agent', 'deploy', root), { code: 1, err: /✗ Built b1.*\n.*The build failed: disk full/ });
+  t.match(await run('agent', 'deploy', root), { code: 1, err: /✗ Build b1.*\n.*The build failed: disk full/ });
 });
 
 /** Timers of the command line that a test runs by hand: the soonest first. */
@@ -291,7 +313,7 @@ t.test('a build without events is checked every ten seconds', async (t) => {
     const { done } = start(['agent', 'deploy', root]);
     await timers.run(1_000);
     for (let look = 0; look < 2; look += 1) await timers.run(10_000);
-    t.match(await done, { code: 0, err: /✓ Built b1: done/ }, events);
+    t.match(await done, { code: 0, err: /✓ Build b1: done/ }, events);
     t.equal(looks, 3);
     t.equal(timers.left, 0);
   }

@@ -128,7 +128,7 @@ t.test('a server that is not there, not known, or not trusted', async (t) => {
 
 t.test('without the secret that the settings name, the server is not asked', async (t) => {
   const { end, asked } = await route(t, { api: 'openai', answer: () => ({ text: ['hi'] }), secrets: { OTHER: 'x' } });
-  t.match(end, { reason: 'model_unauthorized', content: /no secret MODEL_KEY.*raworc secret set MODEL_KEY/ });
+  t.match(end, { reason: 'model_unauthorized', content: /no secret MODEL_KEY.*raworc secret set --space SPACE MODEL_KEY/ });
   t.equal(asked.length, 0);
 });
 

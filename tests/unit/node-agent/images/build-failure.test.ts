@@ -15,7 +15,7 @@ const cases: readonly (readonly [what: string, runtime: string, result: CheckRes
       "ModuleNotFoundError: No module named 'x'",
       `Traceback:\n  File "${HOME}/main.py", line 3, in <module>\n    import lib\n  File "${HOME}/lib/y.py", line 7\n`,
     ),
-    /^the handler of the agent a\.b cannot be loaded: ModuleNotFoundError: No module named 'x' \(lib\/y\.py, line 7\)\. Its last lines:\nTraceback:/,
+    /^the handler of the agent a\.b cannot be loaded: ModuleNotFoundError: No module named 'x' \(lib\/y\.py, line 7\)\. If a package has it, add that to requirements\.txt\. Its last lines:\nTraceback:/,
   ],
   [
     'a place that the message names',
