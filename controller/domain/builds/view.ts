@@ -11,6 +11,8 @@ export interface BuildView {
   buildOfImage(spaceId: SpaceId, image: string): BuildRow | undefined;
   /** Returns assigned builds that have not ended, oldest first; only those of a node if given. */
   assignedBuilds(nodeId?: NodeId): readonly BuildRow[];
+  /** Returns whether a build of this space is assigned and has not ended. */
+  hasAssignedBuild(spaceId: SpaceId): boolean;
   /**
    * Returns the oldest unassigned build of each space that has no assigned one, oldest first, at
    * most `limit`.

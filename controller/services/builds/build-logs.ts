@@ -71,8 +71,8 @@ export class BuildLogs {
     deps.applier.onCommitted(({ mutations }) => {
       for (const one of mutations) {
         if (one.kind === 'put' && one.table === 'builds') this.#changed(one.row);
-        if (one.kind === 'remove' && one.table === 'builds') this.#removed((log) => log.buildId === one.id);
-        if (one.kind === 'remove' && one.table === 'spaces') this.#removed((log) => log.spaceId === one.id);
+        if (one.kind === 'remove' && one.table === 'builds') this.#remove(one.id);
+        if (one.kind === 'remove' && one.table === 'spaces') this.#removeAll((log) => log.spaceId === one.id);
       }
     });
     this.#ready = this.#open().catch((error: unknown) => deps.log.warn('build.logs_not_listed', { error: messageOf(error) }));
@@ -164,7 +164,7 @@ export class BuildLogs {
 
   async #open(): Promise<void> {
     for (const log of await this.#deps.store.list()) this.#stored.set(log.buildId, log);
-    this.#removed(({ buildId }) => this.#deps.view.get('builds', buildId) === undefined);
+    this.#removeAll(({ buildId }) => this.#deps.view.get('builds', buildId) === undefined);
     this.#enforce();
   }
 
@@ -246,22 +246,26 @@ export class BuildLogs {
   #enforce(): void {
     for (const { buildId } of beyondBounds([...this.#stored.values()], (id) => this.#intakes.has(id as BuildId))) {
       this.#lost.add(1, { why: 'old' });
-      this.#removed((log) => log.buildId === buildId);
+      this.#remove(buildId);
     }
   }
 
-  #removed(isMeant: (log: StoredLog) => boolean): void {
-    for (const log of [...this.#stored.values()].filter(isMeant)) {
-      const { spaceId, buildId } = log;
-      this.#stored.delete(buildId);
-      const intake = this.#intakes.get(buildId as BuildId);
-      intake?.offer?.revoke();
-      this.#intakes.delete(buildId as BuildId);
-      Promise.resolve(intake?.stored)
-        .then(() => this.#deps.store.remove(spaceId, buildId))
-        .catch((error: unknown) => this.#deps.log.warn('build.log_not_removed', { build: buildId, error: messageOf(error) }));
-      this.#wake(buildId as BuildId);
-    }
+  #removeAll(isMeant: (log: StoredLog) => boolean): void {
+    for (const log of this.#stored.values()) if (isMeant(log)) this.#remove(log.buildId);
+  }
+
+  /** Finds the log by its build: a space with a thousand builds can be removed where there are many more. */
+  #remove(buildId: string): void {
+    const log = this.#stored.get(buildId);
+    if (log === undefined) return;
+    this.#stored.delete(buildId);
+    const intake = this.#intakes.get(buildId as BuildId);
+    intake?.offer?.revoke();
+    this.#intakes.delete(buildId as BuildId);
+    Promise.resolve(intake?.stored)
+      .then(() => this.#deps.store.remove(log.spaceId, buildId))
+      .catch((error: unknown) => this.#deps.log.warn('build.log_not_removed', { build: buildId, error: messageOf(error) }));
+    this.#wake(buildId as BuildId);
   }
 
   #wake(id: BuildId): void {

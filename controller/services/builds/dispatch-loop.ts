@@ -127,8 +127,7 @@ export class BuildDispatch {
     if (!isOpen(build) || this.#isConnected(build.nodeId) || this.#assigning.has(build.id)) return null;
     const reason = this.#waiting.get(build.id);
     if (reason !== undefined) return reason;
-    const isBehind = this.#deps.view.assignedBuilds().some(({ spaceId }) => spaceId === build.spaceId);
-    return isBehind ? 'An earlier build of the space is in progress.' : null;
+    return this.#deps.view.hasAssignedBuild(build.spaceId) ? 'An earlier build of the space is in progress.' : null;
   }
 
   #retry(): number | undefined {

@@ -5,7 +5,7 @@ import type { Reads } from './reads.ts';
 /** Must be written as in the indexes, so that SQLite uses them. */
 const COMPLETED = `status = 'completed'`;
 
-export const buildView = ({ all, one }: Reads): BuildView => ({
+export const buildView = ({ all, one, row }: Reads): BuildView => ({
   buildsIn: (spaceId) => all('builds', 'where space_id = ?', spaceId),
   newestBuild: (spaceId, status) =>
     one('builds', `where space_id = ? ${status === undefined ? '' : `and ${COMPLETED}`} order by created_at desc limit 1`, spaceId),
@@ -17,6 +17,9 @@ export const buildView = ({ all, one }: Reads): BuildView => ({
     nodeId === undefined
       ? all('builds', `where ${OPEN} and node_id > '' order by +created_at`)
       : all('builds', `where ${OPEN} and node_id = ? order by created_at`, nodeId),
+  // Among the assigned builds, not among those of the space, of which very many can wait.
+  hasAssignedBuild: (spaceId) =>
+    row(`select 1 from builds where +space_id = ? and ${OPEN} and node_id > '' limit 1`, spaceId) !== undefined,
   waitingBuilds: (limit) =>
     all(
       'builds',

@@ -40,6 +40,8 @@ t.test('builds in use are found by an index that has no others of the space', as
   t.same(indexes(), ['SEARCH builds USING INDEX builds_completed (space_id=?)']);
   buildView(reads).buildOfImage(SPACE, 'image');
   t.same(indexes(), ['SEARCH builds USING INDEX builds_image (image=?)']);
+  buildView(reads).hasAssignedBuild(SPACE);
+  t.match(plan.splice(0), [/^SEARCH builds USING INDEX builds_assigned \(node_id>\?\)/]);
   plan.length = 0;
   buildView(reads).unneededBuilds(SPACE, 1000, 20);
   t.ok(
