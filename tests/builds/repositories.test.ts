@@ -104,8 +104,9 @@ t.test('agents from repositories', async (t) => {
     t.match(await built('plain', { source_repo: url }), { status: 'completed', sources: [{ commit: second }] });
     t.equal(await reply('plain'), 'two: hello');
     t.match((await rest.call('GET', `${space}/agents/plain`)).body, { source_commit: second, source_secret: 'GIT_TOKEN' });
-    const log = JSON.stringify((await rest.call('GET', `${space}/build/latest/logs`)).body);
-    t.notMatch(log + cluster.controller.lines.join() + JSON.stringify(good), TOKEN);
+    const { status, body } = await rest.call('GET', `${space}/build/${good.id}/logs`);
+    t.equal(status, 200);
+    t.notMatch(JSON.stringify(body) + cluster.controller.lines.join() + JSON.stringify(good), TOKEN);
   });
 
   await t.test('over SSH, with a deploy key', async (t) => {

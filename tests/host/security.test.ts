@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { deploy, writeAgent } from '../cluster/agents.ts';
 import { agentUser, docker, execIn, sessionImage } from '../cluster/docker.ts';
 import { type Cluster, startCluster } from '../cluster/harness.ts';
+import { expect } from '../cluster/rest.ts';
 import type { Session } from '../cluster/shapes.ts';
 import { reach, reachedIn } from './reach.ts';
 
@@ -75,7 +76,9 @@ const TO_ROOT: readonly (readonly [string, string])[] = [
 
 t.setTimeout(240_000);
 t.test('a hostile agent in its container', async (t) => {
-  const cluster = await startCluster(t, { nodes: [{ name: 'node-1' }], host: '0.0.0.0' });
+  const cluster = await startCluster(t, {
+    ...{ nodes: [{ name: 'node-1', env: { RAWORC_BUILD_DOCKERFILES: 'true' } }], host: '0.0.0.0' },
+  });
   const { rest } = cluster;
   await deploy(rest, 'hostile', await writeAgent(join(cluster.directory, 'hostile'), { 'main.py': HOSTILE }));
   const [session, neighbour] = await Promise.all([rest.createSession(), rest.createSession()]);
@@ -142,6 +145,26 @@ t.test('a hostile agent in its container', async (t) => {
     const targets = [...onHost, inNeighbour];
     t.same(reachedIn(await asAgent(reach(targets))), nothing(targets), 'the agent reaches none');
     t.same(reachedIn((await execIn(container, ['python3', '-c', reach(targets)])).output), nothing(targets), 'nor would the guest');
+
+    // A build that fails shows what its programs printed.
+    const code = Buffer.from(reach(targets)).toString('base64');
+    const script = `python3 -c 'exec(__import__("base64").b64decode("${code}"))' && exit 3`;
+    const builds: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+      installs: { 'index.mjs': '', 'package.json': JSON.stringify({ name: 'a', version: '1.0.0', scripts: { postinstall: script } }) },
+      dockerfile: { 'main.py': HOSTILE, Dockerfile: `FROM raworc/session\nRUN ${script}\n` },
+    };
+    for (const [name, files] of Object.entries(builds)) {
+      const failed = t.rejects(deploy(rest, name, await writeAgent(join(cluster.directory, name), files)), /exit code 3/, name);
+      t.equal(await asAgent('print("meanwhile")'), 'meanwhile');
+      await failed;
+      const { id } = await rest.latestBuild();
+      const { logs } = (await rest.call('GET', `/spaces/default/build/${id}/logs?limit=1000`)).body as { logs: { line: string }[] };
+      const [printed = ''] = logs.flatMap(({ line }) => /\{".*":.*\}/.exec(line)?.[0] ?? []);
+      t.same(reachedIn(printed), nothing(targets), `nor does the build of ${name}`);
+      expect(await rest.call('DELETE', `/spaces/default/agents/${name}`), 204, 'remove the agent');
+    }
+    const next = await rest.createSession();
+    t.equal((await rest.say(next.id, 'print("as before")')).reply.content, 'as before', 'and the build before them still serves');
   });
 
   await t.test('afterwards its session still answers', async (t) => {
