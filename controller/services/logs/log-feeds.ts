@@ -60,6 +60,7 @@ const partOf = ({ agent }: LogScope): string => agent?.name ?? ALL;
 
 /** The output of one agent in one session, or of all its agents, for all followers. */
 interface Feed {
+  readonly space: SpaceId;
   /** Undefined while the session is not running, or between two attempts. */
   stream: ByteStream | undefined;
   /** A new stream begins with the lines from this time on. */
@@ -133,7 +134,7 @@ export class LogFeeds {
           this.#watches.delete(id);
           this.#rate.forget(id);
         }
-        for (const key of this.#feeds.keys()) if (key.endsWith(` ${partOf(scope)}`)) this.#loop.wake(key);
+        for (const [key, { space }] of this.#feeds) if (space === id && key.endsWith(` ${partOf(scope)}`)) this.#loop.wake(key);
       },
     };
   }
@@ -149,7 +150,7 @@ export class LogFeeds {
         const row = this.#deps.view.get('sessions', id);
         // A session that starts later is followed anyway.
         if (this.#feeds.get(key)?.stream !== undefined || row === undefined || !isUp(row)) return undefined;
-        this.#add(key, sinceMs);
+        this.#add(key, row, sinceMs);
         return this.#loop.settled(key);
       }),
     );
@@ -166,8 +167,9 @@ export class LogFeeds {
     for (const { watcher } of watches) watcher.end();
   }
 
-  #add(key: FeedKey, sinceMs: number): void {
-    if (!this.#feeds.has(key) && this.#feeds.size < MAX_FEEDS) this.#feeds.set(key, { stream: undefined, sinceMs, heard: new Set() });
+  #add(key: FeedKey, { spaceId: space }: SessionRow, sinceMs: number): void {
+    if (!this.#feeds.has(key) && this.#feeds.size < MAX_FEEDS)
+      this.#feeds.set(key, { space, stream: undefined, sinceMs, heard: new Set() });
   }
 
   #sessionChanged(row: SessionRow): void {
@@ -178,7 +180,7 @@ export class LogFeeds {
     }
     for (const [part, sinceMs] of parts) {
       const key: FeedKey = `${row.id} ${part}`;
-      if (isUp(row)) this.#add(key, sinceMs);
+      if (isUp(row)) this.#add(key, row, sinceMs);
       this.#places.hurry(key);
       this.#loop.wake(key);
     }
