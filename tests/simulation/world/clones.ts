@@ -26,6 +26,8 @@ export class Clones {
   readonly #cluster: Cluster;
   readonly #random: SeededRandom;
   #clone: Clone | undefined;
+  /** Copies of nodes that were given up: the controller can take what they sent before for a move. */
+  readonly #free = new Set<Machine>();
   #count = 0;
   #isHealed = false;
 
@@ -41,16 +43,17 @@ export class Clones {
     const real = this.#clone?.real;
     for (const mutation of mutations)
       if (mutation.kind === 'put' && mutation.table === 'nodes' && mutation.row.id === real?.id && mutation.row.lostAt !== null)
-        this.#end();
+        this.#giveUp();
   }
 
   /** The restored store can be of a time at which nobody knew the machine. */
   restored(): void {
-    if (this.#clone !== undefined && !this.#isKnown(this.#clone.real)) this.#end();
+    if (this.#clone !== undefined && !this.#isKnown(this.#clone.real)) this.#giveUp();
   }
 
   /** The controller sent something to a copy. */
   told(copy: Machine, kind: string): void {
+    if (this.#free.has(copy)) return;
     this.#cluster.violation(`the copy of ${copy.name} at ${copy.address} was sent ${kind}`);
   }
 
@@ -82,6 +85,11 @@ export class Clones {
     copy.startAgent();
     this.#look(clone);
     time.schedule(this.#random.between(10_000, 60_000), () => this.#clone === clone && this.#end());
+  }
+
+  #giveUp(): void {
+    if (this.#clone !== undefined) this.#free.add(this.#clone.copy);
+    this.#end();
   }
 
   #end(): void {
