@@ -43,7 +43,7 @@ export function startCommand({ argv, cwd, env }: ExecRequest, options: CommandOp
   } catch (error) {
     return { fault: error instanceof Error ? error.message : String(error) };
   }
-  if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() !== true) return { fault: `There is no directory ${directory}.` };
+  if (!isDirectory(directory)) return { fault: `There is no directory ${shown(directory)}.` };
   const group = groups?.take();
   if (groups !== undefined && group === undefined) return { fault: 'All group ids for processes are in use.' };
   const leave = () => group !== undefined && groups?.leave(group);
@@ -91,7 +91,20 @@ export function startCommand({ argv, cwd, env }: ExecRequest, options: CommandOp
   };
 }
 
-function faultOf(error: unknown, program: string, directory: string): string {
+/** Such a path can also be too long, a loop of links, or closed. */
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+/** Names can be longer than a frame. */
+const shown = (name: string): string => (name.length > 500 ? `${name.slice(0, 500).toWellFormed()}…` : name);
+
+function faultOf(error: unknown, ...names: readonly [program: string, directory: string]): string {
+  const [program = '', directory = ''] = names.map(shown);
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'ENOENT') return `There is no program ${program}.`;
   if (code === 'EACCES') return `${program} cannot be executed, or ${directory} cannot be entered: permission denied.`;

@@ -80,6 +80,8 @@ t.test('what cannot be started says why', async (t) => {
     [{ argv: ['/etc/passwd'] }, /permission denied/],
     [{ argv: ['true'], cwd: 'nowhere' }, /^There is no directory \/.*nowhere\.$/],
     [{ argv: ['true', 'x'.repeat(200_000)] }, /too long/],
+    [{ argv: ['true'], cwd: 'x'.repeat(100_000) }, /^There is no directory \/.{499}…\.$/],
+    [{ argv: ['x'.repeat(100_000)] }, /^x{500}… cannot be started: ENAMETOOLONG\.$/],
   ];
   for (const [request, fault] of cases) t.match((await run(t, request)).ends, [{ exitCode: null, fault }]);
   await t.rejects(run(t, { argv: ['nul\0'] }), /invalid/);
