@@ -5,6 +5,9 @@ import { jsonLines } from '../json-lines.ts';
 const matches = (pattern: string, name: string) =>
   pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern || name === `${pattern}:latest`;
 
+/** No part of a path can lead elsewhere in the engine's API: it redirects there, which ends its client. */
+const REFERENCE = /^[a-z0-9][\w.-]*(?::\d+)?(?:\/[a-z0-9][\w.-]*)*(?::[\w.-]+)?(?:@sha256:[0-9a-f]{64})?$/i;
+
 /** Returns an image by its name, if the operator allows it as a base. A missing one is pulled. */
 export async function findBaseImage(
   { calls, streams }: DockerClients,
@@ -12,7 +15,7 @@ export async function findBaseImage(
   name: string,
   signal: AbortSignal,
 ): Promise<FoundImage> {
-  const isAllowed = !name.startsWith('raworc_') && allowed.some((pattern) => matches(pattern, name));
+  const isAllowed = REFERENCE.test(name) && !name.startsWith('raworc_') && allowed.some((pattern) => matches(pattern, name));
   if (!isAllowed)
     return no(
       `this node does not allow the base image ${name.slice(0, 200)}. Begin with raworc/session, or have the operator add the image to build_base_images`,
