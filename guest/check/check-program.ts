@@ -6,7 +6,7 @@ const FIRST_LINE_BYTES = 256;
 
 /** Returns why a native agent's program cannot run; undefined if nothing speaks against it. */
 export function checkProgram(home: string, name: string, handler: string): string | undefined {
-  const candidates = programCandidates(name, handler);
+  const candidates = programCandidates(home, name, handler);
   const files = candidates.filter((path) => statSync(join(home, path), { throwIfNoEntry: false })?.isFile() === true);
   const program = files.find((path) => (statSync(join(home, path)).mode & 0o111) !== 0);
   if (program === undefined) {

@@ -63,7 +63,7 @@ export class NativeWorker implements Worker, Bounded {
 
   async run(request: RunRequest, output: RunOutput): Promise<RunEnd> {
     const { name, handler } = this.#spec;
-    const candidates = programCandidates(name, handler);
+    const candidates = programCandidates(this.#home, name, handler);
     const command = candidates.map((one) => join(this.#home, one)).find(isProgram);
     if (command === undefined) {
       return {

@@ -22,6 +22,8 @@ t.test('handlers that can be loaded', async (t) => {
   t.match(await check('PYTHON', 'lib.main.go', { 'lib/main.py': 'async def go(m, c): pass' }), loaded);
   t.match(await check('NODE', 'index.processMessage', { 'index.ts': 'export const processMessage = (m: string): string => m;' }), loaded);
   t.match(await check('NATIVE', 'bin/run', { 'bin/run': '#!/bin/sh\n' }, 0o755), loaded);
+  const built = { 'target/release/one': '#!/bin/sh\n' };
+  t.match(await check('NATIVE', 'main.process_message', built, 0o755), loaded, 'the only program, with a function for a handler');
 });
 
 t.test('handlers that cannot, and why', async (t) => {
@@ -37,6 +39,8 @@ t.test('programs that cannot run, and why', async (t) => {
   t.match(await check('NATIVE', 'run', { run: '#!/bin/sh\n' }), failed(/^run is not executable/));
   t.match(await check('NATIVE', 'run', { run: '#!/bin/sh\r\n' }, 0o755), failed(/^run, line 1: .*CRLF/));
   t.match(await check('NATIVE', 'run', { run: '#!/bin/nowhere -x\n' }, 0o755), failed(/^run, line 1: the image has no \/bin\/nowhere/));
+  const two = { 'target/release/one': '#!/bin/sh\n', 'target/release/two': '#!/bin/sh\n' };
+  t.match(await check('NATIVE', 'main.process_message', two, 0o755), failed(/^none of these files is there/));
   t.match(await check('NATIVE', 'walk', { other: '' }), failed(/^none of these files is there: walk, /));
 });
 
