@@ -45,6 +45,14 @@ export async function packInstalled(pack: tar.Pack, { owner, key, room }: Instal
   read.catch(() => undefined);
   let entries = 0;
   let bytes = 0;
+  // What is below a link would be written where it leads: over the Dockerfile of the context, too.
+  const links = new Set<string>();
+  const direct = (name: string) => {
+    const path = inside(name);
+    for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1))
+      if (links.has(path.slice(0, at))) throw bad('a path through a link');
+    return path;
+  };
   for await (const item of extract) {
     const { name, type = 'file', mode = 0o644, size = 0, linkname, mtime = new Date(0) } = item.header;
     entries += 1;
@@ -53,7 +61,7 @@ export async function packInstalled(pack: tar.Pack, { owner, key, room }: Instal
     if (bytes > MAX_BYTES.agent) throw bad(`more than ${MAX_BYTES.agent / 2 ** 30} GiB`);
     const excess = room.take(size);
     if (excess !== undefined) throw bad(excess);
-    const header = { name: inside(name), mtime, uid: 0, gid: 0, uname: 'root', gname: 'root' };
+    const header = { name: direct(name), mtime, uid: 0, gid: 0, uname: 'root', gname: 'root' };
     const target = linkname ?? '';
     if (type === 'file' || type === 'contiguous-file') {
       await pipeline(item, pack.entry({ ...header, size, mode: (mode & 0o111) === 0 ? 0o644 : 0o755 }));
@@ -61,8 +69,10 @@ export async function packInstalled(pack: tar.Pack, { owner, key, room }: Instal
     }
     item.resume();
     if (type === 'directory') await packEmpty(pack, { ...header, type, mode: 0o755 });
-    else if (type === 'symlink') await packEmpty(pack, { ...header, type, mode: 0o777, linkname: target });
-    else if (type === 'link') await packEmpty(pack, { ...header, type, mode: 0o644, linkname: inside(target) });
+    else if (type === 'symlink') {
+      links.add(header.name);
+      await packEmpty(pack, { ...header, type, mode: 0o777, linkname: target });
+    } else if (type === 'link') await packEmpty(pack, { ...header, type, mode: 0o644, linkname: direct(target) });
     else throw bad(`a ${type}`);
   }
   await read;

@@ -68,3 +68,13 @@ t.test('what all agents of an image have is bounded', (t) => {
   t.match(room.take(1), /more than 6 GiB with those of the other agents/);
   t.end();
 });
+
+t.test('nothing is written through a link, which could lead to the Dockerfile of the image', async (t) => {
+  const file: Item = [{ name: 'x/Dockerfile' }, 'FROM other'];
+  for (const linkname of ['../..', '/', '.', 'y'])
+    await t.rejects(packed([[{ name: 'x', type: 'symlink', linkname }], file]), /a path through a link/, linkname);
+  const replaced: Item = [{ name: './x', type: 'symlink', linkname: '../..' }];
+  await t.rejects(packed([[{ name: 'x/', type: 'directory' }], replaced, [{ name: 'x/a/b/c' }]]), /a path through a link/);
+  await t.rejects(packed([replaced, [{ name: 'y', type: 'link', linkname: 'x/Dockerfile' }]]), /a path through a link/);
+  t.strictSame(Object.keys(await packed([replaced, [{ name: 'xy/z' }]])), ['deps/KEY/x', 'deps/KEY/xy/z']);
+});
