@@ -133,10 +133,18 @@ def release(error):
         trace = trace.tb_next
 
 
-def print_exception():
+def print_exception(directory=None):
+    """Prints the error and its trace, from the agent's first line on: Raworc's own calls tell its author nothing."""
     import traceback
 
-    traceback.print_exc()
+    error = sys.exc_info()[1]
+    first = error.__traceback__
+    while directory is not None and first is not None and not first.tb_frame.f_code.co_filename.startswith(directory + os.sep):
+        first = first.tb_next
+    # A syntax error names its place itself.
+    if first is None and not isinstance(error, SyntaxError):
+        first = error.__traceback__
+    traceback.print_exception(type(error), error, first)
 
 
 class Interruption:
@@ -167,7 +175,7 @@ def main(channel):
     try:
         handler = load(directory, handler_name)
     except BaseException as error:
-        print_exception()
+        print_exception(directory)
         flush()
         channel.send(type="failed", message="%s: %s" % (type(error).__name__, describe(error)))
         return 1
@@ -190,7 +198,7 @@ def main(channel):
             if isinstance(error, KeyboardInterrupt) and not interruption.asked:
                 raise
             release(error)
-            print_exception()
+            print_exception(directory)
             end = {"type": "error", "reason": "agent_failed", "message": located(error, directory)}
         if not channel.is_own:
             end_fork(1 if end["type"] == "error" else 0)
