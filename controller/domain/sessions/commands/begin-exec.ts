@@ -34,7 +34,10 @@ export function beginExec({ sessionId, wake, user, shown }: NewExec): Command<Ou
       const wakes = legality === 'wakes';
       if (wakes && !wake)
         return unchanged(
-          refused('CONFLICT', `The session is in state ${restState(row)}: resume it, or send the command without wake=false.`),
+          refused(
+            'CONFLICT',
+            `The session is in state ${restState(row)}: resume it, or send the command without wake=false (\`raworc exec --no-wake\`).`,
+          ),
         );
       const next = wakes ? atStart(view, fleet, row) : row;
       const refusal = wakes ? refusedWaking(view, fleet, next) : undefined;
