@@ -12,6 +12,27 @@ export type Connect = (options?: { readonly isPatient?: boolean }) => Promise<Ra
 /** Enough for a hiccup: a person at the screen wants to know soon. */
 const BRIEF = { tries: 3, totalMs: 5_000 };
 
+const NOBODY_LISTENS = ['ECONNREFUSED', 'EHOSTUNREACH', 'ENOTFOUND', 'EAI_AGAIN'];
+
+/** Says once that the server is not there: the client retries for half a minute. */
+function fetchAloud(io: Io, url: string): (request: Request) => Promise<Response> {
+  let isNoted = false;
+  return async (request) => {
+    try {
+      return await fetch(request);
+    } catch (error) {
+      const cause = error instanceof Error ? error.cause : undefined;
+      const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+      if (!isNoted && NOBODY_LISTENS.includes(code)) {
+        isNoted = true;
+        if (io.stderr.isTTY) io.stderr.write('\n');
+        io.stderr.line(`${url} does not respond (${code}); retrying for up to 30 s`);
+      }
+      throw error;
+    }
+  };
+}
+
 const PRIVATE_CA = 'If it comes from a CA of your own, log in with `raworc login --ca FILE`, or set RAWORC_CA_FILE';
 
 /** Returns how to connect, and how to explain an error of that connection. */
@@ -21,7 +42,9 @@ export function connection(io: Io): { readonly connect: Connect; readonly explai
     async connect({ isPatient = false } = {}) {
       access = await findAccess(io);
       if (access.caFile !== undefined) await trustOnly(access.caFile);
-      return new Raworc({ url: access.url, token: access.token, signal: io.signal, ...(isPatient ? {} : { retry: BRIEF }) });
+      const { url, token } = access;
+      const patience = isPatient ? { environment: { fetch: fetchAloud(io, url) } } : { retry: BRIEF };
+      return new Raworc({ url, token, signal: io.signal, ...patience });
     },
     explain(error) {
       if (error instanceof CertificateRefused) return error.isUnknownCa ? `${error.message} ${PRIVATE_CA}` : error.message;

@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -396,4 +398,20 @@ t.test('the launcher passes arguments, input, output and the exit code, on the N
   const run = promisify(execFile);
   t.match(await run(process.execPath, [launcher, 'node', 'list', '--json'], { env }), { stdout: '[]\n' });
   await t.rejects(run(process.execPath, [launcher, 'session', 'list'], { env }), { code: 1, stderr: /^raworc: nothing at/ });
+});
+
+t.test('a deploy says at once that the server does not respond, while it retries', async (t) => {
+  const root = await directory(t, { 'main.py': '' });
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  server.close();
+  await once(server, 'close');
+  const { start } = await world(t, { url: `http://127.0.0.1:${port}` });
+  const { done, leave, err, printed } = start(['agent', 'deploy', root]);
+  while (!/does not respond/.test(err.join(''))) await printed();
+  leave.abort();
+  const { err: all } = await done;
+  t.match(all, /^http:\S+ does not respond \(ECONNREFUSED\); retrying for up to 30 s$/m);
 });
