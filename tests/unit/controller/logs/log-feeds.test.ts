@@ -286,14 +286,3 @@ t.test('many followers together get no more than a bounded rate', async (t) => {
   const ratio = alone.bytes / many.bytes;
   t.ok(ratio > 4 && ratio < 12, `each of eight times as many gets one ${ratio.toFixed(1)}th`);
 });
-
-t.test('a follower that leaves costs the followed sessions of other spaces nothing', async (t) => {
-  const { rows, feeds, heard } = world(t);
-  for (let at = 0; at < 100; at += 1) rows.set(`s${at}`, row(`s${at}`));
-  heard(wholeSpace());
-  await feeds.ready(wholeSpace());
-  const looks = t.capture(rows, 'get', rows.get);
-  heard({ ...wholeSpace(), space: { id: 'other', name: 'other' } } as unknown as LogScope).close();
-  await new Promise(setImmediate);
-  t.same(looks(), []);
-});
