@@ -18,6 +18,7 @@ import { installedNpm } from '../../node-agent/images/installed-npm.ts';
 import { fetchRepository } from '../../node-agent/images/repositories/fetch-repository.ts';
 import { runCommand } from '../../node-agent/volumes/command.ts';
 import { systemClock, systemRandom } from '../../seams/system.ts';
+import { sessionImage } from '../cluster/docker.ts';
 import { silent } from '../unit/controller/core.ts';
 import { privateCa } from '../unit/controller/http/certificates.ts';
 import { docker } from './busybox.ts';
@@ -59,8 +60,7 @@ async function world() {
       cgroupParent: () => undefined,
     });
   const [trusting, distrusting] = [await engine(join(directory, 'ca.pem'))(), await engine(undefined)()];
-  const image =
-    (await docker('image', 'ls', '--format', '{{.Repository}}:{{.Tag}}', '--filter', 'label=raworc.image=base')).split('\n')[0] ?? '';
+  const image = await sessionImage();
   const at = (path: string) => `https://${address}:${server.port}/${path}`;
   /** Fetches, and returns what the controller would get. */
   const fetch = async (

@@ -217,7 +217,7 @@ export const CONTROLLER_PLANTS = {
   },
   'forgotten messages counted': {
     breaks: 'What a space keeps is counted as it is written and removed.',
-    file: 'controller/store/sqlite/migrations/storage-sums.ts',
+    file: 'controller/store/sqlite/migrations/fewer-writes.ts',
     find: 'update space_storage set bytes = bytes - ${size(',
     replace: 'update space_storage set bytes = bytes - 0 * ${size(',
     foundBy: { seed: 1 },
