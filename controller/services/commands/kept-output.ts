@@ -2,6 +2,9 @@ import type { Holding } from '../budget/budgets.ts';
 
 const NOTHING = Buffer.alloc(0);
 const LEAST_BYTES = 1024;
+/** Of an output as JSON, which needs six bytes for most control characters: an answer has two. */
+const MAX_JSON_BYTES = 28 * 1024 * 1024;
+const ESCAPED_BYTES = 6;
 
 /**
  * The first bytes of an output, as many as the caller's budget has room for. They are copied: a piece
@@ -12,6 +15,7 @@ export class KeptOutput {
   readonly #held: Pick<Holding, 'grow'>;
   #kept = NOTHING;
   #length = 0;
+  #jsonBytes = 0;
   isTruncated = false;
 
   constructor(most: number, held: Pick<Holding, 'grow'>) {
@@ -22,7 +26,7 @@ export class KeptOutput {
   add(bytes: Buffer): void {
     // What is kept has no gaps.
     if (this.isTruncated) return;
-    const first = bytes.subarray(0, this.#most - this.#length);
+    const first = this.#fitting(bytes.subarray(0, this.#most - this.#length));
     const hasRoom = this.#hasRoom(this.#length + first.byteLength);
     this.isTruncated = !hasRoom || first.byteLength < bytes.byteLength;
     if (!hasRoom) return;
@@ -32,6 +36,15 @@ export class KeptOutput {
 
   text(encoding: 'utf8' | 'base64'): string {
     return this.#kept.toString(encoding, 0, this.#length);
+  }
+
+  /** Returns the first bytes that fit into an answer. */
+  #fitting(bytes: Buffer): Buffer {
+    for (let at = 0; at < bytes.byteLength; at += 1) {
+      this.#jsonBytes += (bytes[at] ?? 0) < 0x20 ? ESCAPED_BYTES : 1;
+      if (this.#jsonBytes > MAX_JSON_BYTES) return bytes.subarray(0, at);
+    }
+    return bytes;
   }
 
   #hasRoom(needed: number): boolean {

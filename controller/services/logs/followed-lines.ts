@@ -4,6 +4,8 @@ import type { LineWatcher, Taken } from '../events/watching.ts';
 /** Maximum of lines that wait: while older ones are read, and for a watcher without room. */
 const MAX_WAITING = 1000;
 const MAX_WAITING_CHARACTERS = 1024 * 1024;
+/** Of dropped lines that can be among the stored ones. Beyond it, one of them can be counted though it is shown. */
+const MAX_EARLY = 10_000;
 
 /**
  * Shows a watcher the stored lines first and the live ones after them, each once. Lines that wait
@@ -20,6 +22,8 @@ export class FollowedLines {
   /** Stored lines that can still arrive live. */
   #twice = new Set<string>();
   #dropped = 0;
+  /** Dropped while the stored lines were read: those can have them. */
+  readonly #droppedEarly = new Set<string>();
 
   /** Calls `over` when the watcher has ended. */
   constructor(watcher: LineWatcher, over: () => void) {
@@ -32,11 +36,13 @@ export class FollowedLines {
     if (this.#twice.size > 0 && this.#twice.delete(key(line))) return 'more';
     if (this.#waiting.length >= MAX_WAITING || this.#waitingCharacters >= MAX_WAITING_CHARACTERS) {
       this.#dropped += 1 + line.dropped;
+      if (this.#stored === undefined && this.#droppedEarly.size < MAX_EARLY) this.#droppedEarly.add(key(line));
       return 'full';
     }
-    this.#waiting.push(this.#dropped === 0 ? line : { ...line, dropped: line.dropped + this.#dropped });
+    const isCounted = this.#dropped > 0 && this.#stored !== undefined;
+    this.#waiting.push(isCounted ? { ...line, dropped: line.dropped + this.#dropped } : line);
     this.#waitingCharacters += line.line.length;
-    this.#dropped = 0;
+    if (isCounted) this.#dropped = 0;
     // The others wait for room, which `resume` reports.
     if (this.#waiting.length === 1) this.resume();
     return 'more';
@@ -54,6 +60,8 @@ export class FollowedLines {
   begin(stored: readonly LogNews[], sinceMs: number): void {
     this.#twice = new Set(stored.filter(({ at }) => at >= sinceMs).map(key));
     this.#waiting = this.#waiting.filter((line) => !this.#twice.delete(key(line)));
+    for (const dropped of this.#droppedEarly) if (this.#twice.delete(dropped)) this.#dropped -= 1;
+    this.#droppedEarly.clear();
     this.#waitingCharacters = this.#waiting.reduce((sum, { line }) => sum + line.length, 0);
     this.#stored = [...stored];
     this.resume();

@@ -53,3 +53,10 @@ t.test('the first bytes are kept, and nothing behind what is left out', async (t
   poor.add(Buffer.from('c'));
   t.same([poor.text('utf8'), poor.isTruncated], ['a'.repeat(900), true], 'the budget has no room for the second piece');
 });
+
+t.test('control characters, which take more as JSON, end an output earlier', async (t) => {
+  const kept = new KeptOutput(16 * 2 ** 20, budgetOf(2 ** 30));
+  for (let piece = 0; piece < 256; piece += 1) kept.add(Buffer.alloc(64 * 1024));
+  t.equal(kept.isTruncated, true);
+  t.ok(JSON.stringify(kept.text('utf8')).length <= 28 * 2 ** 20 + 2);
+});

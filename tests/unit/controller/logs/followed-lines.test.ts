@@ -116,3 +116,11 @@ t.test('the newest lines of many sessions are merged by time, within a number an
   newest.add(Array.from({ length: 1_000 }, (_, at) => news('x'.repeat(8 * 1024), 20_000 + at)));
   t.ok(newest.lines.length > 500 && newest.lines.length <= 512, `${newest.lines.length} long ones`);
 });
+
+t.test('a line that was dropped while the stored ones were read, and is one of them, counts as shown', async (t) => {
+  const { lines, texts, told } = reader();
+  for (let at = 0; at < 1003; at += 1) lines.add(news(`line ${at}`, at + 1));
+  lines.begin([news('line 1000', 1001), news('line 1002', 1003)], 1);
+  t.same(texts().length, 1002);
+  t.same(told, [1], 'line 1001 alone is lost');
+});
