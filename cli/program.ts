@@ -56,6 +56,7 @@ export async function runCli(args: readonly string[], world: World): Promise<num
   program
     .command('exec <session> <command...>')
     .description('run a command in a session, and end with its exit code: raworc exec my-session -- ls -l')
+    .option('-i, --interactive', 'pass standard input on, once it has ended')
     .option('--cwd <directory>', 'where it runs (default: /session/workspace)')
     .option('--env <name=value...>', 'set a variable')
     .option('--timeout <seconds>', 'kill it after this time (default: 3600)')

@@ -8,16 +8,18 @@ import type { Terminal } from '../terminal.ts';
 
 export interface ExecOptions {
   readonly cwd?: string;
+  /** Passes standard input on, once it has ended. */
+  readonly interactive?: boolean;
   readonly env?: readonly string[];
   /** In seconds. */
   readonly timeout?: string;
   readonly wake: boolean;
 }
 
-/** Runs a command in a session with this process's input, and returns its exit code. */
+/** Runs a command in a session, and returns its exit code. */
 export async function exec(io: Io, raworc: Raworc, ref: string, argv: readonly string[], options: ExecOptions): Promise<number> {
   const session = await findSession(raworc, ref);
-  const stdin = io.stdin.isTTY === true ? '' : (await buffer(io.stdin)).toString();
+  const stdin = options.interactive === true ? (await buffer(io.stdin)).toString() : '';
   const timeoutS = Number(options.timeout ?? 3600);
   if (!(timeoutS > 0)) throw new Misuse('--timeout takes a number of seconds');
   const command = {
