@@ -3,8 +3,9 @@ import { MAX_REPLY_BYTES } from '../runs/worker-host.ts';
 import { ModelError } from './model-error.ts';
 
 /**
- * Some models say a sentence before they hand a message over. It is no part of the answer, so the
- * beginning of a reply is held until it is too long for that, or the reply is the answer.
+ * Some models write a sentence before they hand a message over. It is not part of the answer. So
+ * this many characters are kept back until there are more, or until the reply is known to be the
+ * answer.
  */
 export const HELD_CHARACTERS = 200;
 
@@ -39,7 +40,7 @@ export class ReplyPieces {
     if (this.#held.length > HELD_CHARACTERS) this.release();
   }
 
-  /** What is held belongs to the answer. */
+  /** The reply is the answer: sends the text that was kept back. */
   release(): void {
     const held = this.#held ?? '';
     this.#held = undefined;

@@ -16,7 +16,7 @@ export class Interruptions {
     this.#withdrawn = listener;
   }
 
-  /** What runs for the call is told to end, and what waits never begins. */
+  /** Interrupts all runs below the call. Those that still wait never begin. */
   interrupt(call: Call, reason: Reason): void {
     const { runs, waiting } = below(call);
     for (const run of runs) {

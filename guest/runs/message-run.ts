@@ -191,7 +191,7 @@ export class MessageRuns {
     });
   }
 
-  /** Whoever asked has ended, so nobody waits for these answers. */
+  /** Interrupts the asks of a run that has ended: nobody waits for their answers any more. */
   async #endAsks(run: Run): Promise<void> {
     for (const call of run.asks) this.#of.interruptions.interrupt(call, 'asker_ended');
     await Promise.all(this.#answering.get(run) ?? []);

@@ -28,8 +28,8 @@ function isHandoff(value) {
 }
 
 /**
- * Returns a generator's return value, or else all its pieces joined. As with `for await`, a
- * generator left before its end is told to return, so that its `finally` runs.
+ * Returns a generator's return value, or else all its pieces joined. If the run ends early, it calls
+ * the generator's `return`, as `for await` does, so that its `finally` blocks run.
  */
 export async function stream(generator, send, interruption) {
   const pieces = [];

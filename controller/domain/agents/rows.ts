@@ -14,7 +14,7 @@ export interface AgentProgram {
   readonly memoryBytes?: number;
   /** How many messages of a session it answers at once. Undefined: one. */
   readonly concurrency?: number;
-  /** What it can do, in its own words, for whoever chooses an agent. Undefined: it says nothing. */
+  /** Capabilities from its manifest, which help a model to choose an agent. Undefined: none given. */
   readonly capabilities?: readonly string[];
 }
 

@@ -6,7 +6,7 @@ import { buildObject } from '../build-object.ts';
 import { NO_BUILD } from '../refusals.ts';
 import { ends, isOpen } from './advance-build.ts';
 
-/** Ends a build. Its node is told from the row, now or when it reports the build. */
+/** Cancels a build. Its node learns of it at once, or when it next reports the build. */
 export function cancelBuild(id: BuildId, spaceId: SpaceId): Command<Outcome<BuildObject>> {
   return {
     name: 'cancel-build',

@@ -2,7 +2,7 @@ import { readIfThere, writePrivateFile } from '../../../../seams/private-file.ts
 
 /**
  * The IDs of images that this node built itself, kept in a file. An ID is the hash of its image, so
- * no image from elsewhere can have it. Labels prove nothing: whoever makes an image writes them.
+ * no other image can have it. Labels prove nothing, because anyone can write them into an image.
  */
 export class OwnImages {
   readonly #path: string;
