@@ -5,6 +5,7 @@ import t, { type Test } from 'tap';
 import { controllerUnit } from '../../controller/service/unit.ts';
 import { nodeAgentUnit } from '../../node-agent/service/unit.ts';
 import { adopt, startOf, versionOf } from '../../systemd/upgrade/versions.ts';
+import { testDirectory } from '../test-directory.ts';
 import { deploy, writeAgent } from './agents.ts';
 import { sessionImage } from './docker.ts';
 import { startCluster } from './harness.ts';
@@ -25,7 +26,7 @@ function supervise(t: Test, unit: string, env: Readonly<Record<string, string>>)
 
 t.setTimeout(240_000);
 t.test('the controller is restarted when it dies or hangs, and a version that does not start is switched back', async (t) => {
-  const root = join(t.testdir({ root: {} }), 'root');
+  const root = join(testDirectory(t, { root: {} }), 'root');
   const own = await adopt('controller', process.execPath, join(PROJECT, 'controller/main.ts'), root);
   const [http = 0, node = 0, join_ = 0] = await freePorts(3);
   const dataDirectory = join(root, 'data');
@@ -66,7 +67,7 @@ t.test('sessions answer while the node agent changes versions, and one that reac
   const answers = async (message: string) => t.equal((await rest.say(id, message)).reply.content, `answered ${message}`);
   await joined.kill('SIGTERM');
 
-  const root = join(t.testdir({ root: {} }), 'root');
+  const root = join(testDirectory(t, { root: {} }), 'root');
   const own = await adopt('node-agent', process.execPath, join(PROJECT, 'node-agent/main.ts'), root);
   const args = [`--data=${joined.dataDirectory}`, '--name=node-1', `--run-dir=${joined.runDirectory}`, '--memory-bytes=1073741824'];
   const { node, program } = startOf('node-agent', root);

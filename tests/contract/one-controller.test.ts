@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { testDirectory } from '../test-directory.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../controller/raworc-controller.mjs', import.meta.url));
 t.setTimeout(240_000);
@@ -27,7 +28,7 @@ async function serve(t: Test, directory: string, event: string, ports: Record<st
 }
 
 t.test('a second controller is refused for its data or its ports, and one starts once the first is killed', async (t) => {
-  const directory = t.testdir({ data: {}, other: {} });
+  const directory = testDirectory(t, { data: {}, other: {} });
   const first = await serve(t, `${directory}/data`, 'controller.ready');
   const second = await serve(t, `${directory}/data`, 'controller.start_failed');
   t.match(second.found.error, /another controller runs on .*\. Stop it first, or set another data_dir$/);

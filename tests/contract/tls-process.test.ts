@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { testDirectory } from '../test-directory.ts';
 import { filesIn, privateCa, writePair } from '../unit/controller/http/certificates.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../controller/raworc-controller.mjs', import.meta.url));
@@ -35,7 +36,7 @@ function serve(t: Test, env: Record<string, string>) {
 }
 
 t.test('plain HTTP beyond this machine is refused with what to do, and served with a warning when asked for', async (t) => {
-  const directory = t.testdir({});
+  const directory = testDirectory(t, {});
   const env = { RAWORC_DATA_DIR: directory, RAWORC_HTTP_HOST: '0.0.0.0' };
   const refused = serve(t, env);
   t.match(await refused.until('controller.bad_settings'), /0\.0\.0\.0 without TLS.*RAWORC_TLS_CERT_FILE.*RAWORC_HTTP_ALLOW_PLAIN=1/);
@@ -46,7 +47,7 @@ t.test('plain HTTP beyond this machine is refused with what to do, and served wi
 });
 
 t.test('SIGHUP reads the certificate again, and never ends the process', async (t) => {
-  const directory = t.testdir({ tls: {}, data: {} });
+  const directory = testDirectory(t, { tls: {}, data: {} });
   const files = filesIn(`${directory}/tls`);
   await writePair(files, await ca.issue());
   const { child, exited, until, seen } = serve(t, {

@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers';
 import { connect, setDefaultCACertificates } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { testDirectory } from '../test-directory.ts';
 import { filesIn, privateCa, writePair } from '../unit/controller/http/certificates.ts';
 import { openTarget } from './target.ts';
 
@@ -15,7 +16,7 @@ const ca = await privateCa();
 
 /** A controller with a certificate of a private CA, which this process trusts. */
 async function secureTarget(t: Test) {
-  const directory = t.testdir({});
+  const directory = testDirectory(t, {});
   const files = filesIn(directory);
   await writePair(files, await ca.issue());
   const caFile = join(directory, 'ca.pem');

@@ -9,6 +9,7 @@ import { dockerClients } from '../../node-agent/engine/docker/client.ts';
 import { type BaseImage, DockerBaseImages } from '../../node-agent/engine/docker/images/base-images.ts';
 import type { Clock } from '../../seams/clock.ts';
 import { systemClock, systemFreeSpace } from '../../seams/system.ts';
+import { testDirectory } from '../test-directory.ts';
 import { makeBusyboxImage } from './busybox.ts';
 import { OwnEngine } from './own-engine.ts';
 
@@ -29,7 +30,7 @@ t.test('a base image that the engine lost is loaded again from the node’s copy
   await engine.start();
   await makeBusyboxImage(TAG, { 'raworc.managed': 'true', 'raworc.image': 'base' }, ['-H', `unix://${engine.socket}`]);
   const { streams: docker } = await dockerClients(engine.socket);
-  const directory = t.testdir();
+  const directory = testDirectory(t);
   const events: string[] = [];
   const note = (event: string) => void events.push(event);
   const log = { debug: note, info: note, warn: note, error: note };

@@ -8,6 +8,7 @@ import { readNatsSettings } from '../../controller/settings/nats-settings.ts';
 import type { Log, LogFields } from '../../seams/log.ts';
 import { prometheusMetrics } from '../../seams/prometheus.ts';
 import { systemClock } from '../../seams/system.ts';
+import { testDirectory } from '../test-directory.ts';
 import { filesIn, privateCa, writePair } from '../unit/controller/http/certificates.ts';
 import { freePort, kill, startServer, whenState } from './nats-server.ts';
 
@@ -15,7 +16,7 @@ const SECRET = 'p@ss/word: "4"';
 
 /** A nats-server with this configuration. */
 async function server(t: Test, config: string) {
-  const directory = t.testdir({});
+  const directory = testDirectory(t, {});
   const port = await freePort();
   const file = join(directory, 'nats.conf');
   await writeFile(file, config);
@@ -94,7 +95,7 @@ t.test('a token, and the key of a user', async (t) => {
 
 t.test('TLS: with the right CA only, and never without TLS once it is asked for', async (t) => {
   const ca = await privateCa();
-  const directory = t.testdir({ tls: {} });
+  const directory = testDirectory(t, { tls: {} });
   const files = filesIn(join(directory, 'tls'));
   const trusted = join(directory, 'ca.pem');
   const other = join(directory, 'other.pem');

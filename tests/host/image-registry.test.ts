@@ -22,6 +22,7 @@ import type { MoveOutcome } from '../../node-agent/engine/driver.ts';
 import { openRegistryListener } from '../../node-agent/images/registry-listener.ts';
 import { silentMetrics } from '../../seams/metrics.ts';
 import { systemClock, systemRandom } from '../../seams/system.ts';
+import { testDirectory } from '../test-directory.ts';
 import { silentLog, startRig } from '../unit/controller/grpc/wire-rig.ts';
 import { makeBusyboxImage } from './busybox.ts';
 
@@ -37,7 +38,7 @@ const reasonOf = (outcome: MoveOutcome) => (outcome.ok ? '' : outcome.reason);
 
 t.setTimeout(240_000);
 t.test('an image that one node pushes is pulled by another, by its digest', async (t) => {
-  const directory = t.testdir();
+  const directory = testDirectory(t);
   const ups: (() => void)[] = [];
   const registry = await openRegistry(
     { kind: 'own', program: 'docker-registry' },

@@ -67,13 +67,15 @@ export function logReader({ view, lists, streams, clock }: LogReaderDeps): ReadL
     const newest = new NewestLines(scope.limit);
     let unread = more;
     try {
-      for (let at = 0; at < rows.length; at += READ_AT_ONCE) {
-        const some = rows.slice(at, at + READ_AT_ONCE);
-        const sinceMs = Math.max(scope.sinceMs ?? 0, newest.sinceMs);
-        const read = await Promise.all(some.map((row) => readOne(row, scope, sinceMs, ending.signal)));
-        unread += read.filter((one) => one === undefined).length;
-        newest.add(read.flatMap((one) => one ?? []));
-      }
+      const left = rows.values();
+      const readInTurn = async () => {
+        for (const row of left) {
+          const read = await readOne(row, scope, Math.max(scope.sinceMs ?? 0, newest.sinceMs), ending.signal);
+          if (read === undefined) unread += 1;
+          else newest.add(read);
+        }
+      };
+      await Promise.all(Array.from({ length: READ_AT_ONCE }, readInTurn));
     } finally {
       timer.cancel();
     }

@@ -13,6 +13,7 @@ import t, { type Test } from 'tap';
 import tar from 'tar-stream';
 import { packDirectory } from '../../../cli/archive.ts';
 import { ignoreRules } from '../../../cli/ignore.ts';
+import { testDirectory } from '../../test-directory.ts';
 import { type Asked, fakeServer, frame, send, stream, world } from './world.ts';
 
 async function directory(t: Test, files: Record<string, string>): Promise<string> {
@@ -394,7 +395,7 @@ t.test('a first deploy whose build fails leaves no agent, so that others can be 
 t.test('the launcher passes arguments, input, output and the exit code, on the Node.js of the project', async (t) => {
   const server = await fakeServer(t, { 'GET /nodes': { body: [] } });
   const launcher = new URL('../../../cli/raworc.mjs', import.meta.url).pathname;
-  const env = { PATH: process.env.PATH, HOME: t.testdir({}), RAWORC_URL: server.url, RAWORC_TOKEN: 'x' };
+  const env = { PATH: process.env.PATH, HOME: testDirectory(t, {}), RAWORC_URL: server.url, RAWORC_TOKEN: 'x' };
   const run = promisify(execFile);
   t.match(await run(process.execPath, [launcher, 'node', 'list', '--json'], { env }), { stdout: '[]\n' });
   await t.rejects(run(process.execPath, [launcher, 'session', 'list'], { env }), { code: 1, stderr: /^raworc: nothing at/ });

@@ -3,9 +3,10 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import t from 'tap';
 import { type CheckedAgent, checkHandler } from '../../../guest/check/check-handler.ts';
+import { testDirectory } from '../../test-directory.ts';
 
 const workers = join(import.meta.dirname, '../../../guest/workers');
-const root = t.testdir({ session: { workspace: {} }, agents: {} });
+const root = testDirectory(t, { session: { workspace: {} }, agents: {} });
 const places = { workers, session: join(root, 'session'), agents: join(root, 'agents'), limitMs: 60_000 };
 
 function check(runtime: CheckedAgent['runtime'], handler: string, files: Readonly<Record<string, string>>, mode = 0o644, limitMs?: number) {

@@ -4,6 +4,7 @@ import t from 'tap';
 import { agentEnvironment } from '../../../guest/workers/environment.ts';
 import { Processes } from '../../../guest/workers/processes.ts';
 import { systemClock } from '../../../seams/system.ts';
+import { testDirectory } from '../../test-directory.ts';
 
 const places = { sessionId: 's', sessionDirectory: '/tmp', agentsDirectory: '/tmp', path: '/usr/bin' };
 const setup = (environment: Record<string, string>) => ({ space: 'default', agents: [], environment });
@@ -62,7 +63,7 @@ t.test('no secret makes a runtime load other code', async (t) => {
 });
 
 t.test('no secret makes common programs run its value', async (t) => {
-  const directory = t.testdir({ file: '', 'planted.sh': '#!/bin/sh\n: > "$(dirname "$0")/ran"\n' });
+  const directory = testDirectory(t, { file: '', 'planted.sh': '#!/bin/sh\n: > "$(dirname "$0")/ran"\n' });
   const planted = `${directory}/planted.sh`;
   chmodSync(planted, 0o755);
   const attacks: readonly (readonly [name: string, value: string, command: string])[] = [
@@ -96,7 +97,7 @@ t.test('no secret makes Python load modules below HOME', async (t) => {
 });
 
 t.test('too many secrets for a process fail the run with a reason that shows none', async (t) => {
-  const sessionDirectory = t.testdir({ workspace: {} });
+  const sessionDirectory = testDirectory(t, { workspace: {} });
   const processes = new Processes({
     places: { ...places, sessionDirectory },
     user: undefined,

@@ -74,6 +74,14 @@ t.test('clock, timers, randomness, disk and process are passed in, not accessed 
   t.same(reaches(files), []);
 });
 
+t.test('the directory of a test is removed after what writes in it was stopped', async (t) => {
+  const direct = sourceTree(['tests']).filter(({ code }) => /\.testdir\s*\(/.test(code));
+  t.same(
+    direct.map(({ path }) => path),
+    ['tests/test-directory.ts'],
+  );
+});
+
 t.test('a planted direct access is found, and a mention is not', async (t) => {
   const planted = [
     'const at = Date.now();',

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
+import { testDirectory } from '../../test-directory.ts';
 
 const LAUNCHER = resolve(import.meta.dirname, '../../../launcher');
 const PROGRAMS = ['raworc', 'raworc-controller', 'raworc-node-agent'];
@@ -10,7 +11,7 @@ const run = promisify(execFile);
 
 t.test('a Node.js that is too old gives one line that says so, and what to do', async (t) => {
   const pretends = (version: string) => {
-    const file = join(t.testdir(), 'pretend.cjs');
+    const file = join(testDirectory(t), 'pretend.cjs');
     writeFileSync(file, `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } });`);
     return ['-r', file];
   };

@@ -3,6 +3,7 @@ import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import tar from 'tar-stream';
+import { testDirectory } from '../../test-directory.ts';
 import { assigned, bench, deliver, IMAGE } from './hand-controller.ts';
 
 const S = '00000000-0000-4000-8000-00000000000a';
@@ -10,7 +11,7 @@ const OTHER = '00000000-0000-4000-8000-0000000000bb';
 const T = '00000000-0000-4000-8000-00000000000b';
 
 t.test('a session is started, answers a message once, and is removed without a trace', async (t) => {
-  const { controller, host, start } = bench(t.testdir());
+  const { controller, host, start } = bench(testDirectory(t));
   const node = await start();
   t.teardown(() => node.close());
   const inventory = await controller.begin([assigned(S)]);
@@ -36,7 +37,7 @@ t.test('a session is started, answers a message once, and is removed without a t
 });
 
 t.test('an answer is said again on each new stream until it is settled, stamped with the generation of now', async (t) => {
-  const { controller, start } = bench(t.testdir());
+  const { controller, start } = bench(testDirectory(t));
   const node = await start();
   t.teardown(() => node.close());
   await controller.begin([assigned(S)]);
@@ -63,7 +64,7 @@ t.test('an answer is said again on each new stream until it is settled, stamped 
 });
 
 t.test('a restarted node agent adopts what runs and starts nothing before the controller has spoken', async (t) => {
-  const { controller, host, start } = bench(t.testdir());
+  const { controller, host, start } = bench(testDirectory(t));
   const first = await start();
   await controller.begin([assigned(S), assigned(T)]);
   await controller.phase(S, 'RUNNING');
@@ -89,7 +90,7 @@ t.test('a restarted node agent adopts what runs and starts nothing before the co
 });
 
 t.test('what is not assigned any more stays, and is listed as an orphan', async (t) => {
-  const { controller, host, start } = bench(t.testdir());
+  const { controller, host, start } = bench(testDirectory(t));
   const node = await start();
   t.teardown(() => node.close());
   await controller.begin([assigned(S)]);
@@ -111,7 +112,7 @@ t.test('what is not assigned any more stays, and is listed as an orphan', async 
 });
 
 t.test('a container that ends or is lost is made anew on its volume; a lost volume is a failure', async (t) => {
-  const { controller, host, start } = bench(t.testdir());
+  const { controller, host, start } = bench(testDirectory(t));
   const node = await start();
   t.teardown(() => node.close());
   await controller.begin([assigned(S)]);
@@ -130,7 +131,7 @@ t.test('a container that ends or is lost is made anew on its volume; a lost volu
 });
 
 t.test('sessions whose image is not here wait, and their controller is asked for it', async (t) => {
-  const { controller, host, start } = bench(t.testdir(), { images: [] });
+  const { controller, host, start } = bench(testDirectory(t), { images: [] });
   const node = await start();
   t.teardown(() => node.close());
   await controller.begin([assigned(S), assigned(OTHER)]);
@@ -146,7 +147,7 @@ t.test('sessions whose image is not here wait, and their controller is asked for
 });
 
 t.test('a session whose image nothing can bring back fails with the reason, and starts at the next generation', async (t) => {
-  const { controller, host, start } = bench(t.testdir(), { images: [] });
+  const { controller, host, start } = bench(testDirectory(t), { images: [] });
   const node = await start();
   t.teardown(() => node.close());
   await controller.begin([assigned(S)]);
@@ -160,7 +161,7 @@ t.test('a session whose image nothing can bring back fails with the reason, and 
 });
 
 t.test('a node asks again on its next stream for the image that it still lacks', async (t) => {
-  const { controller, start } = bench(t.testdir(), { images: [] });
+  const { controller, start } = bench(testDirectory(t), { images: [] });
   const node = await start();
   t.teardown(() => node.close());
   await controller.begin([assigned(S)]);
@@ -176,7 +177,7 @@ t.test('a session that was removed while a create was under way leaves nothing',
   const begun = new Promise<void>((resolve) => {
     creating = resolve;
   });
-  const { controller, host, start } = bench(t.testdir(), {
+  const { controller, host, start } = bench(testDirectory(t), {
     callMs: (call) => (call === 'createContainer' ? 30 : 0),
   });
   const create = host.createContainer.bind(host);
@@ -201,7 +202,7 @@ t.test('a session that was removed while a create was under way leaves nothing',
 });
 
 t.test('a tombstone that the controller still carries is answered again after it was carried out', async (t) => {
-  const { controller, start } = bench(t.testdir());
+  const { controller, start } = bench(testDirectory(t));
   const node = await start();
   t.teardown(() => node.close());
   const tombstones = [{ sessionId: S, upToGeneration: 3 }];
@@ -214,7 +215,7 @@ t.test('a tombstone that the controller still carries is answered again after it
 });
 
 t.test('a removal that is asked for again is answered though the engine fails meanwhile', async (t) => {
-  const { controller, host, start } = bench(t.testdir());
+  const { controller, host, start } = bench(testDirectory(t));
   const node = await start();
   t.teardown(() => node.close());
   const tombstones = [{ sessionId: S, upToGeneration: 3 }];
@@ -230,7 +231,7 @@ t.test('a removal that is asked for again is answered though the engine fails me
 });
 
 t.test('a change that does not follow ends the stream', async (t) => {
-  const { controller, start } = bench(t.testdir());
+  const { controller, start } = bench(testDirectory(t));
   const node = await start();
   t.teardown(() => node.close());
   await controller.begin([]);
@@ -239,7 +240,7 @@ t.test('a change that does not follow ends the stream', async (t) => {
 });
 
 t.test('a stream whose heartbeats are not answered is given up when the lease is over', async (t) => {
-  const { controller, start } = bench(t.testdir());
+  const { controller, start } = bench(testDirectory(t));
   const node = await start();
   t.teardown(() => node.close());
   await controller.until('an inventory', () => controller.heard('inventory')[0]);
@@ -249,7 +250,7 @@ t.test('a stream whose heartbeats are not answered is given up when the lease is
 });
 
 t.test('a shutdown removes containers, keeps volumes and what should be, and says so', async (t) => {
-  const { controller, host, start } = bench(t.testdir());
+  const { controller, host, start } = bench(testDirectory(t));
   const node = await start();
   await controller.begin([assigned(S)]);
   await controller.phase(S, 'RUNNING');
@@ -273,7 +274,7 @@ t.test('a removal waits for a create of which nobody knows how it ended, and rem
   const begun = new Promise<void>((resolve) => {
     begin = resolve;
   });
-  const { controller, host, start } = bench(t.testdir(), {
+  const { controller, host, start } = bench(testDirectory(t), {
     fault: (call) => {
       if (call !== 'createContainer') return;
       creates.push(call);
@@ -298,7 +299,7 @@ t.test('a removal waits for a create of which nobody knows how it ended, and rem
 });
 
 t.test('an image is built from what the controller hands out, and only if that is what was announced', async (t) => {
-  const { controller, start } = bench(t.testdir());
+  const { controller, start } = bench(testDirectory(t));
   const node = await start();
   t.teardown(() => node.close());
   await controller.begin();

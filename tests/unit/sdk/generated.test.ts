@@ -2,12 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { testDirectory } from '../../test-directory.ts';
 import { contents } from '../controller/agents/folder-contents.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 
 t.test('sdk/generated matches the routes', async (t) => {
-  const fresh = join(t.testdir(), 'generated');
+  const fresh = join(testDirectory(t), 'generated');
   execFileSync(process.execPath, ['scripts/generate-sdk.ts', fresh], { cwd: root });
   const kept = contents(join(root, 'sdk', 'generated'));
   const made = contents(fresh);

@@ -6,6 +6,7 @@ import { FLAGS, parseFlags } from '../../../node-agent/flags.ts';
 import { closest } from '../../../settings/closest.ts';
 import { loadSettings } from '../../../settings/load.ts';
 import { CONTROLLER_SETTINGS, knownVariables, NODE_AGENT_SETTINGS } from '../../../settings/names.ts';
+import { testDirectory } from '../../test-directory.ts';
 
 const names = CONTROLLER_SETTINGS;
 const NO_FILE = '/nonexistent/controller.toml';
@@ -79,7 +80,7 @@ const cases: readonly Case[] = [
 
 for (const { name, file, env = {}, args = [], mode = 0o644, want } of cases) {
   t.test(name, async (t) => {
-    const directory = t.testdir(file === undefined ? {} : { 'controller.toml': file });
+    const directory = testDirectory(t, file === undefined ? {} : { 'controller.toml': file });
     const defaultFile = file === undefined ? NO_FILE : join(directory, 'controller.toml');
     if (file !== undefined) chmodSync(defaultFile, mode);
     const load = () => loadSettings({ names, env, args, defaultFile });
@@ -89,7 +90,7 @@ for (const { name, file, env = {}, args = [], mode = 0o644, want } of cases) {
 }
 
 t.test('--config is taken out of the arguments, and its file is read instead of the default', async (t) => {
-  const directory = t.testdir({ 'a.toml': 'http_port = 1', 'b.toml': 'http_port = 2' });
+  const directory = testDirectory(t, { 'a.toml': 'http_port = 1', 'b.toml': 'http_port = 2' });
   const a = join(directory, 'a.toml');
   for (const config of [['--config', join(directory, 'b.toml')], [`--config=${join(directory, 'b.toml')}`]]) {
     const loaded = loadSettings({ names, env: { RAWORC_CONFIG: a }, args: ['x', ...config, '--force'], defaultFile: a });
@@ -98,7 +99,7 @@ t.test('--config is taken out of the arguments, and its file is read instead of 
 });
 
 t.test('the file of a node agent sets flags, and flags win', async (t) => {
-  const directory = t.testdir({ 'n.toml': 'data = "/d"\ncpu_millis = 500\nallow_cidrs = ["10.0.0.0/8"]' });
+  const directory = testDirectory(t, { 'n.toml': 'data = "/d"\ncpu_millis = 500\nallow_cidrs = ["10.0.0.0/8"]' });
   const defaultFile = join(directory, 'n.toml');
   const { env, args } = loadSettings({ names: NODE_AGENT_SETTINGS, flags: FLAGS, env: {}, args: ['--cpu-millis', '700'], defaultFile });
   t.same(env, { RAWORC_ALLOW_CIDRS: '10.0.0.0/8' });

@@ -2,6 +2,7 @@ import { nkeys } from 'nats';
 import t from 'tap';
 import { authenticatorOf, isExposed } from '../../../controller/bus/nats-access.ts';
 import { readNatsSettings } from '../../../controller/settings/nats-settings.ts';
+import { testDirectory } from '../../test-directory.ts';
 
 const url = 'nats://nats.example:4222';
 const read = (env: Record<string, string>) => readNatsSettings({ RAWORC_NATS_URL: url, ...env });
@@ -37,7 +38,7 @@ t.test('a .creds file proves its key by a signature', async (t) => {
   const user = nkeys.createUser();
   const [jwt, seed] = ['eyJ0.eyJq.sig', new TextDecoder().decode(user.getSeed())];
   const mark = (what: string, text: string) => `-----BEGIN ${what}-----\n${text}\n------END ${what}------\n\n`;
-  const directory = t.testdir({ 'a.creds': mark('NATS USER JWT', jwt) + mark('USER NKEY SEED', seed) });
+  const directory = testDirectory(t, { 'a.creds': mark('NATS USER JWT', jwt) + mark('USER NKEY SEED', seed) });
   const sent = authenticatorOf({ kind: 'creds', path: `${directory}/a.creds` })?.('a nonce');
   t.match(sent, { jwt, nkey: user.getPublicKey() });
   t.notMatch(JSON.stringify(sent), seed);

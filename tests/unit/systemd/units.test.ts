@@ -9,6 +9,7 @@ import { nodeAgentUnit } from '../../../node-agent/service/unit.ts';
 import { notifier } from '../../../systemd/notify.ts';
 import { settingsOfShell } from '../../../systemd/shell-settings.ts';
 import { commandLine } from '../../../systemd/unit.ts';
+import { testDirectory } from '../../test-directory.ts';
 
 const node = process.execPath;
 const units = {
@@ -32,7 +33,7 @@ const NAMESPACED =
 
 for (const [name, { text, mostExposed }] of Object.entries(units)) {
   t.test(`systemd accepts ${name}, and finds it hardened`, async (t) => {
-    const file = join(t.testdir({}), name);
+    const file = join(testDirectory(t, {}), name);
     writeFileSync(file, text);
     const { stderr } = await promisify(execFile)('systemd-analyze', ['verify', '--man=no', file]);
     t.notMatch(stderr, name, 'no warning about it');

@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { readUpgrade, saveUpgrade } from '../../../systemd/upgrade/record.ts';
 import { adopt, pointTo, prune, stage, startOf, versionOf } from '../../../systemd/upgrade/versions.ts';
+import { testDirectory } from '../../test-directory.ts';
 
 const versions = (root: string) => readdirSync(join(root, 'versions')).sort();
 
 /** A directory with a program that runs, and a root without versions. */
 function host(t: Test) {
-  const directory = t.testdir({
+  const directory = testDirectory(t, {
     root: {},
     own: { 'package.json': '{"version":"1.0.0"}', 'node-agent': { 'main.js': '' }, controller: { 'main.js': '' } },
   });

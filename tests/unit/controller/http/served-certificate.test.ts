@@ -3,6 +3,7 @@ import t, { type Test } from 'tap';
 import { ServedCertificate } from '../../../../controller/http/tls/served-certificate.ts';
 import type { Log, LogFields } from '../../../../seams/log.ts';
 import { prometheusMetrics } from '../../../../seams/prometheus.ts';
+import { testDirectory } from '../../../test-directory.ts';
 import { filesIn, privateCa, writePair } from './certificates.ts';
 import { TestClock } from './fakes.ts';
 
@@ -10,7 +11,7 @@ const DAY_MS = 86_400_000;
 const ca = await privateCa();
 
 async function opened(t: Test, life: Parameters<typeof ca.issue>[0] = {}) {
-  const files = filesIn(t.testdir({}));
+  const files = filesIn(testDirectory(t, {}));
   const first = await ca.issue(life);
   await writePair(files, first);
   const logged: { event: string; fields: LogFields | undefined }[] = [];
@@ -109,7 +110,7 @@ t.test('expiry is shown, warned of once a day, and is a fault when it comes', as
 t.test('a start refuses a pair that does not match, and uses an expired one', async (t) => {
   const past = { fromMs: Date.now() - 2 * DAY_MS, untilMs: Date.now() - DAY_MS };
   t.match((await opened(t, past)).events(), [{ event: 'http.certificate_expired' }]);
-  const files = filesIn(t.testdir({}));
+  const files = filesIn(testDirectory(t, {}));
   await writePair(files, { cert: (await ca.issue()).cert, key: (await ca.issue()).key });
   const log: Log = { debug() {}, info() {}, warn() {}, error() {} };
   const metrics = prometheusMetrics({ processMetrics: false });

@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import t, { type Test } from 'tap';
 import { parseLimits } from '../../../../controller/services/budget/limits.ts';
+import { testDirectory } from '../../../test-directory.ts';
 import { filesIn, privateCa, writePair } from './certificates.ts';
 import { startRig } from './fakes.ts';
 
@@ -12,7 +13,7 @@ t.setTimeout(120_000);
 const ca = await privateCa();
 
 async function newFiles(t: Test) {
-  const files = filesIn(t.testdir({}));
+  const files = filesIn(testDirectory(t, {}));
   await writePair(files, await ca.issue());
   return files;
 }

@@ -10,6 +10,7 @@ import { registryConfig, registryEnvironment } from '../../../../controller/regi
 import { readRegistrySettings } from '../../../../controller/settings/registry-settings.ts';
 import { silentMetrics } from '../../../../seams/metrics.ts';
 import { systemClock } from '../../../../seams/system.ts';
+import { testDirectory } from '../../../test-directory.ts';
 import { silent } from '../core.ts';
 
 const CREDENTIALS = { accessKey: 'AKEXAMPLE', secretKey: 'not-to-be-seen' };
@@ -41,7 +42,7 @@ t.test('the registry gets its credentials from the environment, and none of the 
 });
 
 t.test('settings of a bucket are complete or refused', async (t) => {
-  const directory = t.testdir({ key: 'not-to-be-seen\n' });
+  const directory = testDirectory(t, { key: 'not-to-be-seen\n' });
   const bucket = { RAWORC_REGISTRY_S3_BUCKET: 'images' };
   t.match(readRegistrySettings({ ...bucket }), { kind: 'own', s3: { bucket: 'images', region: 'us-east-1', prefix: 'raworc' } });
   const keys = { RAWORC_REGISTRY_S3_ACCESS_KEY: 'AKEXAMPLE', RAWORC_REGISTRY_S3_SECRET_KEY_FILE: join(directory, 'key') };

@@ -7,6 +7,7 @@ import type { Clock } from '../../../../seams/clock.ts';
 import type { Log } from '../../../../seams/log.ts';
 import { silentMetrics } from '../../../../seams/metrics.ts';
 import { systemClock } from '../../../../seams/system.ts';
+import { testDirectory } from '../../../test-directory.ts';
 
 /** A minute of it takes six seconds, which is enough for the program to start. */
 const TIMES = 10;
@@ -23,7 +24,7 @@ process.getBuiltinModule('node:http').createServer((_, answer) => answer.end('{}
 
 t.setTimeout(120_000);
 t.test('a registry that answers nothing any more, although it runs, is restarted', async (t) => {
-  const directory = t.testdir({ program: PROGRAM, registry: {} });
+  const directory = testDirectory(t, { program: PROGRAM, registry: {} });
   chmodSync(join(directory, 'program'), 0o755);
   const events: string[] = [];
   const keep = (event: string) => void events.push(event);

@@ -3,11 +3,12 @@ import { existsSync, lstatSync, mkdirSync, symlinkSync, unlinkSync, writeFileSyn
 import { dirname, join } from 'node:path';
 import t from 'tap';
 import { removeDamaged } from '../../../../controller/registry/registry-repair.ts';
+import { testDirectory } from '../../../test-directory.ts';
 
 const digestOf = (text: string) => `sha256:${createHash('sha256').update(text).digest('hex')}`;
 
 t.test('removes exactly what is damaged, and nothing that cannot be read', async (t) => {
-  const directory = t.testdir();
+  const directory = testDirectory(t);
   const pathOf = (digest: string) =>
     join(directory, 'storage/docker/registry/v2/blobs/sha256', digest.slice(7, 9), digest.slice(7), 'data');
   const put = (text: string) => {

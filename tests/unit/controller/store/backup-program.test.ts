@@ -2,11 +2,12 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { testDirectory } from '../../../test-directory.ts';
 
 const PROGRAM = join(import.meta.dirname, '../../../../controller/backup/backup.ts');
 
 t.test('a backup replaces an existing file only with --force', async (t) => {
-  const directory = t.testdir({ old: 'the old backup' });
+  const directory = testDirectory(t, { old: 'the old backup' });
   const file = join(directory, 'old');
   const run = (...args: string[]) =>
     spawnSync(process.execPath, [PROGRAM, ...args], { env: { RAWORC_DATA_DIR: join(directory, 'none') }, encoding: 'utf8' });

@@ -3,6 +3,7 @@ import { inventoryParts } from '../../../../node-agent/control/inventory.ts';
 import { MAX_WAITING, Outbox } from '../../../../node-agent/control/outbox.ts';
 import type { ControllerFrame, NodeFrame } from '../../../../proto/frame.ts';
 import { SetSum } from '../../../../proto/set-sum.ts';
+import { testDirectory } from '../../../test-directory.ts';
 import { assigned, bench } from '../hand-controller.ts';
 
 const idOf = (at: number) => `00000000-0000-4000-8000-${String(at).padStart(12, '0')}`;
@@ -14,7 +15,7 @@ const part = (number: number, more: boolean, assignments: ReturnType<typeof assi
 });
 
 t.test('a set in parts: nothing is unassigned before its last, and what a change named counts', async (t) => {
-  const { controller, host, start } = bench(t.testdir());
+  const { controller, host, start } = bench(testDirectory(t));
   const node = await start();
   t.teardown(() => node.close());
   await controller.begin([assigned(idOf(1)), assigned(idOf(2)), assigned(idOf(3))]);
@@ -53,7 +54,7 @@ t.test('a set in parts: nothing is unassigned before its last, and what a change
 });
 
 t.test('the epoch of the controller counts with its assignments, not with its welcome', async (t) => {
-  const { controller, start } = bench(t.testdir());
+  const { controller, start } = bench(testDirectory(t));
   const node = await start();
   t.teardown(() => node.close());
   const helloOf = (dial: number) =>
@@ -72,7 +73,9 @@ t.test('the epoch of the controller counts with its assignments, not with its we
 
 t.test('a set that comes again wakes only what is new in it', async (t) => {
   const looked: string[] = [];
-  const { controller, start } = bench(t.testdir(), { fault: (call, sessionId) => void (call === 'observe' && looked.push(sessionId)) });
+  const { controller, start } = bench(testDirectory(t), {
+    fault: (call, sessionId) => void (call === 'observe' && looked.push(sessionId)),
+  });
   const node = await start();
   t.teardown(() => node.close());
   const all = Array.from({ length: 30 }, (_, at) => assigned(idOf(at)));

@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers';
 import type Docker from 'dockerode';
 import t, { type Test } from 'tap';
 import { DockerBaseImages } from '../../../../node-agent/engine/docker/images/base-images.ts';
+import { testDirectory } from '../../../test-directory.ts';
 import { silent } from '../../controller/core.ts';
 import { HandClock } from '../../hand-clock.ts';
 
@@ -14,7 +15,7 @@ const TAG = 'raworc/session:1';
 const { signal } = new AbortController();
 
 function world(t: Test, { copies = [TAG], loads = true }: { copies?: readonly string[]; loads?: boolean } = {}) {
-  const directory = t.testdir();
+  const directory = testDirectory(t);
   for (const tag of copies) writeFileSync(join(directory, `${encodeURIComponent(tag)}@${'a'.repeat(64)}.tar.gz`), tag);
   const there = new Set<string>();
   const answers: PassThrough[] = [];

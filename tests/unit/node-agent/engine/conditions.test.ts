@@ -1,6 +1,7 @@
 import t from 'tap';
 import { Conditions } from '../../../../node-agent/conditions.ts';
 import { systemClock } from '../../../../seams/system.ts';
+import { testDirectory } from '../../../test-directory.ts';
 import { bench } from '../hand-controller.ts';
 
 const low = { type: 'DiskLow', message: 'The disk is low.', unschedulable: true };
@@ -9,7 +10,7 @@ t.test('what a node says of itself is told when it changes and again on each new
   const logged: string[] = [];
   const note = (event: string, fields = {}) => void logged.push(`${event} ${JSON.stringify(fields)}`);
   const conditions = new Conditions(systemClock, { debug: note, info: note, warn: note, error: note });
-  const { controller, start } = bench(t.testdir());
+  const { controller, start } = bench(testDirectory(t));
   const node = await start(conditions);
   t.teardown(() => node.close());
   await controller.begin();

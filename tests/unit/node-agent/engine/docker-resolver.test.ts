@@ -6,6 +6,7 @@ import { labelsOf } from '../../../../node-agent/engine/docker/container.ts';
 import { DockerDriver } from '../../../../node-agent/engine/docker/driver.ts';
 import { Disks } from '../../../../node-agent/volumes/disks.ts';
 import { systemClock, systemRandom } from '../../../../seams/system.ts';
+import { testDirectory } from '../../../test-directory.ts';
 import { silent } from '../../controller/core.ts';
 import { playedEngine } from './played-engine.ts';
 
@@ -52,7 +53,7 @@ async function driverOf(t: Test, socket: string) {
     closed();
     return '';
   };
-  const directory = t.testdir();
+  const directory = testDirectory(t);
   const driver = new DockerDriver({
     clients: await dockerClients(socket),
     owner,

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { type KernelFiles, kernelFiles, MemoryReturn } from '../../../../node-agent/engine/docker/memory.ts';
 import type { Log } from '../../../../seams/log.ts';
+import { testDirectory } from '../../../test-directory.ts';
 
 const MIB = 1024 * 1024;
 const SWAP = 'Filename\tType\tSize\tUsed\tPriority\n/dev/sda2\tpartition\t1000\t0\t-2\n';
@@ -39,7 +40,7 @@ function machine(directory: string, { swaps = SWAP, cgroup = '0::/docker/c\n', b
 }
 
 t.test('a frozen container is emptied piece by piece, and may not swap afterwards', async (t) => {
-  const { memory, asked, said, read } = machine(t.testdir());
+  const { memory, asked, said, read } = machine(testDirectory(t));
   await memory.begin('s', 42);
   t.same(
     asked,
@@ -50,7 +51,7 @@ t.test('a frozen container is emptied piece by piece, and may not swap afterward
 });
 
 t.test('one that is to run again is left alone after the piece that is under way', async (t) => {
-  const { files, asked, read, said } = machine(t.testdir());
+  const { files, asked, read, said } = machine(testDirectory(t));
   const memory: MemoryReturn = new MemoryReturn(
     {
       ...files,
@@ -73,12 +74,12 @@ t.test('where it cannot be done nothing is touched, which is said once', async (
     ['another place', { cgroup: '0::/elsewhere\n' }],
     ['a way out', { cgroup: '0::/../../etc\n' }],
   ] as const) {
-    const { memory, asked, said, read } = machine(t.testdir(), wrong);
+    const { memory, asked, said, read } = machine(testDirectory(t), wrong);
     await memory.begin('s', 42);
     await memory.begin('s', 42);
     t.same([asked, said, read('memory.swap.max')], [[], ['memory.kept'], '0'], what);
   }
-  const { memory, said } = machine(t.testdir());
+  const { memory, said } = machine(testDirectory(t));
   await memory.begin('s', 43);
   t.same(said, ['memory.return-failed'], 'a process that is gone is no fault');
 });

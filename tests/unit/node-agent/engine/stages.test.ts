@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { DockerBuilds, type DockerBuildsDeps } from '../../../../node-agent/engine/docker/builds/docker-builds.ts';
 import { OwnImages } from '../../../../node-agent/engine/docker/builds/own-images.ts';
+import { testDirectory } from '../../../test-directory.ts';
 
 const LABEL = 'raworc.installed.1234';
 const { signal } = new AbortController();
@@ -15,7 +16,7 @@ function over(stages: OwnImages, images: readonly { Id: string; Created: number 
 }
 
 t.test('an image that was pulled is no stage, although it says so', async (t) => {
-  const file = join(t.testdir(), 'stages');
+  const file = join(testDirectory(t), 'stages');
   const pulled = { Id: 'sha256:pulled', Created: 300 };
   const images = [{ Id: 'sha256:old', Created: 100 }, pulled, { Id: 'sha256:new', Created: 200 }];
   const stages = await OwnImages.open(file);

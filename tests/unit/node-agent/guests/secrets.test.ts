@@ -1,5 +1,6 @@
 import t from 'tap';
 import { SecretRequests } from '../../../../node-agent/guests/secret-requests.ts';
+import { testDirectory } from '../../../test-directory.ts';
 import { HandClock } from '../../hand-clock.ts';
 import { assigned, bench, deliver } from '../hand-controller.ts';
 
@@ -45,7 +46,7 @@ t.test('a refusal is asked about again in a while, and what a lost stream left o
 });
 
 t.test('a guest gets the secrets that a message names, before it runs, and again when it or its node is new', async (t) => {
-  const { controller, host, start } = bench(t.testdir(), { answer: ({ content }, { KEY }) => `${content} ${KEY}` });
+  const { controller, host, start } = bench(testDirectory(t), { answer: ({ content }, { KEY }) => `${content} ${KEY}` });
   const node = await start();
   await controller.begin([assigned(S, 3)]);
   await controller.phase(S, 'RUNNING');

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
 import type { ControllerFrame } from '../../../../proto/frame.ts';
 import { systemClock } from '../../../../seams/system.ts';
+import { testDirectory } from '../../../test-directory.ts';
 import { assigned, bench, deliver, IMAGE } from '../hand-controller.ts';
 
 const S = '00000000-0000-4000-8000-00000000000a';
@@ -13,7 +14,7 @@ const suspended = (generation: number, graceMs: number) => assigned(S, generatio
 
 /** A session that is up, with one message that its guest works on. */
 async function atWork(t: Test, answerMs: number) {
-  const made = bench(t.testdir(), { answerMs: () => answerMs });
+  const made = bench(testDirectory(t), { answerMs: () => answerMs });
   const node = await made.start();
   t.teardown(() => node.close());
   await made.controller.begin([assigned(S)]);

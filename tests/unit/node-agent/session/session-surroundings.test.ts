@@ -7,6 +7,7 @@ import { DEFAULT_FLOWS } from '../../../../node-agent/domain/flow-bounds.ts';
 import { DEFAULT_UIDS } from '../../../../node-agent/domain/uid-range.ts';
 import { Resolvers } from '../../../../node-agent/engine/firewall/resolvers.ts';
 import { DEFAULT_OPEN_FILES, readSessionSettings } from '../../../../node-agent/session/session-settings.ts';
+import { testDirectory } from '../../../test-directory.ts';
 
 t.test('the account of an image’s agents is the session’s own; without one there is one all the same', async (t) => {
   const image =
@@ -22,7 +23,7 @@ t.test('the account of an image’s agents is the session’s own; without one t
 });
 
 t.test('sessions ask the servers behind the host’s own, and see it when those change', async (t) => {
-  const directory = t.testdir();
+  const directory = testDirectory(t);
   const [first, second, file] = [join(directory, 'resolv.conf'), join(directory, 'resolved.conf'), join(directory, 'sessions.conf')];
   const raised: string[] = [];
   const conditions = { raise: ({ type }: { type: string }) => void raised.push(type), clear: () => undefined };

@@ -1,12 +1,13 @@
-import t from 'tap';
+import t, { type Test } from 'tap';
 import type { Command } from '../../../../node-agent/volumes/command.ts';
 import { attemptQuota, boundByProject, freeProject } from '../../../../node-agent/volumes/quota.ts';
 import { systemRandom } from '../../../../seams/system.ts';
+import { testDirectory } from '../../../test-directory.ts';
 
 const GIB = 2 ** 30;
 
 /** A host on which `dd` behaves as told; every call is noted. */
-function host(t: { testdir(): string }, { enforces = true, setquota = true, writes = true } = {}) {
+function host(t: Pick<Test, 'testdir' | 'teardown'>, { enforces = true, setquota = true, writes = true } = {}) {
   const calls: string[] = [];
   const run: Command = async (program, args, options) => {
     calls.push([program, ...args].join(' '));
@@ -18,7 +19,7 @@ function host(t: { testdir(): string }, { enforces = true, setquota = true, writ
     if (!writes || (isBeyond && enforces)) throw new Error('dd: error writing: Disk quota exceeded');
     return '';
   };
-  return { run, calls, directory: `${t.testdir()}/tried` };
+  return { run, calls, directory: `${testDirectory(t)}/tried` };
 }
 
 t.test('a directory becomes the root of a project before its limit is set, in bytes and in files', async (t) => {
