@@ -138,6 +138,10 @@ export type ApiKey = {
         verbs: Array<string>;
         resource_names?: Array<string>;
     }> | null;
+    /**
+     * The space of the sandboxes that the SDKs of E2B create with this key; null means `default`
+     */
+    space: string | null;
     expires_at: string | null;
     last_used_at: string | null;
     created_at: string;
@@ -155,6 +159,10 @@ export type NewApiKey = {
         verbs: Array<string>;
         resource_names?: Array<string>;
     }> | null;
+    /**
+     * The space of the sandboxes that the SDKs of E2B create with this key; null means `default`
+     */
+    space: string | null;
     expires_at: string | null;
     last_used_at: string | null;
     created_at: string;
@@ -162,6 +170,10 @@ export type NewApiKey = {
      * Shown only once
      */
     key: string;
+    /**
+     * The same key as the SDKs of E2B want it. Either form is accepted everywhere
+     */
+    e2b_key: string;
 };
 
 export type Space = {
@@ -1882,6 +1894,10 @@ export type CreateApiKeyData = {
         name: string;
         expires_at?: string;
         /**
+         * The space of the sandboxes that the SDKs of E2B create with this key. It limits nothing else. Default: `default`
+         */
+        space?: string;
+        /**
          * Limits what the key can do. If absent, the key can do everything that its owner can
          */
         rules?: Array<{
@@ -1923,6 +1939,10 @@ export type CreateApiKeyErrors = {
      * The caller lacks the permission named in `message`.
      */
     403: Error;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Error;
     /**
      * The resource already exists, or its state does not allow this request; `message` says which.
      */

@@ -42,13 +42,35 @@ t.test('a token can be refreshed; logging out revokes it, and logging out everyw
   for (const one of [second, third]) t.match(await one.call('GET', '/auth/me'), UNKNOWN);
 });
 
+t.test('an API key has a second form, for the SDKs of E2B, and a space for their sandboxes', async (t) => {
+  const ann = await person(t, target, ['viewer', null]);
+  const made = await ann.rest.call('POST', '/api-keys', { name: 'sandboxes', space: 'default' });
+  t.match(made, { status: 201, body: { space: 'default', e2b_key: /^e2b_[0-9a-f]{64}$/ } });
+  const { id, e2b_key: key } = made.body as { id: string; e2b_key: string };
+  const byKey = new Rest(target.url, key);
+  t.match(await byKey.call('GET', '/auth/me'), { status: 200, body: { user: ann.user } });
+  t.match(await new Rest(target.url, `${key.slice(0, -1)}${key.endsWith('0') ? 1 : 0}`).call('GET', '/auth/me'), UNKNOWN);
+  t.match(await new Rest(target.url, key.toUpperCase()).call('GET', '/auth/me'), UNKNOWN);
+  t.match(await ann.rest.call('POST', '/api-keys', { name: 'k', space: 'nowhere' }), refusal(404, 'NOT_FOUND'));
+  t.equal((await ann.rest.call('DELETE', `/api-keys/${id}`)).status, 204);
+  t.match(await byKey.call('GET', '/auth/me'), UNKNOWN, 'the second form ends with the first');
+});
+
 t.test('an API key is shown once, acts for its owner, and is invalid once deleted', async (t) => {
   const ann = await person(t, target, ['viewer', null]);
   const { id, key, rest: byKey } = await keyOf(ann, { expires_at: '2999-01-01T00:00:00Z' });
   t.match(key, /^rwk_[A-Za-z0-9_-]{43}$/);
   t.match(await byKey.call('GET', '/auth/me'), { status: 200, body: { user: ann.user, id: ann.id, roles: ['viewer'] } });
   const listed = await ann.rest.call('GET', '/api-keys');
-  const shown = { id, name: 'a key', rules: null, expires_at: '2999-01-01T00:00:00.000Z', last_used_at: String, created_at: String };
+  const shown = {
+    id,
+    name: 'a key',
+    rules: null,
+    space: null,
+    expires_at: '2999-01-01T00:00:00.000Z',
+    last_used_at: String,
+    created_at: String,
+  };
   t.match(listed, { status: 200, body: [shown] });
   t.notOk(JSON.stringify(listed.body).includes(key));
   t.equal((await byKey.call('GET', '/nodes')).status, 200);

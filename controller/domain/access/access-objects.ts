@@ -41,10 +41,11 @@ export function bindingObject(view: RowView, row: BindingRow): BindingObject {
   };
 }
 
-export const apiKeyObject = (row: ApiKeyRow): ApiKeyObject => ({
+export const apiKeyObject = (view: RowView, row: ApiKeyRow): ApiKeyObject => ({
   id: row.id,
   name: row.name,
   rules: row.rules,
+  space: row.spaceId === null ? null : spaceName(view, row.spaceId),
   expires_at: rfc3339OrNull(row.expiresAt),
   last_used_at: rfc3339OrNull(row.lastUsedAt),
   created_at: rfc3339(row.createdAt),

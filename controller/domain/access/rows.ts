@@ -54,6 +54,8 @@ export const API_KEYS = {
   keyHash: text(),
   /** Limits the key to these of the owner's rights; null keeps all of them. */
   rules: json<readonly Rule[] | null>(),
+  /** The space of the sandboxes made with this key through the API of E2B. Null: `default`. */
+  spaceId: text<SpaceId | null>(),
   expiresAt: integer<number | null>(),
   lastUsedAt: integer<number | null>(),
   createdAt: integer(),

@@ -6,6 +6,7 @@ import { CONDEMNED_IMAGES, IMAGES } from '../images/rows.ts';
 import type { QueueRow } from '../messages/rows.ts';
 import { BACKLOG, HOPS, MESSAGES, QUEUE } from '../messages/rows.ts';
 import { NODE_TOKENS, NODES } from '../nodes/rows.ts';
+import { SANDBOXES } from '../sandboxes/rows.ts';
 import { SESSIONS, TOMBSTONES } from '../sessions/rows.ts';
 import { SECRETS, SPACES } from '../spaces/rows.ts';
 import { integer, type RowOf, text } from './fields.ts';
@@ -38,6 +39,7 @@ export const TABLES = {
   images: IMAGES,
   condemnedImages: CONDEMNED_IMAGES,
   sessions: SESSIONS,
+  sandboxes: SANDBOXES,
   messages: MESSAGES,
   hops: HOPS,
   queue: QUEUE,

@@ -5,6 +5,7 @@ import type { HistoryView } from '../events/view.ts';
 import type { ImageView } from '../images/view.ts';
 import type { MessageView } from '../messages/view.ts';
 import type { NodeView } from '../nodes/view.ts';
+import type { SandboxView } from '../sandboxes/view.ts';
 import type { SessionView } from '../sessions/view.ts';
 import type { SpaceView } from '../spaces/view.ts';
 import type { TableName, Tables } from './mutation.ts';
@@ -27,5 +28,6 @@ export interface View
     ImageView,
     NodeView,
     SessionView,
+    SandboxView,
     MessageView,
     HistoryView {}

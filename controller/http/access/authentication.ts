@@ -5,6 +5,7 @@ import type { Clock } from '../../../seams/clock.ts';
 import type { AccountId } from '../../domain/engine/ids.ts';
 import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
 import type { Caller } from '../../services/access/caller.ts';
+import { canonicalKey } from '../../services/access/key-forms.ts';
 import type { Accounts } from '../../services/access/login-service.ts';
 import type { Proof } from '../../services/access/proof.ts';
 import { TOKEN_ALGORITHM, TOKEN_ISSUER, type Tokens } from '../../services/access/tokens.ts';
@@ -75,7 +76,7 @@ export function authentication(tokens: Tokens, accounts: Accounts, clock: Clock,
 
   /** Returns undefined for invalid credentials. */
   async function proofIn(ctx: Context, header: string): Promise<Proof | undefined> {
-    const apiKey = /^Bearer (rwk_[A-Za-z0-9_-]{43})$/i.exec(header)?.[1];
+    const apiKey = canonicalKey(/^Bearer (\w{3}_[\w-]{43,64})$/i.exec(header)?.[1] ?? '');
     if (apiKey !== undefined) return accounts.keyProof(apiKey);
     try {
       await verify(ctx, nothing);

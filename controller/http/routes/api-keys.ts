@@ -23,7 +23,7 @@ export function apiKeyRoutes({ services: { apiKeys } }: RouteDeps): Route[] {
       request: createApiKey,
       status: 201,
       answer: newApiKeyObject,
-      refusals: ['CONFLICT', 'FORBIDDEN'],
+      refusals: ['CONFLICT', 'FORBIDDEN', 'NOT_FOUND'],
       example: { name: 'nightly', rules: [{ resources: ['sessions'], verbs: ['*'] }] },
       respond: ({ ctx, caller, body }) => apiKeys.create(caller, proofOf(ctx), body),
     }),

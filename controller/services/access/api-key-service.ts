@@ -6,12 +6,15 @@ import type { PageRequest } from '../../contract/pages.ts';
 import { apiKeyObject } from '../../domain/access/access-objects.ts';
 import { createApiKey, removeApiKey } from '../../domain/access/commands/api-keys.ts';
 import { NO_KEY } from '../../domain/access/refusals.ts';
+import type { SpaceId } from '../../domain/engine/ids.ts';
 import { accepted, hidden, mapped, type Outcome, refused } from '../../domain/engine/outcome.ts';
 import type { View } from '../../domain/engine/view.ts';
+import { NO_SPACE } from '../../domain/spaces/refusals.ts';
 import type { Applier } from '../engine/applier.ts';
 import type { Lists } from '../engine/lists.ts';
 import { forbidden } from './access.ts';
 import type { Caller } from './caller.ts';
+import { e2bForm, KEY_BYTES, keyOf } from './key-forms.ts';
 import type { KeyUse } from './key-use.ts';
 import type { Proof } from './proof.ts';
 
@@ -26,8 +29,6 @@ export interface ApiKeyDeps {
   readonly random: Random;
 }
 
-const KEY_BYTES = 32;
-
 /** Manages the caller's API keys. Keys are random, so a fast hash without a salt is safe. */
 export function apiKeyService({ applier, view, lists, keyUse, clock, random }: ApiKeyDeps) {
   return {
@@ -35,7 +36,7 @@ export function apiKeyService({ applier, view, lists, keyUse, clock, random }: A
       if (!caller.permissions.allowsOwn('service-accounts', 'get', caller.user, caller.accountId))
         return forbidden('service-accounts', 'get');
       const { items, total } = await lists.rows('apiKeys', { accountId: caller.accountId }, page);
-      const keys = items.map((row) => apiKeyObject({ ...row, lastUsedAt: keyUse.lastUsedAt(row.id, row.lastUsedAt) }));
+      const keys = items.map((row) => apiKeyObject(view, { ...row, lastUsedAt: keyUse.lastUsedAt(row.id, row.lastUsedAt) }));
       return accepted({ items: keys, total });
     },
     /**
@@ -52,16 +53,19 @@ export function apiKeyService({ applier, view, lists, keyUse, clock, random }: A
           'A new key cannot have more permissions than the key that creates it. Send rules within the rules of that key.',
         );
       }
+      const space = spaceOf(view, caller, input.space);
+      if (!space.ok) return space;
       const expiresAt = expires_at === undefined ? null : Date.parse(expires_at);
       if (expiresAt !== null && expiresAt <= clock.now()) return unfit('must be in the future');
       if (proof.kind === 'api-key' && (expiresAt ?? Number.POSITIVE_INFINITY) > proof.expiresAtMs) {
         return unfit('must not be later than the expiry of the key that creates it');
       }
-      const key = `rwk_${Buffer.from(random.bytes(KEY_BYTES)).toString('base64url')}`;
+      const key = keyOf(random.bytes(KEY_BYTES));
       const keyHash = createHash('sha256').update(key).digest('hex');
       const parentId = proof.kind === 'api-key' ? proof.keyId : null;
-      const made = await applier.submit(createApiKey({ id: random.uuid(), accountId, parentId, name, keyHash, rules, expiresAt }), caller);
-      return mapped(made, (shown) => ({ ...shown, key }));
+      const row = { id: random.uuid(), accountId, parentId, name, keyHash, rules, expiresAt, spaceId: space.value };
+      const made = await applier.submit(createApiKey(row), caller);
+      return mapped(made, (shown) => ({ ...shown, key, e2b_key: e2bForm(key) }));
     },
     /**
      * Revokes a key and all keys created with it: the caller's own, or any with
@@ -83,6 +87,14 @@ export function apiKeyService({ applier, view, lists, keyUse, clock, random }: A
       return accepted(undefined);
     },
   };
+}
+
+/** A space that the caller does not know looks as if it did not exist. */
+function spaceOf(view: View, caller: Caller, name: string | undefined): Outcome<SpaceId | null> {
+  if (name === undefined) return accepted(null);
+  const space = view.spaceByName(name);
+  if (space === undefined) return NO_SPACE;
+  return caller.permissions.knows(space.id) ? accepted(space.id) : hidden(NO_SPACE);
 }
 
 const unfit = (problem: string) => refused('UNPROCESSABLE_ENTITY', `expires_at: ${problem}`, [{ path: 'expires_at', problem }]);

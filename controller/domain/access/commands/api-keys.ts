@@ -23,7 +23,7 @@ export function createApiKey(input: Omit<ApiKeyRow, 'createdAt' | 'lastUsedAt'>)
         return unchanged(refused('CONFLICT', `An account has at most ${MAX_KEYS} API keys. Delete unused keys first.`));
       }
       const row: ApiKeyRow = { ...input, lastUsedAt: null, createdAt: now };
-      return { mutations: [put('apiKeys', row)], events: [eventOf('api-key.created', row)], result: accepted(apiKeyObject(row)) };
+      return { mutations: [put('apiKeys', row)], events: [eventOf('api-key.created', row)], result: accepted(apiKeyObject(view, row)) };
     },
   };
 }

@@ -9,6 +9,7 @@ import { put } from '../../engine/mutation.ts';
 import { accepted, type Outcome } from '../../engine/outcome.ts';
 import type { RowView } from '../../engine/view.ts';
 import { imagePlatforms } from '../../images/repository.ts';
+import { type NewSandbox, sandboxOf } from '../../sandboxes/new-sandbox.ts';
 import { NO_SPACE } from '../../spaces/refusals.ts';
 import type { SpaceRow } from '../../spaces/rows.ts';
 import { refusedBySpace } from '../../spaces/space-admission.ts';
@@ -32,6 +33,8 @@ export interface NewSession extends Omit<RequestedSession, 'requests' | 'limits'
   readonly baseImage: string;
   /** The session to record as its parent. The two share nothing. */
   readonly parentId?: SessionId;
+  /** What it is for the API of E2B. */
+  readonly sandbox?: NewSandbox | undefined;
   readonly request: KnownRequest | undefined;
   /** Undefined: it is its turn. */
   readonly yields?: Yields | undefined;
@@ -68,7 +71,7 @@ export function createSession(input: NewSession): Command<Outcome<SessionObject>
       };
       const session = sessionObject(view, row);
       return {
-        mutations: [put('sessions', row), ...remember(input.request, row.id, now)],
+        mutations: [put('sessions', row), ...sandboxOf(input.sandbox, row), ...remember(input.request, row.id, now)],
         events: [{ type: 'session.created', spaceId: row.spaceId, sessionId: row.id, data: { space: space.name, session } }],
         result: accepted(session),
       };

@@ -11,6 +11,7 @@ import type { NewEvent } from '../../events/events.ts';
 import { imagePlatforms } from '../../images/repository.ts';
 import { MAX_QUEUED } from '../../messages/queue.ts';
 import type { MessageView } from '../../messages/view.ts';
+import { type NewSandbox, sandboxOf } from '../../sandboxes/new-sandbox.ts';
 import { NO_SPACE } from '../../spaces/refusals.ts';
 import type { SpaceRow } from '../../spaces/rows.ts';
 import { refusedBySpace } from '../../spaces/space-admission.ts';
@@ -46,6 +47,8 @@ export interface Remix extends Pick<RequestedSession, 'id' | 'spaceId' | 'name' 
   readonly constraints?: SessionRow['constraints'] | undefined;
   readonly preferences?: SessionRow['preferences'] | undefined;
   readonly baseImage: string;
+  /** What the copy is for the API of E2B. */
+  readonly sandbox?: NewSandbox | undefined;
   readonly request: KnownRequest | undefined;
   /** Undefined: it is its turn. */
   readonly yields?: Yields | undefined;
@@ -98,7 +101,7 @@ export function remixSession(remix: Remix): Command<Outcome<SessionObject>> {
       };
       const session = sessionObject(view, row);
       return {
-        mutations: [put('sessions', row), ...history.mutations, ...remember(remix.request, row.id, now)],
+        mutations: [put('sessions', row), ...sandboxOf(remix.sandbox, row), ...history.mutations, ...remember(remix.request, row.id, now)],
         events: [
           remixed(view, remix, parent),
           { type: 'session.created', spaceId: row.spaceId, sessionId: row.id, data: { space: space.name, session } },

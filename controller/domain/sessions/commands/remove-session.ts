@@ -41,6 +41,7 @@ export function removalOf(view: RowView & MessageView, row: SessionRow, reason: 
   };
   const forgotten = forgetSome(view, row.id, row.lastSeq);
   const mutations: Mutation[] = [put('sessions', after), { kind: 'empty-queue', sessionId: row.id }, ...forgotten.mutations];
+  if (view.get('sandboxes', row.id) !== undefined) mutations.push({ kind: 'remove', table: 'sandboxes', id: row.id });
   if (!forgotten.done) mutations.push(put('backlog', { id: row.id, answer: null, createdAt: now }));
   if (row.nodeId !== null && !isRemoved) {
     mutations.push(put('tombstones', { id: row.id, nodeId: row.nodeId, upToGeneration: after.generation, createdAt: now }));

@@ -19,6 +19,7 @@ import { joinTokens } from './join-tokens.ts';
 import { managedNodes } from './managed-nodes.ts';
 import { normalizedNames } from './normalized-names.ts';
 import { queueStep } from './queue.ts';
+import { sandboxes } from './sandboxes.ts';
 import { steps } from './steps.ts';
 import { moreStorageSums, storageSums } from './storage-sums.ts';
 
@@ -107,6 +108,7 @@ const MIGRATIONS = {
   ),
   '0057-sums-of-all-spaces': sumsOfAllSpaces,
   '0058-manifest-of-agents': steps('alter table agents add column manifest text'),
+  '0060-sandboxes': sandboxes,
 };
 
 /** Makes the migrator run all steps, and record them, in one transaction: a crash undoes both. */

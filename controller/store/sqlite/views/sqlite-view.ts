@@ -8,6 +8,7 @@ import { imageView } from './images.ts';
 import { messageView, OF_MESSAGE } from './messages.ts';
 import { nodeView } from './nodes.ts';
 import { readsOf } from './reads.ts';
+import { sandboxView } from './sandboxes.ts';
 import { sessionView } from './sessions.ts';
 import { spaceView } from './spaces.ts';
 
@@ -26,6 +27,7 @@ export function sqliteView(connection: () => Database.Database): View {
     ...imageView(reads),
     ...nodeView(reads),
     ...sessionView(reads),
+    ...sandboxView(reads),
     ...messageView(reads),
     ...historyView(reads),
   };

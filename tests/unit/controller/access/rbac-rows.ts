@@ -170,6 +170,7 @@ function rowsOfSubject({ id, user, bindings, keys }: Subject): Mutation[] {
         parentId: null,
         name: 'key',
         keyHash: hashOfKey(key),
+        spaceId: null,
         rules,
         expiresAt: null,
         lastUsedAt: null,

@@ -114,7 +114,9 @@ t.test('a revoked token is known after a start, and forgotten with its row', asy
 t.test('a key follows its owner’s rights, and ends when it is removed', async (t) => {
   const { apply, told, rights, mayList, countReads } = await open(t);
   const proof: Proof = { kind: 'api-key', keyId: 'key', accountId: ANN, expiresAtMs: Number.POSITIVE_INFINITY };
-  await apply(createApiKey({ id: 'key', accountId: ANN, parentId: null, name: 'k', keyHash: 'h', rules: null, expiresAt: null }));
+  await apply(
+    createApiKey({ id: 'key', accountId: ANN, parentId: null, name: 'k', keyHash: 'h', rules: null, expiresAt: null, spaceId: null }),
+  );
   t.equal(mayList(proof), true);
   t.same(
     countReads(() => mayList(proof)),
