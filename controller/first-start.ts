@@ -1,7 +1,7 @@
 import type { Disk } from '../seams/disk.ts';
 import type { Random } from '../seams/random.ts';
 import { isLongEnough, MIN_PASSWORD_LENGTH } from './contract/access/passwords.ts';
-import type { Core } from './core.ts';
+import type { Core } from './core-deps.ts';
 import { firstStart, resetAdminPassword } from './domain/access/commands/logins.ts';
 import { byOperator } from './domain/audit/audit.ts';
 import type { AccountId, SpaceId } from './domain/engine/ids.ts';

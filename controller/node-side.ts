@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import type { Log } from '../seams/log.ts';
 import type { Metrics } from '../seams/metrics.ts';
 import type { Random } from '../seams/random.ts';
-import type { Core } from './core.ts';
+import type { Core } from './core-deps.ts';
 import { byNode } from './domain/audit/audit.ts';
 import type { NodeId } from './domain/engine/ids.ts';
 import { accepted, refused } from './domain/engine/outcome.ts';

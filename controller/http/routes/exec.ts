@@ -2,7 +2,7 @@ import { DEFAULT_EXEC, execCommand, execObject, execQuery } from '../../contract
 import { refused } from '../../domain/engine/outcome.ts';
 import { refreshed } from '../../services/access/access.ts';
 import type { Caller } from '../../services/access/caller.ts';
-import { UP_WITHIN_MS } from '../../services/commands/exec-service.ts';
+import { UP_WITHIN_MS } from '../../services/streams/session-use.ts';
 import { payerIn } from '../access/budget-gate.ts';
 import { streamExec } from '../events/exec-events.ts';
 import { waiting, withWaitPlace } from '../input/wait.ts';

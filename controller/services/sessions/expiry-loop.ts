@@ -3,20 +3,21 @@ import { expireSession, isWaiting, nextExpiry } from '../../domain/sessions/comm
 import type { SessionRow } from '../../domain/sessions/rows.ts';
 import type { Background } from '../engine/background.ts';
 import type { Due, Loop } from '../engine/loop.ts';
+import type { OpenUses } from '../streams/open-uses.ts';
 
 const ROWS_AT_ONCE = 500;
 /** Sessions that expire together share commits. */
 const AT_ONCE = 64;
 
-type ExpiryDeps = Pick<Background, 'loops' | 'applier' | 'view' | 'log'>;
+type ExpiryDeps = Pick<Background, 'loops' | 'applier' | 'view' | 'log'> & { readonly uses: Pick<OpenUses, 'isUsed' | 'onEnd'> };
 
 /**
  * Applies session timeouts. A run checks one session, and each commit that touches the session
- * wakes it. Deadlines follow from the rows alone: after a restart, a pass over all sessions with
+ * wakes it, as does the end of its last use. Deadlines follow from the rows alone: after a restart, a pass over all sessions with
  * timeouts (`all`) applies what became due. The command checks again, so extra runs do no harm.
  * `graceMs` is the grace period of a run in progress when its session is suspended.
  */
-export function expiryLoop({ loops, applier, view, log }: ExpiryDeps, graceMs: number): Loop<SessionId | 'all'> {
+export function expiryLoop({ loops, applier, view, log, uses }: ExpiryDeps, graceMs: number): Loop<SessionId | 'all'> {
   let after = '';
   /** One page at a time: its sessions run before the next page is read. */
   function wakePage(): Due {
@@ -30,11 +31,11 @@ export function expiryLoop({ loops, applier, view, log }: ExpiryDeps, graceMs: n
   function expire(id: SessionId): Due | Promise<Due> {
     const row = view.get('sessions', id);
     if (row === undefined || !hasTimeouts(row)) return undefined;
-    const due = nextExpiry(row, isWaiting(view, row), applier.time);
+    const due = nextExpiry(row, uses.isUsed(id) || isWaiting(view, row), applier.time);
     if (due === undefined) return undefined;
     // A timer can fire slightly early. Waiting at least 1 ms sets it again.
     if (due.leftMs > 0) return Math.max(due.leftMs, 1);
-    return applier.apply(expireSession(id, graceMs)).then((expiry) => {
+    return applier.apply(expireSession(id, graceMs, () => uses.isUsed(id))).then((expiry) => {
       if (expiry === undefined) return 1;
       log.info('session.expired', { session: id, expiry });
       return undefined;
@@ -54,6 +55,7 @@ export function expiryLoop({ loops, applier, view, log }: ExpiryDeps, graceMs: n
       else loop.forget(mutation.row.id);
     }
   });
+  uses.onEnd((id) => loop.wake(id));
   return loop;
 }
 

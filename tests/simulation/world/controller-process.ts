@@ -1,5 +1,6 @@
 import { newsOnBus } from '../../../controller/bus/news.ts';
-import { type Core, openCore } from '../../../controller/core.ts';
+import { openCore } from '../../../controller/core.ts';
+import type { Core } from '../../../controller/core-deps.ts';
 import type { NodeId } from '../../../controller/domain/engine/ids.ts';
 import type { Mutation } from '../../../controller/domain/engine/mutation.ts';
 import { accepted } from '../../../controller/domain/engine/outcome.ts';

@@ -11,3 +11,6 @@ export function loopsOf(t: Pick<Test, 'teardown'>, clock: Clock = systemClock, l
   t.teardown(() => loops.close());
   return loops;
 }
+
+/** No session is in use. */
+export const NO_USES = { isUsed: () => false, onEnd: () => undefined };

@@ -11,19 +11,19 @@ export type Expiry = 'pause' | 'suspend' | 'delete';
 
 /**
  * Returns the next expiry of a session and the time until it; undefined when it has none. A session
- * with outstanding messages never expires by being idle; a time to live counts from the creation,
- * regardless of activity.
+ * with outstanding messages or in use (`isBusy`) never expires by being idle; a time to live counts
+ * from the creation, regardless of activity.
  */
 export function nextExpiry(
   session: SessionRow,
-  isWaiting: boolean,
+  isBusy: boolean,
   ages: Pick<Ages, 'ageMs'>,
 ): { readonly leftMs: number; readonly expiry: Expiry } | undefined {
   const { idle_pause_s: pauseS, idle_suspend_s: suspendS, ttl_s: ttlS } = session.timeouts;
   const idleMs = () => ages.ageMs(session.lastActivityAt ?? session.startedAt ?? session.createdAt);
   const candidates: { leftMs: number; expiry: Expiry }[] = [];
   if (ttlS !== undefined) candidates.push({ leftMs: ttlS * 1000 - ages.ageMs(session.createdAt), expiry: 'delete' });
-  const mayRest = !isWaiting && session.phase !== 'none' && session.phase !== 'starting';
+  const mayRest = !isBusy && session.phase !== 'none' && session.phase !== 'starting';
   if (mayRest && suspendS !== undefined && (session.desired === 'running' || session.desired === 'paused')) {
     candidates.push({ leftMs: suspendS * 1000 - idleMs(), expiry: 'suspend' });
   }
@@ -34,14 +34,14 @@ export function nextExpiry(
 
 export const isWaiting = (view: MessageView, session: SessionRow): boolean => view.isQueued(session.id);
 
-/** Applies a session's due timeout, and returns which one it was. */
-export function expireSession(id: SessionId, graceMs: number): Command<Expiry | undefined> {
+/** Applies a session's due timeout, and returns which one it was. `isUsed` is asked at its turn. */
+export function expireSession(id: SessionId, graceMs: number, isUsed: () => boolean): Command<Expiry | undefined> {
   return {
     name: 'expire-session',
     decide({ view, now, ages }) {
       const row = view.get('sessions', id);
       if (row === undefined || row.desired === 'deleted') return unchanged(undefined);
-      const due = nextExpiry(row, isWaiting(view, row), ages);
+      const due = nextExpiry(row, isUsed() || isWaiting(view, row), ages);
       if (due === undefined || due.leftMs > 0) return unchanged(undefined);
       if (due.expiry === 'delete') return { ...removalOf(view, row, 'its time to live is over', now), result: due.expiry };
       const after = desiring(row, due.expiry === 'pause' ? 'paused' : 'suspended', graceMs, now);

@@ -8,7 +8,7 @@ import type { Clock } from '../../../../seams/clock.ts';
 import { HandClock } from '../../hand-clock.ts';
 import { newSession, openCore, silent } from '../core.ts';
 import { committedEvents } from '../events/committed-events.ts';
-import { loopsOf } from '../loops.ts';
+import { loopsOf, NO_USES } from '../loops.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -270,7 +270,7 @@ t.test('a clock three days ahead deletes no session that has a day to live, and 
     const clock = new SetClock();
     const core = await openCore({ clock });
     const loops = loopsOf(t, clock);
-    expiryLoop({ loops, applier: core.applier, view: core.store.view, log: silent }, 0);
+    expiryLoop({ loops, applier: core.applier, view: core.store.view, log: silent, uses: NO_USES }, 0);
     loops.start();
     const id = 'session-1' as SessionId;
     await core.applier.submit(newSession({ id, timeouts: { ttl_s: DAY / 1000 } }));

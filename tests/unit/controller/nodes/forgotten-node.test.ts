@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { Core } from '../../../../controller/core.ts';
+import type { Core } from '../../../../controller/core-deps.ts';
 import type { NodeId } from '../../../../controller/domain/engine/ids.ts';
 import { RemovedNode } from '../../../../controller/domain/nodes/refusals.ts';
 import { nodeSide } from '../../../../controller/node-side.ts';

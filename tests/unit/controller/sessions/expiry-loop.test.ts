@@ -7,6 +7,7 @@ import { recordReport } from '../../../../controller/domain/sessions/commands/re
 import type { Phase } from '../../../../controller/domain/sessions/rows.ts';
 import { sessionDefaults } from '../../../../controller/domain/spaces/space-settings.ts';
 import { expiryLoop } from '../../../../controller/services/sessions/expiry-loop.ts';
+import { OpenUses } from '../../../../controller/services/streams/open-uses.ts';
 import { HandClock } from '../../hand-clock.ts';
 import { type Core, NODE, newMessage, newSession, openCore, silent, withAgents } from '../core.ts';
 import { loopsOf } from '../loops.ts';
@@ -18,9 +19,10 @@ async function watched(t: Test, timeouts: Readonly<Record<string, number>>) {
   const clock = new HandClock();
   const core = await openCore({ clock });
   t.teardown(core.close);
+  const uses = new OpenUses({ applier: core.applier, view: core.store.view, clock });
   const watch = () => {
     const loops = loopsOf(t, clock);
-    expiryLoop({ loops, applier: core.applier, view: core.store.view, log: silent }, 0);
+    expiryLoop({ loops, applier: core.applier, view: core.store.view, log: silent, uses }, 0);
     loops.start();
     return loops;
   };
@@ -31,6 +33,7 @@ async function watched(t: Test, timeouts: Readonly<Record<string, number>>) {
   return {
     core,
     clock,
+    uses,
     /** As after a crash that lasted so long. */
     async restart(awayMs: number) {
       await watching.close();
@@ -85,6 +88,56 @@ t.test('what waits for an answer is not idle; the time counts from the answer', 
   t.equal(core.session(S).desired, 'running');
   await clock.advance(200);
   t.equal(core.session(S).desired, 'paused');
+});
+
+t.test('what is in use is not idle, however long; the time counts from the end of the last use', async (t) => {
+  const { core, clock, uses } = await watched(t, { idle_pause_s: 10 });
+  await clock.advance(9_000);
+  const ends = [uses.begin(S), uses.begin(S)];
+  await clock.advance(100_000);
+  t.equal(core.session(S).desired, 'running');
+  ends[0]?.();
+  ends[0]?.();
+  t.equal(uses.open(S), 1, 'ended once');
+  await clock.advance(100_000);
+  t.equal(core.session(S).desired, 'running');
+  ends[1]?.();
+  await clock.advance(9_900);
+  t.equal(core.session(S).desired, 'running');
+  t.notOk(uses.isUsed(S));
+  await clock.advance(200);
+  t.equal(core.session(S).desired, 'paused');
+  await report(core, 'paused');
+  uses.begin(S)();
+  await clock.advance(1);
+  t.notOk(uses.isUsed(S), 'nor does it stay in use when there is nothing to record');
+});
+
+t.test('short uses one after another share a commit, and none is lost', async (t) => {
+  const { core, clock, uses } = await watched(t, { idle_pause_s: 2 });
+  let touches = 0;
+  core.applier.onCommitted(() => {
+    touches += 1;
+  });
+  for (let use = 0; use < 100; use += 1) {
+    uses.begin(S)();
+    await clock.advance(100);
+  }
+  t.equal(core.session(S).desired, 'running');
+  t.ok(touches <= 12, `${touches} commits for 100 uses in 10 s`);
+  await clock.advance(1_800);
+  t.equal(core.session(S).desired, 'running');
+  await clock.advance(1_300);
+  t.equal(core.session(S).desired, 'paused', 'within the second that uses share');
+});
+
+t.test('a restart in the middle of a use finds when it was last in use', async (t) => {
+  const { core, clock, uses, restart } = await watched(t, { idle_pause_s: 60 });
+  uses.begin(S);
+  await clock.advance(100_000);
+  t.ok(clock.now() - (core.session(S).lastActivityAt ?? 0) <= 15_000);
+  await restart(10_000);
+  t.equal(core.session(S).desired, 'running');
 });
 
 t.test('a session that was brought back has all of its idle time again', async (t) => {

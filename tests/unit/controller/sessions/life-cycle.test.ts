@@ -188,6 +188,6 @@ t.test('timeouts: the earliest that applies, never while something waits but for
   await core.applier.submit(newSession({ id: 'short' as SessionId, timeouts: { ttl_s: 0.001 } }));
   const { createdAt } = core.session('short');
   while (Date.now() - createdAt < 5) await new Promise(setImmediate);
-  await core.applier.apply(expireSession('short' as SessionId, 0));
+  await core.applier.apply(expireSession('short' as SessionId, 0, () => false));
   t.match(core.session('short'), { desired: 'deleted', terminationReason: 'its time to live is over' });
 });
