@@ -81,8 +81,13 @@ export class AgentRuns {
     return this.#of.setup.current?.agents.find(({ name }) => name === agent);
   }
 
-  isCutOff({ entry }: Work, { interrupted }: Run): boolean {
-    return interrupted || this.#of.mailbox.get(entry.message.messageId) !== entry;
+  /** Whether the message has its answer, so that nothing more is recorded for it. */
+  isSettled({ entry }: Work): boolean {
+    return this.#of.mailbox.get(entry.message.messageId) !== entry;
+  }
+
+  isCutOff(work: Work, { interrupted }: Run): boolean {
+    return interrupted || this.isSettled(work);
   }
 
   /** Whether nothing more begins for the message, though a run can have a grace. */

@@ -114,11 +114,12 @@ export class MessageRuns {
   /** Returns why the message is not handed over, if it is not. */
   #handOver(work: Work, run: Run, { agent, content }: Handoff, hops: Hop[]): RunEnd | undefined {
     const { graph } = this.#of;
-    if (this.#agents.isOver(work, run)) return this.#cutOff(work, run.call).end;
+    if (this.#agents.isSettled(work)) return this.#cutOff(work, run.call).end;
     const hop = this.#newHop(work, run, 'HANDOFF', hops.at(-1), agent, content);
     if (hop === undefined) return errorEnd('too_many_hops');
-    const refused = this.#refused(work.entry, agent, content) ?? graph.handOver(run, agent);
     hops.push(hop);
+    if (this.#agents.isOver(work, run)) return this.#cutOff(work, run.call).end;
+    const refused = this.#refused(work.entry, agent, content) ?? graph.handOver(run, agent);
     return refused === undefined
       ? undefined
       : errorEnd(refused, `${run.agent} cannot hand over to ${agent.slice(0, 63)}: ${REASONS[refused]}`);
@@ -132,9 +133,11 @@ export class MessageRuns {
     content: string,
     signal: AbortSignal | undefined,
   ): Promise<RunEnd> {
-    if (this.#agents.isOver(work, run)) return this.#cutOff(work, run.call).end;
+    if (this.#agents.isSettled(work)) return this.#cutOff(work, run.call).end;
     const hop = this.#newHop(work, run, 'ASK', parent, agent, content);
     if (hop === undefined) return errorEnd('too_many_hops');
+    // Recorded all the same: the agent can still reply in its grace, and its answer's trace has all it asked.
+    if (this.#agents.isOver(work, run)) return this.#ended(work, [hop], { ...this.#cutOff(work, run.call), agent, runId: '' }).end;
     const call = this.#refused(work.entry, agent, content) ?? this.#of.graph.ask(run, agent);
     if (typeof call === 'string') {
       const end = errorEnd(call, `${run.agent} cannot ask ${agent.slice(0, 63)}: ${REASONS[call]}`);

@@ -236,7 +236,7 @@ t.test('cancel, stop, drain and the time limit reach what is below', async (t) =
   t.same([reasons(slow), slow.running], [['asker_ended', 'asker_ended'], 0]);
 });
 
-t.test('in the grace of a cancelled message nothing more begins for it', async (t) => {
+t.test('in the grace of a cancelled message nothing more begins for it, and what its run asks for is recorded as refused', async (t) => {
   let goOn = Promise.withResolvers<void>();
   const world = await opened(13, {
     asks: async (message, ask) => {
@@ -259,8 +259,8 @@ t.test('in the grace of a cancelled message nothing more begins for it', async (
     await world.clock.advance(50);
   }
   t.same(
-    world.posted.map(({ id }) => world.answers.get(id)?.map(({ content, reason, hops }) => [reason || content, hops.length])),
-    [[['cancelled', 0]], [['cancelled', 0]]],
+    world.posted.map(({ id }) => world.answers.get(id)?.map((answer) => [answer.reason || answer.content, ...hopsOf(answer)])),
+    [[['cancelled', 'ASK asks echo x: cancelled']], [['cancelled', 'HANDOFF hands echo x: cancelled']]],
   );
   t.equal(world.ran.length, 2);
 });
