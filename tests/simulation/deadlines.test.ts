@@ -46,3 +46,21 @@ t.test('the time to live of a session counts from its creation when only the sec
   late.rests(TTL_S * 1000 + 6_000);
   t.match(late.violations, [/outlives the 55 s/]);
 });
+
+t.test('a pause is judged by the rest before it, also when the session was resumed and suspended before it is announced', async (t) => {
+  const announced = (pausedAtMs: number) => {
+    let nowMs = 0;
+    const violations: string[] = [];
+    const deadlines = new Deadlines({ nowMs: () => nowMs, violation: (what) => violations.push(what), lostAfterMs: 10_000 });
+    const session = sessionRow(1, { timeouts: { idle_pause_s: 7 } });
+    deadlines.committed([put('sessions', session)]);
+    nowMs = pausedAtMs;
+    deadlines.committed([put('sessions', { ...session, desired: 'paused' })]);
+    deadlines.committed([put('sessions', { ...session, lastActivityAt: 20_000 })]);
+    deadlines.committed([put('sessions', { ...session, lastActivityAt: 20_000, desired: 'suspended' })]);
+    deadlines.expired(session.id, 'pause');
+    return violations;
+  };
+  t.strictSame(announced(20_000), []);
+  t.match(announced(1_000), [/expired \(pause\) after 1000 ms of its 7 s/]);
+});

@@ -9,6 +9,10 @@ const SLACK_MS = 5_000;
  */
 const EARLY_MS = 5_000;
 
+type Rest = 'paused' | 'suspended';
+
+const NO_RESTS: Since['restedFromMs'] = { paused: [], suspended: [] };
+
 /** Times of a session in simulated time, which no clock of the product can set. */
 interface Since {
   readonly createdAt: number;
@@ -17,10 +21,11 @@ interface Since {
   activeMs: number;
   updatedMs: number;
   /**
-   * The last activity before the session was last paused or suspended. The controller announces an
-   * expiry after its commit, when the session may already have been resumed.
+   * The last activity before each of the two newest times that the session was paused, and that it
+   * was suspended. The controller announces an expiry after its commit, when the session may already
+   * have been resumed, and put to rest again by a client.
    */
-  readonly restedFromMs: number;
+  readonly restedFromMs: Readonly<Record<Rest, readonly number[]>>;
   /** When each activity happened, by the time in the session's row. */
   readonly activities: Map<number, number>;
 }
@@ -79,7 +84,13 @@ export class Deadlines {
       const activeMs = since.activities.get(activeAt(row)) ?? since.createdMs;
       this.#sessions.set(id, {
         row,
-        since: { ...since, createdAt: row.createdAt, activeAt: activeAt(row), activeMs, restedFromMs: activeMs },
+        since: {
+          ...since,
+          createdAt: row.createdAt,
+          activeAt: activeAt(row),
+          activeMs,
+          restedFromMs: { paused: [activeMs], suspended: [activeMs] },
+        },
       });
     }
   }
@@ -88,7 +99,8 @@ export class Deadlines {
     const nowMs = this.#deps.nowMs();
     const known = this.#sessions.get(row.id)?.since;
     const before = known?.createdAt === row.createdAt ? known : undefined;
-    const isNewlyResting = isResting(row) && !isResting(this.#sessions.get(row.id)?.row);
+    const rests = before?.restedFromMs ?? NO_RESTS;
+    const isNewlyResting = isResting(row.desired) && row.desired !== this.#sessions.get(row.id)?.row.desired;
     const activities = before?.activities ?? new Map<number, number>();
     if (!activities.has(activeAt(row))) activities.set(activeAt(row), nowMs);
     const since: Since = {
@@ -97,7 +109,7 @@ export class Deadlines {
       createdMs: before?.createdMs ?? nowMs,
       activeMs: before?.activeAt === activeAt(row) ? before.activeMs : nowMs,
       updatedMs: nowMs,
-      restedFromMs: (isNewlyResting ? before?.activeMs : before?.restedFromMs) ?? nowMs,
+      restedFromMs: isNewlyResting ? { ...rests, [row.desired]: [...rests[row.desired], before?.activeMs ?? nowMs].slice(-2) } : rests,
       activities,
     };
     this.#sessions.set(row.id, { row, since });
@@ -110,8 +122,9 @@ export class Deadlines {
     const known = this.#sessions.get(id);
     if (known === undefined || expiry === 'delete') return;
     const { row, since } = known;
-    const limitS = expiry === 'pause' ? row.timeouts.idle_pause_s : row.timeouts.idle_suspend_s;
-    this.#judgeEarly(row, expiry, this.#deps.nowMs() - since.restedFromMs, limitS);
+    const isPause = expiry === 'pause';
+    const restedFromMs = Math.min(this.#deps.nowMs(), ...since.restedFromMs[isPause ? 'paused' : 'suspended']);
+    this.#judgeEarly(row, expiry, this.#deps.nowMs() - restedFromMs, isPause ? row.timeouts.idle_pause_s : row.timeouts.idle_suspend_s);
   }
 
   #judgeEarly({ id }: SessionRow, what: string, afterMs: number, limitS = Number.POSITIVE_INFINITY): void {
@@ -140,4 +153,4 @@ export class Deadlines {
 
 const activeAt = ({ lastActivityAt, startedAt, createdAt }: SessionRow): number => lastActivityAt ?? startedAt ?? createdAt;
 
-const isResting = (row: SessionRow | undefined): boolean => row?.desired === 'paused' || row?.desired === 'suspended';
+const isResting = (desired: SessionRow['desired']): desired is Rest => desired === 'paused' || desired === 'suspended';
