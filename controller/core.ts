@@ -9,6 +9,7 @@ import { roleBindingService } from './services/access/binding-service.ts';
 import { KeyUse } from './services/access/key-use.ts';
 import { accountService } from './services/access/login-service.ts';
 import { LoginThrottle } from './services/access/login-throttle.ts';
+import { requestTickets } from './services/access/request-tickets.ts';
 import { RightsCache } from './services/access/rights.ts';
 import { roleService } from './services/access/role-service.ts';
 import { agentService } from './services/agents/agent-service.ts';
@@ -158,6 +159,7 @@ export function openCore(deps: CoreDeps): Core {
     roles: roleService(shared),
     roleBindings: roleBindingService(shared),
     apiKeys: apiKeyService({ ...shared, keyUse, clock }),
+    tickets: requestTickets({ view, clock, random }),
     sessions: sessionService({
       ...{ ...shared, fleet: directory, waits },
       placed: placementMetrics(metrics),

@@ -59,8 +59,9 @@ function thingsIn(routes: readonly Route[]): readonly Thing[] {
     }
   }
   found.set('NodeToken', { singular: 'NodeToken', group: 'nodeTokens' });
-  // No path names a single message or audit record, but they are resources too.
+  // No path names a single message, ticket or audit record, but they are resources too.
   found.set('Message', { singular: 'Message', group: 'messages' });
+  found.set('Ticket', { singular: 'Ticket', group: 'tickets' });
   found.set('Audit', { singular: 'Audit', group: 'audit' });
   return [...found.values()].sort((a, b) => b.singular.length - a.singular.length);
 }

@@ -18,6 +18,7 @@ import type { RouteDeps } from './routing/route-deps.ts';
 import { ClientAddresses, NO_PROXIES, type ProxyTrust } from './server/client-address.ts';
 import { Connections } from './server/connections.ts';
 import { METRICS_PATH, metricsPage } from './server/metrics-page.ts';
+import { Upgrades } from './upgrades/upgrades.ts';
 
 export interface HttpDeps extends Omit<RouteDeps, 'streams'> {
   readonly random: Random;
@@ -39,6 +40,8 @@ export interface HttpApp {
   readonly koa: Koa;
   readonly streams: SseStreams;
   readonly connections: Connections;
+  /** Connections that ask to become WebSockets. */
+  readonly upgrades: Upgrades;
   readonly clock: Clock;
   readonly random: Random;
   readonly metrics: Metrics;
@@ -59,7 +62,7 @@ export function createApp(deps: HttpDeps): HttpApp {
   koa.use(everyRequest({ log, clock, random, metrics, addresses, budgets, corsOrigins }));
   // Ends the streams of callers who lost permissions in a commit, before the commit is answered.
   services.accounts.onRightsChanged((change) => streams.judge(change));
-  const authenticate = authentication(tokens, services.accounts, clock, gate);
+  const authenticate = authentication({ tokens, accounts: services.accounts, tickets: services.tickets, clock, gate });
   const { spaces, checkAnswers = false } = deps;
   const routes = registered(allRoutes({ ...deps, streams }), {
     authentication: authenticate,
@@ -74,5 +77,5 @@ export function createApp(deps: HttpDeps): HttpApp {
   const page = metricsPage({ metrics, token: metricsToken, authentication: authenticate });
   koa.use(recordRefusalAside(METRICS_PATH, 'getMetrics', 'metrics', services.audit, page));
   koa.use(routes.unmatched);
-  return { koa, streams, connections, clock, random, metrics };
+  return { koa, streams, connections, upgrades: new Upgrades(), clock, random, metrics };
 }

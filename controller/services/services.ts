@@ -2,6 +2,7 @@ import type { ServiceAccounts } from './access/account-service.ts';
 import type { ApiKeys } from './access/api-key-service.ts';
 import type { RoleBindings } from './access/binding-service.ts';
 import type { Accounts } from './access/login-service.ts';
+import type { RequestTickets } from './access/request-tickets.ts';
 import type { Roles } from './access/role-service.ts';
 import type { Agents } from './agents/agent-service.ts';
 import type { Audit } from './audit/audit-service.ts';
@@ -28,6 +29,7 @@ export interface Services {
   readonly roles: Roles;
   readonly roleBindings: RoleBindings;
   readonly apiKeys: ApiKeys;
+  readonly tickets: RequestTickets;
   readonly sessions: Sessions;
   readonly messages: Messages;
   readonly exec: Exec;

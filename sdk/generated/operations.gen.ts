@@ -534,6 +534,17 @@ const traces = (caller: Caller) => ({
   get: (session: string, trace: string, options?: CallOptions): Promise<api.GetTraceResponse> => caller.call({ method: 'GET', path: `/sessions/${part(session)}/trace/${part(trace)}` }, options),
 });
 
+const tickets = (caller: Caller) => ({
+  /**
+   * Returns a one-time ticket for a request that cannot carry a header.
+   *
+   * Browsers cannot set headers of a WebSocket. Offer the subprotocols `raworc.v0` and `raworc.ticket.TICKET` instead. A ticket is valid once, for 30 seconds, and with the permissions of the credentials that it was requested with. It needs the permission of its use: `attach` needs own or sessions:exec.
+   *
+   * Permission: self.
+   */
+  create: (body: api.CreateTicketData['body'], options?: CallOptions): Promise<api.CreateTicketResponse> => caller.call({ method: 'POST', path: `/tickets`, body }, options),
+});
+
 const nodeTokens = (caller: Caller) => ({
   /**
    * Lists the join tokens that can still be used.
@@ -691,6 +702,7 @@ export class Operations {
   readonly sessions: ReturnType<typeof sessions>;
   readonly messages: ReturnType<typeof messages>;
   readonly traces: ReturnType<typeof traces>;
+  readonly tickets: ReturnType<typeof tickets>;
   readonly nodeTokens: ReturnType<typeof nodeTokens>;
   readonly nodes: ReturnType<typeof nodes>;
   readonly orphans: ReturnType<typeof orphans>;
@@ -710,6 +722,7 @@ export class Operations {
     this.sessions = sessions(caller);
     this.messages = messages(caller);
     this.traces = traces(caller);
+    this.tickets = tickets(caller);
     this.nodeTokens = nodeTokens(caller);
     this.nodes = nodes(caller);
     this.orphans = orphans(caller);

@@ -553,6 +553,14 @@ export type ExecResult = {
     duration_ms: number;
 };
 
+export type Ticket = {
+    /**
+     * Valid once, for 30 seconds
+     */
+    ticket: string;
+    expires_at: string;
+};
+
 export type NodeToken = {
     id: string;
     /**
@@ -5294,6 +5302,76 @@ export type ExecSessionResponses = {
 };
 
 export type ExecSessionResponse = ExecSessionResponses[keyof ExecSessionResponses];
+
+export type CreateTicketData = {
+    body: {
+        /**
+         * `attach`: for one attach to a process of the session
+         */
+        for: 'attach';
+        /**
+         * Id of the session
+         */
+        session: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/tickets';
+};
+
+export type CreateTicketErrors = {
+    /**
+     * The request is malformed or a query parameter is invalid.
+     */
+    400: Error;
+    /**
+     * The token or API key is missing, invalid, expired or revoked.
+     */
+    401: Error;
+    /**
+     * The caller lacks the permission named in `message`.
+     */
+    403: Error;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Error;
+    /**
+     * The body is too large.
+     */
+    413: Error;
+    /**
+     * The content type or encoding of the body is not supported.
+     */
+    415: Error;
+    /**
+     * One or more fields are missing or invalid; `details` lists each path and problem.
+     */
+    422: Error;
+    /**
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
+     */
+    429: Error;
+    /**
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
+     */
+    500: Error;
+    /**
+     * No capacity, or a required component is offline; `message` says which.
+     */
+    503: Error;
+};
+
+export type CreateTicketError = CreateTicketErrors[keyof CreateTicketErrors];
+
+export type CreateTicketResponses = {
+    /**
+     * Created
+     */
+    201: Ticket;
+};
+
+export type CreateTicketResponse = CreateTicketResponses[keyof CreateTicketResponses];
 
 export type GetSessionEventsData = {
     body?: never;

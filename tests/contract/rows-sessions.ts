@@ -56,6 +56,9 @@ export const sessionRows: readonly Row[] = [
   within('POST /sessions/{id}/exec', 'sessions:exec', 200, async (stage) => ({ place: await session(stage), body: { command: 'ls' } }), {
     without: 404,
   }),
+  within('POST /tickets', 'sessions:exec', 201, async (stage) => ({ body: { for: 'attach', session: (await session(stage)).id } }), {
+    without: 404,
+  }),
   within('DELETE /sessions/{id}/messages', 'sessions:update', 204, async (stage) => ({ place: await session(stage) }), { without: 404 }),
   within('GET /sessions/{id}/messages/count', 'sessions:get', 200, async (stage) => ({ place: await session(stage) }), { without: 404 }),
   within(

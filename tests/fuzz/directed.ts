@@ -75,6 +75,7 @@ async function furnish(fuzz: Fuzz): Promise<void> {
     await fuzz.ask('POST /sessions/{id}/messages/{message_id}/cancel', { ...session, message_id: id }, {});
   for (const body of [{ command: 'ls' }, { argv: ['nowhere'] }, { command: 'forever', timeout_ms: 50 }, { command: 'ls', argv: ['ls'] }])
     await fuzz.ask('POST /sessions/{id}/exec', session, body);
+  for (const of of [session.id, 'nowhere', '']) await fuzz.ask('POST /tickets', {}, { for: 'attach', session: of });
   for (const id of [message.id, message.reply?.id ?? ''])
     await fuzz.ask('GET /sessions/{id}/trace/{message_id}', { ...session, message_id: id }, undefined);
   await fuzz.ask('GET /spaces/{name}/agents/{agent}/logs', agent, undefined, { query: `session_id=${session.id}` });

@@ -8,9 +8,13 @@ import type { Caller } from '../../services/access/caller.ts';
 import { canonicalKey } from '../../services/access/key-forms.ts';
 import type { Accounts } from '../../services/access/login-service.ts';
 import type { Proof } from '../../services/access/proof.ts';
+import type { RequestTicket, RequestTickets } from '../../services/access/request-tickets.ts';
 import { TOKEN_ALGORITHM, TOKEN_ISSUER, type Tokens } from '../../services/access/tokens.ts';
 import { isUuid } from '../input/ids.ts';
 import { refuse } from '../routing/errors.ts';
+import { BASE } from '../routing/route.ts';
+import { offeredTicket } from '../upgrades/offered-protocols.ts';
+import { asksForUpgrade } from '../upgrades/pending-upgrade.ts';
 import type { BudgetGate } from './budget-gate.ts';
 import { ProofCache } from './proof-cache.ts';
 
@@ -53,11 +57,19 @@ export function proofOf(ctx: Context): Proof {
 /** Returns whether the request can continue. If not, it has been answered. */
 export type Admission = (ctx: Context) => Promise<boolean> | boolean;
 
+export interface AuthenticationDeps {
+  readonly tokens: Tokens;
+  readonly accounts: Accounts;
+  readonly tickets: Pick<RequestTickets, 'redeem'>;
+  readonly clock: Clock;
+  readonly gate: BudgetGate;
+}
+
 /**
  * Admits a request with a valid token of an active account with the token's version, or with a
- * valid API key. Everything else is the same 401: a stranger must not learn why.
+ * valid API key; a request for a WebSocket also with a ticket. Everything else is the same 401: a stranger must not learn why.
  */
-export function authentication(tokens: Tokens, accounts: Accounts, clock: Clock, gate: BudgetGate): Admission {
+export function authentication({ tokens, accounts, tickets, clock, gate }: AuthenticationDeps): Admission {
   const known = new ProofCache();
   const options = {
     // The types of koa-jwt lack KeyObject, which jsonwebtoken accepts. A string costs forty times
@@ -76,6 +88,8 @@ export function authentication(tokens: Tokens, accounts: Accounts, clock: Clock,
 
   /** Returns undefined for invalid credentials. */
   async function proofIn(ctx: Context, header: string): Promise<Proof | undefined> {
+    const ticket = header === '' ? offeredTicket(ctx.req) : undefined;
+    if (ticket !== undefined) return ticketProof(ctx, ticket);
     const apiKey = canonicalKey(/^Bearer (\w{3}_[\w-]{43,64})$/i.exec(header)?.[1] ?? '');
     if (apiKey !== undefined) return accounts.keyProof(apiKey);
     try {
@@ -87,6 +101,13 @@ export function authentication(tokens: Tokens, accounts: Accounts, clock: Clock,
     const key = tokens.keyOf(kidOf(ctx.state.sentToken));
     if (proof !== undefined && key !== undefined) known.keep(header, { proof, key });
     return proof;
+  }
+
+  /** A ticket that does not fit is spent too. */
+  function ticketProof(ctx: Context, ticket: string): Proof | undefined {
+    if (!asksForUpgrade(ctx.req)) return undefined;
+    const found = tickets.redeem(ticket);
+    return found !== undefined && isFor(found, ctx.path) ? found.proof : undefined;
   }
 
   function judged(proof: Proof): Caller | undefined {
@@ -118,6 +139,13 @@ export function authentication(tokens: Tokens, accounts: Accounts, clock: Clock,
     const caller = found === undefined ? undefined : judged(found);
     return found === undefined || caller === undefined ? admitUnknown(ctx, header) : admit(ctx, found, caller);
   };
+}
+
+const PATHS: Readonly<Record<RequestTicket['use'], RegExp>> = { attach: /^processes\/[^/]+\/attach\/?$/ };
+
+function isFor({ use, session }: RequestTicket, path: string): boolean {
+  const below = `${BASE}/sessions/${session}/`;
+  return path.toLowerCase().startsWith(below) && PATHS[use].test(path.slice(below.length));
 }
 
 const nothing = async () => {};

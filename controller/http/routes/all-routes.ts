@@ -7,7 +7,6 @@ import { auditRoutes } from './audit.ts';
 import { authRoutes } from './auth.ts';
 import { buildRoutes } from './builds.ts';
 import { eventRoutes } from './events.ts';
-import { execRoutes } from './exec.ts';
 import { logRoutes } from './logs.ts';
 import { messageRoutes } from './messages.ts';
 import { nodeTokenRoutes } from './node-tokens.ts';
@@ -20,6 +19,8 @@ import { serverRoutes } from './server.ts';
 import { serviceAccountRoutes } from './service-accounts.ts';
 import { sessionRoutes } from './sessions.ts';
 import { spaceRoutes } from './spaces.ts';
+import { execRoutes } from './use/exec.ts';
+import { ticketRoutes } from './use/tickets.ts';
 
 /** Returns every route of the API, in the order of the document. */
 export function allRoutes(deps: RouteDeps): Route[] {
@@ -38,6 +39,7 @@ export function allRoutes(deps: RouteDeps): Route[] {
     sessionRoutes,
     messageRoutes,
     execRoutes,
+    ticketRoutes,
     eventRoutes,
     // Before the nodes: the path of a node matches that of the tokens.
     nodeTokenRoutes,

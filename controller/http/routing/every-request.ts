@@ -3,10 +3,13 @@ import type { Context, Middleware } from 'koa';
 import type { Log } from '../../../seams/log.ts';
 import { SECONDS } from '../../../seams/metrics.ts';
 import type { Random } from '../../../seams/random.ts';
+import { refused } from '../../domain/engine/outcome.ts';
 import { releaseAll } from '../access/budget-gate.ts';
 import { cors } from '../server/cors.ts';
 import { HSTS, SECURITY_HEADERS } from '../server/security-headers.ts';
-import { answerFault } from './errors.ts';
+import { isOriginAllowed } from '../upgrades/origin.ts';
+import { asksForUpgrade } from '../upgrades/pending-upgrade.ts';
+import { answerFault, refuse } from './errors.ts';
 import { type LargeAnswersDeps, largeAnswers } from './large-answers.ts';
 import { slowRefusals } from './slow-refusals.ts';
 import { unreadBodies } from './unread-bodies.ts';
@@ -20,6 +23,12 @@ export interface EveryRequestDeps extends LargeAnswersDeps {
 
 const SANE_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 const KNOWN_METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+const FOREIGN_PAGE = refused(
+  'FORBIDDEN',
+  'Pages of this origin cannot open WebSockets here. An operator can allow the origin with RAWORC_CORS_ORIGINS.',
+);
+const isForeignUpgrade = ({ req }: Context, { corsOrigins }: EveryRequestDeps) => asksForUpgrade(req) && !isOriginAllowed(req, corsOrigins);
+
 const securityHeaders = Object.entries(SECURITY_HEADERS);
 
 /**
@@ -65,7 +74,8 @@ export function everyRequest(deps: EveryRequestDeps): Middleware {
     ctx.request.ip = addresses.addressOf(req);
     if (isPreflight(ctx)) return;
     try {
-      await next();
+      if (isForeignUpgrade(ctx, deps)) refuse(ctx, FOREIGN_PAGE.refusal);
+      else await next();
       holdIfLarge(ctx);
     } catch (fault) {
       answerFault(ctx, fault, log);

@@ -69,14 +69,17 @@ export class Connections {
     const isTls = server instanceof TlsServer;
     server.on('connection', (socket: Socket) => this.#opened(socket, !isTls));
     if (isTls) server.on('secureConnection', (socket: Socket) => this.#secured(socket));
-    server.on('request', ({ socket }: IncomingMessage, res: ServerResponse) => {
-      const connection = this.#all.get(socket);
-      if (connection === undefined) return;
-      connection.answers += 1;
-      res.on('close', connection.answered);
-    });
+    server.on('request', this.began);
     server.on('drop', () => this.#cut.add(1, { reason: 'too_many' }));
   }
+
+  /** Counts a response in progress. */
+  readonly began = ({ socket }: IncomingMessage, res: ServerResponse): void => {
+    const connection = this.#all.get(socket);
+    if (connection === undefined) return;
+    connection.answers += 1;
+    res.on('close', connection.answered);
+  };
 
   /** Counts the connection for the payer of an authenticated request. */
   admitted(socket: Socket, payer: Payer): Outcome<unknown> | undefined {

@@ -3,6 +3,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { HttpApp } from '../app.ts';
 import type { KeyPair } from '../tls/key-pair.ts';
+import { shouldUpgrade } from '../upgrades/upgrades.ts';
 import { countHandshakes } from './handshakes.ts';
 import { answerUnreadable, withHost } from './unreadable.ts';
 
@@ -42,11 +43,18 @@ const KEEP_ALIVE_MS = 75_000;
 const DEFAULT_GRACE_MS = 5000;
 /** The default of Node.js; bounds memory of unauthenticated requests. */
 const MAX_HEADER_BYTES = 16 * 1024;
-const ACCEPTING = { noDelay: true, requireHostHeader: false, connectionsCheckingInterval: CHECK_MS, maxHeaderSize: MAX_HEADER_BYTES };
+const ACCEPTING = {
+  noDelay: true,
+  requireHostHeader: false,
+  connectionsCheckingInterval: CHECK_MS,
+  maxHeaderSize: MAX_HEADER_BYTES,
+  shouldUpgradeCallback: shouldUpgrade,
+};
 
 /** Rejects if the address is in use. */
 export async function listen(app: HttpApp, options: ListenOptions): Promise<HttpServer> {
-  const server = serverFor(withHost(app.koa.callback(), app.random), app, options);
+  const listener = withHost(app.koa.callback(), app.random);
+  const server = serverFor(listener, app, options);
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.keepAliveTimeout = KEEP_ALIVE_MS;
@@ -55,6 +63,7 @@ export async function listen(app: HttpApp, options: ListenOptions): Promise<Http
   server.maxConnections = connections.process + strangers.process + 1;
   answerUnreadable(server, app.random);
   app.connections.attach(server);
+  app.upgrades.attach(server, listener, app.connections.began);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port, options.host, () => {
@@ -90,7 +99,10 @@ function addressOf(server: Server): AddressInfo {
 
 function close(server: Server, app: HttpApp, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
-    const cut = app.clock.after(graceMs, () => server.closeAllConnections());
+    const cut = app.clock.after(graceMs, () => {
+      server.closeAllConnections();
+      app.upgrades.destroyAll();
+    });
     server.close(() => {
       cut.cancel();
       resolve();

@@ -39,6 +39,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   koa: ['controller/http/'],
   'koa-jwt': ['controller/http/'],
   '@koa/router': ['controller/http/routing/route-table.ts'],
+  ws: ['controller/http/upgrades/'],
   dockerode: ['node-agent/engine/docker/'],
   commander: ['cli/'],
   '@grpc/grpc-js': ['proto/', 'controller/grpc/', 'node-agent/control/', 'node-agent/identity/'],

@@ -256,6 +256,11 @@ export function casesOf(
     'GET /sessions/{id}/messages': ofSession('/messages', 'get'),
     'POST /sessions/{id}/messages': ofSession('/messages', 'update', { content: 'x' }),
     'POST /sessions/{id}/messages/{message_id}/cancel': ofSession('/messages/a-message/cancel', 'update'),
+    'POST /tickets': ofSession('', 'exec').map((one) => ({
+      ...one,
+      path: '/tickets',
+      body: { for: 'attach', session: one.path.slice('/sessions/'.length) },
+    })),
     'POST /sessions/{id}/exec': ofSession('/exec', 'exec', { command: 'true' }),
     'DELETE /sessions/{id}/messages': ofSession('/messages', 'update'),
     'GET /sessions/{id}/messages/count': ofSession('/messages/count', 'get'),

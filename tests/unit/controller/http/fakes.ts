@@ -11,6 +11,7 @@ import type { SseStreams } from '../../../../controller/http/events/sse-streams.
 import { type HttpServer, listen } from '../../../../controller/http/server/server.ts';
 import type { CertificateFiles } from '../../../../controller/http/tls/key-pair.ts';
 import { ServedCertificate } from '../../../../controller/http/tls/served-certificate.ts';
+import type { Upgrades } from '../../../../controller/http/upgrades/upgrades.ts';
 import type { Caller, Idempotency } from '../../../../controller/services/access/caller.ts';
 import type { RightsChange } from '../../../../controller/services/access/rights.ts';
 import { createTokens, type Tokens } from '../../../../controller/services/access/tokens.ts';
@@ -170,6 +171,10 @@ export class Fake {
       list: async () => accepted({ items: [], total: 0 }),
       create: async () => refused('CONFLICT', 'There are too many'),
       remove: async () => refused('NOT_FOUND', 'There is no such API key'),
+    },
+    tickets: {
+      create: () => refused('NOT_FOUND', 'There is no such session'),
+      redeem: () => undefined,
     },
     sessions: {
       ...{ canCreate: () => true, canRemix: () => true, canUpdate: () => true },
@@ -373,6 +378,7 @@ export interface Rig {
   readonly tokens: Tokens;
   readonly server: HttpServer;
   readonly streams: SseStreams;
+  readonly upgrades: Upgrades;
   readonly metrics: PrometheusMetrics;
   /** Of a server with TLS. */
   readonly certificate: ServedCertificate | undefined;
@@ -420,6 +426,7 @@ export async function startRig(
     tokens,
     server,
     streams: app.streams,
+    upgrades: app.upgrades,
     metrics,
     certificate,
     logged,

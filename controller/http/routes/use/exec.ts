@@ -1,13 +1,13 @@
-import { DEFAULT_EXEC, execCommand, execObject, execQuery } from '../../contract/exec.ts';
-import { refused } from '../../domain/engine/outcome.ts';
-import { refreshed } from '../../services/access/access.ts';
-import type { Caller } from '../../services/access/caller.ts';
-import { UP_WITHIN_MS } from '../../services/streams/session-use.ts';
-import { payerIn } from '../access/budget-gate.ts';
-import { streamExec } from '../events/exec-events.ts';
-import { waiting, withWaitPlace } from '../input/wait.ts';
-import { type Route, route } from '../routing/route.ts';
-import type { RouteDeps } from '../routing/route-deps.ts';
+import { DEFAULT_EXEC, execCommand, execObject, execQuery } from '../../../contract/exec.ts';
+import { refused } from '../../../domain/engine/outcome.ts';
+import { refreshed } from '../../../services/access/access.ts';
+import type { Caller } from '../../../services/access/caller.ts';
+import { UP_WITHIN_MS } from '../../../services/streams/session-use.ts';
+import { payerIn } from '../../access/budget-gate.ts';
+import { streamExec } from '../../events/exec-events.ts';
+import { waiting, withWaitPlace } from '../../input/wait.ts';
+import { type Route, route } from '../../routing/route.ts';
+import type { RouteDeps } from '../../routing/route-deps.ts';
 
 /** What a request takes besides the command itself. */
 const SLACK_MS = 15_000;
