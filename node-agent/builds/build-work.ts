@@ -17,6 +17,7 @@ export interface BuildWorkDeps extends Pick<Host, 'driver' | 'dialer' | 'clock' 
   readonly installed: MakeDeps['installed'];
   /** Undefined over an engine that runs nothing. */
   readonly toolchains: MakeDeps['toolchains'] | undefined;
+  readonly checks: MakeDeps['checks'] | undefined;
   readonly progress: Progress;
 }
 
@@ -25,7 +26,7 @@ export type BuildResult = BuildOutcome & { readonly baseImageMissing?: boolean; 
 
 /** Makes the image of a build, unless it exists already with the build's label. */
 export async function workOnBuild(deps: BuildWorkDeps, build: BuildAssignment, signal: AbortSignal): Promise<BuildResult> {
-  const { driver, dialer, clock, log, refusal, progress, installed, toolchains } = deps;
+  const { driver, dialer, clock, log, refusal, progress, installed, toolchains, checks } = deps;
   const refused = refusal();
   if (refused !== undefined) return { ok: false, reason: `This node accepts no builds: ${refused}`, refusedNow: true };
   const there = await driver.inspectImage(build.image, signal);
@@ -43,7 +44,7 @@ export async function workOnBuild(deps: BuildWorkDeps, build: BuildAssignment, s
   const stop = AbortSignal.any([signal, fetching.signal]);
   const fetch = (digest: string) => dialer.fetchSource(digest, stop);
   try {
-    if (driver.builds === undefined || toolchains === undefined) {
+    if (driver.builds === undefined || toolchains === undefined || checks === undefined) {
       if (build.repositories.length > 0) throw new BadSource('this node cannot fetch repositories');
       progress.begin('image');
       return await copySources(driver, build, labels, fetch, signal);
@@ -54,7 +55,7 @@ export async function workOnBuild(deps: BuildWorkDeps, build: BuildAssignment, s
     const plan = { buildId, space, baseImage, baseImageId: base.id, print };
     const gitImage = () => toolchains.imageOf('git', plan, signal);
     const whole = await fetchRepositories({ engine: driver.builds, put, clock, progress, baseImageId: base.id, gitImage }, build, signal);
-    return await makeImage({ engine: driver.builds, toolchains, fetch, progress, installed }, whole, base, labels, signal);
+    return await makeImage({ engine: driver.builds, toolchains, checks, fetch, progress, installed }, whole, base, labels, signal);
   } finally {
     fetching.abort();
   }

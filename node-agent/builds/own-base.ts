@@ -28,7 +28,8 @@ export interface OwnBaseDeps {
   readonly progress: BuildProgress;
 }
 
-const stepLabel = (key: string) => `raworc.step=${key}`;
+/** Images inherit labels: what is added to the image of a step has another `raworc.image`. */
+const stepLabels = (key: string) => ({ 'raworc.image': 'stage', 'raworc.step': key });
 
 /**
  * Returns the ID of the image that an agent's Dockerfile describes. Programs run one by one in
@@ -85,7 +86,7 @@ class OwnBase {
     // From the last step back: whatever is there contains all before it.
     let [image, done] = ['', 0];
     for (let at = stage.steps.length; at > 0 && image === ''; at -= 1) {
-      image = (await engine.stageWith(stepLabel(keys[at] ?? ''), this.#signal)) ?? '';
+      image = (await engine.stageWith(stepLabels(keys[at] ?? ''), this.#signal)) ?? '';
       if (image !== '') done = at;
     }
     if (image === '') image = await this.#startOf(index);
@@ -109,7 +110,7 @@ class OwnBase {
     const what = `Dockerfile, line ${step.line}: ${step.shown.slice(step.shown.lastIndexOf('\n') + 1)}`;
     progress.print(at < done ? `${what} (unchanged)` : what);
     if (at < done) return image;
-    const labels = { ...engine.marks, 'raworc.image': 'stage', 'raworc.step': key };
+    const labels = { ...engine.marks, ...stepLabels(key) };
     return step.kind === 'run' ? this.#run(step, image, labels) : this.#copy(step, index, image, labels);
   }
 
@@ -199,7 +200,7 @@ class OwnBase {
       });
     });
     try {
-      const built = await engine.stage({ labels, context: context.stream }, this.#signal);
+      const built = await engine.stage({ isReused: true, labels, context: context.stream }, this.#signal);
       await context.done;
       if (!built.ok) throw new BadSource(`Dockerfile, line ${step.line} failed for the agent ${agent}: ${built.reason}`);
       return built.imageId;

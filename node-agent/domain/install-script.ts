@@ -6,7 +6,7 @@ import type { Dependencies, Installer, SourceFiles } from './installs/planned.ts
 import { IMAGE_CERTIFICATES, toolchainKey } from './installs/toolchains.ts';
 
 /** Raise it when the same files install something else than before. */
-const INSTALLER_VERSION = '2';
+const INSTALLER_VERSION = '3';
 
 /** In images: `{DEPENDENCIES}/{key}` holds the inputs and what was installed from them. */
 export const DEPENDENCIES = '/opt/raworc/deps';
@@ -35,16 +35,30 @@ export function keyOf({ installer, inputs, toolchain }: Dependencies, files: Sou
   return hash.digest('hex').slice(0, 32);
 }
 
-/** Identifies a set of dependencies on a base image, in any order. */
-export const setKeyOf = (keys: readonly string[], imageId: string): string =>
-  createHash('sha256')
-    .update([imageId, ...[...new Set(keys)].sort()].join('\0'))
-    .digest('hex')
-    .slice(0, 32);
-
 const PIP = 'install --no-input --disable-pip-version-check --no-cache-dir --progress-bar off --no-warn-script-location';
 const NPM_FLAGS = '--no-audit --no-fund --no-update-notifier --loglevel=warn';
 const node = `node ${NPM}/bin/npm-cli.js`;
+
+/**
+ * `python3 -m venv` compiles all of pip, which takes as long as installing twenty packages. This unpacks
+ * the same wheels, and leaves what is compiled to the first import.
+ */
+const SEED = `import ensurepip, glob, os, sys, sysconfig, zipfile
+own = os.path.dirname(ensurepip.__file__)
+places = [getattr(ensurepip, "_WHEEL_PKG_DIR", None) or own, os.path.join(own, "_bundled")]
+for name in ["pip"] + (["setuptools"] if sys.version_info < (3, 12) else []):
+    wheels = sorted(wheel for place in places for wheel in glob.glob(os.path.join(place, name + "-*.whl")))
+    zipfile.ZipFile(wheels[-1]).extractall(sysconfig.get_path("purelib"))
+for name in ["pip", "pip3"]:
+    path = os.path.join(sysconfig.get_path("scripts"), name)
+    with open(path, "w") as file:
+        file.write("#!" + sys.executable + "\\nimport sys\\nfrom pip._internal.cli.main import main\\nsys.exit(main())\\n")
+    os.chmod(path, 0o755)`;
+const makeVenv = (path: string) => `python3 -m venv --without-pip ${path}
+if ! ${path}/bin/python -c '${SEED}' 2>/dev/null; then
+  rm -rf ${path}
+  python3 -m venv ${path}
+fi`;
 
 /** The dependencies of [project], one a line, as pip reads them. */
 const PROJECT_DEPENDENCIES = `import tomllib
@@ -55,13 +69,13 @@ print("\\n".join(project.get("dependencies", [])))`;
 const INSTALL: Readonly<Record<Exclude<Installer, 'npm-ci' | 'npm-install' | 'pnpm' | 'yarn'>, string>> = {
   none: '',
   ...COMPILE,
-  pip: `python3 -m venv .venv
+  pip: `${makeVenv('.venv')}
 .venv/bin/python -m pip ${PIP} -r requirements.txt`,
   pyproject: `python3 -c '${PROJECT_DEPENDENCIES}' > .cache/requirements.txt
-python3 -m venv .venv
+${makeVenv('.venv')}
 .venv/bin/python -m pip ${PIP} -r .cache/requirements.txt`,
   uv: `if command -v uv >/dev/null; then uv=uv; else
-  python3 -m venv .cache/uv
+  ${makeVenv('.cache/uv')}
   .cache/uv/bin/python -m pip ${PIP} uv
   uv=.cache/uv/bin/uv
 fi

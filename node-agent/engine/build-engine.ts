@@ -46,9 +46,18 @@ export type FoundImage =
   | { readonly ok: false; readonly reason: string };
 
 export interface StagePlan {
-  readonly labels: Readonly<Record<string, string>>;
+  /** Later builds can start from it or copy from it. */
+  readonly isReused: boolean;
+  /** Added after its last line, each in a step of its own. Labels in the Dockerfile are one step. */
+  readonly labels?: Readonly<Record<string, string>> | undefined;
   /** A tar: a Dockerfile and what it copies. Destroying it ends the build. */
   readonly context: NodeJS.ReadableStream;
+}
+
+/** An image that later builds can start from. */
+export interface FoundStage {
+  readonly imageId: string;
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 /** What builds with dependencies and checks need of an engine. */
@@ -74,10 +83,12 @@ export interface BuildEngine {
   /** Keeps a builder image under this name, and removes all but the newest few of its kind. */
   keepBuilder(kind: string, imageId: string, image: string, signal: AbortSignal): Promise<void>;
   /**
-   * Returns the newest image with this label of those stages and builder images that `stage` built. Others can have any label:
+   * Returns the newest image with these labels of those stages and builder images that `stage` built. Others can have any label:
    * whoever pushes an image writes its labels, and those that are pulled serve other spaces too.
    */
-  stageWith(label: string, signal: AbortSignal): Promise<string | undefined>;
+  stageWith(labels: Readonly<Record<string, string>>, signal: AbortSignal): Promise<string | undefined>;
+  /** Returns all such images with these labels, the newest first. */
+  stages(labels: Readonly<Record<string, string>>, signal: AbortSignal): Promise<readonly FoundStage[]>;
   /**
    * Removes images without a name that interrupted builds left behind, and returns how many. Call it
    * only while nothing is built.

@@ -22,11 +22,11 @@ export interface ContextAgent {
 export interface ContextPlan {
   readonly baseImage: string;
   /** Labels of every layer, including those of an interrupted build. */
-  readonly marks?: Readonly<Record<string, string>> | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
   readonly agents: readonly ContextAgent[];
 }
 
-/** Returns the first lines of a Dockerfile. */
+/** Returns the first lines of a Dockerfile: one step for all labels. */
 export function dockerfileHead(baseImage: string, marks: Readonly<Record<string, string>>): string {
   if (/\s/.test(baseImage)) throw new BadSource('the base image has an invalid name');
   const labels = Object.entries(marks).map(([name, value]) => ` ${name}=${JSON.stringify(value)}`);
@@ -40,7 +40,7 @@ export function dockerfileHead(baseImage: string, marks: Readonly<Record<string,
  */
 export function buildContext(plan: ContextPlan, fetch: (digest: string) => AsyncIterable<Uint8Array>): Packing {
   return packing(async (pack) => {
-    const dockerfile = `${dockerfileHead(plan.baseImage, plan.marks ?? {})}COPY agents ${AGENTS}\n${results(plan)}`;
+    const dockerfile = `${dockerfileHead(plan.baseImage, plan.labels ?? {})}COPY agents ${AGENTS}\n${results(plan)}`;
     await packEntry(pack, { name: 'Dockerfile', mode: 0o644 }, dockerfile);
     await packEntry(pack, { name: 'agents', type: 'directory', mode: 0o755 });
     for (const { spec, digest, dependencies } of plan.agents) {

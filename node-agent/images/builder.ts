@@ -8,6 +8,7 @@ import { LogSenders } from '../builds/log-senders.ts';
 import { Progress } from '../builds/progress.ts';
 import { within } from '../engine/deadline.ts';
 import type { Host } from '../host.ts';
+import { HandlerChecks } from './checks/handler-checks.ts';
 import { Toolchains } from './toolchains.ts';
 
 const BUILD_LIMIT_MS = 10 * 60_000;
@@ -62,10 +63,14 @@ export class Builder {
   #hasFailed = false;
   #tidied: Promise<void> = Promise.resolve();
   readonly #toolchains: Toolchains | undefined;
+  readonly #checks: HandlerChecks | undefined;
 
   constructor(deps: BuilderDeps) {
     this.#deps = deps;
-    if (deps.driver.builds !== undefined) this.#toolchains = new Toolchains(deps.driver.builds);
+    if (deps.driver.builds !== undefined) {
+      this.#toolchains = new Toolchains(deps.driver.builds);
+      this.#checks = new HandlerChecks(deps.driver.builds);
+    }
     this.#logs = new LogSenders(deps);
     const metrics = deps.metrics ?? silentMetrics;
     this.#dependencies = metrics.counter({
@@ -218,7 +223,10 @@ export class Builder {
     try {
       const result = await within(clock, BUILD_LIMIT_MS, stop, (signal) =>
         workOnBuild(
-          { ...this.#deps, progress, toolchains: this.#toolchains, installed: (...counts) => this.#count(...counts) },
+          {
+            ...{ ...this.#deps, progress, toolchains: this.#toolchains, checks: this.#checks },
+            installed: (...counts) => this.#count(...counts),
+          },
           build,
           signal,
         ),

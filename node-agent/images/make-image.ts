@@ -6,7 +6,7 @@ import { keyOf } from '../domain/install-script.ts';
 import { ownImageOf } from '../domain/installs/own-image.ts';
 import type { BuildEngine, BuildOutcome } from '../engine/build-engine.ts';
 import { buildContext } from './build-context.ts';
-import { checkHandlers } from './check-handlers.ts';
+import type { HandlerChecks } from './checks/handler-checks.ts';
 import type { Installation } from './install.ts';
 import { BadSource } from './read-source.ts';
 import { scanSource } from './scan-source.ts';
@@ -18,6 +18,7 @@ export interface MakeDeps {
   readonly toolchains: Pick<Toolchains, 'imageOf'>;
   fetch(digest: string): AsyncIterable<Uint8Array>;
   readonly progress: BuildProgress;
+  readonly checks: Pick<HandlerChecks, 'faultIn'>;
   /** Dependencies of this many agents are in the image, of which some were installed for it. */
   installed(installed: number, all: number): void;
 }
@@ -80,13 +81,9 @@ export async function makeImage(
       ]),
     );
     const agents = build.agents.map(({ spec, digest }) => ({ spec, digest, dependencies: byAgent.get(spec?.name ?? '') }));
-    // Every layer says that it is no stage, for a stage is what later builds look for.
-    const context = buildContext(
-      { baseImage: stage?.imageId ?? baseImage, marks: { ...engine.marks, 'raworc.image': 'space' }, agents },
-      fetch,
-    );
+    const context = buildContext({ baseImage: stage?.imageId ?? baseImage, labels: { ...engine.marks, ...labels }, agents }, fetch);
     try {
-      const built = await engine.stage({ labels, context: context.stream }, signal);
+      const built = await engine.stage({ isReused: false, context: context.stream }, signal);
       await context.done;
       if (!built.ok) return built;
       imageId = built.imageId;
@@ -96,10 +93,12 @@ export async function makeImage(
       await context.done;
       throw error;
     }
-    const specs = build.agents.flatMap(({ spec }) => (spec === null ? [] : [spec]));
-    if (specs.length > 0) progress.begin('check');
-    const fault =
-      specs.length === 0 ? undefined : await checkHandlers(engine, { buildId, space, imageId, agents: specs }, progress, signal);
+    progress.begin('check');
+    const checked = build.agents.flatMap(({ spec, digest }) => {
+      if (spec === null) return [];
+      return { ...spec, content: [base.id, digest, byAgent.get(spec.name)?.key ?? ''].join(' ') };
+    });
+    const fault = await deps.checks.faultIn({ buildId, space, imageId, agents: checked }, progress, signal);
     if (fault !== undefined) return { ok: false, reason: `The build failed: ${fault}` };
     await engine.name(imageId, build.image, signal);
     const done = imageId;

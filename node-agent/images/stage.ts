@@ -1,6 +1,6 @@
 import type { BuildProgress } from '../builds/progress.ts';
-import { DEPENDENCIES, setKeyOf } from '../domain/install-script.ts';
-import type { BuildEngine } from '../engine/build-engine.ts';
+import { DEPENDENCIES } from '../domain/install-script.ts';
+import type { BuildEngine, FoundStage } from '../engine/build-engine.ts';
 import { dockerfileHead } from './build-context.ts';
 import { type Installation, install } from './install.ts';
 import { InstallRoom, packInstalled } from './pack-installed.ts';
@@ -28,33 +28,44 @@ export interface Stage {
   discard(): Promise<void>;
 }
 
-export const setLabel = (key: string) => `raworc.dependencies.${key}`;
-const keyLabel = (key: string) => `raworc.installed.${key}`;
+/**
+ * Labels of images with dependencies. Each such image sets them all, so that none is inherited from a
+ * base image, which anyone can have made.
+ */
+const KIND = { 'raworc.image': 'dependencies' } as const;
+/** The keys of what is installed. */
+const INSTALLED = 'raworc.installed';
+/** How many layers that is. */
+const LAYERS = 'raworc.layers';
+/** Engines stack at most 127 layers, and base images and agents have some. */
+const MAX_LAYERS = 60;
 
 /**
- * Returns the image with these dependencies: the one that an earlier image of this engine starts
- * from, or a new one. What an image of this engine contains is copied instead of installed.
- * Throws BadSource if something cannot be installed.
+ * Returns the image with exactly these dependencies: one that this engine has, or a new one, which
+ * starts from the image with most of them and nothing else. What other images of this engine have is
+ * copied instead of installed. Throws BadSource if something cannot be installed.
  */
 export async function stageOf(engine: BuildEngine, input: StageInput, signal: AbortSignal): Promise<Stage> {
   const { baseImage, baseImageId, installations, fetch, toolchains, progress, ...where } = input;
   progress.begin('resolve');
   const byKey = new Map(installations.map((one) => [one.key, one]));
-  const keys = [...byKey.keys()].sort();
-  const setKey = setKeyOf(keys, baseImageId);
-  const same = await engine.stageWith(setLabel(setKey), signal);
-  if (same !== undefined) {
+  const known = (await engine.stages(KIND, signal)).map(withKeys);
+  const start = largestWithin(known, byKey);
+  if (start !== undefined && start.keys.size === byKey.size) {
     progress.print('All dependencies are the same as in an earlier image: nothing is installed.');
-    return { imageId: same, installed: 0, discard: async () => undefined };
+    return { imageId: start.imageId, installed: 0, discard: async () => undefined };
   }
   const fresh: Installation[] = [];
-  let dockerfile = dockerfileHead(baseImage, engine.marks);
+  const copied: string[] = [];
+  const room = MAX_LAYERS - 1 - (start?.layers ?? 0);
   for (const [key, installation] of byKey) {
-    const holder = await engine.stageWith(keyLabel(key), signal);
-    const target = `${DEPENDENCIES}/${key}`;
+    if (start?.keys.has(key) === true) continue;
+    const holder = copied.length >= room ? undefined : known.find(({ keys }) => keys.has(key));
     if (holder === undefined) fresh.push(installation);
-    else progress.print(`The dependencies of ${installation.agent} are copied from an earlier image.`);
-    dockerfile += holder === undefined ? `COPY deps/${key} ${target}\n` : `COPY --from=${holder} ${target} ${target}\n`;
+    else {
+      progress.print(`The dependencies of ${installation.agent} are copied from an earlier image.`);
+      copied.push(`COPY --from=${holder.imageId} ${DEPENDENCIES}/${key} ${DEPENDENCIES}/${key}\n`);
+    }
   }
   progress.begin('install');
   const print = progress.output.bind(progress);
@@ -63,6 +74,11 @@ export async function stageOf(engine: BuildEngine, input: StageInput, signal: Ab
     if (dependencies.toolchain === undefined || toolchains === undefined) continue;
     images.set(key, await toolchains.imageOf(dependencies.toolchain, { ...where, baseImage, baseImageId, print }, signal));
   }
+  // One layer for all that is installed: each layer takes the engine its time.
+  const layers = (start?.layers ?? 0) + copied.length + Math.sign(fresh.length);
+  const labels = { ...engine.marks, ...KIND, [INSTALLED]: [...byKey.keys()].sort().join(' '), [LAYERS]: String(layers) };
+  const copies = [...copied, ...(fresh.length > 0 ? [`COPY deps ${DEPENDENCIES}\n`] : [])];
+  const dockerfile = `${dockerfileHead(start?.imageId ?? baseImage, labels)}${copies.join('')}`;
   const context = packing(async (pack) => {
     await packEntry(pack, { name: 'Dockerfile', mode: 0o644 }, dockerfile);
     const room = new InstallRoom();
@@ -78,10 +94,8 @@ export async function stageOf(engine: BuildEngine, input: StageInput, signal: Ab
       }
     }
   });
-  const labels: Record<string, string> = { ...engine.marks, 'raworc.image': 'stage', [setLabel(setKey)]: 'all' };
-  for (const key of keys) labels[keyLabel(key)] = 'here';
   try {
-    const built = await engine.stage({ labels, context: context.stream }, signal);
+    const built = await engine.stage({ isReused: true, context: context.stream }, signal);
     await context.done;
     if (!built.ok) throw new Error(built.reason);
     return { imageId: built.imageId, installed: fresh.length, discard: () => engine.discard(built.imageId) };
@@ -90,4 +104,30 @@ export async function stageOf(engine: BuildEngine, input: StageInput, signal: Ab
     await context.done;
     throw error;
   }
+}
+
+interface Known {
+  readonly imageId: string;
+  readonly keys: ReadonlySet<string>;
+  readonly layers: number;
+}
+
+const withKeys = ({ imageId, labels }: FoundStage): Known => ({
+  imageId,
+  keys: new Set(labels[INSTALLED]?.split(' ')),
+  layers: Number(labels[LAYERS]),
+});
+
+/**
+ * Returns the image with most of the wanted dependencies and no others, which could be those of
+ * another space. Keys depend on the base image, so it has the right one.
+ */
+function largestWithin(known: readonly Known[], wanted: ReadonlyMap<string, unknown>): Known | undefined {
+  let best: Known | undefined;
+  for (const one of known) {
+    const { keys, layers } = one;
+    const isUsable = layers < MAX_LAYERS || keys.size === wanted.size;
+    if (isUsable && keys.size > (best?.keys.size ?? 0) && [...keys].every((key) => wanted.has(key))) best = one;
+  }
+  return best;
 }

@@ -22,7 +22,8 @@ interface Flight {
   waiting: number;
 }
 
-const label = (key: string) => `raworc.toolchain.${key}`;
+/** They replace those that the base image brings. */
+const labelsOf = (key: string) => ({ 'raworc.image': 'builder', 'raworc.toolchain.key': key });
 
 /**
  * Builder images: a base image with a toolchain. Each is made on this node when a build first needs
@@ -72,7 +73,7 @@ export class Toolchains {
 
   async #make(toolchain: Toolchain, key: string, plan: ToolchainPlan, signal: AbortSignal): Promise<string> {
     const engine = this.#engine;
-    const there = await engine.stageWith(label(key), signal);
+    const there = await engine.stageWith(labelsOf(key), signal);
     if (there !== undefined) return there;
     const { buildId, space, baseImage, baseImageId, print } = plan;
     const { title } = TOOLCHAINS[toolchain];
@@ -89,13 +90,13 @@ export class Toolchains {
         return baseImageId;
       }
       const context = packing(async (pack) => {
-        const dockerfile = `${dockerfileHead(baseImage, engine.marks)}COPY deps/${key} /\n`;
+        const labels = { ...engine.marks, ...labelsOf(key), 'raworc.toolchain': toolchain };
+        const dockerfile = `${dockerfileHead(baseImage, labels)}COPY deps/${key} /\n`;
         await packEntry(pack, { name: 'Dockerfile', mode: 0o644 }, dockerfile);
         await packInstalled(pack, { owner: title, key, room: new InstallRoom() }, job.output);
       });
-      const labels = { ...engine.marks, 'raworc.image': 'builder', 'raworc.toolchain': toolchain, [label(key)]: 'here' };
       try {
-        const built = await engine.stage({ labels, context: context.stream }, signal);
+        const built = await engine.stage({ isReused: true, context: context.stream }, signal);
         await context.done;
         if (!built.ok) throw new Error(built.reason);
         await engine.keepBuilder(toolchain, built.imageId, `raworc_builder:${toolchain}-${key}`, signal);

@@ -6,7 +6,7 @@ import type { Log } from '../../../../seams/log.ts';
 import { messageOf } from '../../../../seams/message-of.ts';
 import type { BuildSettings } from '../../../images/build-settings.ts';
 import type { Command } from '../../../volumes/command.ts';
-import type { BuildEngine, FoundImage, Job, JobEnd, JobPlan, StagePlan } from '../../build-engine.ts';
+import type { BuildEngine, FoundImage, FoundStage, Job, JobEnd, JobPlan, StagePlan } from '../../build-engine.ts';
 import { abortable, type DockerClients, unless } from '../client.ts';
 import { type Owner, ownerFilter } from '../container.ts';
 import { runBuild } from '../images/run-build.ts';
@@ -108,9 +108,9 @@ export class DockerBuilds implements BuildEngine {
     }
   }
 
-  async stage({ labels, context }: StagePlan, signal: AbortSignal) {
+  async stage({ isReused, labels = {}, context }: StagePlan, signal: AbortSignal) {
     const built = await runBuild(this.#deps, { labels, context }, signal);
-    if (built.ok && ['stage', 'builder'].includes(labels['raworc.image'] ?? '')) await this.#deps.stages.add(built.imageId);
+    if (built.ok && isReused) await this.#deps.stages.add(built.imageId);
     return built;
   }
 
@@ -133,12 +133,18 @@ export class DockerBuilds implements BuildEngine {
     for (const { RepoTags } of old) for (const tag of RepoTags ?? []) await this.discard(tag);
   }
 
-  async stageWith(label: string, signal: AbortSignal): Promise<string | undefined> {
+  async stageWith(labels: Readonly<Record<string, string>>, signal: AbortSignal): Promise<string | undefined> {
+    const [newest] = await this.stages(labels, signal);
+    return newest?.imageId;
+  }
+
+  async stages(labels: Readonly<Record<string, string>>, signal: AbortSignal): Promise<readonly FoundStage[]> {
     const { clients, owner, stages } = this.#deps;
-    const filters = { label: [label, `raworc.cluster=${owner.clusterId}`] };
+    const wanted = Object.entries({ ...labels, 'raworc.cluster': owner.clusterId });
+    const filters = { label: wanted.map(([name, value]) => `${name}=${value}`) };
     const images = await abortable(signal, clients.calls.listImages({ all: true, filters }));
     const own = images.filter(({ Id }) => stages.has(Id)).sort((a, b) => b.Created - a.Created);
-    return own[0]?.Id;
+    return own.map(({ Id, Labels }) => ({ imageId: Id, labels: Labels ?? {} }));
   }
 
   async tidy(signal: AbortSignal): Promise<number> {

@@ -63,7 +63,9 @@ export class DockerImages {
   }
 
   build(plan: ImagePlan, signal: AbortSignal): Promise<BuildOutcome> {
-    return runBuild(this.#deps, plan, signal);
+    const { clusterId, nodeId } = this.#deps.owner;
+    const labels = { ...plan.labels, 'raworc.cluster': clusterId, 'raworc.builder': nodeId };
+    return runBuild(this.#deps, { ...plan, labels }, signal);
   }
 
   /**

@@ -2,14 +2,12 @@ import type Docker from 'dockerode';
 import { z } from 'zod';
 import type { BuildOutcome } from '../../build-engine.ts';
 import { answerOf, type DockerClients } from '../client.ts';
-import type { Owner } from '../container.ts';
 import { jsonLines } from '../json-lines.ts';
 
 const buildLine = z.object({ error: z.string().optional(), aux: z.object({ ID: z.string() }).optional().catch(undefined) });
 
 export interface RunBuildDeps {
   readonly clients: DockerClients;
-  readonly owner: Owner;
   /** The control group of everything that this node runs; undefined if there is none. */
   cgroupParent(): string | undefined;
 }
@@ -17,16 +15,17 @@ export interface RunBuildDeps {
 export interface BuildRun {
   /** The name of the image. Undefined: it has none. */
   readonly image?: string | undefined;
+  /** Docker adds each in a step of its own. */
   readonly labels: Readonly<Record<string, string>>;
   readonly context: NodeJS.ReadableStream;
 }
 
 /** Builds only copy files: no code of the source runs, and there is no network. */
 export async function runBuild(deps: RunBuildDeps, { image, labels, context }: BuildRun, signal: AbortSignal): Promise<BuildOutcome> {
-  const { clients, owner, cgroupParent } = deps;
+  const { clients, cgroupParent } = deps;
   const parent = cgroupParent();
   const options: Omit<Docker.ImageBuildOptions, 't'> & { t?: string; cgroupparent?: string } = {
-    labels: { ...labels, 'raworc.cluster': owner.clusterId, 'raworc.builder': owner.nodeId },
+    labels,
     forcerm: true,
     networkmode: 'none',
     version: '1',

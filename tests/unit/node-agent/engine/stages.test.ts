@@ -6,7 +6,7 @@ import { DockerBuilds, type DockerBuildsDeps } from '../../../../node-agent/engi
 import { OwnImages } from '../../../../node-agent/engine/docker/builds/own-images.ts';
 import { testDirectory } from '../../../test-directory.ts';
 
-const LABEL = 'raworc.installed.1234';
+const LABELS = { 'raworc.image': 'stage', 'raworc.step': '1234' };
 const { signal } = new AbortController();
 
 function over(stages: OwnImages, images: readonly { Id: string; Created: number }[]): DockerBuilds {
@@ -20,14 +20,14 @@ t.test('an image that was pulled is no stage, although it says so', async (t) =>
   const pulled = { Id: 'sha256:pulled', Created: 300 };
   const images = [{ Id: 'sha256:old', Created: 100 }, pulled, { Id: 'sha256:new', Created: 200 }];
   const stages = await OwnImages.open(file);
-  t.equal(await over(stages, images).stageWith(LABEL, signal), undefined, 'nothing was built here');
+  t.equal(await over(stages, images).stageWith(LABELS, signal), undefined, 'nothing was built here');
   await Promise.all([stages.add('sha256:old'), stages.add('sha256:new')]);
-  t.equal(await over(stages, images).stageWith(LABEL, signal), 'sha256:new');
+  t.equal(await over(stages, images).stageWith(LABELS, signal), 'sha256:new');
 
   const after = await OwnImages.open(file);
-  t.equal(await over(after, images).stageWith(LABEL, signal), 'sha256:new', 'the same after a restart');
+  t.equal(await over(after, images).stageWith(LABELS, signal), 'sha256:new', 'the same after a restart');
   await after.keep(new Set(['sha256:old', 'sha256:pulled']));
-  t.equal(await over(await OwnImages.open(file), images).stageWith(LABEL, signal), 'sha256:old', 'what is gone is forgotten');
+  t.equal(await over(await OwnImages.open(file), images).stageWith(LABELS, signal), 'sha256:old', 'what is gone is forgotten');
   rmSync(file);
-  t.equal(await over(await OwnImages.open(file), images).stageWith(LABEL, signal), undefined, 'a lost file costs only work');
+  t.equal(await over(await OwnImages.open(file), images).stageWith(LABELS, signal), undefined, 'a lost file costs only work');
 });

@@ -1,7 +1,7 @@
 /** Which installer an agent's files call for, and what it sees. */
 import t from 'tap';
 import { dependenciesOf } from '../../../../node-agent/domain/dependencies.ts';
-import { installScript, keyOf, setKeyOf } from '../../../../node-agent/domain/install-script.ts';
+import { installScript, keyOf } from '../../../../node-agent/domain/install-script.ts';
 import type { SourceFiles } from '../../../../node-agent/domain/installs/planned.ts';
 
 const source = (files: Readonly<Record<string, string>>): SourceFiles =>
@@ -120,8 +120,6 @@ t.test('a key follows what decides the installation, and nothing else', async (t
   t.not(key({ 'requirements.txt': 'a' }, { ...base, imageId: 'sha256:2' }), first);
   const npm = { 'package.json': list({ dependencies: { a: '1' } }) };
   t.not(key(npm, base, 'NODE'), key(npm, { ...base, npmVersion: '12' }, 'NODE'));
-  t.equal(setKeyOf(['a', 'b', 'a'], 'x'), setKeyOf(['b', 'a'], 'x'));
-  t.not(setKeyOf(['a'], 'x'), setKeyOf(['a'], 'y'));
 });
 
 const MANAGERS: readonly (readonly [what: string, files: Readonly<Record<string, string>>, expected: string])[] = [

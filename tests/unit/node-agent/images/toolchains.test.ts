@@ -60,7 +60,7 @@ t.test('builds that need the same toolchain at once share one installation', asy
   go();
   t.same(await Promise.all(two), ['sha256:made', 'sha256:made']);
   t.match(seen, { started: 1, open: 0, kept: [`git raworc_builder:git-${toolchainKey('git', PLAN.baseImageId)}`] });
-  t.match(seen.context.toString('latin1'), /FROM base:1\nCOPY deps\/[0-9a-f]{32} \/\n/);
+  t.match(seen.context.toString('latin1'), /FROM base:1\nLABEL raworc.image="builder" .*\nCOPY deps\/[0-9a-f]{32} \/\n/);
   t.match(seen.context.toString('latin1'), /deps\/[0-9a-f]{32}\/usr\/bin\/git/);
 });
 

@@ -1,8 +1,8 @@
 /** The code of an agent can write to the output of the program that checks its handler. */
 import t from 'tap';
-import { UNWATCHED } from '../../../../node-agent/builds/progress.ts';
-import type { BuildEngine, Job } from '../../../../node-agent/engine/build-engine.ts';
-import { checkHandlers } from '../../../../node-agent/images/check-handlers.ts';
+import { UNWATCHED } from '../../../../../node-agent/builds/progress.ts';
+import type { BuildEngine, Job } from '../../../../../node-agent/engine/build-engine.ts';
+import { checkHandlers } from '../../../../../node-agent/images/checks/check-handlers.ts';
 
 const IMAGE = { buildId: 'b1', space: 'default', imageId: 'sha256:1', agents: [{ name: 'a', runtime: 'NODE', handler: '' }] };
 const { signal } = new AbortController();

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { BuildProgress } from '../builds/progress.ts';
-import { handlerFault, quoted } from '../domain/build-failure.ts';
-import type { BuildEngine } from '../engine/build-engine.ts';
+import type { BuildProgress } from '../../builds/progress.ts';
+import { handlerFault, quoted } from '../../domain/build-failure.ts';
+import type { BuildEngine } from '../../engine/build-engine.ts';
 
 /** Longer texts are cut off: the search for the place of a fault costs their square. */
 const MAX_CHARACTERS = 16 * 1024;
@@ -35,13 +35,15 @@ const MAX_PRINTED_BYTES = 16 * 2 ** 20;
 
 /**
  * Loads the handlers of a finished image in a container of it. Returns why one cannot be used;
- * undefined if all can, as far as that can be known without secrets.
+ * undefined if all can, as far as that can be known without secrets. Calls `loaded` with the agents
+ * whose handler was loaded.
  */
 export async function checkHandlers(
   engine: BuildEngine,
   { buildId, space, imageId, agents }: CheckedImage,
   progress: BuildProgress,
   signal: AbortSignal,
+  loaded: (agent: string) => void = () => undefined,
 ): Promise<string | undefined> {
   const command = ['/opt/raworc/guest/node', '/opt/raworc/guest/check.mjs'];
   const list = agents.map(({ name, runtime, handler }) => ({ name, runtime, handler }));
@@ -64,6 +66,7 @@ export async function checkHandlers(
     for (const result of results.parse(JSON.parse(printed))) {
       progress.print(`${result.agent}: ${OUTCOMES[result.outcome]}${result.message === '' ? '' : `: ${result.message}`}`);
       if (result.output !== '') progress.print(result.output);
+      if (result.outcome === 'loaded') loaded(result.agent);
       const fault = handlerFault(result, runtimes.get(result.agent) ?? '');
       if (fault !== undefined) return fault;
     }
