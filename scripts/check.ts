@@ -8,4 +8,4 @@ import { runSuite } from './test/suite.ts';
 
 const files = ['tests/unit/house/imports.test.ts', 'tests/unit/house/seams.test.ts'];
 
-runProgram(async () => runSuite({ phases: [{ files, atOnce: 1 }], withStatics: true, dataDir: await dataDirectory() }));
+runProgram(async () => runSuite({ phases: [[{ files, atOnce: 1, niceness: 0 }]], withStatics: true, dataDir: await dataDirectory() }));

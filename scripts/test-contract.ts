@@ -7,7 +7,7 @@ import process from 'node:process';
 import { dataDirectory } from './places.ts';
 import { runProgram, Trouble } from './program.ts';
 import { print } from './terminal.ts';
-import { chosenFiles } from './test/files.ts';
+import { alone, chosenFiles } from './test/files.ts';
 import { runSuite } from './test/suite.ts';
 
 runProgram(async (words) => {
@@ -20,6 +20,6 @@ runProgram(async (words) => {
   }
   print(`  ${url ?? 'a controller of its own'}\n`);
   // One after another: they share a server, and some of them count what it has.
-  const phases = chosenFiles([{ folder: 'tests/contract', atOnce: 1 }], words);
+  const phases = chosenFiles(alone('tests/contract'), words);
   return runSuite({ phases, withStatics: false, dataDir: await dataDirectory() });
 });

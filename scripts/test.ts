@@ -14,7 +14,7 @@ import { ensureDocker } from './machine/docker.ts';
 import { dataDirectory } from './places.ts';
 import { runProgram } from './program.ts';
 import { print, step, yellow } from './terminal.ts';
-import { buildsFolder, chosenFiles, hostsFolder, packagesFolder, phases, sizeFolder } from './test/files.ts';
+import { alone, buildsFolder, chosenFiles, hostsFolder, packagesFolder, phases, sizeFolder } from './test/files.ts';
 import { runVariable, watchLeftovers } from './test/leftovers.ts';
 import { runSuite } from './test/suite.ts';
 import { stopSignals } from './up/stop-signals.ts';
@@ -40,7 +40,7 @@ const longFolders: ReadonlyMap<string | undefined, string> = new Map([
 runProgram(async (args) => {
   const long = longFolders.get(args[0]);
   const words = long === undefined ? args : args.slice(1);
-  const chosen = chosenFiles(long === undefined ? phases : [{ folder: long, atOnce: 1 }], words);
+  const chosen = chosenFiles(long === undefined ? phases : alone(long), words);
   const { first: stop } = stopSignals();
   const dataDir = await dataDirectory();
   const apt = new Apt(dataDir);

@@ -14,37 +14,62 @@ export const buildsFolder = 'tests/builds';
 /** The package on several versions of Node.js and npm, which only `npm run test:packages` tries. */
 export const packagesFolder = 'tests/packages';
 
+interface Lane {
+  /** Their files, folder by folder. */
+  readonly folders: readonly string[];
+  readonly atOnce: number;
+  /** Lowers the priority of its processes. */
+  readonly niceness?: number;
+  /** Files before all others. */
+  readonly first?: readonly string[];
+}
+
+/** Every folder alone, one file at a time. */
+export const alone = (folder: string): readonly (readonly Lane[])[] => [[{ folders: [folder], atOnce: 1 }]];
+
 /**
- * The folders of tests, fast ones first. Tests that share this machine's Docker run one at a time.
+ * The lanes of each phase run side by side. Tests that share this machine's Docker run one at a
+ * time and wait for most of it, so that all that needs only a processor runs beside them. Those
+ * that compare a neighbour's times or count this machine's connections come first: the simulation
+ * beside them uses no network. Tests that measure a controller have the machine for themselves.
  */
-export const phases: readonly { readonly folder: string; readonly atOnce: number }[] = [
-  { folder: 'tests/unit', atOnce: 2 },
-  { folder: 'tests/contract', atOnce: 2 },
-  { folder: 'tests/fuzz', atOnce: 1 },
-  { folder: 'tests/simulation', atOnce: 2 },
-  { folder: sizeFolder, atOnce: 1 },
-  { folder: 'tests/flood', atOnce: 1 },
-  { folder: 'tests/host', atOnce: 1 },
-  { folder: 'tests/cluster', atOnce: 1 },
-  { folder: 'tests/hosts', atOnce: 1 },
+export const phases: readonly (readonly Lane[])[] = [
+  [
+    {
+      folders: ['tests/host', 'tests/cluster', 'tests/hosts'],
+      atOnce: 1,
+      first: ['tests/host/hostile.test.ts', 'tests/host/firewall-flows.test.ts'],
+    },
+    { folders: ['tests/simulation', 'tests/unit', 'tests/contract', 'tests/fuzz'], atOnce: 2, niceness: 5 },
+  ],
+  [{ folders: [sizeFolder, 'tests/flood'], atOnce: 1 }],
 ];
 
-export interface Phase {
+/** Files of one lane. */
+export interface LaneFiles {
   readonly files: readonly string[];
   readonly atOnce: number;
+  readonly niceness: number;
 }
 
 /**
  * Returns the test files of some folders whose path contains one of the words, or all files without
  * words.
  */
-export function chosenFiles(folders: typeof phases, words: readonly string[]): readonly Phase[] {
-  const chosen = folders.map(({ folder, atOnce }) => {
-    const exclude = folder === hostsFolder ? [] : [`${hostsFolder}/**`];
-    const files = globSync(`${folder}/**/*.test.ts`, { cwd: projectRoot, exclude }).sort();
-    return { atOnce, files: files.filter((path) => words.length === 0 || words.some((word) => path.includes(word))) };
-  });
-  if (chosen.every(({ files }) => files.length === 0))
+export function chosenFiles(lanes: typeof phases, words: readonly string[]): readonly (readonly LaneFiles[])[] {
+  const chosen = lanes.map((phase) =>
+    phase.map(({ folders, atOnce, niceness = 0, first = [] }) => {
+      const all = folders.flatMap((folder) => filesOf(folder).sort());
+      const files = [...first, ...all.filter((path) => !first.includes(path))];
+      return { atOnce, niceness, files: files.filter((path) => words.length === 0 || words.some((word) => path.includes(word))) };
+    }),
+  );
+  if (chosen.flat().every(({ files }) => files.length === 0))
     throw new Trouble(`no test file's path contains ${words.join(' or ')}`, 'ls tests/*');
   return chosen;
+}
+
+function filesOf(folder: string): string[] {
+  const exclude = folder === hostsFolder ? [] : [`${hostsFolder}/**`];
+  return globSync(`${folder}/**/*.test.ts`, { cwd: projectRoot, exclude });
 }

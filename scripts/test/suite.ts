@@ -1,9 +1,10 @@
 import { dim, duration, green, print, red } from '../terminal.ts';
-import type { Phase } from './files.ts';
+import type { LaneFiles } from './files.ts';
 import { type FileResult, type RunFileOptions, runFile, runStatics, staticNames } from './run-file.ts';
 
 export interface SuiteOptions extends RunFileOptions {
-  readonly phases: readonly Phase[];
+  /** One after another; the lanes of each run side by side. */
+  readonly phases: readonly (readonly LaneFiles[])[];
   /** Checks types and lint first. */
   readonly withStatics: boolean;
   /** Runs after the tests, whether or not they passed. */
@@ -16,7 +17,7 @@ export interface SuiteOptions extends RunFileOptions {
  */
 export async function runSuite({ phases, withStatics, cleanUp, ...options }: SuiteOptions): Promise<number> {
   const startedAt = performance.now();
-  const files = phases.flatMap((phase) => phase.files);
+  const files = phases.flat().flatMap((lane) => lane.files);
   const width = Math.max(...[...staticNames, ...files].map((name) => name.length));
   const sum = { passed: 0, failed: 0, skipped: 0 };
   const add = (result: FileResult) => {
@@ -26,13 +27,14 @@ export async function runSuite({ phases, withStatics, cleanUp, ...options }: Sui
   print(`\n  ${dim(`${'file'.padEnd(width)}  passed  failed  skipped      time`)}\n`);
   try {
     if (withStatics) await runStatics(add, options.stop);
-    for (const { files: some, atOnce } of phases) {
+    const run = async ({ files: some, atOnce, niceness }: LaneFiles) => {
       const rest = some.values();
       const work = async () => {
-        for (const file of rest) if (!options.stop?.aborted) add(await runFile(file, options));
+        for (const file of rest) if (!options.stop?.aborted) add(await runFile(file, { ...options, niceness }));
       };
       await Promise.all(Array.from({ length: atOnce }, work));
-    }
+    };
+    for (const lanes of phases) await Promise.all(lanes.map(run));
   } finally {
     await cleanUp?.();
   }

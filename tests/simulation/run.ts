@@ -20,6 +20,8 @@ export interface RunOptions {
   readonly faults?: number;
   /** Stops at the first violation. */
   readonly bail?: boolean;
+  /** Stops after so many steps, without a verdict. Far more than a run needs when not given. */
+  readonly maxSteps?: number;
   readonly print?: (line: string) => void;
 }
 
@@ -46,7 +48,6 @@ const CLIENTS_WITHIN_MS = 30 * 60_000;
 /** Less than the controller's interval of comparisons, so that one delivery must be enough. */
 const REST_WITHIN_MS = 200_000;
 const REST_MS = 5_000;
-/** Far more than a run needs. */
 const MAX_STEPS = 200_000;
 
 const faultsFor = (random: SeededRandom) => (random.chance(0.25) ? random.whole(25, 50) : random.whole(10, 16));
@@ -59,13 +60,13 @@ export const repeatWith = (seed: number, plant?: string) =>
  * Runs one seed: clients and faults; then everything heals, comes to rest, is checked, is woken,
  * and is checked again.
  */
-export async function simulate({ seed, faults, bail, print }: RunOptions): Promise<RunResult> {
+export async function simulate({ seed, faults, bail, maxSteps = MAX_STEPS, print }: RunOptions): Promise<RunResult> {
   const began = performance.now();
   const cluster = await Cluster.start({ seed, nodes: 2 + (seed % 2), print });
   const { time, trace, violation, violations } = cluster;
   time.isOver = () => {
     if (time.handled === MAX_STEPS) violation('it goes on and on');
-    return time.handled >= MAX_STEPS || (bail === true && violations.length > 0);
+    return time.handled >= maxSteps || (bail === true && violations.length > 0);
   };
   const onRejection = (fault: unknown) => violation(`a promise that nobody heard was rejected: ${stackOf(fault)}`);
   process.on('unhandledRejection', onRejection);

@@ -78,7 +78,7 @@ t.test('passwords are hashed on a thread that yields to requests, and a thread t
   const request = { message: Buffer.from('x'), nonce: Buffer.alloc(16), tagLength: 32, memory: 1024, passes: 1, parallelism: 1 };
   const first = await threads.hash(request);
   const priorities = (await readdir('/proc/self/task')).map((id) => getPriority(Number(id)));
-  t.equal(priorities.filter((priority) => priority === getPriority() + 10).length, 1);
+  t.equal(priorities.filter((priority) => priority > getPriority()).length, 1);
   await t.rejects(threads.hash({ ...request, tagLength: 0 }), Error, 'a hash that fails leaves the thread');
   const cut = threads.hash({ ...request, memory: 65_536, passes: 50 });
   await Promise.all([t.rejects(cut, /ended/), threads.close()]);
