@@ -15,34 +15,40 @@ export const buildsFolder = 'tests/builds';
 export const packagesFolder = 'tests/packages';
 
 interface Lane {
-  /** Their files, folder by folder. */
-  readonly folders: readonly string[];
+  /** Its files, pattern by pattern. A file belongs to the first lane that names it. */
+  readonly files: readonly string[];
   readonly atOnce: number;
   /** Lowers the priority of its processes. */
   readonly niceness?: number;
-  /** Files before all others. */
-  readonly first?: readonly string[];
 }
 
-/** Every folder alone, one file at a time. */
-export const alone = (folder: string): readonly (readonly Lane[])[] => [[{ folders: [folder], atOnce: 1 }]];
+const all = (folder: string) => `${folder}/**/*.test.ts`;
+
+/** A folder alone, one file at a time. */
+export const alone = (folder: string): readonly (readonly Lane[])[] => [[{ files: [all(folder)], atOnce: 1 }]];
 
 /**
- * The lanes of each phase run side by side. Tests that share this machine's Docker run one at a
- * time and wait for most of it, so that all that needs only a processor runs beside them. Those
- * that compare a neighbour's times or count this machine's connections come first: the simulation
- * beside them uses no network. Tests that measure a controller have the machine for themselves.
+ * The lanes of each phase run side by side. Docker tests wait for an engine most of their time, so
+ * that all that needs only a processor runs beside them. Tests that measure a controller have the
+ * machine for themselves.
  */
 export const phases: readonly (readonly Lane[])[] = [
   [
+    // With engines or hosts of their own.
     {
-      folders: ['tests/host', 'tests/cluster', 'tests/hosts'],
+      files: [
+        'tests/host/{base-images,bus-*,disk-prune,engine-*,firewall-flush}.test.ts',
+        'tests/cluster/what-survives.test.ts',
+        all('tests/hosts'),
+      ],
       atOnce: 1,
-      first: ['tests/host/hostile.test.ts', 'tests/host/firewall-flows.test.ts'],
     },
-    { folders: ['tests/simulation', 'tests/unit', 'tests/contract', 'tests/fuzz'], atOnce: 2, niceness: 5 },
+    // They share this machine's engine and firewall. First those that compare a neighbour's times or
+    // count this machine's connections: the simulation beside them uses no network.
+    { files: ['tests/host/{hostile,firewall-flows}.test.ts', all('tests/host'), all('tests/cluster')], atOnce: 1 },
+    { files: [all('tests/simulation'), all('tests/unit'), all('tests/contract'), all('tests/fuzz')], atOnce: 2, niceness: 5 },
   ],
-  [{ folders: [sizeFolder, 'tests/flood'], atOnce: 1 }],
+  [{ files: [all(sizeFolder), all('tests/flood')], atOnce: 1 }],
 ];
 
 /** Files of one lane. */
@@ -53,23 +59,21 @@ export interface LaneFiles {
 }
 
 /**
- * Returns the test files of some folders whose path contains one of the words, or all files without
+ * Returns the test files of these lanes whose path contains one of the words, or all files without
  * words.
  */
 export function chosenFiles(lanes: typeof phases, words: readonly string[]): readonly (readonly LaneFiles[])[] {
+  const taken = new Set<string>();
+  const filesOf = (pattern: string) => {
+    const exclude = pattern === all(hostsFolder) ? [] : [`${hostsFolder}/**`];
+    const files = globSync(pattern, { cwd: projectRoot, exclude }).filter((path) => !taken.has(path));
+    for (const path of files) taken.add(path);
+    return files.sort().filter((path) => words.length === 0 || words.some((word) => path.includes(word)));
+  };
   const chosen = lanes.map((phase) =>
-    phase.map(({ folders, atOnce, niceness = 0, first = [] }) => {
-      const all = folders.flatMap((folder) => filesOf(folder).sort());
-      const files = [...first, ...all.filter((path) => !first.includes(path))];
-      return { atOnce, niceness, files: files.filter((path) => words.length === 0 || words.some((word) => path.includes(word))) };
-    }),
+    phase.map(({ files, atOnce, niceness = 0 }) => ({ files: files.flatMap(filesOf), atOnce, niceness })),
   );
   if (chosen.flat().every(({ files }) => files.length === 0))
     throw new Trouble(`no test file's path contains ${words.join(' or ')}`, 'ls tests/*');
   return chosen;
-}
-
-function filesOf(folder: string): string[] {
-  const exclude = folder === hostsFolder ? [] : [`${hostsFolder}/**`];
-  return globSync(`${folder}/**/*.test.ts`, { cwd: projectRoot, exclude });
 }
