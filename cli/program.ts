@@ -1,4 +1,4 @@
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { NothingToCome, RaworcError, Unreachable } from '../sdk/raworc.ts';
 import { chat } from './commands/chat.ts';
 import { exec } from './commands/exec.ts';
@@ -58,6 +58,7 @@ export async function runCli(args: readonly string[], world: World): Promise<num
     .description('run a command in a session, and end with its exit code: raworc exec my-session -- ls -l')
     .option('-i, --interactive', 'pass standard input on, once it has ended')
     .option('--cwd <directory>', 'where it runs (default: /session/workspace)')
+    .addOption(new Option('--user <user>', 'in a workstation: user (default) or root').choices(['user', 'root'] as const))
     .option('--env <name=value...>', 'set a variable')
     .option('--timeout <seconds>', 'kill it after this time (default: 3600)')
     .option('--no-wake', 'fail if the session is paused or suspended')

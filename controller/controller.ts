@@ -66,7 +66,7 @@ type NodeSettings = Settings['nodes'];
 type NodeSettingWithDefault = 'certificateLifeMs' | 'bounds';
 
 export interface ControllerOptions
-  extends Pick<Settings, 'http' | 'nats' | 'baseImage' | 'adminPassword' | 'corsOrigins'>,
+  extends Pick<Settings, 'http' | 'nats' | 'baseImage' | 'adminPassword' | 'defaultProfiles' | 'corsOrigins'>,
     Partial<Pick<Settings, SettingWithDefault>> {
   /** All state of this controller. Created if missing. */
   readonly directory: string;

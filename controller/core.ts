@@ -37,6 +37,7 @@ import { Publisher } from './services/events/publisher.ts';
 import { Tail } from './services/events/tail.ts';
 import { Fleet } from './services/fleet/fleet.ts';
 import { openImages } from './services/images/open-images.ts';
+import { WorkstationImages } from './services/images/workstation-images.ts';
 import { LogFeeds } from './services/logs/log-feeds.ts';
 import { logService } from './services/logs/log-service.ts';
 import { backlogLoop } from './services/messages/backlog-loop.ts';
@@ -121,7 +122,8 @@ export function openCore(deps: CoreDeps): Core {
   const buildLogs =
     deps.buildLogs && new BuildLogs({ ...background, store: deps.buildLogs, streams: streams.offered, refusal: growthRefusal });
   const { images, imageWaits } = openImages({ ...deps, ...background, fleet, directory }, () => dispatch);
-  const dispatched = { ...background, fleet, directory, bounds: deps.builds, images, logs: buildLogs, secrets };
+  const workstations = new WorkstationImages({ ...background, fleet, directory, baseImage, images });
+  const dispatched = { ...background, fleet, directory, bounds: deps.builds, images, workstations, logs: buildLogs, secrets };
   const dispatch: BuildDispatch = new BuildDispatch(dispatched);
   const leases = new LeaseLoop({ ...background, directory, fleet, lease });
   const uses = new OpenUses(background);

@@ -1,6 +1,7 @@
 import type { Disk } from '../seams/disk.ts';
 import type { Random } from '../seams/random.ts';
 import { isLongEnough, MIN_PASSWORD_LENGTH } from './contract/access/passwords.ts';
+import type { Profile } from './contract/profiles.ts';
 import type { Core } from './core-deps.ts';
 import { firstStart, resetAdminPassword } from './domain/access/commands/logins.ts';
 import { byOperator } from './domain/audit/audit.ts';
@@ -15,6 +16,8 @@ export interface FirstStart {
   readonly random: Random;
   /** Password of the account `admin`. Default: generated into a file. */
   readonly adminPassword: string | undefined;
+  /** Profiles that the space `default` allows. Undefined: locked only. */
+  readonly defaultProfiles?: readonly Profile[] | undefined;
 }
 
 /** Checks a new password only: an existing short one still works. */
@@ -28,7 +31,7 @@ function checkAdminPassword(given: string): void {
  * stored one.
  */
 export async function seed({ applier, view }: Core, passwords: Passwords, options: FirstStart): Promise<void> {
-  const { directory, disk, random, adminPassword: given } = options;
+  const { directory, disk, random, adminPassword: given, defaultProfiles } = options;
   const admin = view.accountByUser('admin');
   if (!view.hasAccounts() || view.spaceByName('default') === undefined) {
     if (given !== undefined) checkAdminPassword(given);
@@ -36,7 +39,9 @@ export async function seed({ applier, view }: Core, passwords: Passwords, option
     if (!hash.ok) throw new Error(hash.refusal.message);
     const ids = { accountId: random.uuid() as AccountId, bindingId: random.uuid(), spaceId: random.uuid() as SpaceId };
     const by = byOperator('firstStart', { kind: 'service-accounts', ref: null, space: null });
-    await applier.apply(firstStart({ ...ids, passwordHash: hash.value }), { attribution: by });
+    await applier.apply(firstStart({ ...ids, passwordHash: hash.value, settings: defaultProfiles ? { profiles: defaultProfiles } : {} }), {
+      attribution: by,
+    });
     return;
   }
   if (given === undefined || admin === undefined) return;

@@ -16,7 +16,9 @@ const MAILBOX_BYTES = 3 * 1024 * 1024;
 
 const log = jsonLog('guest');
 try {
-  const { sessionId, socket, sessionDirectory, agentsDirectory, path, user, barriers, runLimitMs, processes } = readSettings(process.env);
+  const { sessionId, socket, sessionDirectory, agentsDirectory, path, user, barriers, runLimitMs, processes, isWorkstation } = readSettings(
+    process.env,
+  );
   const directory = prepareVolume({ directory: sessionDirectory, agentsDirectory, user });
   // The workers' programs are in the directory of the bundle, or in their source folder.
   const beside = existsSync(join(import.meta.dirname, 'worker.py'));
@@ -26,6 +28,7 @@ try {
     workersDirectory: beside ? import.meta.dirname : join(import.meta.dirname, 'workers'),
     clock: systemClock,
     processes,
+    isWorkstation,
   });
   const guest = await Guest.open({
     sessionId,

@@ -15,13 +15,15 @@ export interface Settings {
   readonly barriers: string | undefined;
   readonly runLimitMs: number;
   readonly processes: number | undefined;
+  /** Whether the session is a workstation, in which commands run as `user` or root. */
+  readonly isWorkstation: boolean;
 }
 
 /**
  * Reads RAWORC_SESSION_ID and, with the values in a container as defaults: RAWORC_SOCKET,
  * RAWORC_SESSION_DIR, RAWORC_AGENTS_DIR, RAWORC_RUN_LIMIT_S, RAWORC_PROCESSES (the limit of all
- * agents, in a container with a higher one; unset: no limit) and RAWORC_AGENT_UID (`self`, outside
- * a container: agents run as the user of this process).
+ * agents, in a container with a higher one; unset: no limit), RAWORC_PROFILE and RAWORC_AGENT_UID
+ * (`self`, outside a container: agents run as the user of this process).
  */
 export function readSettings(environment: NodeJS.ProcessEnv): Settings {
   const sessionId = environment.RAWORC_SESSION_ID;
@@ -38,6 +40,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     barriers: environment.RAWORC_BARRIERS,
     runLimitMs: numberOf(environment.RAWORC_RUN_LIMIT_S, 300) * 1000,
     processes: numberOf(environment.RAWORC_PROCESSES, 0) || undefined,
+    isWorkstation: environment.RAWORC_PROFILE === 'workstation',
   };
 }
 

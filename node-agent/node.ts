@@ -255,6 +255,7 @@ export class NodeAgent {
       case 'build':
       case 'cancelBuild':
       case 'pullImage':
+      case 'makeImage':
       case 'pushImage':
       case 'removeImage':
       case 'imageGone':

@@ -52,7 +52,7 @@ const NAME: Text = { most: 512, of: NAME_CHARACTERS };
 const AGENT: Text = { most: 128, of: NAME_CHARACTERS };
 const SENTENCES: Text = { most: 8 * 1024 };
 
-const report = { sessionId: ID, containerId: ID, volume: NAME, reason: SENTENCES };
+const report = { sessionId: ID, containerId: ID, volume: NAME, reason: SENTENCES, isolation: { most: 64, of: /^[a-z-]*$/ } };
 const orphan = { sessionId: ID, containerId: ID, volume: NAME, space: NAME, image: NAME };
 const orphans = { most: MAX_ORPHANS, each: orphan };
 const hop = {
@@ -90,6 +90,7 @@ const NODE: Shapes<NodeFrame> = {
     engine: ID,
     platform: ID,
     buildFeatures: { most: 32, each: { most: 64, of: WORD } },
+    profiles: { most: 8, each: { most: 64, of: WORD } },
   },
   inventory: {
     sessions: { most: MAX_REPORTS, each: report },

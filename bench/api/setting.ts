@@ -114,7 +114,19 @@ interface Owners {
 function atRest(number: number, createdAt: number, { spaceId, accountId, nodeId }: Owners): SessionRow {
   const id = randomUUID() as SessionId;
   return {
-    ...{ id, name: `session-${number}`, spaceId, desired: 'suspended', generation: 2, nodeId, placedGeneration: 1, restoredFrom: null },
+    ...{
+      id,
+      name: `session-${number}`,
+      spaceId,
+      desired: 'suspended',
+      generation: 2,
+      nodeId,
+      placedGeneration: 1,
+      profile: 'locked',
+      imageName: null,
+      isolation: null,
+      restoredFrom: null,
+    },
     ...{ image: IMAGE, buildId: null, agents: [], requests: DEFAULT_REQUESTS, limits: DEFAULT_LIMITS, phase: 'suspended' },
     ...{ observedGeneration: 2, observedOrder: { incarnation: 1, boot: 1, number }, containerId: null },
     ...{

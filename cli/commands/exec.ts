@@ -8,6 +8,7 @@ import type { Terminal } from '../terminal.ts';
 
 export interface ExecOptions {
   readonly cwd?: string;
+  readonly user?: 'user' | 'root';
   /** Passes standard input on, once it has ended. */
   readonly interactive?: boolean;
   readonly env?: readonly string[];
@@ -25,6 +26,7 @@ export async function exec(io: Io, raworc: Raworc, ref: string, argv: readonly s
   const command = {
     argv: [...argv],
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.user === undefined ? {} : { user: options.user }),
     ...(options.env === undefined ? {} : { env: variablesIn(options.env) }),
     ...(stdin === '' ? {} : { stdin }),
     ...(options.wake ? {} : { wake: false }),

@@ -15,6 +15,8 @@ interface RuleOptions {
 export interface NewOptions extends RuleOptions {
   readonly space: string;
   readonly name?: string;
+  readonly profile?: 'locked' | 'workstation';
+  readonly image?: string;
 }
 
 export interface RemixOptions extends RuleOptions {
@@ -28,8 +30,14 @@ export interface RemixOptions extends RuleOptions {
 const WAIT = '120s';
 
 /** Creates a session, waits until it is running, and prints its id. */
-export async function newSession(io: Io, raworc: Raworc, { space, name, ...rules }: NewOptions): Promise<void> {
-  const body = { space, ...(name === undefined ? {} : { name }), ...rulesIn(rules) };
+export async function newSession(io: Io, raworc: Raworc, { space, name, profile, image, ...rules }: NewOptions): Promise<void> {
+  const body = {
+    space,
+    ...(name === undefined ? {} : { name }),
+    ...(profile === undefined ? {} : { profile }),
+    ...(image === undefined ? {} : { image }),
+    ...rulesIn(rules),
+  };
   await made(io, `Session in space ${space}`, () => raworc.sessions.create(body, { wait: WAIT }));
 }
 
@@ -119,6 +127,9 @@ export async function showSession(io: Io, raworc: Raworc, ref: string, options: 
     ['state', found.settled !== false ? found.state : `${found.state}, in progress`],
     ['reason', found.termination_reason],
     ['waits', found.waiting_reason],
+    ['profile', found.profile],
+    ['image', found.image],
+    ['isolation', found.isolation],
     ['node', found.node],
     ['container', found.container_id],
     ['volume', found.persistent_volume_id],

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { changeSession, listSessions, newSession, remixSession, removeSessions, showSession } from '../commands/sessions.ts';
 import { showTrace } from '../commands/trace.ts';
 import type { Connect } from '../connection.ts';
@@ -12,6 +12,13 @@ export function sessionCommands(program: Command, io: Io, connect: Connect): voi
     .description('create a session, wait until it is running, and print its id')
     .option(...SPACE)
     .option('--name <name>', 'a name for the session')
+    .addOption(
+      new Option('--profile <profile>', 'locked (default), or workstation if the space allows it').choices([
+        'locked',
+        'workstation',
+      ] as const),
+    )
+    .option('--image <image>', 'of a workstation: an image that the space allows (default: raworc/workstation)')
     .option(...CONSTRAINT)
     .option(...PREFER)
     .action(async (options) => newSession(io, await connect(OVER_A_RESTART), options));

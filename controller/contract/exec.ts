@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { fields, flag, type Infer, text, whole, wording } from './fields.ts';
 import { wordParameter } from './parameters.ts';
+import { COMMAND_USERS } from './profiles.ts';
 
 /** Bounds of one command. */
 export const EXEC_BOUNDS = {
@@ -32,6 +33,10 @@ export const execCommand = fields({
     .refine((sent) => Object.keys(sent).length <= EXEC_BOUNDS.variables, `must have at most ${EXEC_BOUNDS.variables} variables`)
     .exactOptional()
     .describe("Further variables. The space's secrets are not among them"),
+  user: z
+    .enum(COMMAND_USERS, { error: () => `must be ${COMMAND_USERS.join(' or ')}` })
+    .exactOptional()
+    .describe('Only in sessions of the profile workstation. Default: user'),
   stdin: text(EXEC_BOUNDS.stdinCharacters).exactOptional().describe('Default: empty'),
   timeout_ms: whole(1, EXEC_BOUNDS.timeoutMs)
     .exactOptional()

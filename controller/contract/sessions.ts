@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { fields, flag, free, givenName, type Infer, metadata, name, text, time, uuid, whole, wording } from './fields.ts';
 import { parameter, wordParameter } from './parameters.ts';
+import { ISOLATIONS, imageReference, PROFILES, profile, WORKSTATION_IMAGE } from './profiles.ts';
 import { constraints, preferences } from './scheduling/label-rules.ts';
 
 const MAX_TIMEOUT_S = 365 * 24 * 3600;
@@ -43,6 +44,14 @@ export const createSession = fields({
   name: givenName(255).exactOptional(),
   metadata: sessionMetadata().exactOptional(),
   parent_session_id: text(255).exactOptional(),
+  profile: profile()
+    .exactOptional()
+    .describe(
+      'locked (default): agents without privileges on a read-only root. workstation: a computer with a root of its own that lasts as long as the session; the settings of the space must allow it',
+    ),
+  image: imageReference()
+    .exactOptional()
+    .describe(`Of a workstation: an image that the settings of the space allow. Default: ${WORKSTATION_IMAGE}`),
   timeouts: z.exactOptional(timeouts),
   resources: z.exactOptional(resources),
   constraints: constraints().exactOptional(),
@@ -131,6 +140,9 @@ export const sessionObject = z
     persistent_volume_id: z.string().nullable(),
     parent_session_id: uuid().nullable(),
     node: z.string().nullable(),
+    profile: z.enum(PROFILES),
+    image: z.string().nullable().describe('The name of the image of a workstation. Null: that of the agents'),
+    isolation: z.enum(ISOLATIONS).nullable().describe('What keeps its processes from the host, as its node says. Null: it has not run yet'),
     running: z.boolean().describe('True in idle and busy'),
     settled: z.boolean().describe('Whether the session has reached the requested state'),
     waiting_reason: z

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { fields, flag, free, type Infer, looseFields, name, prose, time, whole, wording } from './fields.ts';
 import { spaceModel } from './models/space-model.ts';
 import { flagParameter } from './parameters.ts';
+import { profileSettings } from './profiles.ts';
 import { scheduling } from './scheduling/space-scheduling.ts';
 import { limits, MAX_CPU, resources, timeouts } from './sessions.ts';
 
@@ -32,6 +33,7 @@ const settings = looseFields({
   resources: resources.exactOptional(),
   quotas: quotas.exactOptional().describe('Limits of the whole space. Changing them needs spaces:update on all spaces'),
   maxima: limits.exactOptional().describe('Maximum of `resources.limits` for one session. Changing it needs spaces:update on all spaces'),
+  ...profileSettings,
   retention: retention.exactOptional(),
   scheduling: scheduling.exactOptional(),
   model: spaceModel

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import type { NatsAccess } from '../bus/nats-access.ts';
+import { PROFILES, type Profile } from '../contract/profiles.ts';
 import { accepted, type Outcome, refused } from '../domain/engine/outcome.ts';
 import type { SizeRules } from '../domain/sessions/session-sizes.ts';
 import { NODE_CERTIFICATE_LIFE_MS } from '../grpc/certificates.ts';
@@ -39,6 +40,8 @@ export interface Settings {
   readonly imageGraceMs: number;
   /** Password of the account `admin`. Default: generated into a file. */
   readonly adminPassword: string | undefined;
+  /** Profiles that the space `default` allows from the first start on. */
+  readonly defaultProfiles?: readonly Profile[] | undefined;
   /**
    * How long audit records are retained, and where they are exported. Default: built-in bounds, no
    * export.
@@ -85,6 +88,7 @@ export function readSettings(env: Environment): Outcome<Settings> {
       baseImage: text(env, 'RAWORC_BASE_IMAGE_TAG') ?? 'raworc/session:base',
       registry: readRegistrySettings(env),
       imageGraceMs: seconds(env, 'RAWORC_IMAGE_GRACE_S', IMAGE_GRACE_MS / 1000) * 1000,
+      defaultProfiles: defaultProfiles(env),
       adminPassword: secret(env, 'RAWORC_ADMIN_PASSWORD'),
       audit: readAuditSettings(env),
       corsOrigins: origins(env),
@@ -107,6 +111,14 @@ function origins(env: Environment): readonly string[] {
   if (wrong !== undefined)
     throw new Error(`RAWORC_CORS_ORIGINS must be a list of origins such as https://app.example.com, but contains "${wrong}"`);
   return found;
+}
+
+function defaultProfiles(env: Environment): readonly Profile[] | undefined {
+  const named = list(env, 'RAWORC_DEFAULT_PROFILES');
+  const found = named?.map((name) => PROFILES.find((one) => one === name));
+  if (found?.includes(undefined) === true || found?.length === 0)
+    throw new Error(`RAWORC_DEFAULT_PROFILES must be a list of ${PROFILES.join(', ')}, not "${named?.join(', ')}"`);
+  return found?.filter((one) => one !== undefined);
 }
 
 function nodesToStop(env: Environment): NodesToStop {

@@ -14,6 +14,7 @@ import { KeptWorker } from './kept-worker.ts';
 import { NativeWorker } from './native-worker.ts';
 import type { ProgramOptions } from './program.ts';
 import type { User } from './user.ts';
+import { workstationUser } from './workstation-user.ts';
 
 export interface ProcessesOptions {
   readonly places: Places;
@@ -26,6 +27,8 @@ export interface ProcessesOptions {
    * Undefined: no limit.
    */
   readonly processes?: number | undefined;
+  /** Whether commands run as `user` or root in a root of their own. */
+  readonly isWorkstation?: boolean | undefined;
 }
 
 /** Runs agents as processes. */
@@ -65,11 +68,13 @@ export class Processes implements WorkerHost {
 
   /** Starts a program that belongs to no agent. It gets no secrets; the host names the space. */
   readonly startCommand: StartCommand = (request) => {
-    const { places, user } = this.#options;
+    const { places, user, isWorkstation = false } = this.#options;
+    if (request.asRoot && !isWorkstation) return { fault: 'Only in a workstation can a command run as root.' };
+    const own = isWorkstation ? workstationUser(user, request.asRoot, places) : undefined;
     return startCommand(request, {
-      workspace: `${places.sessionDirectory}/workspace`,
-      environment: agentEnvironment(places, { space: '', agents: [], environment: {} }),
-      ...{ user, groups: this.#groups },
+      workspace: own?.home ?? `${places.sessionDirectory}/workspace`,
+      environment: own?.environment ?? agentEnvironment(places, { space: '', agents: [], environment: {} }),
+      ...(own === undefined ? { user, groups: this.#groups } : { user: own.user, groups: undefined }),
       prepare: () => mendDirectories({ directory: places.sessionDirectory, user }),
       running: (isRunning) => {
         this.#commands += isRunning ? 1 : -1;

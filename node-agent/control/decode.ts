@@ -5,7 +5,7 @@
 import type { Assignment__Output as WireAssignment } from '../../proto/generated/raworc/node/v0/Assignment.ts';
 import type { Tombstone__Output as WireTombstone } from '../../proto/generated/raworc/node/v0/Tombstone.ts';
 import type { AgentSpec__Output as WireAgentSpec } from '../../proto/generated/raworc/v0/AgentSpec.ts';
-import type { AgentSpec, Assignment, Desired, Limits, Tombstone } from '../domain/session.ts';
+import type { AgentSpec, Assignment, Desired, Limits, SessionProfile, Tombstone } from '../domain/session.ts';
 
 const DESIRED: ReadonlyMap<string, Desired> = new Map([
   ['DESIRED_RUNNING', 'running'],
@@ -31,16 +31,26 @@ export function decodeAssignment(wire: WireAssignment): Assignment {
   const desired = DESIRED.get(wire.desired);
   if (desired === undefined) throw new Error(`session ${sessionId} should be ${wire.desired}, which this version does not know`);
   if (wire.spec === null) throw new Error(`session ${sessionId} comes without a spec`);
-  const { space, spaceId, image, agents, limits, volumeExpected } = wire.spec;
+  const { space, spaceId, image, agents, volumeExpected } = wire.spec;
+  const limits = decodeLimits(sessionId, wire.spec.limits);
+  const profile = decodeProfile(sessionId, wire.spec.profile);
   return {
     sessionId,
     generation: wire.generation,
     desired,
-    spec: { space, spaceId, image, agents: agents.map(decodeAgent), limits: decodeLimits(sessionId, limits), volumeExpected },
+    spec: {
+      ...{ space, spaceId, image, agents: agents.map(decodeAgent), limits, volumeExpected },
+      ...(profile === undefined ? {} : { profile }),
+    },
     graceMs: wire.graceMs,
     settledSeq: wire.settledSeq,
     copyFrom: wire.copyFrom === '' ? undefined : sessionIdIn(wire.copyFrom),
   };
+}
+
+function decodeProfile(sessionId: string, profile: string): SessionProfile | undefined {
+  if (profile === '' || profile === 'workstation') return profile || undefined;
+  throw new Error(`session ${sessionId} has the profile ${JSON.stringify(profile)}, which this version does not know`);
 }
 
 function decodeAgent({ runtime, ...agent }: WireAgentSpec): AgentSpec {

@@ -6,7 +6,7 @@ import type { Status } from '../session/status.ts';
 const REASON_CHARACTERS = 2_000;
 
 export function encodeReport(
-  { sessionId, generation, phase, containerId, volume, reason }: Status,
+  { sessionId, generation, phase, containerId, volume, reason, isolation }: Status,
   { boot, number }: { readonly boot: number; readonly number: number },
   guest: { readonly acceptedSeq: number; readonly life: number },
 ): WireReport {
@@ -22,5 +22,6 @@ export function encodeReport(
     reason: reason.length > REASON_CHARACTERS ? `${reason.slice(0, REASON_CHARACTERS)}…` : reason,
     acceptedSeq: isAcceptedKnown ? guest.acceptedSeq : 0,
     life: phase === 'RUNNING' ? guest.life : 0,
+    isolation,
   };
 }

@@ -6,7 +6,7 @@ import type { Capacity, Driver } from '../engine/driver.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 
 export interface HelloDeps {
-  readonly driver: Pick<Driver, 'kind' | 'transfer' | 'facts'>;
+  readonly driver: Pick<Driver, 'kind' | 'transfer' | 'facts' | 'profiles'>;
   readonly ledger: Pick<Ledger, 'epoch' | 'boot'>;
   readonly clusterId: string;
   readonly incarnation: number;
@@ -35,6 +35,7 @@ export function helloFrame({ driver, ledger, version, ...node }: HelloDeps, capa
       removesImages: true,
       cancelsMessages: true,
       buildFeatures: [...BUILD_FEATURES],
+      profiles: [...(driver.profiles ?? [])],
       machine,
       engine: engineOf(machine, driver.facts?.id ?? ''),
       platform: driver.facts?.platform ?? '',

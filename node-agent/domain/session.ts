@@ -31,7 +31,16 @@ export interface SessionSpec {
   readonly limits: Limits;
   /** The session ran before, so a missing volume is a failure: no empty one replaces it. */
   readonly volumeExpected: boolean;
+  /** Undefined: locked. */
+  readonly profile?: SessionProfile | undefined;
 }
+
+/** What a session's container is, if it is not locked: a computer with a root of its own. */
+export type SessionProfile = 'workstation';
+
+/** What keeps its processes from the host. */
+export type Isolation = 'container' | 'user-namespace' | 'gvisor';
+export const ISOLATIONS: readonly Isolation[] = ['container', 'user-namespace', 'gvisor'];
 
 /** "This session at this generation should be so." */
 export interface Assignment {
@@ -98,6 +107,8 @@ export interface ContainerSeen {
   readonly surplus?: true;
   /** It exceeds this node's bounds, so it is recreated before it starts. */
   readonly outside?: true;
+  /** As its label says. */
+  readonly isolation?: Isolation | undefined;
   /** Set once it has exited. */
   readonly exit?: Exit;
 }

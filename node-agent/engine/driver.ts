@@ -1,3 +1,4 @@
+import type { SessionProfile } from '../domain/session.ts';
 import type { Most } from '../domain/session-most.ts';
 import type { BuildEngine, BuildOutcome } from './build-engine.ts';
 import type { EngineFacts } from './engine-facts.ts';
@@ -40,6 +41,14 @@ export interface PushPlan {
   readonly tag: string;
 }
 
+/** An image of workstations: its tag, and what it is made from. */
+export interface MakePlan {
+  readonly image: string;
+  /** `raworc/workstation` is made from `baseImage`. */
+  readonly name: string;
+  readonly baseImage: string;
+}
+
 /** `reason` is a clause for the operator. */
 export type MoveOutcome = { readonly ok: true } | { readonly ok: false; readonly reason: string };
 
@@ -75,6 +84,8 @@ export interface Driver {
   readonly kind: string;
   /** Undefined until it is prepared, or if it does not say. */
   readonly facts?: EngineFacts | undefined;
+  /** Profiles of sessions beside locked, once it is prepared. Undefined: none. */
+  readonly profiles?: readonly SessionProfile[] | undefined;
   /** Creates or repairs what sessions share: network and firewall. */
   prepare(signal: AbortSignal): Promise<void>;
   /** Resolves when the engine answers at all. Cheap. */
@@ -102,6 +113,8 @@ export interface Driver {
   /** Returns the image's id and labels; undefined if there is no image with that tag. */
   inspectImage(tag: string, signal: AbortSignal): Promise<{ id: string; labels: Readonly<Record<string, string>> } | undefined>;
   buildImage(plan: ImagePlan, signal: AbortSignal): Promise<BuildOutcome>;
+  /** Makes an image of workstations. Undefined: it cannot. */
+  makeImage?(plan: MakePlan, signal: AbortSignal): Promise<MoveOutcome>;
   /** Removes an image of this cluster by its tag, but not while a container uses it. */
   removeImage(tag: string, signal: AbortSignal): Promise<RemovalOutcome>;
   /**

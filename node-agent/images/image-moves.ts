@@ -1,4 +1,5 @@
 import type { ImageMoved__Output as ImageMoved } from '../../proto/generated/raworc/node/v0/ImageMoved.ts';
+import type { MakeImage__Output as MakeImage } from '../../proto/generated/raworc/node/v0/MakeImage.ts';
 import type { PullImage__Output as PullImage } from '../../proto/generated/raworc/node/v0/PullImage.ts';
 import type { PushImage__Output as PushImage } from '../../proto/generated/raworc/node/v0/PushImage.ts';
 import { messageOf } from '../../seams/message-of.ts';
@@ -21,10 +22,19 @@ export interface ImageMovesDeps extends Pick<Host, 'driver' | 'clock' | 'log'> {
   arrived(image: string): void;
 }
 
-type Move = { readonly pushed: false; readonly plan: PullImage } | { readonly pushed: true; readonly plan: PushImage };
+type Move =
+  | { readonly kind: 'pull'; readonly pushed: false; readonly plan: PullImage }
+  | { readonly kind: 'make'; readonly pushed: false; readonly plan: MakeImage }
+  | { readonly kind: 'push'; readonly pushed: true; readonly plan: PushImage };
+
+const DONE = {
+  pull: ['image.pulled', 'image.not_pulled'],
+  make: ['image.made', 'image.not_made'],
+  push: ['image.pushed', 'image.not_pushed'],
+} as const;
 
 /**
- * Pulls and pushes that the controller asks for, a few at once. The controller repeats what failed,
+ * Pulls and pushes, and images of workstations, that the controller asks for, a few at once. The controller repeats what failed,
  * with back-off, as long as it is needed; meanwhile a condition has the reason.
  */
 export class ImageMoves {
@@ -41,11 +51,15 @@ export class ImageMoves {
   }
 
   pull(plan: PullImage): void {
-    this.#add({ pushed: false, plan });
+    this.#add({ kind: 'pull', pushed: false, plan });
+  }
+
+  make(plan: MakeImage): void {
+    this.#add({ kind: 'make', pushed: false, plan });
   }
 
   push(plan: PushImage): void {
-    this.#add({ pushed: true, plan });
+    this.#add({ kind: 'push', pushed: true, plan });
   }
 
   /** Returns whether an image is moved, or waits for it. */
@@ -87,8 +101,9 @@ export class ImageMoves {
     const error = await this.#attempt(move);
     if (this.#ending.signal.aborted) return;
     const fields = { image, took_ms: Math.round(clock.monotonic() - beganMs) };
-    if (error === '') log.info(move.pushed ? 'image.pushed' : 'image.pulled', fields);
-    else log.warn(move.pushed ? 'image.not_pushed' : 'image.not_pulled', { ...fields, error });
+    const [done, failed] = DONE[move.kind];
+    if (error === '') log.info(done, fields);
+    else log.warn(failed, { ...fields, error });
     if (!move.pushed) {
       if (error === '') arrived(image);
       this.#show(image, error);
@@ -101,11 +116,13 @@ export class ImageMoves {
     try {
       const outcome = await within(clock, MOVE_LIMIT_MS, this.#ending.signal, async (signal): Promise<MoveOutcome> => {
         const { transfer } = driver;
-        if (transfer === undefined) return { ok: false, reason: 'this node has no way to the registry' };
+        if (move.kind !== 'make' && transfer === undefined) return NO_WAY;
         // Another node agent on this host can have brought or built it meanwhile, and a copy on this
         // host is nearer than the registry.
         if (!move.pushed && (await findOrRestore({ driver, log }, move.plan.image, signal)) !== undefined) return { ok: true };
-        return move.pushed ? transfer.push(move.plan, signal) : transfer.pull(move.plan, signal);
+        if (move.kind === 'make')
+          return (await driver.makeImage?.(move.plan, signal)) ?? { ok: false, reason: 'this node makes no images of workstations' };
+        return (move.kind === 'push' ? transfer?.push(move.plan, signal) : transfer?.pull(move.plan, signal)) ?? NO_WAY;
       });
       return outcome.ok ? '' : outcome.reason;
     } catch (error) {
@@ -119,9 +136,11 @@ export class ImageMoves {
     else this.#lacking.set(image, error);
     const [first] = this.#lacking;
     if (first === undefined) return conditions.clear(CONDITION);
-    const message = `Cannot pull the image ${first[0]}: ${first[1]}. Sessions that need it wait, and the pull is repeated.`;
+    const message = `Cannot pull the image ${first[0]}: ${first[1]}. Sessions that need it wait, and it is tried again.`;
     conditions.raise({ type: CONDITION, message: message.slice(0, 1000), unschedulable: false });
   }
 }
+
+const NO_WAY: MoveOutcome = { ok: false, reason: 'this node has no way to the registry' };
 
 const keyOf = (image: string, pushed: boolean): string => `${pushed} ${image}`;

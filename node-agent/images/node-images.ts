@@ -25,7 +25,7 @@ export interface NodeImagesDeps extends Pick<Host, 'driver' | 'dialer' | 'clock'
 
 export type ImageFrame = Extract<
   ControllerFrame,
-  { kind: 'build' | 'cancelBuild' | 'pullImage' | 'pushImage' | 'removeImage' | 'imageGone' }
+  { kind: 'build' | 'cancelBuild' | 'pullImage' | 'pushImage' | 'makeImage' | 'removeImage' | 'imageGone' }
 >;
 
 /** The images of this node: builds, moves and removals that the controller asks for, and its own copies. */
@@ -66,6 +66,8 @@ export class NodeImages {
         return this.#builder.cancel(frame.value.buildId, frame.value.image);
       case 'pullImage':
         return this.#moves.pull(frame.value);
+      case 'makeImage':
+        return this.#moves.make(frame.value);
       case 'pushImage':
         return this.#moves.push(frame.value);
       case 'removeImage':

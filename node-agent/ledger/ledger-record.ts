@@ -7,7 +7,7 @@ const whole = z.number().int().nonnegative();
 const limits = z.object({ cpuMillis: whole, memoryBytes: whole, diskBytes: whole, processes: whole });
 
 /** A create in progress, with everything needed to repeat it. */
-const create = z.object({ generation: whole, space: z.string(), image: z.string(), limits });
+const create = z.object({ generation: whole, space: z.string(), image: z.string(), limits, profile: z.literal('workstation').optional() });
 
 const assignment = z.object({
   sessionId: z.string().min(1),
@@ -26,6 +26,7 @@ const assignment = z.object({
     ),
     limits,
     volumeExpected: z.boolean(),
+    profile: z.literal('workstation').optional(),
   }),
   graceMs: whole,
   /** Absent in ledgers of earlier versions. */

@@ -171,7 +171,9 @@ export class Ledger {
     const begun = this.creating(sessionId);
     if (begun?.generation === generation) return begun;
     const spec = this.assignment(sessionId)?.spec;
-    return spec && { generation, space: spec.space, image: spec.image, limits: spec.limits };
+    if (spec === undefined) return undefined;
+    const { space, image, limits, profile } = spec;
+    return { generation, space, image, limits, ...(profile === undefined ? {} : { profile }) };
   }
 
   async createBegun(sessionId: string, create: Create): Promise<void> {

@@ -44,7 +44,8 @@ export class StatusReporter {
   #status(phase: Phase, { container, volume }: Seen, failed: Failed | undefined): Status {
     const generation = this.#deps.ledger.assignment(this.#sessionId)?.generation ?? 0;
     const reason = failed?.generation === generation ? failed.reason : '';
-    return { sessionId: this.#sessionId, generation, phase, containerId: container?.id ?? '', volume: volume?.name ?? '', reason };
+    const { id: containerId = '', isolation = '' } = container ?? {};
+    return { sessionId: this.#sessionId, generation, phase, containerId, volume: volume?.name ?? '', reason, isolation };
   }
 
   say(phase: Phase, seen: Seen, failed: Failed | undefined): void {

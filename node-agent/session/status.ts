@@ -1,4 +1,4 @@
-import type { Phase, Remembered } from '../domain/session.ts';
+import type { Isolation, Phase, Remembered } from '../domain/session.ts';
 import type { Seen } from '../engine/seen.ts';
 
 /** A session's report, without its position in the order of reports. */
@@ -9,6 +9,8 @@ export interface Status {
   readonly containerId: string;
   readonly volume: string;
   readonly reason: string;
+  /** Empty: unknown. */
+  readonly isolation: Isolation | '';
 }
 
 /** Has this node's labels, but no assignment or tombstone. Empty fields are absent or unknown. */
@@ -52,6 +54,7 @@ export function sameStatus(a: Status, b: Status): boolean {
     a.phase === b.phase &&
     a.containerId === b.containerId &&
     a.volume === b.volume &&
-    a.reason === b.reason
+    a.reason === b.reason &&
+    a.isolation === b.isolation
   );
 }

@@ -29,6 +29,7 @@ import type { InventoryTaken as _raworc_node_v0_InventoryTaken, InventoryTaken__
 import type { JoinRequest as _raworc_node_v0_JoinRequest, JoinRequest__Output as _raworc_node_v0_JoinRequest__Output } from './raworc/node/v0/JoinRequest.ts';
 import type { JoinResponse as _raworc_node_v0_JoinResponse, JoinResponse__Output as _raworc_node_v0_JoinResponse__Output } from './raworc/node/v0/JoinResponse.ts';
 import type { Limits as _raworc_node_v0_Limits, Limits__Output as _raworc_node_v0_Limits__Output } from './raworc/node/v0/Limits.ts';
+import type { MakeImage as _raworc_node_v0_MakeImage, MakeImage__Output as _raworc_node_v0_MakeImage__Output } from './raworc/node/v0/MakeImage.ts';
 import type { NodeFrame as _raworc_node_v0_NodeFrame, NodeFrame__Output as _raworc_node_v0_NodeFrame__Output } from './raworc/node/v0/NodeFrame.ts';
 import type { NodeProtocolClient as _raworc_node_v0_NodeProtocolClient, NodeProtocolDefinition as _raworc_node_v0_NodeProtocolDefinition } from './raworc/node/v0/NodeProtocol.ts';
 import type { Orphan as _raworc_node_v0_Orphan, Orphan__Output as _raworc_node_v0_Orphan__Output } from './raworc/node/v0/Orphan.ts';
@@ -116,6 +117,7 @@ export interface ProtoGrpcType {
         JoinRequest: MessageTypeDefinition<_raworc_node_v0_JoinRequest, _raworc_node_v0_JoinRequest__Output>
         JoinResponse: MessageTypeDefinition<_raworc_node_v0_JoinResponse, _raworc_node_v0_JoinResponse__Output>
         Limits: MessageTypeDefinition<_raworc_node_v0_Limits, _raworc_node_v0_Limits__Output>
+        MakeImage: MessageTypeDefinition<_raworc_node_v0_MakeImage, _raworc_node_v0_MakeImage__Output>
         NodeFrame: MessageTypeDefinition<_raworc_node_v0_NodeFrame, _raworc_node_v0_NodeFrame__Output>
         NodeProtocol: SubtypeConstructor<typeof grpc.Client, _raworc_node_v0_NodeProtocolClient> & { service: _raworc_node_v0_NodeProtocolDefinition }
         Orphan: MessageTypeDefinition<_raworc_node_v0_Orphan, _raworc_node_v0_Orphan__Output>

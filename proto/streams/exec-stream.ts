@@ -13,6 +13,8 @@ export interface ExecRequest {
   /** Absolute, or below the workspace. Empty: the workspace. */
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
+  /** Whether it runs as root, in a workstation. */
+  readonly asRoot: boolean;
   /** Then everything that the command started is killed. */
   readonly timeoutMs: number;
 }
@@ -92,14 +94,22 @@ const malformed = () => new StreamError('protocol', 'The session sent an invalid
 
 /** Returns the request in a stream's parameters. Throws {@link StreamError} if it is invalid. */
 export function execRequest(parameters: unknown): ExecRequest {
-  const { argv, cwd, env, timeoutMs }: Readonly<Record<string, unknown>> = { ...(parameters as object) };
+  const { argv, cwd, env, timeoutMs, asRoot = false }: Readonly<Record<string, unknown>> = { ...(parameters as object) };
   const isText = (value: unknown): value is string => typeof value === 'string' && !value.includes('\0');
   const isEnv = (value: unknown): value is Record<string, string> =>
     typeof value === 'object' &&
     value !== null &&
     Object.entries(value).every(([name, one]) => isText(name) && !name.includes('=') && isText(one));
   const isArgv = (value: unknown): value is string[] => Array.isArray(value) && value.length > 0 && value.every(isText);
-  if (!isArgv(argv) || argv[0] === '' || !isText(cwd) || !isEnv(env) || typeof timeoutMs !== 'number' || !(timeoutMs > 0))
+  if (
+    !isArgv(argv) ||
+    argv[0] === '' ||
+    !isText(cwd) ||
+    !isEnv(env) ||
+    typeof timeoutMs !== 'number' ||
+    !(timeoutMs > 0) ||
+    typeof asRoot !== 'boolean'
+  )
     throw new StreamError('failed', 'The parameters of the command are invalid.');
-  return { argv, cwd, env, timeoutMs };
+  return { argv, cwd, env, timeoutMs, asRoot };
 }

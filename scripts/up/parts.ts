@@ -67,6 +67,7 @@ export async function controllerPart({ image, nats, registry, nodes, ...options 
       RAWORC_NATS_URL: nats.url,
       RAWORC_NATS_TOKEN_FILE: nats.tokenFile,
       RAWORC_BASE_IMAGE_TAG: image,
+      RAWORC_DEFAULT_PROFILES: process.env.RAWORC_DEFAULT_PROFILES || 'locked,workstation',
       RAWORC_SHUTDOWN_NODES: Array.from({ length: nodes }, (_, index) => nodeName(index + 1)).join(','),
     },
     isReady: (_line, entry) => entry?.event === 'controller.ready',

@@ -368,6 +368,15 @@ export type Session = {
     persistent_volume_id: string | null;
     parent_session_id: string | null;
     node: string | null;
+    profile: 'locked' | 'workstation';
+    /**
+     * The name of the image of a workstation. Null: that of the agents
+     */
+    image: string | null;
+    /**
+     * What keeps its processes from the host, as its node says. Null: it has not run yet
+     */
+    isolation: 'container' | 'user-namespace' | 'gvisor' | null;
     /**
      * True in idle and busy
      */
@@ -2141,6 +2150,14 @@ export type CreateSpaceData = {
                 disk_bytes?: number;
                 processes?: number;
             };
+            /**
+             * Profiles that sessions can have. Default: locked. Changing it needs spaces:update on all spaces
+             */
+            profiles?: Array<'locked' | 'workstation'>;
+            /**
+             * Images that workstations can have. Default: raworc/workstation. Changing it needs spaces:update on all spaces
+             */
+            images?: Array<string>;
             retention?: {
                 events_s?: number;
                 [key: string]: unknown;
@@ -2496,6 +2513,14 @@ export type UpdateSpaceData = {
                 disk_bytes?: number;
                 processes?: number;
             };
+            /**
+             * Profiles that sessions can have. Default: locked. Changing it needs spaces:update on all spaces
+             */
+            profiles?: Array<'locked' | 'workstation'>;
+            /**
+             * Images that workstations can have. Default: raworc/workstation. Changing it needs spaces:update on all spaces
+             */
+            images?: Array<string>;
             retention?: {
                 events_s?: number;
                 [key: string]: unknown;
@@ -4158,6 +4183,14 @@ export type CreateSessionData = {
             [key: string]: unknown;
         };
         parent_session_id?: string;
+        /**
+         * locked (default): agents without privileges on a read-only root. workstation: a computer with a root of its own that lasts as long as the session; the settings of the space must allow it
+         */
+        profile?: 'locked' | 'workstation';
+        /**
+         * Of a workstation: an image that the settings of the space allow. Default: raworc/workstation
+         */
+        image?: string;
         timeouts?: {
             idle_pause_s?: number;
             idle_suspend_s?: number;
@@ -5212,6 +5245,10 @@ export type ExecSessionData = {
         env?: {
             [key: string]: string;
         };
+        /**
+         * Only in sessions of the profile workstation. Default: user
+         */
+        user?: 'user' | 'root';
         /**
          * Default: empty
          */

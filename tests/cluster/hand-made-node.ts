@@ -129,7 +129,10 @@ export class HandMadeNode {
       number: this.#numbers,
       containerId: `made-up-by-hand-for-${sessionId}`,
     } as const;
-    this.send({ kind: 'report', value: { ...value, volume: `raworc_session_data_${sessionId}`, reason: '', acceptedSeq: 0, life: 0 } });
+    this.send({
+      kind: 'report',
+      value: { ...value, volume: `raworc_session_data_${sessionId}`, reason: '', acceptedSeq: 0, life: 0, isolation: '' },
+    });
   }
 
   answer(sessionId: string, generation: number, messageId: string, content: string): void {
@@ -168,6 +171,7 @@ export class HandMadeNode {
       removesImages: false,
       cancelsMessages: false,
       buildFeatures: [],
+      profiles: [],
     };
     this.send({ kind: 'hello', value: { ...version, clusterId, epoch: 0, incarnation, boot: 1, capacity } });
     this.send({ kind: 'inventory', value: { sessions: [], images: [...images], tombstones: [], orphans: [], part: 0, more: false } });

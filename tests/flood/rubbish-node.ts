@@ -75,6 +75,7 @@ const greeting = ({ clusterId, incarnation }: RubbishNode, image: string): NodeF
       removesImages: false,
       cancelsMessages: false,
       buildFeatures: [],
+      profiles: [],
     },
   },
   { kind: 'inventory', value: { sessions: [], images: [image], tombstones: [], orphans: [], part: 0, more: false } },
@@ -83,7 +84,12 @@ const greeting = ({ clusterId, incarnation }: RubbishNode, image: string): NodeF
 function rubbish(): NodeFrame[] {
   const sessionId = randomUUID();
   const about = { sessionId, generation: 1, messageId: randomUUID(), runId: randomUUID(), agent: 'agent' };
-  const report = { ...{ sessionId, generation: 1, boot: 1, containerId: 'c', volume: 'v', reason: 'none' }, acceptedSeq: 1, life: 1 };
+  const report = {
+    ...{ sessionId, generation: 1, boot: 1, containerId: 'c', volume: 'v', reason: 'none' },
+    acceptedSeq: 1,
+    life: 1,
+    isolation: '',
+  };
   const condition = { type: 'DiskLow', message: 'low', sinceMs: 1, unschedulable: true };
   const orphan = { sessionId, generation: 1, containerId: 'c', volume: 'v', space: 's', image: 'i', paused: false };
   const frames: NodeFrame[] = [];

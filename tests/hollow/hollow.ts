@@ -1,7 +1,7 @@
 import type { Exit } from '../../node-agent/domain/container-end.ts';
 import type { ContainerSeen, VolumeSeen } from '../../node-agent/domain/session.ts';
 import type { BuildOutcome } from '../../node-agent/engine/build-engine.ts';
-import type { Capacity, Driver, DriverChange, ImagePlan, RemovalOutcome } from '../../node-agent/engine/driver.ts';
+import type { Capacity, Driver, DriverChange, ImagePlan, MakePlan, MoveOutcome, RemovalOutcome } from '../../node-agent/engine/driver.ts';
 import type { Outcome } from '../../node-agent/engine/outcome.ts';
 import type { Seen } from '../../node-agent/engine/seen.ts';
 import type { SessionPlan } from '../../node-agent/engine/session-plan.ts';
@@ -30,6 +30,7 @@ interface Volume extends VolumeSeen {
  */
 export class HollowHost implements Driver, GuestListener {
   readonly kind = 'hollow';
+  readonly profiles = ['workstation'] as const;
   readonly facts: Driver['facts'];
   /** Undefined: images stay where they are. */
   transfer: Driver['transfer'];
@@ -188,7 +189,7 @@ export class HollowHost implements Driver, GuestListener {
       if ((other === sessionId) !== (volume.uid === uid))
         this.uidFaults.push(`the agents of ${sessionId} have the user id ${uid}, the files of ${other} ${volume.uid}`);
     this.#plans.set(sessionId, { space, image });
-    this.#become(sessionId, { id: this.#options.random.uuid().replaceAll('-', ''), state: 'created', generation });
+    this.#become(sessionId, { id: this.#options.random.uuid().replaceAll('-', ''), state: 'created', generation, isolation: 'container' });
     return { ok: true };
   }
 
@@ -196,8 +197,8 @@ export class HollowHost implements Driver, GuestListener {
     await this.#call('start', sessionId, signal);
     const container = this.#containers.get(sessionId);
     if (container === undefined) return { ok: false, why: 'failed', reason: 'There is no such container.' };
-    const { id, state, generation } = container;
-    if (state === 'created' || state === 'exited') this.#become(sessionId, { id, generation, state: 'running' });
+    const { id, state, generation, isolation } = container;
+    if (state === 'created' || state === 'exited') this.#become(sessionId, { id, generation, isolation, state: 'running' });
     return { ok: true };
   }
 
@@ -244,6 +245,11 @@ export class HollowHost implements Driver, GuestListener {
     this.#images.set(image, { id, labels });
     this.#tell({ kind: 'images' });
     return { ok: true, imageId: id };
+  }
+
+  async makeImage({ image }: MakePlan): Promise<MoveOutcome> {
+    this.addImage(image);
+    return { ok: true };
   }
 
   async removeImage(tag: string): Promise<RemovalOutcome> {

@@ -48,7 +48,7 @@ class HollowNode {
     const reports = [...this.held].map(([sessionId, generation]) => {
       number += 1;
       const order = { boot: Math.floor(performance.now()), number };
-      const seen = { containerId: `c-${sessionId}`, volume: `v-${sessionId}`, reason: '', acceptedSeq: 0, life: 0 };
+      const seen = { containerId: `c-${sessionId}`, volume: `v-${sessionId}`, reason: '', acceptedSeq: 0, life: 0, isolation: '' };
       return { sessionId, generation, phase: 'RUNNING' as const, ...order, ...seen };
     });
     const inventory = inventoryParts({ reports: reports.values(), images: ['base'], tombstones: [], orphans: [] });

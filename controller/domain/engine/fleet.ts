@@ -31,6 +31,8 @@ export interface FleetNode {
   readonly engine?: string | undefined;
   /** What its node agent can do in builds. Undefined: what every release can. */
   readonly buildFeatures?: ReadonlySet<string> | undefined;
+  /** The profiles that its sessions can have. Undefined: locked only. */
+  readonly profiles?: ReadonlySet<string> | undefined;
   /** Whether it can pull images from the registry. */
   readonly pulls?: boolean | undefined;
   /** Spaces whose sessions and builds this node accepts. Undefined: all. */

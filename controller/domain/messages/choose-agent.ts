@@ -75,6 +75,11 @@ export function chooseAgent(
     return refusal('agent_ambiguous', `Several agents can answer: ${names(active)}. ${how}`);
   }
   if (agents.length > 0) return refusal('agent_inactive', `None of this session's agents is active (${names(agents)}). Deploy one.`);
+  if (session.profile === 'workstation')
+    return refusal(
+      'no_agent',
+      'A workstation has no agents. Run commands in it (`raworc exec`, POST /sessions/{id}/exec), or give the space a model (`raworc space model`).',
+    );
   return refusal(
     'no_agent',
     'No agent was deployed when this session was created. Deploy one (`raworc agent deploy DIR`) and create a new session, or give the space a model (`raworc space model`).',

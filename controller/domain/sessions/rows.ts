@@ -1,3 +1,4 @@
+import type { Isolation, Profile } from '../../contract/profiles.ts';
 import type { Constraint, Preference } from '../../contract/scheduling/label-rules.ts';
 import type { BuiltAgent } from '../builds/rows.ts';
 import { flag, integer, json, type RowOf, text } from '../engine/fields.ts';
@@ -46,6 +47,11 @@ export const SESSIONS = {
    */
   restoredFrom: integer<number | null>(),
   image: text(),
+  profile: text<Profile>(),
+  /** The name from which the image of a workstation was made. Null: it is an image of agents. */
+  imageName: text<string | null>(),
+  /** As its node last reported. */
+  isolation: text<Isolation | null>(),
   buildId: text<BuildId | null>(),
   agents: json<readonly BuiltAgent[]>(),
   requests: json<Requests>(),

@@ -11,7 +11,18 @@ import type { SessionRow } from './rows.ts';
 export const SHOWN_OF_SESSIONS = [
   ...(['id', 'name', 'spaceId', 'createdBy', 'desired', 'phase', 'outstanding', 'generation', 'observedGeneration'] as const),
   ...(['containerId', 'volume', 'parentId', 'nodeId', 'timeouts', 'createdAt', 'updatedAt', 'startedAt', 'lastActivityAt'] as const),
-  ...(['terminatedAt', 'terminationReason', 'reason', 'metadata', 'constraints', 'preferences', 'image'] as const),
+  ...([
+    'terminatedAt',
+    'terminationReason',
+    'reason',
+    'metadata',
+    'constraints',
+    'preferences',
+    'image',
+    'profile',
+    'imageName',
+    'isolation',
+  ] as const),
 ];
 export type ShownSession = Pick<SessionRow, (typeof SHOWN_OF_SESSIONS)[number]>;
 
@@ -71,6 +82,9 @@ function withNames(row: ShownSession, space: string, node: ShownNode | null, mis
     persistent_volume_id: row.volume,
     parent_session_id: row.parentId,
     node: node?.name ?? null,
+    profile: row.profile,
+    image: row.imageName,
+    isolation: row.isolation,
     running: state === 'idle' || state === 'busy',
     settled: isSettled(row),
     waiting_reason: row.desired === 'failed' ? null : (node?.waiting ?? imageReason(row, node, missing)),

@@ -4,7 +4,10 @@ import type { SessionRow } from './rows.ts';
 
 /** The client's part of a new session. */
 export interface RequestedSession
-  extends Pick<SessionRow, 'id' | 'spaceId' | 'name' | 'metadata' | 'timeouts' | 'requests' | 'limits' | 'constraints' | 'preferences'> {
+  extends Pick<
+    SessionRow,
+    'id' | 'spaceId' | 'name' | 'metadata' | 'timeouts' | 'requests' | 'limits' | 'constraints' | 'preferences' | 'profile'
+  > {
   readonly by: { readonly accountId: AccountId; readonly user: string };
 }
 
@@ -12,13 +15,15 @@ export interface RequestedSession
 export interface Placed {
   readonly nodeId: NodeId;
   readonly image: string;
+  /** Of a workstation. */
+  readonly imageName?: string | undefined;
   /** The build of the image; undefined for the base image. */
   readonly build: Pick<BuildRow, 'id' | 'agents'> | undefined;
 }
 
 /** Returns the first row of a session: desired running, nothing observed. */
-export function firstRow(asked: RequestedSession, { nodeId, image, build }: Placed, now: number): SessionRow {
-  const { id, name, spaceId, metadata, timeouts, requests, limits, constraints, preferences, by } = asked;
+export function firstRow(asked: RequestedSession, { nodeId, image, imageName, build }: Placed, now: number): SessionRow {
+  const { id, name, spaceId, metadata, timeouts, requests, limits, constraints, preferences, profile, by } = asked;
   return {
     id,
     name,
@@ -33,6 +38,9 @@ export function firstRow(asked: RequestedSession, { nodeId, image, build }: Plac
     createdById: by.accountId,
     nodeId,
     image,
+    profile,
+    imageName: imageName ?? null,
+    isolation: null,
     buildId: build?.id ?? null,
     agents: build?.agents ?? [],
     desired: 'running',

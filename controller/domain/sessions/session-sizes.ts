@@ -2,6 +2,7 @@
  * The sizes of a session: the client's request, then the space's settings, within the maxima of
  * both space and operator.
  */
+import type { Profile } from '../../contract/profiles.ts';
 import { accepted, type Outcome, type Refused, refused } from '../engine/outcome.ts';
 import { maximaIn, sessionDefaults } from '../spaces/space-settings.ts';
 import type { Limits, Requests, SessionRow } from './rows.ts';
@@ -10,6 +11,8 @@ const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
 export const DEFAULT_REQUESTS: Requests = { cpuMillis: 50, memoryBytes: 128 * MIB };
 export const DEFAULT_LIMITS: Limits = { cpuMillis: 500, memoryBytes: 512 * MIB, diskBytes: GIB, processes: 256 };
+/** Of a workstation, unless the space's settings say more. */
+export const WORKSTATION_LIMITS: Limits = { cpuMillis: 2000, memoryBytes: 4 * GIB, diskBytes: 8 * GIB, processes: 1024 };
 /** The minimum with which a container and its guest start. */
 export const MIN_LIMITS = { cpuMillis: 10, memoryBytes: 48 * MIB } as const;
 
@@ -102,17 +105,23 @@ const wrong = (path: string, problem: string) => refused('UNPROCESSABLE_ENTITY',
  * is allowed). Missing values come from the space's settings and the defaults, adjusted to the
  * maxima and the ratio.
  */
-export function sizesOf(rules: SizeRules, settings: Settings, sent: RequestedSizes = {}, at = 'resources'): Outcome<Sizes> {
+export function sizesOf(
+  rules: SizeRules,
+  settings: Settings,
+  sent: RequestedSizes = {},
+  { at = 'resources', profile = 'locked' }: { readonly at?: string; readonly profile?: Profile } = {},
+): Outcome<Sizes> {
   const most = maxIn(rules, settings);
   const asked = { requests: inRows(sent.requests), limits: inRows(sent.limits) };
   const excess = beyond(most, asked.limits, `${at}.limits`) ?? beyond(most, asked.requests, `${at}.requests`);
   if (excess !== undefined) return excess;
   const space = sessionDefaults(settings);
-  const defaults = { requests: inRows(space.requests), limits: inRows(space.limits) };
+  const usualLimits = profile === 'workstation' ? WORKSTATION_LIMITS : DEFAULT_LIMITS;
+  const defaults = { requests: inRows(space.requests), limits: raised(inRows(space.limits), profile) };
   const fit = (field: 'cpuMillis' | 'memoryBytes') => {
     const request = asked.requests[field];
     const least = MIN_LIMITS[field];
-    const usual = defaults.limits[field] ?? Math.max(DEFAULT_LIMITS[field], request ?? defaults.requests[field] ?? 0);
+    const usual = defaults.limits[field] ?? Math.max(usualLimits[field], request ?? defaults.requests[field] ?? 0);
     let limit = asked.limits[field] ?? Math.min(most[field], usual);
     let requested = request ?? Math.min(limit, defaults.requests[field] ?? DEFAULT_REQUESTS[field]);
     if (rules.maxRatio > 0 && limit > requested * rules.maxRatio) {
@@ -125,8 +134,8 @@ export function sizesOf(rules: SizeRules, settings: Settings, sent: RequestedSiz
   const limits: Limits = {
     cpuMillis: cpu.limit,
     memoryBytes: memory.limit,
-    diskBytes: asked.limits.diskBytes ?? Math.min(most.diskBytes, defaults.limits.diskBytes ?? DEFAULT_LIMITS.diskBytes),
-    processes: asked.limits.processes ?? Math.min(most.processes, defaults.limits.processes ?? DEFAULT_LIMITS.processes),
+    diskBytes: asked.limits.diskBytes ?? Math.min(most.diskBytes, defaults.limits.diskBytes ?? usualLimits.diskBytes),
+    processes: asked.limits.processes ?? Math.min(most.processes, defaults.limits.processes ?? usualLimits.processes),
   };
   const requests = { cpuMillis: cpu.requested, memoryBytes: memory.requested };
   if (REQUESTS.some((field) => requests[field] > limits[field])) {
@@ -143,12 +152,22 @@ export function sizesOf(rules: SizeRules, settings: Settings, sent: RequestedSiz
   return accepted({ requests, limits });
 }
 
+/** The settings of a space say what agents need: those of a workstation count only where they are larger. */
+function raised(limits: Partial<Limits>, profile: Profile): Partial<Limits> {
+  if (profile !== 'workstation') return limits;
+  const larger = LIMITS.flatMap((field) => {
+    const limit = limits[field];
+    return limit === undefined || limit < WORKSTATION_LIMITS[field] ? [] : [[field, limit] as const];
+  });
+  return Object.fromEntries(larger);
+}
+
 /** Refuses settings of a space that no session could satisfy. */
 export function checkedSettings(rules: SizeRules, settings: Settings): Outcome<undefined> {
   const excess = beyond(rules.most, inRows(maximaIn(settings)), 'settings.maxima');
   if (excess !== undefined) return excess;
   const { requests, limits } = sessionDefaults(settings);
-  const sizes = sizesOf(rules, { maxima: settings.maxima }, { requests, limits }, 'settings.resources');
+  const sizes = sizesOf(rules, { maxima: settings.maxima }, { requests, limits }, { at: 'settings.resources' });
   return sizes.ok ? accepted(undefined) : sizes;
 }
 

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { type SpaceModel, spaceModel } from '../../contract/models/space-model.ts';
+import { imageReference, type Profile, profile, WORKSTATION_IMAGE } from '../../contract/profiles.ts';
 import { type Scheduling, scheduling } from '../../contract/scheduling/space-scheduling.ts';
 import { EVENT_RETENTION_S } from '../../contract/spaces.ts';
 
@@ -59,7 +60,18 @@ export function maximaIn(settings: Readonly<Record<string, unknown>>): z.infer<t
  * Settings that bound the space itself. Changing them takes the right on all spaces, which the
  * space's own admins lack.
  */
-export const BOUNDS = ['quotas', 'maxima'] as const;
+export const BOUNDS = ['quotas', 'maxima', 'profiles', 'images'] as const;
+
+const profiles = lenient(z.array(profile()));
+const images = lenient(z.array(imageReference()));
+
+/** Returns the profiles that sessions of a space can have. */
+export const profilesIn = (settings: Readonly<Record<string, unknown>>): readonly Profile[] =>
+  profiles.parse(settings.profiles) ?? ['locked'];
+
+/** Returns the images that workstations of a space can have. */
+export const imagesIn = (settings: Readonly<Record<string, unknown>>): readonly string[] =>
+  images.parse(settings.images) ?? [WORKSTATION_IMAGE];
 
 type Numbers = Readonly<Record<string, number>>;
 

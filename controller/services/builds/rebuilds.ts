@@ -36,6 +36,8 @@ export interface RebuildDeps {
   readonly limitMs: number;
   /** Some rebuild waits until it is tried again. */
   postponed(): void;
+  /** Has images of workstations made. Returns false for any other image. */
+  readonly workstations?: { make(nodeId: NodeId, spaceId: SpaceId, image: string): boolean } | undefined;
   /** Undefined without a registry. */
   readonly images?: RebuildImages | undefined;
 }
@@ -81,6 +83,7 @@ export class Rebuilds {
   forSession(node: NodeId, spaceId: SpaceId, image: string): void {
     const build = this.#deps.view.buildOfImage(spaceId, image);
     if (build !== undefined) return this.#start(node, build);
+    if (this.#deps.workstations?.make(node, spaceId, image) === true) return;
     this.#gone(
       node,
       image,

@@ -5,6 +5,7 @@ import { DEFAULT_EXEC, type ExecCommand, type ExecObject } from '../../contract/
 import type { SessionId } from '../../domain/engine/ids.ts';
 import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
 import type { View } from '../../domain/engine/view.ts';
+import { refusedUser } from '../../domain/sessions/profile-admission.ts';
 import type { Caller } from '../access/caller.ts';
 import type { Budgets } from '../budget/budgets.ts';
 import type { Payer } from '../budget/payer.ts';
@@ -38,6 +39,8 @@ export function execService({ view, use, budgets }: ExecDeps) {
     if (!permitted.ok) return permitted;
     const argv = argvOf(input);
     if (argv === undefined) return refused('UNPROCESSABLE_ENTITY', 'Send either `command` or `argv`.');
+    const refusedAs = refusedUser(permitted.value, input.user);
+    if (refusedAs !== undefined) return refusedAs;
     const command = use.shown(argv);
     const opened = await use.open(
       caller,
@@ -52,6 +55,7 @@ export function execService({ view, use, budgets }: ExecDeps) {
             argv,
             cwd: input.cwd ?? '',
             env: { RAWORC_SPACE: view.get('spaces', up.spaceId)?.name ?? '', ...input.env },
+            asRoot: input.user === 'root',
             timeoutMs: input.timeout_ms ?? DEFAULT_EXEC.timeoutMs,
           },
           window: WINDOW_BYTES,

@@ -17,6 +17,7 @@ export interface LiveNode {
     readonly movesImages?: boolean;
     readonly engine?: string;
     readonly buildFeatures?: ReadonlySet<string>;
+    readonly profiles?: ReadonlySet<string>;
     readonly conditions: readonly { readonly unschedulable: boolean; readonly message: string }[];
   };
 }
@@ -149,6 +150,7 @@ export class NodeDirectory implements Fleet {
       platform: row.platform ?? undefined,
       engine: live?.facts.engine || undefined,
       buildFeatures: live?.facts.buildFeatures,
+      profiles: live?.facts.profiles,
       pulls: this.#deps.hasRegistry === true && live?.facts.movesImages === true,
       unschedulable: live?.facts.conditions.find(({ unschedulable }) => unschedulable)?.message,
       ...this.#deps.capacity.ofNode(claim.id),

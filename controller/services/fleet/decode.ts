@@ -11,6 +11,7 @@ import type { Report__Output } from '../../../proto/generated/raworc/node/v0/Rep
 import type { Answer__Output } from '../../../proto/generated/raworc/v0/Answer.ts';
 import type { RunStarted__Output } from '../../../proto/generated/raworc/v0/RunStarted.ts';
 import { visibleText } from '../../../seams/terminal-text.ts';
+import { ISOLATIONS } from '../../contract/profiles.ts';
 import type { BuildOutcome } from '../../domain/builds/commands/advance-build.ts';
 import type { StageRow } from '../../domain/builds/rows.ts';
 import type { MessageId, NodeId, SessionId } from '../../domain/engine/ids.ts';
@@ -63,7 +64,20 @@ export function decodeReport(from: NodeId, incarnation: number, bootShift: numbe
   // Bounded, because its digits become part of a message's id.
   const life = frame.life <= MAX_LIVES ? frame.life : 0;
   const order = { incarnation, boot: boot + bootShift, number };
-  return { from, sessionId: frame.sessionId as SessionId, generation, phase, order, containerId, volume, reason, acceptedSeq, life };
+  const isolation = ISOLATIONS.find((one) => one === frame.isolation);
+  return {
+    from,
+    sessionId: frame.sessionId as SessionId,
+    generation,
+    phase,
+    order,
+    containerId,
+    volume,
+    reason,
+    acceptedSeq,
+    life,
+    isolation,
+  };
 }
 
 const OUTCOMES: Readonly<Record<Answer__Output['outcome'], GivenAnswer['outcome'] | undefined>> = {

@@ -58,6 +58,7 @@ export function assignment(view: View, row: SessionRow): Assignment__Output | un
       agents: row.agents.map(agentSpec),
       limits: { ...row.limits },
       volumeExpected: row.hasRun,
+      profile: row.profile === 'locked' ? '' : row.profile,
     },
     graceMs: row.graceMs,
     settledSeq: settledSeq(view, row),

@@ -272,8 +272,8 @@ export class ImageDistribution {
     const base = build?.baseImage;
     // Its arrival repeats this.
     if (base !== undefined && this.#needs.canBring(node, base)) return;
-    // A rebuild would fail now, and the sessions with it.
-    if ((base === undefined || !node.images.has(base)) && this.#isSomeoneAway()) return void this.#awaiting.add(node.id);
+    const isBuilt = this.#deps.view.workstationName(image) === undefined;
+    if (isBuilt && (base === undefined || !node.images.has(base)) && this.#isSomeoneAway()) return void this.#awaiting.add(node.id);
     this.#needs.settle(node.id, image);
     this.#deps.rebuild(node.id, spaceId, image);
   }

@@ -8,7 +8,7 @@ const LIMIT_MS = 30 * 60_000;
  * How long a node can move nothing at all before the move counts as failed, so that another node
  * pushes the image, and other nodes pull. A pull also unpacks, and can get its bytes from elsewhere.
  */
-export const SILENT_MS = { pushImage: 60_000, pullImage: 5 * 60_000 } as const;
+export const SILENT_MS = { pushImage: 60_000, pullImage: 5 * 60_000, makeImage: LIMIT_MS } as const;
 
 export interface Moved {
   readonly image: string;
@@ -30,9 +30,9 @@ export interface ImageMovesDeps {
   passedAtMs(nodeId: NodeId): number | undefined;
 }
 
-type Request = Extract<ControllerFrame, { kind: 'pullImage' | 'pushImage' }>;
+type Request = Extract<ControllerFrame, { kind: 'pullImage' | 'pushImage' | 'makeImage' }>;
 
-/** Pulls and pushes that nodes were asked for, until they answer. */
+/** Moves of images that nodes were asked for, until they answer. */
 export class ImageMoves {
   readonly #deps: ImageMovesDeps;
   readonly #waiting = new Map<string, { readonly nodeId: NodeId; readonly request: Request; end(error?: Error): void }>();

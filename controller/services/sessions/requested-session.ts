@@ -1,5 +1,6 @@
 /** What requests for new sessions ask for, as far as their callers can. */
 import type { Random } from '../../../seams/random.ts';
+import { WORKSTATION_IMAGE } from '../../contract/profiles.ts';
 import type { CreateSession, RemixSession } from '../../contract/sessions.ts';
 import type { KnownRequest } from '../../domain/engine/idempotency.ts';
 import type { SessionId, SpaceId } from '../../domain/engine/ids.ts';
@@ -12,6 +13,7 @@ import { sessionDefaults } from '../../domain/spaces/space-settings.ts';
 import { forbidden, sessionFor, spaceFor } from '../access/access.ts';
 import type { Caller, Idempotency } from '../access/caller.ts';
 import { knownRequest } from '../engine/idempotency-keys.ts';
+import { workstationImage } from '../images/workstation-image.ts';
 
 export interface RequestDeps {
   readonly view: View;
@@ -38,10 +40,18 @@ function remixSpace(view: View, caller: Caller, parent: SessionRow, name: string
   return caller.permissions.allows('sessions', 'create', parent.spaceId) ? accepted(parent.spaceId) : forbidden('sessions', 'create');
 }
 
+const IMAGE_OF_LOCKED = refused(
+  'UNPROCESSABLE_ENTITY',
+  'image can be chosen for the profile workstation only: locked sessions have the image of their agents. Leave it out, or send profile=workstation.',
+  [{ path: 'image', problem: 'can be chosen for the profile workstation only' }],
+);
+
 /** Returns the session that the caller asks for, if they can create it. */
 export function newSession(deps: RequestDeps, caller: Caller, input: CreateSession, idempotency?: Idempotency): Outcome<NewSession> {
   const space = spaceFor(deps.view, caller, input.space ?? 'default', 'sessions', 'create');
   if (!space.ok) return space;
+  const { profile = 'locked', image } = input;
+  if (profile === 'locked' && image !== undefined) return IMAGE_OF_LOCKED;
   const parent = parentOf(deps.view, caller, input.parent_session_id);
   if (!parent.ok) return parent;
   return accepted({
@@ -54,6 +64,7 @@ export function newSession(deps: RequestDeps, caller: Caller, input: CreateSessi
     constraints: input.constraints,
     preferences: input.preferences,
     ...parent.value,
+    workstation: profile === 'workstation' ? workstationImage(image ?? WORKSTATION_IMAGE, deps.baseImage) : undefined,
     baseImage: deps.baseImage,
     by: { accountId: caller.accountId, user: caller.user },
     request: knownRequest(deps.storeKey, caller, idempotency),

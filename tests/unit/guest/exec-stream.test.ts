@@ -29,7 +29,7 @@ function session(t: Test) {
     const guest = new ByteStream(far, { credit: window, lost: 'node_lost' });
     guest.on('error', () => undefined);
     const handler = execStream(processes.startCommand, systemClock);
-    const run = handler(guest, { cwd: '', env: {}, timeoutMs: 10_000, ...request });
+    const run = handler(guest, { cwd: '', env: {}, asRoot: false, timeoutMs: 10_000, ...request });
     Promise.resolve(run).catch((error: Error) => guest.destroy(error));
     const stream = new ByteStream(near, { window, granted: window, lost: 'guest_lost' });
     if (starts) stream.write(START);

@@ -142,6 +142,7 @@ export function assigned(
       agents: [],
       limits: { cpuMillis: 500, memoryBytes: 2 ** 29, diskBytes: 2 ** 30, processes: 256 },
       volumeExpected,
+      profile: '',
     },
     graceMs,
     settledSeq: 0,

@@ -1,6 +1,7 @@
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { AccountId, SpaceId } from '../../engine/ids.ts';
 import { type Mutation, put } from '../../engine/mutation.ts';
+import type { SpaceRow } from '../../spaces/rows.ts';
 import { ADMIN_ROLE_ID, BUILT_IN_ROLES } from '../built-in-roles.ts';
 
 export interface FirstStart {
@@ -8,6 +9,8 @@ export interface FirstStart {
   readonly bindingId: string;
   readonly spaceId: SpaceId;
   readonly passwordHash: string;
+  /** Of the space `default`. */
+  readonly settings?: SpaceRow['settings'];
 }
 
 /**
@@ -29,7 +32,14 @@ export function firstStart(input: FirstStart): Command<undefined> {
         mutations.push(put('bindings', { ...binding, createdAt: now, updatedAt: now }));
       }
       if (view.spaceByName('default') === undefined) {
-        const space = { id: input.spaceId, name: 'default', description: null, settings: {}, secretsVersion: 0, active: true };
+        const space = {
+          id: input.spaceId,
+          name: 'default',
+          description: null,
+          settings: input.settings ?? {},
+          secretsVersion: 0,
+          active: true,
+        };
         mutations.push(put('spaces', { ...space, createdAt: now, updatedAt: now, createdBy: 'raworc' }));
       }
       return { mutations, events: [], result: undefined };

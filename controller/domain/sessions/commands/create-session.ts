@@ -17,13 +17,22 @@ import type { Need, Yields } from '../placement/filters.ts';
 import { noRoom } from '../placement/no-room.ts';
 import { place } from '../placement/placement.ts';
 import { placementRules } from '../placement/placement-rules.ts';
+import { refusedProfile } from '../profile-admission.ts';
 import { recalledSession } from '../recalled-session.ts';
 import type { SessionRow } from '../rows.ts';
 import { sessionObject } from '../session-object.ts';
 import { firstRow, type RequestedSession } from '../session-row.ts';
 import { type RequestedSizes, sizesOf } from '../session-sizes.ts';
 
-export interface NewSession extends Omit<RequestedSession, 'requests' | 'limits' | 'constraints' | 'preferences'> {
+/** An image of workstations: its name for people, and the tag of what is made from it. */
+export interface WorkstationImage {
+  readonly name: string;
+  readonly image: string;
+}
+
+export interface NewSession extends Omit<RequestedSession, 'requests' | 'limits' | 'constraints' | 'preferences' | 'profile'> {
+  /** The image of a workstation. Undefined: the session is locked, and has an image of agents. */
+  readonly workstation?: WorkstationImage | undefined;
   /** Rules about nodes, beside those of the space. Undefined: none. */
   readonly constraints?: SessionRow['constraints'] | undefined;
   readonly preferences?: SessionRow['preferences'] | undefined;
@@ -55,7 +64,7 @@ export function createSession(input: NewSession): Command<Outcome<SessionObject>
       if (recalled !== undefined) return unchanged(recalled);
       const needed = neededBy(view, fleet, space, input);
       if (!needed.ok) return unchanged(needed);
-      const { need, build, constraints, preferences } = needed.value;
+      const { need, build, profile, constraints, preferences } = needed.value;
       const { requests, limits, image } = need;
       const refusal = refusedBySpace(view, fleet, input.spaceId, {
         sessions: 1,
@@ -65,8 +74,9 @@ export function createSession(input: NewSession): Command<Outcome<SessionObject>
       if (refusal !== undefined) return unchanged(refusal);
       const placement = place(fleet.nodes(), { ...need, yields: input.yields }, fleet.sizes);
       if (!placement.ok) return unchanged(noRoom(need, placement.obstacles));
+      const placed = { nodeId: placement.nodeId, image, imageName: input.workstation?.name, build };
       const row: SessionRow = {
-        ...firstRow({ ...input, constraints, preferences, requests, limits }, { nodeId: placement.nodeId, image, build }, now),
+        ...firstRow({ ...input, profile, constraints, preferences, requests, limits }, placed, now),
         parentId: input.parentId ?? null,
       };
       const session = sessionObject(view, row);
@@ -79,22 +89,27 @@ export function createSession(input: NewSession): Command<Outcome<SessionObject>
   };
 }
 
-interface Needed extends Pick<SessionRow, 'constraints' | 'preferences'> {
+interface Needed extends Pick<SessionRow, 'profile' | 'constraints' | 'preferences'> {
   readonly need: Need;
   readonly build: BuildRow | undefined;
 }
 
-/** Returns what a new session needs of a node, or a refusal of its sizes. */
+/** Returns what a new session needs of a node, or a refusal of its profile or sizes. */
 export function neededBy(view: RowView & BuildView, fleet: Fleet, space: SpaceRow, input: NewSession): Outcome<Needed> {
-  const sizes = sizesOf(fleet.sizes, space.settings, input.resources);
+  const { workstation } = input;
+  const profile = workstation === undefined ? 'locked' : 'workstation';
+  const refusal = refusedProfile(space, profile, workstation?.name);
+  if (refusal !== undefined) return refusal;
+  const sizes = sizesOf(fleet.sizes, space.settings, input.resources, { profile });
   if (!sizes.ok) return sizes;
   const { constraints = [], preferences = [] } = input;
-  const build = view.newestBuild(space.id, 'completed');
-  const image = build?.image ?? input.baseImage;
+  const build = workstation === undefined ? view.newestBuild(space.id, 'completed') : undefined;
+  const image = workstation?.image ?? build?.image ?? input.baseImage;
   const placement = placementRules(fleet, space, { constraints, preferences });
   return accepted({
-    need: { spaceId: space.id, ...sizes.value, image, platforms: imagePlatforms(view, image), placement },
+    need: { spaceId: space.id, ...sizes.value, image, profile, platforms: imagePlatforms(view, image), placement },
     build,
+    profile,
     constraints,
     preferences,
   });

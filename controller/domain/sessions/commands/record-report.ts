@@ -1,3 +1,4 @@
+import type { Isolation } from '../../../contract/profiles.ts';
 import { type Command, unchanged } from '../../engine/command.ts';
 import type { NodeId, SessionId } from '../../engine/ids.ts';
 import { markAccepted } from '../../messages/commands/accept-message.ts';
@@ -22,6 +23,8 @@ export interface Report {
   readonly acceptedSeq: number;
   /** Number of the session's current life in memory, if running; 0 if unknown. */
   readonly life?: number;
+  /** Of its container, if it has one that says so. */
+  readonly isolation?: Isolation | undefined;
 }
 
 const lifeIn = ({ phase, life, generation }: Report): SessionRow['life'] =>
@@ -93,6 +96,7 @@ export function recordReport(report: Report): Command<ReportResult> {
         containerId: report.containerId === '' ? null : report.containerId,
         volume: report.volume === '' ? null : report.volume,
         life: lifeIn(report) ?? session.life,
+        isolation: report.isolation ?? session.isolation,
         hasRun: session.hasRun || report.phase === 'running',
         copyFrom: report.phase === 'running' ? null : session.copyFrom,
         startedAt: report.phase === 'running' ? (session.startedAt ?? now) : session.startedAt,

@@ -19,6 +19,7 @@ import type { Need, Yields } from '../placement/filters.ts';
 import { noRoom } from '../placement/no-room.ts';
 import { place } from '../placement/placement.ts';
 import { placementRules } from '../placement/placement-rules.ts';
+import { refusedProfile } from '../profile-admission.ts';
 import { recalledSession } from '../recalled-session.ts';
 import { NO_SESSION } from '../refusals.ts';
 import type { SessionRow } from '../rows.ts';
@@ -90,11 +91,12 @@ export function remixSession(remix: Remix): Command<Outcome<SessionObject>> {
         timeouts: parent.timeouts,
         requests,
         limits,
+        profile: parent.profile,
         constraints,
         preferences,
       };
       const row: SessionRow = {
-        ...firstRow(asked, { nodeId: placement.nodeId, image, build }, now),
+        ...firstRow(asked, { nodeId: placement.nodeId, image, imageName: parent.imageName ?? undefined, build }, now),
         parentId: parent.id,
         copyFrom: source,
         lastSeq: remix.messages ? parent.lastSeq : 0,
@@ -127,6 +129,8 @@ export function neededForRemix(
   parent: SessionRow,
   space: SpaceRow,
 ): Outcome<Needed> {
+  const refusal = refusedProfile(space, parent.profile, parent.imageName ?? undefined);
+  if (refusal !== undefined) return refusal;
   const most = maxIn(fleet.sizes, space.settings);
   // The copied disk is created on the parent's node.
   const { requests, limits: kept } = lowered(parent, remix.data ? maxOn(fleet, parent.nodeId, most) : most);
@@ -139,7 +143,16 @@ export function neededForRemix(
   const { image, build } = startOf(view, remix, parent, nodes);
   const { constraints = parent.constraints, preferences = parent.preferences } = remix;
   const placement = placementRules(fleet, space, { constraints, preferences });
-  const need = { spaceId: remix.spaceId, requests, limits, image, platforms: imagePlatforms(view, image), placement, onlyOn };
+  const need = {
+    spaceId: remix.spaceId,
+    requests,
+    limits,
+    image,
+    profile: parent.profile,
+    platforms: imagePlatforms(view, image),
+    placement,
+    onlyOn,
+  };
   return accepted({ need, build, source: source.value, constraints, preferences });
 }
 
@@ -215,6 +228,8 @@ function sourceBefore(view: RowView, parent: SessionRow): SessionId | null {
  * parent's space, if no node has that build, the parent's image.
  */
 function startOf(view: BuildView, remix: Remix, parent: SessionRow, nodes: readonly FleetNode[]) {
+  // The files of its root are changes to that image.
+  if (parent.profile === 'workstation') return { image: parent.image, build: undefined };
   const build = view.newestBuild(remix.spaceId, 'completed');
   const image = build?.image ?? remix.baseImage;
   if (remix.spaceId !== parent.spaceId || nodes.some(({ images }) => images.has(image))) return { image, build };

@@ -1,4 +1,5 @@
 /** The filters of placement. Each can explain why it refuses a node. */
+import type { Profile } from '../../../contract/profiles.ts';
 import type { FleetNode } from '../../engine/fleet.ts';
 import type { NodeId, SpaceId } from '../../engine/ids.ts';
 import { platformOf } from '../../images/platforms.ts';
@@ -13,6 +14,8 @@ export interface Need {
   readonly requests: Requests;
   readonly limits: Limits;
   readonly image: string;
+  /** Undefined: locked. */
+  readonly profile?: Profile;
   /** Undefined: nodes cannot pull the image, and where it is says which ones can take the session. */
   readonly platforms?: ImagePlatforms;
   /** Undefined: none, on any node. */
@@ -90,8 +93,15 @@ export const FILTERS: readonly Filter[] = [
         : undefined,
   },
   {
+    name: 'profile',
+    refuse: ({ profiles }, { profile = 'locked' }) =>
+      profile === 'locked' || profiles?.has(profile) === true ? undefined : `has no sessions of the profile ${profile}`,
+  },
+  {
     name: 'image',
-    refuse(node, { image, platforms }) {
+    refuse(node, { image, profile, platforms }) {
+      // Its node makes it, unless another one has it.
+      if (profile === 'workstation') return undefined;
       const platform = platformOf(node);
       if (node.images.has(image) || (node.pulls && platforms?.inRegistry.has(platform))) return undefined;
       const others = [...(platforms?.inRegistry ?? []), ...(platforms?.built ? [platforms.built] : [])].toSorted();

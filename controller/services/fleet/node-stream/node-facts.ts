@@ -34,6 +34,8 @@ export class NodeFacts {
   cancelsMessages = false;
   /** What its node agent can do in builds, from its hello. */
   buildFeatures: ReadonlySet<BuildFeature> = new Set();
+  /** The profiles that its sessions can have, from its hello. */
+  profiles: ReadonlySet<string> = new Set();
   /** Whether each session's disk is full. */
   readonly fullDisks = new Map<SessionId, boolean>();
   #orphans: readonly Orphan__Output[] = [];

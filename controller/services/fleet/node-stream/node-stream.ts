@@ -4,6 +4,7 @@ import { beyondBounds } from '../../../../proto/frame-bounds.ts';
 import type { Hello__Output } from '../../../../proto/generated/raworc/node/v0/Hello.ts';
 import type { Link } from '../../../../proto/link.ts';
 import { commonVersion, NODE_PROTOCOL, versionsOf } from '../../../../proto/versions.ts';
+import { PROFILES } from '../../../contract/profiles.ts';
 import type { NodeId } from '../../../domain/engine/ids.ts';
 import { nodeConnected } from '../../../domain/nodes/commands/nodes.ts';
 import { Lease } from '../../nodes/lease.ts';
@@ -176,6 +177,7 @@ export class NodeStream implements Inbound {
     this.facts.engine = hello.engine;
     this.facts.cancelsMessages = hello.cancelsMessages;
     this.facts.buildFeatures = knownFeatures(hello.buildFeatures);
+    this.facts.profiles = new Set(PROFILES.filter((one) => hello.profiles.includes(one)));
     this.#phase = 'waiting';
     this.events.greeted(() => this.#welcome());
     if (this.#phase === 'waiting') this.link.pause();

@@ -109,6 +109,11 @@ const MIGRATIONS = {
   '0057-sums-of-all-spaces': sumsOfAllSpaces,
   '0058-manifest-of-agents': steps('alter table agents add column manifest text'),
   '0060-sandboxes': sandboxes,
+  '0064-profiles': steps(
+    `alter table sessions add column profile text not null default 'locked'`,
+    'alter table sessions add column image_name text',
+    'alter table sessions add column isolation text',
+  ),
 };
 
 /** Makes the migrator run all steps, and record them, in one transaction: a crash undoes both. */

@@ -105,6 +105,7 @@ export const hello = (more: object = {}): NodeFrame => ({
     removesImages: false,
     cancelsMessages: true,
     buildFeatures: ['cancel', 'logs'],
+    profiles: [],
     ...more,
   },
 });
@@ -127,6 +128,7 @@ export const running = (more: object = {}): NodeFrame => ({
       reason: '',
       acceptedSeq: 0,
       life: 0,
+      isolation: '',
     },
     ...more,
   },

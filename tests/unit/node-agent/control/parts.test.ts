@@ -97,7 +97,7 @@ t.test('an inventory of any size comes in parts of a bounded size, each made whe
       made += 1;
       yield {
         ...{ sessionId: idOf(at), generation: 1, phase: 'RUNNING' as const, boot: 1, number: made, containerId: 'c', volume: 'v' },
-        ...{ reason: '', acceptedSeq: 0, life: 0 },
+        ...{ reason: '', acceptedSeq: 0, life: 0, isolation: '' },
       };
     }
   }
@@ -135,7 +135,7 @@ const report = (at: number, number = at): NodeFrame => ({
   kind: 'report',
   value: {
     ...{ sessionId: idOf(at), generation: 1, phase: 'RUNNING', boot: 1, number, containerId: 'c', volume: 'v' },
-    ...{ reason: '', acceptedSeq: 0, life: 0 },
+    ...{ reason: '', acceptedSeq: 0, life: 0, isolation: '' },
   },
 });
 

@@ -16,6 +16,7 @@ import type { PullImage as _raworc_node_v0_PullImage, PullImage__Output as _rawo
 import type { PushImage as _raworc_node_v0_PushImage, PushImage__Output as _raworc_node_v0_PushImage__Output } from '../../../raworc/node/v0/PushImage.ts';
 import type { RemoveImage as _raworc_node_v0_RemoveImage, RemoveImage__Output as _raworc_node_v0_RemoveImage__Output } from '../../../raworc/node/v0/RemoveImage.ts';
 import type { CancelBuild as _raworc_node_v0_CancelBuild, CancelBuild__Output as _raworc_node_v0_CancelBuild__Output } from '../../../raworc/node/v0/CancelBuild.ts';
+import type { MakeImage as _raworc_node_v0_MakeImage, MakeImage__Output as _raworc_node_v0_MakeImage__Output } from '../../../raworc/node/v0/MakeImage.ts';
 import type { StopAgent as _raworc_v0_StopAgent, StopAgent__Output as _raworc_v0_StopAgent__Output } from '../../../raworc/v0/StopAgent.ts';
 import type { OpenStream as _raworc_v0_OpenStream, OpenStream__Output as _raworc_v0_OpenStream__Output } from '../../../raworc/v0/OpenStream.ts';
 import type { CancelMessage as _raworc_v0_CancelMessage, CancelMessage__Output as _raworc_v0_CancelMessage__Output } from '../../../raworc/v0/CancelMessage.ts';
@@ -37,10 +38,11 @@ export interface ControllerFrame {
   'pushImage'?: (_raworc_node_v0_PushImage | null);
   'removeImage'?: (_raworc_node_v0_RemoveImage | null);
   'cancelBuild'?: (_raworc_node_v0_CancelBuild | null);
+  'makeImage'?: (_raworc_node_v0_MakeImage | null);
   'stopAgent'?: (_raworc_v0_StopAgent | null);
   'openStream'?: (_raworc_v0_OpenStream | null);
   'cancelMessage'?: (_raworc_v0_CancelMessage | null);
-  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled"|"secrets"|"imageGone"|"setDigest"|"inventoryTaken"|"pullImage"|"pushImage"|"removeImage"|"cancelBuild"|"stopAgent"|"openStream"|"cancelMessage";
+  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled"|"secrets"|"imageGone"|"setDigest"|"inventoryTaken"|"pullImage"|"pushImage"|"removeImage"|"cancelBuild"|"makeImage"|"stopAgent"|"openStream"|"cancelMessage";
 }
 
 export interface ControllerFrame__Output {
@@ -60,8 +62,9 @@ export interface ControllerFrame__Output {
   'pushImage'?: (_raworc_node_v0_PushImage__Output | null);
   'removeImage'?: (_raworc_node_v0_RemoveImage__Output | null);
   'cancelBuild'?: (_raworc_node_v0_CancelBuild__Output | null);
+  'makeImage'?: (_raworc_node_v0_MakeImage__Output | null);
   'stopAgent'?: (_raworc_v0_StopAgent__Output | null);
   'openStream'?: (_raworc_v0_OpenStream__Output | null);
   'cancelMessage'?: (_raworc_v0_CancelMessage__Output | null);
-  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled"|"secrets"|"imageGone"|"setDigest"|"inventoryTaken"|"pullImage"|"pushImage"|"removeImage"|"cancelBuild"|"stopAgent"|"openStream"|"cancelMessage";
+  'body'?: "welcome"|"assignmentSet"|"assignmentChange"|"heartbeatAck"|"build"|"shutdown"|"deliver"|"settled"|"secrets"|"imageGone"|"setDigest"|"inventoryTaken"|"pullImage"|"pushImage"|"removeImage"|"cancelBuild"|"makeImage"|"stopAgent"|"openStream"|"cancelMessage";
 }

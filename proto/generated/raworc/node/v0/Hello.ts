@@ -57,6 +57,10 @@ export interface Hello {
    * what its builds can do; see proto/build-features.ts
    */
   'buildFeatures'?: (string)[];
+  /**
+   * Profiles that its sessions can have, and MakeImage with them. Empty: "locked".
+   */
+  'profiles'?: (string)[];
 }
 
 export interface Hello__Output {
@@ -113,4 +117,8 @@ export interface Hello__Output {
    * what its builds can do; see proto/build-features.ts
    */
   'buildFeatures': (string)[];
+  /**
+   * Profiles that its sessions can have, and MakeImage with them. Empty: "locked".
+   */
+  'profiles': (string)[];
 }

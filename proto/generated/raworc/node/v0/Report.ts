@@ -29,6 +29,10 @@ export interface Report {
    * see GuestHello.life, when RUNNING; 0 when unknown
    */
   'life'?: (number | string | Long);
+  /**
+   * of its container: "container", "user-namespace", "gvisor"; empty when unknown
+   */
+  'isolation'?: (string);
 }
 
 export interface Report__Output {
@@ -57,4 +61,8 @@ export interface Report__Output {
    * see GuestHello.life, when RUNNING; 0 when unknown
    */
   'life': (number);
+  /**
+   * of its container: "container", "user-namespace", "gvisor"; empty when unknown
+   */
+  'isolation': (string);
 }

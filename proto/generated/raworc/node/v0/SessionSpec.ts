@@ -16,6 +16,10 @@ export interface SessionSpec {
    * It ran before: fail if the volume is missing, never create an empty one.
    */
   'volumeExpected'?: (boolean);
+  /**
+   * "workstation"; empty: "locked"
+   */
+  'profile'?: (string);
 }
 
 export interface SessionSpec__Output {
@@ -31,4 +35,8 @@ export interface SessionSpec__Output {
    * It ran before: fail if the volume is missing, never create an empty one.
    */
   'volumeExpected': (boolean);
+  /**
+   * "workstation"; empty: "locked"
+   */
+  'profile': (string);
 }
