@@ -119,6 +119,11 @@ export class Guest {
     if (this.#fault !== undefined) throw this.#fault;
   }
 
+  /** So many processes keep the session from idling. The host is told now, and whenever it connects. */
+  keepAwake(processes: number): void {
+    this.#runner.keepAwake(processes);
+  }
+
   stop(): void {
     this.#ending.abort();
   }

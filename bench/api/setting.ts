@@ -149,6 +149,6 @@ function atRest(number: number, createdAt: number, { spaceId, accountId, nodeId 
       preferences: [],
     },
     ...{ createdBy: 'admin', createdById: accountId, createdAt, updatedAt: createdAt + 500, startedAt: createdAt + 100 },
-    ...{ lastActivityAt: createdAt + 400, terminatedAt: null, terminationReason: null },
+    ...{ keptAwake: false, lastActivityAt: createdAt + 400, terminatedAt: null, terminationReason: null },
   };
 }

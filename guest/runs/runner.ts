@@ -41,6 +41,8 @@ export class Runner {
   readonly #begun = new Set<string>();
   /** By stopped agent: waiting messages up to this seq never run. */
   readonly #stopped = new Map<string, number>();
+  /** Processes that keep the session from idling. Undefined: there never was one. */
+  #awake: number | undefined;
 
   constructor(deps: RunnerDeps, mailbox: Mailbox, host: HostSide) {
     this.#deps = deps;
@@ -181,7 +183,13 @@ export class Runner {
 
   /** Reports the live workers to a host that has just connected, which assumes none. */
   reportWorkers(): void {
-    if (this.#workers.alive().length > 0) this.#sendWorkers();
+    if (this.#workers.alive().length > 0 || this.#awake !== undefined) this.#sendWorkers();
+  }
+
+  /** So many processes keep the session from idling. */
+  keepAwake(processes: number): void {
+    this.#awake = processes;
+    this.#sendWorkers();
   }
 
   /** Returns the messages that agents' code is working on. */
@@ -198,7 +206,10 @@ export class Runner {
   }
 
   #sendWorkers(): void {
-    this.#host.send({ kind: 'workers', value: { sessionId: this.#deps.sessionId, workers: this.#workers.alive() } });
+    this.#host.send({
+      kind: 'workers',
+      value: { sessionId: this.#deps.sessionId, workers: this.#workers.alive(), keptAwake: 1 + (this.#awake ?? 0) },
+    });
   }
 
   #wasStopped(agent: string, { seq }: Pick<Entry['message'], 'seq'>): boolean {

@@ -2,7 +2,7 @@ import type { Workers__Output as Workers } from '../../proto/generated/raworc/v0
 import type { Outbox } from './outbox.ts';
 
 /**
- * The live workers of each session, as its guest reports them. The newest report of each is sent
+ * The live workers of each session, and whether processes keep it awake, as its guest reports them. The newest report of each is sent
  * again on each new stream.
  */
 export class WorkerNews {
@@ -15,14 +15,14 @@ export class WorkerNews {
 
   told(workers: Workers): void {
     const { sessionId } = workers;
-    if (workers.workers.length > 0) this.#live.set(sessionId, workers);
+    if (workers.workers.length > 0 || workers.keptAwake > 0) this.#live.set(sessionId, workers);
     else if (!this.#live.delete(sessionId)) return;
     this.#say(workers);
   }
 
   /** The guest disconnected, so its workers are unknown. */
   gone(sessionId: string): void {
-    this.told({ sessionId, workers: [] });
+    this.told({ sessionId, workers: [], keptAwake: 0 });
   }
 
   /** To be called on each new stream. */

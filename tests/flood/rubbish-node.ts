@@ -105,7 +105,7 @@ function rubbish(): NodeFrame[] {
       { kind: 'secretsRequest', value: { sessionId, generation: 1, version: 1 } },
       { kind: 'conditions', value: { conditions: turn % 2 === 0 ? [condition] : [] } },
       { kind: 'orphans', value: { orphans: turn % 2 === 0 ? [orphan] : [] } },
-      { kind: 'workers', value: { sessionId, workers: [] } },
+      { kind: 'workers', value: { sessionId, workers: [], keptAwake: 0 } },
       { kind: 'heartbeat', value: { number: turn } },
       {
         kind: 'build',

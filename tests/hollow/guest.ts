@@ -169,7 +169,7 @@ export class HollowGuest {
   #workers(change: () => void): void {
     change();
     const workers = [...this.#live].map(([agent, startedAtMs]) => ({ agent, startedAtMs }));
-    this.#link.send({ kind: 'workers', value: { sessionId: this.#options.sessionId, workers } });
+    this.#link.send({ kind: 'workers', value: { sessionId: this.#options.sessionId, workers, keptAwake: 0 } });
   }
 
   /** Its run is interrupted whether or not that was asked for: it would not last. */

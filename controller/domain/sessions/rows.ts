@@ -100,6 +100,8 @@ export const SESSIONS = {
   updatedAt: integer(),
   startedAt: integer<number | null>(),
   lastActivityAt: integer<number | null>(),
+  /** Processes run in it that keep it from idling. */
+  keptAwake: flag(),
   terminatedAt: integer<number | null>(),
   terminationReason: text<string | null>(),
 };

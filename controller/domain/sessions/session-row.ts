@@ -53,6 +53,7 @@ export function firstRow(asked: RequestedSession, { nodeId, image, imageName, bu
     containerId: null,
     volume: null,
     wakeWanted: false,
+    keptAwake: false,
     graceMs: 0,
     hasRun: false,
     life: null,

@@ -89,7 +89,17 @@ export function adoptOrphan({ orphan, ...input }: Adoption): Command<Outcome<Ses
         ...{ requests: input.requests, limits: input.limits, timeouts: input.timeouts, metadata: {}, parentId: null, copyFrom: null },
         ...{ constraints: [], preferences: [], profile: 'locked', imageName: null, isolation: null },
         ...{ phase: 'none', observedGeneration: 0, observedOrder: null, containerId: orphan.containerId, volume: orphan.volume },
-        ...{ wakeWanted: false, graceMs: 0, hasRun: true, life: null, reason: null, lastSeq: seq, epochSeq: seq, outstanding: 0 },
+        ...{
+          wakeWanted: false,
+          keptAwake: false,
+          graceMs: 0,
+          hasRun: true,
+          life: null,
+          reason: null,
+          lastSeq: seq,
+          epochSeq: seq,
+          outstanding: 0,
+        },
         ...{ createdBy: input.by.user, createdById: input.by.accountId, createdAt: now, updatedAt: now },
         ...{ startedAt: null, lastActivityAt: now, terminatedAt: null, terminationReason: null },
       };

@@ -11,7 +11,7 @@ export type Expiry = 'pause' | 'suspend' | 'delete';
 
 /**
  * Returns the next expiry of a session and the time until it; undefined when it has none. A session
- * with outstanding messages or in use (`isBusy`) never expires by being idle; a time to live counts
+ * with outstanding messages or in use (`isBusy`), or kept awake by its processes, never expires by being idle; a time to live counts
  * from the creation, regardless of activity.
  */
 export function nextExpiry(
@@ -23,7 +23,8 @@ export function nextExpiry(
   const idleMs = () => ages.ageMs(session.lastActivityAt ?? session.startedAt ?? session.createdAt);
   const candidates: { leftMs: number; expiry: Expiry }[] = [];
   if (ttlS !== undefined) candidates.push({ leftMs: ttlS * 1000 - ages.ageMs(session.createdAt), expiry: 'delete' });
-  const mayRest = !isBusy && session.phase !== 'none' && session.phase !== 'starting';
+  const isAwake = session.keptAwake && session.desired === 'running';
+  const mayRest = !isBusy && !isAwake && session.phase !== 'none' && session.phase !== 'starting';
   if (mayRest && suspendS !== undefined && (session.desired === 'running' || session.desired === 'paused')) {
     candidates.push({ leftMs: suspendS * 1000 - idleMs(), expiry: 'suspend' });
   }

@@ -30,6 +30,10 @@ export interface Report {
 const lifeIn = ({ phase, life, generation }: Report): SessionRow['life'] =>
   phase === 'running' && life ? { generation, number: life } : null;
 
+/** Whether the processes of the session can be those that ran before. */
+const keepsProcesses = ({ life }: SessionRow, { phase, life: now }: Report): boolean =>
+  phase === 'paused' || (phase === 'running' && (!now || now === life?.number));
+
 /**
  * Message numbers are counts, or begin at the Unix milliseconds of an adoption. A number far beyond
  * either cannot come from a controller, and would become the base of all later numbers.
@@ -97,6 +101,7 @@ export function recordReport(report: Report): Command<ReportResult> {
         volume: report.volume === '' ? null : report.volume,
         life: lifeIn(report) ?? session.life,
         isolation: report.isolation ?? session.isolation,
+        keptAwake: session.keptAwake && keepsProcesses(session, report),
         hasRun: session.hasRun || report.phase === 'running',
         copyFrom: report.phase === 'running' ? null : session.copyFrom,
         startedAt: report.phase === 'running' ? (session.startedAt ?? now) : session.startedAt,

@@ -3,6 +3,7 @@ import type { SecretsRequest__Output } from '../../../../proto/generated/raworc/
 import type { SessionId } from '../../../domain/engine/ids.ts';
 import { finishRemoval } from '../../../domain/sessions/commands/finish-removal.ts';
 import { recordDiskState } from '../../../domain/sessions/commands/record-disk-state.ts';
+import { recordKeptAwake } from '../../../domain/sessions/commands/record-kept-awake.ts';
 import { type Report, recordReport } from '../../../domain/sessions/commands/record-report.ts';
 import type { SessionRow } from '../../../domain/sessions/rows.ts';
 import { decodeReport } from '../decode.ts';
@@ -51,12 +52,15 @@ export const SESSION_FRAMES = {
     limits.news('secretsRequest', `secrets:${sessionId}`, () => sendSecrets(stream, request));
   },
 
-  workers(stream, { sessionId, workers }) {
-    const { limits } = stream;
+  workers(stream, { sessionId, workers, keptAwake }) {
+    const { limits, shared, nodeId } = stream;
     const session = ownSession(stream, sessionId);
     if (session === undefined) return refuseFrame(stream, sessionId, 'workers');
     const key = `workers:${session.id}`;
-    const tell = () => stream.events.workers(session, workers);
+    const tell = () => {
+      stream.events.workers(session, workers);
+      if (keptAwake > 0) shared.applier.tell(recordKeptAwake(nodeId, session.id, keptAwake > 1));
+    };
     if (!limits.allows('workers', session.id)) return limits.news('workers', key, tell);
     limits.supersede(key);
     tell();

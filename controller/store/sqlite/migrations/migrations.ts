@@ -114,6 +114,7 @@ const MIGRATIONS = {
     'alter table sessions add column image_name text',
     'alter table sessions add column isolation text',
   ),
+  '0065-kept-awake': steps('alter table sessions add column kept_awake integer not null default 0'),
 };
 
 /** Makes the migrator run all steps, and record them, in one transaction: a crash undoes both. */

@@ -9,6 +9,11 @@ import type { LiveWorker as _raworc_v0_LiveWorker, LiveWorker__Output as _raworc
 export interface Workers {
   'sessionId'?: (string);
   'workers'?: (_raworc_v0_LiveWorker)[];
+  /**
+   * 1 + the number of processes that keep the session from idling. 0: unknown, as from a guest that
+   * is gone or too old.
+   */
+  'keptAwake'?: (number);
 }
 
 /**
@@ -18,4 +23,9 @@ export interface Workers {
 export interface Workers__Output {
   'sessionId': (string);
   'workers': (_raworc_v0_LiveWorker__Output)[];
+  /**
+   * 1 + the number of processes that keep the session from idling. 0: unknown, as from a guest that
+   * is gone or too old.
+   */
+  'keptAwake': (number);
 }

@@ -35,6 +35,7 @@ export const sessionRow = (number: number, more: Partial<SessionRow> = {}): Sess
     containerId: null,
     volume: null,
     wakeWanted: false,
+    keptAwake: false,
     graceMs: 0,
     hasRun: true,
     life: null,

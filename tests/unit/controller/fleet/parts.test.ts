@@ -253,7 +253,7 @@ t.test('no number of a node is one that cannot be stored, or a time that cannot 
   const said: NodeFrame[] = [
     running({ sessionId: idOf(0), acceptedSeq: huge }),
     { kind: 'conditions', value: { conditions: [{ type: 'DiskLow', message: 'low', sinceMs: huge, unschedulable: false }] } },
-    { kind: 'workers', value: { sessionId: idOf(0), workers: [{ agent: 'echo', startedAtMs: huge }] } },
+    { kind: 'workers', value: { sessionId: idOf(0), workers: [{ agent: 'echo', startedAtMs: huge }], keptAwake: 0 } },
   ];
   for (const frame of said) {
     const fake = connect(NODE);

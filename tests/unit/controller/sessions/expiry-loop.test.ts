@@ -1,15 +1,16 @@
 import t, { type Test } from 'tap';
-import type { MessageId, SessionId } from '../../../../controller/domain/engine/ids.ts';
+import type { MessageId, NodeId, SessionId } from '../../../../controller/domain/engine/ids.ts';
 import { postMessage } from '../../../../controller/domain/messages/commands/post-message.ts';
 import { recordAnswer } from '../../../../controller/domain/messages/commands/record-answer.ts';
 import { changeDesired } from '../../../../controller/domain/sessions/commands/change-desired.ts';
+import { recordKeptAwake } from '../../../../controller/domain/sessions/commands/record-kept-awake.ts';
 import { recordReport } from '../../../../controller/domain/sessions/commands/record-report.ts';
 import type { Phase } from '../../../../controller/domain/sessions/rows.ts';
 import { sessionDefaults } from '../../../../controller/domain/spaces/space-settings.ts';
 import { expiryLoop } from '../../../../controller/services/sessions/expiry-loop.ts';
 import { OpenUses } from '../../../../controller/services/streams/open-uses.ts';
 import { HandClock } from '../../hand-clock.ts';
-import { type Core, NODE, newMessage, newSession, openCore, silent, withAgents } from '../core.ts';
+import { type Core, NODE, newMessage, newSession, OTHER_NODE, openCore, silent, withAgents } from '../core.ts';
 import { loopsOf } from '../loops.ts';
 
 const S = 'session-1' as SessionId;
@@ -43,9 +44,9 @@ async function watched(t: Test, timeouts: Readonly<Record<string, number>>) {
   };
 }
 
-const report = (core: Core, phase: Exclude<Phase, 'none'>) => {
+const report = (core: Core, phase: Exclude<Phase, 'none'>, life?: number) => {
   const { generation } = core.session(S);
-  const seen = { containerId: 'c', volume: 'v', reason: '', acceptedSeq: 0 };
+  const seen = { containerId: 'c', volume: 'v', reason: '', acceptedSeq: 0, ...(life === undefined ? {} : { life }) };
   order += 1;
   return core.applier.apply(
     recordReport({ from: NODE, sessionId: S, generation, phase, order: { incarnation: 1, boot: 1, number: order }, ...seen }),
@@ -138,6 +139,32 @@ t.test('a restart in the middle of a use finds when it was last in use', async (
   t.ok(clock.now() - (core.session(S).lastActivityAt ?? 0) <= 15_000);
   await restart(10_000);
   t.equal(core.session(S).desired, 'running');
+});
+
+t.test('a session is kept awake by its processes, until its memory is lost', async (t) => {
+  const { core, clock } = await watched(t, { idle_pause_s: 10 });
+  const keep = (from: NodeId, keptAwake: boolean) => core.applier.apply(recordKeptAwake(from, S, keptAwake));
+  await keep(OTHER_NODE, true);
+  t.notOk(core.session(S).keptAwake, 'another node knows nothing of it');
+  await report(core, 'running', 1);
+  await keep(NODE, true);
+  await clock.advance(100_000);
+  await report(core, 'running', 1);
+  t.match(core.session(S), { desired: 'running', keptAwake: true });
+  await keep(NODE, false);
+  await clock.advance(9_900);
+  t.equal(core.session(S).desired, 'running', 'its idle time begins now');
+  await keep(NODE, true);
+  await report(core, 'running', 2);
+  t.notOk(core.session(S).keptAwake, 'what ran before a restart runs no more');
+  await clock.advance(11_000);
+  t.equal(core.session(S).desired, 'paused');
+  await core.applier.submit(changeDesired(S, 'resume', 0));
+  await report(core, 'running', 2);
+  await keep(NODE, true);
+  await core.applier.submit(changeDesired(S, 'suspend', 0));
+  await report(core, 'suspended');
+  t.notOk(core.session(S).keptAwake);
 });
 
 t.test('a session that was brought back has all of its idle time again', async (t) => {

@@ -147,7 +147,7 @@ t.test('rubbish at full speed: the node is read slowly, said to be flooding once
       kind: 'build',
       value: { buildId: 'b', phase: 'BUILD_BUILDING', imageId: '', error: '', baseImageMissing: false, refusedNow: false, stages: [] },
     },
-    { kind: 'workers', value: { sessionId: 'nobody-knows', workers: [] } },
+    { kind: 'workers', value: { sessionId: 'nobody-knows', workers: [], keptAwake: 0 } },
     { kind: 'setJudged', value: { setId: 'another', number: 1, agrees: false } },
     { kind: 'heartbeat', value: { number: 1 } },
   ];
@@ -311,7 +311,7 @@ t.test('ids and names have a grammar: nothing else gets into rows, logs and term
   t.equal(beyondBounds(running({ containerId: 'f'.repeat(64), volume: 'raworc_1-2.3', reason: 'any\u001b text' })), undefined);
   const workers = {
     kind: 'workers',
-    value: { sessionId: S, workers: Array.from({ length: 1001 }, () => ({ agent: 'a', startedAtMs: 1 })) },
+    value: { sessionId: S, workers: Array.from({ length: 1001 }, () => ({ agent: 'a', startedAtMs: 1 })), keptAwake: 0 },
   } as const;
   t.match(guestBeyondBounds(workers), 'workers.workers is too long');
   t.match(

@@ -119,8 +119,8 @@ t.test(
   async (t) => {
     const long = 'x'.repeat(100_000);
     const said: GuestFrame[] = [
-      { kind: 'workers', value: { sessionId: S, workers: [{ agent: long, startedAtMs: 1 }] } },
-      { kind: 'workers', value: { sessionId: S, workers: [{ agent: 'a', startedAtMs: 2 ** 64 }] } },
+      { kind: 'workers', value: { sessionId: S, workers: [{ agent: long, startedAtMs: 1 }], keptAwake: 0 } },
+      { kind: 'workers', value: { sessionId: S, workers: [{ agent: 'a', startedAtMs: 2 ** 64 }], keptAwake: 0 } },
       { kind: 'accepted', value: { sessionId: S, generation: 7, messageId: 'm', seq: 2 ** 64, settled: false } },
       { kind: 'limitReached', value: { sessionId: S, limit: 'memory', value: 1, agent: long } },
       { ...answer('m'), value: { ...answer('m').value, reason: long } },
@@ -262,19 +262,24 @@ t.test('live workers are said anew on each stream, until their guest is gone; st
   const wanted = { sessionId: S, generation: 1, ticket: 'secret', kind: 'logs', parametersJson: '{}', credit: 1 };
   t.notOk(relay.openStream(wanted));
   const { guest, heard } = connect();
-  guest.send({ kind: 'workers', value: { sessionId: 'another', workers: [{ agent: 'a', startedAtMs: 5 }] } });
+  guest.send({ kind: 'workers', value: { sessionId: 'another', workers: [{ agent: 'a', startedAtMs: 5 }], keptAwake: 0 } });
   await turn();
   t.ok(relay.openStream(wanted));
   await turn();
   t.match(heard.at(-1), { kind: 'openStream', value: wanted });
   relay.resend();
-  const workers = { kind: 'workers', value: { sessionId: S, workers: [{ agent: 'a', startedAtMs: 5 }] } };
+  const workers = { kind: 'workers', value: { sessionId: S, workers: [{ agent: 'a', startedAtMs: 5 }], keptAwake: 0 } };
   t.match(sent.splice(0), [workers, workers]);
   guest.close();
   await turn();
-  t.match(sent.splice(0), [{ kind: 'workers', value: { sessionId: S, workers: [] } }]);
+  t.match(sent.splice(0), [{ kind: 'workers', value: { sessionId: S, workers: [], keptAwake: 0 } }]);
   relay.resend();
   t.same(sent, []);
+  const awake = { kind: 'workers' as const, value: { sessionId: S, workers: [], keptAwake: 2 } };
+  connect().guest.send(awake);
+  await turn();
+  relay.resend();
+  t.match(sent.splice(0), [awake, awake], 'also that processes keep the session awake, without a worker');
 });
 
 t.test('a session that meets its limits is said once a minute, in the log, by a counter and to the controller', async (t) => {
