@@ -24,6 +24,9 @@ export function unrest(cluster: Cluster): string | undefined {
   if (controller === undefined) return 'the controller is down';
   const [build] = [...view.assignedBuilds(), ...view.waitingBuilds(1)];
   if (build !== undefined) return `the build ${build.id} is ${build.status}`;
+  // A listing that an engine lost as it hung has its time limit before the next one.
+  const lacking = lackingImage(cluster);
+  if (lacking !== undefined) return lacking;
   for (const machine of machines) {
     if (isRemoved(cluster, machine)) {
       const left = unforgotten(cluster, machine);
@@ -223,15 +226,20 @@ function judgeMessage(cluster: Cluster, { sessions }: Book, fact: MessageFact): 
     );
 }
 
-/** The image of new sessions is on the node that built it, and has every agent. */
-function judgeBuild({ view, controller, chronicle, violation }: Cluster): void {
+/** The image of new sessions has every agent. */
+function judgeBuild({ view, violation }: Cluster): void {
   const build = view.newestBuild(SPACE, 'completed');
   if (build === undefined) return violation('no build is left');
   for (const wanted of ['once', 'again'])
     if (!build.agents.some(({ name }) => name === wanted)) violation(`the build ${build.id} lacks ${wanted}`);
-  const node = controller?.core.directory.node(build.nodeId);
-  if (node !== undefined && !node.images.has(build.image) && !chronicle.imagesPruned.has(node.name))
-    violation(`${node.name} lacks ${build.image}`);
+}
+
+/** The image of new sessions is on the node that built it. */
+function lackingImage({ view, controller, chronicle }: Cluster): string | undefined {
+  const build = view.newestBuild(SPACE, 'completed');
+  const node = build && controller?.core.directory.node(build.nodeId);
+  const isThere = !build || !node || node.images.has(build.image) || chronicle.imagesPruned.has(node.name);
+  return isThere ? undefined : `${node.name} lacks ${build.image}`;
 }
 
 /** Nothing exists without a row, and no node has more than its capacity. */

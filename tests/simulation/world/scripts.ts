@@ -102,8 +102,9 @@ export function faultsOfTrace(content: string, end: End, hops: readonly HopObjec
     const hand = handOf(name, script);
     const handed = hand && found(parent, 'handoff', hand.to, hand.content);
     if (handed !== undefined) {
-      // A guest that started again knows no better reason of a hop that had not ended.
-      const wasCut = handed.reason === 'interrupted' && 'reason' in ended;
+      // A guest that started again knows no better reason of a hop that had not ended, nor the answer of one
+      // that had ended before it could give that.
+      const wasCut = 'reason' in ended && (handed.reason === 'interrupted' || ended.reason === 'agent_died');
       if (missing > 0) faults.push(`${name} was handed over before ${missing} of its asks`);
       if (!isSame(endOf(handed), ended) && !wasCut) faults.push(`${name} ended otherwise than what it was handed over as`);
       judge(handed.id, hand?.content ?? '', endOf(handed));
