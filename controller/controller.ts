@@ -57,6 +57,7 @@ type SettingWithDefault =
   | 'registry'
   | 'imageGraceMs'
   | 'budgets'
+  | 'hidesCommands'
   | 'proxies'
   | 'lease'
   | 'sizes'
@@ -153,6 +154,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     baseImage,
     version,
     budgets: options.budgets,
+    showsCommands: options.hidesCommands !== true,
     lease: options.lease ?? LEASE,
     sizes: options.sizes,
     nodeRules: options.nodes.bounds?.rules,

@@ -49,6 +49,8 @@ export interface CoreDeps {
   readonly version: string;
   /** Default: built-in limits. */
   readonly budgets?: BudgetLimits | undefined;
+  /** Whether events show the commands that run in sessions. Default: true. */
+  readonly showsCommands?: boolean | undefined;
   readonly lease: LeaseTimes;
   /** Bounds of session sizes. Default: {@link DEFAULT_SIZE_RULES}. */
   readonly sizes?: SizeRules | undefined;

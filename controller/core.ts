@@ -154,7 +154,7 @@ export function openCore(deps: CoreDeps): Core {
   const feeds = new LogFeeds({ streams, applier, view, lists, loops, clock, metrics });
   applier.onCommitted((committed) => streams.committed(committed));
   const waits = openPlacementWaits({ applier, capacity, directory, fleet, clock, metrics });
-  const use = sessionUse({ ...shared, streams, uses, clock });
+  const use = sessionUse({ ...shared, streams, uses, clock, showsCommands: deps.showsCommands });
   const services: Services = {
     accounts: accountService({ applier, view, rights, keyUse, passwords, throttle, clock, metrics }),
     serviceAccounts: serviceAccountService({ ...shared, rights, passwords, throttle }),

@@ -23,6 +23,9 @@ const quotas = looseFields({
   storage_bytes: whole(0, MAX_QUOTA)
     .exactOptional()
     .describe('Covers messages, events, secrets, agent sources, and session disks, which count by their limits'),
+  streams: whole(0, MAX_QUOTA)
+    .exactOptional()
+    .describe('Open byte streams to its sessions: commands, attached terminals, file calls, connections to ports'),
 });
 
 const retention = looseFields({ events_s: whole(EVENT_RETENTION_S.least, EVENT_RETENTION_S.most).exactOptional() });

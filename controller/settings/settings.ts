@@ -15,7 +15,7 @@ import { readNatsSettings } from './nats-settings.ts';
 import { advertised, type NodeBoundSettings, readNodeBounds } from './node-settings.ts';
 import { type RegistrySettings, readRegistrySettings } from './registry-settings.ts';
 import { readSizeRules } from './size-settings.ts';
-import { bytes, type Environment, list, port, seconds, secret, secretFile, text } from './values.ts';
+import { bytes, type Environment, isOn, list, port, seconds, secret, secretFile, text } from './values.ts';
 
 export interface Settings {
   readonly dataDirectory: string;
@@ -50,6 +50,8 @@ export interface Settings {
   readonly corsOrigins: readonly string[];
   /** Limits of callers and addresses. */
   readonly budgets: BudgetLimits;
+  /** Whether events leave out the commands that run in sessions. */
+  readonly hidesCommands?: boolean | undefined;
   /** The proxies in front of the controller. */
   readonly proxies: ProxyTrust;
   /** The nodes whose agents stop when the controller stops. */
@@ -93,6 +95,7 @@ export function readSettings(env: Environment): Outcome<Settings> {
       audit: readAuditSettings(env),
       corsOrigins: origins(env),
       budgets: budgets(env),
+      hidesCommands: isOn(env, 'RAWORC_HIDE_COMMANDS'),
       proxies: proxies(env),
       shutDownNodes: nodesToStop(env),
       metricsToken: metricsToken(env),

@@ -2139,6 +2139,10 @@ export type CreateSpaceData = {
                  * Covers messages, events, secrets, agent sources, and session disks, which count by their limits
                  */
                 storage_bytes?: number;
+                /**
+                 * Open byte streams to its sessions: commands, attached terminals, file calls, connections to ports
+                 */
+                streams?: number;
                 [key: string]: unknown;
             };
             /**
@@ -2502,6 +2506,10 @@ export type UpdateSpaceData = {
                  * Covers messages, events, secrets, agent sources, and session disks, which count by their limits
                  */
                 storage_bytes?: number;
+                /**
+                 * Open byte streams to its sessions: commands, attached terminals, file calls, connections to ports
+                 */
+                streams?: number;
                 [key: string]: unknown;
             };
             /**

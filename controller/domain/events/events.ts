@@ -12,6 +12,8 @@ export const EVENT_TYPES = [
   'session.disk_room',
   'session.limits_lowered',
   'session.exec',
+  'session.terminal_opened',
+  'session.terminal_closed',
   'message.created',
   'message.accepted',
   'messages.cleared',

@@ -82,7 +82,7 @@ export function chooseAgent(
     );
   return refusal(
     'no_agent',
-    'No agent was deployed when this session was created. Deploy one (`raworc agent deploy DIR`) and create a new session, or give the space a model (`raworc space model`).',
+    'This session has no agents. Run commands in it (`raworc exec`, POST /sessions/{id}/exec), deploy an agent (`raworc agent deploy DIR`) and create a new session, or give the space a model (`raworc space model`).',
   );
 }
 

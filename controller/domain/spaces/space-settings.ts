@@ -39,6 +39,7 @@ const quotas = z.object({
   cpu: lenient(z.number()),
   memory_bytes: lenient(z.number()),
   storage_bytes: lenient(z.number()),
+  streams: lenient(z.number()),
 });
 
 /** Returns a space's quotas; undefined if none is set. A quota that is not set bounds nothing. */

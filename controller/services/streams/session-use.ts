@@ -15,6 +15,7 @@ import type { Applier } from '../engine/applier.ts';
 import type { Waiters } from '../engine/waiters.ts';
 import type { ByteStreams, StreamRequest } from './byte-streams.ts';
 import type { OpenUses } from './open-uses.ts';
+import { SpaceStreams } from './space-streams.ts';
 
 /** How long a session can take to be running. */
 export const UP_WITHIN_MS = 120_000;
@@ -60,6 +61,23 @@ export type SessionUse = ReturnType<typeof sessionUse>;
  * is open.
  */
 export function sessionUse({ applier, view, waiters, streams, uses, clock, showsCommands = true }: SessionUseDeps) {
+  const ofSpaces = new SpaceStreams(view);
+
+  /** Opens a stream that counts against the quotas of its space. */
+  async function started(up: SessionRow, use: StreamUse, signal: AbortSignal): Promise<Outcome<ByteStream>> {
+    const place = ofSpaces.take(up.spaceId);
+    if (!place.ok) return place;
+    const { payer, ...request } = use.stream(up);
+    const paid = payer === undefined ? request : { ...request, payer: { ...payer, space: up.spaceId } };
+    const stream = await streams.start(up, paid, signal).catch((error: unknown) => {
+      place.value();
+      throw error;
+    });
+    if (stream.ok) stream.value.once('close', place.value);
+    else place.value();
+    return stream;
+  }
+
   /** Records the use, and wakes the session. */
   const begun = (caller: Caller, sessionId: SessionId, { wake = true, event }: Use) =>
     applier.submit(beginUse({ sessionId, wake, user: caller.user, event }), caller);
@@ -89,7 +107,7 @@ export function sessionUse({ applier, view, waiters, streams, uses, clock, shows
     signal: AbortSignal,
   ): Promise<Outcome<ByteStream> | 'asleep' | 'woken'> {
     const tooEarly = new AbortController();
-    const opening = streams.start(row, use.stream(row), AbortSignal.any([signal, tooEarly.signal]));
+    const opening = started(row, use, AbortSignal.any([signal, tooEarly.signal]));
     if (use.event === undefined && use.audited !== true) {
       const opened = await opening;
       return !opened.ok && movedOn(row) && !signal.aborted ? 'asleep' : opened;
@@ -114,7 +132,7 @@ export function sessionUse({ applier, view, waiters, streams, uses, clock, shows
     // Recorded once: what was asleep when its stream came was recorded before.
     const again = first === 'asleep' ? { ...use, event: undefined } : use;
     const up = await (first === 'woken' ? afterWaking(caller, id, use, signal) : wokenRow(caller, id, again, signal));
-    return up.ok ? streams.start(up.value, use.stream(up.value), signal) : up;
+    return up.ok ? started(up.value, use, signal) : up;
   }
 
   function tell(caller: Pick<Caller, 'user'>, id: SessionId, event: UseEvent): void {

@@ -3,6 +3,7 @@ import t, { type Test } from 'tap';
 import { BUILT_IN_ROLES } from '../../../../controller/domain/access/built-in-roles.ts';
 import { Permissions } from '../../../../controller/domain/access/rbac.ts';
 import type { SessionId } from '../../../../controller/domain/engine/ids.ts';
+import { put } from '../../../../controller/domain/engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../../../controller/domain/engine/outcome.ts';
 import type { StoredEvent } from '../../../../controller/domain/events/events.ts';
 import { changeDesired } from '../../../../controller/domain/sessions/commands/change-desired.ts';
@@ -11,10 +12,10 @@ import type { Phase } from '../../../../controller/domain/sessions/rows.ts';
 import type { Caller } from '../../../../controller/services/access/caller.ts';
 import { Waiters } from '../../../../controller/services/engine/waiters.ts';
 import { OpenUses } from '../../../../controller/services/streams/open-uses.ts';
-import { type StreamUse, sessionUse, UP_WITHIN_MS } from '../../../../controller/services/streams/session-use.ts';
+import { type StreamUse, sessionUse, shownOf, UP_WITHIN_MS } from '../../../../controller/services/streams/session-use.ts';
 import type { ByteStream } from '../../../../proto/streams/byte-stream.ts';
 import { HandClock } from '../../hand-clock.ts';
-import { ACCOUNT, NODE, newSession, openCore } from '../core.ts';
+import { ACCOUNT, NODE, newSession, openCore, SPACE } from '../core.ts';
 
 const S = 'session-1' as SessionId;
 const COMMAND: StreamUse = {
@@ -35,17 +36,18 @@ async function opened(t: Test) {
     waiters.committed(committed.mutations);
     events.push(...committed.events);
   });
-  const starts: { generation: number; signal: AbortSignal; settle(outcome: Outcome<ByteStream>): void }[] = [];
+  const starts: { generation: number; request: unknown; signal: AbortSignal; settle(outcome: Outcome<ByteStream>): void }[] = [];
   const streams = {
-    start: ({ generation }: { generation: number }, _request: unknown, signal: AbortSignal = NEVER) =>
+    start: ({ generation }: { generation: number }, request: unknown, signal: AbortSignal = NEVER) =>
       new Promise<Outcome<ByteStream>>((resolve) => {
-        starts.push({ generation, signal, settle: resolve });
+        starts.push({ generation, request, signal, settle: resolve });
         signal.addEventListener('abort', () => resolve(refused('UNAVAILABLE', 'cancelled')));
       }),
   };
   const uses = new OpenUses({ applier: core.applier, view: core.store.view, clock });
   t.teardown(() => uses.close());
   const use = sessionUse({ applier: core.applier, view: core.store.view, waiters, streams, uses, clock });
+  const hiding = sessionUse({ applier: core.applier, view: core.store.view, waiters, streams, uses, clock, showsCommands: false });
   let order = 0;
   const report = (phase: Exclude<Phase, 'none'>) => {
     order += 1;
@@ -62,7 +64,7 @@ async function opened(t: Test) {
   const caller: Caller = { accountId: ACCOUNT, user: 'ann', permissions, now: () => (isAllowed ? caller : undefined) };
   const rest = (request: 'pause' | 'suspend') => core.applier.submit(changeDesired(S, request, 0));
   return {
-    ...{ core, clock, uses, use, starts, caller, report, rest, events },
+    ...{ core, clock, uses, use, hiding, starts, caller, report, rest, events },
     told: () => events.filter(({ type }) => type === 'session.exec'),
     forbid: () => {
       isAllowed = false;
@@ -191,4 +193,44 @@ t.test('ready gives a session that is up', async (t) => {
   await settled();
   await report('running');
   t.match(await waiting, { value: { id: S, desired: 'running' } });
+});
+
+t.test('the open streams of a space are bounded by its quota, and all count for it', async (t) => {
+  const { open, starts, core, caller } = await opened(t);
+  await core.applier.apply({
+    name: 'test-quota',
+    decide({ view }) {
+      const space = view.get('spaces', SPACE);
+      if (space === undefined) throw new Error('no space');
+      return { mutations: [put('spaces', { ...space, settings: { quotas: { streams: 1 } } })], events: [], result: undefined };
+    },
+  });
+  const paid: StreamUse = {
+    ...READ,
+    stream: () => ({ kind: 'files', parameters: {}, payer: { account: caller.accountId, standing: 'admin' } }),
+  };
+  const opening = open(paid);
+  const bytes = stream();
+  t.match(starts[0]?.request, { payer: { space: SPACE } });
+  starts[0]?.settle(accepted(bytes));
+  await opening;
+  t.match(await open(), {
+    refusal: { code: 'RATE_LIMITED', message: /quotas\.streams/, details: { quota: 'streams', used: 1, allowed: 1 } },
+  });
+  bytes.destroy();
+  await settled();
+  const again = open(paid);
+  starts.at(-1)?.settle(refused('UNAVAILABLE', 'lost'));
+  t.notOk((await again).ok);
+  const third = open(paid);
+  starts.at(-1)?.settle(accepted(stream()));
+  t.ok((await third).ok, 'a stream that was not opened gives its place back');
+});
+
+t.test('a setting leaves commands out of events', async (t) => {
+  t.equal(shownOf(['/bin/sh', '-c', 'ls']), 'ls');
+  t.equal(shownOf(['a', 'b c']), 'a b c');
+  t.equal(shownOf(['x'.repeat(2000)]).length, 1025);
+  const { hiding } = await opened(t);
+  t.equal(hiding.shown(['ls']), undefined);
 });
