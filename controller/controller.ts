@@ -17,12 +17,14 @@ import { openCore } from './core.ts';
 import type { Core } from './core-deps.ts';
 import type { Mutation } from './domain/engine/mutation.ts';
 import type { View } from './domain/engine/view.ts';
+import { type E2bServer, listenForE2b } from './e2b/e2b-server.ts';
 import { seed } from './first-start.ts';
 import { openAuthority } from './grpc/authority.ts';
 import { NODE_CERTIFICATE_LIFE_MS } from './grpc/certificates.ts';
 import { startNodeServer } from './grpc/node-server.ts';
 import type { NodeServer } from './grpc/node-server-options.ts';
 import { createApp } from './http/app.ts';
+import { ClientAddresses, NO_PROXIES } from './http/server/client-address.ts';
 import { type HttpServer, listen } from './http/server/server.ts';
 import { ServedCertificate } from './http/tls/served-certificate.ts';
 import { nodeSide } from './node-side.ts';
@@ -53,6 +55,7 @@ import { SourceChecker } from './store/source-check/checker.ts';
 import { openControllerStore } from './store/sqlite/controller-store.ts';
 
 type SettingWithDefault =
+  | 'e2b'
   | 'audit'
   | 'registry'
   | 'imageGraceMs'
@@ -90,6 +93,8 @@ export interface Controller {
   /** The core, for programs that embed a controller. */
   readonly core: Core;
   readonly http: HttpServer;
+  /** The listener for the SDKs of E2B, if there is one. */
+  readonly e2b: E2bServer | undefined;
   readonly nodes: NodeServer;
   readonly adminPasswordPath: string | undefined;
   /** Reads the certificate of REST again, soon. Does nothing without TLS. */
@@ -224,17 +229,29 @@ export async function startController(options: ControllerOptions): Promise<Contr
     metricsToken: options.metricsToken,
   };
   const http = await listen(createApp(edge), { ...address, tls: certificate });
+  const e2b =
+    options.e2b &&
+    (await listenForE2b(
+      {
+        ...core.services.sandboxes,
+        ...{ services: core.services, view: core.view, budgets: core.budgets, clock, random, log },
+        addresses: new ClientAddresses(options.proxies ?? NO_PROXIES),
+        domain: options.e2b.domain,
+      },
+      { host: address.host, port: options.e2b.port, tls: certificate },
+    ));
   if (certificate === undefined && !isLoopback(http.host))
     log.warn('http.plain', { url: http.url, warning: 'Passwords and tokens cross the network unencrypted unless a proxy terminates TLS' });
 
   return {
     core,
     http,
+    e2b,
     nodes,
     adminPasswordPath: options.adminPassword === undefined ? join(directory, 'admin-password') : undefined,
     reloadCertificate: () => certificate?.reload(),
     async close({ shutDownNodes, graceMs } = { shutDownNodes: [], graceMs: 0 }) {
-      await http.close();
+      await Promise.all([http.close(), e2b?.close()]);
       checker.close();
       if (shutDownNodes === 'all' || shutDownNodes.length > 0) {
         const limit = new AbortController();

@@ -49,6 +49,7 @@ import { nodeMetrics, sessionMetrics, unschedulableNodes } from './services/node
 import { nodeService } from './services/nodes/node-service.ts';
 import { nodeTokenService } from './services/nodes/node-token-service.ts';
 import { orphanService } from './services/nodes/orphan-service.ts';
+import { openSandboxes } from './services/sandboxes/open-sandboxes.ts';
 import type { Services } from './services/services.ts';
 import { expiryLoop } from './services/sessions/expiry-loop.ts';
 import { openPlacementWaits } from './services/sessions/open-placement-waits.ts';
@@ -155,18 +156,21 @@ export function openCore(deps: CoreDeps): Core {
   applier.onCommitted((committed) => streams.committed(committed));
   const waits = openPlacementWaits({ applier, capacity, directory, fleet, clock, metrics });
   const use = sessionUse({ ...shared, streams, uses, clock, showsCommands: deps.showsCommands });
+  const accounts = accountService({ applier, view, rights, keyUse, passwords, throttle, clock, metrics });
+  const sessions = sessionService({
+    ...{ ...shared, fleet: directory, waits },
+    placed: placementMetrics(metrics),
+    rebuild: (space, image) => dispatch.rebuilds.forSpace(space, image),
+  });
   const services: Services = {
-    accounts: accountService({ applier, view, rights, keyUse, passwords, throttle, clock, metrics }),
+    accounts,
     serviceAccounts: serviceAccountService({ ...shared, rights, passwords, throttle }),
     roles: roleService(shared),
     roleBindings: roleBindingService(shared),
     apiKeys: apiKeyService({ ...shared, keyUse, clock }),
     tickets: requestTickets({ view, clock, random }),
-    sessions: sessionService({
-      ...{ ...shared, fleet: directory, waits },
-      placed: placementMetrics(metrics),
-      rebuild: (space, image) => dispatch.rebuilds.forSpace(space, image),
-    }),
+    sessions,
+    sandboxes: openSandboxes({ ...background, ...shared, accounts, sessions }, SUSPEND_GRACE_MS),
     messages: messageService(shared),
     exec: execService({ view, use, budgets }),
     spaces: spaceService(shared),

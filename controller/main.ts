@@ -67,6 +67,7 @@ const controller = await startController({
 log.info('controller.ready', {
   url: controller.http.url,
   http_port: controller.http.port,
+  ...(controller.e2b === undefined ? {} : { e2b_port: controller.e2b.port }),
   node_port: controller.nodes.nodePort,
   join_port: controller.nodes.joinPort,
   admin_password_file: controller.adminPasswordPath,

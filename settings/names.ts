@@ -5,6 +5,8 @@
 export const CONTROLLER_SETTINGS = [
   'DATA_DIR',
   'HTTP_HOST',
+  'E2B_PORT',
+  'E2B_DOMAIN',
   'HTTP_PORT',
   'HTTP_ALLOW_PLAIN',
   'TLS_CERT_FILE',

@@ -15,6 +15,7 @@ import type { Messages } from './messages/message-service.ts';
 import type { Nodes } from './nodes/node-service.ts';
 import type { NodeTokens } from './nodes/node-token-service.ts';
 import type { Orphans } from './nodes/orphan-service.ts';
+import type { SandboxServices } from './sandboxes/open-sandboxes.ts';
 import type { Sessions } from './sessions/session-service.ts';
 import type { Secrets } from './spaces/secret-service.ts';
 import type { Spaces } from './spaces/space-service.ts';
@@ -43,5 +44,6 @@ export interface Services {
   readonly orphans: Orphans;
   readonly events: Events;
   readonly audit: Audit;
+  readonly sandboxes: SandboxServices;
   readonly health: Health;
 }

@@ -10,6 +10,7 @@ import type { NodesToStop } from '../services/fleet/fleet.ts';
 import { IMAGE_GRACE_MS } from '../services/images/image-collection.ts';
 import { LEASE, type LeaseTimes, LOST_AFTER_MS } from '../services/nodes/lease.ts';
 import { type AuditSettings, readAuditSettings } from './audit-settings.ts';
+import { type E2bSettings, readE2bSettings } from './e2b-settings.ts';
 import { type HttpSettings, readHttpSettings } from './http-settings.ts';
 import { readNatsSettings } from './nats-settings.ts';
 import { advertised, type NodeBoundSettings, readNodeBounds } from './node-settings.ts';
@@ -20,6 +21,8 @@ import { bytes, type Environment, isOn, list, port, seconds, secret, secretFile,
 export interface Settings {
   readonly dataDirectory: string;
   readonly http: HttpSettings;
+  /** Undefined: no listener for the SDKs of E2B. */
+  readonly e2b: E2bSettings | undefined;
   /** `advertise`: the hosts in join tokens. */
   readonly nodes: {
     readonly host: string;
@@ -78,6 +81,7 @@ export function readSettings(env: Environment): Outcome<Settings> {
     return accepted({
       dataDirectory: resolve(text(env, 'RAWORC_DATA_DIR') ?? './data'),
       http: readHttpSettings(env),
+      e2b: readE2bSettings(env),
       nodes: {
         host: nodeHost,
         port: port(env, 'RAWORC_NODE_PORT', 9400),

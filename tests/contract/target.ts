@@ -33,6 +33,8 @@ export interface Target {
    * elsewhere.
    */
   readonly own: { readonly directory: string; reloadCertificate(): void; close(): Promise<void> } | undefined;
+  /** The listener for the SDKs of E2B, where it was asked for. */
+  readonly e2b?: string | undefined;
   /** Files kept of uploads; undefined when the target is elsewhere. */
   sources(): Promise<string[] | undefined>;
 }
@@ -66,15 +68,18 @@ interface OwnTarget {
   /** Where the audit record is exported to. */
   readonly auditFile?: string;
   readonly tls?: CertificateFiles;
+  /** Whether it listens for the SDKs of E2B. */
+  readonly e2b?: boolean;
 }
 
-async function ownTarget(t: Scope, { freeSpace = systemFreeSpace, auditFile, tls }: OwnTarget): Promise<Target> {
+async function ownTarget(t: Scope, { freeSpace = systemFreeSpace, auditFile, tls, e2b = false }: OwnTarget): Promise<Target> {
   const directory = await mkdtemp(join(tmpdir(), 'raworc-contract-'));
   t.teardown(() => rm(directory, { recursive: true, force: true }));
   const password = 'a password of the contract';
   const controller = await startController({
     directory: join(directory, 'controller'),
     http: { host: '127.0.0.1', port: 0, ...(tls === undefined ? {} : { tls }) },
+    ...(e2b ? { e2b: { port: 0, domain: 'sbx.test:3443' } } : {}),
     nodes: { host: '127.0.0.1', port: 0, joinPort: 0, advertise: ['127.0.0.1'] },
     nats: undefined,
     baseImage: IMAGE,
@@ -106,7 +111,17 @@ async function ownTarget(t: Scope, { freeSpace = systemFreeSpace, auditFile, tls
   await nodeIsReady(rest);
   const kept = join(directory, 'controller', 'sources');
   const own = { directory, reloadCertificate: () => controller.reloadCertificate(), close: () => controller.close() };
-  return { url, password, rest, hollow: true, own, orphans, sources: () => readdir(kept), endNode: () => node.close() };
+  return {
+    url,
+    password,
+    rest,
+    e2b: controller.e2b?.url,
+    hollow: true,
+    own,
+    orphans,
+    sources: () => readdir(kept),
+    endNode: () => node.close(),
+  };
 }
 
 /** The node can connect before the watcher does, so the list is read once the stream is open. */

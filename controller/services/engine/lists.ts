@@ -3,6 +3,7 @@ import type { AuditPart, StoredAudit } from '../../domain/audit/audit.ts';
 import type { AccountId, AgentId, MessageId, SessionId, SpaceId } from '../../domain/engine/ids.ts';
 import type { Tables } from '../../domain/engine/mutation.ts';
 import type { HopRow, MessageRow } from '../../domain/messages/rows.ts';
+import type { SandboxRow } from '../../domain/sandboxes/rows.ts';
 import type { RestState, RowsOfState } from '../../domain/sessions/life-cycle.ts';
 import type { ShownSession } from '../../domain/sessions/session-object.ts';
 import type { Page } from '../access/caller.ts';
@@ -20,6 +21,26 @@ export interface SessionQuery {
   /** Lower-case hexadecimal digits and dashes. */
   readonly idPrefix?: string;
   readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** Sandboxes of the API of E2B in one space. All given values must match. */
+export interface SandboxQuery {
+  readonly kind: SandboxRow['kind'];
+  readonly spaceId: SpaceId;
+  /** Only those that this account created. */
+  readonly owner?: AccountId;
+  readonly states: readonly ('running' | 'paused')[];
+  /** Unix milliseconds, inclusive. */
+  readonly startedAfter?: number | undefined;
+  readonly template?: string | undefined;
+  readonly name?: string | undefined;
+  readonly sourceId?: string | undefined;
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+  /** The last one of the page before. */
+  readonly after?: { readonly createdAt: number; readonly id: string } | undefined;
+  /** Default: newest first. */
+  readonly order?: 'asc' | 'desc' | undefined;
+  readonly limit: number;
 }
 
 export interface MessageQuery {
@@ -70,6 +91,8 @@ export interface SessionsWithLogs {
  */
 export interface Lists {
   sessions(query: SessionQuery, page: PageRequest): Promise<Page<ShownSession>>;
+  /** Returns the ids of a page, in order. */
+  sandboxes(query: SandboxQuery): Promise<readonly SessionId[]>;
   messages(session: SessionId, query: MessageQuery, page: PageRequest): Promise<Page<MessageRow>>;
   audit(query: AuditQuery, page: PageRequest): Promise<Page<StoredAudit>>;
   /** Returns the oldest records after a number. */

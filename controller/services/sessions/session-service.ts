@@ -6,6 +6,7 @@ import type { KnownRequest } from '../../domain/engine/idempotency.ts';
 import type { SessionId, SpaceId } from '../../domain/engine/ids.ts';
 import { mapped, type Outcome, refused } from '../../domain/engine/outcome.ts';
 import type { MissingImages } from '../../domain/images/missing-images.ts';
+import type { NewSandbox } from '../../domain/sandboxes/new-sandbox.ts';
 import { atStart, changeDesired, type DesiredChange, neededToWake } from '../../domain/sessions/commands/change-desired.ts';
 import { createSession, neededBy } from '../../domain/sessions/commands/create-session.ts';
 import { neededForRemix, remixSession } from '../../domain/sessions/commands/remix-session.ts';
@@ -102,7 +103,7 @@ export function sessionService(deps: SessionDeps) {
 
   return {
     /** With a signal: waits for room until it aborts; see {@link PlacementWaits}. */
-    async create(caller: Caller, input: CreateSession, idempotency?: Idempotency, patience?: AbortSignal) {
+    async create(caller: Caller, input: CreateSession, idempotency?: Idempotency, patience?: AbortSignal, sandbox?: NewSandbox) {
       const asked = newSession(deps, caller, input, idempotency);
       if (!asked.ok) return asked;
       const { spaceId, request } = asked.value;
@@ -110,7 +111,7 @@ export function sessionService(deps: SessionDeps) {
         ...{ spaceId, constraints: input.constraints ?? [] },
         async attempt(now, yields) {
           const again = newSession(deps, now, input, idempotency);
-          return again.ok ? applier.submit(createSession({ ...again.value, yields }), now) : again;
+          return again.ok ? applier.submit(createSession({ ...again.value, sandbox, yields }), now) : again;
         },
         need() {
           const space = view.get('spaces', spaceId);
@@ -131,7 +132,14 @@ export function sessionService(deps: SessionDeps) {
       return applier.submit(updateSession(id, update), caller);
     },
     /** Creates a running session as a copy; see {@link remixSession}. Waits as `create` does. */
-    async remix(caller: Caller, parentId: SessionId, input: RemixSession, idempotency?: Idempotency, patience?: AbortSignal) {
+    async remix(
+      caller: Caller,
+      parentId: SessionId,
+      input: RemixSession,
+      idempotency?: Idempotency,
+      patience?: AbortSignal,
+      sandbox?: NewSandbox,
+    ) {
       const request = knownRequest(deps.storeKey, caller, idempotency);
       const parent = parentOfRemix(view, caller, parentId, input);
       // A repeated request returns its copy even if the parent has been deleted.
@@ -153,7 +161,7 @@ export function sessionService(deps: SessionDeps) {
         async attempt(now, yields) {
           const row = parentOfRemix(view, now, parentId, input);
           const again = row.ok ? newRemix(deps, now, row.value, input, request) : row;
-          return again.ok ? applier.submit(remixSession({ ...again.value, yields }), now) : again;
+          return again.ok ? applier.submit(remixSession({ ...again.value, sandbox, yields }), now) : again;
         },
       });
       return judged(await created, spaceId);

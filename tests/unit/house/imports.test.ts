@@ -14,7 +14,7 @@ const rooms: readonly (readonly [room: string, mayImport: readonly string[]])[] 
   ['controller/contract/', ['controller/contract/', 'proto/secret-names.ts', 'seams/terminal-text.ts']],
   ['controller/domain/', ['controller/domain/', 'controller/contract/']],
   ['controller/services/', ['controller/services/', 'controller/domain/', 'controller/contract/', 'proto/', 'seams/']],
-  ...['store', 'bus', 'http', 'grpc', 'registry'].map(
+  ...['store', 'bus', 'http', 'e2b', 'grpc', 'registry'].map(
     (edge) =>
       [
         `controller/${edge}/`,

@@ -13,6 +13,7 @@ import type { Query, Reader } from '../reader/reader.ts';
 import { auditPage } from './audit-lists.ts';
 import { hopsOf, messageCount, messagePage } from './message-lists.ts';
 import { countOf, type Pair } from './metadata-conditions.ts';
+import { sandboxPage } from './sandbox-lists.ts';
 import { sessionPage } from './session-lists.ts';
 import { sessionsWithLogs } from './sessions-with-logs.ts';
 
@@ -45,6 +46,10 @@ export function sqlLists(reader: Pick<Reader, 'read'>): Lists {
     async sessions(query, request) {
       const { rows, total } = sessionPage(compiler, query, request, await rarestFirst(Object.entries(query.metadata ?? {})));
       return page('sessions', rows, total);
+    },
+    async sandboxes(query) {
+      const [rows = []] = await reader.read([sandboxPage(compiler, query)]);
+      return rows.map(({ id }) => id as SessionId);
     },
     messages(session, query, request) {
       const { rows, total } = messagePage(session, query, request);

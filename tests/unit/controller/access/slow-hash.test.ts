@@ -47,7 +47,16 @@ t.test('a right that is taken away while a password is being hashed sets none, a
   const service = serviceAccountService({
     ...{ applier, view: store.view, random: systemRandom, rights },
     lists: {
-      ...{ rows: never, sessions: never, messages: never, countMessages: never, hops: never, sourceInUse: never, sessionsWithLogs: never },
+      ...{
+        rows: never,
+        sandboxes: never,
+        sessions: never,
+        messages: never,
+        countMessages: never,
+        hops: never,
+        sourceInUse: never,
+        sessionsWithLogs: never,
+      },
       countSessions: never,
       ...{ audit: never, auditAfter: never, auditCutoffs: never },
     },

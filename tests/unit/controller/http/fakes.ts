@@ -338,6 +338,9 @@ export class Fake {
         };
       },
     },
+    get sandboxes(): never {
+      return never();
+    },
     audit: {
       list: async () => accepted({ items: [], total: 0 }),
       note: async () => undefined,

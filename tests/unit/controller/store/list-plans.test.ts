@@ -140,7 +140,17 @@ const QUESTIONS: Readonly<Record<string, readonly Question[]>> = {
   '/nodes/tokens': [{ path: '/nodes/tokens', by: [] }],
   '/nodes/{id}/orphans': [{ path: `/nodes/${NODE.id}/orphans`, by: [] }],
 };
-const NOT_LISTED = ['images', 'condemnedImages', 'revokedTokens', 'tombstones', 'nodes', 'nodeTokens', 'idempotency', 'backlog'];
+const NOT_LISTED = [
+  'sandboxes',
+  'images',
+  'condemnedImages',
+  'revokedTokens',
+  'tombstones',
+  'nodes',
+  'nodeTokens',
+  'idempotency',
+  'backlog',
+];
 
 let world: RbacWorld;
 let watched: WatchedLists;

@@ -1,0 +1,53 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../../seams/clock.ts';
+import type { Log } from '../../seams/log.ts';
+import type { Random } from '../../seams/random.ts';
+import type { View } from '../domain/engine/view.ts';
+import type { Budgets } from '../services/budget/budgets.ts';
+import type { Payer } from '../services/budget/payer.ts';
+import type { SandboxAccess } from '../services/sandboxes/sandbox-access.ts';
+import type { Holder, Sandboxes } from '../services/sandboxes/sandbox-service.ts';
+import type { SandboxTokens } from '../services/sandboxes/sandbox-tokens.ts';
+import type { Services } from '../services/services.ts';
+
+/** Where a request comes from. */
+export interface ClientAddressReader {
+  addressOf(request: Pick<IncomingMessage, 'headers' | 'socket'>): string;
+  networkOf(request: Pick<IncomingMessage, 'headers' | 'socket'>): string;
+}
+
+export interface E2bDeps {
+  readonly services: Pick<Services, 'accounts' | 'audit' | 'exec'>;
+  readonly sandboxes: Sandboxes;
+  readonly access: SandboxAccess;
+  readonly tokens: SandboxTokens;
+  readonly view: View;
+  readonly budgets: Budgets;
+  readonly addresses: ClientAddressReader;
+  /** The name below which ports have hosts of their own. */
+  readonly domain?: string | undefined;
+  /** Calls the listener when a sandbox no longer runs. */
+  onRest(listener: (id: string) => void): void;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** A request and its answer. */
+export interface Exchange {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly url: URL;
+  readonly requestId: string;
+  /** Aborts when the client leaves before the answer is complete. */
+  readonly signal: AbortSignal;
+}
+
+/** A request of the control plane by an API key. */
+export interface ControlExchange extends Exchange {
+  readonly holder: Holder;
+  readonly payer: Payer;
+  /** Of the path. */
+  readonly id: string;
+  body(): Promise<Buffer | undefined>;
+}

@@ -1,0 +1,70 @@
+import { createCipheriv, createDecipheriv, createHmac, hash, timingSafeEqual } from 'node:crypto';
+import type { SandboxRow } from '../../domain/sandboxes/rows.ts';
+
+const CIPHER = 'aes-256-gcm';
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+
+export type SandboxTokens = ReturnType<typeof sandboxTokens>;
+
+/** What a signed URL of a file is about. `expiresS` is in Unix seconds. */
+export interface SignedFile {
+  readonly path: string;
+  readonly operation: 'read' | 'write';
+  readonly user: string;
+  readonly expiresS?: number | undefined;
+}
+
+/**
+ * Access tokens and encrypted variables of sandboxes. A token follows from the sandbox and the API
+ * key that it was given to, so none is stored, and it ends with that key.
+ */
+export function sandboxTokens(storeKey: Uint8Array) {
+  const tokenKey = createHmac('sha256', storeKey).update('e2b access tokens').digest();
+  const envKey = createHmac('sha256', storeKey).update('e2b variables').digest();
+
+  const tokenFor = (id: string, keyId: string): string => createHmac('sha256', tokenKey).update(`${id}\n${keyId}`).digest('hex');
+
+  return {
+    tokenFor,
+    /** Returns the id of the API key whose token this is. Compares with all of them, in constant time. */
+    holderOf({ id, holders }: Pick<SandboxRow, 'id' | 'holders'>, token: string): string | undefined {
+      const sent = Buffer.from(hash('sha256', token, 'hex'));
+      let found: string | undefined;
+      for (const keyId of holders) if (timingSafeEqual(sent, Buffer.from(hash('sha256', tokenFor(id, keyId), 'hex')))) found = keyId;
+      return found;
+    },
+    /** Returns the id of the API key with whose token a URL was signed. */
+    signerOf({ id, holders }: Pick<SandboxRow, 'id' | 'holders'>, signature: string, file: SignedFile): string | undefined {
+      const sent = Buffer.from(hash('sha256', signature, 'hex'));
+      let found: string | undefined;
+      for (const keyId of holders) {
+        const right = hash('sha256', signatureOf(file, tokenFor(id, keyId)), 'hex');
+        if (timingSafeEqual(sent, Buffer.from(right))) found = keyId;
+      }
+      return found;
+    },
+    /** Encrypts variables. `nonce`: fresh random bytes. */
+    seal(envs: Readonly<Record<string, string>>, nonce: Uint8Array): string {
+      if (Object.keys(envs).length === 0) return '';
+      const cipher = createCipheriv(CIPHER, envKey, nonce, { authTagLength: TAG_BYTES });
+      return Buffer.concat([nonce, cipher.update(JSON.stringify(envs), 'utf8'), cipher.final(), cipher.getAuthTag()]).toString('base64');
+    },
+    unseal(sealed: string): Readonly<Record<string, string>> {
+      if (sealed === '') return {};
+      const bytes = Buffer.from(sealed, 'base64');
+      const decipher = createDecipheriv(CIPHER, envKey, bytes.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES });
+      decipher.setAuthTag(bytes.subarray(-TAG_BYTES));
+      const text = Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]).toString('utf8');
+      return JSON.parse(text) as Record<string, string>;
+    },
+  };
+}
+
+export const NONCE = NONCE_BYTES;
+
+/** Returns the signature of a file's URL, as E2B's SDKs compute it. */
+export function signatureOf({ path, operation, user, expiresS }: SignedFile, token: string): string {
+  const signed = `${path}:${operation}:${user}:${token}${expiresS === undefined ? '' : `:${expiresS}`}`;
+  return `v1_${hash('sha256', signed, 'base64').replace(/=+$/, '')}`;
+}
