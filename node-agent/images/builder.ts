@@ -25,6 +25,8 @@ export interface BuilderDeps extends Pick<Host, 'driver' | 'dialer' | 'clock' | 
   refusal(): string | undefined;
   report(report: BuildReport): void;
   readonly metrics?: Metrics | undefined;
+  /** How long a build can take. */
+  readonly limitMs?: number | undefined;
 }
 
 /**
@@ -202,7 +204,7 @@ export class Builder {
   }
 
   async #build(work: Work): Promise<void> {
-    const { clock, log } = this.#deps;
+    const { clock, log, limitMs = BUILD_LIMIT_MS } = this.#deps;
     const { build, cancelling, progress } = work;
     const { buildId } = build;
     const stop = AbortSignal.any([this.#ending.signal, cancelling.signal]);
@@ -221,7 +223,7 @@ export class Builder {
       for (const { name, tookMs } of progress.stages) log.info('build.stage', { build: buildId, stage: name, tookMs });
     };
     try {
-      const result = await within(clock, BUILD_LIMIT_MS, stop, (signal) =>
+      const result = await within(clock, limitMs, stop, (signal) =>
         workOnBuild(
           {
             ...{ ...this.#deps, progress, toolchains: this.#toolchains, checks: this.#checks },
@@ -236,8 +238,10 @@ export class Builder {
       log.info('build.ended', { build: buildId, ok: result.ok, tookMs: Math.round(clock.monotonic() - beganMs) });
     } catch (error) {
       if (stop.aborted) return;
-      const isLate = clock.monotonic() - beganMs >= BUILD_LIMIT_MS;
-      const message = isLate ? `it took longer than ${BUILD_LIMIT_MS / 60_000} minutes` : progress.log.masked(messageOf(error));
+      const isLate = clock.monotonic() - beganMs >= limitMs;
+      const message = isLate
+        ? `it took longer than ${limitMs < 60_000 ? `${limitMs / 1000} seconds` : `${limitMs / 60_000} minutes`}`
+        : progress.log.masked(messageOf(error));
       end({ ok: false, reason: `The image could not be built: ${message}${/\n|\.$/.test(message) ? '' : '.'}` });
       log.warn('build.failed', { build: buildId, error: message });
     }

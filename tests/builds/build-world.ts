@@ -41,6 +41,8 @@ export type Agent = readonly [
 export interface WorldOptions {
   readonly limits?: Partial<JobLimits> | undefined;
   readonly environment?: Readonly<Record<string, string>> | undefined;
+  /** How long a build can take. */
+  readonly limitMs?: number | undefined;
 }
 
 export const lines = (text: string) => text.split('\n').filter(Boolean);
@@ -53,7 +55,7 @@ async function packed(files: Files, executable = ''): Promise<Uint8Array> {
 }
 
 /** A node agent's builder over Docker, and its engine. Call `close` at the end. */
-export async function buildWorld({ limits, environment = {} }: WorldOptions = {}) {
+export async function buildWorld({ limits, environment = {}, limitMs }: WorldOptions = {}) {
   const { directory: builtDirectory } = await buildGuest();
   const guestDirectory = await installGuestFiles({
     ...{ builtDirectory, nodePath: process.execPath, nodeVersion: process.version },
@@ -84,7 +86,7 @@ export async function buildWorld({ limits, environment = {} }: WorldOptions = {}
   const ended = new Map<string, (report: BuildReport) => void>();
   const installs = { installed: 0, reused: 0 };
   const builder = new Builder({
-    ...{ driver, clock: systemClock, random: systemRandom, log: silent, refusal: () => undefined },
+    ...{ driver, clock: systemClock, random: systemRandom, log: silent, refusal: () => undefined, limitMs },
     metrics: {
       ...{ gauge: () => undefined, histogram: () => ({ observe: () => undefined }) },
       counter: () => ({

@@ -72,11 +72,18 @@ export class DockerBuilds implements BuildEngine {
     const disk = plan.directory === undefined ? undefined : await disks.open(limits.diskBytes, JOB_UID);
     let id: string | undefined;
     let attached: Attached | undefined;
-    const close = async () => {
-      attached?.close();
-      if (id !== undefined) await this.#remove(id);
-      await disk?.remove();
+    let closed: Promise<void> | undefined;
+    const close = () => {
+      closed ??= (async () => {
+        signal.removeEventListener('abort', stop);
+        attached?.close();
+        if (id !== undefined) await this.#remove(id);
+        await disk?.remove();
+      })();
+      return closed;
     };
+    // What reads the output of a job waits for its end: an aborted one ends at once.
+    const stop = () => void close().catch((error: unknown) => log.warn('build.job_not_removed', { error: messageOf(error) }));
     try {
       const places = {
         ...{ guest: guestDirectory, npm: npm.directory, disk: disk?.path, resolvConf: resolvConf?.(), cgroup: cgroupParent() },
@@ -91,6 +98,7 @@ export class DockerBuilds implements BuildEngine {
       stream.on('error', () => undefined);
       const output = new Attached(stream, plan.print);
       attached = output;
+      signal.addEventListener('abort', stop, { once: true });
       await abortable(signal, container.start());
       const { State } = await abortable(signal, container.inspect());
       // Before its input: until then, nothing of the job runs.
