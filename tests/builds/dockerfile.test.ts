@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { docker } from '../host/busybox.ts';
+import { WHEEL, WHEEL_NAME } from '../host/wheel.ts';
 import { type Agent, buildWorld, type Files, leftovers, lines } from './build-world.ts';
 
 const MIB = 2 ** 20;
@@ -29,7 +30,7 @@ USER nobody
 const FILES = { 'tool.sh': '#!/bin/sh\necho WORD\n' };
 
 t.test('Dockerfiles', async (t) => {
-  const { build, close } = await buildWorld({
+  const { build, installs, close } = await buildWorld({
     limits: { memoryBytes: 384 * MIB, processes: 64, diskBytes: 400 * MIB, temporaryBytes: 16 * MIB },
     environment: { RAWORC_MARK: "it's the operator's" },
   });
@@ -59,6 +60,24 @@ t.test('Dockerfiles', async (t) => {
       'no step is repeated for a change of the code',
     );
     await docker('rmi', image, again.image);
+  });
+
+  await t.test('dependencies on such an image are installed once, and are no part of its steps', async (t) => {
+    const dependent = (more: string): Agent =>
+      agent('FROM raworc/session\nRUN echo > /etc/motto\n', {
+        'main.py': `import greeting\n${CODE}${more}`,
+        'requirements.txt': '--no-index\n--find-links wheels\ngreeting==1.0\n',
+        [`wheels/${WHEEL_NAME}`]: WHEEL,
+      });
+    const first = await build(dependent(''));
+    t.match(first.report, { phase: 'BUILD_COMPLETED', error: '' });
+    t.same(installs, { installed: 1, reused: 0 });
+    const second = await build(dependent('# changed\n'));
+    t.match(second.report, { phase: 'BUILD_COMPLETED' });
+    t.same(installs, { installed: 1, reused: 1 });
+    const bare = await build(agent('FROM raworc/session\nRUN echo > /etc/motto\n'));
+    t.equal(await sh(bare.image, 'ls /opt/raworc/deps 2>/dev/null || true'), '', 'another agent with this Dockerfile gets nothing else');
+    await docker('rmi', first.image, second.image, bare.image);
   });
 
   await t.test('the example', async (t) => {
