@@ -1,4 +1,5 @@
 import { accepted, type Outcome, refused } from '../engine/outcome.ts';
+import { misspelledKeys } from './manifest-keys.ts';
 import type { AgentProgram } from './rows.ts';
 
 /** How to run an agent, and how it describes itself. */
@@ -90,6 +91,7 @@ function written(source: SourceListing): Outcome<Manifest> {
   judge('dockerfile', isAbsent(dockerfile) || typeof dockerfile === 'boolean', 'must be true or false');
   judge('base_image', isAbsent(baseImage) || isImageName(baseImage), 'must be the name of an image, such as debian:12-slim');
   judge('build_command', isText(buildCommand), 'must be a string of at most 4096 characters');
+  for (const { key, meant } of misspelledKeys(fields)) judge(key, false, `is no key of raworc.json: did you mean ${meant}?`);
   if (problems.length > 0 || runtime === undefined || typeof handler !== 'string') {
     return refused(
       'UNPROCESSABLE_ENTITY',
