@@ -1,7 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { NothingToCome, RaworcError, Unreachable } from '../sdk/raworc.ts';
 import { chat } from './commands/chat.ts';
-import { exec } from './commands/exec.ts';
+import { exec, exitCodeOfRefusal } from './commands/exec.ts';
 import { checkVariables } from './config.ts';
 import { connection } from './connection.ts';
 import { keyCommands, loginCommands } from './grammar/accounts.ts';
@@ -82,6 +82,7 @@ export async function runCli(args: readonly string[], world: World): Promise<num
     io.stderr.write(painted(io, io.stderr, 'red', 'raworc:'), ` ${indented(message)}\n`);
     if (error instanceof Misuse) return EXIT.usage;
     if (error instanceof Unreachable) return EXIT.unreachable;
-    return error instanceof RaworcError && (error.status === 401 || error.status === 403) ? EXIT.notAllowed : EXIT.failed;
+    if (error instanceof RaworcError && (error.status === 401 || error.status === 403)) return EXIT.notAllowed;
+    return exitCodeOfRefusal(error) ?? EXIT.failed;
   }
 }

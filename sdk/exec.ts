@@ -45,8 +45,7 @@ export async function* execParts(
         const { exit_code: exitCode, signal: by, timed_out: timedOut, duration_ms: durationMs } = fields;
         yield { kind: 'exit', exitCode, signal: by, timedOut, durationMs };
         return;
-      } else if (event === 'error')
-        throw new RaworcError({ status: fields.code === 'UNAVAILABLE' ? 503 : 422, code: fields.code, message: fields.message });
+      } else if (event === 'error') throw new RaworcError({ ...fields, status: fields.code === 'UNAVAILABLE' ? 503 : 422 });
     }
     throw new Unreachable('The connection ended before the command');
   } finally {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { constants } from 'node:os';
 import { buffer } from 'node:stream/consumers';
-import type { Raworc } from '../../sdk/raworc.ts';
+import { type Raworc, RaworcError } from '../../sdk/raworc.ts';
 import { type Io, Misuse, painted } from '../io.ts';
 import { findSession } from '../reference.ts';
 import type { Terminal } from '../terminal.ts';
@@ -41,6 +41,13 @@ export async function exec(io: Io, raworc: Raworc, ref: string, argv: readonly s
     return part.exitCode ?? 128 + (constants.signals[part.signal as NodeJS.Signals] ?? 0);
   }
   throw new Error('a command ends with its exit or throws');
+}
+
+/** Returns the exit code of a command that was not started, as shells do: 127 if its program is missing, else 126. */
+export function exitCodeOfRefusal(error: unknown): number | undefined {
+  const details = error instanceof RaworcError ? error.details : undefined;
+  if (typeof details !== 'object' || details === null || !('exit_code' in details)) return undefined;
+  return typeof details.exit_code === 'number' ? details.exit_code : undefined;
 }
 
 /** Passes bytes on as they are, as ssh does: they are what the person asked for. */

@@ -28,7 +28,7 @@ export const execStream =
     const command = start(request);
     if ('fault' in command) {
       stream.resume();
-      return say({ exitCode: null, signal: null, timedOut: false, fault: command.fault });
+      return say({ ...command, signal: null, timedOut: false });
     }
     const gone = () => command.kill();
     stream.once('close', gone);

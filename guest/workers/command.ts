@@ -19,8 +19,12 @@ export interface Command {
   leave(): void;
 }
 
-/** `fault` says why it was not started. */
-export type StartCommand = (request: ExecRequest) => Command | { readonly fault: string };
+/** `fault` says why it was not started, `exitCode` too, as shells do. */
+export interface NotStarted {
+  readonly fault: string;
+  readonly exitCode: 126 | 127;
+}
+export type StartCommand = (request: ExecRequest) => Command | NotStarted;
 
 export interface CommandOptions {
   /** The directory that relative ones are in. */
@@ -41,11 +45,11 @@ export function startCommand({ argv, cwd, env }: ExecRequest, options: CommandOp
   try {
     prepare();
   } catch (error) {
-    return { fault: error instanceof Error ? error.message : String(error) };
+    return { fault: error instanceof Error ? error.message : String(error), exitCode: CANNOT_RUN };
   }
-  if (!isDirectory(directory)) return { fault: `There is no directory ${shown(directory)}.` };
+  if (!isDirectory(directory)) return { fault: `There is no directory ${shown(directory)}.`, exitCode: CANNOT_RUN };
   const group = groups?.take();
-  if (groups !== undefined && group === undefined) return { fault: 'All group ids for processes are in use.' };
+  if (groups !== undefined && group === undefined) return { fault: 'All group ids for processes are in use.', exitCode: CANNOT_RUN };
   const leave = () => group !== undefined && groups?.leave(group);
   const spawned = () =>
     spawnFirst(groups !== undefined, program, args, {
@@ -60,7 +64,7 @@ export function startCommand({ argv, cwd, env }: ExecRequest, options: CommandOp
     child = spawned();
   } catch (error) {
     leave();
-    return { fault: faultOf(error, program, directory) };
+    return faultOf(error, program, directory);
   }
   const { stdin, stdout, stderr } = child;
   if (stdin === null || stdout === null || stderr === null) throw new Error('a child without pipes');
@@ -68,7 +72,7 @@ export function startCommand({ argv, cwd, env }: ExecRequest, options: CommandOp
   running(true);
   const ended = new Promise<Pick<ExecEnd, 'exitCode' | 'signal' | 'fault'>>((resolve) => {
     child.once('error', (error) => {
-      if (child.pid === undefined) resolve({ exitCode: null, signal: null, fault: faultOf(error, program, directory) });
+      if (child.pid === undefined) resolve({ signal: null, ...faultOf(error, program, directory) });
     });
     child.once('exit', (exitCode, signal) => resolve({ exitCode, signal, fault: '' }));
   });
@@ -103,12 +107,15 @@ function isDirectory(path: string): boolean {
 /** Names can be longer than a frame. */
 const shown = (name: string): string => (name.length > 500 ? `${name.slice(0, 500).toWellFormed()}…` : name);
 
-function faultOf(error: unknown, ...names: readonly [program: string, directory: string]): string {
+const CANNOT_RUN = 126;
+
+function faultOf(error: unknown, ...names: readonly [program: string, directory: string]): NotStarted {
   const [program = '', directory = ''] = names.map(shown);
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'ENOENT') return `There is no program ${program}.`;
-  if (code === 'EACCES') return `${program} cannot be executed, or ${directory} cannot be entered: permission denied.`;
-  if (code === 'E2BIG') return 'The arguments and the environment are too long for a process.';
-  if (code === 'EAGAIN') return 'The session is at its limit of processes and threads (limits.processes).';
-  return `${program} cannot be started: ${String(code ?? error)}.`;
+  const because = (fault: string): NotStarted => ({ fault, exitCode: CANNOT_RUN });
+  if (code === 'ENOENT') return { fault: `There is no program ${program}.`, exitCode: 127 };
+  if (code === 'EACCES') return because(`${program} cannot be executed, or ${directory} cannot be entered: permission denied.`);
+  if (code === 'E2BIG') return because('The arguments and the environment are too long for a process.');
+  if (code === 'EAGAIN') return because('The session is at its limit of processes and threads (limits.processes).');
+  return because(`${program} cannot be started: ${String(code ?? error)}.`);
 }

@@ -69,7 +69,7 @@ export class Processes implements WorkerHost {
   /** Starts a program that belongs to no agent. It gets no secrets; the host names the space. */
   readonly startCommand: StartCommand = (request) => {
     const { places, user, isWorkstation = false } = this.#options;
-    if (request.asRoot && !isWorkstation) return { fault: 'Only in a workstation can a command run as root.' };
+    if (request.asRoot && !isWorkstation) return { fault: 'Only in a workstation can a command run as root.', exitCode: 126 };
     const own = isWorkstation ? workstationUser(user, request.asRoot, places) : undefined;
     return startCommand(request, {
       workspace: own?.home ?? `${places.sessionDirectory}/workspace`,

@@ -1,5 +1,6 @@
 /** Commands in sessions, over REST and the SDK. */
 import t from 'tap';
+import { exitCodeOfRefusal } from '../../cli/commands/exec.ts';
 import { RaworcError } from '../../sdk/errors.ts';
 import { Raworc } from '../../sdk/raworc.ts';
 import { openTarget, type Target } from './target.ts';
@@ -27,7 +28,10 @@ t.test('a command answers with its output and exit code', async (t) => {
 });
 
 t.test('what cannot be run says why', async (t) => {
-  t.match(await run({ command: 'nowhere' }), { status: 422, body: { error: { message: /not started\. There is no program nowhere/ } } });
+  t.match(await run({ command: 'nowhere' }), {
+    status: 422,
+    body: { error: { message: /not started\. There is no program nowhere/, details: { exit_code: 127 } } },
+  });
   t.match(await run({}), { status: 422, body: { error: { message: /`command` or `argv`/ } } });
   t.match(await run({ command: 'ls', argv: ['ls'] }), { status: 422 });
   t.match(await run({ argv: [] }), { status: 422 });
@@ -62,7 +66,12 @@ t.test('the SDK gets the output as it comes; leaving early kills the command', a
     parts.push(part.kind === 'exit' ? part.exitCode : `${part.kind} ${Buffer.from(part.bytes)}`);
   }
   t.same(parts, ['stdout ran exit 5 ', 'stderr in', 5]);
-  await t.rejects(raworc.exec(id, { command: 'nowhere' }).next(), RaworcError);
+  const refusal: unknown = await raworc
+    .exec(id, { command: 'nowhere' })
+    .next()
+    .catch((error: unknown) => error);
+  t.type(refusal, RaworcError);
+  t.equal(exitCodeOfRefusal(refusal), 127, 'the exit code of raworc exec');
   for await (const part of raworc.exec(id, { command: 'forever' })) {
     t.equal(part.kind, 'stdout');
     break;

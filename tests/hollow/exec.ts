@@ -7,7 +7,7 @@ export function pretendExec(stream: ByteStream, parameters: unknown): void {
   const [, , line = argv.join(' ')] = argv[0] === '/bin/sh' ? argv : [];
   const end = { exitCode: Number(/^exit (\d+)$/.exec(line)?.[1] ?? 0), signal: null, timedOut: false, fault: '', durationMs: 1 };
   if (line === 'nowhere')
-    return void stream.end(encodeExec({ kind: 'end', end: { ...end, exitCode: null, fault: 'There is no program nowhere.' } }));
+    return void stream.end(encodeExec({ kind: 'end', end: { ...end, exitCode: 127, fault: 'There is no program nowhere.' } }));
   stream.once('data', (first: Buffer) => {
     stream.unshift(first.subarray(1));
     proceed();

@@ -109,7 +109,7 @@ function encoder(encoding: 'utf8' | 'base64'): (frame: ExecFrame) => string {
       const { exitCode, signal, timedOut, durationMs, fault } = frame.end;
       const refusal = fault === '' ? undefined : notStarted(frame.end).refusal;
       const last = (['stdout', 'stderr'] as const).map((kind) => textEvent(kind, decoders[kind].end())).join('');
-      if (refusal !== undefined) return `${last}${event('error', { code: refusal.code, message: refusal.message })}`;
+      if (refusal !== undefined) return `${last}${event('error', refusal)}`;
       return `${last}${event('exit', { exit_code: exitCode, signal, timed_out: timedOut, duration_ms: Math.round(durationMs) })}`;
     }
     if (encoding === 'base64') return event(frame.kind, { data: frame.bytes.toString('base64') });

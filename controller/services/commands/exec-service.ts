@@ -108,7 +108,8 @@ export function execService({ view, use, budgets }: ExecDeps) {
 const lost = (why: string) => lostUse(why, 'Whether the command ended is not known.');
 
 /** Returns the refusal of a command that could not be started. */
-export const notStarted = ({ fault }: Pick<ExecEnd, 'fault'>) => refused('UNPROCESSABLE_ENTITY', `The command was not started. ${fault}`);
+export const notStarted = ({ fault, exitCode }: Pick<ExecEnd, 'fault' | 'exitCode'>) =>
+  refused('UNPROCESSABLE_ENTITY', `The command was not started. ${fault}`, exitCode === null ? undefined : { exit_code: exitCode });
 
 function resultOf(
   end: ExecEnd,

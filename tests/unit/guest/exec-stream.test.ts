@@ -75,15 +75,15 @@ t.test('a command gets its input, arguments, directory and environment, and its 
 });
 
 t.test('what cannot be started says why', async (t) => {
-  const cases: readonly [Partial<ExecRequest> & Pick<ExecRequest, 'argv'>, RegExp][] = [
-    [{ argv: ['nowhere-to-be-found'] }, /^There is no program nowhere-to-be-found\.$/],
+  const cases: readonly [request: Partial<ExecRequest> & Pick<ExecRequest, 'argv'>, fault: RegExp, exitCode?: number][] = [
+    [{ argv: ['nowhere-to-be-found'] }, /^There is no program nowhere-to-be-found\.$/, 127],
     [{ argv: ['/etc/passwd'] }, /permission denied/],
     [{ argv: ['true'], cwd: 'nowhere' }, /^There is no directory \/.*nowhere\.$/],
     [{ argv: ['true', 'x'.repeat(200_000)] }, /too long/],
     [{ argv: ['true'], cwd: 'x'.repeat(100_000) }, /^There is no directory \/.{499}…\.$/],
     [{ argv: ['x'.repeat(100_000)] }, /^x{500}… cannot be started: ENAMETOOLONG\.$/],
   ];
-  for (const [request, fault] of cases) t.match((await run(t, request)).ends, [{ exitCode: null, fault }]);
+  for (const [request, fault, exitCode = 126] of cases) t.match((await run(t, request)).ends, [{ exitCode, fault }]);
   await t.rejects(run(t, { argv: ['nul\0'] }), /invalid/);
   await t.rejects(run(t, { argv: [] }), /invalid/);
 });
