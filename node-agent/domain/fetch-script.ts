@@ -54,7 +54,7 @@ esac
 key=
 if [ -f ${PRIVATE}/key ]; then key="-i ${PRIVATE}/key -o IdentitiesOnly=yes"; fi
 export GIT_SSH_COMMAND="ssh -F /dev/null $key -o BatchMode=yes -o StrictHostKeyChecking=yes -o UserKnownHostsFile=${PRIVATE}/known_hosts \\
--o GlobalKnownHostsFile=/dev/null -o ConnectTimeout=20 -o ServerAliveInterval=15 -o ServerAliveCountMax=4 -o ForwardAgent=no"
+-o GlobalKnownHostsFile=/dev/null -o ConnectTimeout=8 -o ServerAliveInterval=15 -o ServerAliveCountMax=4 -o ForwardAgent=no"
 git init -q --bare --template= .tmp/repository
 cd .tmp/repository
 mkdir -p info

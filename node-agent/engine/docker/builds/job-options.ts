@@ -90,8 +90,8 @@ export function jobOptions(owner: Owner, plan: JobPlan, places: JobPlaces): Cont
         ...(places.resolvConf === undefined ? [] : [diskMount(places.resolvConf, RESOLV_CONF, true)]),
       ],
       NetworkMode: NETWORK,
-      // Blocked addresses are silent: a connection to one fails after 15 s instead of 127.
-      Sysctls: { 'net.ipv4.tcp_syn_retries': '3' },
+      // Blocked addresses are silent: a connection to one fails after 7 s instead of 127.
+      Sysctls: { 'net.ipv4.tcp_syn_retries': '2' },
       ReadonlyRootfs: true,
       Tmpfs: { '/tmp': temporary, '/session': `${temporary},uid=${JOB_UID},gid=${JOB_UID}` },
       CapDrop: ['ALL'],
