@@ -7,6 +7,7 @@
  *     node scripts/bootstrap.mjs COMMAND [arguments]
  */
 import { join } from 'node:path';
+import { helpFor } from './bootstrap/help.mjs';
 import { machineProblem } from './bootstrap/machine.mjs';
 import { ensurePackages } from './bootstrap/packages.mjs';
 import { root, runChild } from './bootstrap/run-child.mjs';
@@ -39,6 +40,11 @@ const [name = '', ...rest] = process.argv.slice(2);
 const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
 if (command === undefined) {
   fail({ what: `there is no command ${JSON.stringify(name)}`, remedy: `use one of: ${Object.keys(commands).join(', ')}` }, 2);
+}
+const asked = helpFor(name, rest);
+if (asked !== undefined) {
+  process.stdout.write(asked);
+  process.exit(0);
 }
 const problem = machineProblem({ name, rest, needsRoot: command.needsRoot }) ?? (await ensurePackages());
 if (problem) fail(problem);

@@ -34,6 +34,16 @@ t.test('without root it stops at once and prints the exact command to run', asyn
   }
 });
 
+t.test('help comes at once, without root and before anything is installed', async (t) => {
+  for (const [args, expected] of [
+    [['up', '--help'], /^npm run up .*\n[\s\S]*--once/],
+    [['test', '-h'], /^npm test /],
+  ] as const) {
+    const { status, stdout, stderr } = bootstrap(args, { flags: asSomebody });
+    t.match({ status, stdout, stderr }, { status: 0, stdout: expected, stderr: '' });
+  }
+});
+
 t.test('an unknown command is named, with the known ones', async (t) => {
   const { status, stderr } = bootstrap(['constructor']);
   t.equal(status, 2);
