@@ -2,7 +2,7 @@ import type { ByteStream } from '../../../proto/streams/byte-stream.ts';
 import { LOGS, LogDecoder, type Logged, MAX_LOG_AGENTS, type StreamedLine } from '../../../proto/streams/log-stream.ts';
 import type { Clock, Timer } from '../../../seams/clock.ts';
 import { type Counter, type Metrics, silentMetrics } from '../../../seams/metrics.ts';
-import type { SessionId, SpaceId } from '../../domain/engine/ids.ts';
+import type { NodeId, SessionId, SpaceId } from '../../domain/engine/ids.ts';
 import type { View } from '../../domain/engine/view.ts';
 import type { LogNews } from '../../domain/events/events.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
@@ -14,6 +14,7 @@ import type { EventWatcher } from '../events/watching.ts';
 import type { ByteStreams } from '../streams/byte-streams.ts';
 import { FeedPlaces } from './feed-places.ts';
 import { FeedRate } from './feed-rate.ts';
+import { type Hearing, hears } from './hears.ts';
 import { agentsOf, isUp, type LogScope } from './log-scope.ts';
 
 /** Most recently active sessions that a watch follows from the start. */
@@ -58,15 +59,18 @@ const ALL = '*';
 type FeedKey = `${SessionId} ${string}`;
 const partOf = ({ agent }: LogScope): string => agent?.name ?? ALL;
 
+/** Whose lines a stream has, and the agent of lines that name none. */
+interface Heard {
+  readonly row: SessionRow;
+  readonly route: { readonly space: SpaceId; readonly node: NodeId };
+  readonly byDefault: string;
+}
+
 /** The output of one agent in one session, or of all its agents, for all followers. */
-interface Feed {
+interface Feed extends Hearing {
   readonly space: SpaceId;
   /** Undefined while the session is not running, or between two attempts. */
   stream: ByteStream | undefined;
-  /** A new stream begins with the lines from this time on. */
-  sinceMs: number;
-  /** Received lines of the millisecond `sinceMs`. */
-  readonly heard: Set<string>;
 }
 
 /**
@@ -133,6 +137,7 @@ export class LogFeeds {
         if (those.size === 0 && this.#watches.get(id) === those) {
           this.#watches.delete(id);
           this.#rate.forget(id);
+          if (this.#watches.size === 0) this.#rate.clear();
         }
         for (const [key, { space }] of this.#feeds) if (space === id && key.endsWith(` ${partOf(scope)}`)) this.#loop.wake(key);
       },
@@ -211,7 +216,8 @@ export class LogFeeds {
     }
     if (feed.stream !== undefined) return;
     if (!isUp(row) || row.nodeId === null) return this.#free(key);
-    if (!this.#places.take(key, { space: row.spaceId, node: row.nodeId }, clock.monotonic())) {
+    const route = { space: row.spaceId, node: row.nodeId };
+    if (!this.#places.take(key, route, clock.monotonic())) {
       this.#turn ??= clock.after(TURN_MS, () => this.#takeTurns());
       return;
     }
@@ -222,7 +228,7 @@ export class LogFeeds {
       this.#free(key);
       throw new Error(opened.refusal.message);
     }
-    this.#listen(key, feed, row, opened.value, agents[0] ?? '');
+    this.#listen(key, feed, { row, route, byDefault: agents[0] ?? '' }, opened.value);
   }
 
   #free(key: FeedKey): undefined {
@@ -237,7 +243,7 @@ export class LogFeeds {
     if (this.#places.waiting > 0) this.#turn = this.#deps.clock.after(TURN_MS, () => this.#takeTurns());
   }
 
-  #listen(key: FeedKey, feed: Feed, row: SessionRow, stream: ByteStream, byDefault: string): void {
+  #listen(key: FeedKey, feed: Feed, { row, route, byDefault }: Heard, stream: ByteStream): void {
     const { clock } = this.#deps;
     feed.stream = stream;
     const decoder = new LogDecoder();
@@ -255,7 +261,7 @@ export class LogFeeds {
       this.#places.heard(key, clock.monotonic());
       // Found once: there can be very many lines and watches.
       const watches = this.#watchesOf(this.#deps.view.get('sessions', row.id), part);
-      const waitMs = this.#rate.read(row.spaceId, bytes.byteLength, watches.length);
+      const waitMs = this.#rate.read(route, bytes.byteLength, watches.length);
       if (waitMs > 0) {
         stream.pause();
         clock.after(waitMs, () => stream.resume());
@@ -280,17 +286,4 @@ export class LogFeeds {
     for (const { watch, agents } of watches)
       if (agents.includes(news.agent) && open?.has(watch) && watch.watcher.log(news) === 'full') this.#dropped.add(1, { kind: 'log' });
   }
-}
-
-/**
- * Records the newest line of a feed. Returns false for a repeated one, which occurs after a
- * reconnect.
- */
-function hears(feed: Feed, { agent, runId, stream, line, atMs }: StreamedLine): boolean {
-  const text = `${agent} ${runId} ${stream} ${line}`;
-  if (atMs !== feed.sinceMs) feed.heard.clear();
-  feed.sinceMs = atMs;
-  const isNew = !feed.heard.has(text);
-  feed.heard.add(text);
-  return isNew;
 }

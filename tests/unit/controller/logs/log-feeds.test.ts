@@ -271,7 +271,7 @@ async function flooded(t: Test, followers: number) {
 
 t.test('a session that prints without end is read at a bounded rate, and others of its space are heard at once', async (t) => {
   const { clock, quiet, line, lines, bytes } = await flooded(t, 1);
-  t.ok(bytes > 2 * MAX_BYTES_A_SECOND && bytes <= 4 * MAX_BYTES_A_SECOND + 128 * 1024, `${bytes} bytes in three seconds`);
+  t.ok(bytes > 2 * MAX_BYTES_A_SECOND.ofSpace && bytes <= 4 * MAX_BYTES_A_SECOND.ofSpace + 128 * 1024, `${bytes} bytes in three seconds`);
   quiet?.write(encodeLogged({ ...line, line: 'of the quiet one', atMs: clock.now() }));
   for (let turn = 0; turn < 10; turn += 1) await clock.advance(0);
   t.ok(
