@@ -177,7 +177,7 @@ export class DockerBuilds implements BuildEngine {
 
   async #end(id: string, output: Attached, disk: Pick<WorkDisk, 'isOver'> | undefined, signal: AbortSignal): Promise<JobEnd> {
     const container = this.#deps.clients.streams.getContainer(id);
-    let isOver = false;
+    let [isOver, isEnded] = [false, false];
     const look = () => {
       void disk
         ?.isOver()
@@ -186,7 +186,7 @@ export class DockerBuilds implements BuildEngine {
           if (over) {
             isOver = true;
             await container.kill();
-          } else timer = this.#deps.clock.after(MEASURE_MS, look);
+          } else if (!isEnded) timer = this.#deps.clock.after(MEASURE_MS, look);
         })
         .catch((error: unknown) => this.#deps.log.warn('build.not_killed', { error: messageOf(error) }));
     };
@@ -201,6 +201,8 @@ export class DockerBuilds implements BuildEngine {
       const exceeded = code === 0 ? undefined : State.OOMKilled ? ('memory' as const) : isFull ? ('disk' as const) : undefined;
       return { code, lastLines, exceeded };
     } finally {
+      // A look can be on its way, and would begin another one.
+      isEnded = true;
       timer?.cancel();
     }
   }
