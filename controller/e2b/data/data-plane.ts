@@ -1,0 +1,142 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { accepted, type Outcome, type Refusal, refused } from '../../domain/engine/outcome.ts';
+import { type Payer, standingOf } from '../../services/budget/payer.ts';
+import { type Access, attributed, attributionOf } from '../../services/sandboxes/sandbox-access.ts';
+import type { Sandbox } from '../../services/sandboxes/sandbox-service.ts';
+import type { SignedFile } from '../../services/sandboxes/sandbox-tokens.ts';
+import { sendClosedPort, sendError, sendGone, sendNothing, sendRefusal } from '../answers.ts';
+import type { E2bDeps, Exchange } from '../exchange.ts';
+import { type Destination, ENVD_PORT } from '../routing.ts';
+import { envd } from './envd.ts';
+import { OpenAnswers } from './open-answers.ts';
+
+type DataDestination = Exclude<Destination, { plane: 'control' }>;
+
+const EXPIRED = refused('UNAUTHORIZED', 'signature is already expired');
+const WRONG_SIGNATURE = refused('UNAUTHORIZED', 'invalid signature');
+const NO_TOKEN = refused('UNAUTHORIZED', 'The access token of the sandbox is missing or invalid. Connect to the sandbox again.');
+const NO_SIGNATURE = refused('UNAUTHORIZED', 'missing signature query parameter');
+/** Tries of one request that count as one request of a stranger. */
+const TRIED_PER_CHARGE = 200;
+
+/** Answers requests for the processes, files and ports of sandboxes. */
+export function dataPlane(deps: E2bDeps) {
+  const { access, budgets, addresses, sandboxes, clock } = deps;
+  const answerEnvd = envd(deps);
+  const open = new OpenAnswers();
+  deps.onRest((id) => open.cut(id));
+
+  const strangerOf = (req: IncomingMessage): Payer => ({ address: addresses.networkOf(req), standing: 'outsider' });
+
+  function signedFile({ req, url }: Exchange): SignedFile | Refusal {
+    const { searchParams: query } = url;
+    const expiration = query.get('signature_expiration');
+    if (expiration !== null && !/^\d{1,15}$/.test(expiration)) return WRONG_SIGNATURE.refusal;
+    return {
+      path: query.get('path') ?? '',
+      operation: req.method === 'POST' ? 'write' : 'read',
+      user: query.get('username') ?? '',
+      expiresS: expiration === null ? undefined : Number(expiration),
+    };
+  }
+
+  /** Right but past is another refusal than wrong. */
+  const inTime = (found: Access, { expiresS }: SignedFile): Outcome<Access> =>
+    expiresS !== undefined && expiresS * 1000 < clock.now() ? EXPIRED : accepted(found);
+
+  function bySignature(exchange: Exchange, found: Sandbox | undefined): Outcome<Access> {
+    const signature = exchange.url.searchParams.get('signature');
+    const file = signedFile(exchange);
+    if (signature === null) return NO_SIGNATURE;
+    if ('code' in file) return { ok: false, refusal: file };
+    if (found !== undefined) {
+      const one = access.bySignature(found, signature, file);
+      return one.ok ? inTime(one.value, file) : WRONG_SIGNATURE;
+    }
+    const { access: searched, tried } = access.signed(signature, file);
+    if (searched !== undefined) return inTime(searched, file);
+    const charged = budgets.charge('strangers', strangerOf(exchange.req), Math.ceil(tried / TRIED_PER_CHARGE));
+    return charged.ok ? WRONG_SIGNATURE : charged;
+  }
+
+  function permitted(exchange: Exchange, found: Sandbox): Outcome<Access> {
+    const token = exchange.req.headers['x-access-token'];
+    if (typeof token === 'string') return access.byToken(found, token);
+    return exchange.url.pathname === '/files' ? bySignature(exchange, found) : NO_TOKEN;
+  }
+
+  /** Returns the access of a request, for a sandbox that runs; undefined once it was answered. */
+  async function admitted(exchange: Exchange, destination: DataDestination): Promise<Access | undefined> {
+    const { req, res, signal } = exchange;
+    const charged = budgets.charge('strangers', strangerOf(req));
+    if (!charged.ok) return void sendRefusal(res, charged.refusal);
+    const live = destination.plane === 'data' ? access.live(destination.id) : undefined;
+    if (destination.plane === 'data' && live === undefined) return void sendGone(res, destination.id);
+    const found = live === undefined ? bySignature(exchange, undefined) : permitted(exchange, live);
+    if (!found.ok) {
+      if (live !== undefined && live.session.desired !== 'running') return void sendGone(res, live.sandbox.id);
+      return void sendRefusal(res, found.refusal);
+    }
+    budgets.giveBack('strangers', strangerOf(req));
+    const { sandbox, session, caller } = found.value;
+    if (session.desired === 'running') return found.value;
+    if (!sandbox.autoResume || session.desired !== 'paused') return void sendGone(res, sandbox.id);
+    const woken = await sandboxes.wake(caller, { sandbox, session }, signal);
+    const again = woken.ok ? access.live(sandbox.id) : undefined;
+    if (again?.session.desired === 'running') return { ...found.value, ...again };
+    sendError(res, 409, 'The sandbox did not resume in time. Retry in a few seconds.');
+    return undefined;
+  }
+
+  /** Tells whether a sandbox runs, to anybody who knows its id. */
+  async function health(exchange: Exchange, id: string): Promise<void> {
+    const { res, req } = exchange;
+    const live = access.live(id);
+    if (live?.session.desired === 'running') return sendNothing(res);
+    const charged = budgets.charge('strangers', strangerOf(req));
+    if (!charged.ok) return sendRefusal(res, charged.refusal);
+    if (live === undefined || req.headers['x-access-token'] === undefined) return sendGone(res, id);
+    if ((await admitted(exchange, { plane: 'data', id, port: ENVD_PORT })) !== undefined) sendNothing(res);
+  }
+
+  return {
+    async answer(exchange: Exchange, destination: DataDestination): Promise<void> {
+      const { req, res, url, requestId } = exchange;
+      if (destination.plane === 'data' && destination.port === 0) return sendError(res, 400, 'The port must be from 1 to 65535.');
+      if (destination.plane === 'data' && destination.port !== ENVD_PORT) return sendClosedPort(res, destination.id, destination.port);
+      if (destination.plane === 'data' && url.pathname === '/health' && req.method === 'GET') return health(exchange, destination.id);
+      const found = await admitted(exchange, destination);
+      if (found === undefined) return;
+      const payer: Payer = {
+        account: found.caller.accountId,
+        key: found.keyId,
+        space: found.sandbox.spaceId,
+        address: addresses.networkOf(req),
+        standing: standingOf(found.caller),
+      };
+      const charged = budgets.charge('requests', payer);
+      if (!charged.ok) return sendRefusal(res, charged.refusal);
+      const about = {
+        address: addresses.addressOf(req),
+        requestId,
+        action: actionOf(url.pathname, req.method ?? ''),
+        id: found.sandbox.id,
+      };
+      const caller = attributed(found.caller, attributionOf(found.caller, found.keyId, about));
+      open.add(found.sandbox.id, res);
+      await answerEnvd({ ...exchange, access: { ...found, caller }, payer });
+    },
+    upgrade(_req: IncomingMessage, socket: Duplex, _head: Buffer, _destination: Extract<Destination, { plane: 'data' }>): void {
+      socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    },
+    close: () => open.close(),
+  };
+}
+
+/** In audit records: `e2bProcessStart`, `e2bReadFile`. */
+function actionOf(path: string, method: string): string {
+  const call = /^\/(process\.Process|filesystem\.Filesystem)\/([A-Za-z]{1,32})$/.exec(path);
+  if (call !== null) return `e2b${call[1] === 'process.Process' ? 'Process' : 'Filesystem'}${call[2]}`;
+  return method === 'POST' ? 'e2bWriteFile' : 'e2bReadFile';
+}
