@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { START_ENVIRONMENT } from '../start-environment.ts';
 import { within } from './deadline.ts';
 
 export type LogEvent = Readonly<Record<string, unknown>>;
@@ -20,7 +21,7 @@ export class Child {
     // Ended by the kernel when the test's own process is, however that ends.
     this.#process = spawn('setpriv', ['--pdeathsig', 'KILL', '--', command, ...args], {
       cwd,
-      env: { ...env },
+      env: { ...START_ENVIRONMENT, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#ended = new Promise((resolve) => {

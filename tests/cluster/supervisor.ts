@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Service, ServiceState } from '../../systemd/upgrade/service.ts';
+import { START_ENVIRONMENT } from '../start-environment.ts';
 import { childOf } from './processes.ts';
 
 /** Prints each notification as one line. Node.js has no datagram sockets. */
@@ -111,7 +112,7 @@ export class Supervisor implements Service {
   #start(): void {
     const [command = '', ...args] = words(this.#directive('ExecStart')[0] ?? '');
     const env: Record<string, string> = {
-      PATH: process.env.PATH ?? '',
+      ...START_ENVIRONMENT,
       NOTIFY_SOCKET: join(this.#directory, 's'),
       WATCHDOG_USEC: String(this.#watchdogMs() * 1000),
     };

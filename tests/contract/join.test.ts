@@ -9,6 +9,7 @@ import type { NodeTokenObject } from '../../controller/contract/nodes.ts';
 import { claimData } from '../../node-agent/identity/enter.ts';
 import { encodeJoinToken, type JoinToken, parseJoinToken } from '../../proto/join-token.ts';
 import { freePorts } from '../cluster/ports.ts';
+import { START_ENVIRONMENT } from '../start-environment.ts';
 import { answeringDocker } from './answering-docker.ts';
 import { openTarget } from './target.ts';
 
@@ -30,7 +31,7 @@ t.test('each reason why a host cannot join says what to do, and costs neither th
   const useOf = async (id: string) => (await open()).find((token) => token.id === id)?.used;
 
   // The kind of disks that needs no mounts.
-  const env = { PATH: process.env.PATH, RAWORC_DISK_KIND: 'measured' };
+  const env = { ...START_ENVIRONMENT, RAWORC_DISK_KIND: 'measured' };
   /** Runs `raworc-node-agent join` for the host whose data is in `host`. */
   const joins = async (
     host: string,

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { START_ENVIRONMENT } from '../start-environment.ts';
 import { testDirectory } from '../test-directory.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../controller/raworc-controller.mjs', import.meta.url));
@@ -12,7 +13,7 @@ t.setTimeout(240_000);
 async function serve(t: Test, directory: string, event: string, ports: Record<string, string> = {}) {
   const free = { RAWORC_HTTP_PORT: '0', RAWORC_NODE_PORT: '0', RAWORC_JOIN_PORT: '0', RAWORC_REGISTRY: 'off', RAWORC_NATS_URL: '' };
   const child = spawn(process.execPath, [PROGRAM, 'serve'], {
-    env: { PATH: process.env.PATH ?? '', RAWORC_DATA_DIR: directory, ...free, ...ports },
+    env: { ...START_ENVIRONMENT, RAWORC_DATA_DIR: directory, ...free, ...ports },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const exited = once(child, 'exit');

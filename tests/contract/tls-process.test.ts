@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { START_ENVIRONMENT } from '../start-environment.ts';
 import { testDirectory } from '../test-directory.ts';
 import { filesIn, privateCa, writePair } from '../unit/controller/http/certificates.ts';
 
@@ -14,7 +15,7 @@ const ca = await privateCa();
 function serve(t: Test, env: Record<string, string>) {
   const own = { RAWORC_HTTP_PORT: '0', RAWORC_NODE_PORT: '0', RAWORC_JOIN_PORT: '0', RAWORC_REGISTRY: 'off', RAWORC_NATS_URL: '' };
   const child = spawn(process.execPath, [PROGRAM, 'serve'], {
-    env: { PATH: process.env.PATH ?? '', ...own, ...env },
+    env: { ...START_ENVIRONMENT, ...own, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const exited = once(child, 'exit');

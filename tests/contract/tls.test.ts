@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers';
 import { connect, setDefaultCACertificates } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { START_ENVIRONMENT } from '../start-environment.ts';
 import { testDirectory } from '../test-directory.ts';
 import { filesIn, privateCa, writePair } from '../unit/controller/http/certificates.ts';
 import { openTarget } from './target.ts';
@@ -28,7 +29,7 @@ async function secureTarget(t: Test) {
 /** The command line in a process and a home of its own. */
 function cli(home: string, env: Record<string, string> = {}) {
   return async (args: readonly string[], input = '') => {
-    const own = { PATH: process.env.PATH ?? '', HOME: home, XDG_CONFIG_HOME: home, XDG_CACHE_HOME: home, ...env };
+    const own = { ...START_ENVIRONMENT, HOME: home, XDG_CONFIG_HOME: home, XDG_CACHE_HOME: home, ...env };
     const child = spawn(process.execPath, [RAWORC, ...args], { env: own });
     child.stdin.end(input);
     const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);

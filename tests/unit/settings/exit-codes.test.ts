@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import t from 'tap';
 import { FLAGS } from '../../../node-agent/flags.ts';
+import { START_ENVIRONMENT } from '../../start-environment.ts';
 import { testDirectory } from '../../test-directory.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
@@ -21,7 +22,7 @@ const wrong: readonly (readonly [program: string, args: readonly string[], env: 
 
 for (const [program, args, env, says] of wrong)
   t.test(`${program} ${args.join(' ')} ${Object.keys(env)} ends with exit code 2`, async (t) => {
-    const options = { encoding: 'utf8', env: { PATH: process.env.PATH ?? '', RAWORC_DATA_DIR: testDirectory(t), ...env } } as const;
+    const options = { encoding: 'utf8', env: { ...START_ENVIRONMENT, RAWORC_DATA_DIR: testDirectory(t), ...env } } as const;
     t.match(spawnSync(process.execPath, [join(ROOT, program), ...args], options), { status: 2, stderr: says });
   });
 
