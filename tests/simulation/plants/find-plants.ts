@@ -1,11 +1,11 @@
 import type { Test } from 'tap';
 import { foundBySeed, foundByTest } from './found.ts';
 import { loudWithout, seedsFrom } from './hunt-all.ts';
-import type { Plant } from './plant.ts';
+import { type Plant, QUIET_SEEDS } from './plant.ts';
 
 /**
  * Adds a test for each planted fault, which must be found, and one in which the same seeds pass
- * without faults.
+ * without faults, as far as the simulation's own test does not run them.
  */
 export function findPlants(t: Test, plants: Readonly<Record<string, Plant>>): void {
   const seeds = new Set<number>();
@@ -26,6 +26,6 @@ export function findPlants(t: Test, plants: Readonly<Record<string, Plant>>): vo
     });
   }
   t.test('the same seeds break no promise without a fault', async (t) => {
-    t.same(await loudWithout(seeds), []);
+    t.same(await loudWithout([...seeds].filter((seed) => seed > QUIET_SEEDS)), []);
   });
 }
