@@ -77,7 +77,7 @@ export async function openBareStore(
     return {
       writer: writerOf(writing, meta, snapshot),
       view: sqliteView(connection),
-      events: eventLogOf(connection, meta, epoch, snapshot),
+      events: eventLogOf({ connection, writing, meta, epoch, snapshot }),
       path,
       audit: {
         exported: (sink) => meta.get(`audit_exported_${sink}`),

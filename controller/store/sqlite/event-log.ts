@@ -6,8 +6,16 @@ import { type ReadQueries, readEventPage } from './reader/event-pages.ts';
 import type { Snapshot } from './snapshot.ts';
 import { statements } from './statements.ts';
 
+export interface EventLogParts {
+  connection(): Database.Database;
+  readonly writing: Database.Database;
+  readonly meta: Meta;
+  readonly epoch: number;
+  readonly snapshot: Snapshot | undefined;
+}
+
 /** Returns an event log that reads its pages on this thread. */
-export function eventLogOf(connection: () => Database.Database, meta: Meta, epoch: number, snapshot: Snapshot | undefined): EventLog {
+export function eventLogOf({ connection, writing, meta, epoch, snapshot }: EventLogParts): EventLog {
   const numbers = statements<{ number: number | null }>();
   const newest = () => numbers(connection(), 'select max(number) as number from events').get();
   const oldest = () => numbers(connection(), 'select min(number) as number from events').get();
@@ -20,7 +28,16 @@ export function eventLogOf(connection: () => Database.Database, meta: Meta, epoc
     after: (number, bounds, session) => readEventPage(read, number, bounds, session),
     published: () => meta.get('published'),
     async markPublished(number) {
-      const mark = () => meta.set('published', number);
+      // Not synced, so that no request waits for the disk: a lost mark only repeats what subscribers
+      // drop, and the next commit syncs it.
+      const mark = () => {
+        writing.pragma('synchronous = NORMAL');
+        try {
+          meta.set('published', number);
+        } finally {
+          writing.pragma('synchronous = FULL');
+        }
+      };
       if (snapshot === undefined) mark();
       else snapshot.write(mark);
     },

@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import type { SpaceId } from '../../../../controller/domain/engine/ids.ts';
 import { type Mutation, put } from '../../../../controller/domain/engine/mutation.ts';
@@ -117,4 +118,16 @@ t.test('who looks on while another writes sees each of its commits', async (t) =
     commit(store, space(number));
     t.equal(version(onlooker), number);
   }
+});
+
+t.test('the mark of published events waits for no disk, and every commit after it does', async (t) => {
+  const { store } = await open(t);
+  const { pragma } = Database.prototype;
+  const asked = t.capture(Database.prototype, 'pragma', pragma);
+  const settings = () => asked().map(({ args }) => args[0]);
+  await store.events.markPublished(7);
+  t.same(settings(), ['synchronous = NORMAL', 'synchronous = FULL']);
+  t.equal(store.events.published(), 7);
+  commit(store, space(1));
+  t.same(settings(), []);
 });
