@@ -1,7 +1,7 @@
 /**
  * `npm run test:sim -- --seed N --runs M` runs the simulation with these seeds and prints faults by
  * phase. `--plant NAME` plants a fault in the product first; `--plants` hunts for every planted
- * fault and prints how it was found.
+ * fault and prints how it was found, and `--write` writes down the seeds that find them now.
  */
 import { spawnSync } from 'node:child_process';
 import process from 'node:process';
@@ -22,6 +22,7 @@ const { values } = parseArgs({
     plant: { type: 'string' },
     /** Hunts for every planted fault, each with up to 200 seeds. */
     plants: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
     /** Prints every step. */
     trace: { type: 'boolean', default: false },
     /** Ends with the first seed that fails. */
@@ -29,7 +30,7 @@ const { values } = parseArgs({
   },
 });
 
-if (values.plants) process.exit((await huntAll((line) => process.stdout.write(`${line}\n`))) ? 0 : 1);
+if (values.plants) process.exit((await huntAll((line) => process.stdout.write(`${line}\n`), values.write)) ? 0 : 1);
 
 const { plant } = values;
 if (plant !== undefined && !Object.hasOwn(PLANTS, plant)) {

@@ -2,9 +2,8 @@ import t from 'tap';
 import { findPlants } from './plants/find-plants.ts';
 import { IMAGE_PLANTS } from './plants/image-plants.ts';
 import { JOIN_PLANTS } from './plants/join-plants.ts';
-import { PLACEMENT_PLANTS } from './plants/placement-plants.ts';
 import { RELEASE_PLANTS } from './plants/release-plants.ts';
 
 t.setTimeout(290_000);
 
-findPlants(t, { ...PLACEMENT_PLANTS, ...IMAGE_PLANTS, ...JOIN_PLANTS, ...RELEASE_PLANTS });
+findPlants(t, { ...IMAGE_PLANTS, ...JOIN_PLANTS, ...RELEASE_PLANTS });

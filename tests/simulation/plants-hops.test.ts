@@ -1,6 +1,6 @@
 import t from 'tap';
 import { findPlants } from './plants/find-plants.ts';
-import { HOP_PLANTS } from './plants/hop-plants.ts';
+import { HOP_PLANTS } from './plants/guest-plants.ts';
 
 t.setTimeout(290_000);
 

@@ -14,7 +14,7 @@ export const GUEST_PLANTS = {
     file: 'guest/hops/call-graph.ts',
     find: 'if (turn.agent !== agent) return false;',
     replace: ';',
-    foundBy: { seed: 2 },
+    foundBy: { seed: 1 },
   },
   'cancelled message run': {
     breaks: 'A guest that knows that a message is cancelled never begins it.',
@@ -56,7 +56,7 @@ export const GUEST_PLANTS = {
     file: 'guest/runs/message-run.ts',
     find: '!begun.has(entry.runId) && !all.every(',
     replace: '!begun.has(entry.runId) && all.length === 0 && !all.every(',
-    foundBy: { seed: 1 },
+    foundBy: { seed: 6 },
   },
   'newest message first': {
     breaks: 'Messages run in their order.',
@@ -91,7 +91,7 @@ export const GUEST_PLANTS = {
     file: 'guest/runs/runner.ts',
     find: 'if (runs.length === 0) this.#workers.end(agent);',
     replace: 'if (runs.length === 0) return;',
-    foundBy: { seed: 1 },
+    foundBy: { seed: 7 },
   },
   'hop seen before its record': {
     breaks: 'An agent sees no hop before its start is durable.',
@@ -127,5 +127,37 @@ export const GUEST_PLANTS = {
     find: 'this.#ready ? undefined : this.#program.lackedProcesses',
     replace: 'this.#program.lackedProcesses',
     foundBy: { test: 'tests/unit/guest/start-again.test.ts' },
+  },
+} satisfies Readonly<Record<string, Plant>>;
+
+/** Faults in what the controller keeps of agents that work together. */
+export const HOP_PLANTS = {
+  'hops lost with their answer': {
+    breaks: 'The hops of a message are committed with its answer.',
+    file: 'controller/domain/messages/commands/record-answer.ts',
+    find: "mutations: [...begun.changes.mutations, ...hops.map((row) => put('hops', row))],",
+    replace: 'mutations: begun.changes.mutations,',
+    foundBy: { seed: 1 },
+  },
+  'hop below another': {
+    breaks: 'A hop names the hop in which it was asked.',
+    file: 'controller/domain/messages/hops.ts',
+    find: 'const cause = parentId ?? queued.id;',
+    replace: 'const cause = queued.id;',
+    foundBy: { seed: 4 },
+  },
+  'hops outlive their messages': {
+    breaks: 'Hops go when the messages of their session are deleted.',
+    file: 'controller/domain/messages/queue.ts',
+    find: 'view.storedSizes(sessionId, upToSeq + 1, FORGOTTEN_AT_ONCE.rows + 1);',
+    replace: "view.storedSizes(sessionId, upToSeq + 1, FORGOTTEN_AT_ONCE.rows + 1).filter(({ table }) => table === 'messages');",
+    foundBy: { seed: 1 },
+  },
+  'inactive agents named to guests': {
+    breaks: 'The runs of a message cannot ask an agent that was inactive when it came, and is since.',
+    file: 'controller/services/fleet/encode.ts',
+    find: '.filter((name) => canAnswer(view, session, name))',
+    replace: '',
+    foundBy: { seed: 7 },
   },
 } satisfies Readonly<Record<string, Plant>>;

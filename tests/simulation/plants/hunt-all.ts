@@ -1,3 +1,5 @@
+import { globSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { simulate } from '../run.ts';
 import { PLANTS } from './catalogue.ts';
 import { foundBySeed, foundByTest } from './found.ts';
@@ -18,9 +20,9 @@ export function seedsFrom(known: number): readonly number[] {
 
 /**
  * Hunts for each planted fault, and prints how it was found. Returns whether all were, by seeds
- * that pass without it.
+ * that pass without it. `writes`: a seed other than the known one is written down.
  */
-export async function huntAll(print: (line: string) => void): Promise<boolean> {
+export async function huntAll(print: (line: string) => void, writes: boolean): Promise<boolean> {
   const waiting = Object.entries(PLANTS);
   const seeds = new Set<number>();
   let missed = 0;
@@ -30,6 +32,7 @@ export async function huntAll(print: (line: string) => void): Promise<boolean> {
       const { how, seed } = await hunt(name, plant);
       if (seed !== undefined) seeds.add(seed);
       if (how === undefined) missed += 1;
+      if (writes && seed !== undefined && 'seed' in plant.foundBy && seed !== plant.foundBy.seed) writeDown(name, seed);
       print(`${name.padEnd(40)} ${how ?? 'MISSED'}`);
     }
   };
@@ -45,6 +48,15 @@ export async function loudWithout(seeds: Iterable<number>): Promise<readonly num
   const loud: number[] = [];
   for (const seed of seeds) if ((await simulate({ seed })).violations.length > 0) loud.push(seed);
   return loud;
+}
+
+/** Changes the seed of a plant in its file. */
+function writeDown(name: string, seed: number): void {
+  for (const path of globSync(join(import.meta.dirname, '*-plants.ts'))) {
+    const [before, after] = readFileSync(path, 'utf8').split(`  '${name}': {`);
+    if (before === undefined || after === undefined) continue;
+    writeFileSync(path, `${before}  '${name}': {${after.replace(/foundBy: \{ seed: \d+ \}/, `foundBy: { seed: ${seed} }`)}`);
+  }
 }
 
 async function hunt(name: string, { foundBy }: Plant): Promise<{ how: string | undefined; seed?: number }> {

@@ -14,7 +14,7 @@ export const NODE_PLANTS = {
     file: 'node-agent/session/create.ts',
     find: 'const limits = lowered(intent.limits, most());',
     replace: 'const { limits } = intent;',
-    foundBy: { seed: 5 },
+    foundBy: { seed: 9 },
   },
   'create not journalled': {
     breaks: 'A create is in the ledger before the engine is called.',
@@ -56,7 +56,7 @@ export const NODE_PLANTS = {
     file: 'node-agent/domain/next-step.ts',
     find: "(drain === 'none' || drain === 'asked')) return { kind: 'drain' };",
     replace: "(drain === 'none' || drain === 'asked')) return { kind: 'remove-container' };",
-    foundBy: { seed: 4 },
+    foundBy: { seed: 1 },
   },
   'drain cut short': {
     breaks: 'A guest that drains has its whole grace.',
@@ -70,14 +70,14 @@ export const NODE_PLANTS = {
     file: 'node-agent/domain/next-step.ts',
     find: "if (drain !== 'none') return { kind: 'cancel-drain' };",
     replace: '',
-    foundBy: { seed: 1 },
+    foundBy: { seed: 3 },
   },
   'source not frozen': {
     breaks: 'Nothing runs on a volume while it is copied.',
     file: 'node-agent/domain/volume-copy.ts',
     find: "return source === 'still' ? job({ kind: 'start-copy' }) : WAIT;",
     replace: "return job({ kind: 'start-copy' });",
-    foundBy: { seed: 1 },
+    foundBy: { seed: 3 },
   },
   'source let go too early': {
     breaks: 'The source of a copy stays frozen until all of it was read.',
@@ -91,7 +91,7 @@ export const NODE_PLANTS = {
     file: 'node-agent/domain/volume-copy.ts',
     find: "copy === 'copied' && volume",
     replace: "copy !== 'none' && volume",
-    foundBy: { seed: 4 },
+    foundBy: { seed: 1 },
   },
   'acted before the controller spoke': {
     breaks: 'A node agent that has just started touches nothing before it has heard what is assigned.',

@@ -28,7 +28,7 @@ export const PLACEMENT_PLANTS = {
     file: 'controller/domain/sessions/placement/placement.ts',
     find: "(strategy === 'pack' ? 1 - share : share)",
     replace: "(strategy === 'spread' ? share : share)",
-    foundBy: { seed: 3 },
+    foundBy: { seed: 17 },
   },
   'anti-affinity of running sessions only': {
     breaks: 'Anti-affinity counts the suspended sessions of a space, which wake where they are.',

@@ -1,0 +1,103 @@
+import type { Plant } from './plant.ts';
+
+/** Faults in what nodes and spaces have room for. */
+export const ROOM_PLANTS = {
+  'capacity never given back': {
+    breaks: 'A session that is suspended or deleted gives its room back.',
+    file: 'controller/services/engine/capacity.ts',
+    find: 'if (before !== undefined) this.#account(before, -1);',
+    replace: 'if (before !== undefined && after === undefined) this.#account(before, -1);',
+    foundBy: { seed: 1 },
+  },
+  'capacity of a batch uncounted': {
+    breaks: 'Placement counts what earlier commands of the same batch have taken.',
+    file: 'controller/services/engine/capacity.ts',
+    find: 'for (let at = this.#layers.length - 1; at >= 0; at -= 1) {',
+    replace: 'for (let at = -1; at >= 0; at -= 1) {',
+    foundBy: { seed: 1 },
+  },
+  'paused without room': {
+    breaks: 'A paused session keeps its room.',
+    file: 'controller/domain/sessions/life-cycle.ts',
+    find: "(session.desired === 'running' || session.desired === 'paused')",
+    replace: "session.desired === 'running'",
+    foundBy: { seed: 1 },
+  },
+  'quota one too high': {
+    breaks: 'A space gets no more than its quota.',
+    file: 'controller/domain/spaces/space-admission.ts',
+    find: 'has + asks <= Math.round(allowed * per)',
+    replace: 'has <= Math.round(allowed * per)',
+    foundBy: { seed: 13 },
+  },
+  'quota unasked at a resume': {
+    breaks: 'A session that resumes needs room within its space, too.',
+    file: 'controller/domain/sessions/commands/change-desired.ts',
+    find: 'if (bySpace !== undefined) return',
+    replace: 'if (bySpace !== undefined && row.nodeId === null) return',
+    foundBy: { seed: 20 },
+  },
+  'node overfilled at a resume': {
+    breaks: 'A session that resumes needs room on its node.',
+    file: 'controller/domain/sessions/commands/change-desired.ts',
+    find: 'const obstacle = firstObstacle(node, need, fleet.sizes);',
+    replace: 'const obstacle = node.draining ? firstObstacle(node, need, fleet.sizes) : undefined;',
+    foundBy: { seed: 1 },
+  },
+  'memory overcommitted': {
+    breaks: 'Requests for memory are not overcommitted.',
+    file: 'controller/domain/sessions/placement/filters.ts',
+    find: 'requests.memoryBytes <= free',
+    replace: 'requests.memoryBytes <= node.memoryBytes',
+    foundBy: { test: 'tests/unit/controller/sessions/placement.test.ts' },
+  },
+  'processes overcommitted': {
+    breaks: 'The processes that sessions of a node may have are not more than it has.',
+    file: 'controller/domain/sessions/placement/filters.ts',
+    find: 'limited.processes + more <= most',
+    replace: 'more <= most',
+    foundBy: { seed: 1 },
+  },
+  'memory limits unbounded': {
+    breaks: 'Limits of memory are overcommitted as far as the operator says.',
+    file: 'controller/domain/sessions/placement/filters.ts',
+    find: 'limited.memoryBytes + limits.memoryBytes <= most',
+    replace: 'limits.memoryBytes <= most',
+    foundBy: { seed: 1 },
+  },
+  'disks uncounted': {
+    breaks: 'The disks of suspended sessions are counted.',
+    file: 'controller/services/engine/capacity.ts',
+    find: 'return { ...NONE, diskBytes };',
+    replace: 'return NONE;',
+    foundBy: { seed: 1 },
+  },
+  'larger than its space allows': {
+    breaks: 'A session starts again within the maxima of its space.',
+    file: 'controller/domain/sessions/commands/change-desired.ts',
+    find: 'if (occupiesRoom(row)) return row;',
+    replace: 'if (row.nodeId !== null) return row;',
+    foundBy: { seed: 14 },
+  },
+  'forgotten messages counted': {
+    breaks: 'What a space keeps is counted as it is written and removed.',
+    file: 'controller/store/sqlite/migrations/fewer-writes.ts',
+    find: 'update space_storage set bytes = bytes - ${size(',
+    replace: 'update space_storage set bytes = bytes - 0 * ${size(',
+    foundBy: { seed: 1 },
+  },
+  'more sessions than the node takes': {
+    breaks: 'A node gets no more sessions than it says that it takes.',
+    file: 'controller/domain/sessions/placement/filters.ts',
+    find: 'node.sessions < node.maxSessions',
+    replace: 'node.sessions <= node.maxSessions',
+    foundBy: { seed: 4 },
+  },
+  'placed on a node that is away': {
+    breaks: 'A session is placed on a node that is ready.',
+    file: 'controller/domain/sessions/placement/filters.ts',
+    find: "node.ready ? undefined : 'is not connected'",
+    replace: 'undefined',
+    foundBy: { test: 'tests/unit/controller/sessions/placement.test.ts' },
+  },
+} satisfies Readonly<Record<string, Plant>>;
