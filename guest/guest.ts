@@ -14,7 +14,7 @@ import { Runner } from './runs/runner.ts';
 import type { RunnerDeps } from './runs/runner-deps.ts';
 import { GuestStreams } from './streams/guest-streams.ts';
 import { logStream } from './streams/logs.ts';
-import type { StreamKinds } from './streams/stream-kinds.ts';
+import type { StreamKinds, StreamRelay } from './streams/stream-kinds.ts';
 
 const RETRY_MS = 20;
 const RETRY_MAX_MS = 500;
@@ -30,6 +30,8 @@ export interface GuestDeps extends Omit<RunnerDeps, 'runLimitMs'> {
   readonly runLimitMs?: number;
   /** Kinds of byte streams other than logs. */
   readonly streams?: StreamKinds;
+  /** Kinds that another process of the session serves. */
+  readonly relays?: Readonly<Record<string, StreamRelay>>;
 }
 
 /**
@@ -82,6 +84,7 @@ export class Guest {
       sessionId,
       log,
       kinds,
+      relays: deps.relays,
       connect: () => dialer.stream?.() ?? Promise.reject(new Error('this guest cannot open byte streams')),
       refuse: (value) => this.#host.send({ kind: 'streamRefused', value }),
     });

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXEC } from '../proto/streams/exec-stream.ts';
+import { FILES } from '../proto/streams/files-stream.ts';
 import { barriersIn, jsonLog, systemClock, systemDisk, systemRandom } from '../seams/system.ts';
 import { Guest } from './guest.ts';
 import { socketDialer } from './host/socket-dialer.ts';
@@ -26,6 +27,7 @@ try {
     places: { sessionId, sessionDirectory, agentsDirectory, path },
     user,
     workersDirectory: beside ? import.meta.dirname : join(import.meta.dirname, 'workers'),
+    filesProgram: beside ? join(import.meta.dirname, 'files.mjs') : join(import.meta.dirname, 'files', 'main.ts'),
     clock: systemClock,
     processes,
     isWorkstation,
@@ -39,6 +41,7 @@ try {
     workers,
     lines: new KeptLines(directory, sessionId, systemClock),
     streams: { [EXEC]: execStream(workers.startCommand, systemClock) },
+    relays: { [FILES]: workers.relayFiles },
     dialer: socketDialer(socket, systemClock),
     disk: systemDisk,
     clock: systemClock,

@@ -16,7 +16,11 @@ const WORKERS = [
 export async function buildGuest(outDirectory: string = join(root, 'build', 'guest')): Promise<{ directory: string; version: string }> {
   const { version: release } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
   const result = await build({
-    entryPoints: { guest: join(root, 'guest', 'main.ts'), check: join(root, 'guest', 'check', 'main.ts') },
+    entryPoints: {
+      guest: join(root, 'guest', 'main.ts'),
+      check: join(root, 'guest', 'check', 'main.ts'),
+      files: join(root, 'guest', 'files', 'main.ts'),
+    },
     outdir: outDirectory,
     bundle: true,
     platform: 'node',
@@ -30,7 +34,7 @@ export async function buildGuest(outDirectory: string = join(root, 'build', 'gue
     banner: { js: "import{createRequire as rq}from'node:module';const require=rq(import.meta.url);" },
     define: { 'process.env.RAWORC_VERSION': JSON.stringify(release) },
   });
-  if (result.outputFiles.length !== 2) throw new Error('esbuild did not write both programs');
+  if (result.outputFiles.length !== 3) throw new Error('esbuild did not write all programs');
   const files = new Map(result.outputFiles.map(({ path, contents }) => [`${basename(path, '.js')}.mjs`, Buffer.from(contents)]));
   for (const name of WORKERS) files.set(name, readFileSync(join(root, 'guest', 'workers', name)));
   const hash = createHash('sha256');

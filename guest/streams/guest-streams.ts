@@ -4,7 +4,7 @@ import { ByteStream } from '../../proto/streams/byte-stream.ts';
 import { STREAM_REASONS, StreamError, type StreamReason } from '../../proto/streams/reasons.ts';
 import type { StreamLink } from '../../proto/streams/stream-frame.ts';
 import type { Log } from '../../seams/log.ts';
-import type { StreamKinds } from './stream-kinds.ts';
+import type { StreamKinds, StreamRelay } from './stream-kinds.ts';
 
 /** Maximum number of open and opening streams of one session. */
 export const MAX_GUEST_STREAMS = 64;
@@ -13,6 +13,8 @@ export interface GuestStreamDeps {
   readonly sessionId: string;
   readonly log: Log;
   readonly kinds: StreamKinds;
+  /** Kinds that another process of the session serves. */
+  readonly relays?: Readonly<Record<string, StreamRelay>> | undefined;
   /** Opens another connection to the node agent. */
   connect(): Promise<StreamLink>;
   refuse(refusal: StreamRefused): void;
@@ -39,7 +41,8 @@ export class GuestStreams {
   start(open: OpenStream): void {
     const { ticket, kind } = open;
     if (this.#open.has(ticket)) return;
-    if (!Object.hasOwn(this.#deps.kinds, kind)) return this.#refuse(ticket, 'unknown_kind');
+    if (!Object.hasOwn(this.#deps.kinds, kind) && !Object.hasOwn(this.#deps.relays ?? {}, kind))
+      return this.#refuse(ticket, 'unknown_kind');
     if (this.#open.size >= MAX_GUEST_STREAMS) return this.#refuse(ticket, 'too_many');
     this.#open.set(ticket, undefined);
     this.#run(open)
@@ -55,6 +58,8 @@ export class GuestStreams {
   }
 
   async #run({ ticket, kind, parametersJson, credit }: OpenStream): Promise<void> {
+    const relay = this.#deps.relays?.[kind];
+    if (relay !== undefined) return this.#relay(relay, { ticket, parametersJson, credit });
     const handler = this.#deps.kinds[kind];
     const parameters: unknown = JSON.parse(parametersJson === '' ? '{}' : parametersJson);
     const link = await this.#deps.connect();
@@ -70,6 +75,17 @@ export class GuestStreams {
       stream.destroy(error instanceof Error ? error : new StreamError('failed', String(error)));
     }
     await closed;
+  }
+
+  async #relay(relay: StreamRelay, { ticket, ...open }: Pick<OpenStream, 'ticket' | 'parametersJson' | 'credit'>): Promise<void> {
+    const link = await this.#deps.connect();
+    link.send({ kind: 'open', ticket });
+    try {
+      await relay(link, open);
+    } catch (error) {
+      link.send({ kind: 'reset', reason: 'failed', message: error instanceof Error ? error.message : String(error) });
+      link.close();
+    }
   }
 
   #refuse(ticket: string, reason: StreamReason): void {

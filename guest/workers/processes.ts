@@ -4,12 +4,14 @@ import type { Clock } from '../../seams/clock.ts';
 import { LogFiles } from '../logs/log-files.ts';
 import { REASONS } from '../runs/reasons.ts';
 import type { LimitReached, Setup, Worker, WorkerHost } from '../runs/worker-host.ts';
+import type { StreamRelay } from '../streams/stream-kinds.ts';
 import { DirectoryFault, mendDirectories } from '../volume/volume.ts';
 import { type Bounded, Bounds } from './bounds/bounds.ts';
 import { Cgroup } from './bounds/cgroup.ts';
 import { Groups } from './bounds/groups.ts';
 import { type StartCommand, startCommand } from './command.ts';
 import { agentEnvironment, type Places } from './environment.ts';
+import { FilesHelper } from './files-helper.ts';
 import { KeptWorker } from './kept-worker.ts';
 import { NativeWorker } from './native-worker.ts';
 import type { ProgramOptions } from './program.ts';
@@ -21,6 +23,8 @@ export interface ProcessesOptions {
   readonly user: User | undefined;
   /** Where worker.py and worker.mjs are. */
   readonly workersDirectory: string;
+  /** The program that works on files. */
+  readonly filesProgram?: string;
   readonly clock: Clock;
   /**
    * The limit of processes of all agents, in a container with a higher limit and no other programs.
@@ -41,6 +45,7 @@ export class Processes implements WorkerHost {
   #limit: (what: LimitReached) => void = () => undefined;
   #isWorking = false;
   #commands = 0;
+  #files: FilesHelper | undefined;
 
   constructor(options: ProcessesOptions) {
     this.#options = options;
@@ -76,12 +81,27 @@ export class Processes implements WorkerHost {
       environment: own?.environment ?? agentEnvironment(places, { space: '', agents: [], environment: {} }),
       ...(own === undefined ? { user, groups: this.#groups } : { user: own.user, groups: undefined }),
       prepare: () => mendDirectories({ directory: places.sessionDirectory, user }),
-      running: (isRunning) => {
-        this.#commands += isRunning ? 1 : -1;
-        this.working(this.#isWorking);
-      },
+      running: (isRunning) => this.#running(isRunning),
     });
   };
+
+  /** Passes a stream on to the process that works on files as the session's user. */
+  readonly relayFiles: StreamRelay = (link, open) => {
+    const { places, user, clock, filesProgram } = this.#options;
+    if (filesProgram === undefined) throw new Error('this guest has no program for files');
+    this.#files ??= new FilesHelper({
+      ...{ user, clock, program: filesProgram, groups: this.#groups },
+      ...{ sessionDirectory: places.sessionDirectory, path: places.path },
+      prepare: () => mendDirectories({ directory: places.sessionDirectory, user }),
+      running: (isRunning) => this.#running(isRunning),
+    });
+    return this.#files.relay(link, open);
+  };
+
+  #running(isRunning: boolean): void {
+    this.#commands += isRunning ? 1 : -1;
+    this.working(this.#isWorking);
+  }
 
   start(agent: AgentSpec, setup: Setup): Worker {
     const worker = this.#tryToStart(agent, setup);
@@ -93,6 +113,7 @@ export class Processes implements WorkerHost {
   /** Kills all workers. */
   close(): void {
     this.#bounds?.close();
+    this.#files?.close();
     for (const worker of this.#workers) worker.kill();
     this.#workers.clear();
   }

@@ -1,5 +1,6 @@
 import type { OpenStream__Output as OpenStream } from '../../proto/generated/raworc/v0/OpenStream.ts';
 import type { StreamRefused__Output as StreamRefused } from '../../proto/generated/raworc/v0/StreamRefused.ts';
+import { Passage } from '../../proto/streams/passage.ts';
 import { STREAM_REASONS, type StreamReason } from '../../proto/streams/reasons.ts';
 import type { StreamLink } from '../../proto/streams/stream-frame.ts';
 import { MAX_CREDIT_BYTES } from '../../proto/streams/stream-state.ts';
@@ -8,7 +9,6 @@ import { streamOpened } from '../../seams/garbage.ts';
 import type { Log } from '../../seams/log.ts';
 import { messageOf } from '../../seams/message-of.ts';
 import { type Counter, type Metrics, silentMetrics } from '../../seams/metrics.ts';
-import { Passage } from './passage.ts';
 
 /** Maximum number of open and opening streams. */
 export const MAX_STREAMS = { ofSession: 64, ofNode: 512 } as const;

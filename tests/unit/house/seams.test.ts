@@ -32,6 +32,8 @@ const outside = [
   'node-agent/identity/identity.ts',
   'guest/main.ts',
   'guest/workers/',
+  // A program of its own, whose work is the disk.
+  'guest/files/',
   // A program that runs to its end in a build.
   'guest/check/',
   'guest/host/socket-dialer.ts',

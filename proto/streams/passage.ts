@@ -1,6 +1,6 @@
-import type { StreamReason } from '../../proto/streams/reasons.ts';
-import type { StreamFrame, StreamLink } from '../../proto/streams/stream-frame.ts';
-import { Credit } from '../../proto/streams/stream-state.ts';
+import type { StreamReason } from './reasons.ts';
+import type { StreamFrame, StreamLink } from './stream-frame.ts';
+import { Credit } from './stream-state.ts';
 
 /** How a passage ended: both directions were closed, one end reset it, or the reason. */
 export type PassageEnd = 'closed' | 'reset' | StreamReason;
@@ -22,6 +22,8 @@ export interface PassageOptions {
   readonly controller: StreamLink;
   /** Bytes that the controller granted the guest when it opened the stream. */
   readonly credit: number;
+  /** Why the stream ends when one of the links does. Default: the guest or the controller was lost. */
+  readonly lost?: { readonly guest: StreamReason; readonly controller: StreamReason };
   readonly passed: (from: 'guest' | 'controller', bytes: number) => void;
   readonly ended: (end: PassageEnd) => void;
 }
@@ -38,9 +40,23 @@ export class Passage {
   readonly #ended: PassageOptions['ended'];
   #isOver = false;
 
-  constructor({ guest, controller, credit, passed, ended }: PassageOptions) {
-    this.#guest = { link: guest, credit: new Credit(credit), lost: 'guest_lost', held: [], isPaused: false, hasEnded: false };
-    this.#controller = { link: controller, credit: new Credit(0), lost: 'controller_lost', held: [], isPaused: false, hasEnded: false };
+  constructor({ guest, controller, credit, lost, passed, ended }: PassageOptions) {
+    this.#guest = {
+      link: guest,
+      credit: new Credit(credit),
+      lost: lost?.guest ?? 'guest_lost',
+      held: [],
+      isPaused: false,
+      hasEnded: false,
+    };
+    this.#controller = {
+      link: controller,
+      credit: new Credit(0),
+      lost: lost?.controller ?? 'controller_lost',
+      held: [],
+      isPaused: false,
+      hasEnded: false,
+    };
     this.#passed = passed;
     this.#ended = ended;
     this.#join(this.#guest, this.#controller);

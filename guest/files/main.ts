@@ -1,0 +1,40 @@
+/**
+ * The helper that works on a session's files, as the session's user. It serves the byte streams
+ * that the guest passes on over descriptor 3, and ends when the guest closes that.
+ */
+import { randomBytes } from 'node:crypto';
+import { Socket } from 'node:net';
+import { ByteStream } from '../../proto/streams/byte-stream.ts';
+import { bytesOf } from '../../proto/streams/files-paths.ts';
+import { StreamError } from '../../proto/streams/reasons.ts';
+import { systemClock } from '../../seams/system.ts';
+import { Channels } from './channels.ts';
+import { serveFiles } from './serve.ts';
+
+const [, , sessionDirectory = '/session'] = process.argv;
+const roots = { workspace: bytesOf(`${sessionDirectory}/workspace`), closed: bytesOf(`${sessionDirectory}/.raworc`) };
+// Before anything else, so that files get the modes that they are given.
+process.umask(0o022);
+// Another user's processes cannot be told from agents by what they leave here.
+process.chdir('/');
+
+const deps = {
+  roots,
+  temporary: () => `.raworc-${randomBytes(8).toString('hex')}.tmp`,
+  breathe: () => new Promise<void>((resolve) => systemClock.soon(resolve)),
+};
+new Channels(new Socket({ fd: 3, readable: true, writable: true }), systemClock, {
+  opened({ link, credit, parametersJson }) {
+    const stream = new ByteStream(link, { credit, lost: 'failed' });
+    // Sent to the other end in the reset. Without a listener it would be thrown.
+    stream.on('error', () => undefined);
+    serve(stream, parametersJson).catch((error: unknown) =>
+      stream.destroy(error instanceof Error ? error : new StreamError('failed', String(error))),
+    );
+  },
+  closed: () => process.exit(0),
+});
+
+async function serve(stream: ByteStream, parametersJson: string): Promise<void> {
+  await serveFiles(stream, JSON.parse(parametersJson), deps);
+}

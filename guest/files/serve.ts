@@ -1,0 +1,80 @@
+import type { ByteStream } from '../../proto/streams/byte-stream.ts';
+import { filesRequest } from '../../proto/streams/files-request.ts';
+import { StreamError } from '../../proto/streams/reasons.ts';
+import { changeMode, makeDirectory, move, remove, stat } from './change.ts';
+import { FileFault, headOfFault } from './faults.ts';
+import { listFiles } from './list.ts';
+import { answer, hasBegun } from './output.ts';
+import type { Roots } from './places.ts';
+import { readFile } from './read.ts';
+import { type Naming, writeFile } from './write.ts';
+
+export interface FilesDeps extends Naming {
+  readonly roots: Roots;
+  /** Lets other streams have a turn. */
+  breathe(): Promise<void>;
+}
+
+/**
+ * Does what a stream of kind `files` asks for, once its first byte came. It has the rights of the
+ * process it runs in and no others: that, not the care below, is what protects everything else.
+ */
+export async function serveFiles(stream: ByteStream, parameters: unknown, deps: FilesDeps): Promise<void> {
+  const request = filesRequest(parameters);
+  if (!(await isStarted(stream))) return void stream.destroy();
+  try {
+    await done(stream, request, deps);
+  } catch (error) {
+    if (!(error instanceof FileFault)) throw error;
+    // After the head, only a reset can say why.
+    if (hasBegun(stream)) throw new StreamError('failed', error.message);
+    answer(stream, headOfFault(error));
+  }
+}
+
+function done(stream: ByteStream, request: ReturnType<typeof filesRequest>, deps: FilesDeps): Promise<void> | void {
+  const { roots, breathe } = deps;
+  switch (request.op) {
+    case 'read':
+      return readFile(stream, roots, request);
+    case 'write':
+      return writeFile(stream, roots, request, deps);
+    case 'list':
+      return listFiles(stream, roots, request, breathe);
+    case 'stat':
+      return answer(stream, stat(roots, request));
+    case 'mkdir':
+      return answer(stream, makeDirectory(roots, request));
+    case 'move':
+      return answer(stream, move(roots, request));
+    case 'chmod':
+      return answer(stream, changeMode(roots, request));
+    case 'remove':
+      return remove(roots, request, breathe).then((head) => answer(stream, head));
+    case 'watch':
+    case 'pack':
+    case 'unpack':
+      throw new FileFault('invalid', 'Not there yet.');
+    default:
+      return request satisfies never;
+  }
+}
+
+/** Resolves at the first byte; to false if the stream ends without one. */
+function isStarted(stream: ByteStream): Promise<boolean> {
+  return new Promise((resolve) => {
+    const settle = (is: boolean) => {
+      stream.off('readable', look);
+      stream.off('end', over);
+      stream.off('close', over);
+      resolve(is);
+    };
+    const look = () => {
+      if (stream.read(1) !== null) settle(true);
+    };
+    const over = () => settle(false);
+    stream.on('readable', look);
+    stream.once('end', over);
+    stream.once('close', over);
+  });
+}

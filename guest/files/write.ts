@@ -1,0 +1,147 @@
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  fsync,
+  linkSync,
+  openSync,
+  renameSync,
+  type Stats,
+  unlinkSync,
+  write,
+  writev,
+} from 'node:fs';
+import { Writable } from 'node:stream';
+import type { ByteStream } from '../../proto/streams/byte-stream.ts';
+import type { WriteFile } from '../../proto/streams/files-request.ts';
+import { StreamError } from '../../proto/streams/reasons.ts';
+import { entryAt, tagOf } from './entries.ts';
+import { attempt, FileFault, faultOf, shown } from './faults.ts';
+import { answer } from './output.ts';
+import { absolute, lstatIn, type Place, placeOfTarget, type Roots } from './places.ts';
+import { checkIsFile } from './read.ts';
+
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
+const NEW_MODE = 0o644;
+const OWNER_ONLY = 0o600;
+
+export interface Naming {
+  /** Returns a new name for a temporary file. */
+  temporary(): string;
+}
+
+/**
+ * Replaces a file in one step: the content goes to a temporary file beside it, which takes its name
+ * once it is on the disk. Whoever reads meanwhile sees the old content or the new, never a part. A
+ * file keeps its mode; a link is followed first. The directory is opened once, so that a link put in
+ * its place leads nowhere else.
+ */
+export async function writeFile(stream: ByteStream, roots: Roots, request: WriteFile, { temporary }: Naming): Promise<void> {
+  const path = absolute(roots, request.path);
+  const place = placeOfTarget(roots, path, request.parents);
+  const beside = place.directory.in(temporary());
+  let fd: number | undefined;
+  let isThere = false;
+  try {
+    const before = attempt(path, () => checked(place, request));
+    fd = attempt(path, () => openSync(beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, OWNER_ONLY));
+    isThere = true;
+    await received(stream, fd, path);
+    const after = attempt(path, () => checked(place, request));
+    const mode = after?.mode ?? before?.mode ?? request.mode ?? NEW_MODE;
+    const open = fd;
+    attempt(path, () => fchmodSync(open, mode & 0o7777));
+    await synced(open).catch((error: unknown) => {
+      throw faultOf(error, path);
+    });
+    attempt(path, () => putInPlace(place, beside, request.isNew));
+    isThere = false;
+    const entry = attempt(path, () => entryAt(path, place.directory.in(place.name)));
+    answer(stream, { ok: true, entry, created: after === undefined });
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+    if (isThere) remove(beside);
+    place.directory.close();
+  }
+}
+
+/** Returns the file to replace, if there is one and it can be. */
+function checked(place: Place, { ifMatch, isNew }: WriteFile): Stats | undefined {
+  const stat = lstatIn(place);
+  if (stat === undefined) {
+    if (ifMatch !== undefined) throw new FileFault('changed', `${shown(place.shown)} does not exist any more, or not yet.`);
+    return undefined;
+  }
+  if (isNew) throw new FileFault('changed', `${shown(place.shown)} exists already.`);
+  checkIsFile(stat, place.shown);
+  if (ifMatch !== undefined && ifMatch !== '*' && ifMatch !== tagOf(stat))
+    throw new FileFault('changed', `${shown(place.shown)} was changed meanwhile. Read it again.`);
+  // Replacing needs rights in the directory alone. A file that is closed to writing stays as it is.
+  accessSync(place.directory.in(place.name), constants.W_OK);
+  return stat;
+}
+
+function putInPlace({ directory, name }: Place, beside: Buffer, isNew: boolean): void {
+  if (!isNew) return renameSync(beside, directory.in(name));
+  // Unlike a rename, a link fails if the name was taken meanwhile.
+  linkSync(beside, directory.in(name));
+  unlinkSync(beside);
+}
+
+/** Takes the content to its end. The stream stays open for the answer if writing fails. */
+function received(stream: ByteStream, fd: number, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const writer = fileWriter(fd);
+    const settle = (error?: unknown) => {
+      stream.off('close', cut);
+      stream.unpipe(writer);
+      if (error === undefined) resolve();
+      else reject(faultOf(error, path));
+    };
+    const cut = () => {
+      settle(new StreamError('cancelled'));
+      writer.destroy();
+    };
+    writer.once('error', settle);
+    writer.once('finish', () => settle());
+    stream.once('close', cut);
+    if (stream.destroyed) return cut();
+    stream.pipe(writer);
+  });
+}
+
+/** Writes to an open file. Fails with the kernel's error. */
+export function fileWriter(fd: number): Writable {
+  return new Writable({
+    highWaterMark: 1024 * 1024,
+    write: (chunk: Buffer, _encoding, done) => writeAll(fd, chunk, done),
+    writev: (chunks, done) => {
+      const buffers = chunks.map(({ chunk }) => chunk as Buffer);
+      const bytes = buffers.reduce((sum, { byteLength }) => sum + byteLength, 0);
+      writev(fd, buffers, (error, count) => {
+        if (error !== null || count === bytes) return done(error);
+        // A part only, as on a disk that is nearly full.
+        writeAll(fd, Buffer.concat(buffers).subarray(count), done);
+      });
+    },
+  });
+}
+
+function writeAll(fd: number, bytes: Buffer, done: (error?: Error | null) => void): void {
+  write(fd, bytes, (error, count) => {
+    if (error !== null || count === bytes.byteLength) return done(error);
+    writeAll(fd, bytes.subarray(count), done);
+  });
+}
+
+const synced = (fd: number): Promise<void> =>
+  new Promise((resolve, reject) => fsync(fd, (error) => (error === null ? resolve() : reject(error))));
+
+function remove(path: Buffer): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // Already gone.
+  }
+}
