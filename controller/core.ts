@@ -35,6 +35,7 @@ import { eventService } from './services/events/event-service.ts';
 import { withLocalWatchers } from './services/events/news.ts';
 import { Publisher } from './services/events/publisher.ts';
 import { Tail } from './services/events/tail.ts';
+import { fileService } from './services/files/file-service.ts';
 import { Fleet } from './services/fleet/fleet.ts';
 import { openImages } from './services/images/open-images.ts';
 import { WorkstationImages } from './services/images/workstation-images.ts';
@@ -173,6 +174,7 @@ export function openCore(deps: CoreDeps): Core {
     sandboxes: openSandboxes({ ...background, ...shared, accounts, sessions }, SUSPEND_GRACE_MS),
     messages: messageService(shared),
     exec: execService({ view, use, budgets }),
+    files: fileService({ use, clock }),
     spaces: spaceService(shared),
     secrets: secretService({ ...shared, ring: deps.sealing.ring }),
     agents: agentService({ ...shared, sourceStore, fleet, budgets, clock }),

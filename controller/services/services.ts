@@ -10,6 +10,7 @@ import type { Builds } from './builds/build-service.ts';
 import type { Exec } from './commands/exec-service.ts';
 import type { Health } from './engine/health.ts';
 import type { Events } from './events/event-service.ts';
+import type { Files } from './files/file-service.ts';
 import type { Logs } from './logs/log-service.ts';
 import type { Messages } from './messages/message-service.ts';
 import type { Nodes } from './nodes/node-service.ts';
@@ -34,6 +35,7 @@ export interface Services {
   readonly sessions: Sessions;
   readonly messages: Messages;
   readonly exec: Exec;
+  readonly files: Files;
   readonly spaces: Spaces;
   readonly secrets: Secrets;
   readonly agents: Agents;

@@ -21,6 +21,7 @@ process.chdir('/');
 const deps = {
   roots,
   temporary: () => `.raworc-${randomBytes(8).toString('hex')}.tmp`,
+  soon: (run: () => void) => systemClock.soon(run),
   breathe: () => new Promise<void>((resolve) => systemClock.soon(resolve)),
 };
 new Channels(new Socket({ fd: 3, readable: true, writable: true }), systemClock, {

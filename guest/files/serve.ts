@@ -1,15 +1,17 @@
 import type { ByteStream } from '../../proto/streams/byte-stream.ts';
 import { filesRequest } from '../../proto/streams/files-request.ts';
 import { StreamError } from '../../proto/streams/reasons.ts';
+import { pack, unpack } from './archives.ts';
 import { changeMode, makeDirectory, move, remove, stat } from './change.ts';
 import { FileFault, headOfFault } from './faults.ts';
 import { listFiles } from './list.ts';
 import { answer, hasBegun } from './output.ts';
 import type { Roots } from './places.ts';
 import { readFile } from './read.ts';
+import { type WatchTurns, watchFiles } from './watch.ts';
 import { type Naming, writeFile } from './write.ts';
 
-export interface FilesDeps extends Naming {
+export interface FilesDeps extends Naming, WatchTurns {
   readonly roots: Roots;
   /** Lets other streams have a turn. */
   breathe(): Promise<void>;
@@ -52,9 +54,11 @@ function done(stream: ByteStream, request: ReturnType<typeof filesRequest>, deps
     case 'remove':
       return remove(roots, request, breathe).then((head) => answer(stream, head));
     case 'watch':
+      return watchFiles(stream, roots, request, deps);
     case 'pack':
+      return pack(stream, roots, request);
     case 'unpack':
-      throw new FileFault('invalid', 'Not there yet.');
+      return unpack(stream, roots, request);
     default:
       return request satisfies never;
   }

@@ -97,7 +97,7 @@ function received(stream: ByteStream, fd: number, path: string): Promise<void> {
       stream.off('close', cut);
       stream.unpipe(writer);
       if (error === undefined) resolve();
-      else reject(faultOf(error, path));
+      else reject(error instanceof StreamError ? error : faultOf(error, path));
     };
     const cut = () => {
       settle(new StreamError('cancelled'));

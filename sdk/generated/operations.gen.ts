@@ -484,6 +484,46 @@ const sessions = (caller: Caller) => ({
    * Permission: own or sessions:exec.
    */
   exec: (session: string, body?: api.ExecSessionData['body'], options?: With<api.ExecSessionData['query']>): Promise<api.ExecSessionResponse> => caller.call({ method: 'POST', path: `/sessions/${part(session)}/exec`, body }, options),
+  /**
+   * Returns a file of a session; or with `list`, `stat`, `watch` or `archive`: what is there.
+   *
+   * The path is in the address, behind `/files/`, or in `path`, or, if it is not UTF-8, in `path_base64`. Relative ones begin at /session/workspace; `..` is resolved by name. Everything happens as the user of the agents. Ranges (`Range`, `If-Range`) and `If-None-Match` work as usual. Only regular files have content; a file that is written meanwhile ends where it ended at first. With `watch` the response is a text/event-stream of `change`, and of `lost` where changes are missing: list again then. With `archive=tar` it is a tar of the directory; what is neither file, directory nor link, or cannot be read, is left out, and named in a comment at its end. A paused or suspended session is resumed.
+   *
+   * Permission: own or sessions:files.
+   */
+  getFile: (session: string, options?: With<api.GetSessionFileData['query']>): Promise<api.GetSessionFileResponse> => caller.call({ method: 'GET', path: `/sessions/${part(session)}/files` }, options),
+  /**
+   * Replaces a file of a session in one step, or creates it.
+   *
+   * The path is in the address, behind `/files/`, or in `path`, or, if it is not UTF-8, in `path_base64`. Relative ones begin at /session/workspace; `..` is resolved by name. Everything happens as the user of the agents. The content goes to a temporary file beside it, is synced to the disk and then takes the name: readers see the old content or the new. An existing file keeps its mode. With `If-Match` it is replaced only if it still has that ETag; with `If-None-Match: *` it is only created. With `archive=tar` the body is a tar that is unpacked into the directory, which is created if it is missing; what was unpacked before a fault stays.
+   *
+   * Permission: own or sessions:files.
+   */
+  putFile: (session: string, body: api.PutSessionFileData['body'], options?: With<api.PutSessionFileData['query']>): Promise<api.PutSessionFileResponse> => caller.call({ method: 'PUT', path: `/sessions/${part(session)}/files`, body, mediaType: 'application/octet-stream' }, options),
+  /**
+   * Changes the mode of a file or directory of a session.
+   *
+   * The path is in the address, behind `/files/`, or in `path`, or, if it is not UTF-8, in `path_base64`. Relative ones begin at /session/workspace; `..` is resolved by name. Everything happens as the user of the agents.
+   *
+   * Permission: own or sessions:files.
+   */
+  changeFile: (session: string, body: api.ChangeSessionFileData['body'], options?: With<api.ChangeSessionFileData['query']>): Promise<api.ChangeSessionFileResponse> => caller.call({ method: 'PATCH', path: `/sessions/${part(session)}/files`, body }, options),
+  /**
+   * Creates a directory of a session (`mkdir`), or moves a file or directory (`move`).
+   *
+   * The path is in the address, behind `/files/`, or in `path`, or, if it is not UTF-8, in `path_base64`. Relative ones begin at /session/workspace; `..` is resolved by name. Everything happens as the user of the agents.
+   *
+   * Permission: own or sessions:files.
+   */
+  postFile: (session: string, body?: api.PostSessionFileData['body'], options?: With<api.PostSessionFileData['query']>): Promise<api.PostSessionFileResponse> => caller.call({ method: 'POST', path: `/sessions/${part(session)}/files`, body }, options),
+  /**
+   * Removes a file, a link or a directory of a session.
+   *
+   * The path is in the address, behind `/files/`, or in `path`, or, if it is not UTF-8, in `path_base64`. Relative ones begin at /session/workspace; `..` is resolved by name. Everything happens as the user of the agents. A directory that is not empty takes `recursive`.
+   *
+   * Permission: own or sessions:files.
+   */
+  deleteFile: (session: string, options?: With<api.DeleteSessionFileData['query']>): Promise<api.DeleteSessionFileResponse> => caller.call({ method: 'DELETE', path: `/sessions/${part(session)}/files` }, options),
 });
 
 const messages = (caller: Caller) => ({

@@ -570,6 +570,148 @@ export type Ticket = {
     expires_at: string;
 };
 
+export type FileEntry = {
+    /**
+     * Absolute. What is not UTF-8 in it is shown as U+FFFD
+     */
+    path: string;
+    /**
+     * The bytes of a path that is not UTF-8, in base64
+     */
+    path_base64?: string;
+    /**
+     * The last part of the path
+     */
+    name: string;
+    type: 'file' | 'directory' | 'symlink' | 'fifo' | 'socket' | 'device';
+    /**
+     * In bytes
+     */
+    size: number;
+    /**
+     * Permissions in octal, such as 0644
+     */
+    mode: string;
+    modified_at: string;
+    uid: number;
+    gid: number;
+    /**
+     * Name of the account, if the session has one
+     */
+    owner?: string;
+    group?: string;
+    /**
+     * For If-Match, If-None-Match and If-Range
+     */
+    etag: string;
+    /**
+     * Where a symlink leads
+     */
+    link?: {
+        /**
+         * As it was written
+         */
+        text: string;
+        /**
+         * The bytes of a path that is not UTF-8, in base64
+         */
+        text_base64?: string;
+        /**
+         * Absolute, without links. Absent if it leads nowhere
+         */
+        target?: string;
+        /**
+         * The bytes of a path that is not UTF-8, in base64
+         */
+        target_base64?: string;
+        type?: 'file' | 'directory' | 'symlink' | 'fifo' | 'socket' | 'device';
+        size?: number;
+        mode?: string;
+    };
+};
+
+export type FileList = {
+    /**
+     * Each directory before its entries, names in the order of their bytes
+     */
+    entries: Array<FileEntry>;
+    /**
+     * For `after`: the next page. Null: this is the last
+     */
+    next: string | null;
+};
+
+export type FileWritten = {
+    /**
+     * Absolute. What is not UTF-8 in it is shown as U+FFFD
+     */
+    path: string;
+    /**
+     * The bytes of a path that is not UTF-8, in base64
+     */
+    path_base64?: string;
+    /**
+     * The last part of the path
+     */
+    name: string;
+    type: 'file' | 'directory' | 'symlink' | 'fifo' | 'socket' | 'device';
+    /**
+     * In bytes
+     */
+    size: number;
+    /**
+     * Permissions in octal, such as 0644
+     */
+    mode: string;
+    modified_at: string;
+    uid: number;
+    gid: number;
+    /**
+     * Name of the account, if the session has one
+     */
+    owner?: string;
+    group?: string;
+    /**
+     * For If-Match, If-None-Match and If-Range
+     */
+    etag: string;
+    /**
+     * Where a symlink leads
+     */
+    link?: {
+        /**
+         * As it was written
+         */
+        text: string;
+        /**
+         * The bytes of a path that is not UTF-8, in base64
+         */
+        text_base64?: string;
+        /**
+         * Absolute, without links. Absent if it leads nowhere
+         */
+        target?: string;
+        /**
+         * The bytes of a path that is not UTF-8, in base64
+         */
+        target_base64?: string;
+        type?: 'file' | 'directory' | 'symlink' | 'fifo' | 'socket' | 'device';
+        size?: number;
+        mode?: string;
+    };
+    /**
+     * Whether nothing was replaced
+     */
+    created: boolean;
+};
+
+export type FilesUnpacked = {
+    files: number;
+    directories: number;
+    links: number;
+    bytes: number;
+};
+
 export type NodeToken = {
     id: string;
     /**
@@ -5417,6 +5559,477 @@ export type CreateTicketResponses = {
 };
 
 export type CreateTicketResponse = CreateTicketResponses[keyof CreateTicketResponses];
+
+export type DeleteSessionFileData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: {
+        /**
+         * Absolute, or below /session/workspace, which is the default
+         */
+        path?: string;
+        /**
+         * The bytes of a path that is not UTF-8, in base64
+         */
+        path_base64?: string;
+        /**
+         * Whether a paused or suspended session is resumed. Default: true
+         */
+        wake?: boolean;
+        /**
+         * Removes a directory with its content
+         */
+        recursive?: string;
+    };
+    url: '/sessions/{id}/files';
+};
+
+export type DeleteSessionFileErrors = {
+    /**
+     * The request is malformed or a query parameter is invalid.
+     */
+    400: Error;
+    /**
+     * The token or API key is missing, invalid, expired or revoked.
+     */
+    401: Error;
+    /**
+     * The caller lacks the permission named in `message`.
+     */
+    403: Error;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Error;
+    /**
+     * The resource already exists, or its state does not allow this request; `message` says which.
+     */
+    409: Error;
+    /**
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
+     */
+    429: Error;
+    /**
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
+     */
+    500: Error;
+    /**
+     * No capacity, or a required component is offline; `message` says which.
+     */
+    503: Error;
+};
+
+export type DeleteSessionFileError = DeleteSessionFileErrors[keyof DeleteSessionFileErrors];
+
+export type DeleteSessionFileResponses = {
+    /**
+     * Success, without a body
+     */
+    204: void;
+};
+
+export type DeleteSessionFileResponse = DeleteSessionFileResponses[keyof DeleteSessionFileResponses];
+
+export type GetSessionFileData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: {
+        /**
+         * Absolute, or below /session/workspace, which is the default
+         */
+        path?: string;
+        /**
+         * The bytes of a path that is not UTF-8, in base64
+         */
+        path_base64?: string;
+        /**
+         * Whether a paused or suspended session is resumed. Default: true
+         */
+        wake?: boolean;
+        /**
+         * Returns the entries of a directory
+         */
+        list?: string;
+        /**
+         * Returns the entry itself, without following a link
+         */
+        stat?: string;
+        /**
+         * Sends changes as they happen, as a text/event-stream
+         */
+        watch?: string;
+        /**
+         * Returns the directory as a tar
+         */
+        archive?: 'tar';
+        /**
+         * Of a list: levels of directories
+         */
+        depth?: number;
+        /**
+         * Of a list: most entries of a page
+         */
+        limit?: number;
+        /**
+         * Of a list: `next` of the page before
+         */
+        after?: string;
+        /**
+         * Of a watch: also what is in directories below
+         */
+        recursive?: string;
+    };
+    url: '/sessions/{id}/files';
+};
+
+export type GetSessionFileErrors = {
+    /**
+     * The request is malformed or a query parameter is invalid.
+     */
+    400: Error;
+    /**
+     * The token or API key is missing, invalid, expired or revoked.
+     */
+    401: Error;
+    /**
+     * The caller lacks the permission named in `message`.
+     */
+    403: Error;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Error;
+    /**
+     * The resource already exists, or its state does not allow this request; `message` says which.
+     */
+    409: Error;
+    /**
+     * The file has none of the bytes of the range; `details.size` says how many it has.
+     */
+    416: Error;
+    /**
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
+     */
+    429: Error;
+    /**
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
+     */
+    500: Error;
+    /**
+     * No capacity, or a required component is offline; `message` says which.
+     */
+    503: Error;
+};
+
+export type GetSessionFileError = GetSessionFileErrors[keyof GetSessionFileErrors];
+
+export type GetSessionFileResponses = {
+    /**
+     * Success
+     */
+    200: FileEntry | FileList;
+};
+
+export type GetSessionFileResponse = GetSessionFileResponses[keyof GetSessionFileResponses];
+
+export type ChangeSessionFileData = {
+    body: {
+        /**
+         * In octal, such as 755
+         */
+        mode: string;
+    };
+    path: {
+        id: string;
+    };
+    query?: {
+        /**
+         * Absolute, or below /session/workspace, which is the default
+         */
+        path?: string;
+        /**
+         * The bytes of a path that is not UTF-8, in base64
+         */
+        path_base64?: string;
+        /**
+         * Whether a paused or suspended session is resumed. Default: true
+         */
+        wake?: boolean;
+    };
+    url: '/sessions/{id}/files';
+};
+
+export type ChangeSessionFileErrors = {
+    /**
+     * The request is malformed or a query parameter is invalid.
+     */
+    400: Error;
+    /**
+     * The token or API key is missing, invalid, expired or revoked.
+     */
+    401: Error;
+    /**
+     * The caller lacks the permission named in `message`.
+     */
+    403: Error;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Error;
+    /**
+     * The resource already exists, or its state does not allow this request; `message` says which.
+     */
+    409: Error;
+    /**
+     * The body is too large.
+     */
+    413: Error;
+    /**
+     * The content type or encoding of the body is not supported.
+     */
+    415: Error;
+    /**
+     * One or more fields are missing or invalid; `details` lists each path and problem.
+     */
+    422: Error;
+    /**
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
+     */
+    429: Error;
+    /**
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
+     */
+    500: Error;
+    /**
+     * No capacity, or a required component is offline; `message` says which.
+     */
+    503: Error;
+};
+
+export type ChangeSessionFileError = ChangeSessionFileErrors[keyof ChangeSessionFileErrors];
+
+export type ChangeSessionFileResponses = {
+    /**
+     * Success
+     */
+    200: FileEntry;
+};
+
+export type ChangeSessionFileResponse = ChangeSessionFileResponses[keyof ChangeSessionFileResponses];
+
+export type PostSessionFileData = {
+    body?: {
+        wake?: boolean;
+    };
+    path: {
+        id: string;
+    };
+    query?: {
+        /**
+         * Absolute, or below /session/workspace, which is the default
+         */
+        path?: string;
+        /**
+         * The bytes of a path that is not UTF-8, in base64
+         */
+        path_base64?: string;
+        /**
+         * Whether a paused or suspended session is resumed. Default: true
+         */
+        wake?: boolean;
+        /**
+         * Creates a directory
+         */
+        mkdir?: string;
+        /**
+         * Moves the file or directory here
+         */
+        move?: string;
+        /**
+         * The same for a path that is not UTF-8
+         */
+        move_base64?: string;
+        /**
+         * Creates missing directories; with mkdir, an existing directory is taken
+         */
+        parents?: string;
+        /**
+         * Of a move: replaces what is there
+         */
+        overwrite?: string;
+        /**
+         * Of a new directory, in octal. Default: 755
+         */
+        mode?: string;
+    };
+    url: '/sessions/{id}/files';
+};
+
+export type PostSessionFileErrors = {
+    /**
+     * The request is malformed or a query parameter is invalid.
+     */
+    400: Error;
+    /**
+     * The token or API key is missing, invalid, expired or revoked.
+     */
+    401: Error;
+    /**
+     * The caller lacks the permission named in `message`.
+     */
+    403: Error;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Error;
+    /**
+     * The resource already exists, or its state does not allow this request; `message` says which.
+     */
+    409: Error;
+    /**
+     * The body is too large.
+     */
+    413: Error;
+    /**
+     * The content type or encoding of the body is not supported.
+     */
+    415: Error;
+    /**
+     * One or more fields are missing or invalid; `details` lists each path and problem.
+     */
+    422: Error;
+    /**
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
+     */
+    429: Error;
+    /**
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
+     */
+    500: Error;
+    /**
+     * No capacity, or a required component is offline; `message` says which.
+     */
+    503: Error;
+    /**
+     * The disk of the session is full. Remove files in it, then retry.
+     */
+    507: Error;
+};
+
+export type PostSessionFileError = PostSessionFileErrors[keyof PostSessionFileErrors];
+
+export type PostSessionFileResponses = {
+    /**
+     * Success
+     */
+    200: FileWritten;
+};
+
+export type PostSessionFileResponse = PostSessionFileResponses[keyof PostSessionFileResponses];
+
+export type PutSessionFileData = {
+    body: Blob | File;
+    path: {
+        id: string;
+    };
+    query?: {
+        /**
+         * Absolute, or below /session/workspace, which is the default
+         */
+        path?: string;
+        /**
+         * The bytes of a path that is not UTF-8, in base64
+         */
+        path_base64?: string;
+        /**
+         * Whether a paused or suspended session is resumed. Default: true
+         */
+        wake?: boolean;
+        /**
+         * The body is a tar that is unpacked into the directory
+         */
+        archive?: 'tar';
+        /**
+         * Creates missing directories
+         */
+        parents?: string;
+        /**
+         * Of a new file, in octal. Default: 644
+         */
+        mode?: string;
+    };
+    url: '/sessions/{id}/files';
+};
+
+export type PutSessionFileErrors = {
+    /**
+     * The request is malformed or a query parameter is invalid.
+     */
+    400: Error;
+    /**
+     * The token or API key is missing, invalid, expired or revoked.
+     */
+    401: Error;
+    /**
+     * The caller lacks the permission named in `message`.
+     */
+    403: Error;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Error;
+    /**
+     * The resource already exists, or its state does not allow this request; `message` says which.
+     */
+    409: Error;
+    /**
+     * The file is not the one that If-Match or If-None-Match allows: read it again.
+     */
+    412: Error;
+    /**
+     * The body is too large.
+     */
+    413: Error;
+    /**
+     * The content type or encoding of the body is not supported.
+     */
+    415: Error;
+    /**
+     * One or more fields are missing or invalid; `details` lists each path and problem.
+     */
+    422: Error;
+    /**
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
+     */
+    429: Error;
+    /**
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
+     */
+    500: Error;
+    /**
+     * No capacity, or a required component is offline; `message` says which.
+     */
+    503: Error;
+    /**
+     * The disk of the session is full. Remove files in it, then retry.
+     */
+    507: Error;
+};
+
+export type PutSessionFileError = PutSessionFileErrors[keyof PutSessionFileErrors];
+
+export type PutSessionFileResponses = {
+    /**
+     * Success
+     */
+    200: FileWritten | FilesUnpacked;
+};
+
+export type PutSessionFileResponse = PutSessionFileResponses[keyof PutSessionFileResponses];
 
 export type GetSessionEventsData = {
     body?: never;

@@ -6,6 +6,7 @@ import { containersOf, execIn } from './docker.ts';
 import { startCluster } from './harness.ts';
 import type { Rest } from './rest.ts';
 import { tablesThatMention, untilRows } from './rows.ts';
+import { filesWork } from './session-files.ts';
 
 const PYTHON = `
 import os, sys
@@ -74,6 +75,7 @@ t.test('an agent deployed from a directory with dependencies answers in a sessio
   const session = await rest.createSession();
   t.equal(session.state, 'idle');
   await commandsRun(t, rest, session.id);
+  await filesWork(t, rest, session.id);
   const [container] = await containersOf(cluster.id);
   t.equal(container?.session, session.id, 'one container, labelled with its session');
   t.equal(session.container_id, container?.id);

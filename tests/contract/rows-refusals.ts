@@ -107,6 +107,19 @@ export const conflicts: readonly Refusal[] = [
     place: { id: closed.resting },
     body: { command: 'ls', wake: false },
   })),
+  conflict('GET /sessions/{id}/files', 'it is a directory', ({ closed }) => ({ place: { id: closed.up }, query: 'path=.' })),
+  conflict('PUT /sessions/{id}/files', 'it is a directory', ({ closed }) => ({
+    ...{ place: { id: closed.up }, query: 'path=.', raw: Uint8Array.of(1) },
+  })),
+  conflict('PATCH /sessions/{id}/files', 'it rests, and is not to wake', ({ closed }) => ({
+    ...{ place: { id: closed.resting }, query: 'path=.&wake=false', body: { mode: '755' } },
+  })),
+  conflict('POST /sessions/{id}/files', 'there is one', ({ closed }) => ({
+    ...{ place: { id: closed.up }, query: 'path=/session/workspace&mkdir', body: {} },
+  })),
+  conflict('DELETE /sessions/{id}/files', 'it rests, and is not to wake', ({ closed }) => ({
+    ...{ place: { id: closed.resting }, query: 'path=d&wake=false' },
+  })),
   conflict('PATCH /nodes/{id}', 'it would have too many labels', async ({ admin, node }) => {
     const labels = (from: number) => Object.fromEntries(Array.from({ length: 64 }, (_, at) => [`key-${from + at}`, '']));
     expect(await admin.call('PATCH', `/nodes/${node}`, { labels: labels(0) }), 200, 'label');
@@ -132,6 +145,11 @@ export const withoutRoom: readonly (readonly [operation: string, call: (stage: F
   ['POST /sessions/{id}/resume', ({ resting }) => ({ place: { id: resting } })],
   ['PUT /sessions/{id}/state', ({ resting }) => ({ place: { id: resting }, body: { state: 'idle' } })],
   ['POST /sessions/{id}/messages', ({ resting }) => ({ place: { id: resting }, body: { content: 'up!' } })],
+  ['GET /sessions/{id}/files', ({ resting }) => ({ place: { id: resting }, query: 'list' })],
+  ['PUT /sessions/{id}/files', ({ resting }) => ({ place: { id: resting }, query: 'path=a', raw: Uint8Array.of(1) })],
+  ['PATCH /sessions/{id}/files', ({ resting }) => ({ place: { id: resting }, query: 'path=a', body: { mode: '755' } })],
+  ['POST /sessions/{id}/files', ({ resting }) => ({ place: { id: resting }, query: 'path=a&mkdir', body: {} })],
+  ['DELETE /sessions/{id}/files', ({ resting }) => ({ place: { id: resting }, query: 'path=a' })],
   ['POST /sessions/{id}/exec', ({ resting }) => ({ place: { id: resting }, body: { command: 'ls' } })],
 ];
 

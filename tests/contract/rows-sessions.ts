@@ -59,6 +59,41 @@ export const sessionRows: readonly Row[] = [
   within('POST /tickets', 'sessions:exec', 201, async (stage) => ({ body: { for: 'attach', session: (await session(stage)).id } }), {
     without: 404,
   }),
+  within('GET /sessions/{id}/files', 'sessions:files', 200, async (stage) => ({ place: await session(stage), query: 'list' }), {
+    without: 404,
+  }),
+  within(
+    'PUT /sessions/{id}/files',
+    'sessions:files',
+    200,
+    async (stage) => ({ place: await session(stage), query: 'path=a', raw: Uint8Array.of(1) }),
+    { without: 404 },
+  ),
+  within(
+    'PATCH /sessions/{id}/files',
+    'sessions:files',
+    200,
+    async (stage) => ({ place: await session(stage), query: 'path=.', body: { mode: '755' } }),
+    { without: 404 },
+  ),
+  within(
+    'POST /sessions/{id}/files',
+    'sessions:files',
+    200,
+    async (stage) => ({ place: await session(stage), query: 'path=d&mkdir&parents', body: {} }),
+    { without: 404 },
+  ),
+  within(
+    'DELETE /sessions/{id}/files',
+    'sessions:files',
+    204,
+    async (stage) => {
+      const place = await session(stage);
+      await stage.admin.call('POST', `/sessions/${place.id}/files?path=d&mkdir`);
+      return { place, query: 'path=d' };
+    },
+    { without: 404 },
+  ),
   within('DELETE /sessions/{id}/messages', 'sessions:update', 204, async (stage) => ({ place: await session(stage) }), { without: 404 }),
   within('GET /sessions/{id}/messages/count', 'sessions:get', 200, async (stage) => ({ place: await session(stage) }), { without: 404 }),
   within(

@@ -76,6 +76,17 @@ async function furnish(fuzz: Fuzz): Promise<void> {
   for (const body of [{ command: 'ls' }, { argv: ['nowhere'] }, { command: 'forever', timeout_ms: 50 }, { command: 'ls', argv: ['ls'] }])
     await fuzz.ask('POST /sessions/{id}/exec', session, body);
   for (const of of [session.id, 'nowhere', '']) await fuzz.ask('POST /tickets', {}, { for: 'attach', session: of });
+  await fuzz.ask('PUT /sessions/{id}/files', session, undefined, {
+    query: 'path=a/b&parents',
+    raw: { body: Buffer.from('content'), mediaType: 'application/octet-stream' },
+  });
+  for (const query of ['path=a/b', 'path=a&stat', 'path=.&list&depth=3&limit=1', 'path=none', 'path_base64=YS9i', 'path=a&archive=tar'])
+    await fuzz.ask('GET /sessions/{id}/files', session, undefined, { query });
+  await fuzz.ask('PATCH /sessions/{id}/files', session, { mode: '600' }, { query: 'path=a/b' });
+  for (const query of ['path=c&mkdir', 'path=c&mkdir', 'path=a/b&move=c/d', 'path=c'])
+    await fuzz.ask('POST /sessions/{id}/files', session, {}, { query });
+  for (const query of ['path=c/d', 'path=c&recursive', 'path=none'])
+    await fuzz.ask('DELETE /sessions/{id}/files', session, undefined, { query });
   for (const id of [message.id, message.reply?.id ?? ''])
     await fuzz.ask('GET /sessions/{id}/trace/{message_id}', { ...session, message_id: id }, undefined);
   await fuzz.ask('GET /spaces/{name}/agents/{agent}/logs', agent, undefined, { query: `session_id=${session.id}` });

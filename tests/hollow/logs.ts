@@ -2,16 +2,19 @@ import type { OpenStream__Output as OpenStream } from '../../proto/generated/raw
 
 import { ByteStream } from '../../proto/streams/byte-stream.ts';
 import { EXEC } from '../../proto/streams/exec-stream.ts';
+import { FILES } from '../../proto/streams/files-stream.ts';
 import { encodeLogged, LOGS, type LogRequest, logRequest, type StreamedLine } from '../../proto/streams/log-stream.ts';
 import { StreamError } from '../../proto/streams/reasons.ts';
 import type { StreamLink } from '../../proto/streams/stream-frame.ts';
 import { pretendExec } from './exec.ts';
+import { HollowFiles } from './files.ts';
 
 type Printed = StreamedLine & { readonly agent: string };
 
 /** What a pretended guest's agents have printed, and the byte streams that read it. */
 export class HollowLogs {
   readonly #lines: Printed[] = [];
+  readonly #files = new HollowFiles();
   readonly #followers = new Map<ByteStream, LogRequest>();
 
   add(line: Printed): void {
@@ -30,6 +33,7 @@ export class HollowLogs {
         return void stream.destroy(error instanceof Error ? error : new StreamError('failed'));
       }
     }
+    if (kind === FILES) return this.#files.open(stream, JSON.parse(parametersJson));
     if (kind !== LOGS) return void stream.destroy(new StreamError('unknown_kind'));
     const request = logRequest(JSON.parse(parametersJson));
     stream.resume();

@@ -130,7 +130,11 @@ function responses(route: Route): ZodOpenApiResponsesObject {
   for (const code of refusalsOf(route)) all[STATUS_OF[code]] = refusalResponse(code);
   const headers = { ...(route.paged ? PAGE_HEADERS : {}), ...('wait' in queryShape(route) ? WAIT_HEADERS : {}) };
   for (const [status, body] of Object.entries(route.answers)) {
-    const content = { ...contentOf(body), ...(route.mayStream === true ? contentOf('event-stream') : {}) };
+    const content = {
+      ...contentOf(body),
+      ...(route.mayStream === true ? contentOf('event-stream') : {}),
+      ...(route.binary === true ? { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } as const } } : {}),
+    };
     all[status] = {
       description: MEANING[Number(status)] ?? '',
       ...(Object.keys(content).length === 0 ? {} : { content }),

@@ -11,12 +11,15 @@ const DESCRIPTIONS: Readonly<Record<RefusalCode, string>> = {
   METHOD_NOT_ALLOWED: 'The path does not support this method.',
   REQUEST_TIMEOUT: 'The body arrived too slowly. The server closes the connection.',
   CONFLICT: 'The resource already exists, or its state does not allow this request; `message` says which.',
+  PRECONDITION_FAILED: 'The file is not the one that If-Match or If-None-Match allows: read it again.',
   PAYLOAD_TOO_LARGE: 'The body is too large.',
   UNSUPPORTED_MEDIA_TYPE: 'The content type or encoding of the body is not supported.',
+  RANGE_NOT_SATISFIABLE: 'The file has none of the bytes of the range; `details.size` says how many it has.',
   UNPROCESSABLE_ENTITY: 'One or more fields are missing or invalid; `details` lists each path and problem.',
   RATE_LIMITED: 'A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.',
   INTERNAL_ERROR: 'Unexpected server error. Quote `X-Request-Id` when you report it.',
   UNAVAILABLE: 'No capacity, or a required component is offline; `message` says which.',
+  INSUFFICIENT_STORAGE: 'The disk of the session is full. Remove files in it, then retry.',
 };
 
 const HEADERS: Readonly<Partial<Record<RefusalCode, z.ZodObject>>> = {

@@ -26,7 +26,8 @@ export function readUpload(req: IncomingMessage): Outcome<Readable> {
   return accepted(detached(req));
 }
 
-function detached(req: IncomingMessage): Readable {
+/** Returns a body as a stream of its own: destroying it leaves the connection open for the answer. */
+export function detached(req: IncomingMessage): Readable {
   const body = new Readable({
     read: () => {
       req.resume();

@@ -20,6 +20,7 @@ import { serviceAccountRoutes } from './service-accounts.ts';
 import { sessionRoutes } from './sessions.ts';
 import { spaceRoutes } from './spaces.ts';
 import { execRoutes } from './use/exec.ts';
+import { fileRoutes } from './use/files.ts';
 import { ticketRoutes } from './use/tickets.ts';
 
 /** Returns every route of the API, in the order of the document. */
@@ -40,6 +41,7 @@ export function allRoutes(deps: RouteDeps): Route[] {
     messageRoutes,
     execRoutes,
     ticketRoutes,
+    fileRoutes,
     eventRoutes,
     // Before the nodes: the path of a node matches that of the tokens.
     nodeTokenRoutes,

@@ -41,7 +41,7 @@ export interface Registered {
  */
 export function registered(routes: readonly Route[], deps: RegisterDeps): Registered {
   const table = new RouteTable<(ctx: Context) => Promise<void>>(BASE);
-  for (const route of routes) table.add(route.method, route.path, answering(route, routes, deps));
+  for (const route of routes) table.add(route.method, route.path, answering(route, routes, deps), route.rest);
   return {
     answer(ctx, next) {
       const found = table.find(ctx.req.method ?? '', ctx.request.path);

@@ -18,14 +18,22 @@ export class RouteTable<Value> {
     this.#base = `${base}/`;
   }
 
-  /** `path` is relative to the base, with `{names}` for parameters. */
-  add(method: string, path: string, value: Value): void {
+  /**
+   * `path` is relative to the base, with `{names}` for parameters. With `rest`, addresses that go on
+   * after it match too: the parameter of that name is what follows the slash.
+   */
+  add(method: string, path: string, value: Value, rest?: string): void {
     const whole = `${this.#base}${path.slice(1)}`;
+    this.#register(method, whole, value);
+    if (rest !== undefined) this.#register(method, `${whole}/*${rest}`, value);
+  }
+
+  #register(method: string, whole: string, value: Value): void {
     const segment = this.#segmentOf(whole);
     const router = this.#routers.get(segment) ?? new Router({ sensitive: true });
     this.#routers.set(segment, router);
     const layer = router.register(whole.replaceAll(/\{(\w+)\}/g, ':$1'), [method], () => undefined);
-    if (layer instanceof Router) throw new Error(`${path} must be a single path`);
+    if (layer instanceof Router) throw new Error(`${whole} must be a single path`);
     this.#values.set(layer, value);
   }
 

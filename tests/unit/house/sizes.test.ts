@@ -8,6 +8,7 @@ const ROOMS = [
   'node-agent',
   'guest',
   'journal',
+  'archive',
   'seams',
   'cli',
   'sdk',

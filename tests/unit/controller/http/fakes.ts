@@ -221,6 +221,16 @@ export class Fake {
       start: async () => refused('UNAVAILABLE', 'There is no guest'),
       run: async () => refused('UNAVAILABLE', 'There is no guest'),
     },
+    files: {
+      permit: () => accepted(undefined),
+      change: async () => refused('UNAVAILABLE', 'There is no guest'),
+      read: async () => refused('UNAVAILABLE', 'There is no guest'),
+      write: async () => refused('UNAVAILABLE', 'There is no guest'),
+      list: async () => refused('UNAVAILABLE', 'There is no guest'),
+      watch: async () => refused('UNAVAILABLE', 'There is no guest'),
+      pack: async () => refused('UNAVAILABLE', 'There is no guest'),
+      unpack: async () => refused('UNAVAILABLE', 'There is no guest'),
+    },
     messages: {
       post: async (_caller, _session, input, idempotency) => {
         this.#note('messages.post', input, idempotency);

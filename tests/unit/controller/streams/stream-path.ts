@@ -6,7 +6,7 @@ import type { NodeId, SessionId } from '../../../../controller/domain/engine/ids
 import { Budgets } from '../../../../controller/services/budget/budgets.ts';
 import { ByteStreams, type StreamRequest } from '../../../../controller/services/streams/byte-streams.ts';
 import { socketDialer } from '../../../../guest/host/socket-dialer.ts';
-import { GuestStreams } from '../../../../guest/streams/guest-streams.ts';
+import { type GuestStreamDeps, GuestStreams } from '../../../../guest/streams/guest-streams.ts';
 import type { StreamKinds } from '../../../../guest/streams/stream-kinds.ts';
 import { grpcDialer } from '../../../../node-agent/control/grpc-dialer.ts';
 import { Sockets } from '../../../../node-agent/guests/sockets.ts';
@@ -37,7 +37,7 @@ export interface StreamPath {
   close(): Promise<void>;
 }
 
-export async function streamPath(kinds: StreamKinds): Promise<StreamPath> {
+export async function streamPath(kinds: StreamKinds, relays: GuestStreamDeps['relays'] = {}): Promise<StreamPath> {
   const clock = systemClock;
   const session = { id: randomUUID() as SessionId, nodeId: NODE, generation: 1 };
   const announced: OpenStream[] = [];
@@ -68,7 +68,7 @@ export async function streamPath(kinds: StreamKinds): Promise<StreamPath> {
   sockets.onStream((sessionId, link) => tunnels.guest(sessionId, link));
   const guestDialer = socketDialer(join(await sockets.open(session.id), 'guest.sock'), clock);
   const guest = new GuestStreams({
-    ...{ sessionId: session.id, log: silentLog, kinds },
+    ...{ sessionId: session.id, log: silentLog, kinds, relays },
     connect: () => guestDialer.stream?.() ?? Promise.reject(new Error('no further connection')),
     refuse: (refusal) => clock.soon(() => tunnels.refused(session.id, refusal)),
   });
