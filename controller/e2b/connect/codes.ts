@@ -27,12 +27,15 @@ export const CONNECT_OF: Readonly<Record<RefusalCode, ConnectCode>> = {
   METHOD_NOT_ALLOWED: 'unimplemented',
   REQUEST_TIMEOUT: 'deadline_exceeded',
   CONFLICT: 'failed_precondition',
+  PRECONDITION_FAILED: 'failed_precondition',
   PAYLOAD_TOO_LARGE: 'resource_exhausted',
   UNSUPPORTED_MEDIA_TYPE: 'invalid_argument',
   UNPROCESSABLE_ENTITY: 'invalid_argument',
   RATE_LIMITED: 'resource_exhausted',
   INTERNAL_ERROR: 'internal',
+  RANGE_NOT_SATISFIABLE: 'invalid_argument',
   UNAVAILABLE: 'unavailable',
+  INSUFFICIENT_STORAGE: 'resource_exhausted',
 };
 
 /** The failure of a call, as its client sees it. */

@@ -8,6 +8,7 @@ import t from 'tap';
 import { bytesOf } from '../../../../proto/streams/files-paths.ts';
 import { type FilesWorld, filesWorld, value } from './files-world.ts';
 
+t.setTimeout(120_000);
 const helperOf = ({ session }: FilesWorld): number => Number(execFileSync('pgrep', ['-f', `main.ts ${session}$`]));
 const NEW = { parents: false, isNew: false };
 
@@ -155,8 +156,10 @@ t.test('changes are told as they happen, and what is lost is said', async (t) =>
   await change('removed', 'd/a');
   const helper = helperOf(world);
   process.kill(helper, 'SIGSTOP');
-  for (let n = 0; n < 17_000; n += 1) writeFileSync(join(world.workspace, `n/${n}`), '');
+  for (let n = 0; n < 7000; n += 1) writeFileSync(join(world.workspace, `n/${n}${'x'.repeat(180)}`), '');
   process.kill(helper, 'SIGCONT');
+  // More than fits into what a reader can be behind. When these are answered, all of it was seen.
+  for (let n = 0; n < 3; n += 1) value(await world.files.change(world.to, { op: 'stat', path: 'n' }));
   await until((line) => line === 'lost');
   await feed.return?.(undefined);
   t.pass('told that changes were lost');
