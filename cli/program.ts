@@ -4,6 +4,7 @@ import { chat } from './commands/chat.ts';
 import { exec, exitCodeOfRefusal } from './commands/exec.ts';
 import { checkVariables } from './config.ts';
 import { connection } from './connection.ts';
+import { copy } from './files/copy.ts';
 import { keyCommands, loginCommands } from './grammar/accounts.ts';
 import { agentCommands } from './grammar/agents.ts';
 import { buildCommands } from './grammar/builds.ts';
@@ -65,6 +66,11 @@ export async function runCli(args: readonly string[], world: World): Promise<num
     .action(async (ref, command, options) => {
       code = await exec(io, await connect(), ref, command, options);
     });
+  program
+    .command('cp <from> <to>')
+    .description('copy a file or directory to a session or from one: raworc cp data my-session:data (`-` is standard input or output)')
+    .option('--no-wake', 'fail if the session is paused or suspended')
+    .action(async (from, to, options) => copy(io, await connect(), from, to, options));
   eventCommands(program, io, connect);
   spaceCommands(program, io, connect);
   keyCommands(program, io, connect);

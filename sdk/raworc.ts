@@ -20,6 +20,7 @@ import { type AnswerPart, Conversation, type SayOptions } from './conversation.t
 import { type Environment, systemEnvironment } from './environment.ts';
 import { type EventFeed, type FeedOptions, openFeed, type Wire } from './event-feed.ts';
 import { type ExecCommand, type ExecPart, execParts } from './exec.ts';
+import { SessionFiles } from './files.ts';
 import { Operations } from './generated/operations.gen.ts';
 import type { Message, Session } from './generated/types.gen.ts';
 import { PATIENT, type RetryPolicy } from './retry.ts';
@@ -124,6 +125,11 @@ export class Raworc extends Operations {
     return execParts(this.#wire, session, command, signal);
   }
 
+  /** The files of a session: read, write, list, watch, upload and download. */
+  files(session: string): SessionFiles {
+    return new SessionFiles(this.#wire, session);
+  }
+
   /** Opens a conversation of several messages on one stream. Close it at the end. */
   async converse(session: string, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<Conversation> {
     return new Conversation(this.messages, session, await this.events({ session, ...options }));
@@ -163,6 +169,7 @@ export { NothingToCome, RaworcError, Unreachable } from './errors.ts';
 export type { BuildLogLine, Delta, EventData, FeedItem, LogLine } from './event-feed.ts';
 export { buildIn, buildLogLineIn, deltaIn, logLineIn, messageIn, sessionIn } from './event-feed.ts';
 export type { ExecCommand, ExecPart } from './exec.ts';
+export type { FileBody, FileChange, FileOptions, FilePath, FileRead, SessionFiles } from './files.ts';
 export type {
   Agent,
   ApiKey,

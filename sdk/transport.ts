@@ -12,7 +12,9 @@ export interface Outgoing {
   /** Below the API, with the query. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | Blob | undefined;
+  readonly body?: string | Blob | ReadableStream<Uint8Array> | undefined;
+  /** Never sent again: its body can be read once. */
+  readonly isOnce?: boolean | undefined;
   readonly idempotencyKey?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -69,11 +71,11 @@ export class Transport {
         else if (wasUnanswered && request.method === 'DELETE' && error.status === 404) {
           // An earlier try succeeded, and only its response was lost.
           return await read(new Response(null, { status: 204 }));
-        } else if (error.status === 401 && !isRenewed && tokens !== undefined && (await tokens.renew(token))) {
+        } else if (error.status === 401 && request.isOnce !== true && !isRenewed && tokens !== undefined && (await tokens.renew(token))) {
           isRenewed = true;
           continue;
         }
-        const mayTry = error instanceof Unreachable ? isRepeatable(request) : isPassing(error, request);
+        const mayTry = request.isOnce === true ? false : error instanceof Unreachable ? isRepeatable(request) : isPassing(error, request);
         const waitMs = delayMs(policy, failures, environment.random, error instanceof RaworcError ? error.retryAfterS : undefined);
         failingSinceMs ??= environment.monotonic();
         const isLate = environment.monotonic() - failingSinceMs + waitMs > policy.totalMs;
@@ -89,7 +91,8 @@ export class Transport {
     if (token !== undefined) headers.set('authorization', `Bearer ${token}`);
     if (idempotencyKey !== undefined) headers.set('idempotency-key', idempotencyKey);
     try {
-      const init: RequestInit = body === undefined ? { method, headers, signal } : { method, headers, signal, body };
+      const sent = body instanceof ReadableStream ? { body, duplex: 'half' as const } : body === undefined ? {} : { body };
+      const init: RequestInit = { method, headers, signal, ...sent };
       const response = await this.#options.environment.fetch(new Request(`${this.url}${BASE}${path}`, init));
       if (!response.ok) throw await refusalIn(response, this.url);
       return await read(response);

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { AgentSpec__Output as AgentSpec } from '../../proto/generated/raworc/v0/AgentSpec.ts';
 import type { Clock } from '../../seams/clock.ts';
+import { FilesHelper } from '../files/files-helper.ts';
 import { LogFiles } from '../logs/log-files.ts';
 import { REASONS } from '../runs/reasons.ts';
 import type { LimitReached, Setup, Worker, WorkerHost } from '../runs/worker-host.ts';
@@ -11,7 +12,6 @@ import { Cgroup } from './bounds/cgroup.ts';
 import { Groups } from './bounds/groups.ts';
 import { type StartCommand, startCommand } from './command.ts';
 import { agentEnvironment, type Places } from './environment.ts';
-import { FilesHelper } from './files-helper.ts';
 import { KeptWorker } from './kept-worker.ts';
 import { NativeWorker } from './native-worker.ts';
 import type { ProgramOptions } from './program.ts';

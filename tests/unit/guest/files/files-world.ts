@@ -8,7 +8,7 @@ import { accepted, type Outcome } from '../../../../controller/domain/engine/out
 import type { Caller } from '../../../../controller/services/access/caller.ts';
 import { type Files, type FilesFor, fileService } from '../../../../controller/services/files/file-service.ts';
 import type { SessionUse } from '../../../../controller/services/streams/session-use.ts';
-import { FilesHelper } from '../../../../guest/workers/files-helper.ts';
+import { FilesHelper } from '../../../../guest/files/files-helper.ts';
 import { bytesOf } from '../../../../proto/streams/files-paths.ts';
 import { FILES } from '../../../../proto/streams/files-stream.ts';
 import { systemClock } from '../../../../seams/system.ts';
