@@ -5,9 +5,9 @@ import { trustOnly } from './private-ca.ts';
 
 /**
  * Returns a client for the server and account in use. `isPatient`: it waits while the server
- * restarts.
+ * restarts. `outlivesInterrupt`: Ctrl-C aborts only the calls that are given the signal.
  */
-export type Connect = (options?: { readonly isPatient?: boolean }) => Promise<Raworc>;
+export type Connect = (options?: { readonly isPatient?: boolean; readonly outlivesInterrupt?: boolean }) => Promise<Raworc>;
 
 /** Enough for a hiccup: a person at the screen wants to know soon. */
 const BRIEF = { tries: 3, totalMs: 5_000 };
@@ -39,12 +39,12 @@ const PRIVATE_CA = 'If it comes from a CA of your own, log in with `raworc login
 export function connection(io: Io): { readonly connect: Connect; readonly explain: (error: unknown) => string | undefined } {
   let access: Access | undefined;
   return {
-    async connect({ isPatient = false } = {}) {
+    async connect({ isPatient = false, outlivesInterrupt = false } = {}) {
       access = await findAccess(io);
       if (access.caFile !== undefined) await trustOnly(access.caFile);
       const { url, token } = access;
       const patience = isPatient ? { environment: { fetch: fetchAloud(io, url) } } : { retry: BRIEF };
-      return new Raworc({ url, token, signal: io.signal, ...patience });
+      return new Raworc({ url, token, ...(outlivesInterrupt ? {} : { signal: io.signal }), ...patience });
     },
     explain(error) {
       if (error instanceof CertificateRefused) return error.isUnknownCa ? `${error.message} ${PRIVATE_CA}` : error.message;

@@ -1,7 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { NothingToCome, RaworcError, Unreachable } from '../sdk/raworc.ts';
 import { chat } from './commands/chat.ts';
-import { exec, exitCodeOfRefusal } from './commands/exec.ts';
+import { exec, exitCodeOfRefusal, run } from './commands/exec.ts';
 import { checkVariables } from './config.ts';
 import { connection } from './connection.ts';
 import { copy } from './files/copy.ts';
@@ -71,6 +71,20 @@ export async function runCli(args: readonly string[], world: World): Promise<num
     .description('copy a file or directory to a session or from one: raworc cp data my-session:data (`-` is standard input or output)')
     .option('--no-wake', 'fail if the session is paused or suspended')
     .action(async (from, to, options) => copy(io, await connect(), from, to, options));
+  program
+    .command('run <command...>')
+    .description('run a command in a session of its own, remove the session, and end with the exit code: raworc run -- ls -l')
+    .option('--space <space>', 'the space of the session', 'default')
+    .addOption(new Option('--profile <profile>', 'locked (default) or workstation').choices(['locked', 'workstation'] as const))
+    .option('--image <image>', 'an image that the space allows')
+    .option('-i, --interactive', 'pass standard input on, once it has ended')
+    .option('--cwd <directory>', 'where it runs (default: /session/workspace)')
+    .addOption(new Option('--user <user>', 'in a workstation: user (default) or root').choices(['user', 'root'] as const))
+    .option('--env <name=value...>', 'set a variable')
+    .option('--timeout <seconds>', 'kill it after this time (default: 3600)')
+    .action(async (command, options) => {
+      code = await run(io, await connect({ outlivesInterrupt: true }), command, options);
+    });
   eventCommands(program, io, connect);
   spaceCommands(program, io, connect);
   keyCommands(program, io, connect);

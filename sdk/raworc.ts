@@ -24,6 +24,7 @@ import { SessionFiles } from './files.ts';
 import { Operations } from './generated/operations.gen.ts';
 import type { Message, Session } from './generated/types.gen.ts';
 import { PATIENT, type RetryPolicy } from './retry.ts';
+import { type RunOptions, runParts } from './run.ts';
 import { type Credentials, RenewingTokens } from './token.ts';
 import { Transport } from './transport.ts';
 import { type Wanted, waitForSession } from './wait-for.ts';
@@ -130,6 +131,14 @@ export class Raworc extends Operations {
     return new SessionFiles(this.#wire, session);
   }
 
+  /**
+   * Runs a command in a session of its own, which is removed afterwards, and yields its output as it
+   * comes, and its exit last. Leaving the loop early kills the command.
+   */
+  run(command: ExecCommand, options: RunOptions = {}): AsyncGenerator<ExecPart, void> {
+    return runParts(this, this.#wire.environment, command, options);
+  }
+
   /** Opens a conversation of several messages on one stream. Close it at the end. */
   async converse(session: string, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<Conversation> {
     return new Conversation(this.messages, session, await this.events({ session, ...options }));
@@ -190,6 +199,7 @@ export type {
   Space,
   Trace,
 } from './generated/types.gen.ts';
+export type { RunOptions } from './run.ts';
 export type { AnswerPart, Conversation, Credentials, Environment, EventFeed, RetryPolicy, SayOptions };
 
 function credentialsIn({ token, apiKey, login }: RaworcOptions): Credentials | undefined {

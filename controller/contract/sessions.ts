@@ -19,6 +19,7 @@ const cpu = z.number({ error: wording }).positive('must be greater than 0').max(
 export const timeouts = fields({
   idle_pause_s: whole(1, MAX_TIMEOUT_S).exactOptional(),
   idle_suspend_s: whole(1, MAX_TIMEOUT_S).exactOptional(),
+  idle_delete_s: whole(1, MAX_TIMEOUT_S).exactOptional(),
   ttl_s: whole(1, MAX_TIMEOUT_S).exactOptional(),
 });
 
@@ -153,7 +154,7 @@ export const sessionObject = z
       ),
     constraints: constraints(),
     preferences: preferences(),
-    timeouts: z.record(z.string(), z.number()).describe('Seconds: idle_pause_s, idle_suspend_s, ttl_s'),
+    timeouts: z.record(z.string(), z.number()).describe('Seconds: idle_pause_s, idle_suspend_s, idle_delete_s, ttl_s'),
     created_at: time(),
     updated_at: time(),
     started_at: time().nullable(),

@@ -422,7 +422,7 @@ export type Session = {
         weight?: number;
     }>;
     /**
-     * Seconds: idle_pause_s, idle_suspend_s, ttl_s
+     * Seconds: idle_pause_s, idle_suspend_s, idle_delete_s, ttl_s
      */
     timeouts: {
         [key: string]: number;
@@ -2256,6 +2256,7 @@ export type CreateSpaceData = {
             timeouts?: {
                 idle_pause_s?: number;
                 idle_suspend_s?: number;
+                idle_delete_s?: number;
                 ttl_s?: number;
             };
             resources?: {
@@ -2623,6 +2624,7 @@ export type UpdateSpaceData = {
             timeouts?: {
                 idle_pause_s?: number;
                 idle_suspend_s?: number;
+                idle_delete_s?: number;
                 ttl_s?: number;
             };
             resources?: {
@@ -4344,6 +4346,7 @@ export type CreateSessionData = {
         timeouts?: {
             idle_pause_s?: number;
             idle_suspend_s?: number;
+            idle_delete_s?: number;
             ttl_s?: number;
         };
         resources?: {

@@ -3,6 +3,7 @@ import t from 'tap';
 import { exitCodeOfRefusal } from '../../cli/commands/exec.ts';
 import { RaworcError } from '../../sdk/errors.ts';
 import { Raworc } from '../../sdk/raworc.ts';
+import { world } from '../unit/cli/world.ts';
 import { openTarget, type Target } from './target.ts';
 
 let target: Target;
@@ -79,4 +80,48 @@ t.test('the SDK gets the output as it comes; leaving early kills the command', a
   const metrics = async () => (await target.rest.call('GET', `/sessions/${id}`)).status;
   t.equal(await metrics(), 200);
   t.match(await raworc.sessions.exec(id, { command: 'true' }), { exit_code: 0, stdout: 'ran true ' });
+});
+
+t.test('a command in a session of its own, which is removed however the command ends', async (t) => {
+  const raworc = await sdk();
+  const feed = await raworc.events();
+  const items = feed[Symbol.asyncIterator]();
+  const born = new Map<string, object>();
+  const gone = async () => {
+    for (let { value: item } = await items.next(); item !== undefined; { value: item } = await items.next()) {
+      if (item.kind !== 'event') continue;
+      const { session } = item.data as { session?: { id: string; timeouts: object } };
+      if (item.type === 'session.created' && session !== undefined) born.set(session.id, session.timeouts);
+      if (item.type === 'session.deleted') return;
+    }
+  };
+  const parts: unknown[] = [];
+  for await (const part of raworc.run({ command: 'exit 7' })) parts.push(part.kind === 'exit' ? part.exitCode : part.kind);
+  t.equal(parts.at(-1), 7);
+  await gone();
+  t.match([...born.values()], [{ idle_delete_s: 60, ttl_s: 4560 }], 'if its program dies, the session does not stay');
+  for await (const _part of raworc.run({ command: 'forever' })) break;
+  await gone();
+  const leave = new AbortController();
+  await t.rejects(async () => {
+    for await (const part of raworc.run({ command: 'forever' }, { signal: leave.signal })) if (part.kind === 'stdout') leave.abort();
+  });
+  await gone();
+  await t.rejects(raworc.run({ command: 'nowhere' }).next(), RaworcError);
+  await gone();
+  t.equal(born.size, 4);
+  await feed.close();
+});
+
+t.test('raworc run ends with the exit code of its command, and Ctrl-C removes its session', async (t) => {
+  const { env, run, start } = await world(t, target);
+  const { body } = await target.rest.call('POST', '/auth/login', { user: 'admin', pass: target.password });
+  env.RAWORC_TOKEN = (body as { token: string }).token;
+  t.match(await run('run', '--', 'a', 'b c'), { code: 0, out: 'ran a b c ' });
+  t.match(await run('run', '--', '/bin/sh', '-c', 'exit 3'), { code: 3 });
+  const left = start(['run', '--', '/bin/sh', '-c', 'forever']);
+  while (left.out.length === 0) await left.printed();
+  left.leave.abort();
+  t.match(await left.done, { code: 130 });
+  t.match(await target.rest.call('GET', '/sessions'), { body: [{ id }] }, 'only the session of this file is left');
 });

@@ -16,7 +16,7 @@ const lenient = <T>(schema: z.ZodType<T>) => schema.optional().catch(undefined);
 
 const shape = z.object({
   timeouts: z
-    .object({ idle_pause_s: lenient(whole), idle_suspend_s: lenient(whole), ttl_s: lenient(whole) })
+    .object({ idle_pause_s: lenient(whole), idle_suspend_s: lenient(whole), idle_delete_s: lenient(whole), ttl_s: lenient(whole) })
     .optional()
     .catch(undefined),
   resources: z

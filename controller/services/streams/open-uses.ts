@@ -97,7 +97,7 @@ export class OpenUses {
   /** Whether the session has idle timeouts. */
   #canIdle(id: SessionId): boolean {
     const { timeouts = {} } = this.#deps.view.get('sessions', id) ?? {};
-    return timeouts.idle_pause_s !== undefined || timeouts.idle_suspend_s !== undefined;
+    return Object.keys(timeouts).some((name) => name.startsWith('idle_'));
   }
 
   #lastActivityMs(id: SessionId): number {

@@ -19,7 +19,7 @@ export function nextExpiry(
   isBusy: boolean,
   ages: Pick<Ages, 'ageMs'>,
 ): { readonly leftMs: number; readonly expiry: Expiry } | undefined {
-  const { idle_pause_s: pauseS, idle_suspend_s: suspendS, ttl_s: ttlS } = session.timeouts;
+  const { idle_pause_s: pauseS, idle_suspend_s: suspendS, idle_delete_s: deleteS, ttl_s: ttlS } = session.timeouts;
   const idleMs = () => ages.ageMs(session.lastActivityAt ?? session.startedAt ?? session.createdAt);
   const candidates: { leftMs: number; expiry: Expiry }[] = [];
   if (ttlS !== undefined) candidates.push({ leftMs: ttlS * 1000 - ages.ageMs(session.createdAt), expiry: 'delete' });
@@ -30,6 +30,8 @@ export function nextExpiry(
   }
   if (mayRest && pauseS !== undefined && session.desired === 'running')
     candidates.push({ leftMs: pauseS * 1000 - idleMs(), expiry: 'pause' });
+  if (deleteS !== undefined && (mayRest || session.desired === 'failed'))
+    candidates.push({ leftMs: deleteS * 1000 - idleMs(), expiry: 'delete' });
   return candidates.sort((a, b) => a.leftMs - b.leftMs)[0];
 }
 
@@ -44,7 +46,11 @@ export function expireSession(id: SessionId, graceMs: number, isUsed: () => bool
       if (row === undefined || row.desired === 'deleted') return unchanged(undefined);
       const due = nextExpiry(row, isUsed() || isWaiting(view, row), ages);
       if (due === undefined || due.leftMs > 0) return unchanged(undefined);
-      if (due.expiry === 'delete') return { ...removalOf(view, row, 'its time to live is over', now), result: due.expiry };
+      if (due.expiry === 'delete') {
+        const isOld = row.timeouts.ttl_s !== undefined && ages.ageMs(row.createdAt) >= row.timeouts.ttl_s * 1000;
+        const why = isOld ? 'its time to live is over' : 'it was idle for too long (idle_delete_s)';
+        return { ...removalOf(view, row, why, now), result: due.expiry };
+      }
       const after = desiring(row, due.expiry === 'pause' ? 'paused' : 'suspended', graceMs, now);
       return { ...sessionBecomes(view, row, after), result: due.expiry };
     },

@@ -77,6 +77,21 @@ t.test('an idle session is paused, then suspended, then deleted, each at its tim
   t.match(core.session(S), { desired: 'deleted', terminationReason: 'its time to live is over' });
 });
 
+t.test('a session that is deleted when it is idle, in any state but not while it is in use', async (t) => {
+  const { core, clock, uses } = await watched(t, { idle_pause_s: 10, idle_delete_s: 60, ttl_s: 10_000 });
+  const end = uses.begin(S);
+  await clock.advance(200_000);
+  t.equal(core.session(S).desired, 'running');
+  end();
+  await clock.advance(11_000);
+  t.equal(core.session(S).desired, 'paused');
+  await report(core, 'paused');
+  await clock.advance(48_000);
+  t.equal(core.session(S).desired, 'paused');
+  await clock.advance(2_000);
+  t.match(core.session(S), { desired: 'deleted', terminationReason: /idle/ });
+});
+
 t.test('what waits for an answer is not idle; the time counts from the answer', async (t) => {
   const { core, clock } = await watched(t, { idle_pause_s: 10 });
   await clock.advance(5_000);
