@@ -50,11 +50,28 @@ export function peerOf(call: AuthenticatedCall, trust: Trust, nowMs: number): Ou
   return refused('UNAUTHORIZED', `The certificate of this node expired at ${new Date(peer.value.expiresAtMs).toISOString()}.`);
 }
 
+/** Certificates that were found to be of the cluster, for as long as the same CAs are trusted. */
+const known = new WeakMap<readonly TrustedCa[], Map<string, Outcome<Peer>>>();
+const MAX_KNOWN = 2048;
+
 /**
  * Returns the node that a certificate names, if a CA of the cluster signed it. Verifies neither its
- * dates nor its sender.
+ * dates nor its sender. Each byte stream asks, so a certificate is verified once.
  */
-export function nodeOfCertificate(der: Uint8Array, { clusterId, trusted }: Trust): Outcome<Peer> {
+export function nodeOfCertificate(der: Uint8Array, trust: Trust): Outcome<Peer> {
+  const { clusterId, trusted } = trust;
+  const found = known.get(trusted) ?? new Map<string, Outcome<Peer>>();
+  const key = `${clusterId} ${Buffer.from(der.buffer, der.byteOffset, der.byteLength).toString('latin1')}`;
+  const earlier = found.get(key);
+  if (earlier !== undefined) return earlier;
+  const peer = verified(der, trust);
+  if (!peer.ok) return peer;
+  if (found.size >= MAX_KNOWN) found.clear();
+  known.set(trusted, found.set(key, peer));
+  return peer;
+}
+
+function verified(der: Uint8Array, { clusterId, trusted }: Trust): Outcome<Peer> {
   try {
     const certificate = new X509Certificate(der);
     const issuer = trusted.find(({ certificate: ca }) => certificate.issuer === ca.subject && certificate.verify(ca.publicKey));

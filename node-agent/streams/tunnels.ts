@@ -30,6 +30,8 @@ interface Tunnel {
   readonly sessionId: string;
   readonly open: OpenStream;
   readonly dialling: AbortController;
+  /** The call to the controller, begun while the guest connects. */
+  controller: Promise<StreamLink> | undefined;
   readonly streamEnded: () => void;
   timer: Timer | undefined;
   guest: StreamLink | undefined;
@@ -39,8 +41,8 @@ interface Tunnel {
 /**
  * Byte streams between the sessions of this node and the controller, from ticket to end.
  *
- * A stream is `waiting` until the guest presents the ticket, then `dialling` the controller, then
- * `open`. A failure before that is reported once to the controller, and to a guest that has
+ * A stream is `waiting` until the guest presents the ticket, then `dialling` the controller, which
+ * began with the request, then `open`. The controller gets its ticket only then. A failure before that is reported once to the controller, and to a guest that has
  * connected. If the session ends or a link is lost, the stream ends on both sides.
  */
 export class Tunnels {
@@ -78,13 +80,18 @@ export class Tunnels {
     if (open.credit > MAX_CREDIT_BYTES) return this.#refuse(open, 'protocol');
     const tunnel: Tunnel = {
       ...{ sessionId, open, dialling: new AbortController(), streamEnded: streamOpened() },
-      ...{ timer: undefined, guest: undefined, passage: undefined },
+      ...{ controller: undefined, timer: undefined, guest: undefined, passage: undefined },
     };
     this.#tunnels.add(tunnel);
     this.#bySession.set(sessionId, ofSession + 1);
     this.#waiting.set(ticket, tunnel);
     tunnel.timer = clock.after(OPEN_WITHIN_MS, () => this.#giveUp(tunnel, 'expired'));
-    if (!this.#deps.announce(open)) this.#giveUp(tunnel, 'guest_lost');
+    if (!this.#deps.announce(open)) return this.#giveUp(tunnel, 'guest_lost');
+    tunnel.controller = this.#deps.dial(tunnel.dialling.signal);
+    const lost = () => {
+      if (tunnel.passage === undefined) this.#giveUp(tunnel, 'controller_lost');
+    };
+    tunnel.controller.then((link) => link.onClose(lost), lost);
   }
 
   /** Accepts a guest's connection for a byte stream. Its first frame must be a ticket. */
@@ -130,7 +137,7 @@ export class Tunnels {
     // The guest's bytes wait in its connection until the controller can take them.
     guest.pause();
     guest.onClose(() => this.#giveUp(tunnel, 'guest_lost'));
-    const controller = await this.#deps.dial(tunnel.dialling.signal);
+    const controller = await (tunnel.controller ?? this.#deps.dial(tunnel.dialling.signal));
     if (!this.#tunnels.has(tunnel)) return controller.close(new Error('the stream was cancelled'));
     tunnel.timer?.cancel();
     const { ticket, credit } = tunnel.open;
