@@ -19,7 +19,7 @@ export const CONTROLLER_PLANTS = {
   'busy session put to rest': {
     breaks: 'Nothing that waits for an answer is cut off for being idle.',
     file: 'controller/domain/sessions/commands/expire-session.ts',
-    find: 'const mayRest = !isWaiting && ',
+    find: 'const mayRest = !isBusy && ',
     replace: 'const mayRest = ',
     foundBy: { test: 'tests/unit/controller/sessions/expiry-loop.test.ts' },
   },

@@ -5,7 +5,7 @@ import { type Plant, QUIET_SEEDS } from './plant.ts';
 
 /**
  * Adds a test for each planted fault, which must be found, and one in which the same seeds pass
- * without faults, as far as the simulation's own test does not run them.
+ * without faults, as far as the simulation's own tests do not run them.
  */
 export function findPlants(t: Test, plants: Readonly<Record<string, Plant>>): void {
   const seeds = new Set<number>();

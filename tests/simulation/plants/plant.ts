@@ -1,4 +1,4 @@
-/** The seeds from 1 to this one pass without a fault: `simulation.test.ts` runs them. */
+/** The seeds from 1 to this one pass without a fault: `simulation.test.ts` and `more-seeds.test.ts` run them. */
 export const QUIET_SEEDS = 100;
 
 /** A fault, planted by changing the product's source while it is loaded. */

@@ -28,14 +28,14 @@ export const ROOM_PLANTS = {
     file: 'controller/domain/spaces/space-admission.ts',
     find: 'has + asks <= Math.round(allowed * per)',
     replace: 'has <= Math.round(allowed * per)',
-    foundBy: { seed: 13 },
+    foundBy: { seed: 5 },
   },
   'quota unasked at a resume': {
     breaks: 'A session that resumes needs room within its space, too.',
     file: 'controller/domain/sessions/commands/change-desired.ts',
     find: 'if (bySpace !== undefined) return',
     replace: 'if (bySpace !== undefined && row.nodeId === null) return',
-    foundBy: { seed: 20 },
+    foundBy: { seed: 9 },
   },
   'node overfilled at a resume': {
     breaks: 'A session that resumes needs room on its node.',
@@ -63,7 +63,7 @@ export const ROOM_PLANTS = {
     file: 'controller/domain/sessions/placement/filters.ts',
     find: 'limited.memoryBytes + limits.memoryBytes <= most',
     replace: 'limits.memoryBytes <= most',
-    foundBy: { seed: 1 },
+    foundBy: { seed: 8 },
   },
   'disks uncounted': {
     breaks: 'The disks of suspended sessions are counted.',
@@ -77,7 +77,7 @@ export const ROOM_PLANTS = {
     file: 'controller/domain/sessions/commands/change-desired.ts',
     find: 'if (occupiesRoom(row)) return row;',
     replace: 'if (row.nodeId !== null) return row;',
-    foundBy: { seed: 14 },
+    foundBy: { seed: 6 },
   },
   'forgotten messages counted': {
     breaks: 'What a space keeps is counted as it is written and removed.',
