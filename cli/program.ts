@@ -2,6 +2,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { NothingToCome, RaworcError, Unreachable } from '../sdk/raworc.ts';
 import { chat } from './commands/chat.ts';
 import { exec, exitCodeOfRefusal, run } from './commands/exec.ts';
+import { terminalCommands } from './commands/terminal/commands.ts';
 import { checkVariables } from './config.ts';
 import { connection } from './connection.ts';
 import { copy } from './files/copy.ts';
@@ -85,6 +86,9 @@ export async function runCli(args: readonly string[], world: World): Promise<num
     .action(async (command, options) => {
       code = await run(io, await connect({ outlivesInterrupt: true }), command, options);
     });
+  terminalCommands(program, io, connect, (end) => {
+    code = end;
+  });
   eventCommands(program, io, connect);
   spaceCommands(program, io, connect);
   keyCommands(program, io, connect);

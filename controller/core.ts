@@ -21,6 +21,7 @@ import { BuildLogs } from './services/builds/build-logs.ts';
 import { buildService } from './services/builds/build-service.ts';
 import { BuildDispatch } from './services/builds/dispatch-loop.ts';
 import { execService } from './services/commands/exec-service.ts';
+import { processService } from './services/commands/process-service.ts';
 import { Applier } from './services/engine/applier.ts';
 import type { Background } from './services/engine/background.ts';
 import { Capacity, placedSessions } from './services/engine/capacity.ts';
@@ -175,6 +176,7 @@ export function openCore(deps: CoreDeps): Core {
     messages: messageService(shared),
     exec: execService({ view, use, budgets }),
     files: fileService({ use, clock }),
+    processes: processService({ view, use }),
     spaces: spaceService(shared),
     secrets: secretService({ ...shared, ring: deps.sealing.ring }),
     agents: agentService({ ...shared, sourceStore, fleet, budgets, clock }),

@@ -2,15 +2,19 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXEC } from '../proto/streams/exec-stream.ts';
 import { FILES } from '../proto/streams/files-stream.ts';
+import { PROCESS, PROCESSES } from '../proto/streams/process-stream.ts';
 import { barriersIn, jsonLog, systemClock, systemDisk, systemRandom } from '../seams/system.ts';
 import { Guest } from './guest.ts';
 import { socketDialer } from './host/socket-dialer.ts';
 import { KeptLines } from './logs/kept-lines.ts';
+import { ProcessTable } from './processes/process-table.ts';
 import { readSettings } from './settings.ts';
 import { execStream } from './streams/exec.ts';
+import { processesStream, processStream } from './streams/processes.ts';
 import { DISK_FULL_EXIT, isDiskFull } from './volume/disk-full.ts';
 import { prepareVolume } from './volume/volume.ts';
 import { Processes } from './workers/processes.ts';
+import { terminalBinding } from './workers/terminals/binding.ts';
 
 /** Size of both files of the mailbox together: enough for the largest message and answer. */
 const MAILBOX_BYTES = 3 * 1024 * 1024;
@@ -29,10 +33,18 @@ try {
     workersDirectory: beside ? import.meta.dirname : join(import.meta.dirname, 'workers'),
     filesProgram: beside ? join(import.meta.dirname, 'files.mjs') : join(import.meta.dirname, 'files', 'main.ts'),
     clock: systemClock,
+    binding: terminalBinding(import.meta.dirname),
     processes,
     isWorkstation,
   });
-  const guest = await Guest.open({
+  // Programs on terminals inherit the groups of this process. It needs none: its own is enough.
+  if (user !== undefined) process.setgroups?.([]);
+  const table = new ProcessTable({
+    clock: systemClock,
+    start: workers.startKept,
+    keepingAwake: (count) => guest.keepAwake(count),
+  });
+  const guest: Guest = await Guest.open({
     sessionId,
     version: process.env.RAWORC_VERSION ?? 'source',
     directory,
@@ -40,7 +52,11 @@ try {
     runLimitMs,
     workers,
     lines: new KeptLines(directory, sessionId, systemClock),
-    streams: { [EXEC]: execStream(workers.startCommand, systemClock) },
+    streams: {
+      [EXEC]: execStream(workers.startCommand, systemClock),
+      [PROCESSES]: processesStream(table),
+      [PROCESS]: processStream(table),
+    },
     relays: { [FILES]: workers.relayFiles },
     dialer: socketDialer(socket, systemClock),
     disk: systemDisk,

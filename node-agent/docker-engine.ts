@@ -21,6 +21,7 @@ import { Sockets } from './guests/sockets.ts';
 import { readHostSettings } from './host-settings.ts';
 import { installGuestFiles } from './images/guest-files.ts';
 import { installedNpm } from './images/installed-npm.ts';
+import { installedTerminals } from './images/installed-terminals.ts';
 import { openRegistryListener } from './images/registry-listener.ts';
 import type { Engine, EngineDeps } from './run.ts';
 import { runCommand } from './volumes/command.ts';
@@ -51,6 +52,7 @@ export async function openDocker({
   const listener = new Sockets({ runDirectory, clock: systemClock, log });
   const guestDirectory = await installGuestFiles({
     builtDirectory: fileURLToPath(new URL('../build/guest', import.meta.url)),
+    terminalsPath: installedTerminals(),
     nodePath: process.execPath,
     nodeVersion: process.version,
     directory: join(flags.dataDirectory, 'guest'),

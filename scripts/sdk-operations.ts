@@ -14,8 +14,8 @@ export function operationsSource(routes: readonly Route[]): string {
   const things = thingsIn(routes);
   const groups = new Map<string, string[]>();
   for (const route of routes) {
-    // Event streams have hand-written methods.
-    if (Object.values(route.answers).every((answer) => answer === 'event-stream')) continue;
+    // Event streams and WebSockets have hand-written methods.
+    if (Object.values(route.answers).every((answer) => answer === 'event-stream' || answer === 'web-socket')) continue;
     const { group, method } = placeOf(route, operationOf(route, routes), things);
     groups.set(group, [...(groups.get(group) ?? []), ...methodsOf(route, operationOf(route, routes), method)]);
   }
@@ -35,7 +35,8 @@ ${names.map((name) => `    this.${name} = ${name}(caller);`).join('\n')}
 
 /** A parameter in a path, named after the segment before it: /sessions/{id} takes a session. */
 const PARAMETER = /([\w-]+)\/\{\w+\}/g;
-const nameOf = (collection: string) => uncapitalized(pascal(collection)).replace(/s$/, '');
+const nameOf = (collection: string) => singularOf(uncapitalized(pascal(collection)));
+const singularOf = (plural: string) => plural.replace(/(?<=ss)es$|s$/, '');
 const segmentsOf = (path: string) => path.split('/').filter((segment) => segment !== '');
 const pascal = (text: string) => text.replace(/(^|-)([a-z])/g, (_all, _dash, letter: string) => letter.toUpperCase());
 const uncapitalized = (text: string) => `${text.slice(0, 1).toLowerCase()}${text.slice(1)}`;
@@ -54,8 +55,8 @@ function thingsIn(routes: readonly Route[]): readonly Thing[] {
     const segments = segmentsOf(path);
     for (const [at, segment] of segments.entries()) {
       if (!segments[at + 1]?.startsWith('{')) continue;
-      const singular = pascal(segment).replace(/s$/, '');
-      found.set(singular, { singular, group: `${uncapitalized(singular)}s` });
+      const singular = singularOf(pascal(segment));
+      found.set(singular, { singular, group: `${uncapitalized(singular)}${singular.endsWith('s') ? 'es' : 's'}` });
     }
   }
   found.set('NodeToken', { singular: 'NodeToken', group: 'nodeTokens' });
@@ -72,7 +73,7 @@ function thingsIn(routes: readonly Route[]): readonly Thing[] {
  */
 function placeOf({ path, permission }: Route, operation: string, things: readonly Thing[]): { group: string; method: string } {
   for (const { singular, group } of things) {
-    const [, before, after] = new RegExp(`^([a-z].*?)${singular}s?(?![a-z])(.*)$`).exec(operation) ?? [];
+    const [, before, after] = new RegExp(`^([a-z].*?)${singular}(?:e?s)?(?![a-z])(.*)$`).exec(operation) ?? [];
     if (before !== undefined && after !== undefined) return { group, method: `${before}${after}` };
   }
   const [first = ''] = segmentsOf(path);

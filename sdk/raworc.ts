@@ -15,6 +15,7 @@
  * RaworcError (the server refused) or Unreachable. For a server whose certificate comes from a
  * private CA, set NODE_EXTRA_CA_CERTS to the file of that CA when you start Node.js.
  */
+import { Attachment, type AttachOptions } from './attachment.ts';
 import { Caller } from './caller.ts';
 import { type AnswerPart, Conversation, type SayOptions } from './conversation.ts';
 import { type Environment, systemEnvironment } from './environment.ts';
@@ -22,7 +23,7 @@ import { type EventFeed, type FeedOptions, openFeed, type Wire } from './event-f
 import { type ExecCommand, type ExecPart, execParts } from './exec.ts';
 import { SessionFiles } from './files.ts';
 import { Operations } from './generated/operations.gen.ts';
-import type { Message, Session } from './generated/types.gen.ts';
+import type { Message, Process, Session } from './generated/types.gen.ts';
 import { PATIENT, type RetryPolicy } from './retry.ts';
 import { type RunOptions, runParts } from './run.ts';
 import { type Credentials, RenewingTokens } from './token.ts';
@@ -139,6 +140,14 @@ export class Raworc extends Operations {
     return runParts(this, this.#wire.environment, command, options);
   }
 
+  /**
+   * Attaches to a process that `processes.start` started. Iterate over the result for its output,
+   * and its exit last. It connects again by itself, at the byte where it was.
+   */
+  attach(session: string, process: Process, options: AttachOptions = {}): Attachment {
+    return new Attachment(this.#wire, session, process, options);
+  }
+
   /** Opens a conversation of several messages on one stream. Close it at the end. */
   async converse(session: string, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<Conversation> {
     return new Conversation(this.messages, session, await this.events({ session, ...options }));
@@ -172,6 +181,8 @@ export class Raworc extends Operations {
   }
 }
 
+export type { AttachOptions, ProcessCommand, ProcessPart } from './attachment.ts';
+export { Attachment } from './attachment.ts';
 export type { CallOptions, Keyed } from './caller.ts';
 export { CertificateRefused } from './certificate-refused.ts';
 export { NothingToCome, RaworcError, Unreachable } from './errors.ts';
@@ -190,6 +201,7 @@ export type {
   Message,
   Node,
   Orphan,
+  Process,
   Role,
   RoleBinding,
   Secret,

@@ -16,7 +16,8 @@ export const DEFAULT_EXEC = { timeoutMs: 60_000, outputBytes: 1024 * 1024 } as c
 
 const argument = () => text(EXEC_BOUNDS.argumentCharacters).refine((sent) => !sent.includes('\0'), 'must not contain a NUL character');
 
-export const execCommand = fields({
+/** What every program that is started in a session has. */
+export const commandFields = {
   command: argument().min(1, 'must not be empty').exactOptional().describe('A line for /bin/sh. Send this or argv'),
   argv: z
     .array(argument(), { error: wording })
@@ -37,6 +38,11 @@ export const execCommand = fields({
     .enum(COMMAND_USERS, { error: () => `must be ${COMMAND_USERS.join(' or ')}` })
     .exactOptional()
     .describe('Only in sessions of the profile workstation. Default: user'),
+  wake: flag().exactOptional().describe('Whether a paused or suspended session is resumed. Default: true'),
+};
+
+export const execCommand = fields({
+  ...commandFields,
   stdin: text(EXEC_BOUNDS.stdinCharacters).exactOptional().describe('Default: empty'),
   timeout_ms: whole(1, EXEC_BOUNDS.timeoutMs)
     .exactOptional()
@@ -48,7 +54,6 @@ export const execCommand = fields({
     .enum(['utf8', 'base64'], { error: 'must be utf8 or base64' })
     .exactOptional()
     .describe('Of the output. Default: utf8, with U+FFFD for what is none'),
-  wake: flag().exactOptional().describe('Whether a paused or suspended session is resumed. Default: true'),
 });
 export type ExecCommand = Infer<typeof execCommand>;
 

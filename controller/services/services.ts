@@ -8,6 +8,7 @@ import type { Agents } from './agents/agent-service.ts';
 import type { Audit } from './audit/audit-service.ts';
 import type { Builds } from './builds/build-service.ts';
 import type { Exec } from './commands/exec-service.ts';
+import type { ProcessService } from './commands/process-service.ts';
 import type { Health } from './engine/health.ts';
 import type { Events } from './events/event-service.ts';
 import type { Files } from './files/file-service.ts';
@@ -36,6 +37,7 @@ export interface Services {
   readonly messages: Messages;
   readonly exec: Exec;
   readonly files: Files;
+  readonly processes: ProcessService;
   readonly spaces: Spaces;
   readonly secrets: Secrets;
   readonly agents: Agents;

@@ -4,6 +4,7 @@ import { type ExecEnd, encodeExec, execRequest, MAX_EXEC_FRAME_BYTES } from '../
 import type { Clock } from '../../seams/clock.ts';
 import type { Command, StartCommand } from '../workers/command.ts';
 import type { StreamHandler } from './stream-kinds.ts';
+import { isStarted, room } from './stream-turns.ts';
 
 /**
  * How long after its end a command's output is awaited without any coming: what it left in the
@@ -81,37 +82,4 @@ async function output(stream: ByteStream, { stdout, stderr, ended }: Command, cl
   stdout.destroy();
   stderr.destroy();
   await ended;
-}
-
-/** Resolves once the stream takes more, or is closed. */
-function room(stream: ByteStream): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      stream.off('drain', done);
-      stream.off('close', done);
-      resolve();
-    };
-    stream.once('drain', done);
-    stream.once('close', done);
-    if (stream.destroyed) done();
-  });
-}
-
-/** Resolves at the first byte; to false if the stream ends without one. */
-function isStarted(stream: ByteStream): Promise<boolean> {
-  return new Promise((resolve) => {
-    const done = (answer: boolean) => {
-      stream.off('readable', look);
-      stream.off('end', over);
-      stream.off('close', over);
-      resolve(answer);
-    };
-    const look = () => {
-      if (stream.read(1) !== null) done(true);
-    };
-    const over = () => done(false);
-    stream.on('readable', look);
-    stream.once('end', over);
-    stream.once('close', over);
-  });
 }

@@ -2,29 +2,39 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import type { ExecEnd, ExecRequest } from '../../proto/streams/exec-stream.ts';
+import type { TerminalSize } from '../../proto/streams/process-stream.ts';
 import type { Groups } from './bounds/groups.ts';
 import { spawnFirst } from './program.ts';
 import type { User } from './user.ts';
 
 /** A running program that a person or another program started, and that belongs to no agent. */
 export interface Command {
+  /** Undefined if it was not started; `ended` says why. */
+  readonly pid: number | undefined;
   readonly stdin: Writable;
   readonly stdout: Readable;
   readonly stderr: Readable;
   /** Its end, without what it left in the background. */
   readonly ended: Promise<Pick<ExecEnd, 'exitCode' | 'signal' | 'fault'>>;
+  /** Signals its process group, and with a terminal what is in the foreground. */
+  signal(name: NodeJS.Signals): void;
+  /** With a terminal. */
+  resize?(size: TerminalSize): void;
   /** Kills it and everything that it started. */
   kill(): void;
   /** What it left in the background continues. Nothing can be killed through this any more. */
   leave(): void;
 }
 
+/** What to start, and where. */
+export type CommandRequest = Pick<ExecRequest, 'argv' | 'cwd' | 'env' | 'asRoot'>;
+
 /** `fault` says why it was not started, `exitCode` too, as shells do. */
 export interface NotStarted {
   readonly fault: string;
   readonly exitCode: 126 | 127;
 }
-export type StartCommand = (request: ExecRequest) => Command | NotStarted;
+export type StartCommand = (request: CommandRequest) => Command | NotStarted;
 
 export interface CommandOptions {
   /** The directory that relative ones are in. */
@@ -38,7 +48,7 @@ export interface CommandOptions {
 }
 
 /** Starts a program as agents are started: as their user, in a group of its own. Returns why if it cannot. */
-export function startCommand({ argv, cwd, env }: ExecRequest, options: CommandOptions): ReturnType<StartCommand> {
+export function startCommand({ argv, cwd, env }: Omit<CommandRequest, 'asRoot'>, options: CommandOptions): ReturnType<StartCommand> {
   const { workspace, environment, user, groups, prepare, running } = options;
   const directory = resolve(workspace, cwd);
   const [program = '', ...args] = argv;
@@ -78,15 +88,14 @@ export function startCommand({ argv, cwd, env }: ExecRequest, options: CommandOp
   });
   void ended.then(() => running(false));
   return {
-    ...{ stdin, stdout, stderr, ended },
+    ...{ pid: child.pid, stdin, stdout, stderr, ended },
+    signal(name) {
+      if (!isLeft && child.pid !== undefined) signalGroup(child.pid, name);
+    },
     kill() {
       if (isLeft || child.pid === undefined) return;
       if (group !== undefined) return groups?.end(group);
-      try {
-        process.kill(-child.pid, 'SIGKILL');
-      } catch {
-        // Already gone.
-      }
+      signalGroup(child.pid, 'SIGKILL');
     },
     leave() {
       isLeft = true;
@@ -95,8 +104,17 @@ export function startCommand({ argv, cwd, env }: ExecRequest, options: CommandOp
   };
 }
 
+/** Signals a process group, if it still exists. */
+export function signalGroup(group: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(-group, name);
+  } catch {
+    // Already gone.
+  }
+}
+
 /** Such a path can also be too long, a loop of links, or closed. */
-function isDirectory(path: string): boolean {
+export function isDirectory(path: string): boolean {
   try {
     return statSync(path).isDirectory();
   } catch {
@@ -105,7 +123,7 @@ function isDirectory(path: string): boolean {
 }
 
 /** Names can be longer than a frame. */
-const shown = (name: string): string => (name.length > 500 ? `${name.slice(0, 500).toWellFormed()}…` : name);
+export const shown = (name: string): string => (name.length > 500 ? `${name.slice(0, 500).toWellFormed()}…` : name);
 
 const CANNOT_RUN = 126;
 

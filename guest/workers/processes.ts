@@ -10,11 +10,13 @@ import { DirectoryFault, mendDirectories } from '../volume/volume.ts';
 import { type Bounded, Bounds } from './bounds/bounds.ts';
 import { Cgroup } from './bounds/cgroup.ts';
 import { Groups } from './bounds/groups.ts';
-import { type StartCommand, startCommand } from './command.ts';
+import { type CommandOptions, type NotStarted, type StartCommand, startCommand } from './command.ts';
 import { agentEnvironment, type Places } from './environment.ts';
 import { KeptWorker } from './kept-worker.ts';
 import { NativeWorker } from './native-worker.ts';
 import type { ProgramOptions } from './program.ts';
+import type { TerminalBinding } from './terminals/binding.ts';
+import { type StartKept, startKept } from './terminals/kept-command.ts';
 import type { User } from './user.ts';
 import { workstationUser } from './workstation-user.ts';
 
@@ -26,6 +28,8 @@ export interface ProcessesOptions {
   /** The program that works on files. */
   readonly filesProgram?: string;
   readonly clock: Clock;
+  /** Undefined where there are no terminals. */
+  readonly binding?: TerminalBinding | undefined;
   /**
    * The limit of processes of all agents, in a container with a higher limit and no other programs.
    * Undefined: no limit.
@@ -73,17 +77,28 @@ export class Processes implements WorkerHost {
 
   /** Starts a program that belongs to no agent. It gets no secrets; the host names the space. */
   readonly startCommand: StartCommand = (request) => {
+    const options = this.#commandOptions(request.asRoot);
+    return 'fault' in options ? options : startCommand(request, options);
+  };
+
+  /** Starts a program that the guest keeps, on a terminal or with pipes. */
+  readonly startKept: StartKept = async (request) => {
+    const options = this.#commandOptions(request.asRoot);
+    return 'fault' in options ? options : startKept(request, { ...options, binding: this.#options.binding });
+  };
+
+  #commandOptions(asRoot: boolean): CommandOptions | NotStarted {
     const { places, user, isWorkstation = false } = this.#options;
-    if (request.asRoot && !isWorkstation) return { fault: 'Only in a workstation can a command run as root.', exitCode: 126 };
-    const own = isWorkstation ? workstationUser(user, request.asRoot, places) : undefined;
-    return startCommand(request, {
+    if (asRoot && !isWorkstation) return { fault: 'Only in a workstation can a command run as root.', exitCode: 126 };
+    const own = isWorkstation ? workstationUser(user, asRoot, places) : undefined;
+    return {
       workspace: own?.home ?? `${places.sessionDirectory}/workspace`,
       environment: own?.environment ?? agentEnvironment(places, { space: '', agents: [], environment: {} }),
       ...(own === undefined ? { user, groups: this.#groups } : { user: own.user, groups: undefined }),
       prepare: () => mendDirectories({ directory: places.sessionDirectory, user }),
       running: (isRunning) => this.#running(isRunning),
-    });
-  };
+    };
+  }
 
   /** Passes a stream on to the process that works on files as the session's user. */
   readonly relayFiles: StreamRelay = (link, open) => {

@@ -152,10 +152,15 @@ export class Program {
  * score.
  */
 export function spawnFirst(isContained: boolean, command: string, args: readonly string[], options: SpawnOptions): ChildProcess {
+  return killedFirst(isContained, () => spawn(command, args, options));
+}
+
+/** Starts a child as {@link spawnFirst} does, in another way. */
+export function killedFirst<Child>(isContained: boolean, start: () => Child): Child {
   const before = isContained ? readFileSync(SCORE, 'utf8') : undefined;
   if (before !== undefined) writeFileSync(SCORE, SCORE_OF_AGENTS);
   try {
-    return spawn(command, args, options);
+    return start();
   } finally {
     if (before !== undefined) writeFileSync(SCORE, before);
   }

@@ -5,6 +5,8 @@ import { dirname, join, relative } from 'node:path';
 export interface GuestFilesOptions {
   /** The directory with the built guest: guest.mjs and the worker programs. */
   readonly builtDirectory: string;
+  /** The native part of terminals, of this processor. Undefined: without terminals. */
+  readonly terminalsPath?: string | undefined;
   /** The Node.js binary that runs the guest. */
   readonly nodePath: string;
   /** Its version, which is part of the name. */
@@ -16,15 +18,25 @@ export interface GuestFilesOptions {
   readonly directory: string;
 }
 
+/** The guest loads it from its own directory. */
+const TERMINALS = 'pty.node';
+
 /**
  * Copies the guest and its Node.js into a directory named after their content, and returns it. The
  * directory is complete or absent, and never changes. Throws when the guest was not built.
  */
-export async function installGuestFiles({ builtDirectory, nodePath, nodeVersion, directory }: GuestFilesOptions): Promise<string> {
+export async function installGuestFiles({
+  builtDirectory,
+  terminalsPath,
+  nodePath,
+  nodeVersion,
+  directory,
+}: GuestFilesOptions): Promise<string> {
   const names = (await filesBelow(builtDirectory).catch(() => [])).sort();
   if (!names.includes('guest.mjs')) throw new Error(`the guest has not been built: ${join(builtDirectory, 'guest.mjs')} is missing`);
   const hash = createHash('sha256').update(`${nodeVersion}\0${(await stat(nodePath)).size}\0`);
   for (const name of names) hash.update(`${name}\0`).update(await readFile(join(builtDirectory, name)));
+  if (terminalsPath !== undefined) hash.update(`${TERMINALS}\0`).update(await readFile(terminalsPath));
   const installed = join(directory, hash.digest('hex').slice(0, 16));
   if (await isThere(installed)) return installed;
 
@@ -35,6 +47,10 @@ export async function installGuestFiles({ builtDirectory, nodePath, nodeVersion,
       await mkdir(dirname(join(draft, name)), { recursive: true, mode: 0o755 });
       await copyFile(join(builtDirectory, name), join(draft, name));
       await chmod(join(draft, name), 0o644);
+    }
+    if (terminalsPath !== undefined) {
+      await copyFile(terminalsPath, join(draft, TERMINALS));
+      await chmod(join(draft, TERMINALS), 0o644);
     }
     await copyFile(nodePath, join(draft, 'node'), constants.COPYFILE_FICLONE);
     await chmod(join(draft, 'node'), 0o755);

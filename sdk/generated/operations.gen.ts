@@ -574,6 +574,53 @@ const traces = (caller: Caller) => ({
   get: (session: string, trace: string, options?: CallOptions): Promise<api.GetTraceResponse> => caller.call({ method: 'GET', path: `/sessions/${part(session)}/trace/${part(trace)}` }, options),
 });
 
+const processes = (caller: Caller) => ({
+  /**
+   * Starts a process that the session keeps, with pipes or on a terminal.
+   *
+   * It outlives the client, the controller and the node agent, and ends with the session's container: on suspend, or when its node restarts. The newest MiB of its output is kept. Attach to it to read and write. A session has at most 64 running ones, and keeps 32 ended ones for ten minutes. A paused or suspended session is resumed.
+   *
+   * Permission: own or sessions:exec.
+   */
+  start: (session: string, body?: api.StartProcessData['body'], options?: CallOptions): Promise<api.StartProcessResponse> => caller.call({ method: 'POST', path: `/sessions/${part(session)}/processes`, body }, options),
+  /**
+   * Lists the processes that were started in a session, also ended ones. Not paged.
+   *
+   * Permission: own or sessions:exec.
+   */
+  list: (session: string, options?: CallOptions): Promise<api.ListProcessesResponse> => caller.call({ method: 'GET', path: `/sessions/${part(session)}/processes` }, options),
+  /**
+   * Returns a process.
+   *
+   * Permission: own or sessions:exec.
+   */
+  get: (session: string, process: string, options?: CallOptions): Promise<api.GetProcessResponse> => caller.call({ method: 'GET', path: `/sessions/${part(session)}/processes/${part(process)}` }, options),
+  /**
+   * Kills a process with all that it started, and forgets it.
+   *
+   * Permission: own or sessions:exec.
+   */
+  remove: (session: string, process: string, options?: CallOptions): Promise<api.RemoveProcessResponse> => caller.call({ method: 'DELETE', path: `/sessions/${part(session)}/processes/${part(process)}` }, options),
+  /**
+   * Sends a signal to the process group, and to what is in the foreground of its terminal. KILL ends all that it started.
+   *
+   * Permission: own or sessions:exec.
+   */
+  signal: (session: string, process: string, body: api.SignalProcessData['body'], options?: CallOptions): Promise<api.SignalProcessResponse> => caller.call({ method: 'POST', path: `/sessions/${part(session)}/processes/${part(process)}/signal`, body }, options),
+  /**
+   * Changes the size of the process's terminal.
+   *
+   * Permission: own or sessions:exec.
+   */
+  resize: (session: string, process: string, body: api.ResizeProcessData['body'], options?: CallOptions): Promise<api.ResizeProcessResponse> => caller.call({ method: 'POST', path: `/sessions/${part(session)}/processes/${part(process)}/resize`, body }, options),
+  /**
+   * Closes the standard input of a process without a terminal.
+   *
+   * Permission: own or sessions:exec.
+   */
+  closeStdin: (session: string, process: string, options?: CallOptions): Promise<api.CloseProcessStdinResponse> => caller.call({ method: 'POST', path: `/sessions/${part(session)}/processes/${part(process)}/close-stdin` }, options),
+});
+
 const tickets = (caller: Caller) => ({
   /**
    * Returns a one-time ticket for a request that cannot carry a header.
@@ -742,6 +789,7 @@ export class Operations {
   readonly sessions: ReturnType<typeof sessions>;
   readonly messages: ReturnType<typeof messages>;
   readonly traces: ReturnType<typeof traces>;
+  readonly processes: ReturnType<typeof processes>;
   readonly tickets: ReturnType<typeof tickets>;
   readonly nodeTokens: ReturnType<typeof nodeTokens>;
   readonly nodes: ReturnType<typeof nodes>;
@@ -762,6 +810,7 @@ export class Operations {
     this.sessions = sessions(caller);
     this.messages = messages(caller);
     this.traces = traces(caller);
+    this.processes = processes(caller);
     this.tickets = tickets(caller);
     this.nodeTokens = nodeTokens(caller);
     this.nodes = nodes(caller);

@@ -562,6 +562,50 @@ export type ExecResult = {
     duration_ms: number;
 };
 
+export type Process = {
+    /**
+     * The process id inside the session
+     */
+    id: number;
+    /**
+     * Cut after 1,024 characters
+     */
+    command: string;
+    /**
+     * Null: with pipes
+     */
+    pty: {
+        cols: number;
+        rows: number;
+    } | null;
+    on_disconnect: 'nothing' | 'kill';
+    stdin_open: boolean;
+    /**
+     * Number of attachments
+     */
+    attached: number;
+    /**
+     * Offset of the oldest byte of output that is kept
+     */
+    output_from: number;
+    /**
+     * Offset of the next byte of output
+     */
+    output_bytes: number;
+    running: boolean;
+    exit_code: number | null;
+    /**
+     * The signal that ended it
+     */
+    signal: string | null;
+    started_at: string;
+    /**
+     * The same, for `started_at` of an attach
+     */
+    started_at_ms: number;
+    ended_at: string | null;
+};
+
 export type Ticket = {
     /**
      * Valid once, for 30 seconds
@@ -5403,6 +5447,10 @@ export type ExecSessionData = {
          */
         user?: 'user' | 'root';
         /**
+         * Whether a paused or suspended session is resumed. Default: true
+         */
+        wake?: boolean;
+        /**
          * Default: empty
          */
         stdin?: string;
@@ -5418,10 +5466,6 @@ export type ExecSessionData = {
          * Of the output. Default: utf8, with U+FFFD for what is none
          */
         encoding?: 'utf8' | 'base64';
-        /**
-         * Whether a paused or suspended session is resumed. Default: true
-         */
-        wake?: boolean;
     };
     path: {
         id: string;
@@ -5492,6 +5536,539 @@ export type ExecSessionResponses = {
 };
 
 export type ExecSessionResponse = ExecSessionResponses[keyof ExecSessionResponses];
+
+export type ListProcessesData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/sessions/{id}/processes';
+};
+
+export type ListProcessesErrors = {
+    /**
+     * The token or API key is missing, invalid, expired or revoked.
+     */
+    401: Error;
+    /**
+     * The caller lacks the permission named in `message`.
+     */
+    403: Error;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Error;
+    /**
+     * The resource already exists, or its state does not allow this request; `message` says which.
+     */
+    409: Error;
+    /**
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
+     */
+    429: Error;
+    /**
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
+     */
+    500: Error;
+    /**
+     * No capacity, or a required component is offline; `message` says which.
+     */
+    503: Error;
+};
+
+export type ListProcessesError = ListProcessesErrors[keyof ListProcessesErrors];
+
+export type ListProcessesResponses = {
+    /**
+     * Success
+     */
+    200: Array<Process>;
+};
+
+export type ListProcessesResponse = ListProcessesResponses[keyof ListProcessesResponses];
+
+export type StartProcessData = {
+    body?: {
+        /**
+         * A line for /bin/sh. Send this or argv
+         */
+        command?: string;
+        /**
+         * The program and its arguments, without a shell. Without this and command: the shell
+         */
+        argv?: Array<string>;
+        /**
+         * Default: /session/workspace, which relative ones begin at
+         */
+        cwd?: string;
+        /**
+         * Further variables. The space's secrets are not among them
+         */
+        env?: {
+            [key: string]: string;
+        };
+        /**
+         * Only in sessions of the profile workstation. Default: user
+         */
+        user?: 'user' | 'root';
+        /**
+         * Whether a paused or suspended session is resumed. Default: true
+         */
+        wake?: boolean;
+        /**
+         * Starts the program on a terminal of this size. Default: with pipes
+         */
+        pty?: {
+            cols: number;
+            rows: number;
+        };
+        /**
+         * Whether standard input is open. Default: true. Without effect on terminals
+         */
+        stdin?: boolean;
+        /**
+         * What becomes of the process when the last attachment ends, whatever ended it. Default: nothing
+         */
+        on_disconnect?: 'nothing' | 'kill';
+        /**
+         * Whether the session counts as in use while the process runs. Default: false
+         */
+        keep_awake?: boolean;
+    };
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/sessions/{id}/processes';
+};
+
+export type StartProcessErrors = {
+    /**
+     * The request is malformed or a query parameter is invalid.
+     */
+    400: Error;
+    /**
+     * The token or API key is missing, invalid, expired or revoked.
+     */
+    401: Error;
+    /**
+     * The caller lacks the permission named in `message`.
+     */
+    403: Error;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Error;
+    /**
+     * The resource already exists, or its state does not allow this request; `message` says which.
+     */
+    409: Error;
+    /**
+     * The body is too large.
+     */
+    413: Error;
+    /**
+     * The content type or encoding of the body is not supported.
+     */
+    415: Error;
+    /**
+     * One or more fields are missing or invalid; `details` lists each path and problem.
+     */
+    422: Error;
+    /**
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
+     */
+    429: Error;
+    /**
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
+     */
+    500: Error;
+    /**
+     * No capacity, or a required component is offline; `message` says which.
+     */
+    503: Error;
+};
+
+export type StartProcessError = StartProcessErrors[keyof StartProcessErrors];
+
+export type StartProcessResponses = {
+    /**
+     * Created
+     */
+    201: Process;
+};
+
+export type StartProcessResponse = StartProcessResponses[keyof StartProcessResponses];
+
+export type RemoveProcessData = {
+    body?: never;
+    path: {
+        id: string;
+        process_id: string;
+    };
+    query?: never;
+    url: '/sessions/{id}/processes/{process_id}';
+};
+
+export type RemoveProcessErrors = {
+    /**
+     * The token or API key is missing, invalid, expired or revoked.
+     */
+    401: Error;
+    /**
+     * The caller lacks the permission named in `message`.
+     */
+    403: Error;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Error;
+    /**
+     * The resource already exists, or its state does not allow this request; `message` says which.
+     */
+    409: Error;
+    /**
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
+     */
+    429: Error;
+    /**
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
+     */
+    500: Error;
+    /**
+     * No capacity, or a required component is offline; `message` says which.
+     */
+    503: Error;
+};
+
+export type RemoveProcessError = RemoveProcessErrors[keyof RemoveProcessErrors];
+
+export type RemoveProcessResponses = {
+    /**
+     * Success, without a body
+     */
+    204: void;
+};
+
+export type RemoveProcessResponse = RemoveProcessResponses[keyof RemoveProcessResponses];
+
+export type GetProcessData = {
+    body?: never;
+    path: {
+        id: string;
+        process_id: string;
+    };
+    query?: never;
+    url: '/sessions/{id}/processes/{process_id}';
+};
+
+export type GetProcessErrors = {
+    /**
+     * The token or API key is missing, invalid, expired or revoked.
+     */
+    401: Error;
+    /**
+     * The caller lacks the permission named in `message`.
+     */
+    403: Error;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Error;
+    /**
+     * The resource already exists, or its state does not allow this request; `message` says which.
+     */
+    409: Error;
+    /**
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
+     */
+    429: Error;
+    /**
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
+     */
+    500: Error;
+    /**
+     * No capacity, or a required component is offline; `message` says which.
+     */
+    503: Error;
+};
+
+export type GetProcessError = GetProcessErrors[keyof GetProcessErrors];
+
+export type GetProcessResponses = {
+    /**
+     * Success
+     */
+    200: Process;
+};
+
+export type GetProcessResponse = GetProcessResponses[keyof GetProcessResponses];
+
+export type SignalProcessData = {
+    body: {
+        signal: 'HUP' | 'INT' | 'QUIT' | 'KILL' | 'USR1' | 'USR2' | 'TERM' | 'CONT' | 'STOP' | 'TSTP' | 'WINCH';
+    };
+    path: {
+        id: string;
+        process_id: string;
+    };
+    query?: never;
+    url: '/sessions/{id}/processes/{process_id}/signal';
+};
+
+export type SignalProcessErrors = {
+    /**
+     * The request is malformed or a query parameter is invalid.
+     */
+    400: Error;
+    /**
+     * The token or API key is missing, invalid, expired or revoked.
+     */
+    401: Error;
+    /**
+     * The caller lacks the permission named in `message`.
+     */
+    403: Error;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Error;
+    /**
+     * The resource already exists, or its state does not allow this request; `message` says which.
+     */
+    409: Error;
+    /**
+     * The body is too large.
+     */
+    413: Error;
+    /**
+     * The content type or encoding of the body is not supported.
+     */
+    415: Error;
+    /**
+     * One or more fields are missing or invalid; `details` lists each path and problem.
+     */
+    422: Error;
+    /**
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
+     */
+    429: Error;
+    /**
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
+     */
+    500: Error;
+    /**
+     * No capacity, or a required component is offline; `message` says which.
+     */
+    503: Error;
+};
+
+export type SignalProcessError = SignalProcessErrors[keyof SignalProcessErrors];
+
+export type SignalProcessResponses = {
+    /**
+     * Success
+     */
+    200: Process;
+};
+
+export type SignalProcessResponse = SignalProcessResponses[keyof SignalProcessResponses];
+
+export type ResizeProcessData = {
+    body: {
+        cols: number;
+        rows: number;
+    };
+    path: {
+        id: string;
+        process_id: string;
+    };
+    query?: never;
+    url: '/sessions/{id}/processes/{process_id}/resize';
+};
+
+export type ResizeProcessErrors = {
+    /**
+     * The request is malformed or a query parameter is invalid.
+     */
+    400: Error;
+    /**
+     * The token or API key is missing, invalid, expired or revoked.
+     */
+    401: Error;
+    /**
+     * The caller lacks the permission named in `message`.
+     */
+    403: Error;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Error;
+    /**
+     * The resource already exists, or its state does not allow this request; `message` says which.
+     */
+    409: Error;
+    /**
+     * The body is too large.
+     */
+    413: Error;
+    /**
+     * The content type or encoding of the body is not supported.
+     */
+    415: Error;
+    /**
+     * One or more fields are missing or invalid; `details` lists each path and problem.
+     */
+    422: Error;
+    /**
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
+     */
+    429: Error;
+    /**
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
+     */
+    500: Error;
+    /**
+     * No capacity, or a required component is offline; `message` says which.
+     */
+    503: Error;
+};
+
+export type ResizeProcessError = ResizeProcessErrors[keyof ResizeProcessErrors];
+
+export type ResizeProcessResponses = {
+    /**
+     * Success
+     */
+    200: Process;
+};
+
+export type ResizeProcessResponse = ResizeProcessResponses[keyof ResizeProcessResponses];
+
+export type CloseProcessStdinData = {
+    body?: never;
+    path: {
+        id: string;
+        process_id: string;
+    };
+    query?: never;
+    url: '/sessions/{id}/processes/{process_id}/close-stdin';
+};
+
+export type CloseProcessStdinErrors = {
+    /**
+     * The request is malformed or a query parameter is invalid.
+     */
+    400: Error;
+    /**
+     * The token or API key is missing, invalid, expired or revoked.
+     */
+    401: Error;
+    /**
+     * The caller lacks the permission named in `message`.
+     */
+    403: Error;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Error;
+    /**
+     * The resource already exists, or its state does not allow this request; `message` says which.
+     */
+    409: Error;
+    /**
+     * The body is too large.
+     */
+    413: Error;
+    /**
+     * The content type or encoding of the body is not supported.
+     */
+    415: Error;
+    /**
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
+     */
+    429: Error;
+    /**
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
+     */
+    500: Error;
+    /**
+     * No capacity, or a required component is offline; `message` says which.
+     */
+    503: Error;
+};
+
+export type CloseProcessStdinError = CloseProcessStdinErrors[keyof CloseProcessStdinErrors];
+
+export type CloseProcessStdinResponses = {
+    /**
+     * Success
+     */
+    200: Process;
+};
+
+export type CloseProcessStdinResponse = CloseProcessStdinResponses[keyof CloseProcessStdinResponses];
+
+export type AttachProcessData = {
+    body?: never;
+    path: {
+        id: string;
+        process_id: string;
+    };
+    query?: {
+        /**
+         * Offset of the first byte of output that is wanted. If absent, output begins with what comes next
+         */
+        offset?: number;
+        /**
+         * `started_at_ms` of the process, when attaching again: another process can have its id by now
+         */
+        started_at?: number;
+        /**
+         * Whether a paused session is resumed. Default: true
+         */
+        wake?: boolean;
+    };
+    url: '/sessions/{id}/processes/{process_id}/attach';
+};
+
+export type AttachProcessErrors = {
+    /**
+     * The request is malformed or a query parameter is invalid.
+     */
+    400: Error;
+    /**
+     * The token or API key is missing, invalid, expired or revoked.
+     */
+    401: Error;
+    /**
+     * The caller lacks the permission named in `message`.
+     */
+    403: Error;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Error;
+    /**
+     * The resource already exists, or its state does not allow this request; `message` says which.
+     */
+    409: Error;
+    /**
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
+     */
+    429: Error;
+    /**
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
+     */
+    500: Error;
+    /**
+     * No capacity, or a required component is offline; `message` says which.
+     */
+    503: Error;
+};
+
+export type AttachProcessError = AttachProcessErrors[keyof AttachProcessErrors];
 
 export type CreateTicketData = {
     body: {

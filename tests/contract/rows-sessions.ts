@@ -3,6 +3,13 @@ import { anybody, everywhere, type Row, type Stage, within } from './rows.ts';
 const UNKNOWN = '00000000-0000-4000-8000-000000000000';
 const session = async ({ made, space }: Stage) => ({ id: String((await made('/sessions', { space })).id) });
 
+const running = async (stage: Stage, hasTerminal = false) => {
+  const place = await session(stage);
+  const pty = hasTerminal ? { pty: { cols: 80, rows: 24 } } : {};
+  const { id } = await stage.made(`/sessions/${place.id}/processes`, { argv: ['cat'], ...pty });
+  return { ...place, process_id: String(id) };
+};
+
 /**
  * Sessions, messages, events, nodes and public operations. A session does not exist for callers who
  * cannot read it.
@@ -54,6 +61,39 @@ export const sessionRows: readonly Row[] = [
     { without: 404 },
   ),
   within('POST /sessions/{id}/exec', 'sessions:exec', 200, async (stage) => ({ place: await session(stage), body: { command: 'ls' } }), {
+    without: 404,
+  }),
+  within('GET /sessions/{id}/processes', 'sessions:exec', 200, async (stage) => ({ place: await session(stage) }), { without: 404 }),
+  within(
+    'POST /sessions/{id}/processes',
+    'sessions:exec',
+    201,
+    async (stage) => ({ place: await session(stage), body: { command: 'cat' } }),
+    { without: 404 },
+  ),
+  within('GET /sessions/{id}/processes/{process_id}', 'sessions:exec', 200, async (stage) => ({ place: await running(stage) }), {
+    without: 404,
+  }),
+  within('DELETE /sessions/{id}/processes/{process_id}', 'sessions:exec', 204, async (stage) => ({ place: await running(stage) }), {
+    without: 404,
+  }),
+  ...(
+    [
+      ['signal', { signal: 'TERM' }],
+      ['resize', { cols: 100, rows: 40 }],
+      ['close-stdin', {}],
+    ] as const
+  ).map(([request, body]) =>
+    within(
+      `POST /sessions/{id}/processes/{process_id}/${request}`,
+      'sessions:exec',
+      200,
+      async (stage) => ({ place: await running(stage, request === 'resize'), body }),
+      { without: 404 },
+    ),
+  ),
+  // A WebSocket, or a refusal: rows send ordinary requests.
+  within('GET /sessions/{id}/processes/{process_id}/attach', 'sessions:exec', 400, async (stage) => ({ place: await running(stage) }), {
     without: 404,
   }),
   within('POST /tickets', 'sessions:exec', 201, async (stage) => ({ body: { for: 'attach', session: (await session(stage)).id } }), {

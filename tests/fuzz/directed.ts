@@ -75,6 +75,18 @@ async function furnish(fuzz: Fuzz): Promise<void> {
     await fuzz.ask('POST /sessions/{id}/messages/{message_id}/cancel', { ...session, message_id: id }, {});
   for (const body of [{ command: 'ls' }, { argv: ['nowhere'] }, { command: 'forever', timeout_ms: 50 }, { command: 'ls', argv: ['ls'] }])
     await fuzz.ask('POST /sessions/{id}/exec', session, body);
+  for (const body of [{ argv: ['cat'] }, { pty: { cols: 80, rows: 24 } }, { command: 'ls', argv: ['ls'] }])
+    await fuzz.ask('POST /sessions/{id}/processes', session, body);
+  await fuzz.ask('GET /sessions/{id}/processes', session, undefined);
+  for (const process_id of ['1', '2', '3', '-1', 'x']) {
+    const process = { ...session, process_id };
+    await fuzz.ask('GET /sessions/{id}/processes/{process_id}', process, undefined);
+    await fuzz.ask('GET /sessions/{id}/processes/{process_id}/attach', process, undefined, { query: 'offset=0' });
+    await fuzz.ask('POST /sessions/{id}/processes/{process_id}/resize', process, { cols: 80, rows: 24 });
+    await fuzz.ask('POST /sessions/{id}/processes/{process_id}/close-stdin', process, {});
+    await fuzz.ask('POST /sessions/{id}/processes/{process_id}/signal', process, { signal: 'KILL' });
+    await fuzz.ask('DELETE /sessions/{id}/processes/{process_id}', process, undefined);
+  }
   for (const of of [session.id, 'nowhere', '']) await fuzz.ask('POST /tickets', {}, { for: 'attach', session: of });
   await fuzz.ask('PUT /sessions/{id}/files', session, undefined, {
     query: 'path=a/b&parents',

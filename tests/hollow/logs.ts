@@ -8,6 +8,7 @@ import { StreamError } from '../../proto/streams/reasons.ts';
 import type { StreamLink } from '../../proto/streams/stream-frame.ts';
 import { pretendExec } from './exec.ts';
 import { HollowFiles } from './files.ts';
+import { pretendedProcesses } from './processes.ts';
 
 type Printed = StreamedLine & { readonly agent: string };
 
@@ -15,6 +16,7 @@ type Printed = StreamedLine & { readonly agent: string };
 export class HollowLogs {
   readonly #lines: Printed[] = [];
   readonly #files = new HollowFiles();
+  readonly #processes = pretendedProcesses();
   readonly #followers = new Map<ByteStream, LogRequest>();
 
   add(line: Printed): void {
@@ -34,6 +36,9 @@ export class HollowLogs {
       }
     }
     if (kind === FILES) return this.#files.open(stream, JSON.parse(parametersJson));
+    const processes = this.#processes.kinds[kind];
+    if (processes !== undefined)
+      return void Promise.resolve(processes(stream, JSON.parse(parametersJson))).catch((error: Error) => stream.destroy(error));
     if (kind !== LOGS) return void stream.destroy(new StreamError('unknown_kind'));
     const request = logRequest(JSON.parse(parametersJson));
     stream.resume();
@@ -48,6 +53,7 @@ export class HollowLogs {
   }
 
   close(): void {
+    this.#processes.close();
     for (const stream of this.#followers.keys()) stream.destroy(new StreamError('guest_lost'));
   }
 }

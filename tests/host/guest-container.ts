@@ -6,6 +6,7 @@ import { PLAIN_PASSWD, passwdFor } from '../../node-agent/domain/accounts.ts';
 import type { Limits } from '../../node-agent/domain/session.ts';
 import { type ContainerPlaces, containerOptions } from '../../node-agent/engine/docker/container.ts';
 import { installGuestFiles } from '../../node-agent/images/guest-files.ts';
+import { installedTerminals } from '../../node-agent/images/installed-terminals.ts';
 import { openDocker } from '../../scripts/machine/docker.ts';
 import { Bench } from '../unit/guest/bench.ts';
 
@@ -51,6 +52,7 @@ export class GuestContainer extends Bench {
     if (base === undefined) throw new Error('no session image is here: npm test makes one');
     const guestDirectory = await installGuestFiles({
       builtDirectory: this.#built,
+      terminalsPath: installedTerminals(),
       nodePath: process.execPath,
       nodeVersion: process.version,
       directory: join(this.directory, 'guest'),

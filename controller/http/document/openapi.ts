@@ -111,6 +111,7 @@ function requestBody({ request, raw, example }: Route): Pick<ZodOpenApiOperation
 }
 
 const MEANING: Readonly<Partial<Record<number, string>>> = {
+  101: 'The connection becomes a WebSocket',
   200: 'Success',
   201: 'Created',
   204: 'Success, without a body',
@@ -132,7 +133,7 @@ function responses(route: Route): ZodOpenApiResponsesObject {
   for (const [status, body] of Object.entries(route.answers)) {
     const content = {
       ...contentOf(body),
-      ...(route.mayStream === true ? contentOf('event-stream') : {}),
+      ...(route.mayStream === true && body !== 'web-socket' ? contentOf('event-stream') : {}),
       ...(route.binary === true ? { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } as const } } : {}),
     };
     all[status] = {
@@ -145,6 +146,6 @@ function responses(route: Route): ZodOpenApiResponsesObject {
 }
 
 function contentOf(body: AnswerBody): NonNullable<ZodOpenApiResponseObject['content']> {
-  if (body === 'nothing') return {};
+  if (body === 'nothing' || body === 'web-socket') return {};
   return body === 'event-stream' ? { 'text/event-stream': { schema: { type: 'string' } } } : { 'application/json': { schema: body } };
 }

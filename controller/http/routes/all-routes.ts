@@ -21,6 +21,7 @@ import { sessionRoutes } from './sessions.ts';
 import { spaceRoutes } from './spaces.ts';
 import { execRoutes } from './use/exec.ts';
 import { fileRoutes } from './use/files.ts';
+import { processRoutes } from './use/processes.ts';
 import { ticketRoutes } from './use/tickets.ts';
 
 /** Returns every route of the API, in the order of the document. */
@@ -40,6 +41,7 @@ export function allRoutes(deps: RouteDeps): Route[] {
     sessionRoutes,
     messageRoutes,
     execRoutes,
+    processRoutes,
     ticketRoutes,
     fileRoutes,
     eventRoutes,

@@ -24,9 +24,9 @@ export const BASE = '/api/v0';
  */
 export type RoutePermission = 'public' | 'self' | `${Resource}:${Verb}` | `own or ${Resource}:${Verb}` | `self or ${Resource}:${Verb}`;
 
-export type Status = 200 | 201 | 204 | 503;
-/** The body of an answer: a schema, nothing, or an event stream. */
-export type AnswerBody = z.ZodType | 'nothing' | 'event-stream';
+export type Status = 101 | 200 | 201 | 204 | 503;
+/** The body of an answer: a schema, nothing, an event stream, or a connection that becomes a WebSocket. */
+export type AnswerBody = z.ZodType | 'nothing' | 'event-stream' | 'web-socket';
 
 /**
  * How a request is audited. `change`: in the commit that changes something. `noted`: before it is
@@ -234,7 +234,8 @@ export function listRoute<const Path extends string, Item extends z.ZodType, Par
   };
 }
 
-const defaultStatus = (answer: AnswerBody, status: 201 | undefined): Status => status ?? (answer === 'nothing' ? 204 : 200);
+const defaultStatus = (answer: AnswerBody, status: 201 | undefined): Status =>
+  status ?? (answer === 'nothing' ? 204 : answer === 'web-socket' ? 101 : 200);
 
 const recordedOf = ({ method, recorded }: Pick<Described, 'method' | 'recorded'>): Recorded =>
   recorded ?? (method === 'GET' ? 'nothing' : 'change');

@@ -26,6 +26,7 @@ const outside = [
   'node-agent/volumes/',
   'node-agent/images/guest-files.ts',
   'node-agent/images/installed-npm.ts',
+  'node-agent/images/installed-terminals.ts',
   'node-agent/images/build-settings.ts',
   'seams/file-lock.ts',
   'node-agent/identity/join.ts',

@@ -175,6 +175,17 @@ export class Fake {
       create: async () => refused('CONFLICT', 'There are too many'),
       remove: async () => refused('NOT_FOUND', 'There is no such API key'),
     },
+    processes: {
+      permit: () => accepted(undefined),
+      start: async () => refused('UNAVAILABLE', 'There is no guest'),
+      list: async () => refused('UNAVAILABLE', 'There is no guest'),
+      get: async () => refused('UNAVAILABLE', 'There is no guest'),
+      signal: async () => refused('UNAVAILABLE', 'There is no guest'),
+      resize: async () => refused('UNAVAILABLE', 'There is no guest'),
+      closeStdin: async () => refused('UNAVAILABLE', 'There is no guest'),
+      remove: async () => refused('UNAVAILABLE', 'There is no guest'),
+      attach: async () => refused('UNAVAILABLE', 'There is no guest'),
+    },
     tickets: {
       create: () => refused('NOT_FOUND', 'There is no such session'),
       redeem: () => undefined,
