@@ -11,6 +11,7 @@ import { agentCommands } from './grammar/agents.ts';
 import { buildCommands } from './grammar/builds.ts';
 import { logCommand } from './grammar/logs.ts';
 import { nodeCommands } from './grammar/nodes.ts';
+import { portCommands } from './grammar/ports.ts';
 import { auditCommands, eventCommands } from './grammar/records.ts';
 import { sessionCommands } from './grammar/sessions.ts';
 import { spaceCommands } from './grammar/spaces.ts';
@@ -89,6 +90,7 @@ export async function runCli(args: readonly string[], world: World): Promise<num
   terminalCommands(program, io, connect, (end) => {
     code = end;
   });
+  portCommands(program, io, connect);
   eventCommands(program, io, connect);
   spaceCommands(program, io, connect);
   keyCommands(program, io, connect);

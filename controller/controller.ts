@@ -41,6 +41,7 @@ import type { NodesToStop } from './services/fleet/fleet.ts';
 import { caRotationLoop } from './services/nodes/ca-rotation-loop.ts';
 import { LEASE } from './services/nodes/lease.ts';
 import { removedNodesLoop } from './services/nodes/removed-nodes-loop.ts';
+import { previewOrigins } from './services/ports/preview-origins.ts';
 import { SealingRing } from './services/spaces/sealing.ts';
 import { AUDIT_DEFAULTS, type AuditSettings } from './settings/audit-settings.ts';
 import { isLoopback } from './settings/http-settings.ts';
@@ -62,6 +63,7 @@ type SettingWithDefault =
   | 'budgets'
   | 'hidesCommands'
   | 'proxies'
+  | 'previewDomain'
   | 'lease'
   | 'sizes'
   | 'diskLowBytes'
@@ -141,6 +143,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
   const registry = await openRegistry(choice, { directory, clock, log, metrics });
   // Its storage is beside the database.
   const isTight = () => choice.kind === 'own' && choice.s3 === undefined && diskWatch.isTightForImages;
+  let httpPort = 0;
   const core = openCore({
     store,
     news: openNews(options.nats, bus, log),
@@ -169,6 +172,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     collection: { graceMs: options.imageGraceMs, isDiskLow: isTight },
     growthRefusal: () => diskWatch.refusal(),
     onFatal: options.onFatal,
+    origins: previewOrigins(options.previewDomain, certificate !== undefined, () => httpPort),
     joinLine: (id, secret) => encodeJoinToken({ ...addresses, caHash: authority.caHash, id, secret }),
     health: {
       checkStore: store.check,
@@ -240,6 +244,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
       },
       { host: address.host, port: options.e2b.port, tls: certificate },
     ));
+  httpPort = http.port;
   if (certificate === undefined && !isLoopback(http.host))
     log.warn('http.plain', { url: http.url, warning: 'Passwords and tokens cross the network unencrypted unless a proxy terminates TLS' });
 

@@ -27,6 +27,7 @@ import type { ImageDistribution } from './services/images/image-distribution.ts'
 import type { ImagesDeps } from './services/images/open-images.ts';
 import type { LeaseTimes } from './services/nodes/lease.ts';
 import type { NodeAlarms } from './services/nodes/node-alarms.ts';
+import type { PreviewOrigins } from './services/ports/preview-origins.ts';
 import type { Services } from './services/services.ts';
 import type { SealingKeys } from './services/spaces/resealing-loop.ts';
 import type { SealingRing } from './services/spaces/sealing.ts';
@@ -71,6 +72,8 @@ export interface CoreDeps {
   readonly onFatal: (error: unknown) => void;
   /** How long audit records are retained, and where they are exported. */
   readonly audit?: Required<Pick<AuditDeps, 'kept' | 'cursor' | 'sinks'>>;
+  /** The origins of ports; undefined if there are none. */
+  readonly origins?: PreviewOrigins | undefined;
   /** Returns a join token. */
   readonly joinLine: (tokenId: string, secret: string) => string;
   readonly health: Pick<HealthDeps, 'checkStore' | 'degradations'>;

@@ -51,6 +51,9 @@ import { nodeMetrics, sessionMetrics, unschedulableNodes } from './services/node
 import { nodeService } from './services/nodes/node-service.ts';
 import { nodeTokenService } from './services/nodes/node-token-service.ts';
 import { orphanService } from './services/nodes/orphan-service.ts';
+import { portService } from './services/ports/port-service.ts';
+import { PreviewPasses } from './services/ports/preview-passes.ts';
+import { shareLoop } from './services/ports/share-loop.ts';
 import { openSandboxes } from './services/sandboxes/open-sandboxes.ts';
 import type { Services } from './services/services.ts';
 import { expiryLoop } from './services/sessions/expiry-loop.ts';
@@ -135,6 +138,7 @@ export function openCore(deps: CoreDeps): Core {
   historyRetentionLoop(background);
   const exports = openAudit(background, { ...deps.audit, lists, storeKey });
   backlogLoop(background);
+  shareLoop(background);
   const shownSessions = new ShownSessions(view, imageWaits);
   // Before waiters, watchers and the publisher, so that caches are current when they learn of it.
   applier.onCommitted((committed) => {
@@ -177,6 +181,15 @@ export function openCore(deps: CoreDeps): Core {
     exec: execService({ view, use, budgets }),
     files: fileService({ use, clock }),
     processes: processService({ view, use }),
+    ports: portService({
+      applier,
+      view,
+      use,
+      rights,
+      passes: new PreviewPasses({ clock, random, storeKey }),
+      origins: deps.origins,
+      clock,
+    }),
     spaces: spaceService(shared),
     secrets: secretService({ ...shared, ring: deps.sealing.ring }),
     agents: agentService({ ...shared, sourceStore, fleet, budgets, clock }),

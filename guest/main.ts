@@ -2,14 +2,17 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXEC } from '../proto/streams/exec-stream.ts';
 import { FILES } from '../proto/streams/files-stream.ts';
+import { PORT, PORTS } from '../proto/streams/port-stream.ts';
 import { PROCESS, PROCESSES } from '../proto/streams/process-stream.ts';
 import { barriersIn, jsonLog, systemClock, systemDisk, systemRandom } from '../seams/system.ts';
 import { Guest } from './guest.ts';
 import { socketDialer } from './host/socket-dialer.ts';
 import { KeptLines } from './logs/kept-lines.ts';
+import { connectPort, readTables } from './ports/system-ports.ts';
 import { ProcessTable } from './processes/process-table.ts';
 import { readSettings } from './settings.ts';
 import { execStream } from './streams/exec.ts';
+import { portStream, portsStream } from './streams/port.ts';
 import { processesStream, processStream } from './streams/processes.ts';
 import { DISK_FULL_EXIT, isDiskFull } from './volume/disk-full.ts';
 import { prepareVolume } from './volume/volume.ts';
@@ -56,6 +59,8 @@ try {
       [EXEC]: execStream(workers.startCommand, systemClock),
       [PROCESSES]: processesStream(table),
       [PROCESS]: processStream(table),
+      [PORT]: portStream(connectPort, systemClock),
+      [PORTS]: portsStream(readTables, systemClock),
     },
     relays: { [FILES]: workers.relayFiles },
     dialer: socketDialer(socket, systemClock),

@@ -23,7 +23,8 @@ import { type EventFeed, type FeedOptions, openFeed, type Wire } from './event-f
 import { type ExecCommand, type ExecPart, execParts } from './exec.ts';
 import { SessionFiles } from './files.ts';
 import { Operations } from './generated/operations.gen.ts';
-import type { Message, Process, Session } from './generated/types.gen.ts';
+import type { Message, Message, Process, Session, Session } from './generated/types.gen.ts';
+import { enterPreview, type PortSocket, portSocket } from './port-socket.ts';
 import { PATIENT, type RetryPolicy } from './retry.ts';
 import { type RunOptions, runParts } from './run.ts';
 import { type Credentials, RenewingTokens } from './token.ts';
@@ -148,6 +149,22 @@ export class Raworc extends Operations {
     return new Attachment(this.#wire, session, process, options);
   }
 
+  /**
+   * Returns how to open a WebSocket that carries one TCP connection to a port of a session. HTTP
+   * requests go to an address of the port (`ports.share`).
+   */
+  portSocket(session: string, port: number): Promise<PortSocket> {
+    return portSocket(this, this.#wire.transport.url, session, port);
+  }
+
+  /**
+   * Exchanges an address that `ports.share` returned, once, for what a program sends with its requests to that
+   * origin.
+   */
+  enterPreview(url: string): Promise<{ readonly origin: string; readonly headers: Record<string, string> }> {
+    return enterPreview(this.#wire.environment, url);
+  }
+
   /** Opens a conversation of several messages on one stream. Close it at the end. */
   async converse(session: string, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<Conversation> {
     return new Conversation(this.messages, session, await this.events({ session, ...options }));
@@ -211,6 +228,7 @@ export type {
   Space,
   Trace,
 } from './generated/types.gen.ts';
+export type { PortSocket } from './port-socket.ts';
 export type { RunOptions } from './run.ts';
 export type { AnswerPart, Conversation, Credentials, Environment, EventFeed, RetryPolicy, SayOptions };
 

@@ -9,6 +9,8 @@ import { authentication } from './access/authentication.ts';
 import { BudgetGate } from './access/budget-gate.ts';
 import { referencePage } from './document/reference-page.ts';
 import { SseStreams } from './events/sse-streams.ts';
+import { portPaths } from './ports/port-paths.ts';
+import { previewHosts } from './ports/preview-hosts.ts';
 import { allRoutes } from './routes/all-routes.ts';
 import { recordRefusalAside } from './routing/auditing.ts';
 import { describe, isGone } from './routing/errors.ts';
@@ -59,6 +61,7 @@ export function createApp(deps: HttpDeps): HttpApp {
   koa.on('error', (fault: unknown) => {
     if (!isGone(fault)) log.error('http.fault', { fault: describe(fault) });
   });
+  koa.use(previewHosts({ ports: services.ports, accounts: services.accounts, gate, addresses, random, log, streams, clock }));
   koa.use(everyRequest({ log, clock, random, metrics, addresses, budgets, corsOrigins }));
   // Ends the streams of callers who lost permissions in a commit, before the commit is answered.
   services.accounts.onRightsChanged((change) => streams.judge(change));
@@ -72,6 +75,7 @@ export function createApp(deps: HttpDeps): HttpApp {
     checkAnswers,
     audit: services.audit,
   });
+  koa.use(portPaths({ authentication: authenticate, ports: services.ports, audit: services.audit, spaces, streams, clock }));
   koa.use(routes.answer);
   koa.use(referencePage(gate));
   const page = metricsPage({ metrics, token: metricsToken, authentication: authenticate });

@@ -17,6 +17,7 @@ import type { Messages } from './messages/message-service.ts';
 import type { Nodes } from './nodes/node-service.ts';
 import type { NodeTokens } from './nodes/node-token-service.ts';
 import type { Orphans } from './nodes/orphan-service.ts';
+import type { Ports } from './ports/port-service.ts';
 import type { SandboxServices } from './sandboxes/open-sandboxes.ts';
 import type { Sessions } from './sessions/session-service.ts';
 import type { Secrets } from './spaces/secret-service.ts';
@@ -38,6 +39,7 @@ export interface Services {
   readonly exec: Exec;
   readonly files: Files;
   readonly processes: ProcessService;
+  readonly ports: Ports;
   readonly spaces: Spaces;
   readonly secrets: Secrets;
   readonly agents: Agents;

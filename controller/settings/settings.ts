@@ -9,6 +9,7 @@ import { type BudgetLimits, parseLimits } from '../services/budget/limits.ts';
 import type { NodesToStop } from '../services/fleet/fleet.ts';
 import { IMAGE_GRACE_MS } from '../services/images/image-collection.ts';
 import { LEASE, type LeaseTimes, LOST_AFTER_MS } from '../services/nodes/lease.ts';
+import { PreviewOrigins } from '../services/ports/preview-origins.ts';
 import { type AuditSettings, readAuditSettings } from './audit-settings.ts';
 import { type E2bSettings, readE2bSettings } from './e2b-settings.ts';
 import { type HttpSettings, readHttpSettings } from './http-settings.ts';
@@ -51,6 +52,8 @@ export interface Settings {
    */
   readonly audit: AuditSettings;
   readonly corsOrigins: readonly string[];
+  /** The domain of the origins of ports, perhaps with scheme and port. Undefined: ports have none. */
+  readonly previewDomain: string | undefined;
   /** Limits of callers and addresses. */
   readonly budgets: BudgetLimits;
   /** Whether events leave out the commands that run in sessions. */
@@ -98,6 +101,7 @@ export function readSettings(env: Environment): Outcome<Settings> {
       adminPassword: secret(env, 'RAWORC_ADMIN_PASSWORD'),
       audit: readAuditSettings(env),
       corsOrigins: origins(env),
+      previewDomain: previewDomain(env),
       budgets: budgets(env),
       hidesCommands: isOn(env, 'RAWORC_HIDE_COMMANDS'),
       proxies: proxies(env),
@@ -126,6 +130,17 @@ function defaultProfiles(env: Environment): readonly Profile[] | undefined {
   if (found?.includes(undefined) === true || found?.length === 0)
     throw new Error(`RAWORC_DEFAULT_PROFILES must be a list of ${PROFILES.join(', ')}, not "${named?.join(', ')}"`);
   return found?.filter((one) => one !== undefined);
+}
+
+function previewDomain(env: Environment): string | undefined {
+  const domain = text(env, 'RAWORC_PREVIEW_DOMAIN');
+  if (domain === undefined) return undefined;
+  try {
+    new PreviewOrigins(domain, { scheme: 'http', port: () => 80 });
+    return domain;
+  } catch (error) {
+    throw new Error(`RAWORC_PREVIEW_DOMAIN: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 function nodesToStop(env: Environment): NodesToStop {

@@ -621,6 +621,31 @@ const processes = (caller: Caller) => ({
   closeStdin: (session: string, process: string, options?: CallOptions): Promise<api.CloseProcessStdinResponse> => caller.call({ method: 'POST', path: `/sessions/${part(session)}/processes/${part(process)}/close-stdin` }, options),
 });
 
+const ports = (caller: Caller) => ({
+  /**
+   * Lists the ports of a session on which programs listen, and its public ports.
+   *
+   * A session that does not run is not woken: only its public ports are listed. With `follow=true` the response is a text/event-stream: `ports` with the list, then `opened` and `closed`; the session looks once a second while somebody follows.
+   *
+   * Permission: own or sessions:ports.
+   */
+  list: (session: string, options?: With<api.ListPortsData['query']>): Promise<api.ListPortsResponse> => caller.call({ method: 'GET', path: `/sessions/${part(session)}/ports` }, options),
+  /**
+   * Returns an address of a port for a browser, or makes the port public for a time.
+   *
+   * Needs a preview domain. An address that is not public works once, within 30 seconds: it admits the browser that opens it, by a cookie of the origin of the port, for `expires_in_s`, or until the credentials end that this request was made with. A public port can be used by anybody, in the name of the caller, and is ended by DELETE, by its time, or with the permission of the caller.
+   *
+   * Permission: own or sessions:ports.
+   */
+  share: (session: string, port: string, body?: api.SharePortData['body'], options?: CallOptions): Promise<api.SharePortResponse> => caller.call({ method: 'POST', path: `/sessions/${part(session)}/ports/${part(port)}/share`, body }, options),
+  /**
+   * Ends the public time of a port. Its open connections end within seconds.
+   *
+   * Permission: own or sessions:ports.
+   */
+  unshare: (session: string, port: string, options?: CallOptions): Promise<api.UnsharePortResponse> => caller.call({ method: 'DELETE', path: `/sessions/${part(session)}/ports/${part(port)}/share` }, options),
+});
+
 const tickets = (caller: Caller) => ({
   /**
    * Returns a one-time ticket for a request that cannot carry a header.
@@ -790,6 +815,7 @@ export class Operations {
   readonly messages: ReturnType<typeof messages>;
   readonly traces: ReturnType<typeof traces>;
   readonly processes: ReturnType<typeof processes>;
+  readonly ports: ReturnType<typeof ports>;
   readonly tickets: ReturnType<typeof tickets>;
   readonly nodeTokens: ReturnType<typeof nodeTokens>;
   readonly nodes: ReturnType<typeof nodes>;
@@ -811,6 +837,7 @@ export class Operations {
     this.messages = messages(caller);
     this.traces = traces(caller);
     this.processes = processes(caller);
+    this.ports = ports(caller);
     this.tickets = tickets(caller);
     this.nodeTokens = nodeTokens(caller);
     this.nodes = nodes(caller);

@@ -606,6 +606,42 @@ export type Process = {
     ended_at: string | null;
 };
 
+export type Port = {
+    port: number;
+    listening: boolean;
+    /**
+     * The addresses in the session on which programs listen; 0.0.0.0 and :: are all
+     */
+    addresses: Array<string>;
+    /**
+     * The origin of the port; null without a preview domain
+     */
+    url: string | null;
+    public_until: string | null;
+    /**
+     * Who made the port public
+     */
+    public_by: string | null;
+};
+
+export type PortShare = {
+    port: number;
+    public: boolean;
+    /**
+     * An address for a browser. If not public, it works once
+     */
+    url: string;
+    /**
+     * What is behind # in the address: valid once. Programs exchange it at POST /.raworc/enter on the same origin. Null if public
+     */
+    ticket: string | null;
+    ticket_expires_at: string | null;
+    /**
+     * Until when the port is public, or the browser is admitted
+     */
+    expires_at: string;
+};
+
 export type Ticket = {
     /**
      * Valid once, for 30 seconds
@@ -6070,12 +6106,244 @@ export type AttachProcessErrors = {
 
 export type AttachProcessError = AttachProcessErrors[keyof AttachProcessErrors];
 
+export type ListPortsData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: {
+        /**
+         * Sends a text/event-stream: `ports` with the list, then `opened` and `closed` as programs begin and end to listen
+         */
+        follow?: boolean;
+    };
+    url: '/sessions/{id}/ports';
+};
+
+export type ListPortsErrors = {
+    /**
+     * The request is malformed or a query parameter is invalid.
+     */
+    400: Error;
+    /**
+     * The token or API key is missing, invalid, expired or revoked.
+     */
+    401: Error;
+    /**
+     * The caller lacks the permission named in `message`.
+     */
+    403: Error;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Error;
+    /**
+     * The resource already exists, or its state does not allow this request; `message` says which.
+     */
+    409: Error;
+    /**
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
+     */
+    429: Error;
+    /**
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
+     */
+    500: Error;
+    /**
+     * No capacity, or a required component is offline; `message` says which.
+     */
+    503: Error;
+};
+
+export type ListPortsError = ListPortsErrors[keyof ListPortsErrors];
+
+export type ListPortsResponses = {
+    /**
+     * Success
+     */
+    200: Array<Port>;
+};
+
+export type ListPortsResponse = ListPortsResponses[keyof ListPortsResponses];
+
+export type ConnectPortData = {
+    body?: never;
+    path: {
+        id: string;
+        port: string;
+    };
+    query?: never;
+    url: '/sessions/{id}/ports/{port}';
+};
+
+export type ConnectPortErrors = {
+    /**
+     * The request is malformed or a query parameter is invalid.
+     */
+    400: Error;
+    /**
+     * The token or API key is missing, invalid, expired or revoked.
+     */
+    401: Error;
+    /**
+     * The caller lacks the permission named in `message`.
+     */
+    403: Error;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Error;
+    /**
+     * The resource already exists, or its state does not allow this request; `message` says which.
+     */
+    409: Error;
+    /**
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
+     */
+    429: Error;
+    /**
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
+     */
+    500: Error;
+    /**
+     * No capacity, or a required component is offline; `message` says which.
+     */
+    503: Error;
+};
+
+export type ConnectPortError = ConnectPortErrors[keyof ConnectPortErrors];
+
+export type UnsharePortData = {
+    body?: never;
+    path: {
+        id: string;
+        port: string;
+    };
+    query?: never;
+    url: '/sessions/{id}/ports/{port}/share';
+};
+
+export type UnsharePortErrors = {
+    /**
+     * The token or API key is missing, invalid, expired or revoked.
+     */
+    401: Error;
+    /**
+     * The caller lacks the permission named in `message`.
+     */
+    403: Error;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Error;
+    /**
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
+     */
+    429: Error;
+    /**
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
+     */
+    500: Error;
+};
+
+export type UnsharePortError = UnsharePortErrors[keyof UnsharePortErrors];
+
+export type UnsharePortResponses = {
+    /**
+     * Success, without a body
+     */
+    204: void;
+};
+
+export type UnsharePortResponse = UnsharePortResponses[keyof UnsharePortResponses];
+
+export type SharePortData = {
+    body?: {
+        /**
+         * Whether anybody with the address can use the port, without credentials. Default: false, which admits one browser
+         */
+        public?: boolean;
+        /**
+         * How long the port is public, at most 604800; or how long a browser is admitted, at most 43200. Default: 3600
+         */
+        expires_in_s?: number;
+        /**
+         * The path and query that the address leads to. Default: /
+         */
+        path?: string;
+    };
+    path: {
+        id: string;
+        port: string;
+    };
+    query?: never;
+    url: '/sessions/{id}/ports/{port}/share';
+};
+
+export type SharePortErrors = {
+    /**
+     * The request is malformed or a query parameter is invalid.
+     */
+    400: Error;
+    /**
+     * The token or API key is missing, invalid, expired or revoked.
+     */
+    401: Error;
+    /**
+     * The caller lacks the permission named in `message`.
+     */
+    403: Error;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Error;
+    /**
+     * The resource already exists, or its state does not allow this request; `message` says which.
+     */
+    409: Error;
+    /**
+     * The body is too large.
+     */
+    413: Error;
+    /**
+     * The content type or encoding of the body is not supported.
+     */
+    415: Error;
+    /**
+     * One or more fields are missing or invalid; `details` lists each path and problem.
+     */
+    422: Error;
+    /**
+     * A budget is used up; `details.budget` names it. Retry after `Retry-After` seconds.
+     */
+    429: Error;
+    /**
+     * Unexpected server error. Quote `X-Request-Id` when you report it.
+     */
+    500: Error;
+    /**
+     * No capacity, or a required component is offline; `message` says which.
+     */
+    503: Error;
+};
+
+export type SharePortError = SharePortErrors[keyof SharePortErrors];
+
+export type SharePortResponses = {
+    /**
+     * Created
+     */
+    201: PortShare;
+};
+
+export type SharePortResponse = SharePortResponses[keyof SharePortResponses];
+
 export type CreateTicketData = {
     body: {
         /**
-         * `attach`: for one attach to a process of the session
+         * `attach`: for one attach to a process of the session; `port`: for one TCP connection to a port of it
          */
-        for: 'attach';
+        for: 'attach' | 'port';
         /**
          * Id of the session
          */

@@ -134,6 +134,37 @@ export const sessionRows: readonly Row[] = [
     },
     { without: 404 },
   ),
+  within('GET /sessions/{id}/ports', 'sessions:ports', 200, async (stage) => ({ place: await session(stage) }), { without: 404 }),
+  // Without a WebSocket, who may use the port learns that it takes one.
+  within(
+    'GET /sessions/{id}/ports/{port}',
+    'sessions:ports',
+    400,
+    async (stage) => ({ place: { ...(await session(stage)), port: '80' } }),
+    {
+      without: 404,
+    },
+  ),
+  within(
+    'POST /sessions/{id}/ports/{port}/share',
+    'sessions:ports',
+    201,
+    async (stage) => ({ place: { ...(await session(stage)), port: '80' }, body: {} }),
+    {
+      without: 404,
+    },
+  ),
+  within(
+    'DELETE /sessions/{id}/ports/{port}/share',
+    'sessions:ports',
+    204,
+    async (stage) => {
+      const place = await session(stage);
+      await stage.made(`/sessions/${place.id}/ports/80/share`, { public: true });
+      return { place: { ...place, port: '80' } };
+    },
+    { without: 404 },
+  ),
   within('DELETE /sessions/{id}/messages', 'sessions:update', 204, async (stage) => ({ place: await session(stage) }), { without: 404 }),
   within('GET /sessions/{id}/messages/count', 'sessions:get', 200, async (stage) => ({ place: await session(stage) }), { without: 404 }),
   within(

@@ -85,6 +85,7 @@ async function ownTarget(t: Scope, { freeSpace = systemFreeSpace, auditFile, tls
     baseImage: IMAGE,
     adminPassword: password,
     corsOrigins: [],
+    previewDomain: 'preview.test',
     ...(auditFile === undefined ? {} : { audit: { ...AUDIT_DEFAULTS, file: { path: auditFile, maxBytes: 1e9, kept: 1 } } }),
     checkAnswers: true,
     version: '0.0.0-contract',

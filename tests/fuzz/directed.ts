@@ -87,6 +87,13 @@ async function furnish(fuzz: Fuzz): Promise<void> {
     await fuzz.ask('POST /sessions/{id}/processes/{process_id}/signal', process, { signal: 'KILL' });
     await fuzz.ask('DELETE /sessions/{id}/processes/{process_id}', process, undefined);
   }
+  for (const port of ['80', '0', 'x', '65536']) {
+    await fuzz.ask('GET /sessions/{id}/ports/{port}', { ...session, port }, undefined);
+    for (const body of [{}, { public: true, expires_in_s: 10 }, { path: '//x' }])
+      await fuzz.ask('POST /sessions/{id}/ports/{port}/share', { ...session, port }, body);
+    await fuzz.ask('DELETE /sessions/{id}/ports/{port}/share', { ...session, port }, undefined);
+  }
+  await fuzz.ask('GET /sessions/{id}/ports', session, undefined);
   for (const of of [session.id, 'nowhere', '']) await fuzz.ask('POST /tickets', {}, { for: 'attach', session: of });
   await fuzz.ask('PUT /sessions/{id}/files', session, undefined, {
     query: 'path=a/b&parents',

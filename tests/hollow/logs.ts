@@ -1,11 +1,15 @@
+import { connectPort, readTables } from '../../guest/ports/system-ports.ts';
+import { portStream, portsStream } from '../../guest/streams/port.ts';
 import type { OpenStream__Output as OpenStream } from '../../proto/generated/raworc/v0/OpenStream.ts';
 
 import { ByteStream } from '../../proto/streams/byte-stream.ts';
 import { EXEC } from '../../proto/streams/exec-stream.ts';
 import { FILES } from '../../proto/streams/files-stream.ts';
 import { encodeLogged, LOGS, type LogRequest, logRequest, type StreamedLine } from '../../proto/streams/log-stream.ts';
+import { PORT, PORTS } from '../../proto/streams/port-stream.ts';
 import { StreamError } from '../../proto/streams/reasons.ts';
 import type { StreamLink } from '../../proto/streams/stream-frame.ts';
+import { systemClock } from '../../seams/system.ts';
 import { pretendExec } from './exec.ts';
 import { HollowFiles } from './files.ts';
 import { pretendedProcesses } from './processes.ts';
@@ -39,6 +43,11 @@ export class HollowLogs {
     const processes = this.#processes.kinds[kind];
     if (processes !== undefined)
       return void Promise.resolve(processes(stream, JSON.parse(parametersJson))).catch((error: Error) => stream.destroy(error));
+    // Programs of a pretended session are programs of this machine.
+    if (kind === PORT || kind === PORTS) {
+      const handler = kind === PORT ? portStream(connectPort, systemClock) : portsStream(readTables, systemClock);
+      return void Promise.resolve(handler(stream, JSON.parse(parametersJson))).catch((error: Error) => stream.destroy(error));
+    }
     if (kind !== LOGS) return void stream.destroy(new StreamError('unknown_kind'));
     const request = logRequest(JSON.parse(parametersJson));
     stream.resume();

@@ -6,6 +6,7 @@ import { CONDEMNED_IMAGES, IMAGES } from '../images/rows.ts';
 import type { QueueRow } from '../messages/rows.ts';
 import { BACKLOG, HOPS, MESSAGES, QUEUE } from '../messages/rows.ts';
 import { NODE_TOKENS, NODES } from '../nodes/rows.ts';
+import { PORT_SHARES } from '../ports/rows.ts';
 import { SANDBOXES } from '../sandboxes/rows.ts';
 import { SESSIONS, TOMBSTONES } from '../sessions/rows.ts';
 import { SECRETS, SPACES } from '../spaces/rows.ts';
@@ -40,6 +41,7 @@ export const TABLES = {
   condemnedImages: CONDEMNED_IMAGES,
   sessions: SESSIONS,
   sandboxes: SANDBOXES,
+  portShares: PORT_SHARES,
   messages: MESSAGES,
   hops: HOPS,
   queue: QUEUE,

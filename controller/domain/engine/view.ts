@@ -5,6 +5,7 @@ import type { HistoryView } from '../events/view.ts';
 import type { ImageView } from '../images/view.ts';
 import type { MessageView } from '../messages/view.ts';
 import type { NodeView } from '../nodes/view.ts';
+import type { PortView } from '../ports/view.ts';
 import type { SandboxView } from '../sandboxes/view.ts';
 import type { SessionView } from '../sessions/view.ts';
 import type { SpaceView } from '../spaces/view.ts';
@@ -29,5 +30,6 @@ export interface View
     NodeView,
     SessionView,
     SandboxView,
+    PortView,
     MessageView,
     HistoryView {}

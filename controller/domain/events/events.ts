@@ -14,6 +14,8 @@ export const EVENT_TYPES = [
   'session.exec',
   'session.terminal_opened',
   'session.terminal_closed',
+  'session.port_shared',
+  'session.port_unshared',
   'message.created',
   'message.accepted',
   'messages.cleared',

@@ -141,7 +141,10 @@ export function authentication({ tokens, accounts, tickets, clock, gate }: Authe
   };
 }
 
-const PATHS: Readonly<Record<RequestTicket['use'], RegExp>> = { attach: /^processes\/[^/]+\/attach\/?$/ };
+const PATHS: Readonly<Record<RequestTicket['use'], RegExp>> = {
+  attach: /^processes\/[^/]+\/attach\/?$/,
+  port: /^ports\/\d+\/?$/,
+};
 
 function isFor({ use, session }: RequestTicket, path: string): boolean {
   const below = `${BASE}/sessions/${session}/`;

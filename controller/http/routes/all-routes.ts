@@ -21,6 +21,7 @@ import { sessionRoutes } from './sessions.ts';
 import { spaceRoutes } from './spaces.ts';
 import { execRoutes } from './use/exec.ts';
 import { fileRoutes } from './use/files.ts';
+import { portRoutes } from './use/ports.ts';
 import { processRoutes } from './use/processes.ts';
 import { ticketRoutes } from './use/tickets.ts';
 
@@ -42,6 +43,7 @@ export function allRoutes(deps: RouteDeps): Route[] {
     messageRoutes,
     execRoutes,
     processRoutes,
+    portRoutes,
     ticketRoutes,
     fileRoutes,
     eventRoutes,

@@ -27,7 +27,7 @@ interface Issued extends RequestTicket {
   readonly endsAtMs: number;
 }
 
-const VERBS: Readonly<Record<TicketUse, Verb>> = { attach: 'exec' };
+const VERBS: Readonly<Record<TicketUse, Verb>> = { attach: 'exec', port: 'ports' };
 
 export type RequestTickets = ReturnType<typeof requestTickets>;
 

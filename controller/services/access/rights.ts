@@ -85,6 +85,23 @@ export class RightsCache {
     return this.#caller(proof, account.user, account.permissions);
   }
 
+  /**
+   * Returns an account as a caller for what goes on in its name without a login, or a key of it.
+   * Undefined once the account or the key can do nothing any more.
+   */
+  holderOf(accountId: AccountId, keyId: string | null): Caller | undefined {
+    const account = this.#account(accountId);
+    if (account?.active !== true) return undefined;
+    if (keyId !== null) {
+      const key = this.#key(keyId);
+      if (key?.accountId !== accountId) return undefined;
+      return this.#keyHolder({ kind: 'api-key', keyId, accountId, expiresAtMs: key.expiresAtMs }, account);
+    }
+    const now = () => this.holderOf(accountId, null);
+    const { user, permissions } = account;
+    return { accountId, user, permissions, isCurrent: () => now()?.permissions === permissions, now };
+  }
+
   #caller(proof: Proof, user: string, permissions: Permissions): Caller {
     const now = () => this.callerOf(proof);
     return { accountId: proof.accountId, user, permissions, isCurrent: () => now()?.permissions === permissions, now };

@@ -101,6 +101,8 @@ export async function beginEpoch(path: string, epoch: number): Promise<void> {
       database.prepare<[number]>('update spaces set secrets_version = max(secrets_version + 1, ?)').run(first);
       database.prepare<[number]>('update accounts set version = max(version + 1, ?)').run(first);
       database.prepare<[number]>('update node_tokens set revoked_at = ? where revoked_at is null').run(first);
+      // Who made a port public can have ended that since the backup.
+      database.prepare('delete from port_shares').run();
       database.prepare('update nodes set unreachable_since = null').run();
       const newest = database.prepare<[], { at: number | null }>('select max(at) as at from audit').get()?.at ?? 0;
       const by = byOperator('restore', { kind: 'controller', ref: null, space: null });

@@ -40,7 +40,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   koa: ['controller/http/'],
   'koa-jwt': ['controller/http/'],
   '@koa/router': ['controller/http/routing/route-table.ts'],
-  ws: ['controller/http/upgrades/'],
+  ws: ['controller/http/upgrades/', 'cli/commands/'],
   dockerode: ['node-agent/engine/docker/'],
   commander: ['cli/'],
   '@grpc/grpc-js': ['proto/', 'controller/grpc/', 'node-agent/control/', 'node-agent/identity/'],

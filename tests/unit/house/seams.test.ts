@@ -38,6 +38,7 @@ const outside = [
   // A program that runs to its end in a build.
   'guest/check/',
   'guest/host/socket-dialer.ts',
+  'guest/ports/system-ports.ts',
   'guest/logs/',
   'guest/volume/',
   'guest/settings.ts',

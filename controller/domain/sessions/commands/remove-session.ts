@@ -5,6 +5,7 @@ import { accepted, type Outcome } from '../../engine/outcome.ts';
 import type { RowView } from '../../engine/view.ts';
 import { forgetSome } from '../../messages/queue.ts';
 import type { MessageView } from '../../messages/view.ts';
+import type { PortView } from '../../ports/view.ts';
 import { NO_SESSION } from '../refusals.ts';
 import type { SessionRow } from '../rows.ts';
 import type { Changes } from '../session-change.ts';
@@ -26,7 +27,7 @@ export function removeSession(id: SessionId, reason: string): Command<Outcome<un
 }
 
 /** Returns the changes that delete a session, for a request or a timeout. */
-export function removalOf(view: RowView & MessageView, row: SessionRow, reason: string, now: number): Changes {
+export function removalOf(view: RowView & MessageView & PortView, row: SessionRow, reason: string, now: number): Changes {
   // A removed node never reports that nothing is left.
   const isRemoved = row.nodeId !== null && view.get('nodes', row.nodeId)?.revokedAt != null;
   const after: SessionRow = {
@@ -41,6 +42,7 @@ export function removalOf(view: RowView & MessageView, row: SessionRow, reason: 
   };
   const forgotten = forgetSome(view, row.id, row.lastSeq);
   const mutations: Mutation[] = [put('sessions', after), { kind: 'empty-queue', sessionId: row.id }, ...forgotten.mutations];
+  for (const { id } of view.portSharesOf(row.id)) mutations.push({ kind: 'remove', table: 'portShares', id });
   if (view.get('sandboxes', row.id) !== undefined) mutations.push({ kind: 'remove', table: 'sandboxes', id: row.id });
   if (!forgotten.done) mutations.push(put('backlog', { id: row.id, answer: null, createdAt: now }));
   if (row.nodeId !== null && !isRemoved) {

@@ -18,6 +18,7 @@ import { hops } from './hops.ts';
 import { joinTokens } from './join-tokens.ts';
 import { managedNodes } from './managed-nodes.ts';
 import { normalizedNames } from './normalized-names.ts';
+import { portShares } from './port-shares.ts';
 import { queueStep } from './queue.ts';
 import { sandboxes } from './sandboxes.ts';
 import { steps } from './steps.ts';
@@ -115,6 +116,7 @@ const MIGRATIONS = {
     'alter table sessions add column isolation text',
   ),
   '0065-kept-awake': steps('alter table sessions add column kept_awake integer not null default 0'),
+  '0066-port-shares': portShares,
 };
 
 /** Makes the migrator run all steps, and record them, in one transaction: a crash undoes both. */

@@ -7,6 +7,7 @@ import { historyView } from './events.ts';
 import { imageView } from './images.ts';
 import { messageView, OF_MESSAGE } from './messages.ts';
 import { nodeView } from './nodes.ts';
+import { portView } from './ports.ts';
 import { readsOf } from './reads.ts';
 import { sandboxView } from './sandboxes.ts';
 import { sessionView } from './sessions.ts';
@@ -28,6 +29,7 @@ export function sqliteView(connection: () => Database.Database): View {
     ...nodeView(reads),
     ...sessionView(reads),
     ...sandboxView(reads),
+    ...portView(reads),
     ...messageView(reads),
     ...historyView(reads),
   };

@@ -242,6 +242,19 @@ export class Fake {
       pack: async () => refused('UNAVAILABLE', 'There is no guest'),
       unpack: async () => refused('UNAVAILABLE', 'There is no guest'),
     },
+    ports: {
+      origins: undefined,
+      permit: () => accepted(undefined),
+      connect: async () => refused('UNAVAILABLE', 'There is no guest'),
+      list: async () => refused('UNAVAILABLE', 'There is no guest'),
+      follow: async () => refused('UNAVAILABLE', 'There is no guest'),
+      share: async () => refused('CONFLICT', 'There are no previews'),
+      unshare: async () => refused('NOT_FOUND', 'The port is not public'),
+      redeem: () => undefined,
+      signed: () => '',
+      viewerOf: () => undefined,
+      publicCaller: () => undefined,
+    },
     messages: {
       post: async (_caller, _session, input, idempotency) => {
         this.#note('messages.post', input, idempotency);

@@ -150,6 +150,7 @@ const NOT_LISTED = [
   'nodeTokens',
   'idempotency',
   'backlog',
+  'portShares',
 ];
 
 let world: RbacWorld;
