@@ -23,7 +23,7 @@ import { type EventFeed, type FeedOptions, openFeed, type Wire } from './event-f
 import { type ExecCommand, type ExecPart, execParts } from './exec.ts';
 import { SessionFiles } from './files.ts';
 import { Operations } from './generated/operations.gen.ts';
-import type { Message, Message, Process, Session, Session } from './generated/types.gen.ts';
+import type { Message, Process, Session } from './generated/types.gen.ts';
 import { enterPreview, type PortSocket, portSocket } from './port-socket.ts';
 import { PATIENT, type RetryPolicy } from './retry.ts';
 import { type RunOptions, runParts } from './run.ts';
