@@ -61,7 +61,7 @@ export async function listenForE2b(deps: E2bDeps, { host, port, tls }: E2bListen
   server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy());
     const destination = destinationOf({ headers: req.headers, url: req.url ?? '/' });
-    if (destination.plane === 'data') data.upgrade(req, socket, head, destination);
+    if (destination.plane === 'data') data.upgrade(req, socket, head, destination).catch(() => socket.destroy());
     else socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
   });
   await new Promise<void>((resolve, reject) => {

@@ -1,7 +1,7 @@
 import type { ByteStream } from '../../proto/streams/byte-stream.ts';
 import { jsonIn } from '../../proto/streams/kind-frames.ts';
 import { attachRequest, processRequest } from '../../proto/streams/process-request.ts';
-import { INPUT_FRAMES, OUTPUT_FRAMES, SIGNALS, sizeIn } from '../../proto/streams/process-stream.ts';
+import { type AttachRequest, INPUT_FRAMES, OUTPUT_FRAMES, SIGNALS, type StartProcess, sizeIn } from '../../proto/streams/process-stream.ts';
 import { KeptProcess, type ProcessReader } from '../processes/kept-process.ts';
 import type { ProcessTable } from '../processes/process-table.ts';
 import type { StreamHandler } from './stream-kinds.ts';
@@ -21,10 +21,15 @@ export const processesStream =
 export const processStream =
   (table: ProcessTable): StreamHandler =>
   async (stream, parameters) => {
-    const { pid, startedAtMs, offset } = attachRequest(parameters);
+    const request = attachRequest(parameters);
     const say = (kind: 'attached' | 'refused' | 'gap' | 'exit', value: object) =>
       stream.write(OUTPUT_FRAMES.encode(kind, Buffer.from(JSON.stringify(value))));
     if (!(await isStarted(stream))) return void stream.destroy();
+    const { pid, startedAtMs, offset } = request.start === undefined ? request : await started(table, request.start, say);
+    if (pid === REFUSED) {
+      stream.resume();
+      return void stream.end();
+    }
     const found = table.get(pid, startedAtMs);
     if (!(found instanceof KeptProcess)) {
       say('refused', found);
@@ -43,7 +48,17 @@ export const processStream =
     await input;
   };
 
-type Say = (kind: 'gap', value: object) => boolean;
+const REFUSED = -1;
+type Say = (kind: 'gap' | 'refused', value: object) => boolean;
+
+/** Starts a process that is attached to from its beginning. */
+async function started(table: ProcessTable, start: StartProcess, say: Say): Promise<Omit<AttachRequest, 'start'>> {
+  const answer = await table.answer({ op: 'start', start });
+  const [first] = 'refused' in answer ? [] : answer.processes;
+  if (first !== undefined) return { pid: first.pid, startedAtMs: first.startedAtMs, offset: 0 };
+  say('refused', answer);
+  return { pid: REFUSED, startedAtMs: undefined, offset: undefined };
+}
 
 async function give(stream: ByteStream, reader: ProcessReader, say: Say): Promise<void> {
   while (!stream.destroyed && !reader.isAtEnd()) {
@@ -75,6 +90,9 @@ async function take(stream: ByteStream, process: KeptProcess): Promise<void> {
       case 'closeStdin':
         process.closeStdin();
         break;
+      case 'detach':
+        // What was sent before has arrived.
+        return void stream.destroy();
       default:
         kind satisfies never;
     }

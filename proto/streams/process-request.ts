@@ -42,8 +42,8 @@ function startIn(value: unknown): StartProcess {
 
 /** Returns the parameters of an attachment. Throws {@link StreamError} if they are invalid. */
 export function attachRequest(parameters: unknown): AttachRequest {
-  const { pid, startedAtMs, offset }: Readonly<Record<string, unknown>> = { ...(parameters as object) };
+  const { pid, startedAtMs, offset, start }: Readonly<Record<string, unknown>> = { ...(parameters as object) };
   const isMaybe = (value: unknown): value is number | undefined => value === undefined || isCount(value);
   if (!isCount(pid) || !isMaybe(startedAtMs) || !isMaybe(offset)) throw invalid();
-  return { pid, startedAtMs, offset };
+  return { pid, startedAtMs, offset, ...(start === undefined ? {} : { start: startIn(start) }) };
 }

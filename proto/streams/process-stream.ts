@@ -86,6 +86,8 @@ export const MAX_PROCESS_ANSWER_BYTES = 2 * 1024 * 1024;
 
 export interface AttachRequest {
   readonly pid: number;
+  /** Starts this process first, and attaches to it from its beginning. `pid` is then 0. */
+  readonly start?: StartProcess;
   /** Undefined: whichever process has this pid. */
   readonly startedAtMs: number | undefined;
   /** Of the first byte wanted. Undefined: only what comes from now on. */
@@ -95,7 +97,7 @@ export interface AttachRequest {
 /** From the guest. `attached` or `refused` is the first, `exit` the last. */
 export const OUTPUT_FRAMES = new KindFrames(['attached', 'refused', 'stdout', 'stderr', 'gap', 'exit']);
 /** To the guest. */
-export const INPUT_FRAMES = new KindFrames(['stdin', 'resize', 'signal', 'closeStdin']);
+export const INPUT_FRAMES = new KindFrames(['stdin', 'resize', 'signal', 'closeStdin', 'detach']);
 
 export type OutputFrame =
   | { readonly kind: 'attached'; readonly process: ProcessState; readonly offset: number }

@@ -14,6 +14,7 @@ import {
   type ProcessState,
   processAnswer,
   type SignalName,
+  type StartProcess,
   type TerminalSize,
 } from '../../../proto/streams/process-stream.ts';
 import { StreamError } from '../../../proto/streams/reasons.ts';
@@ -49,6 +50,8 @@ export interface Attached {
   send(kind: 'stdin' | 'resize' | 'signal' | 'closeStdin', content: Uint8Array): Promise<void>;
   /** Ends the attachment, not the process. */
   end(): void;
+  /** Resolves once what was sent has arrived, and the attachment has ended. */
+  finish(): Promise<void>;
 }
 
 /** Processes in sessions, which the guest keeps. */
@@ -88,35 +91,50 @@ export function processService({ view, use }: { readonly view: View; readonly us
     return first === undefined ? lostUse('The session gave no answer.', unknown) : accepted(objectOf(first));
   }
 
+  /** Returns what a new process is, and how its start is recorded. */
+  function startOf(caller: Caller, id: SessionId, input: StartProcessInput): Outcome<{ readonly start: StartProcess; readonly use: Use }> {
+    const permitted = use.permit(caller, id, 'exec');
+    if (!permitted.ok) return permitted;
+    if (input.command !== undefined && input.argv !== undefined)
+      return refused('UNPROCESSABLE_ENTITY', 'Send `command` or `argv`, not both.');
+    const refusedAs = refusedUser(permitted.value, input.user);
+    if (refusedAs !== undefined) return refusedAs;
+    const argv = input.argv ?? (input.command === undefined ? [] : ['/bin/sh', '-c', input.command]);
+    const command = use.shown(argv);
+    const data = { process: true, terminal: input.pty !== undefined, ...(command === undefined ? {} : { command }) };
+    return accepted({
+      use: { verb: 'exec', wake: input.wake, event: { type: 'session.exec', data } },
+      start: {
+        argv,
+        cwd: input.cwd ?? '',
+        env: { RAWORC_SPACE: view.get('spaces', permitted.value.spaceId)?.name ?? '', ...input.env },
+        pty: input.pty ?? null,
+        stdin: input.stdin ?? true,
+        onDisconnect: input.on_disconnect ?? 'nothing',
+        keepAwake: input.keep_awake ?? false,
+        asRoot: input.user === 'root',
+      },
+    });
+  }
+
   return {
     permit: (caller: Caller, id: SessionId): Outcome<undefined> => mapped(use.permit(caller, id, 'exec'), () => undefined),
 
     /** Starts a process. */
     async start(asking: Asking, id: SessionId, input: StartProcessInput): Promise<Outcome<ProcessObject>> {
-      const permitted = use.permit(asking.caller, id, 'exec');
-      if (!permitted.ok) return permitted;
-      if (input.command !== undefined && input.argv !== undefined)
-        return refused('UNPROCESSABLE_ENTITY', 'Send `command` or `argv`, not both.');
-      const refusedAs = refusedUser(permitted.value, input.user);
-      if (refusedAs !== undefined) return refusedAs;
-      const argv = input.argv ?? (input.command === undefined ? [] : ['/bin/sh', '-c', input.command]);
-      const command = use.shown(argv);
-      const request = (): ProcessRequest => ({
-        op: 'start',
-        start: {
-          argv,
-          cwd: input.cwd ?? '',
-          env: { RAWORC_SPACE: view.get('spaces', permitted.value.spaceId)?.name ?? '', ...input.env },
-          pty: input.pty ?? null,
-          stdin: input.stdin ?? true,
-          onDisconnect: input.on_disconnect ?? 'nothing',
-          keepAwake: input.keep_awake ?? false,
-          asRoot: input.user === 'root',
-        },
-      });
-      const data = { process: true, terminal: input.pty !== undefined, ...(command === undefined ? {} : { command }) };
-      const more = { verb: 'exec', wake: input.wake, event: { type: 'session.exec', data } } as const;
-      return one(asking, id, more, request, 'Whether the process was started is not known: list the processes.');
+      const asked = startOf(asking.caller, id, input);
+      if (!asked.ok) return asked;
+      const { start, use: more } = asked.value;
+      return one(asking, id, more, { op: 'start', start }, 'Whether the process was started is not known: list the processes.');
+    },
+
+    /** Starts a process in the stream that is attached to it, from its beginning. */
+    async run({ caller, payer, signal }: Asking, id: SessionId, input: StartProcessInput): Promise<Outcome<Attached>> {
+      const asked = startOf(caller, id, input);
+      if (!asked.ok) return asked;
+      const parameters: AttachRequest = { pid: 0, startedAtMs: undefined, offset: 0, start: asked.value.start };
+      const stream = () => ({ kind: PROCESS, parameters, window: WINDOW_BYTES, payer });
+      return attached(await use.open(caller, id, { ...asked.value.use, stream }, signal), signal);
     },
 
     /** Lists the processes, running and ended. A session that does not run has none to show. */
@@ -153,30 +171,42 @@ export function processService({ view, use }: { readonly view: View; readonly us
         },
         signal,
       );
-      if (!opened.ok) return opened;
-      const stream = opened.value;
-      const end = () => void stream.destroy();
-      signal.addEventListener('abort', end);
-      stream.once('close', () => signal.removeEventListener('abort', end));
-      stream.write(START);
-      const frames = framesOf(stream);
-      try {
-        const first = await frames.next();
-        if (first.done !== true && first.value.kind === 'attached') {
-          const { process, offset } = first.value;
-          return accepted({ process, offset, frames, end, send: (kind, content) => send(stream, kind, content) });
-        }
-        end();
-        if (first.done !== true && first.value.kind === 'refused') return refusalOf(first.value.refusal);
-        return refused('UNAVAILABLE', 'The session did not answer. Retry in a moment.');
-      } catch (error) {
-        end();
-        if (error instanceof StreamError) return refused('UNAVAILABLE', error.message, { reason: error.reason });
-        if (signal.aborted) return refused('UNAVAILABLE', 'The client disconnected.');
-        throw error;
-      }
+      return attached(opened, signal);
     },
   };
+}
+
+/** Resolves once the guest has said to which process a stream is attached. Aborting the signal ends it. */
+async function attached(opened: Outcome<ByteStream>, signal: AbortSignal): Promise<Outcome<Attached>> {
+  if (!opened.ok) return opened;
+  const stream = opened.value;
+  const end = () => void stream.destroy();
+  signal.addEventListener('abort', end);
+  stream.once('close', () => signal.removeEventListener('abort', end));
+  stream.write(START);
+  const frames = framesOf(stream);
+  try {
+    const first = await frames.next();
+    if (first.done !== true && first.value.kind === 'attached') {
+      const { process, offset } = first.value;
+      const finish = async () => {
+        await send(stream, 'detach', new Uint8Array());
+        for await (const _frame of frames);
+      };
+      return accepted({
+        ...{ process, offset, frames, end, send: (kind, content) => send(stream, kind, content) },
+        finish: () => finish().catch(end),
+      });
+    }
+    end();
+    if (first.done !== true && first.value.kind === 'refused') return refusalOf(first.value.refusal);
+    return refused('UNAVAILABLE', 'The session did not answer. Retry in a moment.');
+  } catch (error) {
+    end();
+    if (error instanceof StreamError) return refused('UNAVAILABLE', error.message, { reason: error.reason });
+    if (signal.aborted) return refused('UNAVAILABLE', 'The client disconnected.');
+    throw error;
+  }
 }
 
 const LOOKS: Use = { verb: 'exec', wake: false };
@@ -202,7 +232,7 @@ async function wholeOf(stream: ByteStream): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-async function send(stream: ByteStream, kind: Parameters<Attached['send']>[0], content: Uint8Array): Promise<void> {
+async function send(stream: ByteStream, kind: Parameters<Attached['send']>[0] | 'detach', content: Uint8Array): Promise<void> {
   if (stream.destroyed || stream.writableEnded || stream.write(INPUT_FRAMES.encode(kind, content))) return;
   await new Promise<void>((resolve) => {
     const done = () => {

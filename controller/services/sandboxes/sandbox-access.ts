@@ -66,6 +66,14 @@ export function sandboxAccess({ view, accounts, tokens, clock }: SandboxAccessDe
       held(found, tokens.holderOf(found.sandbox, token)),
     bySignature: (found: Pick<Access, 'sandbox' | 'session'>, signature: string, file: SignedFile): Outcome<Access> =>
       held(found, tokens.signerOf(found.sandbox, signature, file)),
+    /** Returns the access of the newest key that is valid, as whose holder anybody uses the ports. */
+    byHolder(found: Pick<Access, 'sandbox' | 'session'>): Access | undefined {
+      for (const keyId of found.sandbox.holders) {
+        const caller = callerOf(keyId);
+        if (caller !== undefined) return { ...found, caller, keyId };
+      }
+      return undefined;
+    },
     /** Returns the sandbox whose token signed this, and how many were tried. */
     signed(signature: string, file: SignedFile): { readonly access: Access | undefined; readonly tried: number } {
       const rows = view.newestSandboxes(MAX_SEARCHED);

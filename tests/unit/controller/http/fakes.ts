@@ -184,6 +184,7 @@ export class Fake {
       resize: async () => refused('UNAVAILABLE', 'There is no guest'),
       closeStdin: async () => refused('UNAVAILABLE', 'There is no guest'),
       remove: async () => refused('UNAVAILABLE', 'There is no guest'),
+      run: async () => refused('UNAVAILABLE', 'There is no guest'),
       attach: async () => refused('UNAVAILABLE', 'There is no guest'),
     },
     tickets: {
