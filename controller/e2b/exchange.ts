@@ -1,8 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import type { Random } from '../../seams/random.ts';
+import type { SessionId } from '../domain/engine/ids.ts';
+import type { Outcome } from '../domain/engine/outcome.ts';
 import type { View } from '../domain/engine/view.ts';
+import type { Caller } from '../services/access/caller.ts';
 import type { Budgets } from '../services/budget/budgets.ts';
 import type { Payer } from '../services/budget/payer.ts';
 import type { SandboxAccess } from '../services/sandboxes/sandbox-access.ts';
@@ -16,8 +20,15 @@ export interface ClientAddressReader {
   networkOf(request: Pick<IncomingMessage, 'headers' | 'socket'>): string;
 }
 
+/** Opens connections to programs in sessions. */
+export interface PortConnections {
+  connect(caller: Caller, id: SessionId, port: number, payer: Payer, signal: AbortSignal): Promise<Outcome<Duplex>>;
+}
+
 export interface E2bDeps {
-  readonly services: Pick<Services, 'accounts' | 'audit' | 'exec'>;
+  readonly services: Pick<Services, 'accounts' | 'audit' | 'exec' | 'processes' | 'files'>;
+  /** Undefined: no port of a sandbox is open. */
+  readonly ports?: PortConnections | undefined;
   readonly sandboxes: Sandboxes;
   readonly access: SandboxAccess;
   readonly tokens: SandboxTokens;

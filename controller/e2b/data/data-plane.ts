@@ -5,11 +5,12 @@ import { type Payer, standingOf } from '../../services/budget/payer.ts';
 import { type Access, attributed, attributionOf } from '../../services/sandboxes/sandbox-access.ts';
 import type { Sandbox } from '../../services/sandboxes/sandbox-service.ts';
 import type { SignedFile } from '../../services/sandboxes/sandbox-tokens.ts';
-import { sendClosedPort, sendError, sendGone, sendNothing, sendRefusal } from '../answers.ts';
+import { sendError, sendGone, sendNothing, sendRefusal } from '../answers.ts';
 import type { E2bDeps, Exchange } from '../exchange.ts';
 import { type Destination, ENVD_PORT } from '../routing.ts';
 import { envd } from './envd.ts';
 import { OpenAnswers } from './open-answers.ts';
+import { type PortTarget, portProxy } from './port-proxy.ts';
 
 type DataDestination = Exclude<Destination, { plane: 'control' }>;
 
@@ -24,6 +25,7 @@ const TRIED_PER_CHARGE = 200;
 export function dataPlane(deps: E2bDeps) {
   const { access, budgets, addresses, sandboxes, clock } = deps;
   const answerEnvd = envd(deps);
+  const proxy = portProxy(deps);
   const open = new OpenAnswers();
   deps.onRest((id) => open.cut(id));
 
@@ -100,21 +102,48 @@ export function dataPlane(deps: E2bDeps) {
     if ((await admitted(exchange, { plane: 'data', id, port: ENVD_PORT })) !== undefined) sendNothing(res);
   }
 
+  /** Returns the port of a sandbox that runs, which anybody can use who knows its id; undefined if there is none. */
+  async function reached(
+    req: IncomingMessage,
+    { id, port }: Extract<Destination, { plane: 'data' }>,
+    signal: AbortSignal,
+  ): Promise<Outcome<PortTarget> | undefined> {
+    const charged = budgets.charge('strangers', strangerOf(req));
+    if (!charged.ok) return charged;
+    const live = access.live(id);
+    const found = live && access.byHolder(live);
+    if (found === undefined) return undefined;
+    budgets.giveBack('strangers', strangerOf(req));
+    const { sandbox, session, caller } = found;
+    const payer = payerOf(req, found);
+    const paid = budgets.charge('requests', payer);
+    if (!paid.ok) return paid;
+    if (session.desired === 'running') return accepted({ access: found, payer, port });
+    if (!sandbox.autoResume || session.desired !== 'paused') return undefined;
+    const woken = await sandboxes.wake(caller, { sandbox, session }, signal);
+    return woken.ok ? accepted({ access: found, payer, port }) : undefined;
+  }
+
+  const payerOf = (req: IncomingMessage, { caller, keyId, sandbox }: Access): Payer => ({
+    ...{ account: caller.accountId, key: keyId, space: sandbox.spaceId },
+    ...{ address: addresses.networkOf(req), standing: standingOf(caller) },
+  });
+
   return {
     async answer(exchange: Exchange, destination: DataDestination): Promise<void> {
       const { req, res, url, requestId } = exchange;
       if (destination.plane === 'data' && destination.port === 0) return sendError(res, 400, 'The port must be from 1 to 65535.');
-      if (destination.plane === 'data' && destination.port !== ENVD_PORT) return sendClosedPort(res, destination.id, destination.port);
+      if (destination.plane === 'data' && destination.port !== ENVD_PORT) {
+        const there = await reached(req, destination, exchange.signal);
+        if (there === undefined) return sendGone(res, destination.id);
+        if (!there.ok) return sendRefusal(res, there.refusal);
+        open.add(there.value.access.sandbox.id, res);
+        return proxy.answer(exchange, there.value);
+      }
       if (destination.plane === 'data' && url.pathname === '/health' && req.method === 'GET') return health(exchange, destination.id);
       const found = await admitted(exchange, destination);
       if (found === undefined) return;
-      const payer: Payer = {
-        account: found.caller.accountId,
-        key: found.keyId,
-        space: found.sandbox.spaceId,
-        address: addresses.networkOf(req),
-        standing: standingOf(found.caller),
-      };
+      const payer = payerOf(req, found);
       const charged = budgets.charge('requests', payer);
       if (!charged.ok) return sendRefusal(res, charged.refusal);
       const about = {
@@ -127,7 +156,12 @@ export function dataPlane(deps: E2bDeps) {
       open.add(found.sandbox.id, res);
       await answerEnvd({ ...exchange, access: { ...found, caller }, payer });
     },
-    upgrade(_req: IncomingMessage, socket: Duplex, _head: Buffer, _destination: Extract<Destination, { plane: 'data' }>): void {
+    async upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, destination: Extract<Destination, { plane: 'data' }>): Promise<void> {
+      const left = new AbortController();
+      socket.once('close', () => left.abort());
+      const isPort = destination.port !== ENVD_PORT && destination.port !== 0;
+      const there = isPort ? await reached(req, destination, left.signal) : undefined;
+      if (there?.ok === true) return proxy.upgrade(req, socket, head, there.value);
       socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
     },
     close: () => open.close(),

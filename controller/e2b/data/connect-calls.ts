@@ -1,0 +1,147 @@
+import type { Clock } from '../../../seams/clock.ts';
+import type { Log } from '../../../seams/log.ts';
+import type { Refusal } from '../../domain/engine/outcome.ts';
+import type { Budgets } from '../../services/budget/budgets.ts';
+import { sendJson } from '../answers.ts';
+import { readBody } from '../body.ts';
+import { CONNECT_OF, type ConnectCode, ConnectError, HTTP_OF } from '../connect/codes.ts';
+import { decodeOnly, encodeEnd, encodeMessage, MAX_MESSAGE_BYTES, parseJson } from '../connect/envelope.ts';
+import { type Message, message } from '../connect/fields.ts';
+import { type DataExchange, userIn } from './data-exchange.ts';
+import { type SandboxUser, sandboxUser } from './paths.ts';
+
+const DEFAULT_KEEPALIVE_S = 90;
+const MOST_KEEPALIVE_S = 3600;
+
+/** A call of the Connect protocol. */
+export interface Call extends DataExchange {
+  readonly request: Message;
+  /** Throws a {@link ConnectError} for an unknown one. */
+  user(): SandboxUser;
+  /** Undefined: the client waits for ever. */
+  readonly timeoutMs: number | undefined;
+}
+
+/** A call that is answered with messages. */
+export interface StreamCall extends Call {
+  /** Resolves once more can be sent; false: the client has left. */
+  send(message: unknown): Promise<boolean>;
+  /** Cuts the connection without an end, as if the server had gone. */
+  cut(): void;
+}
+
+/** The calls by path, such as `/process.Process/List`. A stream ends when its handler resolves. */
+export interface Calls {
+  readonly unary: Readonly<Record<string, (call: Call) => Promise<unknown>>>;
+  readonly streams: Readonly<Record<string, (call: StreamCall) => Promise<void>>>;
+}
+
+export interface ConnectDeps {
+  readonly budgets: Pick<Budgets, 'open'>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export const refusedCall = ({ code, message: why }: Refusal): ConnectError => new ConnectError(CONNECT_OF[code], why);
+
+/** Answers calls of the Connect protocol with the JSON codec. */
+export function connectCalls({ unary, streams }: Calls, { budgets, clock, log }: ConnectDeps) {
+  async function requestOf(exchange: DataExchange, isStream: boolean): Promise<Message> {
+    const held = budgets.open('body_bytes', exchange.payer);
+    try {
+      const body = await readBody(exchange.req, { maxBytes: MAX_MESSAGE_BYTES, clock, held });
+      if (!body.ok) throw refusedCall(body.refusal);
+      return message(isStream ? decodeOnly(body.value) : parseJson(body.value));
+    } finally {
+      held.release();
+    }
+  }
+
+  function faultOf(fault: unknown, requestId: string): { readonly code: ConnectCode; readonly message: string } {
+    if (fault instanceof ConnectError) return { code: fault.code, message: fault.message };
+    log.error('e2b.fault', { request_id: requestId, fault: fault instanceof Error ? (fault.stack ?? fault.message) : String(fault) });
+    return { code: 'internal', message: `Unexpected server error. Quote the request id ${requestId} when you report it.` };
+  }
+
+  const callOf = (exchange: DataExchange, request: Message): Call => ({
+    ...exchange,
+    request,
+    user() {
+      const name = userIn(exchange.req.headers.authorization);
+      if (name === undefined) throw new ConnectError('unauthenticated', 'The Authorization header must be Basic, with a user.');
+      return sandboxUser(name);
+    },
+    timeoutMs: timeoutIn(exchange.req.headers['connect-timeout-ms']),
+  });
+
+  async function answerUnary(exchange: DataExchange, handle: (call: Call) => Promise<unknown>): Promise<void> {
+    const { res, requestId } = exchange;
+    try {
+      sendJson(res, 200, await handle(callOf(exchange, await requestOf(exchange, false))));
+    } catch (fault) {
+      const error = faultOf(fault, requestId);
+      sendJson(res, HTTP_OF[error.code], error);
+    }
+  }
+
+  async function answerStream(exchange: DataExchange, handle: (call: StreamCall) => Promise<void>): Promise<void> {
+    const { res, req, requestId } = exchange;
+    res.writeHead(200, { 'Content-Type': 'application/connect+json', 'Cache-Control': 'no-store' });
+    const everyMs = keepaliveIn(req.headers['keepalive-ping-interval']) * 1000;
+    let timer = clock.after(everyMs, ping);
+    function ping() {
+      void send(isProcess(exchange) ? { event: { keepalive: {} } } : { keepalive: {} });
+    }
+    async function send(sent: unknown): Promise<boolean> {
+      timer.cancel();
+      if (res.destroyed || res.writableEnded) return false;
+      timer = clock.after(everyMs, ping);
+      if (!res.write(encodeMessage(sent))) await drained(res);
+      return !res.destroyed;
+    }
+    let end: Parameters<typeof encodeEnd>[0] = {};
+    try {
+      await handle({ ...callOf(exchange, await requestOf(exchange, true)), send, cut: () => void res.destroy() });
+    } catch (fault) {
+      // What the client no longer reads fails for no other reason.
+      if (!res.destroyed) end = { error: faultOf(fault, requestId) };
+    }
+    timer.cancel();
+    if (!res.destroyed) res.end(encodeEnd(end));
+  }
+
+  /** Returns undefined for a path that is no call. */
+  return (exchange: DataExchange): Promise<void> | undefined => {
+    const { pathname } = exchange.url;
+    if (exchange.req.method !== 'POST') return undefined;
+    if (Object.hasOwn(unary, pathname)) return answerUnary(exchange, unary[pathname] as (call: Call) => Promise<unknown>);
+    if (Object.hasOwn(streams, pathname)) return answerStream(exchange, streams[pathname] as (call: StreamCall) => Promise<void>);
+    return /^\/(process\.Process|filesystem\.Filesystem)\//.test(pathname) ? answerUnary(exchange, unknownCall) : undefined;
+  };
+}
+
+async function unknownCall({ url }: Call): Promise<never> {
+  throw new ConnectError('unimplemented', `Raworc has no call ${url.pathname.slice(0, 200)}.`);
+}
+
+const isProcess = ({ url }: DataExchange): boolean => url.pathname.startsWith('/process.Process/');
+
+function drained(res: DataExchange['res']): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      res.off('drain', done).off('close', done);
+      resolve();
+    };
+    res.on('drain', done).on('close', done);
+  });
+}
+
+function timeoutIn(sent: string | string[] | undefined): number | undefined {
+  const ms = typeof sent === 'string' && /^\d{1,10}$/.test(sent) ? Number(sent) : 0;
+  return ms > 0 ? ms : undefined;
+}
+
+function keepaliveIn(sent: string | string[] | undefined): number {
+  const seconds = typeof sent === 'string' && /^\d{1,9}$/.test(sent) ? Number(sent) : 0;
+  return seconds === 0 ? DEFAULT_KEEPALIVE_S : Math.min(seconds, MOST_KEEPALIVE_S);
+}

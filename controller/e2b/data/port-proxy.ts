@@ -1,0 +1,104 @@
+import { type ClientRequest, type IncomingMessage, request } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type Outcome, refused } from '../../domain/engine/outcome.ts';
+import type { Payer } from '../../services/budget/payer.ts';
+import type { Access } from '../../services/sandboxes/sandbox-access.ts';
+import { sendClosedPort, sendRefusal } from '../answers.ts';
+import type { E2bDeps, Exchange } from '../exchange.ts';
+
+/** Nothing of these reaches a program. */
+const OWN_HEADERS = new Set(['e2b-sandbox-id', 'e2b-sandbox-port', 'e2b-traffic-access-token', 'x-api-key']);
+/** Of one connection only. */
+const HOP_HEADERS = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade']);
+const MAX_HEADER_BYTES = 32 * 1024;
+
+const NO_PORTS = refused('UNAVAILABLE', 'The port is not open.');
+
+export interface PortTarget {
+  readonly access: Access;
+  readonly payer: Payer;
+  readonly port: number;
+}
+
+/** Passes requests on to programs in sandboxes, and their answers back, as they come. */
+export function portProxy({ ports }: Pick<E2bDeps, 'ports'>) {
+  const open = async ({ access, payer, port }: PortTarget, signal: AbortSignal): Promise<Outcome<Duplex>> =>
+    ports === undefined ? NO_PORTS : ports.connect(access.caller, access.session.id, port, payer, signal);
+
+  const ask = (req: IncomingMessage, connection: Duplex, headers: readonly string[]): ClientRequest =>
+    request({
+      ...{ method: req.method ?? 'GET', path: req.url ?? '/', headers: [...headers], setHost: false },
+      ...{ maxHeaderSize: MAX_HEADER_BYTES, createConnection: () => connection },
+    });
+
+  return {
+    async answer({ req, res, signal }: Exchange, target: PortTarget): Promise<void> {
+      const connection = await open(target, signal);
+      if (!connection.ok) {
+        if (connection.refusal.code === 'RATE_LIMITED') return sendRefusal(res, connection.refusal);
+        return sendClosedPort(res, target.access.sandbox.id, target.port);
+      }
+      await new Promise<void>((resolve) => {
+        const asked = ask(req, connection.value, inward(req.rawHeaders));
+        const end = () => {
+          req.unpipe(asked);
+          asked.destroy();
+          connection.value.destroy();
+          resolve();
+        };
+        res.once('close', end);
+        asked.once('response', (head) => {
+          for (const [name, value] of outward(head.rawHeaders)) res.appendHeader(name, value);
+          res.statusCode = head.statusCode ?? 502;
+          // The client must see that the answer is not complete.
+          head.once('aborted', () => res.destroy());
+          head.pipe(res);
+          res.flushHeaders();
+        });
+        asked.on('error', () => {
+          if (res.headersSent) res.destroy();
+          else sendClosedPort(res, target.access.sandbox.id, target.port);
+        });
+        req.pipe(asked);
+      });
+    },
+
+    /** Connects both ends after a switch of protocols, as for a WebSocket. */
+    async upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, target: PortTarget): Promise<void> {
+      const over = new AbortController();
+      socket.once('close', () => over.abort());
+      const connection = await open(target, over.signal);
+      if (!connection.ok) return void socket.end('HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+      const there = connection.value;
+      const headers = [...inward(req.rawHeaders), 'Connection', 'Upgrade', 'Upgrade', req.headers.upgrade ?? 'websocket'];
+      const lines = [`${req.method ?? 'GET'} ${req.url ?? '/'} HTTP/1.1`];
+      for (let at = 0; at < headers.length; at += 2) lines.push(`${headers[at]}: ${headers[at + 1]}`);
+      there.write(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
+      if (head.byteLength > 0) there.write(head);
+      const end = () => {
+        socket.destroy();
+        there.destroy();
+      };
+      for (const one of [socket, there]) one.on('error', end).once('close', end);
+      socket.pipe(there);
+      there.pipe(socket);
+    },
+  };
+}
+
+/** Returns names and values in turn. */
+function inward(raw: readonly string[]): readonly string[] {
+  const found: string[] = [];
+  for (const [name, value] of pairs(raw))
+    if (!OWN_HEADERS.has(name.toLowerCase()) && !HOP_HEADERS.has(name.toLowerCase())) found.push(name, value);
+  const length = pairs(raw).find(([name]) => name.toLowerCase() === 'transfer-encoding');
+  return length === undefined ? found : [...found, 'Transfer-Encoding', 'chunked'];
+}
+
+const outward = (raw: readonly string[]) => pairs(raw).filter(([name]) => !HOP_HEADERS.has(name.toLowerCase()));
+
+function pairs(raw: readonly string[]): readonly (readonly [string, string])[] {
+  const found: (readonly [string, string])[] = [];
+  for (let at = 0; at + 1 < raw.length; at += 2) found.push([raw[at] ?? '', raw[at + 1] ?? '']);
+  return found;
+}

@@ -1,0 +1,198 @@
+import { StreamError } from '../../../proto/streams/reasons.ts';
+import { pause } from '../../../seams/clock.ts';
+import type { Outcome } from '../../domain/engine/outcome.ts';
+import type { Asking, Attached } from '../../services/commands/process-service.ts';
+import { ConnectError } from '../connect/codes.ts';
+import { bytes, field, flag, integer, type Message, message, text, textMap, texts } from '../connect/fields.ts';
+import type { E2bDeps } from '../exchange.ts';
+import { type Call, type Calls, refusedCall, type StreamCall } from './connect-calls.ts';
+import { endEvent } from './exit-status.ts';
+import { OpenProcesses } from './open-processes.ts';
+import { absolutePath } from './paths.ts';
+
+const SERVICE = '/process.Process';
+/** The only one that the SDKs use. Others are started by a shell, which answers 127 for a missing one. */
+const SHELL = '/bin/bash';
+const BY_SHELL = ['/bin/sh', '-c', 'exec "$0" "$@"'] as const;
+/** A killed process is gone before its caller hears of it, if that takes no longer than this. */
+const GONE_WITHIN_MS = 2000;
+const LOOK_MS = 20;
+const NOTHING = Buffer.alloc(0);
+
+const resultOf = <T>(outcome: Outcome<T>): T => {
+  if (outcome.ok) return outcome.value;
+  throw refusedCall(outcome.refusal);
+};
+
+/** Processes and terminals of sandboxes. */
+export function processCalls({ services: { processes }, tokens, clock }: E2bDeps): Calls {
+  const open = new OpenProcesses();
+  const asking = ({ access, payer, signal }: Call): Asking => ({ caller: access.caller, payer, signal });
+
+  /** Finds the process that a call names, by pid or by tag. */
+  function pidIn({ request, access }: Call): number {
+    const selector = message(field(request, 'process'));
+    const tag = field(selector, 'tag');
+    const pid = tag === undefined ? integer(selector, 'pid') : open.pidOf(access.sandbox.id, text(selector, 'tag'));
+    if (pid === undefined || pid === 0) throw new ConnectError('not_found', 'The process does not exist.');
+    return pid;
+  }
+
+  /** Passes on the output of a process until it ends, or the client leaves. */
+  async function follow(call: StreamCall, attached: Attached, isTerminal: boolean): Promise<void> {
+    const { access, timeoutMs, send, cut } = call;
+    const { id } = access.session;
+    const { pid } = attached.process;
+    let isLate = false;
+    const timer =
+      timeoutMs === undefined
+        ? undefined
+        : clock.after(timeoutMs, () => {
+            isLate = true;
+            // Also if the client has left meanwhile: the process ends at its time.
+            void processes.signal({ ...asking(call), signal: new AbortController().signal }, id, pid, 'KILL');
+          });
+    const kept = open.add(access.sandbox.id, attached);
+    try {
+      if (!(await send({ event: { start: { pid } } }))) return;
+      for await (const frame of attached.frames) {
+        if (frame.kind === 'exit') {
+          if (isLate) throw new ConnectError('deadline_exceeded', 'The process was killed because its time was over.');
+          timer?.cancel();
+          await send({ event: { end: endEvent(frame.end) } });
+          return;
+        }
+        if (frame.kind !== 'stdout' && frame.kind !== 'stderr') continue;
+        const name = isTerminal ? 'pty' : frame.kind;
+        if (!(await send({ event: { data: { [name]: frame.bytes.toString('base64') } } }))) return;
+      }
+      cut();
+    } catch (error) {
+      if (error instanceof StreamError) return cut();
+      throw error;
+    } finally {
+      kept.end();
+      attached.end();
+    }
+  }
+
+  async function start(call: StreamCall): Promise<void> {
+    const { request, access } = call;
+    const config = message(field(request, 'process'));
+    const terminal = field(request, 'pty');
+    const user = call.user();
+    const [cmd, args] = [text(config, 'cmd'), texts(config, 'args')];
+    if (cmd === '') throw new ConnectError('invalid_argument', 'process.cmd must name a program.');
+    const { sandbox } = access;
+    const env = {
+      ...tokens.unseal(sandbox.envs),
+      ...{ E2B_SANDBOX: 'true', E2B_SANDBOX_ID: sandbox.id, E2B_TEMPLATE_ID: sandbox.template },
+      ...textMap(config, 'envs'),
+    };
+    const pty = terminal === undefined ? undefined : sizeIn(terminal);
+    const input = {
+      argv: cmd === SHELL ? [cmd, ...args] : [...BY_SHELL, cmd, ...args],
+      cwd: absolutePath(text(config, 'cwd'), user),
+      env,
+      user,
+      stdin: flag(request, 'stdin') ?? true,
+      ...(pty === undefined ? {} : { pty }),
+    };
+    const attached = resultOf(await processes.run(asking(call), access.session.id, input));
+    const tag = text(request, 'tag');
+    if (tag !== '') open.name(sandbox.id, tag, attached.process.pid);
+    await follow(call, attached, pty !== undefined);
+  }
+
+  /** Sends to a process over the stream of whoever follows it here, or over one of its own. */
+  async function input(call: Call, kind: 'stdin' | 'resize' | 'closeStdin', content: Uint8Array): Promise<void> {
+    const pid = pidIn(call);
+    const known = open.find(call.access.sandbox.id, pid);
+    if (known !== undefined) {
+      if (kind === 'stdin' && !known.takesInput) throw CLOSED;
+      if (kind === 'closeStdin') known.closed();
+      return known.attached.send(kind, content);
+    }
+    const attached = resultOf(await processes.attach(asking(call), call.access.session.id, pid, {}));
+    try {
+      if (attached.process.end !== null) throw new ConnectError('not_found', 'The process has ended.');
+      if (kind === 'stdin' && !attached.process.stdinOpen) throw CLOSED;
+      await attached.send(kind, content);
+    } finally {
+      attached.finish();
+    }
+  }
+
+  async function signal(call: Call): Promise<object> {
+    const pid = pidIn(call);
+    const name = field(call.request, 'signal');
+    const sent = name === 'SIGNAL_SIGTERM' || name === 15 ? 'TERM' : name === 'SIGNAL_SIGKILL' || name === 9 ? 'KILL' : undefined;
+    if (sent === undefined) throw new ConnectError('invalid_argument', 'signal must be SIGNAL_SIGTERM or SIGNAL_SIGKILL.');
+    const { id } = call.access.session;
+    const found = await processes.signal(asking(call), id, pid, sent);
+    if (!found.ok && found.refusal.code === 'CONFLICT') throw new ConnectError('not_found', 'The process has ended.');
+    let running = resultOf(found).running;
+    const deadline = clock.monotonic() + GONE_WITHIN_MS;
+    while (sent === 'KILL' && running && clock.monotonic() < deadline) {
+      await pause(clock, LOOK_MS);
+      const again = await processes.get(asking(call), id, pid);
+      running = again.ok && again.value.running;
+    }
+    return {};
+  }
+
+  async function list(call: Call): Promise<object> {
+    const found = resultOf(await processes.list(asking(call), call.access.session.id));
+    return {
+      processes: found
+        .filter(({ running }) => running)
+        .map(({ id: pid, command }) => {
+          const tag = open.tagOf(call.access.sandbox.id, pid);
+          return { pid, ...(tag === undefined ? {} : { tag }), config: configOf(command) };
+        }),
+    };
+  }
+
+  return {
+    unary: {
+      [`${SERVICE}/List`]: list,
+      [`${SERVICE}/SendSignal`]: signal,
+      async [`${SERVICE}/SendInput`](call) {
+        const sent = message(field(call.request, 'input'));
+        await input(call, 'stdin', bytes(sent, 'stdin') ?? bytes(sent, 'pty') ?? NOTHING);
+        return {};
+      },
+      async [`${SERVICE}/CloseStdin`](call) {
+        await input(call, 'closeStdin', NOTHING);
+        return {};
+      },
+      async [`${SERVICE}/Update`](call) {
+        const terminal = field(call.request, 'pty');
+        if (terminal !== undefined) await input(call, 'resize', Buffer.from(JSON.stringify(sizeIn(terminal))));
+        return {};
+      },
+    },
+    streams: {
+      [`${SERVICE}/Start`]: start,
+      async [`${SERVICE}/Connect`](call) {
+        const attached = resultOf(await processes.attach(asking(call), call.access.session.id, pidIn(call), {}));
+        await follow(call, attached, attached.process.pty !== null);
+      },
+    },
+  };
+}
+
+const CLOSED = new ConnectError('internal', 'The standard input of the process is closed.');
+
+function sizeIn(terminal: unknown): { readonly cols: number; readonly rows: number } {
+  const size: Message = message(field(message(terminal), 'size'));
+  return { cols: Math.max(1, integer(size, 'cols')), rows: Math.max(1, integer(size, 'rows')) };
+}
+
+/** The program and arguments of a command as lists show it. */
+function configOf(command: string): object {
+  const shell = /^\/bin\/bash (-l -c|-i -l) ?([\s\S]*)$/.exec(command);
+  if (shell === null) return { cmd: command, args: [], envs: {} };
+  const options = (shell[1] ?? '').split(' ');
+  return { cmd: SHELL, args: shell[2] === '' ? options : [...options, shell[2]], envs: {} };
+}

@@ -1,0 +1,168 @@
+/** Processes and files of sandboxes over the protocols of E2B. */
+import t from 'tap';
+import { encodeMessage } from '../../controller/e2b/connect/envelope.ts';
+import { openTarget, type Target } from './target.ts';
+
+let target: Target;
+let url: string;
+let id: string;
+let token: string;
+
+t.before(async () => {
+  target = await openTarget(t, { e2b: true });
+  if (target.e2b === undefined) return;
+  url = target.e2b;
+  await target.rest.call('PATCH', '/spaces/default', { settings: { profiles: ['locked', 'workstation'] } });
+  ({ id, token } = await created());
+});
+
+async function created(): Promise<{ id: string; token: string; key: string }> {
+  const key = ((await target.rest.call('POST', '/api-keys', { name: 'k' })).body as { e2b_key: string }).e2b_key;
+  const response = await fetch(`${url}/v2/sandboxes`, {
+    ...{ method: 'POST', headers: { 'x-api-key': key }, body: JSON.stringify({ templateID: 'base', envVars: { A: 'b' } }) },
+  });
+  const body = (await response.json()) as { sandboxID: string; envdAccessToken: string };
+  return { id: body.sandboxID, token: body.envdAccessToken, key };
+}
+
+const headers = (more: Record<string, string> = {}) => ({ 'e2b-sandbox-id': id, 'x-access-token': token, ...more });
+const basic = (user: string) => ({ authorization: `Basic ${Buffer.from(`${user}:`).toString('base64')}` });
+
+async function unary(path: string, message: object, more: Record<string, string> = {}) {
+  const response = await fetch(`${url}/${path}`, {
+    ...{ method: 'POST', headers: headers({ 'content-type': 'application/json', ...more }), body: JSON.stringify(message) },
+  });
+  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+}
+
+interface Frame {
+  readonly isLast: boolean;
+  // biome-ignore lint/suspicious/noExplicitAny: the tests look into messages of any shape
+  readonly message: any;
+}
+
+async function* stream(path: string, message: object, more: Record<string, string> = {}): AsyncGenerator<Frame> {
+  const response = await fetch(`${url}/${path}`, {
+    ...{ method: 'POST', headers: headers({ 'content-type': 'application/connect+json', ...more }), body: encodeMessage(message) },
+  });
+  t.equal(response.status, 200, 'errors are in the last frame');
+  let held = Buffer.alloc(0);
+  for await (const chunk of response.body ?? []) {
+    held = Buffer.concat([held, chunk as Uint8Array]);
+    while (held.byteLength >= 5 && held.byteLength >= 5 + held.readUInt32BE(1)) {
+      const end = 5 + held.readUInt32BE(1);
+      yield { isLast: held[0] === 2, message: JSON.parse(held.subarray(5, end).toString()) };
+      held = held.subarray(end);
+    }
+  }
+}
+
+const cat = { process: { cmd: '/bin/bash', args: ['-l', '-c', 'cat'] }, stdin: true };
+const input = (pid: number, text: string) => ({ process: { pid }, input: { stdin: Buffer.from(text).toString('base64') } });
+
+t.test('a process is started, listed, written to and followed to its end', async (t) => {
+  const frames = stream('process.Process/Start', { ...cat, tag: 'mine' });
+  const first = (await frames.next()).value as Frame;
+  const { pid } = first.message.event.start;
+  t.match(await unary('process.Process/List', {}), {
+    body: { processes: [{ pid, tag: 'mine', config: { cmd: '/bin/bash', args: ['-l', '-c', 'cat'] } }] },
+  });
+  t.match(await unary('process.Process/SendInput', input(pid, 'hello\n')), { status: 200, body: {} });
+  t.match((await frames.next()).value, { message: { event: { data: { stdout: Buffer.from('hello\n').toString('base64') } } } });
+  await unary('process.Process/SendInput', { ...input(pid, 'exit\n'), process: { tag: 'mine' } });
+  await frames.next();
+  t.match((await frames.next()).value, {
+    isLast: false,
+    message: { event: { end: { exitCode: 0, exited: true, status: 'exit status 0' } } },
+  });
+  t.same((await frames.next()).value, { isLast: true, message: {} });
+  t.same((await unary('process.Process/List', {})).body, { processes: [] });
+});
+
+t.test('a process outlives its client, takes input of others, and ends by a signal', async (t) => {
+  const frames = stream('process.Process/Start', cat);
+  const { pid } = ((await frames.next()).value as Frame).message.event.start;
+  await frames.return(undefined);
+  const again = stream('process.Process/Connect', { process: { pid } });
+  t.match((await again.next()).value, { message: { event: { start: { pid } } } });
+  await unary('process.Process/SendInput', input(pid, 'hi\n'));
+  t.match((await again.next()).value, { message: { event: { data: { stdout: 'aGkK' } } } });
+  t.match(await unary('process.Process/SendSignal', { process: { pid }, signal: 'SIGNAL_SIGKILL' }), { status: 200 });
+  t.match((await again.next()).value, { message: { event: { end: { exitCode: -1, exited: false, status: 'signal: killed' } } } });
+  t.match(await unary('process.Process/SendSignal', { process: { pid }, signal: 'SIGNAL_SIGKILL' }), {
+    status: 404,
+    body: { code: 'not_found' },
+  });
+  t.match(await unary('process.Process/SendInput', input(4_000_000, 'x')), { status: 404, body: { code: 'not_found' } });
+});
+
+t.test('a process is killed when its time is over', async (t) => {
+  const seen: Frame[] = [];
+  for await (const frame of stream('process.Process/Start', cat, { 'connect-timeout-ms': '200' })) seen.push(frame);
+  t.match(seen.at(-1), { isLast: true, message: { error: { code: 'deadline_exceeded' } } });
+  t.same((await unary('process.Process/List', {})).body, { processes: [] });
+});
+
+t.test('what cannot be done says why, as the protocol says it', async (t) => {
+  const last = async (message: object, more: Record<string, string> = {}) => {
+    for await (const frame of stream('process.Process/Start', message, more)) if (frame.isLast) return frame.message.error?.code;
+    return 'none';
+  };
+  t.equal(await last(cat, basic('nobody')), 'unauthenticated');
+  t.equal(await last({ process: {} }), 'invalid_argument');
+  t.equal(await last({ process: { cmd: '/bin/bash', args: ['nowhere'] } }), 'invalid_argument');
+  t.match(await unary('process.Process/Nothing', {}), { status: 501, body: { code: 'unimplemented' } });
+  t.match(await unary('filesystem.Filesystem/Stat', { path: '/none' }), { status: 404, body: { code: 'not_found', message: String } });
+  t.match(await unary('filesystem.Filesystem/Stat', { path: 1 }), { status: 400, body: { code: 'invalid_argument' } });
+  t.match(await unary('filesystem.Filesystem/GetWatcherEvents', { watcherId: 'x' }), { status: 404 });
+  t.match(await unary('process.Process/List', {}, { 'x-access-token': 'wrong' }), { status: 401 });
+});
+
+const files = (query: string, init: RequestInit = {}, more: Record<string, string> = {}) =>
+  fetch(`${url}/files?${query}`, { ...init, headers: headers(more) });
+
+t.test('files are uploaded in both forms, read, listed, moved and removed', async (t) => {
+  const form = new FormData();
+  form.append('file', new Blob(['one']), 'deep/er/1.txt');
+  form.append('file', new Blob(['two']), '/abs/2.txt');
+  const many = await files('', { method: 'POST', body: form });
+  t.same(
+    [many.status, await many.json()],
+    [
+      200,
+      [
+        { name: '1.txt', path: '/home/user/deep/er/1.txt', type: 'file' },
+        { name: '2.txt', path: '/abs/2.txt', type: 'file' },
+      ],
+    ],
+  );
+  const plain = await files('path=~/3.bin', { method: 'POST', body: 'three' }, { 'content-type': 'application/octet-stream' });
+  t.same(await plain.json(), [{ name: '3.bin', path: '/home/user/3.bin', type: 'file' }]);
+  const read = await files('path=3.bin');
+  t.same([read.status, read.headers.get('content-length'), await read.text()], [200, '5', 'three']);
+  t.match(await unary('filesystem.Filesystem/Stat', { path: '/abs/2.txt' }), {
+    body: { entry: { name: '2.txt', type: 'FILE_TYPE_FILE', size: 3, mode: 0o644, permissions: '-rw-r--r--' } },
+  });
+  t.match(await unary('filesystem.Filesystem/MakeDir', { path: '/abs' }), { status: 409, body: { code: 'already_exists' } });
+  t.match(await unary('filesystem.Filesystem/ListDir', { path: '/abs/2.txt' }), { status: 400, body: { code: 'invalid_argument' } });
+  t.match(await unary('filesystem.Filesystem/Move', { source: '/abs/2.txt', destination: '/abs/x/4.txt' }), {
+    body: { entry: { path: '/abs/x/4.txt' } },
+  });
+  t.match(await unary('filesystem.Filesystem/Remove', { path: '/abs/x' }), { status: 200 });
+  t.match(await unary('filesystem.Filesystem/Remove', { path: '/abs/x' }), { status: 200 }, 'what is not there is removed');
+  t.equal((await files('path=none')).status, 404);
+  t.equal((await files('path=/abs')).status, 400, 'a directory');
+  t.equal((await files('path=x', { method: 'POST', body: 'x' }, { 'content-type': 'text/plain' })).status, 400);
+});
+
+t.test('a sandbox that is paused or killed cuts its open streams, without an end', async (t) => {
+  const other = await created();
+  const frames = stream('process.Process/Start', cat, { 'e2b-sandbox-id': other.id, 'x-access-token': other.token });
+  t.match((await frames.next()).value, { message: { event: { start: {} } } });
+  const cut = t.rejects(frames.next());
+  t.equal((await fetch(`${url}/sandboxes/${other.id}/pause`, { method: 'POST', headers: { 'x-api-key': other.key } })).status, 204);
+  await cut;
+  const health = await fetch(`${url}/health`, { headers: { 'e2b-sandbox-id': other.id } });
+  t.equal(health.status, 502);
+  await fetch(`${url}/sandboxes/${other.id}`, { method: 'DELETE', headers: { 'x-api-key': other.key } });
+});
