@@ -238,7 +238,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     (await listenForE2b(
       {
         ...core.services.sandboxes,
-        ...{ services: core.services, view: core.view, budgets: core.budgets, clock, random, log },
+        ...{ services: core.services, ports: core.services.ports, view: core.view, budgets: core.budgets, clock, random, log },
         addresses: new ClientAddresses(options.proxies ?? NO_PROXIES),
         domain: options.e2b.domain,
       },

@@ -23,6 +23,7 @@ const commands = {
   'test:hosts': { program: 'scripts/test.ts', args: ['--hosts'], needsRoot: true },
   'test:builds': { program: 'scripts/test.ts', args: ['--builds'], needsRoot: true },
   'test:packages': { program: 'scripts/test.ts', args: ['--packages'], needsRoot: true },
+  'test:e2b': { program: 'scripts/test.ts', args: ['--e2b'], needsRoot: true },
   'test:flood': { program: 'tests/flood/main.ts' },
   'test:mutation': { program: 'tests/mutation/main.ts' },
   clean: { program: 'scripts/clean.ts', needsRoot: true },

@@ -14,7 +14,7 @@ import { ensureDocker } from './machine/docker.ts';
 import { dataDirectory } from './places.ts';
 import { runProgram } from './program.ts';
 import { print, step, yellow } from './terminal.ts';
-import { alone, buildsFolder, chosenFiles, hostsFolder, packagesFolder, phases, sizeFolder } from './test/files.ts';
+import { alone, buildsFolder, chosenFiles, e2bFolder, hostsFolder, packagesFolder, phases, sizeFolder } from './test/files.ts';
 import { runVariable, watchLeftovers } from './test/leftovers.ts';
 import { runSuite } from './test/suite.ts';
 import { stopSignals } from './up/stop-signals.ts';
@@ -35,6 +35,7 @@ const longFolders: ReadonlyMap<string | undefined, string> = new Map([
   ['--hosts', hostsFolder],
   ['--builds', buildsFolder],
   ['--packages', packagesFolder],
+  ['--e2b', e2bFolder],
 ]);
 
 runProgram(async (args) => {

@@ -14,6 +14,9 @@ export const buildsFolder = 'tests/builds';
 /** The package on several versions of Node.js and npm, which only `npm run test:packages` tries. */
 export const packagesFolder = 'tests/packages';
 
+/** The SDKs of E2B, unmodified, which only `npm run test:e2b` installs and tries. */
+export const e2bFolder = 'tests/e2b';
+
 interface Lane {
   /** Its files, pattern by pattern. A file belongs to the first lane that names it. */
   readonly files: readonly string[];

@@ -1,4 +1,7 @@
-/** Processes and files of sandboxes over the protocols of E2B. */
+/** Processes, files and ports of sandboxes over the protocols of E2B. */
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import t from 'tap';
 import { encodeMessage } from '../../controller/e2b/connect/envelope.ts';
 import { openTarget, type Target } from './target.ts';
@@ -153,6 +156,26 @@ t.test('files are uploaded in both forms, read, listed, moved and removed', asyn
   t.equal((await files('path=none')).status, 404);
   t.equal((await files('path=/abs')).status, 400, 'a directory');
   t.equal((await files('path=x', { method: 'POST', body: 'x' }, { 'content-type': 'text/plain' })).status, 400);
+});
+
+t.test('a program on a port is reached by header and by host, also by a stranger', async (t) => {
+  const program = createServer((req, res) => {
+    res.setHeader('x-seen', `${req.headers['e2b-sandbox-id'] ?? 'none'} ${req.headers['x-api-key'] ?? 'none'}`);
+    req.pipe(res);
+  });
+  await once(program.listen(0, '127.0.0.1'), 'listening');
+  t.teardown(() => program.close());
+  const { port } = program.address() as AddressInfo;
+  const response = await fetch(`${url}/any?x=1`, {
+    method: 'POST',
+    body: 'echo',
+    headers: { 'e2b-sandbox-id': id, 'e2b-sandbox-port': String(port) },
+  });
+  t.same([response.status, await response.text(), response.headers.get('x-seen')], [200, 'echo', 'none none']);
+  program.close();
+  program.closeAllConnections();
+  const closed = await fetch(url, { headers: { 'e2b-sandbox-id': id, 'e2b-sandbox-port': String(port) } });
+  t.match([closed.status, await closed.json()], [502, { sandboxId: id, port, code: 502 }]);
 });
 
 t.test('a sandbox that is paused or killed cuts its open streams, without an end', async (t) => {
