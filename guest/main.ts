@@ -14,6 +14,7 @@ import { readSettings } from './settings.ts';
 import { execStream } from './streams/exec.ts';
 import { portStream, portsStream } from './streams/port.ts';
 import { processesStream, processStream } from './streams/processes.ts';
+import { prepareAccounts } from './volume/accounts.ts';
 import { DISK_FULL_EXIT, isDiskFull } from './volume/disk-full.ts';
 import { prepareVolume } from './volume/volume.ts';
 import { Processes } from './workers/processes.ts';
@@ -27,6 +28,7 @@ try {
   const { sessionId, socket, sessionDirectory, agentsDirectory, path, user, barriers, runLimitMs, processes, isWorkstation } = readSettings(
     process.env,
   );
+  if (isWorkstation && user !== undefined) prepareAccounts(user);
   const directory = prepareVolume({ directory: sessionDirectory, agentsDirectory, user });
   // The workers' programs are in the directory of the bundle, or in their source folder.
   const beside = existsSync(join(import.meta.dirname, 'worker.py'));

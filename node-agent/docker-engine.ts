@@ -13,6 +13,7 @@ import { ImageTransfer } from './engine/docker/images/image-transfer.ts';
 import { MovingNames } from './engine/docker/images/moving-names.ts';
 import { BRIDGE } from './engine/docker/network.ts';
 import { dockerSees } from './engine/docker/sight.ts';
+import { DockerWorkstations } from './engine/docker/workstations/workstations.ts';
 import { showBridgedPackets } from './engine/firewall/bridge-netfilter.ts';
 import { Firewall } from './engine/firewall/firewall.ts';
 import { watchNft } from './engine/firewall/nft-monitor.ts';
@@ -25,6 +26,7 @@ import { installedTerminals } from './images/installed-terminals.ts';
 import { openRegistryListener } from './images/registry-listener.ts';
 import type { Engine, EngineDeps } from './run.ts';
 import { runCommand } from './volumes/command.ts';
+import type { Disks } from './volumes/disks.ts';
 import { openDisks } from './volumes/open-disks.ts';
 
 async function addressesOf(controllers: readonly string[]): Promise<string[]> {
@@ -59,7 +61,15 @@ export async function openDocker({
   });
   const clients = await dockerClients(flags.dockerSocket);
   const owner = { clusterId: identity.clusterId, nodeId: identity.nodeId };
-  const disks = await openDisks(diskKind, {
+  const workstations: DockerWorkstations = new DockerWorkstations({
+    ...{ clients, owner, conditions, log, run: runCommand, environment: buildSettings.environment },
+    directory: join(flags.dataDirectory, 'roots'),
+    sees: (path) => dockerSees(clients.calls, path, new AbortController().signal),
+    disks: () => disks,
+    cgroupParent: () => driver.cgroupParent(),
+  });
+  const disks: Disks = await openDisks(diskKind, {
+    lowerOf: async (image) => (await workstations.lowers.find(image))?.path,
     directory: join(flags.dataDirectory, 'disks'),
     sees: (path) => dockerSees(clients.calls, path, new AbortController().signal),
     run: runCommand,
@@ -95,6 +105,7 @@ export async function openDocker({
     clients,
     owner,
     disks,
+    workstations,
     baseImages: new DockerBaseImages({
       docker: clients.streams,
       directory: join(flags.dataDirectory, 'images'),
@@ -113,6 +124,7 @@ export async function openDocker({
     },
     resolvConf: () => resolvers.file,
     openFiles: settings.openFiles,
+    runtime: settings.runtime,
     models: buildSettings,
     run: runCommand,
     guard: new Firewall({

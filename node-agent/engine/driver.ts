@@ -114,7 +114,7 @@ export interface Driver {
   inspectImage(tag: string, signal: AbortSignal): Promise<{ id: string; labels: Readonly<Record<string, string>> } | undefined>;
   buildImage(plan: ImagePlan, signal: AbortSignal): Promise<BuildOutcome>;
   /** Makes an image of workstations. Undefined: it cannot. */
-  makeImage?(plan: MakePlan, signal: AbortSignal): Promise<MoveOutcome>;
+  readonly makeImage?: ((plan: MakePlan, signal: AbortSignal) => Promise<MoveOutcome>) | undefined;
   /** Removes an image of this cluster by its tag, but not while a container uses it. */
   removeImage(tag: string, signal: AbortSignal): Promise<RemovalOutcome>;
   /**

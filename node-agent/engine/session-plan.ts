@@ -1,4 +1,4 @@
-import type { Limits } from '../domain/session.ts';
+import type { Limits, SessionProfile } from '../domain/session.ts';
 
 /** Everything a driver must know to create one session's container and volume. */
 export interface SessionPlan {
@@ -7,6 +7,8 @@ export interface SessionPlan {
   readonly generation: number;
   readonly space: string;
   readonly image: string;
+  /** Undefined: locked. */
+  readonly profile?: SessionProfile | undefined;
   readonly limits: Limits;
   /** The user id of its agents and their files, unique among the sessions of this host. */
   readonly uid: number;

@@ -31,9 +31,19 @@ export async function create(
   const disk = ledger.disk(sessionId);
   const uid = await calls.durable(uids.of(sessionId));
   if (uid === undefined) return { ok: false, why: 'refused', reason: NO_UID };
-  const { space, image } = intent;
+  const { space, image, profile } = intent;
   const limits = lowered(intent.limits, most());
-  const plan: SessionPlan = { sessionId, generation, space, image, limits, uid, socketDirectory: await listener.open(sessionId), disk };
+  const plan: SessionPlan = {
+    sessionId,
+    generation,
+    space,
+    image,
+    profile,
+    limits,
+    uid,
+    socketDirectory: await listener.open(sessionId),
+    disk,
+  };
   const created = await calls.call((signal) =>
     what === 'volume' ? driver.volume({ kind: 'create-volume', plan }, signal) : driver.createContainer(plan, signal),
   );

@@ -10,6 +10,8 @@ export interface SessionSettings {
   readonly openFiles: number;
   /** Name servers. Empty uses the host's. */
   readonly dns: readonly string[];
+  /** Docker's name of the runtime of sessions. Undefined: Docker's default. */
+  readonly runtime: string | undefined;
 }
 
 /** Agents rarely need more, and an engine without CAP_SYS_RESOURCE cannot raise its own limit. */
@@ -18,7 +20,7 @@ export const DEFAULT_OPEN_FILES = 16_384;
 /**
  * Reads RAWORC_SESSION_UIDS, RAWORC_SESSION_CONNECTIONS, RAWORC_SESSION_NEW_FLOWS_PER_S,
  * RAWORC_SESSION_EGRESS_BYTES_PER_S (0: no bound), RAWORC_SESSION_OPEN_FILES, RAWORC_SESSION_DNS
- * (addresses, separated by commas). Throws an error that names the invalid variable.
+ * (addresses, separated by commas), RAWORC_SESSION_RUNTIME. Throws an error that names the invalid variable.
  */
 export function readSessionSettings(environment: Readonly<Record<string, string | undefined>>): SessionSettings {
   const whole = (name: string, otherwise: number, least: number) => {
@@ -47,5 +49,6 @@ export function readSessionSettings(environment: Readonly<Record<string, string 
     },
     openFiles: whole('RAWORC_SESSION_OPEN_FILES', DEFAULT_OPEN_FILES, 64),
     dns,
+    runtime: environment.RAWORC_SESSION_RUNTIME || undefined,
   };
 }

@@ -11,13 +11,15 @@ import { type DiskRecord, decodeDiskRecord, encodeDiskRecord } from './disk-reco
  *     disks/{session}/image          the file system, for disks of the kind `image`
  *     disks/{session}/fs             its mount point, or else a directory
  *     disks/{session}/fs/{id}        what the session sees as /session
+ *     disks/{session}/fs/{id}.root   the changes to its root, of a workstation
+ *     disks/{session}/root           where its root is mounted
  *     disks/.making-{session}        a disk that is being created
  *     disks/.ready-{id}              an empty, mounted file system for a future disk
  *     disks/.adopting-{session}      a disk that is being created, perhaps with the only copy of its
  *                                    files: cleared once they are elsewhere
  *     disks/.gone-{id}               a disk that is being removed
  *
- * A session sees only fs/{id}, and each disk has a new `id`. An unmounted or wrong image has no such
+ * A session sees only fs/{id}, and what is mounted as its root. Each disk has a new `id`. An unmounted or wrong image has no such
  * directory, so the engine refuses to mount it.
  */
 export const recordOf = (directory: string) => join(directory, 'record.json');
@@ -25,6 +27,10 @@ export const passwdOf = (directory: string) => join(directory, 'passwd');
 export const imageOf = (directory: string) => join(directory, 'image');
 export const placeOf = (directory: string) => join(directory, 'fs');
 export const filesOf = (directory: string, { id }: Pick<DiskRecord, 'id'>) => join(placeOf(directory), id);
+
+/** Beside what the session sees: it cannot replace these directories. */
+export const layersOf = (directory: string, disk: Pick<DiskRecord, 'id'>) => `${filesOf(directory, disk)}.root`;
+export const rootOf = (directory: string) => join(directory, 'root');
 
 const MAKING = '.making-';
 const ADOPTING = '.adopting-';
@@ -80,9 +86,9 @@ export async function move(from: string, to: string, parent: string): Promise<vo
   await sync(parent);
 }
 
-/** Returns whether something is mounted at `directory`/fs. */
-export async function isMounted(directory: string): Promise<boolean> {
-  const [outer, inner] = await Promise.all([unlessMissing(lstat(directory)), unlessMissing(lstat(placeOf(directory)))]);
+/** Returns whether something is mounted at `directory`/fs, or another place in it. */
+export async function isMounted(directory: string, place = placeOf(directory)): Promise<boolean> {
+  const [outer, inner] = await Promise.all([unlessMissing(lstat(directory)), unlessMissing(lstat(place))]);
   return outer !== undefined && inner !== undefined && outer.dev !== inner.dev;
 }
 

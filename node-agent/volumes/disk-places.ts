@@ -13,6 +13,7 @@ import {
   move,
   placeOf,
   readDisk,
+  rootOf,
   writeRecord,
 } from './disk-files.ts';
 import type { DiskRecord } from './disk-record.ts';
@@ -103,6 +104,7 @@ export class DiskPlaces {
   clear(directory: string): Promise<void> {
     const { run } = this.#deps;
     return this.#turns.take(directory, async () => {
+      if (await isMounted(directory, rootOf(directory))) await run('umount', [rootOf(directory)]);
       if (await isMounted(directory)) await unmountImage(run, placeOf(directory));
       await run('rm', ['-rf', '--one-file-system', '--', directory], { mayTakeMs: CLEARING_MS });
     });

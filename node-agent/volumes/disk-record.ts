@@ -24,6 +24,8 @@ const record = z.object({
   stopped: z.literal(true).exactOptional(),
   /** The owner of the agents' files; absent on disks from when all agents had one user. */
   uid: z.number().int().positive().optional(),
+  /** The image that its root is changes to; absent if the session has none of its own. */
+  root: z.string().optional(),
   /** The project number of a quota. */
   project: z.number().int().positive().optional(),
 });

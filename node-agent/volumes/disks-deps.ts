@@ -15,6 +15,8 @@ export interface DisksDeps {
   readonly log: Log;
   /** Prepared images for new disks. */
   readonly prepared?: PreparedImages;
+  /** Returns the unpacked root of an image. Undefined: there is none. Omitted: this host has no roots. */
+  readonly lowerOf?: (image: string) => Promise<string | undefined>;
   /** Called after each step that changes the disk, so that tests can kill the process there. */
   readonly reached?: (step: DiskStep) => void;
 }

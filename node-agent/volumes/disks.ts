@@ -2,7 +2,7 @@ import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../../seams/message-of.ts';
 import type { DiskKind } from '../domain/disk-choice.ts';
-import { BYTES_PER_FILE, type DiskLeft } from '../domain/disk-use.ts';
+import type { DiskLeft } from '../domain/disk-use.ts';
 import { COMMON_UID } from '../domain/uid-range.ts';
 import { fillByAdoption } from './adoption.ts';
 import {
@@ -16,9 +16,11 @@ import {
   isDiskName,
   isGone,
   isMounted,
+  layersOf,
   move,
   passwdOf,
   placeOf,
+  rootOf,
   sessionInAdoption,
   sessionInMaking,
   writePasswd,
@@ -30,8 +32,9 @@ import type { DisksDeps } from './disks-deps.ts';
 import { mountImage, trimImage, unmountImage } from './image.ts';
 import { changeOwner, ownerOf } from './owner.ts';
 import { freeProject, setProjectLimit } from './quota.ts';
+import { filesIn, makeLayers, measuredLeft, mountRoot, unmountRoot } from './roots/root-mounts.ts';
 import { Turns } from './turns.ts';
-import { usedBytes, usedFiles } from './usage.ts';
+import { usedBytes } from './usage.ts';
 
 export interface DiskPlan {
   readonly sessionId: string;
@@ -147,10 +150,12 @@ export class Disks {
       if (!(await exists(path)))
         throw new Error(`the file system at ${placeOf(directory)} is not the disk of this session: it lacks the directory ${disk.id}`);
       if (uid !== undefined && ownerOf(disk) !== uid) {
-        await changeOwner(this.#deps.run, path, ownerOf(disk), uid);
+        await unmountRoot(this.#deps, directory);
+        for (const files of await filesIn(directory, disk)) await changeOwner(this.#deps.run, files, ownerOf(disk), uid);
         disk = { ...disk, uid };
         await writeRecord(directory, disk);
       }
+      if (disk.root !== undefined) await mountRoot(this.#deps, directory, disk, disk.root);
       if (disk.kind === 'image' || disk.bytes >= bytes) return { path, disk };
       const raised = { ...disk, bytes };
       if (disk.project !== undefined) await setProjectLimit(this.#deps.run, path, disk.project, bytes);
@@ -164,12 +169,44 @@ export class Disks {
     const asked = this.#askedFor(sessionId);
     return this.#turns.take(sessionId, async () => {
       const directory = this.#places.at(sessionId);
-      if (!(await isMounted(directory)) || (await hasContainer()) || this.#askedFor(sessionId) !== asked) return;
+      if (!(await isMounted(directory)) && !(await isMounted(directory, rootOf(directory)))) return;
+      if ((await hasContainer()) || this.#askedFor(sessionId) !== asked) return;
+      await unmountRoot(this.#deps, directory);
+      if (!(await isMounted(directory))) return;
       const { run, log } = this.#deps;
       const failed = (error: unknown) => log.debug('disk.untrimmed', { session: sessionId, error: messageOf(error) });
       await trimImage(run, placeOf(directory)).catch(failed);
       await unmountImage(run, placeOf(directory));
     });
+  }
+
+  /**
+   * Returns where the session's own root is mounted: that of the image, with its changes. The disk
+   * must be ready.
+   */
+  root(sessionId: string, image: string): Promise<string> {
+    return this.#turns.take(sessionId, async () => {
+      const disk = await this.find(sessionId);
+      if (disk === undefined) throw new Error('the disk of this session is missing');
+      const directory = this.#places.at(sessionId);
+      if (disk.root === undefined) await writeRecord(directory, { ...disk, root: image });
+      await mountRoot(this.#deps, directory, disk, disk.root ?? image);
+      return rootOf(directory);
+    });
+  }
+
+  /** Returns the changes of a session's root, and where those of its copy go; undefined if it has no root. */
+  async copiedRoots(from: string, to: string): Promise<{ readonly from: string; readonly to: string } | undefined> {
+    const [source, copy] = await Promise.all([this.find(from), this.find(to)]);
+    if (source?.root === undefined || copy === undefined) return undefined;
+    const [its, own] = [layersOf(this.#places.at(from), source), layersOf(this.#places.at(to), copy)];
+    await makeLayers(this.#deps.run, own, copy);
+    return { from: its, to: own };
+  }
+
+  /** Returns the images that the roots of sessions are changes to. */
+  async roots(): Promise<ReadonlySet<string>> {
+    return new Set([...(await this.list()).values()].flatMap(({ root }) => root ?? []));
   }
 
   /** Writes the accounts that the session sees. Returns the file, which goes with the disk. */
@@ -205,11 +242,7 @@ export class Disks {
     const disk = await this.find(session);
     if (disk === undefined) throw new Error('the disk of this session is missing');
     const directory = this.#places.at(session);
-    if (disk.kind === 'measured') {
-      const { run } = this.#deps;
-      const files = filesOf(directory, disk);
-      return { bytes: disk.bytes - (await usedBytes(run, files)), files: disk.bytes / BYTES_PER_FILE - (await usedFiles(run, files)) };
-    }
+    if (disk.kind === 'measured') return measuredLeft(this.#deps.run, directory, disk);
     // In a directory with a project quota, this is what the project has left.
     const { bavail, bsize, ffree } = await statfs(filesOf(directory, disk));
     return { bytes: bavail * bsize, files: ffree };

@@ -1,7 +1,7 @@
 import type { ContainerCreateOptions, MountSettings } from 'dockerode';
 import { z } from 'zod';
 import { RESERVED_PROCESSES } from '../../../proto/reserved-processes.ts';
-import type { ContainerSeen } from '../../domain/session.ts';
+import type { ContainerSeen, Isolation } from '../../domain/session.ts';
 import { DEFAULT_OPEN_FILES } from '../../session/session-settings.ts';
 import type { SessionPlan } from '../session-plan.ts';
 import { MODEL_CERTIFICATES, type ModelCalls, modelCallVariables } from './model-calls.ts';
@@ -108,6 +108,10 @@ export interface ContainerPlaces {
   readonly cgroup?: string | undefined;
   /** A file with the session's name servers. Undefined uses Docker's. */
   readonly resolvConf?: string | undefined;
+  /** Docker's name of the runtime. Undefined: its default. */
+  readonly runtime?: string | undefined;
+  /** What keeps the session's processes from the host. */
+  readonly isolation?: Isolation | undefined;
   /** How the guest reaches models. Undefined: as the image does. */
   readonly models?: ModelCalls | undefined;
 }
@@ -141,12 +145,13 @@ export function containerOptions(
       `RAWORC_AGENT_UID=${plan.uid}`,
       ...(places.models === undefined ? [] : modelCallVariables(places.models)),
     ],
-    Labels: labelsOf(owner, plan),
+    Labels: { ...labelsOf(owner, plan), ...(places.isolation === undefined ? {} : { 'raworc.isolation': places.isolation }) },
     Healthcheck: { Test: ['NONE'] },
     HostConfig: {
       ...(places.cgroup === undefined ? {} : { CgroupParent: places.cgroup }),
       Mounts: [diskMount(places.disk, '/session'), diskMount(places.passwd, '/etc/passwd', true), ...resolver, ...certificates],
       Binds: [`${places.guest}:/opt/raworc/guest:ro`, `${plan.socketDirectory}:/run/raworc:ro`],
+      ...(places.runtime === undefined ? {} : { Runtime: places.runtime }),
       NetworkMode: NETWORK,
       ReadonlyRootfs: true,
       Tmpfs: { '/tmp': `rw,nosuid,nodev,exec,size=${tmpBytes(limits.memoryBytes)},mode=1777` },

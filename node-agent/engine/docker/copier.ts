@@ -17,8 +17,10 @@ const SCRIPT = `set -e
 read -r go
 cd /to
 rm -rf -- * .[!.]* ..?*
+if [ -d /from-root ]; then cd /to-root && rm -rf -- * .[!.]* ..?*; fi
 if cp --help 2>&1 | grep -q reflink; then how=--reflink=auto; else how=; fi
 cp -a $how /from/. /to/
+if [ -d /from-root ]; then cp -a $how /from-root/. /to-root/; fi
 echo copied
 sync -f /to 2>/dev/null || sync`;
 
@@ -35,6 +37,11 @@ export interface DockerCopierDeps {
   /** The control group of everything that this node runs; undefined if there is none. */
   cgroupParent?(): string | undefined;
   readonly disks: Pick<Disks, 'copiedFrom'>;
+  /**
+   * Returns the changes of a session's root, with which the copy begins too, and where they go.
+   * Undefined: it has none of its own.
+   */
+  roots(from: string, to: string): Promise<{ readonly from: string; readonly to: string } | undefined>;
   /** Returns the path of the session's disk, ready to be mounted. */
   diskPath(sessionId: string): Promise<string>;
   /** Called when a copy no longer needs that session's disk. */
@@ -59,7 +66,8 @@ export class DockerCopier {
       const [from, to] = await Promise.all([diskPath(plan.from), diskPath(plan.sessionId)]);
       // Files in the copy keep their owner, which is recorded before any file exists.
       await disks.copiedFrom(plan.sessionId, plan.from);
-      await docker.createContainer(copierOptions(owner, plan, from, to, this.#deps.cgroupParent?.()));
+      const roots = await this.#deps.roots(plan.from, plan.sessionId);
+      await docker.createContainer(copierOptions(owner, plan, { from, to, roots }, this.#deps.cgroupParent?.()));
       return { ok: true };
     });
     if (!created.ok && created.why !== 'exists') return created;
@@ -136,11 +144,16 @@ export class DockerCopier {
   }
 }
 
+interface CopiedPaths {
+  readonly from: string;
+  readonly to: string;
+  readonly roots: { readonly from: string; readonly to: string } | undefined;
+}
+
 function copierOptions(
   owner: Owner,
   { sessionId, from, space, image }: CopyPlan,
-  fromPath: string,
-  toPath: string,
+  { from: fromPath, to: toPath, roots }: CopiedPaths,
   cgroupParent?: string,
 ): ContainerCreateOptions {
   return {
@@ -163,11 +176,15 @@ function copierOptions(
     Healthcheck: { Test: ['NONE'] },
     HostConfig: {
       ...(cgroupParent === undefined ? {} : { CgroupParent: cgroupParent }),
-      Mounts: [diskMount(fromPath, '/from', true), diskMount(toPath, '/to')],
+      Mounts: [
+        ...[diskMount(fromPath, '/from', true), diskMount(toPath, '/to')],
+        ...(roots === undefined ? [] : [diskMount(roots.from, '/from-root', true), diskMount(roots.to, '/to-root')]),
+      ],
       NetworkMode: 'none',
       ReadonlyRootfs: true,
       CapDrop: ['ALL'],
-      CapAdd: ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID'],
+      // SETFCAP: programs in a session's root can have capabilities.
+      CapAdd: ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'SETFCAP'],
       SecurityOpt: ['no-new-privileges'],
       Privileged: false,
       Init: true,

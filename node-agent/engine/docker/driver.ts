@@ -1,69 +1,26 @@
 import type Docker from 'dockerode';
 import { z } from 'zod';
-import type { Clock } from '../../../seams/clock.ts';
-import type { Log } from '../../../seams/log.ts';
-import type { Metrics } from '../../../seams/metrics.ts';
-import type { Conditions } from '../../conditions.ts';
-import { passwdFor } from '../../domain/accounts.ts';
-import type { Command } from '../../volumes/command.ts';
-import type { Disks } from '../../volumes/disks.ts';
 import type { Capacity, Driver, DriverChange } from '../driver.ts';
 import type { Outcome } from '../outcome.ts';
 import type { Seen } from '../seen.ts';
 import type { SessionPlan } from '../session-plan.ts';
 import type { CopySeen, VolumeWork } from '../volume-work.ts';
 import { ImageAccounts } from './accounts.ts';
-import { type BoundsOptions, DockerBounds } from './bounds.ts';
+import { DockerBounds } from './bounds.ts';
 import { BridgeUse } from './bridge-use.ts';
-import { abortable, type DockerClients, unless } from './client.ts';
-import { type ContainerPlaces, containerOptions, type Owner } from './container.ts';
+import { abortable, unless } from './client.ts';
+import type { ContainerPlaces } from './container.ts';
+import { preparedContainer } from './containers/create-container.ts';
+import { SessionContainers } from './containers/session-containers.ts';
+import type { DockerDeps } from './driver-deps.ts';
 import { watchDocker } from './events.ts';
 import { readFacts } from './facts.ts';
-import type { DockerBaseImages } from './images/base-images.ts';
 import { DockerImages } from './images/images.ts';
-import type { MovingNames } from './images/moving-names.ts';
 import { kernelFiles, MemoryReturn } from './memory.ts';
 import { ensureNetwork, networkRoom, removeNetwork, SESSION_NETWORK } from './network.ts';
 import { outcomeOf } from './outcomes.ts';
-import { SessionContainers } from './session-containers.ts';
 import { SessionResolvers } from './session-resolvers.ts';
 import { DockerVolumes, volumeSeen } from './volumes.ts';
-
-/** Blocks traffic from sessions to this machine and to private ranges. */
-export interface NetworkGuard {
-  apply(): Promise<void>;
-  remove(): Promise<void>;
-  /** Stops watching the rules but leaves them in force. */
-  close(): void;
-}
-
-export interface DockerDeps extends Pick<Driver, 'transfer' | 'builds'> {
-  readonly clients: DockerClients;
-  readonly owner: Owner;
-  /** On the host: the guest's files and the Node.js binary that runs them. */
-  readonly guestDirectory: string;
-  readonly guard: NetworkGuard;
-  readonly disks: Disks;
-  /** Protects the base images of builds and sessions from the engine's clean-up. */
-  readonly baseImages?: DockerBaseImages;
-  /** Names that interrupted moves of images left behind are removed. */
-  readonly movingNames?: MovingNames;
-  readonly metrics?: Metrics;
-  readonly clock: Clock;
-  readonly log: Log;
-  /** An IPv4 range for the sessions' network, if it has to be created. */
-  readonly subnet?: string | undefined;
-  readonly conditions?: Pick<Conditions, 'raise' | 'clear'>;
-  /** If omitted, containers have only their individual limits. */
-  readonly bounds?: BoundsOptions;
-  /** The sessions' /etc/resolv.conf; undefined uses Docker's, which names Docker's name server. */
-  readonly resolvConf?: () => string | undefined;
-  readonly models?: ContainerPlaces['models'];
-  /** The limit of open files for one process of a session. */
-  readonly openFiles?: number;
-  /** Runs programs of the host. If undefined, containers can reach Docker's name server. */
-  readonly run?: Command;
-}
 
 /** Share of the machine's memory for the system and the engine. */
 const MEMORY_KEPT = 0.1;
@@ -80,6 +37,7 @@ export class DockerDriver implements Driver {
   readonly images: Driver['images'] = (signal) => this.#images.list(signal);
   readonly inspectImage: Driver['inspectImage'] = (tag, signal) => this.#images.inspect(tag, signal);
   readonly buildImage: Driver['buildImage'] = (plan, signal) => this.#images.build(plan, signal);
+  readonly makeImage: Driver['makeImage'];
   readonly removeImage: Driver['removeImage'] = (tag, signal) => this.#images.remove(tag, signal);
   readonly #deps: DockerDeps;
   readonly #docker: Docker;
@@ -106,12 +64,14 @@ export class DockerDriver implements Driver {
     this.#images = new DockerImages({ clients, owner, baseImages, movingNames, metrics, cgroupParent });
     this.transfer = deps.transfer;
     this.builds = deps.builds;
+    const { workstations } = deps;
+    this.makeImage = workstations && ((plan, signal) => workstations.make(plan, signal));
     this.#resolvers = new SessionResolvers({ containers, log, conditions, run });
     this.#memory = new MemoryReturn(kernelFiles, log);
   }
 
   async prepare(signal: AbortSignal): Promise<void> {
-    this.facts = await readFacts(this.#docker, signal);
+    this.facts = await readFacts(this.#docker, this.#deps.runtime, signal);
     await this.#bound(signal);
     const network = { ...SESSION_NETWORK, subnet: this.#deps.subnet };
     await ensureNetwork(this.#docker, network, signal);
@@ -119,6 +79,7 @@ export class DockerDriver implements Driver {
     await this.#bridge?.look();
     await abortable(signal, this.#deps.guard.apply());
     await abortable(signal, this.#deps.disks.sweep());
+    await this.#deps.workstations?.prepare(signal);
     await abortable(signal, this.#accounts.sweep());
     await this.#volumes.engine.refresh(signal);
   }
@@ -185,18 +146,33 @@ export class DockerDriver implements Driver {
 
   async #createContainer(plan: SessionPlan, signal: AbortSignal): Promise<Outcome> {
     return outcomeOf(signal, async () => {
-      const mounted = await this.#volumes.ready(plan);
-      if ('ok' in mounted) return mounted;
-      const accounts = passwdFor(await this.#accounts.passwdOf(plan.image), plan.uid);
-      const passwd = await this.#deps.disks.accounts(plan.sessionId, accounts);
-      // Check first: the engine would create a missing group without limits.
-      await this.#bounds?.ensure();
-      const { guestDirectory: guest, resolvConf, openFiles, models } = this.#deps;
-      const places = { guest, disk: mounted.path, passwd, resolvConf: resolvConf?.(), cgroup: this.#bounds?.parent, models };
-      const { id } = await this.#docker.createContainer(containerOptions(this.#deps.owner, plan, places, openFiles));
+      const { owner, disks, workstations, openFiles } = this.#deps;
+      const deps = {
+        owner,
+        disks,
+        workstations,
+        openFiles,
+        volumes: this.#volumes,
+        accounts: this.#accounts,
+        places: () => this.#places(),
+      };
+      const prepared = await preparedContainer(deps, plan, signal);
+      if (!prepared.ok) return prepared;
+      const { id } = await this.#docker.createContainer(prepared.options);
       this.#containers.created(plan.sessionId, id);
-      return { ok: true, disk: mounted.disk.id };
+      return { ok: true, disk: prepared.disk };
     });
+  }
+
+  async #places(): Promise<Omit<ContainerPlaces, 'disk' | 'passwd'>> {
+    await this.#bounds?.ensure();
+    const { guestDirectory: guest, resolvConf, models, runtime } = this.#deps;
+    const isolation = this.facts?.isolation;
+    return { guest, resolvConf: resolvConf?.(), cgroup: this.#bounds?.parent, models, runtime, isolation };
+  }
+
+  get profiles(): Driver['profiles'] {
+    return this.#deps.workstations?.profiles;
   }
 
   async start(sessionId: string, signal: AbortSignal): Promise<Outcome> {

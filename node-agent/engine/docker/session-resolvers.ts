@@ -4,8 +4,8 @@ import type { Conditions } from '../../conditions.ts';
 import type { Command } from '../../volumes/command.ts';
 import { abortable, unless } from './client.ts';
 import { RESOLV_CONF } from './container.ts';
+import type { FoundContainer, SessionContainers } from './containers/session-containers.ts';
 import { closeDockerResolver } from './resolver.ts';
-import type { FoundContainer, SessionContainers } from './session-containers.ts';
 
 export interface SessionResolversDeps {
   readonly containers: SessionContainers;

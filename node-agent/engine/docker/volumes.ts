@@ -8,10 +8,10 @@ import type { SessionPlan } from '../session-plan.ts';
 import type { VolumeWork } from '../volume-work.ts';
 import { abortable } from './client.ts';
 import { volumeName } from './container.ts';
+import type { SessionContainers } from './containers/session-containers.ts';
 import { DockerCopier, type DockerCopierDeps } from './copier.ts';
 import { EngineVolumes } from './engine-volumes.ts';
 import { asDiskFailure, outcomeOf } from './outcomes.ts';
-import type { SessionContainers } from './session-containers.ts';
 
 const ANOTHER_DISK = 'The disk on this node is not the one that this session was created with.';
 
@@ -23,7 +23,7 @@ export function volumeSeen(sessionId: string, { generation, id }: FoundVolume): 
   return id === undefined ? { name, generation } : { name, generation, disk: id };
 }
 
-export interface DockerVolumesDeps extends Omit<DockerCopierDeps, 'diskPath' | 'disks' | 'released'> {
+export interface DockerVolumesDeps extends Omit<DockerCopierDeps, 'diskPath' | 'disks' | 'released' | 'roots'> {
   readonly disks: Disks;
   readonly containers: SessionContainers;
   readonly log: Log;
@@ -44,6 +44,7 @@ export class DockerVolumes {
     this.#copier = new DockerCopier({
       ...deps,
       diskPath: async (sessionId) => this.engine.find(sessionId)?.path ?? (await deps.disks.ready(sessionId)).path,
+      roots: (from, to) => deps.disks.copiedRoots(from, to),
       released: (sessionId) => this.release(sessionId),
     });
   }

@@ -5,7 +5,7 @@ import { type Counter, type Metrics, silentMetrics } from '../../../seams/metric
 import type { Conditions } from '../../conditions.ts';
 import type { FirewallPlan } from '../../domain/firewall-rules.ts';
 import { droppedIn } from '../../domain/flow-bounds.ts';
-import type { NetworkGuard } from '../docker/driver.ts';
+import type { NetworkGuard } from '../docker/driver-deps.ts';
 import type { showBridgedPackets } from './bridge-netfilter.ts';
 import type { Filter } from './filter.ts';
 import { IptablesFilter } from './iptables-filter.ts';

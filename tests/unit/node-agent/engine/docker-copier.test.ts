@@ -21,7 +21,14 @@ t.test('the end of a copy waits for a removal that an earlier call began', async
   const { calls, streams } = await dockerClients(socket);
   const events: string[] = [];
   const copier = new DockerCopier({
-    ...{ docker: calls, streams, owner, disks: { copiedFrom: async () => undefined }, diskPath: async () => '' },
+    ...{
+      docker: calls,
+      streams,
+      owner,
+      disks: { copiedFrom: async () => undefined },
+      diskPath: async () => '',
+      roots: async () => undefined,
+    },
     released: (sessionId) => events.push(`released ${sessionId}`),
   });
   const ended = copier.end('copy', new AbortController().signal).then(() => events.push('ended'));

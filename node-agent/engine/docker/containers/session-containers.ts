@@ -1,7 +1,7 @@
 import type Docker from 'dockerode';
-import type { ContainerSeen } from '../../domain/session.ts';
-import { answerOf, unless } from './client.ts';
-import { containerName, type Owner, ownedBy, ownerFilter, stateOf } from './container.ts';
+import { type ContainerSeen, ISOLATIONS } from '../../../domain/session.ts';
+import { answerOf, unless } from '../client.ts';
+import { containerName, type Owner, ownedBy, ownerFilter, stateOf } from '../container.ts';
 
 export interface FoundContainer {
   readonly container: ContainerSeen;
@@ -62,7 +62,8 @@ export class SessionContainers {
       const owned = ownedBy(this.#owner, info.Labels);
       if (owned === undefined) continue;
       const { sessionId, generation, space } = owned;
-      const container = { id: info.Id, state: stateOf(info.State), generation };
+      const isolation = ISOLATIONS.find((one) => one === info.Labels['raworc.isolation']);
+      const container = { id: info.Id, state: stateOf(info.State), generation, isolation };
       const first = found.get(sessionId);
       if (first === undefined) {
         found.set(sessionId, { container, space, image: info.Image });
@@ -142,8 +143,9 @@ export class SessionContainers {
     const state = stateOf(found.State.Status);
     const exit = state === 'exited' ? { exit: { code: found.State.ExitCode, outOfMemory: found.State.OOMKilled } } : {};
     const surplus = others > 0 ? { surplus: true as const } : {};
+    const isolation = ISOLATIONS.find((one) => one === found.Config.Labels['raworc.isolation']);
     const outside = this.#isOutside(found) ? { outside: true as const } : {};
-    const container = { id: found.Id, state, generation: owned.generation, ...exit, ...surplus, ...outside };
+    const container = { id: found.Id, state, generation: owned.generation, isolation, ...exit, ...surplus, ...outside };
     return { container, space: owned.space, image: found.Config.Image };
   }
 }
