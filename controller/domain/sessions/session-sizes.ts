@@ -98,6 +98,14 @@ export function clampLimits(one: Limits, other: Partial<Limits>): Limits {
 /** Returns the maxima of a session in a space with these settings. */
 export const maxIn = (rules: SizeRules, settings: Settings): Limits => clampLimits(rules.most, inRows(maximaIn(settings)));
 
+export interface SizesFor {
+  /** Where a refusal finds the sizes. */
+  readonly at?: string;
+  readonly profile?: Profile;
+  /** What some node allows one session: the usual limits of a workstation are lowered to it. */
+  readonly nodes?: Partial<Limits>;
+}
+
 const wrong = (path: string, problem: string) => refused('UNPROCESSABLE_ENTITY', `${path} ${problem}.`, [{ path, problem }]);
 
 /**
@@ -109,14 +117,14 @@ export function sizesOf(
   rules: SizeRules,
   settings: Settings,
   sent: RequestedSizes = {},
-  { at = 'resources', profile = 'locked' }: { readonly at?: string; readonly profile?: Profile } = {},
+  { at = 'resources', profile = 'locked', nodes = {} }: SizesFor = {},
 ): Outcome<Sizes> {
   const most = maxIn(rules, settings);
   const asked = { requests: inRows(sent.requests), limits: inRows(sent.limits) };
   const excess = beyond(most, asked.limits, `${at}.limits`) ?? beyond(most, asked.requests, `${at}.requests`);
   if (excess !== undefined) return excess;
   const space = sessionDefaults(settings);
-  const usualLimits = profile === 'workstation' ? WORKSTATION_LIMITS : DEFAULT_LIMITS;
+  const usualLimits = profile === 'workstation' ? clampLimits(WORKSTATION_LIMITS, nodes) : DEFAULT_LIMITS;
   const defaults = { requests: inRows(space.requests), limits: raised(inRows(space.limits), profile) };
   const fit = (field: 'cpuMillis' | 'memoryBytes') => {
     const request = asked.requests[field];

@@ -13,7 +13,7 @@ import { type NewSandbox, sandboxOf } from '../../sandboxes/new-sandbox.ts';
 import { NO_SPACE } from '../../spaces/refusals.ts';
 import type { SpaceRow } from '../../spaces/rows.ts';
 import { refusedBySpace } from '../../spaces/space-admission.ts';
-import type { Need, Yields } from '../placement/filters.ts';
+import { largestMaxima, type Need, type Yields } from '../placement/filters.ts';
 import { noRoom } from '../placement/no-room.ts';
 import { place } from '../placement/placement.ts';
 import { placementRules } from '../placement/placement-rules.ts';
@@ -100,7 +100,7 @@ export function neededBy(view: RowView & BuildView, fleet: Fleet, space: SpaceRo
   const profile = workstation === undefined ? 'locked' : 'workstation';
   const refusal = refusedProfile(space, profile, workstation?.name);
   if (refusal !== undefined) return refusal;
-  const sizes = sizesOf(fleet.sizes, space.settings, input.resources, { profile });
+  const sizes = sizesOf(fleet.sizes, space.settings, input.resources, { profile, nodes: largestMaxima(fleet.nodes()) });
   if (!sizes.ok) return sizes;
   const { constraints = [], preferences = [] } = input;
   const build = workstation === undefined ? view.newestBuild(space.id, 'completed') : undefined;

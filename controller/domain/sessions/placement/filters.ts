@@ -193,6 +193,19 @@ export function unbounded(most: Limits): Limits {
   return { cpuMillis: of(most.cpuMillis), memoryBytes: of(most.memoryBytes), diskBytes: of(most.diskBytes), processes: of(most.processes) };
 }
 
+/** Returns the largest maxima of one session among nodes. */
+export function largestMaxima(nodes: readonly FleetNode[]): Partial<Limits> {
+  const known = nodes.flatMap(({ bounds }) => (bounds === undefined ? [] : [unbounded(bounds.most)]));
+  if (known.length === 0) return {};
+  const largest = (field: keyof Limits) => Math.max(...known.map((most) => most[field]));
+  return {
+    cpuMillis: largest('cpuMillis'),
+    memoryBytes: largest('memoryBytes'),
+    diskBytes: largest('diskBytes'),
+    processes: largest('processes'),
+  };
+}
+
 /** Filters about room, as opposed to whether the node is usable at all. */
 const ROOM: ReadonlySet<string> = new Set(['spaces', 'cpu', 'memory', 'sessions', 'maxima', 'processes', 'memory-limits', 'disk-limits']);
 

@@ -11,6 +11,18 @@ export const WORKSTATION_CAPABILITIES: readonly string[] = [
   ...['NET_BIND_SERVICE', 'SYS_CHROOT', 'AUDIT_WRITE'],
 ];
 
+/**
+ * Docker's own first process would be mounted below the root that hides it. The shell passes signals
+ * on, and reaps what the session leaves behind while it waits.
+ */
+const FIRST_PROCESS = `"$@" &
+guest=$!
+trap 'kill -TERM $guest' TERM INT
+wait $guest
+code=$?
+while kill -0 $guest 2>/dev/null; do wait $guest; code=$?; done
+exit $code`;
+
 const RUN_BYTES = 64 * 1024 * 1024;
 /** For browsers and databases. Counts as memory. */
 const shmBytes = (memoryBytes: number) => Math.floor(memoryBytes / 4);
@@ -29,11 +41,12 @@ const mountsOf = ({ path, entries }: MountedRoot): readonly MountSettings[] =>
  * root, and what root in it needs. Networks and limits stay.
  */
 export function workstationOptions(locked: ContainerCreateOptions, root: MountedRoot, memoryBytes: number): ContainerCreateOptions {
-  const { HostConfig = {}, Env = [], Labels = {}, ...options } = locked;
+  const { HostConfig = {}, Env = [], Labels = {}, Entrypoint = [], ...options } = locked;
   const { SecurityOpt: _, Mounts = [], ...host } = HostConfig;
   return {
     ...options,
     Image: root.image,
+    Entrypoint: ['/bin/sh', '-c', FIRST_PROCESS, 'init', ...Entrypoint],
     Env: [...Env, 'RAWORC_PROFILE=workstation'],
     Labels: { ...Labels, 'raworc.profile': 'workstation' },
     HostConfig: {
@@ -41,6 +54,7 @@ export function workstationOptions(locked: ContainerCreateOptions, root: Mounted
       // Its own accounts are in its root.
       Mounts: [...mountsOf(root), ...Mounts.filter(({ Target }) => Target !== '/etc/passwd')],
       Tmpfs: { '/run': `rw,nosuid,nodev,size=${RUN_BYTES},mode=755` },
+      Init: false,
       ShmSize: shmBytes(memoryBytes),
       CapAdd: [...WORKSTATION_CAPABILITIES],
     },
