@@ -170,6 +170,7 @@ export const NOT_BY_A_CLIENT: Readonly<Record<string, string>> = {
   'DELETE /nodes/{id}/orphans/{session}: 503': 'it takes an orphan on a node that is away',
   'POST /nodes/tokens: 409': 'it takes a thousand valid join tokens',
   'GET /health: 503': 'it takes a store that cannot be read',
+  'POST /tickets: 503': 'it takes a thousand unused tickets',
   ...Object.fromEntries(
     [
       ...['service-accounts', 'roles', 'role-bindings', 'api-keys', 'spaces', 'spaces/{name}/secrets', 'spaces/{name}/agents'],
@@ -183,5 +184,18 @@ export const NOT_BY_A_CLIENT: Readonly<Record<string, string>> = {
       ...['POST /spaces/{name}/secrets', 'POST /spaces/{name}/agents', 'POST /spaces/{name}/agents/{agent}/deploy'],
       ...['PUT /spaces/{name}/agents/{agent}/source', 'POST /spaces/{name}/build'],
     ].map((operation) => [`${operation}: 503`, 'it takes a disk that is almost full']),
+  ),
+  ...Object.fromEntries(
+    [
+      ...['GET processes', 'POST processes', 'GET processes/{process_id}', 'DELETE processes/{process_id}'],
+      ...['GET processes/{process_id}/attach', 'POST processes/{process_id}/signal', 'POST processes/{process_id}/resize'],
+      ...['POST processes/{process_id}/close-stdin', 'GET ports', 'GET ports/{port}', 'POST ports/{port}/share'],
+    ].flatMap((operation) => {
+      const [method, path] = operation.split(' ');
+      return [
+        [`${method} /sessions/{id}/${path}: 409`, 'it takes a session that failed, or a process of another kind'],
+        [`${method} /sessions/{id}/${path}: 503`, 'it takes a node that is away'],
+      ];
+    }),
   ),
 };

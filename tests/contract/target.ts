@@ -106,6 +106,8 @@ async function ownTarget(t: Scope, { freeSpace = systemFreeSpace, auditFile, tls
   const orphans = { running: randomUUID(), volume: randomUUID(), unwanted: randomUUID() };
   const node = await startHollowNode({
     ...{ name: 'hollow', directory: join(directory, 'node'), token: await rest.nodeToken(), image: IMAGE, log },
+    // Room for a session per operation.
+    capacity: { cpuMillis: 16_000, memoryBytes: 32 * 1024 ** 3, sessions: 0 },
     leftBehind: Object.entries(orphans).map(([kind, sessionId]) => ({ sessionId, isRunning: kind !== 'volume' })),
   });
   t.teardown(() => node.close());

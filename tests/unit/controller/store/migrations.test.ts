@@ -10,6 +10,8 @@ import { normalizedNames } from '../../../../controller/store/sqlite/migrations/
 import { listsOn } from '../../../simulation/world/store.ts';
 import { putSessions, sessionRow, uuid } from '../engine/session-rows.ts';
 
+t.setTimeout(200_000);
+
 /** What two steps made, taken away again, and the steps. */
 async function repeatSteps(path: string): Promise<void> {
   const database = new Database(path);
