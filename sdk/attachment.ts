@@ -43,6 +43,8 @@ export class Attachment implements AsyncIterable<ProcessPart> {
   readonly #signal: AbortSignal;
   #offset: number | undefined;
   #socket: WebSocket | undefined;
+  /** The socket once it is attached, and what waited was sent: nothing overtakes that. */
+  #ready: WebSocket | undefined;
   #size: string | undefined;
   #waiting: (string | Uint8Array<ArrayBuffer>)[] = [];
   #waitingBytes = 0;
@@ -69,7 +71,7 @@ export class Attachment implements AsyncIterable<ProcessPart> {
 
   resize(cols: number, rows: number): void {
     this.#size = JSON.stringify({ type: 'resize', cols, rows });
-    if (this.#socket?.readyState === OPEN) this.#socket.send(this.#size);
+    if (this.#ready?.readyState === OPEN) this.#ready.send(this.#size);
   }
 
   signal(signal: string): void {
@@ -162,6 +164,7 @@ export class Attachment implements AsyncIterable<ProcessPart> {
     } finally {
       this.#signal.removeEventListener('abort', stop);
       this.#socket = undefined;
+      this.#ready = undefined;
       socket.close();
     }
   }
@@ -170,6 +173,7 @@ export class Attachment implements AsyncIterable<ProcessPart> {
     if (this.#size !== undefined) socket.send(this.#size);
     for (const waiting of this.#waiting.splice(0)) socket.send(waiting);
     this.#waitingBytes = 0;
+    this.#ready = socket;
   }
 
   #partIn(data: unknown): ProcessPart | 'attached' | undefined {
@@ -197,7 +201,7 @@ export class Attachment implements AsyncIterable<ProcessPart> {
   }
 
   #send(message: string | Uint8Array<ArrayBuffer>): void {
-    if (this.#socket?.readyState === OPEN) return this.#socket.send(message);
+    if (this.#ready?.readyState === OPEN) return this.#ready.send(message);
     this.#waitingBytes += message.length;
     if (this.#waitingBytes <= WAITING_BYTES) this.#waiting.push(message);
   }
