@@ -101,6 +101,19 @@ t.test('a WebSocket says what it does not understand, signals, and closes with t
   t.match(said.slice(1).sort(), [/^binary .in$/, /BAD_REQUEST/, /"type":"exit","exit_code":null,"signal":"SIGTERM"/]);
 });
 
+t.test('what a client sends before it closes arrives', async (t) => {
+  const process = await raworc.processes.start(id, { argv: ['cat'] });
+  const socket = new WebSocket(urlOf(process), ['raworc.v0', `raworc.ticket.${await ticket()}`]);
+  await once(socket, 'open');
+  for (let part = 0; part < 20; part++) socket.send(Buffer.from(`part ${part}\n`));
+  socket.close();
+  await once(socket, 'close');
+  const attachment = raworc.attach(id, process, { offset: 0 });
+  attachment.write('exit\n');
+  const output = outputOf(await untilExit(attachment));
+  t.equal(output, `${Array.from({ length: 20 }, (_, part) => `part ${part}\n`).join('')}exit\n`);
+});
+
 t.test('the attachments of a caller whose credentials end are closed', async (t) => {
   const process = await raworc.processes.start(id, { argv: ['cat'] });
   const { token } = (await target.rest.call('POST', '/auth/login', { user: 'admin', pass: target.password })).body as { token: string };

@@ -1,7 +1,7 @@
 import type { Context } from 'koa';
 import type { RawData, WebSocket } from 'ws';
 import { StreamError } from '../../../proto/streams/reasons.ts';
-import type { Clock } from '../../../seams/clock.ts';
+import type { Clock, Timer } from '../../../seams/clock.ts';
 import { PROCESS_SIGNALS, resizeProcess } from '../../contract/processes.ts';
 import { accepted, type Outcome } from '../../domain/engine/outcome.ts';
 import type { Caller } from '../../services/access/caller.ts';
@@ -87,6 +87,7 @@ class AttachSocket {
   #pingedAtMs: number;
   #sendingSinceMs: number | undefined;
   #isClosing = false;
+  #leaving: Timer | undefined;
 
   constructor(socket: WebSocket, attached: Attached, clock: Clock) {
     this.#socket = socket;
@@ -98,7 +99,7 @@ class AttachSocket {
     socket.on('error', () => socket.terminate());
     socket.on('pong', () => this.#heard());
     socket.on('message', (data, isBinary) => void this.#receive(data, isBinary));
-    socket.once('close', () => attached.end());
+    socket.once('close', () => this.#left());
   }
 
   /** Resolves once the WebSocket is closed. */
@@ -135,6 +136,13 @@ class AttachSocket {
       this.close(CLOSE.lost, error.reason);
     }
     await this.#closed;
+    this.#leaving?.cancel();
+  }
+
+  /** What the client sent last still arrives, unless the process does not read it. */
+  #left(): void {
+    void this.#attached.finish();
+    this.#leaving = this.#clock.after(CLOSING_MS, () => this.#attached.end());
   }
 
   close(code: number, why: string): void {

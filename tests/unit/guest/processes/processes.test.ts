@@ -35,6 +35,19 @@ t.test('a process outlives who is attached, and each attachment gets the output 
   t.match(await attach(pid).last(), { kind: 'refused', refusal: { refused: 'not_found' } });
 });
 
+t.test('what was typed before leaving arrives, and the process goes on', async (t) => {
+  const { start, attach, ask } = session(t);
+  const { pid } = await start({ argv: sh('read line; echo "got $line"; read line') });
+  const first = attach(pid);
+  first.type('the last words\n');
+  first.send('detach');
+  await first.last();
+  t.match(await ask({ op: 'get', pid }), { processes: [{ attached: 0, end: null, stdinOpen: true }] });
+  const second = attach(pid);
+  await second.until(/got the last words\n/);
+  second.stream.destroy();
+});
+
 t.test('standard input is closed on request, or from the start', async (t) => {
   const { start, attach, ask } = session(t);
   const { pid } = await start({ argv: ['cat'] });

@@ -35,7 +35,7 @@ export interface Attached {
   /** Resolves with the last frame once the stream has ended. */
   last(): Promise<OutputFrame | undefined>;
   type(text: string): void;
-  send(kind: 'stdin' | 'resize' | 'signal' | 'closeStdin', value?: object): void;
+  send(kind: 'stdin' | 'resize' | 'signal' | 'closeStdin' | 'detach', value?: object): void;
 }
 
 export function session(t: Test, keepingAwake?: (count: number) => void) {
