@@ -10,6 +10,11 @@ export interface World {
   readonly stdin: Readable & { readonly isTTY?: boolean };
   readonly stdout: Screen;
   readonly stderr: Screen;
+  /**
+   * Makes a terminal in raw mode show output as it comes: Node.js lets it still add a carriage return
+   * to each line feed, with which full-screen programs move straight down. Leaving the mode undoes it.
+   */
+  readonly passOutput?: () => void;
   /** Aborts on Ctrl-C. */
   readonly signal: AbortSignal;
   /**

@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import type { Attachment, Process, Raworc } from '../../../sdk/raworc.ts';
 import { type Io, Misuse, painted } from '../../io.ts';
 import { findSession } from '../../reference.ts';
-import type { Terminal } from '../../terminal.ts';
+import { Own, type Terminal } from '../../terminal.ts';
 import { TildeEscape } from './tilde-escape.ts';
 
 export interface ShellOptions {
@@ -13,6 +13,9 @@ export interface ShellOptions {
   readonly attach?: string;
   readonly wake: boolean;
 }
+
+/** The terminal does not begin a line at its left by itself. */
+const LINE = new Own('\r\n');
 
 interface Keyboard {
   readonly isTTY?: boolean;
@@ -41,6 +44,7 @@ export async function shell(io: Io, raworc: Raworc, ref: string, argv: readonly 
   };
   const resized = () => resize(attachment, io.stdout);
   keyboard.setRawMode?.(true);
+  io.passOutput?.();
   io.stdin.on('data', typed);
   io.stdin.resume();
   io.stdout.stream.on('resize', resized);
@@ -49,10 +53,10 @@ export async function shell(io: Io, raworc: Raworc, ref: string, argv: readonly 
     for await (const part of attachment) {
       if (part.kind === 'stdout' || part.kind === 'stderr') await write(io.stdout, part.bytes);
       else if (part.kind === 'exit') return part.exitCode ?? 128 + (constants.signals[part.signal as NodeJS.Signals] ?? 0);
-      else if (part.kind === 'lost' || part.kind === 'gap') io.stderr.line(painted(io, io.stderr, 'dim', note(part)));
+      else if (part.kind === 'lost' || part.kind === 'gap') io.stderr.write(LINE, painted(io, io.stderr, 'dim', note(part)), LINE);
     }
     const back = `Left process ${process.id}, which continues: raworc shell ${ref} --attach ${process.id}`;
-    if (isLeft) io.stderr.line(painted(io, io.stderr, 'dim', back));
+    if (isLeft) io.stderr.write(LINE, painted(io, io.stderr, 'dim', back), LINE);
     return 0;
   } finally {
     io.stdin.off('data', typed);
