@@ -17,17 +17,28 @@ import { HandClock } from '../hand-clock.ts';
 
 const WINDOW = 64 * 1024;
 
+const opened: { destroy(): void }[] = [];
+t.afterEach(() => {
+  for (const one of opened.splice(0)) one.destroy();
+});
+
 function open(handler: StreamHandler, parameters: unknown): ByteStream {
   const [near, far] = linkPair<StreamFrame, StreamFrame>(systemClock);
   const guest = new ByteStream(far, { credit: WINDOW, lost: 'node_lost' });
   guest.on('error', () => undefined);
   Promise.resolve(handler(guest, parameters)).catch((error: Error) => guest.destroy(error));
-  return new ByteStream(near, { window: WINDOW, granted: WINDOW, lost: 'guest_lost' });
+  const stream = new ByteStream(near, { window: WINDOW, granted: WINDOW, lost: 'guest_lost' });
+  stream.on('error', () => undefined);
+  opened.push(stream, guest);
+  return stream;
 }
 const toPort = (port: unknown, dial = connectPort) => open(portStream(dial, systemClock), { port });
 
 async function program(t: Test, host: string, serve: (socket: Socket) => void): Promise<number> {
-  const server = createServer({ allowHalfOpen: true }, serve);
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    opened.push(socket);
+    serve(socket);
+  });
   server.listen(0, host);
   await once(server, 'listening');
   t.teardown(() => server.close());
