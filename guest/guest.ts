@@ -102,6 +102,11 @@ export class Guest {
     return this.#mailbox.syncs;
   }
 
+  /** Returns the number of byte streams that are open or being opened. */
+  get openStreams(): number {
+    return this.#streams.open;
+  }
+
   /** Runs until it is stopped. Throws what ended it otherwise. */
   async run(): Promise<void> {
     const { clock, random, dialer } = this.#deps;

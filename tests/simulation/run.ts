@@ -12,6 +12,7 @@ import { Person } from './world/people.ts';
 import { Plan } from './world/plan.ts';
 import type { SeededRandom } from './world/random.ts';
 import { StreamReader } from './world/stream-reader.ts';
+import { SessionUser } from './world/uses/session-user.ts';
 import { Watcher } from './world/watcher.ts';
 
 export interface RunOptions {
@@ -48,6 +49,10 @@ const CLIENTS_WITHIN_MS = 30 * 60_000;
 /** Less than the controller's interval of comparisons, so that one delivery must be enough. */
 const REST_WITHIN_MS = 200_000;
 const REST_MS = 5_000;
+/** They run programs in sessions. */
+const USERS = ['user-1', 'user-2'];
+/** Every fourth seed, so that the others stay as they were. */
+const isUsed = (seed: number) => seed % 4 === 2;
 const MAX_STEPS = 200_000;
 
 const faultsFor = (random: SeededRandom) => (random.chance(0.25) ? random.whole(25, 50) : random.whole(10, 16));
@@ -89,6 +94,7 @@ export async function simulate({ seed, faults, bail, maxSteps = MAX_STEPS, print
       person.run(COMMANDS_OF_PERSON, haste),
       reader.run(haste),
       new Joins(cluster, book).run(),
+      ...(isUsed(seed) ? USERS : []).map((name) => new SessionUser(new Client(cluster, book, name)).run(haste)),
     ];
     await ends(cluster, Promise.all(work), () => plan.isDone);
     plan.heal();

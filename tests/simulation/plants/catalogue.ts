@@ -11,6 +11,7 @@ import { PLACEMENT_PLANTS } from './placement-plants.ts';
 import type { Plant } from './plant.ts';
 import { RELEASE_PLANTS } from './release-plants.ts';
 import { ROOM_PLANTS } from './room-plants.ts';
+import { USE_PLANTS } from './use-plants.ts';
 
 /** All planted faults by name. */
 export const PLANTS: Readonly<Record<string, Plant>> = {
@@ -27,4 +28,5 @@ export const PLANTS: Readonly<Record<string, Plant>> = {
   ...NODE_PLANTS,
   ...HOP_PLANTS,
   ...GUEST_PLANTS,
+  ...USE_PLANTS,
 };

@@ -12,6 +12,7 @@ import { SecretVersions } from './secret-versions.ts';
 import { SpaceUse } from './space-use.ts';
 import { Suspends } from './suspends.ts';
 import { TokenAudit } from './token-audit.ts';
+import { UseAudit } from './uses/use-audit.ts';
 
 /** Checks every commit for the promises of one kind of command each. */
 export class Auditors {
@@ -26,6 +27,7 @@ export class Auditors {
   readonly images: ImageAudit;
   readonly tokens: TokenAudit;
   readonly builds: BuildAudit;
+  readonly uses: UseAudit;
   readonly #deps: RemixesDeps & { readonly chronicle: Chronicle; readonly nowMs: () => number; readonly lostAfterMs: number };
 
   constructor(deps: RemixesDeps & BuildAuditDeps & { readonly nowMs: () => number; readonly lostAfterMs: number }) {
@@ -37,6 +39,7 @@ export class Auditors {
     this.images = new ImageAudit(deps);
     this.tokens = new TokenAudit(deps);
     this.builds = new BuildAudit(deps);
+    this.uses = new UseAudit(deps);
   }
 
   /** Call before the chronicle. */
@@ -51,6 +54,7 @@ export class Auditors {
     this.images.committed(mutations);
     this.tokens.committed(mutations);
     this.builds.committed(mutations);
+    this.uses.committed(mutations);
     this.secrets.committed(mutations, this.#deps.view(), (id) => this.#deps.chronicle.sessions.get(id));
     this.stops.committed(mutations, nowMs(), this.#spaceOf, violation);
   }
@@ -66,6 +70,7 @@ export class Auditors {
     this.images.restored();
     this.tokens.restored(view());
     this.builds.restored(view());
+    this.uses.restored();
     this.cancels.restored(view());
     this.suspends.restored(chronicle.sessions.values(), nowMs());
     this.stops.restored(view(), nowMs());
@@ -78,6 +83,7 @@ export class Auditors {
     this.deadlines.judge(this.#deps.view());
     this.images.judge(present);
     this.builds.judge(present);
+    this.uses.judge((machine) => present.some(({ name }) => name === machine));
     this.stops.judge(present, this.#spaceOf, this.#deps.violation);
   }
 

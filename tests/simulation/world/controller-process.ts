@@ -85,7 +85,9 @@ export class ControllerProcess {
     const store = await openBareStore(path, epoch);
     const { lists, close } = listsOn(path);
     const log = around.trace.log(name, (event, { session, expiry }) => {
-      if (event === 'session.expired') around.auditors.deadlines.expired(String(session), String(expiry));
+      if (event !== 'session.expired') return;
+      around.auditors.deadlines.expired(String(session), String(expiry));
+      around.auditors.uses.expired(String(session), String(expiry));
     });
     const clock = new ProcessClock(around.time, life, options.wall);
     const strike = (phase: 'commit.before' | 'commit.after') => {

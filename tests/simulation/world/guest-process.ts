@@ -1,5 +1,7 @@
 import { Guest } from '../../../guest/guest.ts';
 import type { HostDialer } from '../../../guest/host/dialer.ts';
+import { execStream } from '../../../guest/streams/exec.ts';
+import { EXEC } from '../../../proto/streams/exec-stream.ts';
 import type { Disk } from '../../../seams/disk.ts';
 import { simulatedAgents } from './agents.ts';
 import { ProcessClock, type WallClock } from './clock.ts';
@@ -8,6 +10,7 @@ import type { SeededRandom } from './random.ts';
 import { simulatedModel } from './router.ts';
 import { NUMBERED } from './stream-kinds.ts';
 import { barriersAt, type Surroundings } from './surroundings.ts';
+import { pretendedPrograms } from './uses/programs.ts';
 
 export interface GuestOptions {
   readonly around: Surroundings;
@@ -32,6 +35,7 @@ export function startGuest(options: GuestOptions): Life {
   const life = new Life(name);
   const clock = new ProcessClock(around.time, life, options.wall);
   life.atDeath(() => around.chronicle.guestKilled(sessionId, name));
+  const programs = pretendedPrograms({ around, life, clock, machine, sessionId });
   const opening = clock.after(random.between(30, 300), () => {
     Guest.open({
       ...{
@@ -46,11 +50,19 @@ export function startGuest(options: GuestOptions): Life {
       disk: options.disk(life),
       dialer: options.dialer(life),
       barriers: barriersAt(around, { life, machine, sessionId }),
-      streams: NUMBERED,
+      streams: { ...NUMBERED, [EXEC]: execStream(programs.start, clock) },
       workers: simulatedAgents({ around, life, clock, random, machine, sessionId, marks: options.marks }),
       model: simulatedModel({ around, life, clock, random: random.fork('model'), machine, sessionId }),
     })
-      .then((guest) => guest.run())
+      .then((guest) => {
+        around.auditors.uses.guests.set(life, {
+          machine,
+          get openStreams() {
+            return guest.openStreams;
+          },
+        });
+        return guest.run();
+      })
       .catch((fault: unknown) => {
         around.trace.note(name, `ends: ${fault instanceof Error ? fault.message : String(fault)}`);
         if (!life.isDead) options.ended(life);

@@ -266,6 +266,7 @@ export function judgeLeft(cluster: Cluster): void {
   if (open > 0) violation(`the controller has ${open} byte streams that nobody reads`);
   for (const { name, agent } of machines)
     if ((agent?.node?.openStreams ?? 0) > 0) violation(`${name} has ${agent?.node?.openStreams} byte streams that nobody reads`);
+  cluster.auditors.uses.judgeLeft((machine) => machines.some(({ name }) => name === machine));
   for (const { host, name } of machines)
     for (const id of new Set([...host.containers.keys(), ...host.volumes.keys()]))
       if (chronicle.forgotten.has(id) && view.get('sessions', id) === undefined) violation(`${name} still has the orphan ${id}`);

@@ -1,0 +1,145 @@
+import type { Mutation } from '../../../../controller/domain/engine/mutation.ts';
+import { isSettled } from '../../../../controller/domain/sessions/life-cycle.ts';
+import type { SessionRow } from '../../../../controller/domain/sessions/rows.ts';
+import type { Life } from '../life.ts';
+
+export interface ProgramEnd {
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+}
+
+/** A program that a use started. */
+export interface ProgramRun {
+  readonly life: Life;
+  readonly machine: string;
+  readonly sessionId: string;
+  readonly startedMs: number;
+  /** Printed on its standard output. */
+  bytes: number;
+  /** Undefined: it runs, or ended with its guest. */
+  end: ProgramEnd | undefined;
+}
+
+/** A use from the request to its answer, or until its client has gone. */
+export interface OpenUse {
+  readonly id: string;
+  readonly sessionId: string;
+  readonly sinceMs: number;
+}
+
+export interface UseAuditDeps {
+  readonly nowMs: () => number;
+  readonly violation: (what: string) => void;
+}
+
+/** A use can begin while its session expires. */
+const JUST_BEGUN_MS = 1_000;
+/** Tolerance of times in rows, as for all deadlines. */
+const EARLY_MS = 5_000;
+/** A program hears of the end of its reader within this time. */
+const HEARS_MS = 30_000;
+
+/** What was used by whom, as only the simulation can know. */
+export class UseAudit {
+  readonly #deps: UseAuditDeps;
+  readonly #runs = new Map<string, ProgramRun>();
+  readonly #open = new Map<string, OpenUse>();
+  readonly #closedMs = new Map<string, number>();
+  /** Since when a session is up without a break. */
+  readonly #upSince = new Map<string, number>();
+  /** When each session last had a use that its controller saw end. */
+  readonly #lastUse = new Map<string, number>();
+  readonly #timeouts = new Map<string, SessionRow['timeouts']>();
+  /** By process of a guest. */
+  readonly guests = new Map<Life, { readonly machine: string; readonly openStreams: number }>();
+
+  constructor(deps: UseAuditDeps) {
+    this.#deps = deps;
+  }
+
+  started(id: string, of: Pick<ProgramRun, 'life' | 'machine' | 'sessionId'>): ProgramRun {
+    const run: ProgramRun = { ...of, startedMs: this.#deps.nowMs(), bytes: 0, end: undefined };
+    if (this.#runs.has(id)) this.#deps.violation(`the program of ${id} was started twice`);
+    this.#runs.set(id, run);
+    return run;
+  }
+
+  runOf(id: string): ProgramRun | undefined {
+    return this.#runs.get(id);
+  }
+
+  begun(use: Omit<OpenUse, 'sinceMs'>): void {
+    this.#open.set(use.id, { ...use, sinceMs: this.#deps.nowMs() });
+  }
+
+  /** `isHeard`: its controller is there to see it. */
+  ended(id: string, isHeard: boolean): void {
+    const use = this.#open.get(id);
+    if (use === undefined) return;
+    this.#open.delete(id);
+    this.#closedMs.set(id, this.#deps.nowMs());
+    if (isHeard && this.#runs.has(id)) this.#lastUse.set(use.sessionId, this.#deps.nowMs());
+    else this.#lastUse.delete(use.sessionId);
+  }
+
+  /** Since when a session is up, in simulated time. Undefined: it is not. */
+  upSince(sessionId: string): number | undefined {
+    return this.#upSince.get(sessionId);
+  }
+
+  committed(mutations: readonly Mutation[]): void {
+    for (const mutation of mutations) {
+      if (mutation.kind !== 'put' || mutation.table !== 'sessions') continue;
+      const { row } = mutation;
+      this.#timeouts.set(row.id, row.timeouts);
+      if (row.desired !== 'running' || !isSettled(row)) this.#upSince.delete(row.id);
+      else if (!this.#upSince.has(row.id)) this.#upSince.set(row.id, this.#deps.nowMs());
+    }
+  }
+
+  restored(): void {
+    this.#upSince.clear();
+    this.#lastUse.clear();
+  }
+
+  /** A controller reports that a session's timeout took effect. */
+  expired(sessionId: string, expiry: string): void {
+    if (expiry !== 'pause' && expiry !== 'suspend') return;
+    const { nowMs, violation } = this.#deps;
+    for (const { id, sinceMs, ...use } of this.#open.values())
+      if (use.sessionId === sessionId && nowMs() - sinceMs > JUST_BEGUN_MS && this.#runs.has(id))
+        violation(`${sessionId} expired (${expiry}) beneath ${id}, which began ${Math.round(nowMs() - sinceMs)} ms before`);
+    const timeouts = this.#timeouts.get(sessionId);
+    const limitS = expiry === 'pause' ? timeouts?.idle_pause_s : timeouts?.idle_suspend_s;
+    const lastMs = this.#lastUse.get(sessionId);
+    if (limitS === undefined || lastMs === undefined) return;
+    if (nowMs() - lastMs + EARLY_MS < limitS * 1000)
+      violation(`${sessionId} expired (${expiry}) ${Math.round(nowMs() - lastMs)} ms after its last use, not ${limitS} s`);
+  }
+
+  /** Called at rest. `isPresent`: of machines that were not removed. */
+  judge(isPresent: (machine: string) => boolean): void {
+    const { nowMs, violation } = this.#deps;
+    for (const use of this.#open.values()) violation(`the use ${use.id} has no end`);
+    for (const [id, { end, life, machine }] of this.#runs) {
+      if (end !== undefined || life.isDead || life.isStopped || !isPresent(machine) || this.#kept.has(id)) continue;
+      if (nowMs() - (this.#closedMs.get(id) ?? 0) > HEARS_MS) violation(`the program of ${id} runs on for nobody`);
+    }
+  }
+
+  /** Called at the end, when every session is up. */
+  judgeLeft(isPresent: (machine: string) => boolean): void {
+    for (const [life, guest] of this.guests) {
+      if (life.isDead) this.guests.delete(life);
+      else if (isPresent(guest.machine) && guest.openStreams > 0)
+        this.#deps.violation(`the guest ${life.name} has ${guest.openStreams} byte streams that nobody reads`);
+    }
+  }
+
+  /** Ids of programs that go on without a reader. */
+  readonly #kept = new Set<string>();
+
+  keep(id: string): void {
+    this.#kept.add(id);
+  }
+}
