@@ -94,7 +94,7 @@ async function furnish(fuzz: Fuzz): Promise<void> {
     await fuzz.ask('DELETE /sessions/{id}/ports/{port}/share', { ...session, port }, undefined);
   }
   await fuzz.ask('GET /sessions/{id}/ports', session, undefined);
-  for (const of of [session.id, 'nowhere', '']) await fuzz.ask('POST /tickets', {}, { for: 'attach', session: of });
+  for (const named of [session.id, 'nowhere', '']) await fuzz.ask('POST /tickets', {}, { for: 'attach', session: named });
   await fuzz.ask('PUT /sessions/{id}/files', session, undefined, {
     query: 'path=a/b&parents',
     raw: { body: Buffer.from('content'), mediaType: 'application/octet-stream' },
