@@ -14,7 +14,7 @@ export interface ShellOptions {
   readonly wake: boolean;
 }
 
-/** The terminal does not begin a line at its left by itself. */
+/** The terminal does not go to the left at a line feed by itself. */
 const LINE = new Own('\r\n');
 
 interface Keyboard {
@@ -44,7 +44,8 @@ export async function shell(io: Io, raworc: Raworc, ref: string, argv: readonly 
   };
   const resized = () => resize(attachment, io.stdout);
   keyboard.setRawMode?.(true);
-  io.passOutput?.();
+  // Without a terminal, a program ends its lines with a line feed only.
+  if (process.pty !== null) io.passOutput?.();
   io.stdin.on('data', typed);
   io.stdin.resume();
   io.stdout.stream.on('resize', resized);

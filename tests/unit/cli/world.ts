@@ -83,7 +83,7 @@ export interface Ran {
 export async function world(
   t: Test,
   server: { readonly url: string },
-  { isTerminal = false, ...more }: Pick<World, 'after'> & { readonly isTerminal?: boolean } = {},
+  { isTerminal = false, ...more }: Pick<World, 'after' | 'passOutput'> & { readonly isTerminal?: boolean } = {},
 ) {
   const home = await mkdtemp(join(tmpdir(), 'raworc-cli-'));
   t.teardown(() => rm(home, { recursive: true, force: true }));
