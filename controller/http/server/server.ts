@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { HttpApp } from '../app.ts';
 import type { KeyPair } from '../tls/key-pair.ts';
 import { shouldUpgrade } from '../upgrades/upgrades.ts';
+import { watchBodies } from './body-deadlines.ts';
 import { countHandshakes } from './handshakes.ts';
 import { answerUnreadable, withHost } from './unreadable.ts';
 
@@ -36,8 +37,6 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 const HEADERS_TIMEOUT_MS = 10_000;
 /** Interval in which Node.js enforces its timeouts; its default of 30 s would be too coarse. */
 const CHECK_MS = 1000;
-/** For a whole request with its body, such as 64 MiB on a slow line. */
-const REQUEST_TIMEOUT_MS = 300_000;
 /** Longer than load balancers and clients use, so that they close first. */
 const KEEP_ALIVE_MS = 75_000;
 const DEFAULT_GRACE_MS = 5000;
@@ -56,7 +55,8 @@ export async function listen(app: HttpApp, options: ListenOptions): Promise<Http
   const listener = withHost(app.koa.callback(), app.random);
   const server = serverFor(listener, app, options);
   server.headersTimeout = HEADERS_TIMEOUT_MS;
-  server.requestTimeout = REQUEST_TIMEOUT_MS;
+  server.requestTimeout = 0;
+  watchBodies(server, app.clock);
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   const { connections, stranger_connections: strangers } = app.streams.budgets.limits.atOnce;
   // Strangers evict one another before this bound, which the system must sustain.

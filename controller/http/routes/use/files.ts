@@ -33,6 +33,7 @@ import { PacedResponse, sendContent } from '../../files/send-content.ts';
 import { detached } from '../../input/upload.ts';
 import { type Route, route } from '../../routing/route.ts';
 import type { RouteDeps } from '../../routing/route-deps.ts';
+import { judgeByProgress } from '../../server/body-deadlines.ts';
 
 /** What every request about files has. */
 interface Sent {
@@ -151,6 +152,7 @@ export function fileRoutes({ services: { files }, clock, streams }: RouteDeps): 
         const ifMatch = tagIn(ctx.get('If-Match'));
         const isNew = ctx.get('If-None-Match').trim() === '*';
         return transfer(sent, async (to): Promise<Outcome<FileWrittenObject | FilesUnpackedObject>> => {
+          judgeByProgress(ctx.req);
           if (query.archive !== undefined) return files.unpack(to, { path: path.value }, detached(ctx.req));
           const conditions = { isNew, ...(ifMatch === undefined ? {} : { ifMatch }), ...(mode === undefined ? {} : { mode }) };
           const written = await files.write(to, { path: path.value, parents, ...conditions }, detached(ctx.req));
