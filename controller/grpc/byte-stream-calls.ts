@@ -11,7 +11,7 @@ import type { Clock } from '../../seams/clock.ts';
  * 64 KiB allows one window per round trip: 1 MB/s over 60 ms.
  */
 const CONNECTION_WINDOW_BYTES = 8 * 1024 * 1024;
-const STREAM_WINDOW_BYTES = 1024 * 1024;
+const STREAM_WINDOW_BYTES = 4 * 1024 * 1024;
 
 const CREATED = 'http2.server.stream.created';
 

@@ -7,6 +7,7 @@ import { Socket } from 'node:net';
 import { ByteStream } from '../../proto/streams/byte-stream.ts';
 import { bytesOf } from '../../proto/streams/files-paths.ts';
 import { StreamError } from '../../proto/streams/reasons.ts';
+import { MAX_CREDIT_BYTES } from '../../proto/streams/stream-state.ts';
 import { systemClock } from '../../seams/system.ts';
 import { Channels } from './channels.ts';
 import { serveFiles } from './serve.ts';
@@ -26,7 +27,7 @@ const deps = {
 };
 new Channels(new Socket({ fd: 3, readable: true, writable: true }), systemClock, {
   opened({ link, credit, parametersJson }) {
-    const stream = new ByteStream(link, { credit, lost: 'failed' });
+    const stream = new ByteStream(link, { credit, window: MAX_CREDIT_BYTES, lost: 'failed' });
     // Sent to the other end in the reset. Without a listener it would be thrown.
     stream.on('error', () => undefined);
     serve(stream, parametersJson).catch((error: unknown) =>

@@ -15,6 +15,8 @@ import type { Dialer } from './dialer.ts';
 import { putSource } from './put-source.ts';
 
 const DIAL_TIMEOUT_MS = 10_000;
+/** Of connections that carry bulk data, and of each call on them. */
+const BULK_WINDOW_BYTES = 4 * 1024 * 1024;
 
 export interface GrpcDialerOptions {
   /** The current identity: a renewed certificate is used from the next attempt on. */
@@ -41,7 +43,7 @@ export function grpcDialer(options: GrpcDialerOptions): Dialer & { registry(): D
   let attempts = 0;
   let closed = false;
 
-  const channel = (at = attempts): { address: string; client: Client } => {
+  const channel = (at = attempts, windowBytes?: number): { address: string; client: Client } => {
     if (closed) throw new DialError('unreachable', 'The dialer is closed.');
     const problem = options.problem?.();
     if (problem !== undefined) throw new DialError('expired', problem);
@@ -49,7 +51,7 @@ export function grpcDialer(options: GrpcDialerOptions): Dialer & { registry(): D
     const address = identity.controllers[Math.max(0, at) % identity.controllers.length];
     if (address === undefined)
       throw new DialError('unreachable', 'This node has no controller address. Join the cluster again with a new token.');
-    return { address, client: openChannel(address, { caPem: identity.caPem, own: identity }, keepalive) };
+    return { address, client: openChannel(address, { caPem: identity.caPem, own: identity }, keepalive, windowBytes) };
   };
 
   const dial = (signal: AbortSignal): Promise<Link<NodeFrame, ControllerFrame>> =>
@@ -94,7 +96,7 @@ export function grpcDialer(options: GrpcDialerOptions): Dialer & { registry(): D
 
   const bulk = new BulkCalls({
     // To the controller of the newest control stream, with the current certificate.
-    client: () => channel(attempts - 1).client,
+    client: () => channel(attempts - 1, BULK_WINDOW_BYTES).client,
     key: () => `${attempts} ${options.identity().certificatePem}`,
     clock,
   });

@@ -20,10 +20,14 @@ import type { Payer } from '../budget/payer.ts';
 import type { SessionUse } from '../streams/session-use.ts';
 import { contentOf, type GoodHead, headOf, linesOf } from './answers.ts';
 
-/** Unread bytes in all processes on the way. */
+/** Unread bytes in all processes on the way, of contents and of answers: a window passes in a round trip. */
+const CONTENT_WINDOW_BYTES = 4 * 1024 * 1024;
 const WINDOW_BYTES = 1024 * 1024;
+const CONTENTS: readonly FilesRequest['op'][] = ['read', 'pack'];
 /** How long the guest can take once it has everything: removing a large tree, or a slow disk. */
 const ANSWER_MS = 600_000;
+
+const windowOf = ({ op }: FilesRequest): number => (CONTENTS.includes(op) ? CONTENT_WINDOW_BYTES : WINDOW_BYTES);
 
 /** For whom, and how long: aborting the signal ends whatever is open. */
 export interface FilesFor {
@@ -68,7 +72,7 @@ export interface FilesDeps {
 export function fileService({ use, clock }: FilesDeps) {
   async function opened({ caller, session, payer, signal, wake }: FilesFor, request: FilesRequest): Promise<Outcome<ByteStream>> {
     const audited = !['read', 'list', 'stat', 'watch', 'pack'].includes(request.op);
-    const stream = () => ({ kind: FILES, parameters: filesParameters(request), window: WINDOW_BYTES, payer });
+    const stream = () => ({ kind: FILES, parameters: filesParameters(request), window: windowOf(request), payer });
     const outcome = await use.open(caller, session, { verb: 'files', wake, audited, stream }, signal);
     if (!outcome.ok) return outcome;
     const { value } = outcome;
