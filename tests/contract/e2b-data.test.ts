@@ -160,7 +160,8 @@ t.test('files are uploaded in both forms, read, listed, moved and removed', asyn
 
 t.test('a program on a port is reached by header and by host, also by a stranger', async (t) => {
   const program = createServer((req, res) => {
-    res.setHeader('x-seen', `${req.headers['e2b-sandbox-id'] ?? 'none'} ${req.headers['x-api-key'] ?? 'none'}`);
+    const secrets = ['e2b-sandbox-id', 'x-api-key', 'x-access-token', 'authorization'].map((name) => req.headers[name] ?? 'none');
+    res.setHeader('x-seen', secrets.join(' '));
     req.pipe(res);
   });
   await once(program.listen(0, '127.0.0.1'), 'listening');
@@ -169,9 +170,11 @@ t.test('a program on a port is reached by header and by host, also by a stranger
   const response = await fetch(`${url}/any?x=1`, {
     method: 'POST',
     body: 'echo',
-    headers: { 'e2b-sandbox-id': id, 'e2b-sandbox-port': String(port) },
+    headers: headers({ 'e2b-sandbox-port': String(port), authorization: `Bearer e2b_${'0'.repeat(64)}` }),
   });
-  t.same([response.status, await response.text(), response.headers.get('x-seen')], [200, 'echo', 'none none']);
+  t.same([response.status, await response.text(), response.headers.get('x-seen')], [200, 'echo', 'none none none none']);
+  const own = await fetch(url, { headers: { 'e2b-sandbox-id': id, 'e2b-sandbox-port': String(port), authorization: 'Basic own' } });
+  t.equal(own.headers.get('x-seen'), 'none none none Basic own');
   program.close();
   program.closeAllConnections();
   const closed = await fetch(url, { headers: { 'e2b-sandbox-id': id, 'e2b-sandbox-port': String(port) } });

@@ -1,13 +1,14 @@
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type Outcome, refused } from '../../domain/engine/outcome.ts';
+import { canonicalKey } from '../../services/access/key-forms.ts';
 import type { Payer } from '../../services/budget/payer.ts';
 import type { Access } from '../../services/sandboxes/sandbox-access.ts';
 import { sendClosedPort, sendRefusal } from '../answers.ts';
 import type { E2bDeps, Exchange } from '../exchange.ts';
 
 /** Nothing of these reaches a program. */
-const OWN_HEADERS = new Set(['e2b-sandbox-id', 'e2b-sandbox-port', 'e2b-traffic-access-token', 'x-api-key']);
+const OWN_HEADERS = new Set(['e2b-sandbox-id', 'e2b-sandbox-port', 'e2b-traffic-access-token', 'x-api-key', 'x-access-token']);
 /** Of one connection only. */
 const HOP_HEADERS = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade']);
 const MAX_HEADER_BYTES = 32 * 1024;
@@ -90,10 +91,14 @@ export function portProxy({ ports }: Pick<E2bDeps, 'ports'>) {
 function inward(raw: readonly string[]): readonly string[] {
   const found: string[] = [];
   for (const [name, value] of pairs(raw))
-    if (!OWN_HEADERS.has(name.toLowerCase()) && !HOP_HEADERS.has(name.toLowerCase())) found.push(name, value);
+    if (!isOwn(name.toLowerCase(), value) && !HOP_HEADERS.has(name.toLowerCase())) found.push(name, value);
   const length = pairs(raw).find(([name]) => name.toLowerCase() === 'transfer-encoding');
   return length === undefined ? found : [...found, 'Transfer-Encoding', 'chunked'];
 }
+
+/** What authenticates the client here. Programs have their own Authorization, which is passed on. */
+const isOwn = (key: string, value: string): boolean =>
+  OWN_HEADERS.has(key) || (key === 'authorization' && canonicalKey(value.replace(/^Bearer\s+/i, '').trim()) !== undefined);
 
 const outward = (raw: readonly string[]) => pairs(raw).filter(([name]) => !HOP_HEADERS.has(name.toLowerCase()));
 
