@@ -1,6 +1,9 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { Verb } from '../../contract/access/roles.ts';
 import { accepted, type Outcome, type Refusal, refused } from '../../domain/engine/outcome.ts';
+import type { SessionRow } from '../../domain/sessions/rows.ts';
+import { sessionFor } from '../../services/access/access.ts';
 import { type Payer, standingOf } from '../../services/budget/payer.ts';
 import { type Access, attributed, attributionOf } from '../../services/sandboxes/sandbox-access.ts';
 import type { Sandbox } from '../../services/sandboxes/sandbox-service.ts';
@@ -23,11 +26,26 @@ const TRIED_PER_CHARGE = 200;
 
 /** Answers requests for the processes, files and ports of sandboxes. */
 export function dataPlane(deps: E2bDeps) {
-  const { access, budgets, addresses, sandboxes, clock } = deps;
+  const { access, budgets, addresses, sandboxes, clock, view } = deps;
   const answerEnvd = envd(deps);
   const proxy = portProxy(deps);
-  const open = new OpenAnswers();
+  const open = new OpenAnswers(clock);
   deps.onRest((id) => open.cut(id));
+
+  /** Returns the session if the holder of the key can still use it: the role of its account can have changed. */
+  function usable({ caller, session }: Access, verb: Verb): Outcome<SessionRow> {
+    const now = caller.now();
+    return now === undefined ? NO_TOKEN : sessionFor(view, now, session.id, verb);
+  }
+
+  /** A socket can carry other answers later, so only one whose answer is not complete is cut. */
+  const holdAnswer = (found: Access, verb: Verb, res: ServerResponse): void =>
+    open.add(found.session.id, res, {
+      isAllowed: () => usable(found, verb).ok,
+      cut: () => {
+        if (!res.writableEnded) res.destroy();
+      },
+    });
 
   const strangerOf = (req: IncomingMessage): Payer => ({ address: addresses.networkOf(req), standing: 'outsider' });
 
@@ -137,7 +155,7 @@ export function dataPlane(deps: E2bDeps) {
         const there = await reached(req, destination, exchange.signal);
         if (there === undefined) return sendGone(res, destination.id);
         if (!there.ok) return sendRefusal(res, there.refusal);
-        open.add(there.value.access.sandbox.id, res);
+        holdAnswer(there.value.access, 'ports', res);
         return proxy.answer(exchange, there.value);
       }
       if (destination.plane === 'data' && url.pathname === '/health' && req.method === 'GET') return health(exchange, destination.id);
@@ -153,7 +171,10 @@ export function dataPlane(deps: E2bDeps) {
         id: found.sandbox.id,
       };
       const caller = attributed(found.caller, attributionOf(found.caller, found.keyId, about));
-      open.add(found.sandbox.id, res);
+      const verb = verbOf(url.pathname);
+      const permitted = usable(found, verb);
+      if (!permitted.ok) return sendRefusal(res, permitted.refusal);
+      holdAnswer(found, verb, res);
       await answerEnvd({ ...exchange, access: { ...found, caller }, payer });
     },
     async upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, destination: Extract<Destination, { plane: 'data' }>): Promise<void> {
@@ -161,12 +182,18 @@ export function dataPlane(deps: E2bDeps) {
       socket.once('close', () => left.abort());
       const isPort = destination.port !== ENVD_PORT && destination.port !== 0;
       const there = isPort ? await reached(req, destination, left.signal) : undefined;
-      if (there?.ok === true) return proxy.upgrade(req, socket, head, there.value);
+      if (there?.ok === true) {
+        const { access: found } = there.value;
+        open.add(found.session.id, socket, { isAllowed: () => usable(found, 'ports').ok, cut: () => void socket.destroy() });
+        return proxy.upgrade(req, socket, head, there.value);
+      }
       socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
     },
     close: () => open.close(),
   };
 }
+
+const verbOf = (path: string): Verb => (path === '/files' || path.startsWith('/filesystem.') ? 'files' : 'exec');
 
 /** In audit records: `e2bProcessStart`, `e2bReadFile`. */
 function actionOf(path: string, method: string): string {

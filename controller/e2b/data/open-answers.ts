@@ -1,28 +1,55 @@
-import type { ServerResponse } from 'node:http';
+import type { EventEmitter } from 'node:events';
+import type { Clock, Timer } from '../../../seams/clock.ts';
 import type { SessionId } from '../../domain/engine/ids.ts';
+
+/** A client that lost its permission keeps what it has open no longer than this. */
+export const JUDGED_EACH_MS = 5000;
+
+/** An answer in progress, or a connection that carries no more HTTP. */
+export interface OpenAnswer {
+  readonly isAllowed: () => boolean;
+  /** Cuts it off without an end. */
+  cut(): void;
+}
 
 /**
  * Answers in progress, by sandbox. When a sandbox is paused or deleted, they are cut off without an
- * end: the SDKs then ask for its health, and tell their callers that it is gone.
+ * end: the SDKs then ask for its health, and tell their callers that it is gone. So they are when
+ * the permission of their client ends.
  */
 export class OpenAnswers {
-  readonly #open = new Map<string, Set<ServerResponse>>();
+  readonly #clock: Clock;
+  readonly #open = new Map<string, Set<OpenAnswer>>();
+  #timer: Timer | undefined;
 
-  add(id: SessionId, res: ServerResponse): void {
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Until `until` closes. */
+  add(id: SessionId, until: EventEmitter, answer: OpenAnswer): void {
     const those = this.#open.get(id) ?? new Set();
-    this.#open.set(id, those.add(res));
-    res.once('close', () => {
-      those.delete(res);
+    this.#open.set(id, those.add(answer));
+    this.#timer ??= this.#clock.after(JUDGED_EACH_MS, () => this.#judge());
+    until.once('close', () => {
+      those.delete(answer);
       if (those.size === 0 && this.#open.get(id) === those) this.#open.delete(id);
+      if (this.#open.size > 0) return;
+      this.#timer?.cancel();
+      this.#timer = undefined;
     });
   }
 
-  /** A socket can carry other answers later, so only one whose answer is not complete is cut. */
   cut(id: string): void {
-    for (const res of [...(this.#open.get(id) ?? [])]) if (!res.writableEnded) res.destroy();
+    for (const answer of [...(this.#open.get(id) ?? [])]) answer.cut();
   }
 
   close(): void {
     for (const id of [...this.#open.keys()]) this.cut(id);
+  }
+
+  #judge(): void {
+    this.#timer = this.#clock.after(JUDGED_EACH_MS, () => this.#judge());
+    for (const those of [...this.#open.values()]) for (const answer of [...those]) if (!answer.isAllowed()) answer.cut();
   }
 }
