@@ -15,6 +15,8 @@ import { Watchers } from './watchers.ts';
 const SERVICE = '/filesystem.Filesystem';
 /** Entries of one list. Clients of E2B know no pages. */
 const MAX_LISTED = 100_000;
+/** Of their paths: the answer has each two or three times, and is in memory as a whole. */
+const MAX_LISTED_CHARACTERS = 8 * 1024 * 1024;
 const PAGE = 10_000;
 
 const EVENTS: Readonly<Record<string, string>> = {
@@ -55,16 +57,23 @@ export function filesystemCalls({ services: { files }, random, clock }: E2bDeps)
     const root = await stat(call, path);
     if ((root.link?.type ?? root.type) !== 'directory') throw new ConnectError('invalid_argument', `${path} is not a directory.`);
     const entries: object[] = [];
+    let characters = 0;
     let after: string | undefined;
     do {
       const page = fileValue(
         await files.list(to(call), { path: bytesOf(path), depth, limit: PAGE, ...(after === undefined ? {} : { after }) }),
       );
-      for (const entry of page.entries) if (isShown(entry)) entries.push(entryInfo(entry));
+      for (const entry of page.entries) {
+        characters += entry.path.length + (entry.link?.target?.length ?? 0);
+        if (isShown(entry)) entries.push(entryInfo(entry));
+      }
       after = page.next;
-    } while (after !== undefined && entries.length < MAX_LISTED);
+    } while (after !== undefined && entries.length < MAX_LISTED && characters < MAX_LISTED_CHARACTERS);
     if (after !== undefined)
-      throw new ConnectError('resource_exhausted', `${path} has more than ${MAX_LISTED} entries. List its directories.`);
+      throw new ConnectError(
+        'resource_exhausted',
+        `${path} has more entries than one answer can have (${MAX_LISTED}, or fewer with long paths). List its directories.`,
+      );
     return { entries };
   }
 
