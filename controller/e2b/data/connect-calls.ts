@@ -1,7 +1,7 @@
 import type { Clock } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
 import type { Refusal } from '../../domain/engine/outcome.ts';
-import type { Budgets } from '../../services/budget/budgets.ts';
+import type { Budgets, Holding } from '../../services/budget/budgets.ts';
 import { sendJson } from '../answers.ts';
 import { readBody } from '../body.ts';
 import { CONNECT_OF, type ConnectCode, ConnectError, HTTP_OF } from '../connect/codes.ts';
@@ -46,15 +46,10 @@ export const refusedCall = ({ code, message: why }: Refusal): ConnectError => ne
 
 /** Answers calls of the Connect protocol with the JSON codec. */
 export function connectCalls({ unary, streams }: Calls, { budgets, clock, log }: ConnectDeps) {
-  async function requestOf(exchange: DataExchange, isStream: boolean): Promise<Message> {
-    const held = budgets.open('body_bytes', exchange.payer);
-    try {
-      const body = await readBody(exchange.req, { maxBytes: MAX_MESSAGE_BYTES, clock, held });
-      if (!body.ok) throw refusedCall(body.refusal);
-      return message(isStream ? decodeOnly(body.value) : parseJson(body.value));
-    } finally {
-      held.release();
-    }
+  async function requestOf({ req }: DataExchange, held: Holding, isStream: boolean): Promise<Message> {
+    const body = await readBody(req, { maxBytes: MAX_MESSAGE_BYTES, clock, held });
+    if (!body.ok) throw refusedCall(body.refusal);
+    return message(isStream ? decodeOnly(body.value) : parseJson(body.value));
   }
 
   function faultOf(fault: unknown, requestId: string): { readonly code: ConnectCode; readonly message: string } {
@@ -75,17 +70,22 @@ export function connectCalls({ unary, streams }: Calls, { budgets, clock, log }:
   });
 
   async function answerUnary(exchange: DataExchange, handle: (call: Call) => Promise<unknown>): Promise<void> {
-    const { res, requestId } = exchange;
+    const { res, requestId, payer } = exchange;
+    const held = budgets.open('body_bytes', payer);
     try {
-      sendJson(res, 200, await handle(callOf(exchange, await requestOf(exchange, false))));
+      sendJson(res, 200, await handle(callOf(exchange, await requestOf(exchange, held, false))));
     } catch (fault) {
       const error = faultOf(fault, requestId);
       sendJson(res, HTTP_OF[error.code], error);
+    } finally {
+      held.release();
     }
   }
 
   async function answerStream(exchange: DataExchange, handle: (call: StreamCall) => Promise<void>): Promise<void> {
-    const { res, req, requestId } = exchange;
+    const { res, req, requestId, payer } = exchange;
+    // As long as the stream: its request stays in memory.
+    const held = budgets.open('body_bytes', payer);
     res.writeHead(200, { 'Content-Type': 'application/connect+json', 'Cache-Control': 'no-store' });
     const everyMs = keepaliveIn(req.headers['keepalive-ping-interval']) * 1000;
     let timer = clock.after(everyMs, ping);
@@ -101,11 +101,12 @@ export function connectCalls({ unary, streams }: Calls, { budgets, clock, log }:
     }
     let end: Parameters<typeof encodeEnd>[0] = {};
     try {
-      await handle({ ...callOf(exchange, await requestOf(exchange, true)), send, cut: () => void res.destroy() });
+      await handle({ ...callOf(exchange, await requestOf(exchange, held, true)), send, cut: () => void res.destroy() });
     } catch (fault) {
       // What the client no longer reads fails for no other reason.
       if (!res.destroyed) end = { error: faultOf(fault, requestId) };
     }
+    held.release();
     timer.cancel();
     if (!res.destroyed) res.end(encodeEnd(end));
   }
