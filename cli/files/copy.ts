@@ -77,6 +77,9 @@ async function download(io: Io, { files, wake, title }: Job, path: string, to: s
   // A name of the session's making never leads out of the directory.
   const name = stat.name === '' || stat.name === '.' || stat.name === '..' ? 'root' : stat.name;
   const at = there === 'directory' ? join(to, name) : to;
+  // An earlier copy can have brought it: then the session says where it leads.
+  if (isDirectory && there === 'directory' && lstatSync(at, { throwIfNoEntry: false })?.isSymbolicLink() === true)
+    throw new Trouble(`${at} is a link. Remove it, or copy to the directory that it leads to`);
   await step(io, title, async (note, { doing, print }) => {
     if (!isDirectory) {
       const read = await files.read(path);
