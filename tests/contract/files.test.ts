@@ -1,5 +1,11 @@
 /** Files of sessions over REST. */
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import t from 'tap';
+import { Raworc } from '../../sdk/raworc.ts';
+import { testDirectory } from '../test-directory.ts';
+import { world } from '../unit/cli/world.ts';
 import { openTarget, type Target } from './target.ts';
 
 let target: Target;
@@ -90,6 +96,61 @@ t.test('what cannot be done says why, and what to do', async (t) => {
   t.match(await ask('GET', '?path=a%00b'), { status: 400 });
   t.match(await ask('GET', `?path=${'x'.repeat(5000)}`), { status: 400 });
   t.match(await ask('GET', '?path=%2Fsession%2F.raworc%2Fx'), { status: 409 });
+});
+
+t.test('changes come as events, and directories as archives', async (t) => {
+  const watch = await ask('GET', '?watch&recursive');
+  t.match(watch, { status: 200, headers: { 'content-type': /^text\/event-stream/ } });
+  t.same(
+    [...watch.text.matchAll(/^event: (.*)$/gm)].map(([, event]) => event),
+    ['ready', 'change', 'lost'],
+  );
+  t.match(watch.text, /^data: \{"type":"created","path":"a"/m);
+  const archive = await ask('GET', '?archive=tar');
+  t.match(archive, { status: 200, headers: { 'accept-ranges': 'none', 'content-disposition': 'attachment' } });
+  t.equal(archive.text.length, 1024);
+  t.match(await ask('PUT', '/unpacked?archive=tar', { body: 'x'.repeat(2048) }), { status: 200, json: { files: 1, bytes: 2048 } });
+  t.match(await ask('GET', '?archive=zip'), { status: 400 });
+});
+
+t.test('the SDK reads, writes and watches files', async (t) => {
+  const files = new Raworc({ url: target.url, token }).files(id);
+  t.match(await files.write('sdk.txt', 'written', { mode: '640' }), { created: true, size: 7, mode: '0640' });
+  const read = await files.read('sdk.txt');
+  t.match(read, { size: 7, mode: '0640', etag: String });
+  t.equal(await new Response(read.bytes).text(), 'written');
+  t.match(await files.stat('sdk.txt'), { name: 'sdk.txt', type: 'file' });
+  await t.rejects(files.stat('none'), { name: 'RaworcError', status: 404, code: 'NOT_FOUND' });
+  const kinds: string[] = [];
+  for await (const { kind } of files.watch('', { recursive: true })) {
+    kinds.push(kind);
+    if (kind === 'lost') break;
+  }
+  t.same(kinds, ['ready', 'change', 'lost']);
+  await files.remove('sdk.txt');
+  await t.rejects(files.read('sdk.txt'), { name: 'RaworcError', status: 404, code: 'NOT_FOUND' });
+});
+
+t.test('raworc cp copies files both ways, and says what it cannot', async (t) => {
+  const { env, run, start } = await world(t, target);
+  env.RAWORC_TOKEN = token;
+  const here = testDirectory(t);
+  writeFileSync(join(here, 'a'), 'content', { mode: 0o600 });
+  t.match(await run('cp', join(here, 'a'), `${id}:cp.txt`), { code: 0 });
+  t.match(await ask('GET', '?stat&path=cp.txt'), { json: { size: 7, mode: '0600' } });
+  t.match(await run('cp', `${id}:cp.txt`, join(here, 'b')), { code: 0 });
+  t.equal(readFileSync(join(here, 'b'), 'utf8'), 'content');
+  t.equal(statSync(join(here, 'b')).mode & 0o777, 0o600);
+  mkdirSync(join(here, 'into'));
+  t.match(await run('cp', `${id}:cp.txt`, join(here, 'into')), { code: 0 });
+  t.equal(readFileSync(join(here, 'into', 'cp.txt'), 'utf8'), 'content');
+  t.match(await start(['cp', '-', `${id}:piped`], Readable.from(['piped'])).done, { code: 0 });
+  t.match(await ask('GET', '/piped'), { text: 'piped' });
+  t.match(await run('cp', `${id}:piped`, '-'), { code: 0, out: 'piped' });
+  t.match(await run('cp', join(here, 'into'), `${id}:tree`), { code: 0 });
+  t.match(await run('cp', join(here, 'none'), `${id}:x`), { code: 1, err: /There is no .*none/ });
+  t.match(await run('cp', join(here, 'a'), join(here, 'c')), { err: /SESSION:PATH/ });
+  t.match(await run('cp', `${id}:none`, here), { code: 1 });
 });
 
 t.test('a request wakes a session that rests, unless it is not to, and a change is audited once', async (t) => {

@@ -18,6 +18,7 @@ export async function sendChanges(ctx: Context, paced: PacedResponse, outcome: O
   // Bypasses Koa, which reports each disconnect of a piped stream as an error.
   ctx.respond = false;
   res.flushHeaders();
+  paced.beginEvents();
   await paced.write(HELLO_FRAME);
   try {
     for await (const line of outcome.value.lines) {

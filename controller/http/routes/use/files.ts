@@ -58,7 +58,7 @@ export function fileRoutes({ services: { files }, clock, streams }: RouteDeps): 
     if (!permitted.ok) return permitted;
     const paced = new PacedResponse(ctx.res, clock);
     const tick = () => {
-      if (!paced.isStuck) return;
+      if (!paced.isStuck) return paced.ping();
       streams.countCut();
       ctx.res.destroy();
     };
@@ -103,7 +103,15 @@ export function fileRoutes({ services: { files }, clock, streams }: RouteDeps): 
       }
       if (query.stat === true)
         return mapped(await files.change(to, { op: 'stat', path }), ({ entry }) => (entry === undefined ? undefined : fileObject(entry)));
-      if (query.watch === true) return sendChanges(ctx, paced, await files.watch(to, { path, recursive: query.recursive === true }));
+      if (query.watch === true) {
+        const place = streams.budgets.take('streams', to.payer);
+        if (!place.ok) return place;
+        try {
+          return await sendChanges(ctx, paced, await files.watch(to, { path, recursive: query.recursive === true }));
+        } finally {
+          place.value();
+        }
+      }
       if (query.archive !== undefined) return content(sent, paced, await files.pack(to, { path }), false);
       const range = rangeIn(ctx.get('Range'));
       const ifRange = tagIn(ctx.get('If-Range'));
