@@ -151,7 +151,7 @@ t.test('an image that one node pushes is pulled by another, by its digest', asyn
 /** Returns the process id of a child with that program. */
 function childOf(parent: number, program: string): number {
   const children = readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').trim().split(' ').map(Number);
-  const found = children.find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith(`/usr/bin/${program}`));
+  const found = children.find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0]?.endsWith(`/${program}`));
   if (found === undefined) throw new Error(`no child runs ${program}`);
   return found;
 }
