@@ -38,6 +38,8 @@ export interface Operation {
 export interface DocumentedAnswer {
   /** Undefined: no body. */
   readonly mediaType: string | undefined;
+  /** Further ones, whose bodies are not judged. */
+  readonly otherTypes: readonly string[];
   /** That it always has. */
   readonly headers: readonly string[];
   /** Undefined where it fits; else what is wrong. */
@@ -74,13 +76,13 @@ export async function readDocument(url: string): Promise<readonly Operation[]> {
   ajv.addSchema(Object.assign({}, sent, { $id: 'document' }));
 
   const answerAt = (pointer: string, { content, headers }: z.infer<typeof response>): DocumentedAnswer => {
-    const [mediaType] = Object.keys(content ?? {});
+    const [mediaType, ...otherTypes] = Object.keys(content ?? {});
     const validate =
       mediaType === 'application/json'
         ? ajv.compile({ $ref: `document#${pointer}/content/${mediaType.replaceAll('/', '~1')}/schema` })
         : undefined;
     const always = Object.entries(headers).flatMap(([name, { required }]) => (required ? [name] : []));
-    return { mediaType, headers: always, fault: (body) => faultOf(ajv, validate, body) };
+    return { mediaType, otherTypes, headers: always, fault: (body) => faultOf(ajv, validate, body) };
   };
 
   return Object.entries(paths).flatMap(([path, methods]) =>

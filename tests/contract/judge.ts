@@ -18,13 +18,16 @@ const CODES: Readonly<Record<number, string>> = {
   405: 'METHOD_NOT_ALLOWED',
   408: 'REQUEST_TIMEOUT',
   409: 'CONFLICT',
+  412: 'PRECONDITION_FAILED',
   413: 'PAYLOAD_TOO_LARGE',
   415: 'UNSUPPORTED_MEDIA_TYPE',
+  416: 'RANGE_NOT_SATISFIABLE',
   417: 'BAD_REQUEST',
   422: 'UNPROCESSABLE_ENTITY',
   429: 'RATE_LIMITED',
   431: 'BAD_REQUEST',
   503: 'UNAVAILABLE',
+  507: 'INSUFFICIENT_STORAGE',
 };
 const INTERNAL = /node_modules|SQLITE|\.ts\b|\bat \S+ \(|\/work\/|\/tmp\//;
 
@@ -70,6 +73,7 @@ export function faultsOf(operation: Operation, { status, headers, text }: Got): 
   )
     return missing;
   if (documented.mediaType === undefined) return text === '' ? missing : [...missing, 'a body that is not in the document'];
+  if (documented.otherTypes.some((type) => header(headers, 'content-type').startsWith(type))) return missing;
   if (!header(headers, 'content-type').startsWith(documented.mediaType)) return [...missing, `a body as ${headers['content-type']}`];
   if (documented.mediaType !== 'application/json') return missing;
   const body = parsed(text);

@@ -99,6 +99,17 @@ async function furnish(fuzz: Fuzz): Promise<void> {
     query: 'path=a/b&parents',
     raw: { body: Buffer.from('content'), mediaType: 'application/octet-stream' },
   });
+  for (const [query, headers] of [
+    ['path=a/b', { 'if-none-match': '*' }],
+    ['path=none/b/c', {}],
+    ['path=a', {}],
+    ['path=a/b&mode=9', {}],
+  ] as const)
+    await fuzz.ask('PUT /sessions/{id}/files', session, undefined, {
+      ...{ query, headers },
+      raw: { body: Buffer.from('x'), mediaType: 'application/octet-stream' },
+    });
+  await fuzz.ask('GET /sessions/{id}/files', session, undefined, { query: 'path=a/b', headers: { range: 'bytes=9-' } });
   for (const query of ['path=a/b', 'path=a&stat', 'path=.&list&depth=3&limit=1', 'path=none', 'path_base64=YS9i', 'path=a&archive=tar'])
     await fuzz.ask('GET /sessions/{id}/files', session, undefined, { query });
   await fuzz.ask('PATCH /sessions/{id}/files', session, { mode: '600' }, { query: 'path=a/b' });
@@ -208,6 +219,9 @@ async function limits(fuzz: Fuzz): Promise<void> {
   await fuzz.ask('POST /spaces/{name}/agents/{agent}/deploy', { ...OWN, agent: 'fz-agent' }, undefined);
   const session = { id: idOf(await fuzz.ask('POST /sessions', {}, { space: OWN_SPACE })) };
   await fuzz.ask('POST /sessions/{id}/suspend', session, undefined);
+  await fuzz.ask('POST /sessions/{id}/exec', session, { command: 'ls', wake: false });
+  await fuzz.ask('POST /sessions/{id}/processes', session, { command: 'ls', wake: false });
+  await fuzz.ask('PATCH /sessions/{id}/files', session, { mode: '600' }, { query: 'path=a&wake=false' });
   await manyTimes(1001, () => fuzz.ask('POST /sessions/{id}/messages', session, { content: 'x', wake: false }));
   await fuzz.ask('DELETE /sessions/{id}', session, undefined);
   await manyTimes(1001, (n) => fuzz.ask('POST /api-keys', {}, { name: `many ${n}` }, { as: 'developer' }));
