@@ -95,6 +95,8 @@ export function execService({ view, use, budgets }: ExecDeps) {
         return lost('The session stopped answering.');
       } catch (error) {
         if (error instanceof StreamError) return lost(error.message);
+        // Ended from here: at the end of the wait, or of the caller's rights.
+        if (signal.aborted) return lost('The command did not end in time.');
         throw error;
       } finally {
         signal.removeEventListener('abort', end);
