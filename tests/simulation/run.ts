@@ -94,7 +94,7 @@ export async function simulate({ seed, faults, bail, maxSteps = MAX_STEPS, print
       person.run(COMMANDS_OF_PERSON, haste),
       reader.run(haste),
       new Joins(cluster, book).run(),
-      ...(isUsed(seed) ? USERS : []).map((name) => new SessionUser(new Client(cluster, book, name)).run(haste)),
+      ...(isUsed(seed) ? USERS : []).map((name) => new SessionUser(new Client(cluster, book, name)).run()),
     ];
     await ends(cluster, Promise.all(work), () => plan.isDone);
     plan.heal();

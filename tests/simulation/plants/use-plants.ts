@@ -2,12 +2,12 @@ import type { Plant } from './plant.ts';
 
 /** Faults in how sessions are used: commands, their streams, waking and idling. */
 export const USE_PLANTS = {
-  'time limit unsaid': {
-    breaks: 'The end of a command says whether its time limit ended it.',
+  'end before the output': {
+    breaks: 'The end of a command comes after all that it printed.',
     file: 'guest/streams/exec.ts',
-    find: 'say({ ...end, timedOut });',
-    replace: 'say({ ...end, timedOut: false });',
-    foundBy: { seed: 30 },
+    find: 'await Promise.race([passed, ended]);',
+    replace: 'await ended;\n  isOver = true;',
+    foundBy: { seed: 14 },
   },
   'loss as an end': {
     breaks: 'A command whose end did not come has no result.',
@@ -15,20 +15,31 @@ export const USE_PLANTS = {
     find: 'if (error instanceof StreamError) return lost(error.message);',
     replace:
       "if (error instanceof StreamError)\n          return resultOf({ exitCode: 0, signal: null, timedOut: false, fault: '', durationMs: 0 }, output, 'utf8');",
-    foundBy: { seed: 2 },
+    foundBy: { seed: 14 },
   },
   'use that wakes nobody': {
     breaks: 'A use wakes a session that rests.',
     file: 'controller/domain/sessions/commands/begin-use.ts',
     find: "(wakes ? desiring(next, 'running', 0, now) : row)",
     replace: 'row',
-    foundBy: { seed: 2 },
+    foundBy: { seed: 6 },
   },
-  'wake unheard': {
-    breaks: 'A use waits for a session until it is up.',
-    file: 'controller/services/engine/waiters.ts',
-    find: "if (mutation.table === 'sessions') this.#tell(mutation.row.id);",
-    replace: '',
-    foundBy: { seed: 18 },
+} satisfies Readonly<Record<string, Plant>>;
+
+/** Faults in the processes that guests keep. */
+export const PROCESS_PLANTS = {
+  'exit before the output': {
+    breaks: 'The exit of a process comes after its output.',
+    file: 'guest/processes/kept-process.ts',
+    find: 'isAtEnd: () => this.#isOver && reader.position >= this.ring.end,',
+    replace: 'isAtEnd: () => this.#end !== undefined,',
+    foundBy: { seed: 14 },
+  },
+  'attached elsewhere': {
+    breaks: 'An attachment begins at the byte that was asked for.',
+    file: 'guest/processes/kept-process.ts',
+    find: 'position: Math.min(offset ?? this.ring.end, this.ring.end),',
+    replace: 'position: this.ring.start,',
+    foundBy: { seed: 14 },
   },
 } satisfies Readonly<Record<string, Plant>>;

@@ -1,7 +1,10 @@
 import { Guest } from '../../../guest/guest.ts';
 import type { HostDialer } from '../../../guest/host/dialer.ts';
+import { ProcessTable } from '../../../guest/processes/process-table.ts';
 import { execStream } from '../../../guest/streams/exec.ts';
+import { processesStream, processStream } from '../../../guest/streams/processes.ts';
 import { EXEC } from '../../../proto/streams/exec-stream.ts';
+import { PROCESS, PROCESSES } from '../../../proto/streams/process-stream.ts';
 import type { Disk } from '../../../seams/disk.ts';
 import { simulatedAgents } from './agents.ts';
 import { ProcessClock, type WallClock } from './clock.ts';
@@ -36,6 +39,7 @@ export function startGuest(options: GuestOptions): Life {
   const clock = new ProcessClock(around.time, life, options.wall);
   life.atDeath(() => around.chronicle.guestKilled(sessionId, name));
   const programs = pretendedPrograms({ around, life, clock, machine, sessionId });
+  const table = new ProcessTable({ clock, start: programs.startKept });
   const opening = clock.after(random.between(30, 300), () => {
     Guest.open({
       ...{
@@ -50,7 +54,12 @@ export function startGuest(options: GuestOptions): Life {
       disk: options.disk(life),
       dialer: options.dialer(life),
       barriers: barriersAt(around, { life, machine, sessionId }),
-      streams: { ...NUMBERED, [EXEC]: execStream(programs.start, clock) },
+      streams: {
+        ...NUMBERED,
+        [EXEC]: execStream(programs.start, clock),
+        [PROCESSES]: processesStream(table),
+        [PROCESS]: processStream(table),
+      },
       workers: simulatedAgents({ around, life, clock, random, machine, sessionId, marks: options.marks }),
       model: simulatedModel({ around, life, clock, random: random.fork('model'), machine, sessionId }),
     })

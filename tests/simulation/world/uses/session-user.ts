@@ -7,8 +7,10 @@ import type { Services } from '../../../../controller/services/services.ts';
 import type { ExecEnd } from '../../../../proto/streams/exec-stream.ts';
 import { StreamError } from '../../../../proto/streams/reasons.ts';
 import type { Client } from '../client.ts';
+import type { Life } from '../life.ts';
 import { isSpaceFull } from '../spaces.ts';
 import { disturb } from './disturbances.ts';
+import { KeptUse } from './kept-use.ts';
 import { argvOf, numbered, type Script } from './programs.ts';
 
 const USES = 14;
@@ -26,6 +28,8 @@ export interface Used {
   readonly before: SessionRow | undefined;
   readonly wake: boolean;
   readonly gone: AbortSignal;
+  /** Of the controller's process. */
+  readonly life: Life;
 }
 
 type Work = (used: Used, services: Services, caller: Caller) => Promise<void>;
@@ -40,15 +44,16 @@ export class SessionUser {
     this.#works = [(script) => this.#whole(script), (script) => this.#piecewise(script)];
   }
 
-  async run(haste: number): Promise<void> {
+  async run(): Promise<void> {
     const { random, cluster } = this.#client;
-    await this.#create();
     for (let at = 0; at < USES; at += 1) {
-      await cluster.time.sleep(random.mostlySmall(20, 4_000) * haste);
+      await cluster.time.sleep(random.between(100, 5_000));
+      if (!this.#hasOwn) await this.#create();
       const id = this.#client.fresh();
       const script = someScript(random.fork(id), id);
-      const work = random.pick(this.#works);
-      const use = work === undefined ? Promise.resolve() : this.#use(id, work(script), script);
+      const isKept = random.chance(0.35);
+      const work = isKept ? () => this.#kept(script) : random.pick(this.#works);
+      const use = work === undefined ? Promise.resolve() : this.#use(id, work(script), script, isKept);
       // Some at once.
       if (random.chance(0.7)) await use;
       else this.#beside.push(use);
@@ -57,17 +62,20 @@ export class SessionUser {
   }
 
   readonly #beside: Promise<void>[] = [];
+  #hasOwn = false;
 
   /** A session that rests soon after each use. */
   async #create(): Promise<void> {
     const { random, book } = this.#client;
     const body = { name: this.#client.fresh(), timeouts: { [random.chance(0.6) ? 'idle_pause_s' : 'idle_suspend_s']: random.whole(7, 9) } };
     const made = await this.#client.ask('create', (services, caller) => services.sessions.create(caller, body));
-    if (made !== 'lost' && made.ok) book.session(made.value.id, true);
+    if (made === 'lost' || !made.ok) return;
+    book.session(made.value.id, true);
+    this.#hasOwn = true;
   }
 
   /** Resolves when it is over, also with the controller's process. */
-  #use(id: string, work: Work, { durationMs }: Script): Promise<void> {
+  #use(id: string, work: Work, { durationMs }: Script, isKept: boolean): Promise<void> {
     const { cluster, random } = this.#client;
     const { time, chronicle, auditors, trace, violation } = cluster;
     const sessions = [...chronicle.sessions.values()].filter(({ desired }) => desired !== 'deleted' && desired !== 'failed');
@@ -82,7 +90,10 @@ export class SessionUser {
     const sessionId = row.id as SessionId;
     return new Promise((resolve) => {
       const leaving = new AbortController();
+      let isOver = false;
       const over = (how: string, isHeard: boolean) => {
+        if (isOver) return;
+        isOver = true;
         death.cancel();
         patience.cancel();
         auditors.uses.ended(id, isHeard);
@@ -91,7 +102,7 @@ export class SessionUser {
       };
       const leave = () =>
         process.life.run(() => {
-          if (leaving.signal.aborted) return;
+          if (isOver || leaving.signal.aborted) return;
           auditors.uses.ended(id, true);
           leaving.abort();
           const late = () => process.life.run(() => violation(`${id} goes on in the controller, and its client has gone`));
@@ -112,13 +123,13 @@ export class SessionUser {
         const { services } = process.core;
         const caller = cluster.administrator(services);
         if (caller === undefined || !cluster.takesRequests) return over('not asked', true);
-        auditors.uses.begun({ id, sessionId });
-        const used = { id, sessionId, before: cluster.view.get('sessions', sessionId), wake, gone: leaving.signal };
+        auditors.uses.begun({ id, sessionId, isOneStream: !isKept });
+        const used = { id, sessionId, before: cluster.view.get('sessions', sessionId), wake, gone: leaving.signal, life: process.life };
         work(used, services, caller)
           .then(
             () => process.life.run(() => over('done', true)),
             (fault: unknown) => {
-              if (!leaving.signal.aborted && !process.life.isDead) violation(`${id} failed inside: ${String(fault)}`);
+              if (!process.life.isDead) violation(`${id} failed inside: ${String(fault)}`);
               over('failed', true);
             },
           )
@@ -172,6 +183,16 @@ export class SessionUser {
       if (last.fault === '') this.#judgeEnd(used, last);
       else if (!script.isMissing) this.#client.violation(`${used.id} was not started: ${last.fault}`);
       if (last.fault === '') this.#judgeOutput(used, script, whole, false);
+    };
+  }
+
+  /** As `POST /processes`, and attachments to it. */
+  #kept(script: Script): Work {
+    const plain = { ...script, echoes: false };
+    const kept = new KeptUse(this.#client, plain);
+    return async (used, services, caller) => {
+      const outcome = await kept.work(used, services, caller);
+      if (!outcome.ok) this.#judgeRefusal(used, plain, outcome.refusal);
     };
   }
 

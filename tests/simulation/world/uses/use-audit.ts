@@ -25,6 +25,8 @@ export interface OpenUse {
   readonly id: string;
   readonly sessionId: string;
   readonly sinceMs: number;
+  /** Whether one stream is open all the time. */
+  readonly isOneStream: boolean;
 }
 
 export interface UseAuditDeps {
@@ -44,6 +46,7 @@ export class UseAudit {
   readonly #deps: UseAuditDeps;
   readonly #runs = new Map<string, ProgramRun>();
   readonly #open = new Map<string, OpenUse>();
+  #justEnded: (OpenUse & { readonly endedMs: number })[] = [];
   readonly #closedMs = new Map<string, number>();
   /** Since when a session is up without a break. */
   readonly #upSince = new Map<string, number>();
@@ -77,8 +80,10 @@ export class UseAudit {
     const use = this.#open.get(id);
     if (use === undefined) return;
     this.#open.delete(id);
+    this.#justEnded = this.#justEnded.filter(({ endedMs }) => endedMs === this.#deps.nowMs());
+    this.#justEnded.push({ ...use, endedMs: this.#deps.nowMs() });
     this.#closedMs.set(id, this.#deps.nowMs());
-    if (isHeard && this.#runs.has(id)) this.#lastUse.set(use.sessionId, this.#deps.nowMs());
+    if (isHeard && use.isOneStream && this.#runs.has(id)) this.#lastUse.set(use.sessionId, this.#deps.nowMs());
     else this.#lastUse.delete(use.sessionId);
   }
 
@@ -106,8 +111,8 @@ export class UseAudit {
   expired(sessionId: string, expiry: string): void {
     if (expiry !== 'pause' && expiry !== 'suspend') return;
     const { nowMs, violation } = this.#deps;
-    for (const { id, sinceMs, ...use } of this.#open.values())
-      if (use.sessionId === sessionId && nowMs() - sinceMs > JUST_BEGUN_MS && this.#runs.has(id))
+    for (const { id, sinceMs, isOneStream, ...use } of [...this.#open.values(), ...this.#endedNow()])
+      if (isOneStream && use.sessionId === sessionId && nowMs() - sinceMs > JUST_BEGUN_MS && this.#runs.has(id))
         violation(`${sessionId} expired (${expiry}) beneath ${id}, which began ${Math.round(nowMs() - sinceMs)} ms before`);
     const timeouts = this.#timeouts.get(sessionId);
     const limitS = expiry === 'pause' ? timeouts?.idle_pause_s : timeouts?.idle_suspend_s;
@@ -115,6 +120,11 @@ export class UseAudit {
     if (limitS === undefined || lastMs === undefined) return;
     if (nowMs() - lastMs + EARLY_MS < limitS * 1000)
       violation(`${sessionId} expired (${expiry}) ${Math.round(nowMs() - lastMs)} ms after its last use, not ${limitS} s`);
+  }
+
+  /** Those that a suspended session ends with its commit, before anybody can report it. */
+  #endedNow(): readonly OpenUse[] {
+    return this.#justEnded.filter(({ endedMs }) => endedMs === this.#deps.nowMs());
   }
 
   /** Called at rest. `isPresent`: of machines that were not removed. */
