@@ -26,6 +26,8 @@ export function destinationOf({ headers, url }: Routed): Destination {
   if (id !== undefined && id !== '') return { plane: 'data', id: id.toLowerCase(), port: portIn(one(headers['e2b-sandbox-port'])) };
   const host = IN_HOST.exec(one(headers.host) ?? '');
   if (host !== null) return { plane: 'data', id: (host[2] ?? '').toLowerCase(), port: portIn(host[1]) };
+  // Such as `//`, which no client sends.
+  if (!URL.canParse(url, 'http://sandbox')) return { plane: 'control' };
   const { pathname, searchParams } = new URL(url, 'http://sandbox');
   if (pathname === '/files' && searchParams.has('signature')) return { plane: 'signed' };
   return { plane: 'control' };

@@ -1,7 +1,8 @@
 /** Processes, files and ports of sandboxes over the protocols of E2B. */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
+import { buffer } from 'node:stream/consumers';
 import t from 'tap';
 import { encodeMessage } from '../../controller/e2b/connect/envelope.ts';
 import { openTarget, type Target } from './target.ts';
@@ -179,6 +180,13 @@ t.test('a program on a port is reached by header and by host, also by a stranger
   program.closeAllConnections();
   const closed = await fetch(url, { headers: { 'e2b-sandbox-id': id, 'e2b-sandbox-port': String(port) } });
   t.match([closed.status, await closed.json()], [502, { sandboxId: id, port, code: 502 }]);
+});
+
+t.test('an upgrade with an address that is none is refused, and harms nobody', async (t) => {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  socket.write('GET // HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+  t.match((await buffer(socket)).toString(), /^HTTP\/1\.1 404 /);
+  t.equal((await fetch(`${url}/health`, { headers: { 'e2b-sandbox-id': id } })).status, 204);
 });
 
 t.test('a sandbox that is paused or killed cuts its open streams, without an end', async (t) => {
