@@ -25,8 +25,11 @@ const resultOf = <T>(outcome: Outcome<T>): T => {
 };
 
 /** Processes and terminals of sandboxes. */
-export function processCalls({ services: { processes }, tokens, clock }: E2bDeps): Calls {
+export function processCalls({ services: { processes }, tokens, clock, access: sandboxes, onRest }: E2bDeps): Calls {
   const open = new OpenProcesses();
+  onRest((id) => {
+    if (sandboxes.live(id) === undefined) open.forget(id);
+  });
   const asking = ({ access, payer, signal }: Call): Asking => ({ caller: access.caller, payer, signal });
 
   /** Finds the process that a call names, by pid or by tag. */
