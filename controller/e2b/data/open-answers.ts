@@ -26,8 +26,9 @@ export class OpenAnswers {
     this.#clock = clock;
   }
 
-  /** Until `until` closes. */
-  add(id: SessionId, until: EventEmitter, answer: OpenAnswer): void {
+  /** Until `until` closes. It can have, while the sandbox was woken. */
+  add(id: SessionId, until: EventEmitter & { readonly destroyed: boolean }, answer: OpenAnswer): void {
+    if (until.destroyed) return;
     const those = this.#open.get(id) ?? new Set();
     this.#open.set(id, those.add(answer));
     this.#timer ??= this.#clock.after(JUDGED_EACH_MS, () => this.#judge());

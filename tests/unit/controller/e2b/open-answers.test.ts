@@ -9,8 +9,8 @@ t.test('what is open is cut once its client lost the permission, and when its sa
   const open = new OpenAnswers(clock);
   const cut: string[] = [];
   const allowed = new Set(['a', 'b', 'c']);
-  const begin = (id: string, name: string) => {
-    const until = new EventEmitter();
+  const begin = (id: string, name: string, isGone = false) => {
+    const until = Object.assign(new EventEmitter(), { destroyed: isGone });
     open.add(id as SessionId, until, {
       isAllowed: () => allowed.has(name),
       cut: () => {
@@ -22,6 +22,7 @@ t.test('what is open is cut once its client lost the permission, and when its sa
   begin('1', 'a');
   begin('1', 'b');
   begin('2', 'c');
+  begin('2', 'gone', true);
   await clock.advance(JUDGED_EACH_MS);
   t.same(cut, []);
   allowed.delete('a');
