@@ -102,6 +102,31 @@ t.test('a slow reader holds little of a large file, and an early end frees it', 
   t.pass('nothing is open');
 });
 
+t.test('a download goes on where it was when the processes of a session freeze in the middle, as in a pause', async (t) => {
+  const world = await filesWorld(t);
+  const content = Buffer.alloc(20_000_000, 'some bytes of a period that no frame has');
+  writeFileSync(join(world.workspace, 'large'), content);
+  const { bytes } = value(await world.files.read(world.to, { path: 'large' }));
+  const pieces: Buffer[] = [];
+  const feed = bytes[Symbol.asyncIterator]();
+  const next = async () => {
+    const { value: piece } = await feed.next();
+    if (piece !== undefined) pieces.push(piece);
+    return piece;
+  };
+  await next();
+  const helper = helperOf(world);
+  process.kill(helper, 'SIGSTOP');
+  // What was sent before still comes. Then the reader waits, and nothing fails.
+  let waiting = next();
+  const isFrozen = () => Promise.race([waiting.then(() => false), new Promise<true>((resolve) => setTimeout(resolve, 300, true))]);
+  while (!(await isFrozen())) waiting = next();
+  t.ok(Buffer.concat(pieces).byteLength < content.byteLength, 'in the middle');
+  process.kill(helper, 'SIGCONT');
+  while ((await waiting) !== undefined) waiting = next();
+  t.ok(Buffer.concat(pieces).equals(content), 'every byte once');
+});
+
 t.test('a helper that is killed or stopped is replaced', async (t) => {
   const world = await filesWorld(t);
   await world.write('f', 'x');
