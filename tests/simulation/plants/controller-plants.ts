@@ -35,7 +35,7 @@ export const CONTROLLER_PLANTS = {
     file: 'controller/domain/sessions/commands/expire-session.ts',
     find: 'if (ttlS !== undefined) candidates.push(',
     replace: 'if (ttlS === 0) candidates.push(',
-    foundBy: { seed: 14 },
+    foundBy: { seed: 1 },
   },
   'secrets unversioned': {
     breaks: 'A message names the version of the secrets that it needs.',
@@ -77,7 +77,7 @@ export const CONTROLLER_PLANTS = {
     file: 'controller/domain/sessions/fail-session.ts',
     find: 'queued.slice(0, ANSWERED_AT_ONCE)',
     replace: 'queued.slice(1, ANSWERED_AT_ONCE)',
-    foundBy: { seed: 1 },
+    foundBy: { seed: 9 },
   },
   'copies of a gone event': {
     breaks: 'A watcher that was reset begins at what the store has.',
