@@ -60,6 +60,8 @@ runProgram(async (args) => {
       [runVariable]: run,
       RAWORC_BASE_IMAGE_TAG: image,
       DOCKER_API_VERSION: '1.41',
+      // Of a file that sets none: tap's own 30 s are too few for one that shares a slow machine.
+      TAP_TIMEOUT: '240',
       ...(long === sizeFolder ? { RAWORC_SIZE: 'long' } : {}),
     };
     const sweep = await watchLeftovers(docker, run);

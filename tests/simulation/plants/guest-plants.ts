@@ -28,7 +28,7 @@ export const GUEST_PLANTS = {
     file: 'guest/runs/agent-run.ts',
     find: 'if (hop !== undefined || message.router === null) call.turn.begun = true;',
     replace: 'call.turn.begun = true;',
-    foundBy: { seed: 7 },
+    foundBy: { seed: 4 },
   },
   'model asked again': {
     breaks: 'A choice that was recorded before a crash stands.',
@@ -42,7 +42,7 @@ export const GUEST_PLANTS = {
     file: 'guest/runs/runner.ts',
     find: 'if (graceMs === 0) end();',
     replace: 'if (graceMs >= 0) end();',
-    foundBy: { seed: 4 },
+    foundBy: { seed: 7 },
   },
   'accepted before it is durable': {
     breaks: 'A message is acknowledged once it is durable.',
@@ -91,7 +91,7 @@ export const GUEST_PLANTS = {
     file: 'guest/runs/runner.ts',
     find: 'if (runs.length === 0) this.#workers.end(agent);',
     replace: 'if (runs.length === 0) return;',
-    foundBy: { seed: 7 },
+    foundBy: { seed: 9 },
   },
   'hop seen before its record': {
     breaks: 'An agent sees no hop before its start is durable.',

@@ -42,7 +42,7 @@ export const NODE_PLANTS = {
     file: 'node-agent/domain/next-step.ts',
     find: "if (container.state !== 'paused') return { kind: 'remove-container' };",
     replace: "if (container.state !== 'paused') return { kind: 'volume', job: { kind: 'remove-volume' } };",
-    foundBy: { seed: 1 },
+    foundBy: { seed: 7 },
   },
   'removal said too early': {
     breaks: 'A removal is said when nothing is left and no create is unresolved.',
@@ -56,7 +56,7 @@ export const NODE_PLANTS = {
     file: 'node-agent/domain/next-step.ts',
     find: "(drain === 'none' || drain === 'asked')) return { kind: 'drain' };",
     replace: "(drain === 'none' || drain === 'asked')) return { kind: 'remove-container' };",
-    foundBy: { seed: 1 },
+    foundBy: { seed: 4 },
   },
   'drain cut short': {
     breaks: 'A guest that drains has its whole grace.',
@@ -70,14 +70,14 @@ export const NODE_PLANTS = {
     file: 'node-agent/domain/next-step.ts',
     find: "if (drain !== 'none') return { kind: 'cancel-drain' };",
     replace: '',
-    foundBy: { seed: 3 },
+    foundBy: { seed: 1 },
   },
   'source not frozen': {
     breaks: 'Nothing runs on a volume while it is copied.',
     file: 'node-agent/domain/volume-copy.ts',
     find: "return source === 'still' ? job({ kind: 'start-copy' }) : WAIT;",
     replace: "return job({ kind: 'start-copy' });",
-    foundBy: { seed: 3 },
+    foundBy: { seed: 6 },
   },
   'source let go too early': {
     breaks: 'The source of a copy stays frozen until all of it was read.',

@@ -40,6 +40,6 @@ export const PROCESS_PLANTS = {
     file: 'guest/processes/kept-process.ts',
     find: 'position: Math.min(offset ?? this.ring.end, this.ring.end),',
     replace: 'position: this.ring.start,',
-    foundBy: { seed: 14 },
+    foundBy: { seed: 18 },
   },
 } satisfies Readonly<Record<string, Plant>>;
