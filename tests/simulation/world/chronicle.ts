@@ -38,6 +38,8 @@ export class Chronicle {
   readonly imagesPruned = new Set<string>();
   /** Machines that removed images. */
   readonly imagesRemoved = new Set<string>();
+  /** Whether the registry ever lost all of its images. */
+  registryEmptied = false;
   /** Nodes that were ever lost. */
   readonly lostNodes = new Set<string>();
   /** Names of nodes that were ever removed. */

@@ -21,8 +21,8 @@ export function unexplainedFailure(chronicle: Chronicle, before: SessionRow | un
     const ends = chronicle.guestKills.get(row.id) ?? 0;
     return ends >= ENDS_BORNE ? undefined : `it ended ${ends} times`;
   }
-  // Only a node that was lost meanwhile had the image.
-  if (reason.startsWith('The image ') && chronicle.lostNodes.size > 0) return undefined;
+  // Only a node that was lost meanwhile had the image, or only nodes of the previous release, which push nothing.
+  if (reason.startsWith('The image ') && (chronicle.lostNodes.size > 0 || chronicle.registryEmptied)) return undefined;
   return chronicle.enginesFailed.size > 0 ? undefined : 'no engine failed';
 }
 

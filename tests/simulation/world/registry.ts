@@ -118,8 +118,10 @@ export class SimulatedRegistry {
       this.#set(false);
       time.schedule(this.#random.mostlySmall(500, DOWN_MS), () => this.#set(true));
     } else if (fault === 'lost') this.#images.delete(this.#random.pick([...this.#images.keys()]) ?? '');
-    else if (fault === 'all lost') this.#images.clear();
-    else {
+    else if (fault === 'all lost') {
+      this.#images.clear();
+      chronicle.registryEmptied = true;
+    } else {
       const machine = this.#random.pick(machines);
       if (machine !== undefined) chronicle.imagesPruned.add(machine.name);
       machine?.pruneImages();

@@ -13,7 +13,7 @@ const DIRECT = /\bconsole\s*\.|\bprocess\s*\.\s*(stdout|stderr)\b|\bprocess\s*\[
 /** The stream beneath a writer is for reading lines alone. */
 const BENEATH = /\.(stdout|stderr)\s*\.\s*stream\s*\.\s*write\b/;
 const OWN = /\bnew\s+Own\s*\(/;
-const MAKES_OWN = ['cli/terminal.ts', 'cli/io.ts', 'cli/steps.ts'];
+const MAKES_OWN = ['cli/terminal.ts', 'cli/io.ts', 'cli/steps.ts', 'cli/commands/terminal/shell.ts'];
 /** Looks at a stream, or hands it on, and writes nothing. */
 const LOOKS = /\bprocess\s*\.\s*stdout\s*\.\s*(isTTY|columns|on\(|once\()/g;
 const HANDS_ON: Readonly<Record<string, RegExp>> = {

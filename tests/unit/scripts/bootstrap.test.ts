@@ -49,7 +49,7 @@ t.test('an unknown command is named, with the known ones', async (t) => {
   t.equal(status, 2);
   t.match(
     stderr,
-    /no command "constructor"[\s\S]*use one of: up, test, test:sim, test:contract, test:fuzz, test:size, test:hosts, test:builds, test:packages, test:flood, test:mutation, clean, check, package, bench/,
+    /no command "constructor"[\s\S]*use one of: up, test, test:sim, test:contract, test:fuzz, test:size, test:hosts, test:builds, test:packages, test:e2b, test:flood, test:mutation, clean, check, package, bench/,
   );
 });
 

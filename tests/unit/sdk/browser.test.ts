@@ -9,7 +9,18 @@ const ID = '7d9f1f6e-3f0c-4c39-a1c7-0f6d3c8f0001';
 
 /** What browsers have and the client may use. Nothing of Node.js is among it. */
 const WEB = [
-  ...['AbortController', 'AbortSignal', 'Blob', 'DOMException', 'Headers', 'Request', 'Response', 'TextDecoder', 'URLSearchParams'],
+  ...[
+    'AbortController',
+    'AbortSignal',
+    'Blob',
+    'DOMException',
+    'Headers',
+    'ReadableStream',
+    'Request',
+    'Response',
+    'TextDecoder',
+    'URLSearchParams',
+  ],
   ...['atob', 'clearTimeout', 'crypto', 'fetch', 'performance', 'setTimeout'],
 ] as const;
 

@@ -198,6 +198,7 @@ export function fileRoutes({ services: { files }, clock, streams }: RouteDeps): 
       description: PATHS,
       query: changeQuery,
       request: noFields,
+      example: {},
       answer: fileWritten,
       refusals: [...REFUSALS, 'INSUFFICIENT_STORAGE'],
       async respond(sent) {
