@@ -36,7 +36,8 @@ export async function pack(directory: string): Promise<string> {
 /** Installs the tarball as `npm i -g` does. Returns the folder of its programs and its own. */
 export async function installInto(prefix: string, tarball: string, tools: string) {
   const env = { PATH: tools, HOME: process.env.HOME };
-  const flags = ['--prefix', prefix, '--prefer-offline', '--no-audit', '--no-fund'];
+  // A download that stalls is tried again within this test's time: npm alone waits for five minutes.
+  const flags = ['--prefix', prefix, '--prefer-offline', '--no-audit', '--no-fund', '--fetch-timeout=20000', '--fetch-retries=5'];
   await run(join(tools, 'npm'), ['i', '-g', ...flags, tarball], { cwd: tools, env });
   return { bin: (program: string) => join(prefix, 'bin', program), root: join(prefix, 'lib', 'node_modules', 'raworc') };
 }
