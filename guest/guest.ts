@@ -127,7 +127,7 @@ export class Guest {
     if (this.#fault !== undefined) throw this.#fault;
   }
 
-  /** So many processes keep the session from idling. The host is told now, and whenever it connects. */
+  /** Sets how many processes keep the session from idling. The host is told now, and each time it connects. */
   keepAwake(processes: number): void {
     this.#runner.keepAwake(processes);
   }

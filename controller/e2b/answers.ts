@@ -1,26 +1,9 @@
 import type { ServerResponse } from 'node:http';
-import type { RefusalCode } from '../contract/errors.ts';
+import { type RefusalCode, STATUS_OF as STATUSES } from '../contract/errors.ts';
 import type { Refusal } from '../domain/engine/outcome.ts';
 
-export const STATUS_OF: Readonly<Record<RefusalCode, number>> = {
-  BAD_REQUEST: 400,
-  UNAUTHORIZED: 401,
-  FORBIDDEN: 403,
-  NOT_FOUND: 404,
-  METHOD_NOT_ALLOWED: 405,
-  REQUEST_TIMEOUT: 408,
-  CONFLICT: 409,
-  PRECONDITION_FAILED: 412,
-  PAYLOAD_TOO_LARGE: 413,
-  UNSUPPORTED_MEDIA_TYPE: 415,
-  RANGE_NOT_SATISFIABLE: 416,
-  // The API of E2B knows only 400 for invalid values.
-  UNPROCESSABLE_ENTITY: 400,
-  RATE_LIMITED: 429,
-  INTERNAL_ERROR: 500,
-  UNAVAILABLE: 503,
-  INSUFFICIENT_STORAGE: 507,
-};
+// The API of E2B knows only 400 for invalid values.
+export const STATUS_OF: Readonly<Record<RefusalCode, number>> = { ...STATUSES, UNPROCESSABLE_ENTITY: STATUSES.BAD_REQUEST };
 
 export function sendJson(res: ServerResponse, status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): void {
   if (res.headersSent) return void res.destroy();

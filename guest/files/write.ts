@@ -33,7 +33,7 @@ export interface Naming {
 
 /**
  * Replaces a file in one step: the content goes to a temporary file beside it, which takes its name
- * once it is on the disk. Whoever reads meanwhile sees the old content or the new, never a part. A
+ * once it is on the disk. A reader sees the old content or the new, never a mixture. A
  * file keeps its mode; a link is followed first. The directory is opened once, so that a link put in
  * its place leads nowhere else.
  */

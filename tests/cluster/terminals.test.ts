@@ -12,7 +12,7 @@ import { type Cluster, startCluster } from './harness.ts';
 import { TestTerminal } from './test-terminal.ts';
 
 const TOLD_WITHIN_MS = 2_000;
-/** Prints the numbers from 1 on, and waits in between without starting anything. */
+/** Counts up from 1, pausing without starting a process. */
 const COUNT = 'i=0; while :; do i=$((i+1)); echo $i; read -rt 0.1; done';
 const ESC = '\x1b';
 const [CTRL_C, CTRL_D, CTRL_Z] = ['\x03', '\x04', '\x1a'];

@@ -107,7 +107,7 @@ export function processCalls({ services: { processes }, tokens, clock, access: s
     await follow(call, attached, pty !== undefined);
   }
 
-  /** Sends to a process over the stream of whoever follows it here, or over one of its own. */
+  /** Sends to a process over the stream that follows it here, or over a new one. */
   async function input(call: Call, kind: 'stdin' | 'resize' | 'closeStdin', content: Uint8Array): Promise<void> {
     const pid = pidIn(call);
     const known = open.find(call.access.sandbox.id, pid);

@@ -8,8 +8,8 @@ import {
   type ZodOpenApiResponseObject,
   type ZodOpenApiResponsesObject,
 } from 'zod-openapi';
+import { STATUS_OF } from '../../contract/errors.ts';
 import { pageQuery } from '../../contract/pages.ts';
-import { STATUS_OF } from '../routing/errors.ts';
 import { operationOf } from '../routing/operation-name.ts';
 import { type AnswerBody, BASE, type Route } from '../routing/route.ts';
 import { refusalResponse, refusalsOf } from './refusals.ts';

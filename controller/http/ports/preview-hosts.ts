@@ -1,6 +1,7 @@
 import type { Context, Middleware } from 'koa';
 import type { Log } from '../../../seams/log.ts';
 import type { Random } from '../../../seams/random.ts';
+import { STATUS_OF } from '../../contract/errors.ts';
 import { type Outcome, type Refusal, refusalFor, refused } from '../../domain/engine/outcome.ts';
 import type { Accounts } from '../../services/access/login-service.ts';
 import type { Proof } from '../../services/access/proof.ts';
@@ -8,7 +9,7 @@ import type { Payer } from '../../services/budget/payer.ts';
 import { ENTER_PATH, OWN_PATHS, type Ports } from '../../services/ports/port-service.ts';
 import type { PreviewOrigins, PreviewPort } from '../../services/ports/preview-origins.ts';
 import { type BudgetGate, payerIn, releaseAll } from '../access/budget-gate.ts';
-import { errorBody, refuse, STATUS_OF } from '../routing/errors.ts';
+import { errorBody, refuse } from '../routing/errors.ts';
 import type { ClientAddresses } from '../server/client-address.ts';
 import { hasLeft } from '../server/connections.ts';
 import { enterPage, refusalPage } from './enter-page.ts';
@@ -124,7 +125,7 @@ function admit(
   if (!gate.stranger(ctx)) return undefined;
   const sharer = ports.publicCaller(session, port);
   if (sharer === undefined) return isForeign ? FOREIGN : NOT_ADMITTED;
-  // Whoever made the port public pays for its visitors.
+  // Visitors count against the budget of the account that made the port public.
   const payer: Payer = { ...payerIn(ctx), account: sharer.accountId };
   return {
     ...{ proof: { kind: 'api-key', keyId: '', accountId: sharer.accountId, expiresAtMs: Number.POSITIVE_INFINITY }, payer },

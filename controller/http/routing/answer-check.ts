@@ -1,7 +1,6 @@
 import type { Context } from 'koa';
-import { errorObject } from '../../contract/errors.ts';
+import { errorObject, STATUS_OF } from '../../contract/errors.ts';
 import { refusalsOf } from '../document/refusals.ts';
-import { STATUS_OF } from './errors.ts';
 import type { AnswerBody, Route, Status } from './route.ts';
 
 /**

@@ -1,28 +1,8 @@
 import type { Context } from 'koa';
 import type { Log } from '../../../seams/log.ts';
-import type { RefusalCode } from '../../contract/errors.ts';
+import { type RefusalCode, STATUS_OF } from '../../contract/errors.ts';
 import { type Refusal, RefusedError, refusalFor, refused } from '../../domain/engine/outcome.ts';
 import { hasLeft } from '../server/connections.ts';
-
-/** Maps error codes to HTTP status codes. */
-export const STATUS_OF: Readonly<Record<RefusalCode, number>> = {
-  BAD_REQUEST: 400,
-  UNAUTHORIZED: 401,
-  FORBIDDEN: 403,
-  NOT_FOUND: 404,
-  METHOD_NOT_ALLOWED: 405,
-  REQUEST_TIMEOUT: 408,
-  CONFLICT: 409,
-  PRECONDITION_FAILED: 412,
-  PAYLOAD_TOO_LARGE: 413,
-  UNSUPPORTED_MEDIA_TYPE: 415,
-  RANGE_NOT_SATISFIABLE: 416,
-  UNPROCESSABLE_ENTITY: 422,
-  RATE_LIMITED: 429,
-  INTERNAL_ERROR: 500,
-  UNAVAILABLE: 503,
-  INSUFFICIENT_STORAGE: 507,
-};
 
 export interface ErrorBody {
   readonly error: { readonly code: RefusalCode; readonly message: string; readonly details?: unknown };

@@ -5,7 +5,7 @@ import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts'
 
 /** Resolves with the stream once it is a connection to the program, or with why there is none. */
 export async function dialled(stream: ByteStream, port: number): Promise<Outcome<ByteStream>> {
-  // Whoever uses the stream handles its failure. Until then, and afterwards, nobody does.
+  // The user of the stream handles its failure. Before and after that use, nothing else does.
   stream.on('error', () => undefined);
   try {
     const how = decodeDialled(await firstByte(stream));
