@@ -135,7 +135,7 @@ export function authentication({ tokens, accounts, tickets, clock, gate }: Authe
 
   return (ctx) => {
     const { authorization: header = '' } = ctx.req.headers;
-    const found = known.find(header, tokens.isTrusted);
+    const found = known.find(header, ctx.req.socket, tokens.isTrusted);
     const caller = found === undefined ? undefined : judged(found);
     return found === undefined || caller === undefined ? admitUnknown(ctx, header) : admit(ctx, found, caller);
   };

@@ -37,17 +37,20 @@ export interface PortPathsDeps extends PortProxyDeps {
  */
 export function portPaths(deps: PortPathsDeps): Middleware {
   const { authentication, audit } = deps;
-  return async (ctx, next) => {
-    const [, prefix, id = '', port = '', path = '/', query = ''] = PATH.exec(ctx.req.url ?? '') ?? [];
-    if (prefix === undefined || (OWN.test(path) && (ctx.method === 'POST' || ctx.method === 'DELETE'))) return next();
+  const answer = async (ctx: Context, prefix: string, id: string, port: string, target: string) => {
     ctx.state.route = PORT_ROUTE;
-    if (await authentication(ctx)) await pass(ctx, { prefix, id: id.toLowerCase(), port: portIn(port), target: `${path}${query}` }, deps);
+    if (await authentication(ctx)) await pass(ctx, { prefix, id: id.toLowerCase(), port: portIn(port), target }, deps);
     const refusal = refusalOf(ctx);
     if (refusal?.code === 'UNAUTHORIZED' || refusal?.code === 'FORBIDDEN' || refusal?.hidden === true)
       audit.refused(
         attributionOf(ctx, PORT_OPERATION, { kind: 'sessions', ref: isUuid(id.toLowerCase()) ? id : null, space: null }),
         refusal.code,
       );
+  };
+  return (ctx, next) => {
+    const [, prefix, id = '', port = '', path = '/', query = ''] = PATH.exec(ctx.req.url ?? '') ?? [];
+    const isOurs = prefix === undefined || (OWN.test(path) && (ctx.method === 'POST' || ctx.method === 'DELETE'));
+    return isOurs ? next() : answer(ctx, prefix, id, port, `${path}${query}`);
   };
 }
 

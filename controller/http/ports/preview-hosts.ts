@@ -50,10 +50,7 @@ const FOREIGN = refused('FORBIDDEN', 'Pages of other origins cannot use this por
  */
 export function previewHosts(deps: PreviewHostDeps): Middleware {
   const { ports, random, addresses, log } = deps;
-  return async (ctx, next) => {
-    const { origins } = ports;
-    const found = origins?.find(ctx.req.headers.host ?? '');
-    if (found === undefined || origins === undefined) return next();
+  const preview = async (ctx: Context, found: PreviewPort, origins: PreviewOrigins) => {
     ctx.state.requestId = random.uuid();
     ctx.request.ip = addresses.addressOf(ctx.req);
     ctx.state.route = 'preview';
@@ -70,6 +67,11 @@ export function previewHosts(deps: PreviewHostDeps): Middleware {
     } finally {
       releaseAll(ctx);
     }
+  };
+  return (ctx, next) => {
+    const { origins } = ports;
+    const found = origins?.find(ctx.req.headers.host ?? '');
+    return found === undefined || origins === undefined ? next() : preview(ctx, found, origins);
   };
 }
 

@@ -36,3 +36,14 @@ t.test('a path lists the methods that it can be asked with', async (t) => {
   t.same(table.methodsOf('/api/things'), ['POST']);
   t.same(table.methodsOf('/api/nothing'), []);
 });
+
+t.test('a route that goes on is found below its path, after the routes of that exact length', async (t) => {
+  const table = tableOf('GET /things/{id}', 'GET /things/{id}/files', 'GET /things/{id}/files/newest');
+  table.add('GET', '/things/{id}/files', 'rest', 'path');
+  const found = (path: string) => table.find('GET', path);
+  t.equal(found('/api/things/1/files')?.value, 'GET /things/{id}/files');
+  t.equal(found('/api/things/1/files/newest')?.value, 'GET /things/{id}/files/newest');
+  t.same(found('/api/things/1/files/a/b%20c'), { value: 'rest', params: { id: '1', path: 'a/b c' } });
+  t.equal(found('/api/others/1/files/a'), undefined);
+  t.same(table.methodsOf('/api/things/1/files/a/b'), ['HEAD', 'GET']);
+});
