@@ -11,6 +11,7 @@ import {
 import type { Clock } from '../../seams/clock.ts';
 import type { Command } from '../workers/command.ts';
 import { type OutputKind, OutputRing, type Piece } from './output-ring.ts';
+import { limitTime } from './time-limit.ts';
 
 /**
  * How long after its end a process's output is awaited without any coming: what it left in the
@@ -61,6 +62,7 @@ export class KeptProcess {
   readonly #lived: Promise<void>;
   #end: ProcessEnd | undefined;
   #isOver = false;
+  #isLate = false;
   #heardAtMs: number;
   /** Called when a reader has taken something, or has gone. */
   #moved: (() => void)[] = [];
@@ -178,12 +180,17 @@ export class KeptProcess {
   async #live(): Promise<void> {
     const { clock } = this.#deps;
     const { stdout, stderr, ended } = this.#command;
+    const limit = limitTime(clock, this.#request.timeoutMs, () => {
+      this.#isLate = true;
+      this.kill();
+    });
     let isRead = false;
     const read = Promise.all([this.#keep('stdout', stdout), this.#keep('stderr', stderr)]).then(() => {
       isRead = true;
     });
     const { exitCode, signal } = await ended;
-    this.#end = { exitCode, signal, endedAtMs: clock.now() };
+    limit.cancel();
+    this.#end = { exitCode, signal, endedAtMs: clock.now(), ...(this.#isLate ? { timedOut: true } : {}) };
     this.#heardAtMs = clock.monotonic();
     while (!isRead && (this.#moved.length > 0 || clock.monotonic() - this.#heardAtMs < QUIET_MS))
       await Promise.race([read, new Promise<void>((resolve) => clock.after(QUIET_MS / 4, resolve))]);

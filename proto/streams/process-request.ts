@@ -25,9 +25,12 @@ export function processRequest(parameters: unknown): ProcessRequest {
 }
 
 function startIn(value: unknown): StartProcess {
-  const { argv, cwd, env, pty, stdin, onDisconnect, keepAwake, asRoot }: Readonly<Record<string, unknown>> = { ...(value as object) };
+  const { argv, cwd, env, pty, stdin, onDisconnect, keepAwake, asRoot, timeoutMs }: Readonly<Record<string, unknown>> = {
+    ...(value as object),
+  };
   if (!isTexts(argv) || argv[0] === '' || !isText(cwd) || !isEnv(env) || typeof stdin !== 'boolean') throw invalid();
   if (onDisconnect !== 'nothing' && onDisconnect !== 'kill') throw invalid();
+  if (timeoutMs !== undefined && !(isCount(timeoutMs) && timeoutMs > 0)) throw invalid();
   return {
     argv,
     cwd,
@@ -37,6 +40,7 @@ function startIn(value: unknown): StartProcess {
     keepAwake: keepAwake === true,
     asRoot: asRoot === true,
     pty: pty === null ? null : sizeIn(pty),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
   };
 }
 

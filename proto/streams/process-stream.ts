@@ -42,6 +42,8 @@ export interface StartProcess {
   readonly keepAwake: boolean;
   /** Only in a workstation. */
   readonly asRoot: boolean;
+  /** Killed with all that it started after running for so long. Time in which the session is paused does not count. */
+  readonly timeoutMs?: number;
 }
 
 export interface ProcessState {
@@ -64,6 +66,8 @@ export interface ProcessEnd {
   readonly exitCode: number | null;
   readonly signal: string | null;
   readonly endedAtMs: number;
+  /** Whether its time was over. */
+  readonly timedOut?: true;
 }
 
 export type ProcessRequest =
@@ -151,12 +155,13 @@ function numberIn(value: unknown): number {
 }
 
 function endIn(value: unknown): ProcessEnd {
-  const { exitCode, signal, endedAtMs } = objectIn(value);
+  const { exitCode, signal, endedAtMs, timedOut } = objectIn(value);
   if (signal !== null && typeof signal !== 'string') throw malformed();
   return {
     exitCode: exitCode === null ? null : numberIn(exitCode),
     signal: signal === null ? null : signal.slice(0, 32),
     endedAtMs: timeIn(endedAtMs),
+    ...(timedOut === true ? { timedOut } : {}),
   };
 }
 

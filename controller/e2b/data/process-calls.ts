@@ -41,27 +41,25 @@ export function processCalls({ services: { processes }, tokens, clock, access: s
     return pid;
   }
 
-  /** Passes on the output of a process until it ends, or the client leaves. */
-  async function follow(call: StreamCall, attached: Attached, isTerminal: boolean): Promise<void> {
-    const { access, timeoutMs, send, cut } = call;
-    const { id } = access.session;
+  /** Passes on the output of a process until it ends, the client leaves, or `limitMs` is over. */
+  async function follow(call: StreamCall, attached: Attached, isTerminal: boolean, limitMs?: number): Promise<void> {
+    const { access, send, cut } = call;
     const { pid } = attached.process;
     let isLate = false;
     const timer =
-      timeoutMs === undefined
+      limitMs === undefined
         ? undefined
-        : clock.after(timeoutMs, () => {
+        : clock.after(limitMs, () => {
             isLate = true;
-            // Also if the client has left meanwhile: the process ends at its time.
-            void processes.signal({ ...asking(call), signal: new AbortController().signal }, id, pid, 'KILL');
+            attached.end();
           });
+    const late = () => new ConnectError('deadline_exceeded', 'The time of the call was over. The process runs on.');
     const kept = open.add(access.sandbox.id, attached);
     try {
       if (!(await send({ event: { start: { pid } } }))) return;
       for await (const frame of attached.frames) {
         if (frame.kind === 'exit') {
-          if (isLate) throw new ConnectError('deadline_exceeded', 'The process was killed because its time was over.');
-          timer?.cancel();
+          if (frame.end.timedOut === true) throw new ConnectError('deadline_exceeded', 'The process was killed because its time was over.');
           await send({ event: { end: endEvent(frame.end) } });
           return;
         }
@@ -69,11 +67,14 @@ export function processCalls({ services: { processes }, tokens, clock, access: s
         const name = isTerminal ? 'pty' : frame.kind;
         if (!(await send({ event: { data: { [name]: frame.bytes.toString('base64') } } }))) return;
       }
+      if (isLate) throw late();
       cut();
     } catch (error) {
-      if (error instanceof StreamError) return cut();
-      throw error;
+      if (!(error instanceof StreamError)) throw error;
+      if (isLate) throw late();
+      cut();
     } finally {
+      timer?.cancel();
       kept.end();
       attached.end();
     }
@@ -99,6 +100,7 @@ export function processCalls({ services: { processes }, tokens, clock, access: s
       env,
       user,
       stdin: flag(request, 'stdin') ?? true,
+      timeoutMs: call.timeoutMs,
       ...(pty === undefined ? {} : { pty }),
     };
     const attached = resultOf(await processes.run(asking(call), access.session.id, input));
@@ -179,7 +181,7 @@ export function processCalls({ services: { processes }, tokens, clock, access: s
       [`${SERVICE}/Start`]: start,
       async [`${SERVICE}/Connect`](call) {
         const attached = resultOf(await processes.attach(asking(call), call.access.session.id, pidIn(call), {}));
-        await follow(call, attached, attached.process.pty !== null);
+        await follow(call, attached, attached.process.pty !== null, call.timeoutMs);
       },
     },
   };

@@ -39,6 +39,12 @@ export interface Asking {
   readonly signal: AbortSignal;
 }
 
+/** What a new process is. */
+export type NewProcess = StartProcessInput & {
+  /** See {@link StartProcess.timeoutMs}. */
+  readonly timeoutMs?: number | undefined;
+};
+
 /** A stream that is attached to a process. */
 export interface Attached {
   readonly process: ProcessState;
@@ -92,7 +98,7 @@ export function processService({ view, use }: { readonly view: View; readonly us
   }
 
   /** Returns what a new process is, and how its start is recorded. */
-  function startOf(caller: Caller, id: SessionId, input: StartProcessInput): Outcome<{ readonly start: StartProcess; readonly use: Use }> {
+  function startOf(caller: Caller, id: SessionId, input: NewProcess): Outcome<{ readonly start: StartProcess; readonly use: Use }> {
     const permitted = use.permit(caller, id, 'exec');
     if (!permitted.ok) return permitted;
     if (input.command !== undefined && input.argv !== undefined)
@@ -113,6 +119,7 @@ export function processService({ view, use }: { readonly view: View; readonly us
         onDisconnect: input.on_disconnect ?? 'nothing',
         keepAwake: input.keep_awake ?? false,
         asRoot: input.user === 'root',
+        ...(input.timeoutMs === undefined ? {} : { timeoutMs: input.timeoutMs }),
       },
     });
   }
@@ -129,7 +136,7 @@ export function processService({ view, use }: { readonly view: View; readonly us
     },
 
     /** Starts a process in the stream that is attached to it, from its beginning. */
-    async run({ caller, payer, signal }: Asking, id: SessionId, input: StartProcessInput): Promise<Outcome<Attached>> {
+    async run({ caller, payer, signal }: Asking, id: SessionId, input: NewProcess): Promise<Outcome<Attached>> {
       const asked = startOf(caller, id, input);
       if (!asked.ok) return asked;
       const parameters: AttachRequest = { pid: 0, startedAtMs: undefined, offset: 0, start: asked.value.start };

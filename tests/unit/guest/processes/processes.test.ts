@@ -93,6 +93,21 @@ t.test('with on_disconnect=kill, the last attachment takes the process with it',
   t.match(kept.state.end, { signal: 'SIGKILL' });
 });
 
+t.test('a process is killed with all that it started when its time is over, attached or not', async (t) => {
+  const { start, attach, ask } = session(t);
+  const { pid } = await start({ argv: sh('trap "" TERM; sleep 1000 & echo $!; wait'), timeoutMs: 300 });
+  const attached = attach(pid);
+  await attached.until(/\d+\n/);
+  t.match(await attached.last(), { kind: 'exit', end: { exitCode: null, signal: 'KILL', timedOut: true } });
+  const child = attached.text().trim();
+  while (isRunning(child)) await new Promise((resolve) => setImmediate(resolve));
+  t.match(await ask({ op: 'get', pid }), { processes: [{ end: { timedOut: true } }] });
+  const quick = await start({ argv: ['true'], timeoutMs: 60_000 });
+  const { end } = (await attach(quick.pid).last()) as { readonly end: object };
+  t.match(end, { exitCode: 0 });
+  t.notHas(end, { timedOut: true });
+});
+
 t.test('output without end is kept up to a bound; who comes late learns of the gap', async (t) => {
   const { start, attach, ask } = session(t);
   const { pid } = await start({ argv: sh(`head -c ${3 * KEPT_OUTPUT_BYTES} /dev/zero | tr '\\0' x; echo end`) });
