@@ -24,7 +24,7 @@ import { NODE_CERTIFICATE_LIFE_MS } from './grpc/certificates.ts';
 import { startNodeServer } from './grpc/node-server.ts';
 import type { NodeServer } from './grpc/node-server-options.ts';
 import { createApp } from './http/app.ts';
-import { ClientAddresses, NO_PROXIES } from './http/server/client-address.ts';
+import { listenerBounds } from './http/server/listener-bounds.ts';
 import { type HttpServer, listen } from './http/server/server.ts';
 import { ServedCertificate } from './http/tls/served-certificate.ts';
 import { nodeSide } from './node-side.ts';
@@ -232,15 +232,15 @@ export async function startController(options: ControllerOptions): Promise<Contr
     metrics,
     metricsToken: options.metricsToken,
   };
-  const http = await listen(createApp(edge), { ...address, tls: certificate });
+  const app = createApp(edge);
+  const http = await listen(app, { ...address, tls: certificate });
   const e2b =
     options.e2b &&
     (await listenForE2b(
       {
         ...core.services.sandboxes,
         ...{ services: core.services, ports: core.services.ports, view: core.view, budgets: core.budgets, clock, random, log },
-        addresses: new ClientAddresses(options.proxies ?? NO_PROXIES),
-        domain: options.e2b.domain,
+        ...{ addresses: app.addresses, bounds: listenerBounds(app), domain: options.e2b.domain },
       },
       { host: address.host, port: options.e2b.port, tls: certificate },
     ));

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { sendError } from './answers.ts';
@@ -11,8 +11,8 @@ const HEADERS_TIMEOUT_MS = 10_000;
 /** The SDK for Python keeps idle connections for 300 s; the server must not close them first. */
 const KEEP_ALIVE_MS = 640_000;
 const CHECK_MS = 1000;
+const HANDSHAKE_TIMEOUT_MS = 10_000;
 const MAX_HEADER_BYTES = 32 * 1024;
-const MAX_CONNECTIONS = 10_000;
 const DEFAULT_GRACE_MS = 5000;
 
 export interface E2bListenOptions {
@@ -53,11 +53,14 @@ export async function listenForE2b(deps: E2bDeps, { host, port, tls }: E2bListen
     });
   });
   server.headersTimeout = HEADERS_TIMEOUT_MS;
-  // Uploads and the output of commands take as long as they take.
+  // Each body has a deadline of its own.
   server.requestTimeout = 0;
   server.keepAliveTimeout = KEEP_ALIVE_MS;
-  server.maxConnections = MAX_CONNECTIONS;
-  server.on('clientError', (_fault, socket: Duplex) => socket.destroy());
+  const { connections, stranger_connections: strangers } = deps.budgets.limits.atOnce;
+  // Strangers evict one another before.
+  server.maxConnections = connections.process + strangers.process + 1;
+  deps.bounds.attach(server);
+  server.on('clientError', answerUnreadable);
   server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy());
     const destination = destinationOf({ headers: req.headers, url: req.url ?? '/' });
@@ -93,9 +96,26 @@ function serverFor(tls: E2bCertificate | undefined, listener: (req: IncomingMess
   const accepting = { noDelay: true, connectionsCheckingInterval: CHECK_MS, maxHeaderSize: MAX_HEADER_BYTES };
   if (tls === undefined) return createServer(accepting, listener);
   const identity = ({ cert, key }: Pair) => ({ cert, key, minVersion: 'TLSv1.2' }) as const;
-  const server = createTlsServer({ ...identity(tls.pair), ALPNProtocols: ['http/1.1'], ...accepting }, listener);
+  const server = createTlsServer(
+    { ...identity(tls.pair), ALPNProtocols: ['http/1.1'], handshakeTimeout: HANDSHAKE_TIMEOUT_MS, ...accepting },
+    listener,
+  );
   tls.onReplaced((pair) => server.setSecureContext(identity(pair)));
   return server;
+}
+
+const UNREADABLE: Readonly<Record<string, readonly [status: number, message: string]>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'The request arrived too slowly.'],
+  HPE_HEADER_OVERFLOW: [431, 'The headers are too large.'],
+};
+
+/** Answers what Node.js rejects before a listener sees it. */
+function answerUnreadable(fault: Error & { readonly code?: string }, socket: Duplex): void {
+  if (!socket.writable || fault.code === 'ECONNRESET') return void socket.destroy();
+  const [status, message] = UNREADABLE[fault.code ?? ''] ?? [400, 'The request is not valid HTTP.'];
+  const body = JSON.stringify({ code: status, message });
+  const head = `Content-Type: application/json; charset=utf-8\r\nContent-Length: ${body.length}\r\nConnection: close`;
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${head}\r\n\r\n${body}`);
 }
 
 function exchangeOf(req: IncomingMessage, res: ServerResponse, requestId: string): Exchange | undefined {

@@ -1,4 +1,5 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
@@ -25,6 +26,17 @@ export interface PortConnections {
   connect(caller: Caller, id: SessionId, port: number, payer: Payer, signal: AbortSignal): Promise<Outcome<Duplex>>;
 }
 
+/** Bounds on connections and on late bodies, which the listener shares with that of REST. */
+export interface ListenerBounds {
+  attach(server: Server): void;
+  /** Counts a connection for the payer of a request that it can make, once. Until then it is a stranger's. */
+  admitted(socket: Socket, payer: Payer): Outcome<unknown> | undefined;
+  /** From now on, a body can take any time as long as bytes come. */
+  judgeByProgress(req: IncomingMessage): void;
+  /** From now on, something else bounds how long a body takes. */
+  trustBody(req: IncomingMessage): void;
+}
+
 export interface E2bDeps {
   readonly services: Pick<Services, 'accounts' | 'audit' | 'exec' | 'processes' | 'files'>;
   /** Undefined: no port of a sandbox is open. */
@@ -34,6 +46,7 @@ export interface E2bDeps {
   readonly tokens: SandboxTokens;
   readonly view: View;
   readonly budgets: Budgets;
+  readonly bounds: ListenerBounds;
   readonly addresses: ClientAddressReader;
   /** The name below which ports have hosts of their own. */
   readonly domain?: string | undefined;

@@ -42,6 +42,7 @@ export interface HttpApp {
   readonly koa: Koa;
   readonly streams: SseStreams;
   readonly connections: Connections;
+  readonly addresses: ClientAddresses;
   /** Connections that ask to become WebSockets. */
   readonly upgrades: Upgrades;
   readonly clock: Clock;
@@ -81,5 +82,5 @@ export function createApp(deps: HttpDeps): HttpApp {
   const page = metricsPage({ metrics, token: metricsToken, authentication: authenticate });
   koa.use(recordRefusalAside(METRICS_PATH, 'getMetrics', 'metrics', services.audit, page));
   koa.use(routes.unmatched);
-  return { koa, streams, connections, upgrades: new Upgrades(), clock, random, metrics };
+  return { koa, streams, connections, addresses, upgrades: new Upgrades(), clock, random, metrics };
 }

@@ -1,5 +1,8 @@
 /** The control plane of E2B's API, and how it admits to sandboxes. */
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import t from 'tap';
+import { AT_ONCE } from '../../controller/services/budget/limits.ts';
 import { signatureOf } from '../../controller/services/sandboxes/sandbox-tokens.ts';
 import type { Rest } from '../cluster/rest.ts';
 import { person, unique } from './people.ts';
@@ -253,6 +256,30 @@ t.test('signatures admit to one path, in their time', async (t) => {
     body: { message: 'missing signature query parameter' },
   });
   t.equal((await call('DELETE', `/sandboxes/${id}`)).status, 204);
+});
+
+t.test('connections without a valid key make room for newer ones, and those with one stay', async (t) => {
+  const { hostname, port } = new URL(url);
+  const open = async (): Promise<Socket> => {
+    const socket = connect({ host: hostname, port: Number(port) });
+    t.teardown(() => socket.destroy());
+    socket.on('error', () => undefined).resume();
+    await once(socket, 'connect');
+    return socket;
+  };
+  const known = await open();
+  known.write(`GET /v2/sandboxes HTTP/1.1\r\nHost: x\r\nX-API-Key: ${key}\r\n\r\n`);
+  await once(known, 'data');
+  const strangers: Socket[] = [];
+  for (let count = 0; count < AT_ONCE.stranger_connections.address; count += 1) strangers.push(await open());
+  const closed = Promise.all(strangers.slice(0, 10).map((socket) => once(socket, 'close')));
+  for (let count = 0; count < 10; count += 1) strangers.push(await open());
+  await closed;
+  t.equal(known.closed, false);
+  t.equal((await call('GET', '/v2/sandboxes')).status, 200);
+  known.write('GET / HTTP/9\r\n\r\n');
+  const [unreadable] = await once(known, 'data');
+  t.match(String(unreadable), /^HTTP\/1\.1 400 [\s\S]*"code":400/);
 });
 
 t.test('changes are in the audit record, by key', async (t) => {

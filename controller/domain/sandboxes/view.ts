@@ -4,6 +4,4 @@ import type { SandboxRow } from './rows.ts';
 export interface SandboxView {
   /** By id, after `after`. */
   sandboxesAfter(after: string, limit: number): readonly SandboxRow[];
-  /** The newest ones. */
-  newestSandboxes(limit: number): readonly SandboxRow[];
 }

@@ -22,7 +22,7 @@ type KeyProof = Extract<Proof, { kind: 'api-key' }>;
 
 /** Answers requests of E2B's REST API by API keys. */
 export function controlPlane(deps: E2bDeps) {
-  const { services, budgets, addresses, clock, log } = deps;
+  const { services, budgets, bounds, addresses, clock, log } = deps;
   const find = routeTable([...lifeCycleRoutes(deps), ...readingRoutes(deps)]);
 
   function judged(proof: KeyProof): Caller | undefined {
@@ -55,6 +55,8 @@ export function controlPlane(deps: E2bDeps) {
     budgets.giveBack('strangers', stranger);
     const { keyId } = proof;
     const payer = { account: known.accountId, key: keyId, address: stranger.address, standing: standingOf(known) };
+    const connected = bounds.admitted(req.socket, payer);
+    if (connected?.ok === false) return sendRefusal(res, connected.refusal);
     const about = attributionOf(known, keyId, { address, requestId, action: route.action, id: id === '' ? undefined : id });
     const caller = route.method === 'GET' ? known : attributed(known, about);
     const charged = budgets.charge('requests', payer);

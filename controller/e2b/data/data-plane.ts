@@ -21,12 +21,12 @@ const EXPIRED = refused('UNAUTHORIZED', 'signature is already expired');
 const WRONG_SIGNATURE = refused('UNAUTHORIZED', 'invalid signature');
 const NO_TOKEN = refused('UNAUTHORIZED', 'The access token of the sandbox is missing or invalid. Connect to the sandbox again.');
 const NO_SIGNATURE = refused('UNAUTHORIZED', 'missing signature query parameter');
-/** Tries of one request that count as one request of a stranger. */
+/** Tokens that are tried for one request of a stranger. */
 const TRIED_PER_CHARGE = 200;
 
 /** Answers requests for the processes, files and ports of sandboxes. */
 export function dataPlane(deps: E2bDeps) {
-  const { access, budgets, addresses, sandboxes, clock, view } = deps;
+  const { access, budgets, bounds, addresses, sandboxes, clock, view } = deps;
   const answerEnvd = envd(deps);
   const proxy = portProxy(deps);
   const open = new OpenAnswers(clock);
@@ -65,7 +65,7 @@ export function dataPlane(deps: E2bDeps) {
   const inTime = (found: Access, { expiresS }: SignedFile): Outcome<Access> =>
     expiresS !== undefined && expiresS * 1000 < clock.now() ? EXPIRED : accepted(found);
 
-  function bySignature(exchange: Exchange, found: Sandbox | undefined): Outcome<Access> {
+  async function bySignature(exchange: Exchange, found: Sandbox | undefined): Promise<Outcome<Access>> {
     const signature = exchange.url.searchParams.get('signature');
     const file = signedFile(exchange);
     if (signature === null) return NO_SIGNATURE;
@@ -74,13 +74,21 @@ export function dataPlane(deps: E2bDeps) {
       const one = access.bySignature(found, signature, file);
       return one.ok ? inTime(one.value, file) : WRONG_SIGNATURE;
     }
-    const { access: searched, tried } = access.signed(signature, file);
-    if (searched !== undefined) return inTime(searched, file);
-    const charged = budgets.charge('strangers', strangerOf(exchange.req), Math.ceil(tried / TRIED_PER_CHARGE));
-    return charged.ok ? WRONG_SIGNATURE : charged;
+    let tried = 0;
+    const stranger = strangerOf(exchange.req);
+    const searched = await access.signed(signature, file, (count) => {
+      const amount = Math.ceil(count / TRIED_PER_CHARGE);
+      const charged = budgets.charge('strangers', stranger, amount);
+      if (charged.ok) tried += amount;
+      return charged;
+    });
+    if (!searched.ok) return searched;
+    if (searched.value === undefined) return WRONG_SIGNATURE;
+    budgets.giveBack('strangers', stranger, tried);
+    return inTime(searched.value, file);
   }
 
-  function permitted(exchange: Exchange, found: Sandbox): Outcome<Access> {
+  async function permitted(exchange: Exchange, found: Sandbox): Promise<Outcome<Access>> {
     const token = exchange.req.headers['x-access-token'];
     if (typeof token === 'string') return access.byToken(found, token);
     return exchange.url.pathname === '/files' ? bySignature(exchange, found) : NO_TOKEN;
@@ -93,7 +101,7 @@ export function dataPlane(deps: E2bDeps) {
     if (!charged.ok) return void sendRefusal(res, charged.refusal);
     const live = destination.plane === 'data' ? access.live(destination.id) : undefined;
     if (destination.plane === 'data' && live === undefined) return void sendGone(res, destination.id);
-    const found = live === undefined ? bySignature(exchange, undefined) : permitted(exchange, live);
+    const found = await (live === undefined ? bySignature(exchange, undefined) : permitted(exchange, live));
     if (!found.ok) {
       if (live !== undefined && live.session.desired !== 'running') return void sendGone(res, live.sandbox.id);
       return void sendRefusal(res, found.refusal);
@@ -134,12 +142,19 @@ export function dataPlane(deps: E2bDeps) {
     budgets.giveBack('strangers', strangerOf(req));
     const { sandbox, session, caller } = found;
     const payer = payerOf(req, found);
-    const paid = budgets.charge('requests', payer);
-    if (!paid.ok) return paid;
+    const accounted = paid(req, payer);
+    if (!accounted.ok) return accounted;
+    bounds.trustBody(req);
     if (session.desired === 'running') return accepted({ access: found, payer, port });
     if (!sandbox.autoResume || session.desired !== 'paused') return undefined;
     const woken = await sandboxes.wake(caller, { sandbox, session }, signal);
     return woken.ok ? accepted({ access: found, payer, port }) : undefined;
+  }
+
+  /** Counts the connection and the request for whoever pays for them. */
+  function paid(req: IncomingMessage, payer: Payer): Outcome<unknown> {
+    const connected = bounds.admitted(req.socket, payer);
+    return connected?.ok === false ? connected : budgets.charge('requests', payer);
   }
 
   const payerOf = (req: IncomingMessage, { caller, keyId, sandbox }: Access): Payer => ({
@@ -162,8 +177,9 @@ export function dataPlane(deps: E2bDeps) {
       const found = await admitted(exchange, destination);
       if (found === undefined) return;
       const payer = payerOf(req, found);
-      const charged = budgets.charge('requests', payer);
+      const charged = paid(req, payer);
       if (!charged.ok) return sendRefusal(res, charged.refusal);
+      if (url.pathname === '/files') bounds.judgeByProgress(req);
       const about = {
         address: addresses.addressOf(req),
         requestId,

@@ -1,5 +1,7 @@
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { Clock, Timer } from '../../../seams/clock.ts';
 import { type Outcome, refused } from '../../domain/engine/outcome.ts';
 import { canonicalKey } from '../../services/access/key-forms.ts';
 import type { Payer } from '../../services/budget/payer.ts';
@@ -12,6 +14,12 @@ const OWN_HEADERS = new Set(['e2b-sandbox-id', 'e2b-sandbox-port', 'e2b-traffic-
 /** Of one connection only. */
 const HOP_HEADERS = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade']);
 const MAX_HEADER_BYTES = 32 * 1024;
+const MAX_HEADERS = 500;
+/** Interim answers (1xx) of a program. */
+const MAX_INTERIM = 8;
+/** An exchange ends if nothing of it moves for this long; one that switched protocols, after the other. */
+export const PORT_IDLE_MS = { http: 600_000, switched: 3_600_000 } as const;
+const KEEP_ALIVE_MS = 60_000;
 
 const NO_PORTS = refused('UNAVAILABLE', 'The port is not open.');
 
@@ -22,7 +30,7 @@ export interface PortTarget {
 }
 
 /** Passes requests on to programs in sandboxes, and their answers back, as they come. */
-export function portProxy({ ports }: Pick<E2bDeps, 'ports'>) {
+export function portProxy({ ports, clock }: Pick<E2bDeps, 'ports' | 'clock'>) {
   const open = async ({ access, payer, port }: PortTarget, signal: AbortSignal): Promise<Outcome<Duplex>> =>
     ports === undefined ? NO_PORTS : ports.connect(access.caller, access.session.id, port, payer, signal);
 
@@ -41,7 +49,17 @@ export function portProxy({ ports }: Pick<E2bDeps, 'ports'>) {
       }
       await new Promise<void>((resolve) => {
         const asked = ask(req, connection.value, inward(req.rawHeaders));
+        asked.maxHeadersCount = MAX_HEADERS;
+        let interim = 0;
+        asked.on('information', () => {
+          interim += 1;
+          if (interim > MAX_INTERIM) asked.destroy();
+        });
+        // The client's connection is cut, unless it has no answer yet.
+        const idle = idleBound(clock, PORT_IDLE_MS.http, () => (res.headersSent ? res.destroy() : asked.destroy()));
+        req.on('data', idle.moved);
         const end = () => {
+          idle.cancel();
           req.unpipe(asked);
           asked.destroy();
           connection.value.destroy();
@@ -53,6 +71,7 @@ export function portProxy({ ports }: Pick<E2bDeps, 'ports'>) {
           res.statusCode = head.statusCode ?? 502;
           // The client must see that the answer is not complete.
           head.once('aborted', () => res.destroy());
+          head.on('data', idle.moved);
           head.pipe(res);
           res.flushHeaders();
         });
@@ -77,13 +96,28 @@ export function portProxy({ ports }: Pick<E2bDeps, 'ports'>) {
       there.write(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
       if (head.byteLength > 0) there.write(head);
       const end = () => {
+        idle.cancel();
         socket.destroy();
         there.destroy();
       };
-      for (const one of [socket, there]) one.on('error', end).once('close', end);
+      const idle = idleBound(clock, PORT_IDLE_MS.switched, end);
+      if (socket instanceof Socket) socket.setKeepAlive(true, KEEP_ALIVE_MS);
+      for (const one of [socket, there]) one.on('error', end).once('close', end).on('data', idle.moved);
       socket.pipe(there);
       there.pipe(socket);
     },
+  };
+}
+
+/** Calls `over` when nothing has moved for so long. */
+function idleBound(clock: Pick<Clock, 'after'>, ms: number, over: () => void): { moved(): void; cancel(): void } {
+  let timer: Timer = clock.after(ms, over);
+  return {
+    moved() {
+      timer.cancel();
+      timer = clock.after(ms, over);
+    },
+    cancel: () => timer.cancel(),
   };
 }
 

@@ -26,6 +26,11 @@ export function judgeByProgress(req: IncomingMessage): void {
   if (deadline !== undefined) deadline.byProgress = true;
 }
 
+/** From now on, something else bounds how long the body takes. */
+export function trustBody(req: IncomingMessage): void {
+  deadlines.delete(req);
+}
+
 /**
  * Ends requests whose body is late, as `clientError` with the code of Node.js. Its own
  * `requestTimeout` has one length for all requests, so it must be 0.

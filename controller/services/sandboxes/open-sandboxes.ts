@@ -4,6 +4,7 @@ import { type SandboxAccess, sandboxAccess } from './sandbox-access.ts';
 import { sandboxEndsLoop } from './sandbox-ends-loop.ts';
 import { type SandboxDeps, type Sandboxes, sandboxService } from './sandbox-service.ts';
 import { type SandboxTokens, sandboxTokens } from './sandbox-tokens.ts';
+import { Signers } from './signers.ts';
 
 /** What the edge of E2B's API needs of sandboxes. */
 export interface SandboxServices {
@@ -22,11 +23,13 @@ export interface OpenSandboxesDeps extends Omit<SandboxDeps, 'tokens'>, Pick<Bac
 export function openSandboxes(deps: OpenSandboxesDeps, graceMs: number): SandboxServices {
   const { applier, view, accounts, clock, storeKey } = deps;
   const tokens = sandboxTokens(storeKey);
+  const signers = new Signers({ view, tokens, clock });
+  applier.onCommitted(({ mutations }) => signers.committed(mutations));
   sandboxEndsLoop(deps, graceMs);
   return {
     tokens,
     sandboxes: sandboxService({ ...deps, tokens }),
-    access: sandboxAccess({ view, accounts, tokens, clock }),
+    access: sandboxAccess({ view, accounts, tokens, signers, clock }),
     onRest(listener) {
       applier.onCommitted(({ mutations }) => {
         for (const mutation of mutations)

@@ -9,14 +9,13 @@ import type { Caller } from '../access/caller.ts';
 import type { Accounts } from '../access/login-service.ts';
 import type { Proof } from '../access/proof.ts';
 import type { SandboxTokens, SignedFile } from './sandbox-tokens.ts';
-
-/** Signed URLs name no sandbox: this many of the newest are tried. */
-const MAX_SEARCHED = 5000;
+import type { Signers } from './signers.ts';
 
 export interface SandboxAccessDeps {
   readonly view: View;
   readonly accounts: Pick<Accounts, 'callerOf'>;
   readonly tokens: SandboxTokens;
+  readonly signers: Signers;
   readonly clock: Pick<Clock, 'now'>;
 }
 
@@ -33,7 +32,7 @@ export type SandboxAccess = ReturnType<typeof sandboxAccess>;
 const WRONG_TOKEN = refused('UNAUTHORIZED', 'The access token of the sandbox is missing or invalid. Connect to the sandbox again.');
 
 /** Finds sandboxes by id and token, or by the signature of a URL. */
-export function sandboxAccess({ view, accounts, tokens, clock }: SandboxAccessDeps) {
+export function sandboxAccess({ view, accounts, tokens, signers, clock }: SandboxAccessDeps) {
   function judged(proof: Extract<Proof, { kind: 'api-key' }>): Caller | undefined {
     if (clock.now() >= proof.expiresAtMs) return undefined;
     const caller = accounts.callerOf(proof);
@@ -74,16 +73,13 @@ export function sandboxAccess({ view, accounts, tokens, clock }: SandboxAccessDe
       }
       return undefined;
     },
-    /** Returns the sandbox whose token signed this, and how many were tried. */
-    signed(signature: string, file: SignedFile): { readonly access: Access | undefined; readonly tried: number } {
-      const rows = view.newestSandboxes(MAX_SEARCHED);
-      for (const row of rows) {
-        const keyId = tokens.signerOf(row, signature, file);
-        const found = keyId === undefined ? undefined : live(row.id);
-        const access = found === undefined ? undefined : held(found, keyId);
-        if (access?.ok === true) return { access: access.value, tried: rows.length };
-      }
-      return { access: undefined, tried: rows.length };
+    /** Finds the sandbox whose token signed this; undefined if there is none. See {@link Signers.find}. */
+    async signed(signature: string, file: SignedFile, mayTry: Parameters<Signers['find']>[2]): Promise<Outcome<Access | undefined>> {
+      const signed = await signers.find(signature, file, mayTry);
+      if (!signed.ok || signed.value === undefined) return signed.ok ? accepted(undefined) : signed;
+      const found = live(signed.value.id);
+      const access = found === undefined ? undefined : held(found, signed.value.keyId);
+      return accepted(access?.ok === true ? access.value : undefined);
     },
   };
 }

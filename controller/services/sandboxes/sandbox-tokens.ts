@@ -36,13 +36,8 @@ export function sandboxTokens(storeKey: Uint8Array) {
     },
     /** Returns the id of the API key with whose token a URL was signed. */
     signerOf({ id, holders }: Pick<SandboxRow, 'id' | 'holders'>, signature: string, file: SignedFile): string | undefined {
-      const sent = Buffer.from(hash('sha256', signature, 'hex'));
-      let found: string | undefined;
-      for (const keyId of holders) {
-        const right = hash('sha256', signatureOf(file, tokenFor(id, keyId)), 'hex');
-        if (timingSafeEqual(sent, Buffer.from(right))) found = keyId;
-      }
-      return found;
+      const sent = signatureBytes(signature);
+      return sent === undefined ? undefined : holders.find((keyId) => isSigned(sent, file, tokenFor(id, keyId)));
     },
     /** Encrypts variables. `nonce`: fresh random bytes. */
     seal(envs: Readonly<Record<string, string>>, nonce: Uint8Array): string {
@@ -63,8 +58,19 @@ export function sandboxTokens(storeKey: Uint8Array) {
 
 export const NONCE = NONCE_BYTES;
 
+const SIGNATURE = /^v1_([A-Za-z0-9+/]{43})$/;
+
+const digestOf = ({ path, operation, user, expiresS }: SignedFile, token: string): Buffer =>
+  hash('sha256', `${path}:${operation}:${user}:${token}${expiresS === undefined ? '' : `:${expiresS}`}`, 'buffer');
+
 /** Returns the signature of a file's URL, as E2B's SDKs compute it. */
-export function signatureOf({ path, operation, user, expiresS }: SignedFile, token: string): string {
-  const signed = `${path}:${operation}:${user}:${token}${expiresS === undefined ? '' : `:${expiresS}`}`;
-  return `v1_${hash('sha256', signed, 'base64').replace(/=+$/, '')}`;
+export const signatureOf = (file: SignedFile, token: string): string => `v1_${digestOf(file, token).toString('base64').replace(/=+$/, '')}`;
+
+/** Returns the digest in a signature; undefined if it has another form. */
+export function signatureBytes(signature: string): Buffer | undefined {
+  const digest = SIGNATURE.exec(signature)?.[1];
+  return digest === undefined ? undefined : Buffer.from(digest, 'base64');
 }
+
+/** Whether a digest is that of a file and this token. */
+export const isSigned = (digest: Buffer, file: SignedFile, token: string): boolean => timingSafeEqual(digest, digestOf(file, token));

@@ -3,5 +3,4 @@ import type { Reads } from './reads.ts';
 
 export const sandboxView = ({ all }: Reads): SandboxView => ({
   sandboxesAfter: (after, limit) => all('sandboxes', 'where id > ? order by id limit +?', after, limit),
-  newestSandboxes: (limit) => all('sandboxes', 'order by created_at desc, id desc limit +?', limit),
 });
