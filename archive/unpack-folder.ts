@@ -3,6 +3,7 @@ import {
   closeSync,
   constants,
   fchmodSync,
+  fsyncSync,
   futimesSync,
   linkSync,
   lstatSync,
@@ -31,6 +32,8 @@ export interface Unpacked {
 export interface UnpackOptions {
   /** The permission bits that are kept. */
   readonly modes: number;
+  /** Whether the content of each file is on the disk before the next one comes. */
+  readonly isSynced?: boolean;
   /** Throws for names that the directory keeps for itself. */
   check?(parts: readonly Bytes[]): void;
   unpacked?(bytes: number): void;
@@ -161,6 +164,7 @@ export class Unpacker {
     this.counts.files += 1;
     try {
       futimesSync(fd, mtimeMs / 1000, mtimeMs / 1000);
+      if (this.#options.isSynced === true) fsyncSync(fd);
     } finally {
       closeSync(fd);
     }

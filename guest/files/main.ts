@@ -10,6 +10,7 @@ import { StreamError } from '../../proto/streams/reasons.ts';
 import { MAX_CREDIT_BYTES } from '../../proto/streams/stream-state.ts';
 import { systemClock } from '../../seams/system.ts';
 import { Channels } from './channels.ts';
+import { Leftovers } from './leftovers.ts';
 import { serveFiles } from './serve.ts';
 
 const [, , sessionDirectory = '/session'] = process.argv;
@@ -19,11 +20,13 @@ process.umask(0o022);
 // Another user's processes cannot be told from agents by what they leave here.
 process.chdir('/');
 
+const breathe = () => new Promise<void>((resolve) => systemClock.soon(resolve));
+const digits = (count: number) => randomBytes(count / 2).toString('hex');
 const deps = {
   roots,
-  temporary: () => `.raworc-${randomBytes(8).toString('hex')}.tmp`,
+  leftovers: new Leftovers({ digits, uid: process.geteuid?.() ?? 0, breathe }),
   soon: (run: () => void) => systemClock.soon(run),
-  breathe: () => new Promise<void>((resolve) => systemClock.soon(resolve)),
+  breathe,
 };
 new Channels(new Socket({ fd: 3, readable: true, writable: true }), systemClock, {
   opened({ link, credit, parametersJson }) {

@@ -2,17 +2,20 @@ import type { ByteStream } from '../../proto/streams/byte-stream.ts';
 import { filesRequest } from '../../proto/streams/files-request.ts';
 import { StreamError } from '../../proto/streams/reasons.ts';
 import { pack, unpack } from './archives.ts';
-import { changeMode, makeDirectory, move, remove, stat } from './change.ts';
+import { changeMode, makeDirectory, move, stat } from './change.ts';
 import { FileFault, headOfFault } from './faults.ts';
+import type { Leftovers } from './leftovers.ts';
 import { listFiles } from './list.ts';
 import { answer, hasBegun } from './output.ts';
 import type { Roots } from './places.ts';
 import { readFile } from './read.ts';
+import { remove } from './remove.ts';
 import { type WatchTurns, watchFiles } from './watch.ts';
-import { type Naming, writeFile } from './write.ts';
+import { writeFile } from './write.ts';
 
-export interface FilesDeps extends Naming, WatchTurns {
+export interface FilesDeps extends WatchTurns {
   readonly roots: Roots;
+  readonly leftovers: Leftovers;
   /** Lets other streams have a turn. */
   breathe(): Promise<void>;
 }
@@ -40,7 +43,7 @@ function done(stream: ByteStream, request: ReturnType<typeof filesRequest>, deps
     case 'read':
       return readFile(stream, roots, request);
     case 'write':
-      return writeFile(stream, roots, request, deps);
+      return writeFile(stream, roots, request, deps.leftovers);
     case 'list':
       return listFiles(stream, roots, request, breathe);
     case 'stat':
@@ -48,7 +51,7 @@ function done(stream: ByteStream, request: ReturnType<typeof filesRequest>, deps
     case 'mkdir':
       return answer(stream, makeDirectory(roots, request));
     case 'move':
-      return answer(stream, move(roots, request));
+      return move(roots, request, { ...deps, isOver: () => stream.destroyed }).then((head) => answer(stream, head));
     case 'chmod':
       return answer(stream, changeMode(roots, request));
     case 'remove':

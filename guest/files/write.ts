@@ -18,6 +18,7 @@ import type { WriteFile } from '../../proto/streams/files-request.ts';
 import { StreamError } from '../../proto/streams/reasons.ts';
 import { entryAt, tagOf } from './entries.ts';
 import { attempt, FileFault, faultOf, shown } from './faults.ts';
+import type { Leftovers } from './leftovers.ts';
 import { answer } from './output.ts';
 import { absolute, lstatIn, type Place, placeOfTarget, type Roots } from './places.ts';
 import { checkIsFile } from './read.ts';
@@ -26,25 +27,21 @@ const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
 const NEW_MODE = 0o644;
 const OWNER_ONLY = 0o600;
 
-export interface Naming {
-  /** Returns a new name for a temporary file. */
-  temporary(): string;
-}
-
 /**
  * Replaces a file in one step: the content goes to a temporary file beside it, which takes its name
  * once it is on the disk. A reader sees the old content or the new, never a mixture. A
  * file keeps its mode; a link is followed first. The directory is opened once, so that a link put in
  * its place leads nowhere else.
  */
-export async function writeFile(stream: ByteStream, roots: Roots, request: WriteFile, { temporary }: Naming): Promise<void> {
+export async function writeFile(stream: ByteStream, roots: Roots, request: WriteFile, leftovers: Leftovers): Promise<void> {
   const path = absolute(roots, request.path);
   const place = placeOfTarget(roots, path, request.parents);
-  const beside = place.directory.in(temporary());
+  const beside = place.directory.in(leftovers.name());
   let fd: number | undefined;
   let isThere = false;
   try {
     const before = attempt(path, () => checked(place, request));
+    await leftovers.sweep(place.directory);
     fd = attempt(path, () => openSync(beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, OWNER_ONLY));
     isThere = true;
     await received(stream, fd, path);
