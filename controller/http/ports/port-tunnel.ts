@@ -38,7 +38,10 @@ export async function tunnelPort(ctx: Context, { caller, proof, canUse, open }: 
   streams.add(registered);
   if (hasLeft(ctx)) end();
   releasePlace(ctx);
-  const connection = await open(over.signal);
+  const connection = await open(over.signal).catch((error: unknown) => {
+    streams.delete(registered);
+    throw error;
+  });
   if (!connection.ok) {
     streams.delete(registered);
     return connection;

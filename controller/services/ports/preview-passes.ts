@@ -6,7 +6,8 @@ import type { Proof } from '../access/proof.ts';
 
 /** A ticket's address is opened within this time. */
 export const TICKET_MS = 30_000;
-const MAX_TICKETS = 10_000;
+/** Unused tickets of one account, and of all. Past either, the oldest is dropped. */
+export const MAX_PREVIEW_TICKETS = { ofAccount: 500, inAll: 10_000 } as const;
 const TICKET_BYTES = 32;
 const MAX_PASS_CHARACTERS = 1024;
 
@@ -34,6 +35,8 @@ export class PreviewPasses {
   readonly #key: Buffer;
   /** The oldest first. */
   readonly #tickets = new Map<string, Ticket>();
+  /** Of each account with unused tickets, the oldest first. */
+  readonly #ofAccount = new Map<AccountId, Set<string>>();
 
   constructor({ clock, random, storeKey }: { readonly clock: Clock; readonly random: Random; readonly storeKey: Uint8Array }) {
     this.#clock = clock;
@@ -42,18 +45,22 @@ export class PreviewPasses {
   }
 
   issueTicket(pass: Pass): string {
-    this.#drop();
+    this.#dropEnded();
+    const own = this.#ofAccount.get(pass.proof.accountId) ?? new Set<string>();
+    const [oldest] = own;
+    if (oldest !== undefined && own.size >= MAX_PREVIEW_TICKETS.ofAccount) this.#drop(oldest);
     const ticket = Buffer.from(this.#random.bytes(TICKET_BYTES)).toString('base64url');
     this.#tickets.set(ticket, { ...pass, usableUntilMs: this.#clock.monotonic() + TICKET_MS });
+    this.#ofAccount.set(pass.proof.accountId, own.add(ticket));
     return ticket;
   }
 
   /** Returns the pass of a ticket, and ends the ticket. Another port's ticket stays valid for that. */
   redeem(ticket: string, session: SessionId, port: number): Pass | undefined {
-    this.#drop();
+    this.#dropEnded();
     const found = this.#tickets.get(ticket);
     if (found === undefined || found.session !== session || found.port !== port) return undefined;
-    this.#tickets.delete(ticket);
+    this.#drop(ticket);
     const { usableUntilMs: _, ...pass } = found;
     return pass;
   }
@@ -84,11 +91,20 @@ export class PreviewPasses {
     return createHmac('sha256', this.#key).update(text).digest();
   }
 
-  #drop(): void {
+  #dropEnded(): void {
     const now = this.#clock.monotonic();
     for (const [ticket, { usableUntilMs }] of this.#tickets) {
-      if (usableUntilMs > now && this.#tickets.size < MAX_TICKETS) return;
-      this.#tickets.delete(ticket);
+      if (usableUntilMs > now && this.#tickets.size < MAX_PREVIEW_TICKETS.inAll) return;
+      this.#drop(ticket);
     }
+  }
+
+  #drop(ticket: string): void {
+    const accountId = this.#tickets.get(ticket)?.proof.accountId;
+    this.#tickets.delete(ticket);
+    if (accountId === undefined) return;
+    const own = this.#ofAccount.get(accountId);
+    own?.delete(ticket);
+    if (own?.size === 0) this.#ofAccount.delete(accountId);
   }
 }

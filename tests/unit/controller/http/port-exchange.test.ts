@@ -9,7 +9,7 @@ import { beginExchange, IDLE_MS, passAnswer } from '../../../../controller/http/
 import { inwardHeaders, outwardHeaders, withoutOurCookies } from '../../../../controller/http/ports/forwarded-headers.ts';
 import { isOurCredential } from '../../../../controller/http/ports/viewer-request.ts';
 import { PreviewOrigins } from '../../../../controller/services/ports/preview-origins.ts';
-import { PreviewPasses } from '../../../../controller/services/ports/preview-passes.ts';
+import { MAX_PREVIEW_TICKETS, PreviewPasses } from '../../../../controller/services/ports/preview-passes.ts';
 import { systemRandom } from '../../../../seams/system.ts';
 import { HandClock } from '../../hand-clock.ts';
 
@@ -141,6 +141,23 @@ t.test('a pass is for one port, and what is not signed here is nothing', (t) => 
   const late = passes.issueTicket(later);
   clock.sleep(30_000);
   t.equal(passes.redeem(late, session, 80), undefined, 'in time');
+  t.end();
+});
+
+t.test('an account that fetches tickets without end takes only its own', (t) => {
+  const clock = new HandClock();
+  const passes = new PreviewPasses({ clock, random: systemRandom, storeKey: new Uint8Array(32) });
+  const session = '00000000-0000-4000-8000-000000000001' as SessionId;
+  const issued = (account: string) => {
+    const proof = { kind: 'api-key', keyId: 'k', accountId: account as AccountId, expiresAtMs: Number.POSITIVE_INFINITY } as const;
+    return passes.issueTicket({ session, port: 80, proof, endsAtMs: clock.now() + 3000 });
+  };
+  const others = issued('b');
+  const [first = '', second = ''] = [issued('a'), issued('a')];
+  for (let count = 2; count < MAX_PREVIEW_TICKETS.ofAccount + 1; count += 1) issued('a');
+  t.equal(passes.redeem(first, session, 80), undefined, 'its oldest went');
+  t.match(passes.redeem(second, session, 80), { port: 80 });
+  t.match(passes.redeem(others, session, 80), { port: 80 }, 'one of another account did not');
   t.end();
 });
 
