@@ -36,6 +36,11 @@ export class Rest {
     this.#token = token;
   }
 
+  /** For clients that send requests of their own. */
+  get token(): string {
+    return this.#token;
+  }
+
   static async login(base: string, user: string, pass: string): Promise<Rest> {
     const answer = await new Rest(base, '').call('POST', '/auth/login', { user, pass });
     return new Rest(base, z.object({ token: z.string() }).parse(expect(answer, 200, 'login')).token);

@@ -6,6 +6,7 @@ import { pause } from '../../seams/clock.ts';
 import { systemClock } from '../../seams/system.ts';
 import { docker, sessionImage } from './docker.ts';
 import { startCluster } from './harness.ts';
+import { visitPorts } from './port-visit.ts';
 import { expect, type Rest } from './rest.ts';
 
 interface Session {
@@ -24,9 +25,11 @@ async function untilState(rest: Rest, id: string, state: string): Promise<void> 
   }
 }
 
+const ENV = { RAWORC_DEFAULT_PROFILES: 'locked,workstation', RAWORC_PREVIEW_DOMAIN: 'preview.test' };
+
 t.setTimeout(240_000);
 t.test('a workstation keeps what is written anywhere, over suspension, a new container and a remix', async (t) => {
-  const cluster = await startCluster(t, { nodes: [{ name: 'node-1' }], env: { RAWORC_DEFAULT_PROFILES: 'locked,workstation' } });
+  const cluster = await startCluster(t, { nodes: [{ name: 'node-1' }], env: ENV });
   const { rest } = cluster;
   const image = await sessionImage();
   expect(await rest.call('PATCH', '/spaces/default', { settings: { images: [image] } }), 200, 'allow the image');
@@ -54,6 +57,10 @@ t.test('a workstation keeps what is written anywhere, over suspension, a new con
   t.match(await run(`id -u; umask 022; for f in ${written}; do echo $f > $f || exit 1; done`, 'root'), { stdout: '0\n', exit_code: 0 });
   t.match(await run('rm -r /usr/share/perl5 && useradd -m other && chown other /srv/w', 'root'), { exit_code: 0, stderr: '' });
   t.match(await run('mkdir /new', 'root'), { exit_code: 1, stderr: /Read-only/ }, 'a known limit: nothing new directly below the root');
+
+  await t.test('servers in it are reached from outside', (t) =>
+    visitPorts(t, { rest, session: id, url: `http://127.0.0.1:${cluster.ports.http}`, token: rest.token }),
+  );
 
   const kept = async (where = run) => {
     t.match(await where(`cat ${written}; stat -c %U /srv/w; ls -d /usr/share/perl5 2>&1; true`, 'root'), {
