@@ -10,6 +10,7 @@ import { type Cluster, startCluster } from '../cluster/harness.ts';
 import { expect } from '../cluster/rest.ts';
 import type { Session } from '../cluster/shapes.ts';
 import { reach, reachedIn } from './reach.ts';
+import { attackFrom, Workstation } from './workstation-attacks.ts';
 
 const run = promisify(execFile);
 
@@ -78,6 +79,7 @@ t.setTimeout(240_000);
 t.test('a hostile agent in its container', async (t) => {
   const cluster = await startCluster(t, {
     ...{ nodes: [{ name: 'node-1', env: { RAWORC_BUILD_DOCKERFILES: 'true' } }], host: '0.0.0.0' },
+    env: { RAWORC_DEFAULT_PROFILES: 'locked,workstation' },
   });
   const { rest } = cluster;
   await deploy(rest, 'hostile', await writeAgent(join(cluster.directory, 'hostile'), { 'main.py': HOSTILE }));
@@ -145,6 +147,10 @@ t.test('a hostile agent in its container', async (t) => {
     const targets = [...onHost, inNeighbour];
     t.same(reachedIn(await asAgent(reach(targets))), nothing(targets), 'the agent reaches none');
     t.same(reachedIn((await execIn(container, ['python3', '-c', reach(targets)])).output), nothing(targets), 'nor would the guest');
+    const workstation = await Workstation.create(rest);
+    for (const user of ['user', 'root'] as const)
+      t.same(reachedIn(await workstation.run(reach(targets), user)), nothing(targets), `nor does ${user} in a workstation`);
+    expect(await rest.call('DELETE', `/sessions/${workstation.id}`), 204, 'remove the workstation');
 
     // A build that fails shows what its programs printed.
     const code = Buffer.from(reach(targets)).toString('base64');
@@ -165,6 +171,13 @@ t.test('a hostile agent in its container', async (t) => {
     }
     const next = await rest.createSession();
     t.equal((await rest.say(next.id, 'print("as before")')).reply.content, 'as before', 'and the build before them still serves');
+  });
+
+  await t.test('a workstation is closed where a locked session is, for its root too', async (t) => {
+    const workstation = await Workstation.create(rest);
+    await attackFrom(t, workstation);
+    t.not(await workstation.run('import os; print(os.getuid())', 'user'), await agentUser(container), 'and no session shares its user');
+    expect(await rest.call('DELETE', `/sessions/${workstation.id}`), 204, 'remove the workstation');
   });
 
   await t.test('afterwards its session still answers', async (t) => {
