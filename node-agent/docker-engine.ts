@@ -62,7 +62,8 @@ export async function openDocker({
   const clients = await dockerClients(flags.dockerSocket);
   const owner = { clusterId: identity.clusterId, nodeId: identity.nodeId };
   const workstations: DockerWorkstations = new DockerWorkstations({
-    ...{ clients, owner, conditions, log, run: runCommand, environment: buildSettings.environment },
+    ...{ clients, owner, conditions, log, run: runCommand, settings: buildSettings },
+    programs: { node: process.execPath, npm: installedNpm().directory },
     directory: join(flags.dataDirectory, 'roots'),
     sees: (path) => dockerSees(clients.calls, path, new AbortController().signal),
     disks: () => disks,

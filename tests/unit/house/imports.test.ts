@@ -23,7 +23,7 @@ const rooms: readonly (readonly [room: string, mayImport: readonly string[]])[] 
   ),
   ['controller/', ['controller/', 'proto/', 'seams/', 'settings/', 'systemd/']],
   ['node-agent/domain/', ['node-agent/domain/']],
-  ['node-agent/', ['node-agent/', 'proto/', 'seams/', 'journal/', 'settings/', 'systemd/']],
+  ['node-agent/', ['archive/', 'node-agent/', 'proto/', 'seams/', 'journal/', 'settings/', 'systemd/']],
   ['archive/', ['archive/']],
   ['guest/', ['guest/', 'proto/', 'seams/', 'journal/', 'archive/']],
   ['sdk/', ['sdk/']],

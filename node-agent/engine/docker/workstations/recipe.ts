@@ -5,29 +5,69 @@ export interface Recipe {
   /** Docker's name of the image to begin with. */
   readonly from: string;
   readonly files: readonly (readonly [path: string, content: string])[];
+  /** Whether it gets the Node.js and npm of the node agent. */
+  readonly hasPrograms: boolean;
 }
 
-/** The stock image: what people expect of a computer, from Debian's packages. */
+/** The stock image: what people expect of a computer. Debian's own Node.js is too old for what people create with it today. */
 const PACKAGES = [
   ...['bash', 'bash-completion', 'build-essential', 'ca-certificates', 'curl', 'file', 'git', 'iproute2', 'iputils-ping', 'jq', 'less'],
-  ...['locales', 'lsof', 'nano', 'netcat-openbsd', 'nodejs', 'npm', 'openssh-client', 'procps', 'psmisc', 'python3', 'python3-dev'],
+  ...['locales', 'lsof', 'nano', 'netcat-openbsd', 'openssh-client', 'procps', 'psmisc', 'python3', 'python3-dev'],
   ...['python3-pip', 'python3-venv', 'rsync', 'sudo', 'tmux', 'tree', 'unzip', 'vim', 'wget', 'xz-utils', 'zip'],
 ];
 
 /** Directories that people and programs expect directly below the root, where none can be created later. */
-const PLACES = ['/app', '/code', '/data', '/workspace'];
+const PLACES = ['app', 'code', 'data', 'logs', 'nix', 'output', 'repo', 'testbed', 'tests', 'work', 'workspace'].map((name) => `/${name}`);
 
-const MIRROR = `if [ -n "$RAWORC_APT_URL" ]; then
+/** What the operator's certificates are called while the image is made. */
+const CERTIFICATES = '/raworc-setup/certificates.pem';
+
+/** Mirrors with a password in their URL serve this script, and are not left in the image. */
+const MIRROR = `lists=
+if [ -n "\${RAWORC_APT_URL:-}" ]; then
   . /etc/os-release
-  rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*
+  case $RAWORC_APT_URL in *@*) lists=$(mktemp -d); cp -a /etc/apt/sources.list* "$lists"/ ;; esac
+  rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/*
   echo "deb $RAWORC_APT_URL $VERSION_CODENAME main" > /etc/apt/sources.list
 fi
 `;
 
 const INSTALL = `export DEBIAN_FRONTEND=noninteractive
-${MIRROR}apt-get -o Acquire::Retries=2 update -qq
-apt-get -o Acquire::Retries=2 install -y -qq --no-install-recommends ${PACKAGES.join(' ')}
+${MIRROR}options='-o Acquire::Retries=2'
+if [ -s ${CERTIFICATES} ]; then options="$options -o Acquire::https::CaInfo=${CERTIFICATES}"; fi
+apt-get $options update -qq
+apt-get $options install -y -qq --no-install-recommends ${PACKAGES.join(' ')}
 rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/apt/archives/*.deb
+if [ -n "$lists" ]; then rm -f /etc/apt/sources.list; cp -a "$lists"/. /etc/apt/; fi
+`;
+
+/**
+ * What the operator set for builds also serves installs in a workstation: the certificates, each in a
+ * file of its own as update-ca-certificates wants them, and the mirrors.
+ */
+const OPERATOR = `if [ -s ${CERTIFICATES} ] && command -v update-ca-certificates > /dev/null; then
+  awk -v to=/usr/local/share/ca-certificates/raworc- '
+    /-----BEGIN CERTIFICATE-----/ { text = ""; inside = 1 }
+    inside { text = text $0 "\\n" }
+    /-----END CERTIFICATE-----/ { inside = 0; if (text in known) next; known[text] = 1
+      if (FILENAME != ARGV[1]) { file = to (++count) ".crt"; printf "%s", text > file; close(file) } }
+  ' /etc/ssl/certs/ca-certificates.crt ${CERTIFICATES}
+  update-ca-certificates > /dev/null
+fi
+has() { case $1 in ''|*@*) return 1 ;; esac; }
+if command -v pip3 > /dev/null; then
+  # Installs for all, as people do on a computer that is theirs alone.
+  printf '[global]\\nbreak-system-packages = true\\n' > /etc/pip.conf
+  if [ -s ${CERTIFICATES} ]; then echo 'cert = /etc/ssl/certs/ca-certificates.crt' >> /etc/pip.conf; fi
+  if has "\${PIP_INDEX_URL:-}"; then echo "index-url = $PIP_INDEX_URL" >> /etc/pip.conf; fi
+  if has "\${PIP_INDEX_URL:-}" && [ -n "\${PIP_TRUSTED_HOST:-}" ]; then echo "trusted-host = $PIP_TRUSTED_HOST" >> /etc/pip.conf; fi
+fi
+if command -v npm > /dev/null; then
+  settings=$(npm config get globalconfig)
+  mkdir -p "\${settings%/*}"
+  if [ -s ${CERTIFICATES} ]; then echo 'cafile=/etc/ssl/certs/ca-certificates.crt' >> "$settings"; fi
+  if has "\${npm_config_registry:-}"; then echo "registry=$npm_config_registry" >> "$settings"; fi
+fi
 `;
 
 /**
@@ -49,30 +89,45 @@ if [ -d /etc/sudoers.d ]; then
   echo 'Defaults !use_pty, env_keep += "http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY"' >> /etc/sudoers.d/raworc-user
   chmod 440 /etc/sudoers.d/raworc-user
 fi
-chmod -R a+w /usr/local
+for name in npm npx; do
+  program=../lib/node_modules/npm/bin/$name-cli.js
+  if [ -e /usr/local/bin/$program ]; then ln -sf $program /usr/local/bin/$name; fi
+done
+# A change of mode would add another copy of each file to the image.
+find /usr/local ! -type l ! -perm -a+w -exec chmod a+w {} +
 find /usr/local -type d -exec chmod a+rwx {} +
 cat > /etc/profile.d/raworc.sh <<'END'
 export PATH="$HOME/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/raworc/guest"
 END
-# Installs for all, as people do on a computer that is theirs alone.
-if [ -x /usr/bin/pip3 ]; then printf '[global]\\nbreak-system-packages = true\\n' > /etc/pip.conf; fi
 if [ -e /etc/ssl/certs/ca-certificates.crt ]; then
   echo 'export NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt' >> /etc/profile.d/raworc.sh
 fi
-rm -rf /raworc-setup /tmp/* /var/log/*.log
+${OPERATOR}rm -rf /raworc-setup /tmp/* /var/log/*.log
 `;
 
-/** Returns the recipe of an image of workstations: the stock one, made from the base image, or one from an image of that name. */
-export function recipeOf(name: string, baseImage: string): Recipe {
+/** Docker has these in every step without keeping them: proxies can have a password in their URL. */
+const PREDEFINED = /^(https?|no)_proxy$/i;
+
+/**
+ * Returns the recipe of an image of workstations: the stock one, made from the base image, or one from an image of that name. What is
+ * installed in it trusts `certificates`, in PEM, besides the public ones.
+ */
+export function recipeOf(name: string, baseImage: string, certificates?: string): Recipe {
   const isStock = name === STOCK_WORKSTATION;
-  return { from: isStock ? baseImage : name, files: [['raworc-setup/make.sh', `set -eu\n${isStock ? INSTALL : ''}${FINISH}`]] };
+  const script = ['raworc-setup/make.sh', `set -eu\n${isStock ? INSTALL : ''}${FINISH}`] as const;
+  return {
+    from: isStock ? baseImage : name,
+    hasPrograms: isStock,
+    files: [script, ...(certificates === undefined ? [] : [['raworc-setup/certificates.pem', certificates] as const])],
+  };
 }
 
-export const dockerfileOf = ({ from }: Recipe, settings: readonly string[]): string =>
+export const dockerfileOf = ({ from, hasPrograms }: Recipe, settings: readonly string[]): string =>
   [
     `FROM ${from}`,
     'USER 0',
-    ...settings.map((name) => `ARG ${name}`),
+    ...settings.filter((name) => !PREDEFINED.test(name)).map((name) => `ARG ${name}`),
+    ...(hasPrograms ? ['COPY node /usr/local/bin/node', 'ADD npm.tar /usr/local/lib/node_modules/npm/'] : []),
     'COPY raworc-setup /raworc-setup',
     'RUN sh /raworc-setup/make.sh',
     'ENTRYPOINT []',

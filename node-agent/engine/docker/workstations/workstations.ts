@@ -1,14 +1,14 @@
 import { createWriteStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type Docker from 'dockerode';
-import tar from 'tar-stream';
 import { z } from 'zod';
 import type { Log } from '../../../../seams/log.ts';
 import { messageOf } from '../../../../seams/message-of.ts';
 import type { Conditions } from '../../../conditions.ts';
 import type { SessionProfile } from '../../../domain/session.ts';
+import type { BuildSettings } from '../../../images/build-settings.ts';
 import type { Command } from '../../../volumes/command.ts';
 import type { Disks } from '../../../volumes/disks.ts';
 import { LowerRoots, type RootEntry } from '../../../volumes/roots/lower-roots.ts';
@@ -18,7 +18,8 @@ import type { SessionPlan } from '../../session-plan.ts';
 import { abortable, answerOf, type DockerClients, unless } from '../client.ts';
 import { NETWORK, type Owner } from '../container.ts';
 import { jsonLines } from '../json-lines.ts';
-import { dockerfileOf, recipeOf } from './recipe.ts';
+import { contextOf, type Programs } from './context.ts';
+import { recipeOf } from './recipe.ts';
 import { shellImage } from './shell-image.ts';
 
 const CONDITION = 'NoWorkstations';
@@ -32,8 +33,9 @@ export interface WorkstationsDeps {
   readonly run: Command;
   readonly log: Log;
   readonly conditions?: Pick<Conditions, 'raise' | 'clear'> | undefined;
-  /** Variables of what makes images: proxies and mirrors. */
-  readonly environment: Readonly<Record<string, string>>;
+  /** Proxies, mirrors and certificates of what makes images. */
+  readonly settings: Pick<BuildSettings, 'environment' | 'certificates'>;
+  readonly programs: Programs;
   /** Whether the engine sees a directory. */
   sees(path: string): Promise<boolean>;
   disks(): Pick<Disks, 'root' | 'roots'>;
@@ -92,12 +94,10 @@ export class DockerWorkstations {
 
   /** Makes an image. What its recipe runs has the network of builds. */
   async make({ image, name, baseImage }: MakePlan, signal: AbortSignal): Promise<MoveOutcome> {
-    const { clients, environment, owner, log, cgroupParent } = this.#deps;
-    const recipe = recipeOf(name, baseImage);
-    const pack = tar.pack();
-    pack.entry({ name: 'Dockerfile' }, dockerfileOf(recipe, Object.keys(environment)));
-    for (const [path, content] of recipe.files) pack.entry({ name: path, mode: 0o755 }, content);
-    pack.finalize();
+    const { clients, settings, programs, owner, log, cgroupParent } = this.#deps;
+    const { environment, certificates } = settings;
+    const recipe = recipeOf(name, baseImage, certificates === undefined ? undefined : await readFile(certificates, 'utf8'));
+    const context = contextOf(recipe, Object.keys(environment), programs);
     const parent = cgroupParent();
     const options: Docker.ImageBuildOptions & { cgroupparent?: string } = {
       t: image,
@@ -111,7 +111,7 @@ export class DockerWorkstations {
     };
     let said = '';
     try {
-      for await (const one of jsonLines(await clients.streams.buildImage(Readable.from(pack), options))) {
+      for await (const one of jsonLines(await clients.streams.buildImage(context, options))) {
         const { error, stream = '' } = line.parse(one);
         if (stream.trim() !== '') said = stream.trim();
         if (error !== undefined) return failed(name, `${error}. It said: ${said}`);
