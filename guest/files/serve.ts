@@ -1,6 +1,7 @@
 import type { ByteStream } from '../../proto/streams/byte-stream.ts';
 import { filesRequest } from '../../proto/streams/files-request.ts';
 import { StreamError } from '../../proto/streams/reasons.ts';
+import { isStarted } from '../streams/stream-turns.ts';
 import { pack, unpack } from './archives.ts';
 import { changeMode, makeDirectory, move, stat } from './change.ts';
 import { FileFault, headOfFault } from './faults.ts';
@@ -65,23 +66,4 @@ function done(stream: ByteStream, request: ReturnType<typeof filesRequest>, deps
     default:
       return request satisfies never;
   }
-}
-
-/** Resolves at the first byte; to false if the stream ends without one. */
-function isStarted(stream: ByteStream): Promise<boolean> {
-  return new Promise((resolve) => {
-    const settle = (is: boolean) => {
-      stream.off('readable', look);
-      stream.off('end', over);
-      stream.off('close', over);
-      resolve(is);
-    };
-    const look = () => {
-      if (stream.read(1) !== null) settle(true);
-    };
-    const over = () => settle(false);
-    stream.on('readable', look);
-    stream.once('end', over);
-    stream.once('close', over);
-  });
 }

@@ -2,9 +2,10 @@ import type { Readable } from 'node:stream';
 import type { ByteStream } from '../../proto/streams/byte-stream.ts';
 import { type ExecEnd, encodeExec, execRequest, MAX_EXEC_FRAME_BYTES } from '../../proto/streams/exec-stream.ts';
 import type { Clock } from '../../seams/clock.ts';
+import { drained } from '../../seams/drained.ts';
 import type { Command, StartCommand } from '../workers/command.ts';
 import type { StreamHandler } from './stream-kinds.ts';
-import { isStarted, room } from './stream-turns.ts';
+import { isStarted } from './stream-turns.ts';
 
 /**
  * How long after its end a command's output is awaited without any coming: what it left in the
@@ -63,7 +64,7 @@ async function output(stream: ByteStream, { stdout, stderr, ended }: Command, cl
           heardAtMs = clock.monotonic();
           if (stream.write(encodeExec({ kind, bytes: chunk.subarray(at, at + MAX_EXEC_FRAME_BYTES) }))) continue;
           isWriting += 1;
-          await room(stream);
+          await drained(stream);
           isWriting -= 1;
         }
       }

@@ -2,10 +2,11 @@ import type { ByteStream } from '../../proto/streams/byte-stream.ts';
 import { jsonIn } from '../../proto/streams/kind-frames.ts';
 import { attachRequest, processRequest } from '../../proto/streams/process-request.ts';
 import { type AttachRequest, INPUT_FRAMES, OUTPUT_FRAMES, SIGNALS, type StartProcess, sizeIn } from '../../proto/streams/process-stream.ts';
+import { drained } from '../../seams/drained.ts';
 import { KeptProcess, type ProcessReader } from '../processes/kept-process.ts';
 import type { ProcessTable } from '../processes/process-table.ts';
 import type { StreamHandler } from './stream-kinds.ts';
-import { isStarted, room } from './stream-turns.ts';
+import { isStarted } from './stream-turns.ts';
 
 /** Answers one request about processes, once it was recorded. */
 export const processesStream =
@@ -67,7 +68,7 @@ async function give(stream: ByteStream, reader: ProcessReader, say: Say): Promis
     else {
       const goesOn =
         piece.kind === 'gap' ? say('gap', { from: piece.from, to: piece.to }) : stream.write(OUTPUT_FRAMES.encode(piece.kind, piece.bytes));
-      if (!goesOn) await room(stream);
+      if (!goesOn) await drained(stream);
     }
   }
 }

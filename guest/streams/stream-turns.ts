@@ -1,19 +1,5 @@
 import type { ByteStream } from '../../proto/streams/byte-stream.ts';
 
-/** Resolves once the stream takes more, or is closed. */
-export function room(stream: ByteStream): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      stream.off('drain', done);
-      stream.off('close', done);
-      resolve();
-    };
-    stream.once('drain', done);
-    stream.once('close', done);
-    if (stream.destroyed) done();
-  });
-}
-
 /** Resolves at the first byte; to false if the stream ends without one. */
 export function isStarted(stream: ByteStream): Promise<boolean> {
   return new Promise((resolve) => {

@@ -1,4 +1,5 @@
 import type { Clock } from '../../../seams/clock.ts';
+import { drained } from '../../../seams/drained.ts';
 import type { Log } from '../../../seams/log.ts';
 import type { Refusal } from '../../domain/engine/outcome.ts';
 import type { Budgets, Holding } from '../../services/budget/budgets.ts';
@@ -126,16 +127,6 @@ async function unknownCall({ url }: Call): Promise<never> {
 }
 
 const isProcess = ({ url }: DataExchange): boolean => url.pathname.startsWith('/process.Process/');
-
-function drained(res: DataExchange['res']): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      res.off('drain', done).off('close', done);
-      resolve();
-    };
-    res.on('drain', done).on('close', done);
-  });
-}
 
 function timeoutIn(sent: string | string[] | undefined): number | undefined {
   const ms = typeof sent === 'string' && /^\d{1,10}$/.test(sent) ? Number(sent) : 0;

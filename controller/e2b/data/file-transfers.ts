@@ -3,6 +3,7 @@ import { createGunzip } from 'node:zlib';
 import { bytesOf } from '../../../proto/streams/files-paths.ts';
 import type { FileEntry } from '../../../proto/streams/files-stream.ts';
 import { StreamError } from '../../../proto/streams/reasons.ts';
+import { drained } from '../../../seams/drained.ts';
 import type { Outcome } from '../../domain/engine/outcome.ts';
 import { STATUS_OF, sendError, sendJson, sendRefusal } from '../answers.ts';
 import { ConnectError, HTTP_OF } from '../connect/codes.ts';
@@ -46,7 +47,7 @@ export function fileTransfers({ services: { files } }: E2bDeps) {
     try {
       for await (const piece of bytes) {
         if (res.destroyed) return;
-        if (!res.write(piece)) await new Promise<void>((resolve) => void res.once('drain', resolve).once('close', resolve));
+        if (!res.write(piece)) await drained(res);
       }
       res.end();
     } catch (error) {

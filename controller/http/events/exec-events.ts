@@ -3,6 +3,7 @@ import type { Context } from 'koa';
 import type { ExecFrame } from '../../../proto/streams/exec-stream.ts';
 import { StreamError } from '../../../proto/streams/reasons.ts';
 import type { Clock } from '../../../seams/clock.ts';
+import { drained } from '../../../seams/drained.ts';
 import { accepted, type Outcome } from '../../domain/engine/outcome.ts';
 import type { Caller } from '../../services/access/caller.ts';
 import { notStarted, type Running } from '../../services/commands/exec-service.ts';
@@ -59,15 +60,7 @@ export async function streamExec(ctx: Context, wanted: ExecFor, { streams, clock
     wroteAtMs = clock.monotonic();
     if (res.write(frame) || over.signal.aborted) return;
     waitingSinceMs ??= clock.monotonic();
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        res.off('drain', done);
-        res.off('close', done);
-        resolve();
-      };
-      res.once('drain', done);
-      res.once('close', done);
-    });
+    await drained(res);
     waitingSinceMs = undefined;
   };
   const registered = { proof: proofOf(ctx), judge, tick, end };

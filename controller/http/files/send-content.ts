@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { Context } from 'koa';
 import { StreamError } from '../../../proto/streams/reasons.ts';
 import type { Clock } from '../../../seams/clock.ts';
+import { drained } from '../../../seams/drained.ts';
 import type { FileContent } from '../../services/files/file-service.ts';
 import { PING_FRAME } from '../events/event-frames.ts';
 
@@ -47,13 +48,7 @@ export class PacedResponse {
     this.#wroteAtMs = this.#clock.monotonic();
     if (this.#res.write(bytes) || this.#res.destroyed) return;
     this.#waitingSinceMs = this.#clock.monotonic();
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        this.#res.off('drain', done).off('close', done);
-        resolve();
-      };
-      this.#res.once('drain', done).once('close', done);
-    });
+    await drained(this.#res);
     this.#waitingSinceMs = undefined;
   }
 }

@@ -18,6 +18,7 @@ import {
   type TerminalSize,
 } from '../../../proto/streams/process-stream.ts';
 import { StreamError } from '../../../proto/streams/reasons.ts';
+import { drained } from '../../../seams/drained.ts';
 import type { AttachQuery, ProcessObject, StartProcessInput } from '../../contract/processes.ts';
 import type { SessionId } from '../../domain/engine/ids.ts';
 import { accepted, mapped, type Outcome, refused } from '../../domain/engine/outcome.ts';
@@ -241,15 +242,7 @@ async function wholeOf(stream: ByteStream): Promise<Buffer> {
 
 async function send(stream: ByteStream, kind: Parameters<Attached['send']>[0] | 'detach', content: Uint8Array): Promise<void> {
   if (stream.destroyed || stream.writableEnded || stream.write(INPUT_FRAMES.encode(kind, content))) return;
-  await new Promise<void>((resolve) => {
-    const done = () => {
-      stream.off('drain', done);
-      stream.off('close', done);
-      resolve();
-    };
-    stream.once('drain', done);
-    stream.once('close', done);
-  });
+  await drained(stream);
 }
 
 const timeOf = (ms: number): string => new Date(ms).toISOString();
