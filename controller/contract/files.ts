@@ -20,16 +20,7 @@ function asBase64(sent: string): string | undefined {
 export const PATH_PROBLEM = `must be a path of at most ${FILE_BOUNDS.pathBytes} bytes without NUL`;
 const BASE64_PROBLEM = `must be a path of at most ${FILE_BOUNDS.pathBytes} bytes in base64`;
 const untouched = (parse: (sent: string) => string | undefined, problem: string, description: string) =>
-  z
-    .string({ error: 'was sent more than once' })
-    .transform((sent, context) => {
-      const value = parse(sent);
-      if (value !== undefined) return value;
-      context.addIssue(problem);
-      return z.NEVER;
-    })
-    .exactOptional()
-    .describe(description);
+  parsedParameter(parse, problem, description, z.string({ error: 'was sent more than once' }));
 
 const onPath = {
   path: untouched(asPath, PATH_PROBLEM, 'Absolute, or below /session/workspace, which is the default'),
@@ -129,7 +120,6 @@ export const fileList = z
     next: z.string().nullable().describe('For `after`: the next page. Null: this is the last'),
   })
   .meta({ id: 'FileList' });
-export type FileListObject = Infer<typeof fileList>;
 
 export const fileWritten = z
   .strictObject({ ...fileEntry.shape, created: z.boolean().describe('Whether nothing was replaced') })

@@ -47,7 +47,6 @@ export type NodeTokenObject = Infer<typeof nodeTokenObject>;
 export const newNodeTokenObject = z
   .strictObject({ ...nodeToken, token: z.string().describe('Shown only once') })
   .meta({ id: 'NewNodeToken' });
-export type NewNodeTokenObject = Infer<typeof newNodeTokenObject>;
 
 const schedulable = () =>
   flag().exactOptional().describe('False cordons the node: it accepts no new sessions. True uncordons it and ends a drain');

@@ -9,10 +9,10 @@ export const parameter = (description: string) => once.exactOptional().describe(
 
 /**
  * A parameter converted by `parse`. If that returns undefined, the request is refused with
- * `problem`.
+ * `problem`. `from` replaces the normalized string.
  */
-export const parsedParameter = <T>(parse: (sent: string) => T | undefined, problem: string, description: string) =>
-  once
+export const parsedParameter = <T>(parse: (sent: string) => T | undefined, problem: string, description: string, from = once) =>
+  from
     .transform((sent, context) => {
       const value = parse(sent);
       if (value !== undefined) return value;

@@ -28,10 +28,8 @@ export type StartProcessInput = Infer<typeof startProcess>;
 export const signalProcess = fields({
   signal: z.enum(PROCESS_SIGNALS, { error: () => `must be one of ${PROCESS_SIGNALS.join(', ')}` }),
 });
-export type SignalProcess = Infer<typeof signalProcess>;
 
 export const resizeProcess = fields(size);
-export type ResizeProcess = Infer<typeof resizeProcess>;
 
 export const attachQuery = z.object({
   offset: wholeParameter(

@@ -21,7 +21,6 @@ export const IDEMPOTENCY = {
   madeId: text(),
   createdAt: integer(),
 };
-export interface IdempotencyRow extends RowOf<typeof IDEMPOTENCY> {}
 
 /**
  * The tables of the store, each with a unique `id`. Times are Unix milliseconds, given by the applier.

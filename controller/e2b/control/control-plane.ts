@@ -1,9 +1,9 @@
 import { refused } from '../../domain/engine/outcome.ts';
-import type { Caller } from '../../services/access/caller.ts';
+import { attributed, type Caller } from '../../services/access/caller.ts';
 import { canonicalKey } from '../../services/access/key-forms.ts';
 import type { Proof } from '../../services/access/proof.ts';
 import { standingOf } from '../../services/budget/payer.ts';
-import { attributed, attributionOf } from '../../services/sandboxes/sandbox-access.ts';
+import { attributionOf } from '../../services/sandboxes/sandbox-access.ts';
 import { STATUS_OF, sendError, sendRefusal } from '../answers.ts';
 import { readBody } from '../body.ts';
 import type { E2bDeps, Exchange } from '../exchange.ts';

@@ -26,7 +26,6 @@ export function entryInfo(entry: FileEntry, path = textOf(entry.path)) {
     ...(link?.target === undefined ? {} : { symlinkTarget: textOf(link.target) }),
   };
 }
-export type EntryInfo = ReturnType<typeof entryInfo>;
 
 /** Whether lists show it: links that lead nowhere are left out. */
 export const isShown = ({ link }: FileEntry): boolean => link === undefined || link.target !== undefined;

@@ -1,7 +1,7 @@
 import type { Context, Middleware } from 'koa';
 import type { RefusalCode } from '../../contract/errors.ts';
 import type { Actor, Attribution, Thing } from '../../domain/audit/audit.ts';
-import type { Caller } from '../../services/access/caller.ts';
+import { attributed, type Caller } from '../../services/access/caller.ts';
 import type { Proof } from '../../services/access/proof.ts';
 import type { Audit } from '../../services/audit/audit-service.ts';
 import { provedOf } from '../access/authentication.ts';
@@ -24,18 +24,6 @@ export function attributionOf(ctx: Context, action: string, thing: Thing): Attri
     requestId: String(ctx.state.requestId),
     action,
     thing,
-  };
-}
-
-/** Adds the attribution to the caller, also when it is refreshed after a wait. */
-function attributed(caller: Caller, attribution: Attribution): Caller {
-  return {
-    ...caller,
-    attribution,
-    now() {
-      const now = caller.now();
-      return now === undefined ? undefined : attributed(now, attribution);
-    },
   };
 }
 

@@ -32,3 +32,15 @@ export interface Idempotency {
   readonly key: string;
   readonly body: string;
 }
+
+/** Adds to a caller what the audit record says about its request, also when it is refreshed. */
+export function attributed(caller: Caller, attribution: Attribution): Caller {
+  return {
+    ...caller,
+    attribution,
+    now() {
+      const now = caller.now();
+      return now === undefined ? undefined : attributed(now, attribution);
+    },
+  };
+}

@@ -84,18 +84,6 @@ export function sandboxAccess({ view, accounts, tokens, signers, clock }: Sandbo
   };
 }
 
-/** Adds to a caller what the audit record says about its request, also when it is refreshed. */
-export function attributed(caller: Caller, attribution: Attribution): Caller {
-  return {
-    ...caller,
-    attribution,
-    now() {
-      const now = caller.now();
-      return now === undefined ? undefined : attributed(now, attribution);
-    },
-  };
-}
-
 /** Who a request by an API key is attributed to. */
 export const attributionOf = (
   caller: Pick<Caller, 'accountId' | 'user'>,

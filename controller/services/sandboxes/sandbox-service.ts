@@ -19,8 +19,6 @@ import { fromTemplate, templateOf } from './templates.ts';
 
 /** The SDKs of E2B give up after 60 s. */
 const UP_WITHIN_MS = 55_000;
-/** Copies of one sandbox that a request makes. */
-export const MAX_FORKS = 16;
 
 export interface SandboxDeps {
   readonly applier: Applier;
