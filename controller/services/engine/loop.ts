@@ -220,3 +220,22 @@ export class Loop<Key extends string> {
     this.#closed.resolve();
   }
 }
+
+const ROWS_AT_ONCE = 500;
+
+/**
+ * Returns a run of a loop that goes through rows by id, one page at a time: what a page woke runs
+ * before the next page is read.
+ */
+export function pageByPage<Row extends { readonly id: string }>(
+  read: (after: string, limit: number) => readonly Row[],
+  each: (row: Row) => void,
+): () => Due {
+  let after = '';
+  return () => {
+    const rows = read(after, ROWS_AT_ONCE);
+    for (const row of rows) each(row);
+    after = rows.at(-1)?.id ?? after;
+    return rows.length < ROWS_AT_ONCE ? undefined : 0;
+  };
+}

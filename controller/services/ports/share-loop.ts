@@ -1,19 +1,11 @@
 import { leftMsOf, unsharePort } from '../../domain/ports/commands/share-port.ts';
 import type { PortShareId, PortShareRow } from '../../domain/ports/rows.ts';
 import type { Background } from '../engine/background.ts';
-import type { Due, Loop } from '../engine/loop.ts';
-
-const ROWS_AT_ONCE = 500;
+import { type Due, type Loop, pageByPage } from '../engine/loop.ts';
 
 /** Ends what was public until its time, and records that. After a restart, what became due meanwhile. */
 export function shareLoop({ loops, applier, view }: Pick<Background, 'loops' | 'applier' | 'view'>): Loop<PortShareId | 'all'> {
-  let after = '';
-  function wakePage(): Due {
-    const rows = view.portShares(after, ROWS_AT_ONCE);
-    for (const { id } of rows) loop.wake(id);
-    after = rows.at(-1)?.id ?? after;
-    return rows.length < ROWS_AT_ONCE ? undefined : 0;
-  }
+  const wakePage = pageByPage(view.portShares, ({ id }) => loop.wake(id));
 
   const leftMs = (row: PortShareRow) => leftMsOf(row, applier.time.ageMs(row.createdAt));
 

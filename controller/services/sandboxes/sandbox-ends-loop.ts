@@ -2,9 +2,8 @@ import type { SessionId } from '../../domain/engine/ids.ts';
 import { endSandbox } from '../../domain/sandboxes/commands/end-sandbox.ts';
 import { beginsAnew, leftMs } from '../../domain/sandboxes/sandbox-end.ts';
 import type { Background } from '../engine/background.ts';
-import type { Due, Loop } from '../engine/loop.ts';
+import { type Due, type Loop, pageByPage } from '../engine/loop.ts';
 
-const ROWS_AT_ONCE = 500;
 const AT_ONCE = 64;
 
 type EndsDeps = Pick<Background, 'loops' | 'applier' | 'view' | 'log'>;
@@ -14,13 +13,9 @@ type EndsDeps = Pick<Background, 'loops' | 'applier' | 'view' | 'log'>;
  * controller neither loses nor moves one.
  */
 export function sandboxEndsLoop({ loops, applier, view, log }: EndsDeps, graceMs: number): Loop<SessionId | 'all'> {
-  let after = '';
-  function wakePage(): Due {
-    const rows = view.sandboxesAfter(after, ROWS_AT_ONCE);
-    for (const { id, kind } of rows) if (kind === 'sandbox') loop.wake(id);
-    after = rows.at(-1)?.id ?? after;
-    return rows.length < ROWS_AT_ONCE ? undefined : 0;
-  }
+  const wakePage = pageByPage(view.sandboxesAfter, ({ id, kind }) => {
+    if (kind === 'sandbox') loop.wake(id);
+  });
 
   function end(id: SessionId): Due | Promise<Due> {
     const [sandbox, session] = [view.get('sandboxes', id), view.get('sessions', id)];

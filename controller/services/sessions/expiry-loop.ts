@@ -2,10 +2,9 @@ import type { SessionId } from '../../domain/engine/ids.ts';
 import { expireSession, isWaiting, nextExpiry } from '../../domain/sessions/commands/expire-session.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
 import type { Background } from '../engine/background.ts';
-import type { Due, Loop } from '../engine/loop.ts';
+import { type Due, type Loop, pageByPage } from '../engine/loop.ts';
 import type { OpenUses } from '../streams/open-uses.ts';
 
-const ROWS_AT_ONCE = 500;
 /** Sessions that expire together share commits. */
 const AT_ONCE = 64;
 
@@ -18,14 +17,7 @@ type ExpiryDeps = Pick<Background, 'loops' | 'applier' | 'view' | 'log'> & { rea
  * `graceMs` is the grace period of a run in progress when its session is suspended.
  */
 export function expiryLoop({ loops, applier, view, log, uses }: ExpiryDeps, graceMs: number): Loop<SessionId | 'all'> {
-  let after = '';
-  /** One page at a time: its sessions run before the next page is read. */
-  function wakePage(): Due {
-    const rows = view.sessionsWithTimeouts(after, ROWS_AT_ONCE);
-    for (const { id } of rows) loop.wake(id);
-    after = rows.at(-1)?.id ?? after;
-    return rows.length < ROWS_AT_ONCE ? undefined : 0;
-  }
+  const wakePage = pageByPage(view.sessionsWithTimeouts, ({ id }) => loop.wake(id));
 
   /** Most runs only check: a command costs a commit. */
   function expire(id: SessionId): Due | Promise<Due> {
