@@ -4,8 +4,8 @@
  * log of the same attempt once more from its beginning. The controller ends its direction when it has
  * stored everything.
  */
-import { StringDecoder } from 'node:string_decoder';
 import { BUILD_STAGES, type BuildStage, isBuildStage } from '../build-stages.ts';
+import { jsonIn, LineDecoder } from './json-lines.ts';
 import { StreamError } from './reasons.ts';
 
 /** Credit of the node when it opens the stream. */
@@ -36,26 +36,15 @@ export const encodePart = (part: LogPart): string =>
   `${JSON.stringify(isAttempt(part) ? { attempt: part.attempt } : [part.atMs, part.stage === undefined ? -1 : BUILD_STAGES.indexOf(part.stage), part.line])}\n`;
 
 /** Decodes parts from bytes as they arrive. Throws a {@link StreamError} for an invalid one. */
-export class BuildLogDecoder {
-  readonly #decoder = new StringDecoder('utf8');
-  #rest = '';
-
-  decode(bytes: Buffer): readonly LogPart[] {
-    const pieces = `${this.#rest}${this.#decoder.write(bytes)}`.split('\n');
-    this.#rest = pieces.pop() ?? '';
-    if (this.#rest.length > MAX_ENCODED_CHARACTERS) throw invalid();
-    return pieces.map(decodePart);
+export class BuildLogDecoder extends LineDecoder<LogPart> {
+  constructor() {
+    super(decodePart, MAX_ENCODED_CHARACTERS, invalid);
   }
 }
 
 export function decodePart(text: string): LogPart {
   if (text.length > MAX_ENCODED_CHARACTERS) throw invalid();
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw invalid();
-  }
+  const value = jsonIn(text, invalid);
   if (typeof value === 'object' && value !== null && 'attempt' in value) {
     const { attempt } = value;
     if (typeof attempt !== 'string' || attempt.length > 64) throw invalid();

@@ -1,6 +1,6 @@
 /** The content of a stream of kind `logs`: lines of JSON, oldest first. */
-import { StringDecoder } from 'node:string_decoder';
 import { isPlainName } from '../../seams/terminal-text.ts';
+import { jsonIn, LineDecoder } from './json-lines.ts';
 import { StreamError } from './reasons.ts';
 
 export const LOGS = 'logs';
@@ -70,27 +70,16 @@ const isName = (value: unknown): boolean =>
   typeof value === 'string' && value !== '' && value.length <= 128 && isPlainName(value) && !value.includes('/');
 
 /** Decodes lines from bytes as they arrive. Throws a {@link StreamError} for an invalid line. */
-export class LogDecoder {
-  readonly #decoder = new StringDecoder('utf8');
-  #rest = '';
-
-  decode(bytes: Buffer): readonly Logged[] {
-    const pieces = `${this.#rest}${this.#decoder.write(bytes)}`.split('\n');
-    this.#rest = pieces.pop() ?? '';
-    if (this.#rest.length > MAX_LINE_CHARACTERS) throw new StreamError('protocol', 'The session sent a log line that is too long.');
-    return pieces.map(loggedIn);
+export class LogDecoder extends LineDecoder<Logged> {
+  constructor() {
+    super(loggedIn, MAX_LINE_CHARACTERS, () => new StreamError('protocol', 'The session sent a log line that is too long.'));
   }
 }
 
 function loggedIn(text: string): Logged {
   const malformed = () => new StreamError('protocol', 'The session sent an invalid log line.');
   if (text.length > MAX_LINE_CHARACTERS) throw malformed();
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw malformed();
-  }
+  const value = jsonIn(text, malformed);
   if (value === 'live') return 'live';
   if (!Array.isArray(value)) throw malformed();
   const [runId, stream, atMs, line, dropped, agent]: unknown[] = value;

@@ -1,3 +1,4 @@
+import { jsonIn, LineDecoder } from './json-lines.ts';
 /**
  * The content of a stream of kind `port`: the bytes of one TCP connection to a program in the session.
  * The guest's first byte says how connecting ended. After `connected`, both directions are the
@@ -6,7 +7,6 @@
  * A stream of kind `ports` lists the ports on which programs listen: lines of JSON, each the whole list,
  * one at once and with `follow` one for each change, until the reader ends the stream.
  */
-import { StringDecoder } from 'node:string_decoder';
 import { StreamError } from './reasons.ts';
 
 export const PORT = 'port';
@@ -60,25 +60,14 @@ export const encodePorts = (ports: readonly ListeningPort[]): string =>
   `${JSON.stringify(ports.map(({ port, addresses }) => [port, ...addresses]))}\n`;
 
 /** Decodes lists from bytes as they arrive. Throws a {@link StreamError} for an invalid one. */
-export class PortsDecoder {
-  readonly #decoder = new StringDecoder('utf8');
-  #rest = '';
-
-  decode(bytes: Buffer): readonly (readonly ListeningPort[])[] {
-    const pieces = `${this.#rest}${this.#decoder.write(bytes)}`.split('\n');
-    this.#rest = pieces.pop() ?? '';
-    if (this.#rest.length > MAX_LINE_CHARACTERS) throw malformed();
-    return pieces.map(decodePorts);
+export class PortsDecoder extends LineDecoder<readonly ListeningPort[]> {
+  constructor() {
+    super(decodePorts, MAX_LINE_CHARACTERS, malformed);
   }
 }
 
 function decodePorts(text: string): readonly ListeningPort[] {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw malformed();
-  }
+  const value = jsonIn(text, malformed);
   if (!Array.isArray(value) || value.length > MAX_LISTENING_PORTS) throw malformed();
   return value.map((one: unknown) => {
     if (!Array.isArray(one) || one.length > 1 + MAX_ADDRESSES) throw malformed();
