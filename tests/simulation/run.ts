@@ -12,6 +12,7 @@ import { Person } from './world/people.ts';
 import { Plan } from './world/plan.ts';
 import type { SeededRandom } from './world/random.ts';
 import { StreamReader } from './world/stream-reader.ts';
+import { Holder } from './world/uses/holder.ts';
 import { SessionUser } from './world/uses/session-user.ts';
 import { Watcher } from './world/watcher.ts';
 
@@ -95,6 +96,7 @@ export async function simulate({ seed, faults, bail, maxSteps = MAX_STEPS, print
       reader.run(haste),
       new Joins(cluster, book).run(),
       ...(isUsed(seed) ? USERS : []).map((name) => new SessionUser(new Client(cluster, book, name)).run()),
+      ...(isUsed(seed) ? ['holder'] : []).map((name) => new Holder(new Client(cluster, book, name)).run()),
     ];
     await ends(cluster, Promise.all(work), () => plan.isDone);
     plan.heal();

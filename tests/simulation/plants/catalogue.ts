@@ -11,7 +11,7 @@ import { PLACEMENT_PLANTS } from './placement-plants.ts';
 import type { Plant } from './plant.ts';
 import { RELEASE_PLANTS } from './release-plants.ts';
 import { ROOM_PLANTS } from './room-plants.ts';
-import { PROCESS_PLANTS, USE_PLANTS } from './use-plants.ts';
+import { PROCESS_PLANTS, TICKET_PLANTS, USE_PLANTS } from './use-plants.ts';
 
 /** All planted faults by name. */
 export const PLANTS: Readonly<Record<string, Plant>> = {
@@ -30,4 +30,5 @@ export const PLANTS: Readonly<Record<string, Plant>> = {
   ...GUEST_PLANTS,
   ...USE_PLANTS,
   ...PROCESS_PLANTS,
+  ...TICKET_PLANTS,
 };

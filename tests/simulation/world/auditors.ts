@@ -1,4 +1,5 @@
 import type { Mutation } from '../../../controller/domain/engine/mutation.ts';
+import type { NewEvent } from '../../../controller/domain/events/events.ts';
 import { AgentStops } from './agent-stops.ts';
 import { BuildAudit, type BuildAuditDeps } from './build-audit.ts';
 import { Cancels } from './cancels.ts';
@@ -12,6 +13,7 @@ import { SecretVersions } from './secret-versions.ts';
 import { SpaceUse } from './space-use.ts';
 import { Suspends } from './suspends.ts';
 import { TokenAudit } from './token-audit.ts';
+import { LimitAudit } from './uses/limit-audit.ts';
 import { UseAudit } from './uses/use-audit.ts';
 
 /** Checks every commit for the promises of one kind of command each. */
@@ -28,6 +30,7 @@ export class Auditors {
   readonly tokens: TokenAudit;
   readonly builds: BuildAudit;
   readonly uses: UseAudit;
+  readonly limits: LimitAudit;
   readonly #deps: RemixesDeps & { readonly chronicle: Chronicle; readonly nowMs: () => number; readonly lostAfterMs: number };
 
   constructor(deps: RemixesDeps & BuildAuditDeps & { readonly nowMs: () => number; readonly lostAfterMs: number }) {
@@ -40,10 +43,11 @@ export class Auditors {
     this.tokens = new TokenAudit(deps);
     this.builds = new BuildAudit(deps);
     this.uses = new UseAudit(deps);
+    this.limits = new LimitAudit(deps);
   }
 
   /** Call before the chronicle. */
-  committed(mutations: readonly Mutation[]): void {
+  committed(mutations: readonly Mutation[], events: readonly NewEvent[]): void {
     const { nowMs, violation } = this.#deps;
     this.remixes.committed(mutations);
     this.use.committed(mutations);
@@ -54,7 +58,8 @@ export class Auditors {
     this.images.committed(mutations);
     this.tokens.committed(mutations);
     this.builds.committed(mutations);
-    this.uses.committed(mutations);
+    this.uses.committed(mutations, events);
+    this.limits.committed(mutations, events);
     this.secrets.committed(mutations, this.#deps.view(), (id) => this.#deps.chronicle.sessions.get(id));
     this.stops.committed(mutations, nowMs(), this.#spaceOf, violation);
   }
@@ -70,7 +75,8 @@ export class Auditors {
     this.images.restored();
     this.tokens.restored(view());
     this.builds.restored(view());
-    this.uses.restored();
+    this.uses.restored(chronicle.sessions.values());
+    this.limits.restored(view());
     this.cancels.restored(view());
     this.suspends.restored(chronicle.sessions.values(), nowMs());
     this.stops.restored(view(), nowMs());
@@ -84,6 +90,8 @@ export class Auditors {
     this.images.judge(present);
     this.builds.judge(present);
     this.uses.judge((machine) => present.some(({ name }) => name === machine));
+    this.uses.judgeAwake(present, this.#deps.view());
+    this.limits.judge(this.#deps.view());
     this.stops.judge(present, this.#spaceOf, this.#deps.violation);
   }
 

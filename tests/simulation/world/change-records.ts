@@ -26,8 +26,8 @@ export class ChangeRecords {
     this.#expected = this.#inStore();
   }
 
-  /** Called when a command is decided. Its changes are the last of an uncommitted batch. */
-  decided(batch: readonly Mutation[]): void {
+  /** Called when a command is decided. Its changes are the last of an uncommitted batch. `tells`: it has events. */
+  decided(batch: readonly Mutation[], tells: boolean): void {
     if (batch !== this.#batch) this.#confirmed = 0;
     this.#batch = batch;
     const own = batch.slice(Math.min(this.#confirmed, batch.length));
@@ -38,7 +38,7 @@ export class ChangeRecords {
     if (records.length > 1) this.#violation(`a command is recorded ${records.length} times: ${actions}`);
     if (made !== undefined && records.length === 0)
       this.#violation(`a change of a client has no record: ${JSON.stringify(made).slice(0, 200)}`);
-    if (records.length === 1 && own.length === 1 && records[0]?.outcome === 'ok')
+    if (records.length === 1 && own.length === 1 && !tells && records[0]?.outcome === 'ok')
       this.#violation(`${actions} is recorded, and changed nothing`);
   }
 

@@ -3,6 +3,7 @@ import type { Mutation } from '../../../controller/domain/engine/mutation.ts';
 import type { Outcome } from '../../../controller/domain/engine/outcome.ts';
 import type { View } from '../../../controller/domain/engine/view.ts';
 import type { EventLog } from '../../../controller/domain/events/event-log.ts';
+import type { NewEvent } from '../../../controller/domain/events/events.ts';
 import { type NodeRules, SANE_NODE } from '../../../controller/domain/nodes/node-rules.ts';
 import type { Caller } from '../../../controller/services/access/caller.ts';
 import type { Services } from '../../../controller/services/services.ts';
@@ -33,6 +34,7 @@ import { SOURCE } from './source.ts';
 import { ACCOUNT, IMAGE, type NewNode } from './store.ts';
 import type { Place, Surroundings } from './surroundings.ts';
 import { Trace } from './trace.ts';
+import { TicketThieves } from './uses/ticket-thieves.ts';
 import { Witness } from './witness.ts';
 
 /** What a machine got when it joined. */
@@ -62,6 +64,7 @@ export class Cluster implements Surroundings {
   /** Whether agents work together in this run. */
   readonly together: boolean;
   readonly clones: Clones;
+  readonly #thieves: TicketThieves;
   readonly violations: string[] = [];
   readonly wall: WallClock = { skewMs: 0 };
   controller: ControllerProcess | undefined;
@@ -106,6 +109,7 @@ export class Cluster implements Surroundings {
     this.registry = registry;
     for (const { id, name } of nodesOf(options)) this.#addMachine({ id, name, incarnation: 1, key: `key of ${id}` });
     this.clones = new Clones(this);
+    this.#thieves = new TicketThieves(this, random.fork('thieves'));
   }
 
   /** A machine joined as this node. */
@@ -170,9 +174,9 @@ export class Cluster implements Surroundings {
     if (this.violations.length < MAX_TOLD) this.violations.push(`at ${(this.time.now / 1000).toFixed(3)} s: ${what}`);
   };
 
-  readonly committed = (mutations: readonly Mutation[]): void => {
+  readonly committed = (mutations: readonly Mutation[], events: readonly NewEvent[]): void => {
     this.#witness.committed(mutations);
-    this.auditors.committed(mutations);
+    this.auditors.committed(mutations, events);
     this.chronicle.committed(mutations);
     this.clones.committed(mutations);
   };
@@ -352,6 +356,7 @@ export class Cluster implements Surroundings {
               bound: random.chance(0.1) ? 40 : 1000,
               sent: (from, kind, bytes, frame) => {
                 this.trace.note(from, `${kind} ${bytes} (${machine.name})`);
+                if (frame.kind === 'openStream') this.#thieves.steal(frame.value.ticket, process, machine);
                 if (machine.isCopy) return from === life.name ? undefined : this.clones.told(machine, kind);
                 this.#hear(frame);
                 if (kind === 'assignmentSet') machine.opened((again) => void left.send(again));
@@ -395,7 +400,7 @@ export class Cluster implements Surroundings {
           );
           machine.streams = machine.streams.filter((stream) => !stream.isOver);
           machine.streams.push(connection);
-          process.acceptStream(machine.id, connection.right);
+          process.acceptStream(machine.id, this.#thieves.beside(connection.right, process, machine));
           if (signal.aborted || random.chance(0.02)) connection.cut(() => random.between(0, 200));
           resolve(connection.left);
         }),

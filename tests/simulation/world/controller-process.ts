@@ -4,10 +4,12 @@ import type { Core } from '../../../controller/core-deps.ts';
 import type { NodeId } from '../../../controller/domain/engine/ids.ts';
 import type { Mutation } from '../../../controller/domain/engine/mutation.ts';
 import { accepted } from '../../../controller/domain/engine/outcome.ts';
+import type { NewEvent } from '../../../controller/domain/events/events.ts';
 import type { NodeRules } from '../../../controller/domain/nodes/node-rules.ts';
 import { SseStreams } from '../../../controller/http/events/sse-streams.ts';
 import type { StreamProof } from '../../../controller/services/fleet/node-stream/deps.ts';
 import { LEASE } from '../../../controller/services/nodes/lease.ts';
+import { PreviewOrigins } from '../../../controller/services/ports/preview-origins.ts';
 import { openBareStore, type SqliteStore } from '../../../controller/store/sqlite/bare-store.ts';
 import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
 import type { Link } from '../../../proto/link.ts';
@@ -43,7 +45,7 @@ export interface ControllerOptions {
   readonly registry: SimulatedRegistry | undefined;
   /** Of the release before this one. */
   readonly isPrevious: boolean;
-  readonly committed: (mutations: readonly Mutation[]) => void;
+  readonly committed: (mutations: readonly Mutation[], events: readonly NewEvent[]) => void;
   /** Throws like SQLite if the store's disk is full. */
   readonly takeRoom: () => void;
   /** Called when it exits because a COMMIT failed. */
@@ -84,7 +86,8 @@ export class ControllerProcess {
     const life = new Life(name);
     const store = await openBareStore(path, epoch);
     const { lists, close } = listsOn(path);
-    const log = around.trace.log(name, (event, { session, expiry }) => {
+    const log = around.trace.log(name, (event, { session, expiry, by }) => {
+      if (event === 'sandbox.ended') around.auditors.limits.sandboxEnded(String(session), String(by));
       if (event !== 'session.expired') return;
       around.auditors.deadlines.expired(String(session), String(expiry));
       around.auditors.uses.expired(String(session), String(expiry));
@@ -102,13 +105,13 @@ export class ControllerProcess {
     const writer = watchedWriter(store.writer, {
       before: () => strike('commit.before'),
       apply: () => options.takeRoom(),
-      decided(pending, own) {
+      decided(pending, own, tells) {
         rooms.decided(pending);
         placements.decided(pending, own);
-        records.decided(pending);
+        records.decided(pending, tells);
       },
-      after(mutations) {
-        options.committed(mutations);
+      after(mutations, events) {
+        options.committed(mutations, events);
         rooms.committed(mutations);
         placements.committed(mutations);
         storage.committed();
@@ -133,6 +136,7 @@ export class ControllerProcess {
       // So short that images go in the middle of a run.
       collection: { graceMs: 3_000 },
       joinLine,
+      origins: new PreviewOrigins('preview.test', { scheme: 'http', port: () => 80 }),
       health: { checkStore: () => undefined, degradations: {} },
     });
     rooms.of(core.directory);

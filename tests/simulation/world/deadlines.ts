@@ -143,7 +143,7 @@ export class Deadlines {
       const { violation } = this.#deps;
       if (isOverdue(since.createdMs, ttlS)) violation(`${row.id} outlives the ${ttlS} s that it was to live`);
       const isUp = row.phase === 'running' || row.phase === 'paused';
-      if (!isUp || view.isQueued(row.id)) continue;
+      if (!isUp || view.isQueued(row.id) || (row.keptAwake && row.desired === 'running')) continue;
       if (row.desired === 'running' && isOverdue(since.activeMs, pauseS)) violation(`${row.id} was to be paused after ${pauseS} s of rest`);
       if ((row.desired === 'running' || row.desired === 'paused') && isOverdue(since.activeMs, suspendS))
         violation(`${row.id} was to be suspended after ${suspendS} s of rest`);

@@ -39,7 +39,8 @@ export function startGuest(options: GuestOptions): Life {
   const clock = new ProcessClock(around.time, life, options.wall);
   life.atDeath(() => around.chronicle.guestKilled(sessionId, name));
   const programs = pretendedPrograms({ around, life, clock, machine, sessionId });
-  const table = new ProcessTable({ clock, start: programs.startKept });
+  let opened: Guest | undefined;
+  const table = new ProcessTable({ clock, start: programs.startKept, keepingAwake: (count) => opened?.keepAwake(count) });
   const opening = clock.after(random.between(30, 300), () => {
     Guest.open({
       ...{
@@ -64,6 +65,7 @@ export function startGuest(options: GuestOptions): Life {
       model: simulatedModel({ around, life, clock, random: random.fork('model'), machine, sessionId }),
     })
       .then((guest) => {
+        opened = guest;
         around.auditors.uses.guests.set(life, {
           machine,
           get openStreams() {

@@ -5,6 +5,7 @@ import Database from 'better-sqlite3';
 import { BUILT_IN_ROLES } from '../../../controller/domain/access/built-in-roles.ts';
 import type { AccountId, AgentId, BuildId, NodeId, SpaceId } from '../../../controller/domain/engine/ids.ts';
 import { type Mutation, put } from '../../../controller/domain/engine/mutation.ts';
+import type { NewEvent } from '../../../controller/domain/events/events.ts';
 import { UNMANAGED } from '../../../controller/domain/nodes/rows.ts';
 import type { Lists } from '../../../controller/services/engine/lists.ts';
 import type { Writer } from '../../../controller/services/engine/store.ts';
@@ -160,33 +161,37 @@ export interface Watch {
   /** Called at each write. The store throws its errors. */
   apply(): void;
   /** Called when a command is decided, with the changes of its batch so far; its own are those from `own` on. */
-  decided(pending: readonly Mutation[], own: number): void;
+  decided(pending: readonly Mutation[], own: number, tells: boolean): void;
   /** Called after the commit, before anyone is notified. An error leaves it so. */
-  after(mutations: readonly Mutation[]): void;
+  after(mutations: readonly Mutation[], events: readonly NewEvent[]): void;
 }
 
 export function watchedWriter(writer: Writer, watch: Watch): Writer {
   let pending: Mutation[] = [];
+  let events: NewEvent[] = [];
   return {
     view: writer.view,
     transaction(work) {
       pending = [];
+      events = [];
       const result = writer.transaction(() => {
         const done = work();
         watch.before();
         return done;
       });
-      watch.after(pending);
+      watch.after(pending, events);
       return result;
     },
     savepoint(work) {
       const length = pending.length;
+      const told = events.length;
       try {
         const done = writer.savepoint(work);
-        watch.decided(pending, length);
+        watch.decided(pending, length, events.length > told);
         return done;
       } catch (fault) {
         pending.length = length;
+        events.length = told;
         throw fault;
       }
     },
@@ -195,7 +200,10 @@ export function watchedWriter(writer: Writer, watch: Watch): Writer {
       writer.apply(mutation);
       pending.push(mutation);
     },
-    record: (event, number, at) => writer.record(event, number, at),
+    record(event, number, at) {
+      events.push(event);
+      return writer.record(event, number, at);
+    },
     lastEventNumber: () => writer.lastEventNumber(),
     lastTime: () => writer.lastTime(),
     keepLastTime: (at) => writer.keepLastTime(at),

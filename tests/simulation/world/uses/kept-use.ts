@@ -36,7 +36,9 @@ export class KeptUse {
   async work(used: Used, { processes }: Services, caller: Caller): Promise<Outcome<unknown>> {
     const { uses } = this.#client.cluster.auditors;
     const asking: Asking = { caller, payer: { standing: 'admin' }, signal: used.gone };
-    const input = { argv: argvOf(this.#script), stdin: false, wake: used.wake };
+    const isAwake = this.#client.random.fork(`awake ${used.id}`).chance(0.4);
+    if (isAwake) uses.keepAwake(used.id);
+    const input = { argv: argvOf(this.#script), stdin: false, wake: used.wake, keep_awake: isAwake };
     const isAttached = this.#random.chance(0.5);
     const isKilled = isAttached && this.#random.chance(0.4);
     if (!isKilled) uses.keep(used.id);

@@ -57,6 +57,7 @@ export function pretendedPrograms({ around, life, clock, machine, sessionId }: P
     const end = (how: ProgramEnd) => {
       if (run.end !== undefined) return;
       run.end = how;
+      run.endedMs = around.time.now;
       around.trace.note(life.name, `program ${script.id} ends with ${how.signal ?? how.exitCode}`);
       if (!script.leaves || how.signal !== null) for (const stream of [stdout, stderr]) stream.end();
       resolve({ ...how, fault: '' });

@@ -1,7 +1,10 @@
 import type { Mutation } from '../../../../controller/domain/engine/mutation.ts';
+import type { View } from '../../../../controller/domain/engine/view.ts';
+import type { NewEvent } from '../../../../controller/domain/events/events.ts';
 import { isSettled } from '../../../../controller/domain/sessions/life-cycle.ts';
 import type { SessionRow } from '../../../../controller/domain/sessions/rows.ts';
 import type { Life } from '../life.ts';
+import type { Machine } from '../machine.ts';
 
 export interface ProgramEnd {
   readonly exitCode: number | null;
@@ -14,10 +17,13 @@ export interface ProgramRun {
   readonly machine: string;
   readonly sessionId: string;
   readonly startedMs: number;
+  /** Keeps its session from idling. */
+  readonly keepsAwake: boolean;
   /** Printed on its standard output. */
   bytes: number;
   /** Undefined: it runs, or ended with its guest. */
   end: ProgramEnd | undefined;
+  endedMs?: number;
 }
 
 /** A use from the request to its answer, or until its client has gone. */
@@ -38,6 +44,8 @@ export interface UseAuditDeps {
 const JUST_BEGUN_MS = 1_000;
 /** Tolerance of times in rows, as for all deadlines. */
 const EARLY_MS = 5_000;
+/** News of a process travels to the store within this time. */
+const NEWS_MS = 4_000;
 /** A program hears of the end of its reader within this time. */
 const HEARS_MS = 30_000;
 
@@ -52,6 +60,7 @@ export class UseAudit {
   readonly #upSince = new Map<string, number>();
   /** When each session last had a use that its controller saw end. */
   readonly #lastUse = new Map<string, number>();
+  readonly #desired = new Map<string, { readonly now: SessionRow['desired']; readonly before: SessionRow['desired'] | undefined }>();
   readonly #timeouts = new Map<string, SessionRow['timeouts']>();
   /** By process of a guest. */
   readonly guests = new Map<Life, { readonly machine: string; readonly openStreams: number }>();
@@ -61,8 +70,9 @@ export class UseAudit {
   }
 
   started(id: string, of: Pick<ProgramRun, 'life' | 'machine' | 'sessionId'>): ProgramRun {
-    const run: ProgramRun = { ...of, startedMs: this.#deps.nowMs(), bytes: 0, end: undefined };
+    const run: ProgramRun = { ...of, startedMs: this.#deps.nowMs(), keepsAwake: this.#keepingAwake.has(id), bytes: 0, end: undefined };
     if (this.#runs.has(id)) this.#deps.violation(`the program of ${id} was started twice`);
+    if (!this.#recorded.has(id)) this.#deps.violation(`the program of ${id} was started before its use was recorded`);
     this.#runs.set(id, run);
     return run;
   }
@@ -92,19 +102,37 @@ export class UseAudit {
     return this.#upSince.get(sessionId);
   }
 
-  committed(mutations: readonly Mutation[]): void {
+  committed(mutations: readonly Mutation[], events: readonly NewEvent[]): void {
+    for (const { type, data } of events) if (type === 'session.exec') this.#record(String(data.command));
     for (const mutation of mutations) {
       if (mutation.kind !== 'put' || mutation.table !== 'sessions') continue;
       const { row } = mutation;
       this.#timeouts.set(row.id, row.timeouts);
+      this.#awakeBecomes(row);
+      const { now } = this.#desired.get(row.id) ?? {};
+      if (now !== row.desired) this.#desired.set(row.id, { now: row.desired, before: now });
       if (row.desired !== 'running' || !isSettled(row)) this.#upSince.delete(row.id);
       else if (!this.#upSince.has(row.id)) this.#upSince.set(row.id, this.#deps.nowMs());
     }
   }
 
-  restored(): void {
+  restored(rows: Iterable<SessionRow>): void {
     this.#upSince.clear();
     this.#lastUse.clear();
+    this.#awakeSince.clear();
+    for (const row of rows) this.#awakeBecomes(row);
+  }
+
+  #awakeBecomes({ id, keptAwake }: SessionRow): void {
+    if (!keptAwake) this.#awakeSince.delete(id);
+    else if (!this.#awakeSince.has(id)) this.#awakeSince.set(id, this.#deps.nowMs());
+  }
+
+  #record(command: string): void {
+    const id = /"id":"([^"]+)"/.exec(command)?.[1];
+    if (id === undefined) return;
+    if (this.#recorded.has(id)) this.#deps.violation(`the use ${id} was recorded twice`);
+    this.#recorded.add(id);
   }
 
   /** A controller reports that a session's timeout took effect. */
@@ -114,6 +142,11 @@ export class UseAudit {
     for (const { id, sinceMs, isOneStream, ...use } of [...this.#open.values(), ...this.#endedNow()])
       if (isOneStream && use.sessionId === sessionId && nowMs() - sinceMs > JUST_BEGUN_MS && this.#runs.has(id))
         violation(`${sessionId} expired (${expiry}) beneath ${id}, which began ${Math.round(nowMs() - sinceMs)} ms before`);
+    const awakeMs = nowMs() - (this.#awakeSince.get(sessionId) ?? nowMs());
+    const wasUp = this.#desired.get(sessionId)?.before === 'running';
+    for (const [id, run] of this.#runs)
+      if (wasUp && awakeMs > JUST_BEGUN_MS && run.sessionId === sessionId && keepsAwake(run))
+        violation(`${sessionId} expired (${expiry}) beneath the process of ${id}, which keeps it awake`);
     const timeouts = this.#timeouts.get(sessionId);
     const limitS = expiry === 'pause' ? timeouts?.idle_pause_s : timeouts?.idle_suspend_s;
     const lastMs = this.#lastUse.get(sessionId);
@@ -137,6 +170,21 @@ export class UseAudit {
     }
   }
 
+  /** Called at rest: the store knows which sessions processes keep awake. */
+  judgeAwake(machines: readonly Pick<Machine, 'id' | 'guests'>[], view: View): void {
+    const nowMs = this.#deps.nowMs();
+    for (const { id: nodeId, guests } of machines)
+      for (const [sessionId, life] of guests) {
+        const row = view.get('sessions', sessionId);
+        if (row?.nodeId !== nodeId || row.desired !== 'running') continue;
+        const runs = [...this.#runs.values()].filter((run) => run.life === life && run.keepsAwake);
+        if (runs.some(({ startedMs, endedMs = 0 }) => nowMs - Math.max(startedMs, endedMs) < NEWS_MS)) continue;
+        const isAwake = runs.some(keepsAwake);
+        if (row.keptAwake !== isAwake)
+          this.#deps.violation(`processes of ${sessionId} keep it awake: ${isAwake}, and the store says ${row.keptAwake}`);
+      }
+  }
+
   /** Called at the end, when every session is up. */
   judgeLeft(isPresent: (machine: string) => boolean): void {
     for (const [life, guest] of this.guests) {
@@ -146,6 +194,16 @@ export class UseAudit {
     }
   }
 
+  /** Ids of uses whose event was committed. */
+  readonly #recorded = new Set<string>();
+  readonly #keepingAwake = new Set<string>();
+  /** Since when the store says that processes keep a session awake. */
+  readonly #awakeSince = new Map<string, number>();
+
+  keepAwake(id: string): void {
+    this.#keepingAwake.add(id);
+  }
+
   /** Ids of programs that go on without a reader. */
   readonly #kept = new Set<string>();
 
@@ -153,3 +211,5 @@ export class UseAudit {
     this.#kept.add(id);
   }
 }
+
+const keepsAwake = ({ keepsAwake, end, life }: ProgramRun): boolean => keepsAwake && end === undefined && !life.isDead;
