@@ -2,4 +2,4 @@
 export const STOCK_WORKSTATION = 'raworc/workstation';
 
 /** Grows with each change of how node agents make images of workstations. */
-export const WORKSTATION_RECIPE = 2;
+export const WORKSTATION_RECIPE = 3;

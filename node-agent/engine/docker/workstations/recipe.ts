@@ -46,13 +46,13 @@ if [ -n "$lists" ]; then rm -f /etc/apt/sources.list; cp -a "$lists"/. /etc/apt/
  * file of its own as update-ca-certificates wants them, and the mirrors.
  */
 const OPERATOR = `if [ -s ${CERTIFICATES} ] && command -v update-ca-certificates > /dev/null; then
-  awk -v to=/usr/local/share/ca-certificates/raworc- '
+  awk -v to=/usr/local/share/ca-certificates/operator- '
     /-----BEGIN CERTIFICATE-----/ { text = ""; inside = 1 }
     inside { text = text $0 "\\n" }
     /-----END CERTIFICATE-----/ { inside = 0; if (text in known) next; known[text] = 1
       if (FILENAME != ARGV[1]) { file = to (++count) ".crt"; printf "%s", text > file; close(file) } }
   ' /etc/ssl/certs/ca-certificates.crt ${CERTIFICATES}
-  update-ca-certificates > /dev/null
+  update-ca-certificates > /dev/null 2>&1
 fi
 has() { case $1 in ''|*@*) return 1 ;; esac; }
 if command -v pip3 > /dev/null; then
@@ -84,6 +84,8 @@ if ! grep -q '^user:' /etc/passwd; then
   [ -d /etc/skel ] && cp -a /etc/skel/. /home/user/
   chown -R 1000:1000 /home/user
 fi
+# To sudo, an account without a line here is locked. No password fits.
+if [ -e /etc/shadow ] && ! grep -q '^user:' /etc/shadow; then echo 'user:*:19000:0:99999:7:::' >> /etc/shadow; fi
 if [ -d /etc/sudoers.d ]; then
   echo 'user ALL=(ALL:ALL) NOPASSWD:ALL' > /etc/sudoers.d/raworc-user
   echo 'Defaults !use_pty, env_keep += "http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY"' >> /etc/sudoers.d/raworc-user
