@@ -10,6 +10,7 @@ import { expect, type Rest } from '../cluster/rest.ts';
 import { WHEEL, WHEEL_NAME } from '../host/wheel.ts';
 import { startRack } from '../hosts/rack.ts';
 import { openUplink } from '../hosts/uplink.ts';
+import { changeStyle, DEV_PORT, Page, startDevServer } from './dev-server.ts';
 
 const MIB = 2 ** 20;
 const TOOLS = ['bash', 'git', 'curl', 'gcc', 'make', 'node', 'npm', 'python3', 'pip', 'sudo', 'vim', 'tmux', 'top'];
@@ -88,6 +89,19 @@ t.test('a workstation on the stock image keeps what was installed and written an
     'files anywhere',
     `for f in ${WRITTEN}; do sudo sh -c "echo $f > $f" || exit 1; done; sudo rm -r /usr/share/doc/bash; sudo useradd -m other`,
   );
+
+  const server = await startDevServer(rest, id);
+  const page = new Page(`${rack.head.url}/api/v0/sessions/${id}/ports/${DEV_PORT}`, rest.token);
+  t.teardown(() => page.close());
+  t.match(await page.open(), /<div id="app">/, 'a page of a new project');
+  await changeStyle(rest, id, 'body { color: green }');
+  t.match(
+    JSON.parse(await page.until(/"type":"update"/)),
+    { updates: [{ path: '/src/style.css' }] },
+    'learns of a change without a reload',
+  );
+  page.close();
+  expect(await rest.call('DELETE', `/sessions/${id}/processes/${server}`), 204, 'end the server');
 
   const kept = async (after: string) => {
     const own = `hello && ~/venv/bin/python -c "${greet}" && python3 -c "${greet}" && semver 1.0.0 && node -e "console.log(require('/code/p/node_modules/ms')('1s'))"`;

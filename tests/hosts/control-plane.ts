@@ -86,7 +86,12 @@ export class ControlPlane {
     this.controllers.push(controller);
     await controller.child.untilEvent('controller.ready', 120_000);
     const password = readFileSync(this.machine.path(`${DATA}/controller/admin-password`), 'utf8').trim();
-    this.#rest ??= await Rest.login(`http://${this.address}:${HTTP_PORT}`, 'admin', password);
+    this.#rest ??= await Rest.login(this.url, 'admin', password);
+  }
+
+  /** Of REST. */
+  get url(): string {
+    return `http://${this.address}:${HTTP_PORT}`;
   }
 
   get address(): string {
