@@ -1,4 +1,4 @@
-import { type Mutation, put } from './mutation.ts';
+import { type Mutation, put, type TableName, type Tables } from './mutation.ts';
 import { accepted, type Outcome, refused } from './outcome.ts';
 import type { RowView } from './view.ts';
 
@@ -16,17 +16,18 @@ export interface KnownRequest {
  * new request. Refuses with 422 if the key was used with another body, and with 404 if the resource
  * was deleted since.
  */
-export function recall<Shown>(
+export function recall<Name extends TableName, Shown>(
   view: RowView,
   request: KnownRequest | undefined,
-  thing: string,
-  show: (id: string) => Shown | undefined,
+  [table, thing]: readonly [Name, string],
+  show: (row: Tables[Name]) => Shown | undefined,
 ): Outcome<Shown> | undefined {
   const known = request === undefined ? undefined : view.get('idempotency', request.id);
   if (request === undefined || known === undefined) return undefined;
   if (known.bodyHash !== request.bodyHash)
     return refused('UNPROCESSABLE_ENTITY', 'This Idempotency-Key was used with a different request. Use a new key for a new request.');
-  const shown = show(known.madeId);
+  const row = view.get(table, known.madeId);
+  const shown = row && show(row);
   return shown === undefined ? refused('NOT_FOUND', `The ${thing} that this Idempotency-Key created was deleted.`) : accepted(shown);
 }
 

@@ -6,7 +6,4 @@ import { sessionObject } from './session-object.ts';
 
 /** Returns the session that the same request created before, see {@link recall}. */
 export const recalledSession = (view: RowView, request: KnownRequest | undefined): Outcome<SessionObject> | undefined =>
-  recall(view, request, 'session', (id) => {
-    const row = view.get('sessions', id);
-    return row === undefined || row.desired === 'deleted' ? undefined : sessionObject(view, row);
-  });
+  recall(view, request, ['sessions', 'session'], (row) => (row.desired === 'deleted' ? undefined : sessionObject(view, row)));

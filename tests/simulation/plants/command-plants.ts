@@ -113,8 +113,8 @@ export const COMMAND_PLANTS = {
   'key forgotten': {
     breaks: 'The same idempotency key gives the same thing.',
     file: 'controller/domain/engine/idempotency.ts',
-    find: 'const shown = show(known.madeId);',
-    replace: 'if (known) return undefined;\n  const shown = show(known.madeId);',
+    find: 'const row = view.get(table, known.madeId);',
+    replace: 'if (known) return undefined;\n  const row = view.get(table, known.madeId);',
     foundBy: { seed: 1 },
   },
   'key of another body': {

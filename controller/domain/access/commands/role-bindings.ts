@@ -22,10 +22,7 @@ export function createBinding(input: NewBinding, request?: KnownRequest): Comman
     name: 'create-binding',
     grows: true,
     decide({ view, now }) {
-      const recalled = recall(view, request, 'role binding', (id) => {
-        const row = view.get('bindings', id);
-        return row && bindingObject(view, row);
-      });
+      const recalled = recall(view, request, ['bindings', 'role binding'], (row) => bindingObject(view, row));
       if (recalled !== undefined) return unchanged(recalled);
       const missing = missingReference(view, input);
       if (missing !== undefined) return unchanged(missing);

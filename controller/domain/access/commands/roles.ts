@@ -21,10 +21,7 @@ export function createRole(
     name: 'create-role',
     grows: true,
     decide({ view, now }) {
-      const recalled = recall(view, request, 'role', (id) => {
-        const row = view.get('roles', id);
-        return row && roleObject(row);
-      });
+      const recalled = recall(view, request, ['roles', 'role'], (row) => roleObject(row));
       if (recalled !== undefined) return unchanged(recalled);
       if (view.roleByName(role.name) !== undefined) return unchanged(refused('CONFLICT', `The role "${role.name}" already exists.`));
       const row: RoleRow = { ...role, builtIn: false, createdAt: now };

@@ -27,10 +27,7 @@ export function createAgent({ by, build, ...input }: NewAgent, request?: KnownRe
     name: 'create-agent',
     grows: true,
     decide({ view, now }) {
-      const recalled = recall(view, request, 'agent', (id) => {
-        const row = view.get('agents', id);
-        return row && agentObject(view, row);
-      });
+      const recalled = recall(view, request, ['agents', 'agent'], (row) => agentObject(view, row));
       if (recalled !== undefined) return unchanged(recalled);
       const { spaceId } = build;
       if (view.get('spaces', spaceId) === undefined) return unchanged(NO_SPACE);

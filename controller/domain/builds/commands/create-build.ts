@@ -75,10 +75,7 @@ export function createBuild(input: NewBuild, force: boolean, request?: KnownRequ
     name: 'create-build',
     grows: true,
     decide({ view, now }) {
-      const recalled = recall(view, request, 'build', (id) => {
-        const row = view.get('builds', id);
-        return row && buildObject(view, row);
-      });
+      const recalled = recall(view, request, ['builds', 'build'], (row) => buildObject(view, row));
       if (recalled !== undefined) return unchanged(recalled);
       const inactive = refusedIfInactive(view, input.spaceId);
       if (inactive !== undefined) return unchanged(inactive);

@@ -37,10 +37,7 @@ export function postMessage(input: NewMessage): Command<Outcome<MessageObject>> 
     decide({ view, fleet, now }) {
       const session = view.get('sessions', input.sessionId);
       if (session === undefined || session.desired === 'deleted') return unchanged(NO_SESSION);
-      const recalled = recall(view, input.request, 'message', (id) => {
-        const row = view.get('messages', id);
-        return row && messageObject(row);
-      });
+      const recalled = recall(view, input.request, ['messages', 'message'], (row) => messageObject(row));
       if (recalled !== undefined) return unchanged(recalled);
       const kept = { sessions: 0, requests: undefined, storageBytes: bytes } as const;
       const bySpace = refusedBySpace(view, fleet, session.spaceId, kept);

@@ -22,10 +22,7 @@ export function createSpace(
     name: 'create-space',
     grows: true,
     decide({ view, now }) {
-      const made = recall(view, request, 'space', (id) => {
-        const row = view.get('spaces', id);
-        return row && spaceObject(row);
-      });
+      const made = recall(view, request, ['spaces', 'space'], (row) => spaceObject(row));
       if (made !== undefined) return unchanged(made);
       if (view.spaceByName(input.name) !== undefined) return unchanged(refused('CONFLICT', `The space "${input.name}" already exists.`));
       const row: SpaceRow = { ...input, secretsVersion: 0, active: true, createdAt: now, updatedAt: now };
