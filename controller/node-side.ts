@@ -115,7 +115,8 @@ export function nodeSide(
     async putSource(nodeId: NodeId, header: PutHeader, body: Readable | undefined) {
       const taken = await agents.takeFetched(nodeId, header, body);
       if (!taken.ok) return { refusal: taken.refusal.message };
-      return { source: { spec: agentSpec(taken.value), digest: taken.value.digest } };
+      const { built, sameAs = '' } = taken.value;
+      return { source: { spec: agentSpec(built), digest: built.digest }, sameAs };
     },
   };
 }

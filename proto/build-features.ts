@@ -2,7 +2,7 @@
  * What a node agent can do in builds, named in its hello. A build that needs more is given to another
  * node.
  */
-export const BUILD_FEATURES = ['cancel', 'git', 'logs'] as const;
+export const BUILD_FEATURES = ['cancel', 'git', 'logs', 'same'] as const;
 export type BuildFeature = (typeof BUILD_FEATURES)[number];
 
 /** Returns the features of a hello that this release knows. */

@@ -105,7 +105,10 @@ const NODE: Shapes<NodeFrame> = {
   images: { images },
   imageMissing: { sessionId: ID, image: NAME },
   imageMoved: { image: NAME, error: SENTENCES },
-  build: { buildId: ID, imageId: NAME, error: { most: 64 * 1024 }, stages: { most: 16, each: { name: { most: 64, of: WORD } } } },
+  build: {
+    ...{ buildId: ID, imageId: NAME, error: { most: 64 * 1024 }, ownBaseAgent: AGENT, ownBaseImage: NAME },
+    stages: { most: 16, each: { name: { most: 64, of: WORD } } },
+  },
   conditions: { conditions: { most: 64, each: { type: { most: 64, of: WORD }, message: { most: 2048 } } } },
   disk: { sessionId: ID },
   setPartTaken: { setId: ID },

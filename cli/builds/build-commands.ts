@@ -49,6 +49,8 @@ export async function showBuild(io: Io, raworc: Raworc, ref: string | undefined,
   const fetched = (build.sources ?? []).filter(({ repo }) => repo !== null);
   const sources = fetched.map(({ agent, repo, branch, commit }) => [`  ${agent}`, repo ?? '-', branch ?? '-', commit ?? '-']);
   if (sources.length > 0) io.stdout.write('repositories\n', table(sources));
+  const bases = (build.sources ?? []).flatMap(({ agent, base_image }) => (base_image == null ? [] : [[`  ${agent}`, base_image]]));
+  if (bases.length > 0) io.stdout.write('base images\n', table(bases));
   if (stages.length > 0) io.stdout.write('stages\n', table(stages));
   if (build.error !== null) io.stdout.write(`error\n${build.error.trimEnd().replace(/^/gm, '  ')}\n`);
 }

@@ -15,7 +15,7 @@ export type BuildStage = Infer<typeof stageName>;
 const stage = z.strictObject({
   name: stageName,
   status: z.enum(['running', 'completed', 'failed', 'cancelled']),
-  duration_ms: z.number().nullable().describe('Null while it is running'),
+  duration_ms: z.number().nullable().describe('Null while it is running, or if it is unknown'),
 });
 
 export const buildObject = z
@@ -36,6 +36,7 @@ export const buildObject = z
           repo: z.string().nullable().describe('Null: the source was uploaded'),
           branch: z.string().nullable(),
           commit: z.string().nullable().describe('The commit of the branch when it was fetched'),
+          base_image: z.string().nullable().describe('The image that it brings, with its digest, once it is built. Null: none'),
         }),
       )
       .describe('What the image is built from'),

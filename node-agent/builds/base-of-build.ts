@@ -1,7 +1,7 @@
 import { quoted } from '../domain/build-failure.ts';
 import type { OwnImage } from '../domain/installs/own-image.ts';
 import type { Dependencies, SourceFiles } from '../domain/installs/planned.ts';
-import type { BuildEngine } from '../engine/build-engine.ts';
+import type { BuildEngine, OwnBase } from '../engine/build-engine.ts';
 import { BadSource } from '../images/read-source.ts';
 import { buildOwnBase, type OwnBaseDeps } from './own-base.ts';
 
@@ -28,6 +28,8 @@ export interface BaseOfBuildPlan {
 export interface BaseOfBuild {
   readonly image: string;
   readonly id: string;
+  /** What it starts from, if an agent brings it. */
+  readonly own?: OwnBase | undefined;
   /** Removes it, unless it is the stock image or another one starts from it. */
   discard(): Promise<void>;
 }
@@ -60,9 +62,14 @@ export async function baseOfBuild(deps: OwnBaseDeps, plan: BaseOfBuildPlan, sign
   if (chosen === undefined) return stock;
   progress.begin('install');
   const { name, digest, files } = chosen.agent;
-  const id = await buildOwnBase(deps, { buildId, space, baseImageId, agent: name, digest, files, dockerfile: chosen.dockerfile }, signal);
+  const { id, from } = await buildOwnBase(
+    deps,
+    { buildId, space, baseImageId, agent: name, digest, files, dockerfile: chosen.dockerfile },
+    signal,
+  );
   if (id === baseImageId) return stock;
-  const own = { image: id, id, discard: () => engine.discard(id) };
+  const brought = from === undefined ? undefined : { agent: name, image: from };
+  const own = { image: id, id, own: brought, discard: () => engine.discard(id) };
   let fault: string | undefined;
   try {
     fault = await unmetNeed(engine, { buildId, space, image: id, agents }, signal);

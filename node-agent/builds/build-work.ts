@@ -21,8 +21,11 @@ export interface BuildWorkDeps extends Pick<Host, 'driver' | 'dialer' | 'clock' 
   readonly progress: Progress;
 }
 
-/** `baseImageMissing`, and `refusedNow` because of a condition of this node. */
-export type BuildResult = BuildOutcome & { readonly baseImageMissing?: boolean; readonly refusedNow?: boolean };
+/**
+ * `baseImageMissing`, and `refusedNow` because of a condition of this node. `same`: there is nothing
+ * to build, and the controller has ended the build.
+ */
+export type BuildResult = (BuildOutcome & { readonly baseImageMissing?: boolean; readonly refusedNow?: boolean }) | 'same';
 
 /** Makes the image of a build, unless it exists already with the build's label. */
 export async function workOnBuild(deps: BuildWorkDeps, build: BuildAssignment, signal: AbortSignal): Promise<BuildResult> {
@@ -55,6 +58,7 @@ export async function workOnBuild(deps: BuildWorkDeps, build: BuildAssignment, s
     const plan = { buildId, space, baseImage, baseImageId: base.id, print };
     const gitImage = () => toolchains.imageOf('git', plan, signal);
     const whole = await fetchRepositories({ engine: driver.builds, put, clock, progress, baseImageId: base.id, gitImage }, build, signal);
+    if (whole === undefined) return 'same';
     return await makeImage({ engine: driver.builds, toolchains, checks, fetch, progress, installed }, whole, base, labels, signal);
   } finally {
     fetching.abort();

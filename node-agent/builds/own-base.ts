@@ -28,21 +28,28 @@ export interface OwnBaseDeps {
   readonly progress: BuildProgress;
 }
 
+export interface OwnBaseImage {
+  readonly id: string;
+  /** With its digest. Undefined: the stock image. */
+  readonly from: string | undefined;
+}
+
 /** Images inherit labels: what is added to the image of a step has another `raworc.image`. */
 const stepLabels = (key: string) => ({ 'raworc.image': 'stage', 'raworc.step': key });
 
 /**
- * Returns the ID of the image that an agent's Dockerfile describes. Programs run one by one in
+ * Returns the image that an agent's Dockerfile describes, and the one that it starts from. Programs run one by one in
  * containers with the limits and address rules of builds; the engine itself only copies files.
  * Steps whose inputs have not changed are not repeated. Throws {@link BadSource} with the reason.
  */
-export async function buildOwnBase(deps: OwnBaseDeps, plan: OwnBasePlan, signal: AbortSignal): Promise<string> {
+export async function buildOwnBase(deps: OwnBaseDeps, plan: OwnBasePlan, signal: AbortSignal): Promise<OwnBaseImage> {
   const parsed = parseDockerfile(plan.dockerfile);
   if (!parsed.ok) throw new BadSource(`the image of the agent ${plan.agent} cannot be built: ${parsed.reason}`);
   const work = new OwnBase(deps, plan, parsed.stages, signal);
   const last = parsed.stages.length - 1;
   try {
-    return await work.imageOf(last);
+    const id = await work.imageOf(last);
+    return { id, from: work.firstOf(last) };
   } finally {
     await work.discardOthers(last);
   }
@@ -54,6 +61,8 @@ class OwnBase {
   readonly #stages: readonly DockerStage[];
   readonly #signal: AbortSignal;
   readonly #images = new Map<number, Promise<string>>();
+  /** By the stages that begin with them. */
+  readonly #found = new Map<number, string>();
   readonly #keys = new Map<number, Promise<readonly string[]>>();
 
   constructor(deps: OwnBaseDeps, plan: OwnBasePlan, stages: readonly DockerStage[], signal: AbortSignal) {
@@ -68,6 +77,12 @@ class OwnBase {
     const image = this.#images.get(index) ?? this.#build(index);
     this.#images.set(index, image);
     return image;
+  }
+
+  /** Returns the image of a registry that a stage starts from, perhaps by way of other stages. */
+  firstOf(index: number): string | undefined {
+    const earlier = this.#stageNamed(this.#stageAt(index).from, index);
+    return earlier === undefined ? this.#found.get(index) : this.firstOf(earlier);
   }
 
   /** The images of other stages served only to copy from. */
@@ -157,6 +172,7 @@ class OwnBase {
     const found = await engine.baseImage(from, this.#signal);
     if (!found.ok) throw new BadSource(`the image of the agent ${this.#plan.agent} cannot be built: ${found.reason}`);
     progress.print(`${from} is ${found.digest}`);
+    this.#found.set(index, found.digest);
     return found.imageId;
   }
 

@@ -1,4 +1,12 @@
-export type BuildOutcome = { readonly ok: true; readonly imageId: string } | { readonly ok: false; readonly reason: string };
+/** The image that an agent brings, with its digest. */
+export interface OwnBase {
+  readonly agent: string;
+  readonly image: string;
+}
+
+export type BuildOutcome =
+  | { readonly ok: true; readonly imageId: string; readonly ownBase?: OwnBase | undefined }
+  | { readonly ok: false; readonly reason: string };
 
 /** A program that a build runs, as an unprivileged user, with the limits and address rules of sessions. */
 export interface JobPlan {

@@ -210,13 +210,18 @@ export class Builder {
     const stop = AbortSignal.any([this.#ending.signal, cancelling.signal]);
     if (stop.aborted) return;
     const beganMs = clock.monotonic();
-    const end = (result: BuildResult) => {
+    const end = (result: Exclude<BuildResult, 'same'>) => {
       if (!result.ok) progress.print(result.reason);
       progress.end(result.ok);
       this.#say(
         buildId,
         result.ok
-          ? { phase: 'BUILD_COMPLETED', imageId: result.imageId }
+          ? {
+              phase: 'BUILD_COMPLETED',
+              imageId: result.imageId,
+              ownBaseAgent: result.ownBase?.agent ?? '',
+              ownBaseImage: result.ownBase?.image ?? '',
+            }
           : { ...result, phase: 'BUILD_FAILED', error: progress.log.masked(result.reason) },
       );
       this.#logs.ended(buildId, build.logTicket !== '');
@@ -234,6 +239,11 @@ export class Builder {
         ),
       );
       if (stop.aborted) return;
+      if (result === 'same') {
+        progress.end(true);
+        this.#reports.delete(buildId);
+        return this.#logs.ended(buildId, build.logTicket !== '');
+      }
       end(result);
       log.info('build.ended', { build: buildId, ok: result.ok, tookMs: Math.round(clock.monotonic() - beganMs) });
     } catch (error) {
@@ -254,8 +264,8 @@ export class Builder {
 
   #say(buildId: string, news: Pick<BuildReport, 'phase'> & Partial<BuildReport>): void {
     const stages = this.#works.get(buildId)?.progress.stages ?? [];
-    const { phase, imageId = '', error = '', baseImageMissing = false, refusedNow = false } = news;
-    const report = { buildId, phase, imageId, error, baseImageMissing, refusedNow, stages };
+    const { phase, imageId = '', error = '', baseImageMissing = false, refusedNow = false, ownBaseAgent = '', ownBaseImage = '' } = news;
+    const report = { buildId, phase, imageId, error, baseImageMissing, refusedNow, ownBaseAgent, ownBaseImage, stages };
     if (phase === 'BUILD_FAILED') this.#hasFailed = true;
     this.#reports.delete(buildId);
     // Not repeated: by the next stream the obstacle can be gone, and the controller asks again.

@@ -105,7 +105,7 @@ export async function makeImage(
     imageId = undefined;
     stage = undefined;
     isMade = true;
-    return { ok: true, imageId: done };
+    return { ok: true, imageId: done, ownBase: base.own };
   } finally {
     if (imageId !== undefined) await engine.discard(imageId);
     await stage?.discard();

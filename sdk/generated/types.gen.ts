@@ -321,6 +321,10 @@ export type Build = {
          * The commit of the branch when it was fetched
          */
         commit: string | null;
+        /**
+         * The image that it brings, with its digest, once it is built. Null: none
+         */
+        base_image: string | null;
     }>;
     /**
      * In order of their beginning. Stages with nothing to do are left out.
@@ -329,7 +333,7 @@ export type Build = {
         name: 'fetch' | 'resolve' | 'install' | 'image' | 'check' | 'push';
         status: 'running' | 'completed' | 'failed' | 'cancelled';
         /**
-         * Null while it is running
+         * Null while it is running, or if it is unknown
          */
         duration_ms: number | null;
     }>;

@@ -22,6 +22,7 @@ import { systemClock, systemRandom } from '../../seams/system.ts';
 import { docker } from '../host/busybox.ts';
 import { testDisks } from '../host/test-disks.ts';
 import { silent } from '../unit/controller/core.ts';
+import { baseImageTag } from './base-image.ts';
 
 const MIB = 2 ** 20;
 const OWNER = { clusterId: `test-${randomUUID()}`, nodeId: randomUUID() };
@@ -102,9 +103,7 @@ export async function buildWorld({ limits, environment = {}, limitMs }: WorldOpt
     } as unknown as ConstructorParameters<typeof Builder>[0]['dialer'],
     report: (report) => report.phase !== 'BUILD_BUILDING' && ended.get(report.buildId)?.(report),
   });
-  const [baseImage = ''] = lines(
-    await docker('image', 'ls', '--format', '{{.Repository}}:{{.Tag}}', '--filter', 'label=raworc.image=base'),
-  );
+  const baseImage = await baseImageTag();
   const build = async (...agents: readonly Agent[]) => {
     const buildId = randomUUID();
     const image = `raworc_space_builds-test:${buildId}`;

@@ -10,6 +10,7 @@ import { startCluster } from '../cluster/harness.ts';
 import { docker } from '../host/busybox.ts';
 import { commit, git, gitServer, TOKEN } from '../host/git-server.ts';
 import { privateCa } from '../unit/controller/http/certificates.ts';
+import { baseImageTag } from './base-image.ts';
 
 const run = promisify(execFile);
 const directory = mkdtempSync('/var/tmp/raworc-from-git-');
@@ -55,8 +56,7 @@ t.test('agents from repositories', async (t) => {
   const [privateKey, publicKey] = await Promise.all(
     ['key', 'key.pub'].map(async (name) => (await run('cat', [join(directory, name)])).stdout),
   );
-  const image =
-    (await docker('image', 'ls', '--format', '{{.Repository}}:{{.Tag}}', '--filter', 'label=raworc.image=base')).split('\n')[0] ?? '';
+  const image = await baseImageTag();
   const first = await commit(join(root, 'plain'), agent('one: '));
   const ssh = await sshServer(image, publicKey?.trim() ?? '');
   const cluster = await startCluster(t, {
@@ -68,13 +68,9 @@ t.test('agents from repositories', async (t) => {
     ],
   });
   const { rest } = cluster;
-  const built = async (name: string, change: object) => {
-    const path = `${space}/agents/${name}`;
-    const made = await rest.call('POST', `${space}/agents`, { name });
-    t.ok([201, 409].includes(made.status));
-    t.match(await rest.call('PUT', path, change), { status: 200 });
+  const ended = async (ask: () => Promise<unknown>) => {
     const news = await rest.watch('/events');
-    t.match(await rest.call('POST', `${path}/deploy`), { status: 200 });
+    await ask();
     const queued = await rest.latestBuild('default');
     await news.until('the build', ({ type, data }) => {
       const { id, status } = (data.build ?? {}) as { id?: string; status?: string };
@@ -82,6 +78,13 @@ t.test('agents from repositories', async (t) => {
     });
     news.close();
     return (await rest.call('GET', `${space}/build/${queued.id}`)).body as Record<string, unknown>;
+  };
+  const built = async (name: string, change: object) => {
+    const path = `${space}/agents/${name}`;
+    const made = await rest.call('POST', `${space}/agents`, { name });
+    t.ok([201, 409].includes(made.status));
+    t.match(await rest.call('PUT', path, change), { status: 200 });
+    return ended(async () => t.match(await rest.call('POST', `${path}/deploy`), { status: 200 }));
   };
   const reply = async (name: string) => {
     const session = await rest.createSession();
@@ -101,12 +104,31 @@ t.test('agents from repositories', async (t) => {
     t.match(good, { status: 'completed', sources: [{ agent: 'plain', repo: url, branch: 'HEAD', commit: first }] });
     t.equal(await reply('plain'), 'one: hello');
     const second = await commit(join(root, 'plain'), agent('two: '));
-    t.match(await built('plain', { source_repo: url }), { status: 'completed', sources: [{ commit: second }] });
+    const newer = await built('plain', { source_repo: url });
+    t.match(newer, { status: 'completed', sources: [{ commit: second }] });
+    t.equal(await reply('plain'), 'two: hello');
+
+    const ask = (body: object) => ended(async () => t.match(await rest.call('POST', `${space}/build`, body), { status: 201 }));
+    const same = await ask({});
+    t.match(same, { status: 'completed', image_tag: newer.image_tag, sources: [{ commit: second }], error: null });
+    t.not(same.id, newer.id, 'the commit was looked up');
+    t.match(await rest.call('GET', `${space}/build/${same.id}/logs`), { body: { logs: [{ line: /^Queued/ }] } }, 'a log that says so');
+    const forced = await ask({ force: true });
+    t.match(forced, { status: 'completed', sources: [{ commit: second }] });
+    t.not(forced.image_tag, newer.image_tag);
     t.equal(await reply('plain'), 'two: hello');
     t.match((await rest.call('GET', `${space}/agents/plain`)).body, { source_commit: second, source_secret: 'GIT_TOKEN' });
     const { status, body } = await rest.call('GET', `${space}/build/${good.id}/logs`);
     t.equal(status, 200);
     t.notMatch(JSON.stringify(body) + cluster.controller.lines.join() + JSON.stringify(good), TOKEN);
+  });
+
+  await t.test('from a server that does not answer', async (t) => {
+    const began = performance.now();
+    const silent = await built('plain', { source_repo: 'https://203.0.113.7/team/plain', source_secret: null });
+    t.match(silent, { status: 'failed', error: /203\.0\.113\.7 cannot be reached/ });
+    t.comment(`${Math.round(performance.now() - began)} ms until the end, stages ${JSON.stringify(silent.stages)}`);
+    t.equal(await reply('plain'), 'two: hello', 'the build before serves on');
   });
 
   await t.test('over SSH, with a deploy key', async (t) => {

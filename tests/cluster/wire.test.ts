@@ -130,6 +130,8 @@ async function buildBy(cluster: Cluster, node: HandMadeNode): Promise<void> {
       error: '',
       baseImageMissing: false,
       refusedNow: false,
+      ownBaseAgent: '',
+      ownBaseImage: '',
       stages: [],
     },
   });

@@ -109,7 +109,17 @@ function rubbish(): NodeFrame[] {
       { kind: 'heartbeat', value: { number: turn } },
       {
         kind: 'build',
-        value: { buildId: 'b', phase: 'BUILD_BUILDING', imageId: '', error: '', baseImageMissing: false, refusedNow: false, stages: [] },
+        value: {
+          buildId: 'b',
+          phase: 'BUILD_BUILDING',
+          imageId: '',
+          error: '',
+          baseImageMissing: false,
+          refusedNow: false,
+          ownBaseAgent: '',
+          ownBaseImage: '',
+          stages: [],
+        },
       },
       { kind: 'removed', value: { sessionId, upToGeneration: 1 } },
     );

@@ -80,7 +80,7 @@ async function world() {
         heard.commit = header.commit;
         heard.inspected = await docker('inspect', ...(await docker('ps', '-q', '--filter', LABEL)).split('\n').filter(Boolean));
         if (data !== undefined) for (const [name, text] of await unpacked(data)) files.set(name, text);
-        return { source: { spec: null, digest: 'sha256:0' }, refusal: '' };
+        return { source: { spec: null, digest: 'sha256:0' }, refusal: '', sameAs: '' };
       },
       UNWATCHED,
       signal,

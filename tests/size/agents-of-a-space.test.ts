@@ -69,7 +69,7 @@ t.test('agents of a space are shown without a look at the sessions in which they
   });
   const { view, countReads } = countedView(core.store.view);
   const workers = new LiveWorkers();
-  const fleet: AgentDeps['fleet'] = { workers, stopAgent: () => undefined };
+  const fleet: AgentDeps['fleet'] = { workers, stopAgent: () => undefined, stream: () => undefined };
   const sourceStore: AgentDeps['sourceStore'] = {
     receive: () => Promise.reject(new Error('nothing is uploaded here')),
     remove: async () => undefined,

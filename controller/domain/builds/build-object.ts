@@ -14,10 +14,11 @@ export const buildObject = (view: RowView, row: BuildRow, waitingReason: string 
   completed_at: rfc3339OrNull(row.completedAt),
   agents_deployed: [...row.agents, ...row.unfetched].map(({ name }) => name),
   sources: [
-    ...row.agents.map(({ name, digest, from }) => ({
+    ...row.agents.map(({ name, digest, from, ownBase = null }) => ({
       ...{ agent: name, digest, repo: from?.repo ?? null, branch: from?.branch ?? null, commit: from?.commit ?? null },
+      base_image: ownBase,
     })),
-    ...row.unfetched.map(({ name, repo, branch }) => ({ agent: name, digest: null, repo, branch, commit: null })),
+    ...row.unfetched.map(({ name, repo, branch }) => ({ agent: name, digest: null, repo, branch, commit: null, base_image: null })),
   ],
   stages: row.stages.map((stage) => shownStage(row, stage)),
   waiting_reason: waitingReason,
@@ -26,7 +27,7 @@ export const buildObject = (view: RowView, row: BuildRow, waitingReason: string 
 });
 
 function shownStage({ status }: BuildRow, { name, tookMs, over }: StageRow): BuildObject['stages'][number] {
-  if (over) return { name, status: 'completed', duration_ms: tookMs };
+  if (over) return { name, status: 'completed', duration_ms: tookMs === 0 ? null : tookMs };
   if (status === 'failed' || status === 'cancelled') return { name, status, duration_ms: tookMs === 0 ? null : tookMs };
   return { name, status: 'running', duration_ms: null };
 }

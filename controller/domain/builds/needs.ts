@@ -1,7 +1,7 @@
 import type { BuildRow } from './rows.ts';
 
 /** What a node agent can do in builds, beyond copying uploads and installing what they depend on. */
-export type BuildFeature = 'cancel' | 'git' | 'logs';
+export type BuildFeature = 'cancel' | 'git' | 'logs' | 'same';
 
 /** Returns what a node must be able to do for a build. Node agents of older releases can do less. */
 export const featuresNeeded = ({ unfetched }: Pick<BuildRow, 'agents' | 'unfetched'>): readonly BuildFeature[] =>

@@ -17,6 +17,8 @@ export const withoutOldBuilds = (view: BuildView, fleet: Fleet, spaceId: SpaceId
   const old = view.unneededBuilds(spaceId, MAX_BUILDS_OF_SPACE, REMOVED_AT_ONCE);
   if (old.length === 0) return [];
   const nodes = fleet.nodes();
-  const gone = old.filter(({ image }) => !nodes.some(({ images }) => images.has(image)));
+  // A build with nothing to do serves the image of an earlier one, which is named after that.
+  const serving = view.newestBuild(spaceId, 'completed')?.image;
+  const gone = old.filter(({ image }) => image !== serving && !nodes.some(({ images }) => images.has(image)));
   return gone.map(({ id }) => ({ kind: 'remove', table: 'builds', id }));
 };

@@ -10,6 +10,8 @@ export interface BuiltAgent extends AgentProgram {
   readonly digest: string;
   /** Undefined: the source was uploaded. */
   readonly from?: FetchedFrom;
+  /** The image that it brings, with its digest. Undefined: none, or the build has not ended well. */
+  readonly ownBase?: string;
 }
 
 export interface FetchedFrom {
@@ -27,6 +29,8 @@ export interface UnfetchedAgent {
   readonly directory?: string;
   /** The name of the secret of the space with the credential. */
   readonly secret?: string;
+  /** Built again even if its commit has not moved. */
+  readonly isForced?: true;
 }
 
 /** A stage of a build, as its node reported it. */

@@ -22,7 +22,7 @@ export function isImageNeeded(view: NeedView, image: string, baseImage: string):
   const build = namesake(view, image);
   if (build === undefined) return view.isBaseOfNeeded(image);
   if (build.status === 'pending' || build.status === 'building') return true;
-  return view.newestBuild(build.spaceId, 'completed')?.id === build.id;
+  return view.newestBuild(build.spaceId, 'completed')?.image === image;
 }
 
 /** Returns whether this cluster made an image or moved it: it leaves all others alone. */

@@ -21,7 +21,8 @@ export function buildRoutes(deps: RouteDeps): Route[] {
       path: '/spaces/{name}/build',
       permission: 'builds:create',
       summary: 'Builds the active agents of a space into one image.',
-      description: 'Without `force`, returns an existing build with the same content if there is one, finished or in progress.',
+      description:
+        'Without `force`, returns an existing build with the same content if there is one, finished or in progress. A build of repositories looks up their newest commits first: if nothing has changed since the build before, it completes with the image of that build.',
       creates: true,
       request: createBuild,
       status: 201,

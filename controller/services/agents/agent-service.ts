@@ -41,7 +41,7 @@ export interface AgentDeps {
   readonly baseImage: string;
   readonly sourceStore: SourceStore;
   readonly budgets: Budgets;
-  readonly fleet: Pick<Fleet, 'stopAgent' | 'workers'>;
+  readonly fleet: Pick<Fleet, 'stopAgent' | 'workers' | 'stream'>;
 }
 
 /** The agent of an upload, and its uploader. */
@@ -72,6 +72,7 @@ export function agentFor(
 export function agentService(deps: AgentDeps) {
   const { applier, view, lists, random, sourceStore, budgets, fleet } = deps;
   const keeping = new SourceKeeping(lists, sourceStore);
+  const endsSame = (nodeId: NodeId) => fleet.stream(nodeId)?.facts.buildFeatures.has('same') === true;
 
   /** Stores a source. Permissions are checked again, because an upload takes long. */
   async function storeSource(
@@ -124,7 +125,7 @@ export function agentService(deps: AgentDeps) {
     removeUnusedSources: () => keeping.removeUnused(),
     /** Takes what a node fetched for a build. */
     takeFetched: (nodeId: NodeId, header: FetchedHeader, body: Readable | undefined) =>
-      takeFetched({ view, applier, sourceStore, keeping, budgets }, nodeId, header, body),
+      takeFetched({ view, applier, sourceStore, keeping, budgets, endsSame }, nodeId, header, body),
     async create(caller: Caller, spaceName: string, input: CreateAgent, idempotency?: Idempotency) {
       const space = spaceFor(view, caller, spaceName, 'agents', 'create', input.name);
       if (!space.ok) return space;

@@ -1,8 +1,7 @@
 import type { Readable } from 'node:stream';
-import { recordFetched } from '../../domain/builds/commands/record-fetched.ts';
-import type { BuiltAgent } from '../../domain/builds/rows.ts';
+import { type FetchedAgent, recordFetched } from '../../domain/builds/commands/record-fetched.ts';
 import type { BuildId, NodeId } from '../../domain/engine/ids.ts';
-import { accepted, mapped, type Outcome, type Refusal, refused } from '../../domain/engine/outcome.ts';
+import { accepted, type Outcome, type Refusal, refused } from '../../domain/engine/outcome.ts';
 import type { View } from '../../domain/engine/view.ts';
 import type { Budgets } from '../budget/budgets.ts';
 import type { Applier } from '../engine/applier.ts';
@@ -21,7 +20,11 @@ export interface FetchedDeps {
   readonly sourceStore: SourceStore;
   readonly keeping: SourceKeeping;
   readonly budgets: Budgets;
+  /** Returns whether a node can be told that a build has nothing to do. */
+  endsSame(nodeId: NodeId): boolean;
 }
+
+export interface TakenSource extends Pick<FetchedAgent, 'built' | 'sameAs'> {}
 
 const COMMIT = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
 
@@ -31,19 +34,19 @@ const COMMIT = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
  * of that commit. Refusals are for the build's owner.
  */
 export async function takeFetched(
-  { view, applier, sourceStore, keeping, budgets }: FetchedDeps,
+  { view, applier, sourceStore, keeping, budgets, endsSame }: FetchedDeps,
   nodeId: NodeId,
   { buildId, agent, commit }: FetchedHeader,
   body: Readable | undefined,
-): Promise<Outcome<BuiltAgent>> {
+): Promise<Outcome<TakenSource>> {
   const build = view.get('builds', buildId);
   const isAsked = build?.nodeId === nodeId && build.unfetched.some(({ name }) => name === agent);
   if (!isAsked || !COMMIT.test(commit)) {
     body?.destroy();
     return refused('NOT_FOUND', 'No build of this node fetches that source.');
   }
-  const fetched = { buildId: build.id as BuildId, nodeId, agent, commit };
-  if (body === undefined) return mapped(await applier.apply(recordFetched(fetched)), ({ built }) => built);
+  const fetched = { buildId: build.id as BuildId, nodeId, agent, commit, endsSame: endsSame(nodeId) };
+  if (body === undefined) return applier.apply(recordFetched(fetched));
   const spool = budgets.open('upload_spool_bytes', { space: build.spaceId, standing: 'member' });
   try {
     const claim = { packed: () => accepted(undefined), spooled: (bytes: number) => spool.grow(bytes) };
@@ -54,7 +57,7 @@ export async function takeFetched(
       await keep();
       const recorded = await applier.apply(recordFetched({ ...fetched, source }));
       for (const digest of new Set([source.digest, recorded.ok ? recorded.value.replaced : null])) await keeping.forget(digest);
-      return mapped(recorded, ({ built }) => built);
+      return recorded;
     });
   } finally {
     spool.release();

@@ -49,7 +49,9 @@ export async function* shownLog(
   }
   const row = current();
   if (row === undefined || row.completedAt === null || signal.aborted) return;
-  if (row.status === 'completed') yield [own(`Completed as ${row.image}.`, row.completedAt)];
+  const isSame = !row.image.endsWith(row.id);
+  const done = isSame ? `Nothing has changed, so nothing was built: ${row.image} serves on.` : `Completed as ${row.image}.`;
+  if (row.status === 'completed') yield [own(done, row.completedAt)];
   if (row.status === 'failed') yield [own(`Failed: ${row.error ?? 'no reason was given.'}`, row.completedAt)];
   if (row.status === 'cancelled') yield [own('Cancelled.', row.completedAt)];
 }

@@ -106,6 +106,9 @@ export type BuildNews = { readonly buildId: string; readonly stages: readonly St
   | ({ readonly ended: true } & BuildOutcome)
 );
 
+const ownBaseOf = ({ ownBaseAgent: agent, ownBaseImage: image }: Pick<BuildReport__Output, 'ownBaseAgent' | 'ownBaseImage'>) =>
+  agent === '' || image === '' ? {} : { ownBase: { agent, image } };
+
 export function decodeBuild({
   buildId,
   phase,
@@ -118,7 +121,7 @@ export function decodeBuild({
   const stages = decodeStages(rest.stages);
   switch (phase) {
     case 'BUILD_COMPLETED':
-      return { buildId, stages, ended: true, imageId };
+      return { buildId, stages, ended: true, imageId, ...ownBaseOf(rest) };
     case 'BUILD_FAILED':
       return { buildId, stages, ended: true, error: visibleText(error), baseImageMissing, refusedNow };
     case 'BUILD_BUILDING':

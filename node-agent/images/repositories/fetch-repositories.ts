@@ -20,10 +20,14 @@ export interface FetchDeps extends Pick<Host, 'clock'> {
 }
 
 /**
- * Fetches the repositories of a build, one after another. Returns the build with their sources.
- * Throws {@link BadSource} with the reason if one cannot be had.
+ * Fetches the repositories of a build, one after another. Returns the build with their sources, or
+ * undefined if there is nothing to build, because all is as before. Throws {@link BadSource} with the reason if one cannot be had.
  */
-export async function fetchRepositories(deps: FetchDeps, build: BuildAssignment, signal: AbortSignal): Promise<BuildAssignment> {
+export async function fetchRepositories(
+  deps: FetchDeps,
+  build: BuildAssignment,
+  signal: AbortSignal,
+): Promise<BuildAssignment | undefined> {
   const { progress } = deps;
   if (build.repositories.length === 0) return build;
   progress.begin('fetch');
@@ -32,6 +36,7 @@ export async function fetchRepositories(deps: FetchDeps, build: BuildAssignment,
     const fetched = await fetchOne(deps, build, source, signal);
     agents.push(fetched.source);
     progress.print(`${fetched.isKnown ? 'Unchanged' : 'Fetched'}: ${source.url} (${source.ref}) at ${fetched.commit}`);
+    if (fetched.isSame) return undefined;
   }
   return { ...build, agents, repositories: [] };
 }

@@ -11,6 +11,14 @@ import { KNOWN_HOSTS } from './known-hosts.ts';
 
 export type PutSource = Dialer['putSource'];
 
+export interface FetchedSource {
+  readonly source: AgentSource;
+  readonly commit: string;
+  readonly isKnown: boolean;
+  /** The controller has ended the build: all of it is as in an earlier one. */
+  readonly isSame: boolean;
+}
+
 /** The shell's exit code for a missing program. */
 const NOT_FOUND = 127;
 
@@ -32,7 +40,7 @@ export async function fetchRepository(
   put: PutSource,
   progress: Pick<BuildProgress, 'mask' | 'output'>,
   signal: AbortSignal,
-): Promise<{ readonly source: AgentSource; readonly commit: string; readonly isKnown: boolean } | undefined> {
+): Promise<FetchedSource | undefined> {
   const { agent, credential } = source;
   const command = ['/bin/sh', '-c', FETCH_SCRIPT];
   const environment = { ...fetchVariables(source) };
@@ -68,7 +76,7 @@ export async function fetchRepository(
     const taken = await put({ buildId: where.buildId, agent, commit }, isKnown ? undefined : rest(), signal);
     if (taken.source === null)
       throw new BadSource(`The source of the agent ${agent} at ${commit.slice(0, 12)} cannot be built: ${taken.refusal}`);
-    return { source: taken.source, commit, isKnown };
+    return { source: taken.source, commit, isKnown, isSame: taken.sameAs !== '' };
   } finally {
     input.stream.destroy();
     await job.close();

@@ -12,7 +12,7 @@ export const IMAGE_PLANTS = {
   'newest image collected': {
     breaks: 'No image is removed from which new sessions start.',
     file: 'controller/domain/images/needed.ts',
-    find: "return view.newestBuild(build.spaceId, 'completed')?.id === build.id;",
+    find: "return view.newestBuild(build.spaceId, 'completed')?.image === image;",
     replace: 'return false;',
     foundBy: { seed: 4 },
   },

@@ -20,7 +20,7 @@ function becomes<Result>(view: View, build: BuildRow, result: Result): Decision<
 export type BuildOutcome = { readonly stages?: readonly StageRow[] } & BuildEnd;
 
 type BuildEnd =
-  | { readonly imageId: string }
+  | { readonly imageId: string; readonly ownBase?: { readonly agent: string; readonly image: string } | undefined }
   /**
    * `baseImageMissing`, and `refusedNow` because of a condition of the node: another node, or this
    * one later, can still build it.
@@ -74,6 +74,13 @@ export function giveUpBuild(id: BuildId, error: string): Command<undefined> {
   };
 }
 
+const withOwnBase = (
+  { agents }: BuildRow,
+  own: { readonly agent: string; readonly image: string } | undefined,
+): Pick<BuildRow, 'agents'> => ({
+  agents: own === undefined ? agents : agents.map((one) => (one.name === own.agent ? { ...one, ownBase: own.image } : one)),
+});
+
 /** Records the outcome of a build, reported by its node. */
 export function finishBuild(id: BuildId, from: NodeId, outcome: BuildOutcome): Command<BuildRow | undefined> {
   return {
@@ -84,7 +91,7 @@ export function finishBuild(id: BuildId, from: NodeId, outcome: BuildOutcome): C
       const stages = outcome.stages ?? build.stages;
       const done: BuildRow =
         'imageId' in outcome
-          ? { ...build, stages, status: 'completed', imageId: outcome.imageId, completedAt: now }
+          ? { ...build, ...withOwnBase(build, outcome.ownBase), stages, status: 'completed', imageId: outcome.imageId, completedAt: now }
           : { ...build, stages, status: 'failed', error: outcome.error, completedAt: now };
       return ends(view, fleet, done, done);
     },

@@ -29,10 +29,13 @@ export interface NewBuild {
  * Queues a build of this content. Updates a queued build that no node has started, so that
  * concurrent requests share one image.
  */
-function queue(view: RowView & BuildView, input: NewBuild, content: Content, now: number): BuildRow {
+function queue(view: RowView & BuildView, input: NewBuild, { agents, unfetched }: Content, isForced: boolean, now: number): BuildRow {
   const space = view.get('spaces', input.spaceId);
   const newest = view.newestBuild(input.spaceId);
-  if (newest?.status === 'pending' && newest.nodeId === null) return { ...newest, ...content, baseImage: input.baseImage };
+  const isShared = newest?.status === 'pending' && newest.nodeId === null;
+  const builtAgain = isForced || (isShared && newest.unfetched.some((one) => one.isForced === true));
+  const content = { agents, unfetched: builtAgain ? unfetched.map((one) => ({ ...one, isForced: true as const })) : unfetched };
+  if (isShared) return { ...newest, ...content, baseImage: input.baseImage };
   return {
     id: input.id,
     spaceId: input.spaceId,
@@ -56,19 +59,23 @@ function queued(view: RowView, build: BuildRow): NewEvent {
   return { type: 'build.created', spaceId: build.spaceId, sessionId: null, data: { space: shown.space, build: shown } };
 }
 
-/** Returns the newest build if it has not failed and has exactly this content. */
+/**
+ * Returns the newest build if it has not failed and has exactly this content. One that runs can have
+ * looked at a repository already, before what was pushed to it since.
+ */
 function current(view: BuildView, input: NewBuild, { agents, unfetched }: Content): BuildRow | undefined {
   const newest = view.newestBuild(input.spaceId);
   if (newest === undefined || newest.status === 'failed' || newest.status === 'cancelled' || newest.baseImage !== input.baseImage)
     return undefined;
+  if (newest.nodeId !== null && unfetched.length > 0) return undefined;
   const same = (a: readonly unknown[], b: readonly unknown[]) => JSON.stringify(a) === JSON.stringify(b);
   return same(newest.agents, agents) && same(newest.unfetched, unfetched) ? newest : undefined;
 }
 
 /**
  * Builds one image of every active agent in a space, with the newest commit of each repository.
- * Without `force`, returns an existing or running build
- * with the same content.
+ * Without `force`, returns an existing or running build with the same content, and a build of
+ * repositories whose commits have not moved ends with the image that there is.
  */
 export function createBuild(input: NewBuild, force: boolean, request?: KnownRequest): Command<Outcome<BuildObject>> {
   return {
@@ -81,7 +88,7 @@ export function createBuild(input: NewBuild, force: boolean, request?: KnownRequ
       if (inactive !== undefined) return unchanged(inactive);
       const content = contentOf(view.agentsIn(input.spaceId), 'all');
       const there = force ? undefined : current(view, input, content);
-      const build = there ?? queue(view, input, content, now);
+      const build = there ?? queue(view, input, content, force, now);
       return {
         mutations: [...(there === undefined ? [put('builds', build)] : []), ...remember(request, build.id, now)],
         events: there === undefined ? [queued(view, build)] : [],
@@ -99,7 +106,7 @@ export function activated(view: View, agent: AgentRow, input: NewBuild, now: num
   const active: AgentRow = { ...agent, wanted: 'active', updatedAt: now };
   const others = view.agentsIn(input.spaceId).filter(({ id }) => id !== agent.id);
   const resolved = new Set([...stillToFetch(view, input.spaceId), agent.id]);
-  const build = queue(view, input, contentOf([...others, active], resolved), now);
+  const build = queue(view, input, contentOf([...others, active], resolved), false, now);
   const shown: AgentObject = { ...agentObject(view, active), status: 'building' };
   return {
     mutations: [put('agents', active), put('builds', build)],

@@ -118,6 +118,8 @@ t.test('a build whose node has lost the base image goes to another node that has
     error: 'The base image base is not on this node.',
     baseImageMissing: true,
     refusedNow: false,
+    ownBaseAgent: '',
+    ownBaseImage: '',
     stages: [],
   };
   first.say({ kind: 'build', value: { ...report, phase: 'BUILD_FAILED' } });

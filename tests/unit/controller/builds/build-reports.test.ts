@@ -13,7 +13,18 @@ type Stages = BuildReport['stages'];
 
 const report = (buildId: string, phase: BuildReport['phase'], stages: Stages, more: Partial<BuildReport> = {}) => ({
   kind: 'build' as const,
-  value: { buildId, phase, imageId: '', error: '', baseImageMissing: false, refusedNow: false, stages, ...more },
+  value: {
+    buildId,
+    phase,
+    imageId: '',
+    error: '',
+    baseImageMissing: false,
+    refusedNow: false,
+    ownBaseAgent: '',
+    ownBaseImage: '',
+    stages,
+    ...more,
+  },
 });
 const done = (name: string, tookMs: number) => ({ name, tookMs, over: true });
 const begun = (name: string) => ({ name, tookMs: 0, over: false });

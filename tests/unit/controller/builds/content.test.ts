@@ -78,7 +78,14 @@ async function world(t: Test, agent: AgentRow) {
   const source = { digest: 'sha256:2', sizeBytes: 20, files: 2, program, texts: { description: 'From the manifest', purpose: null } };
   const record = (nodeId: string, withSource = true, commit = COMMIT) =>
     core.applier.apply(
-      recordFetched({ buildId: build.id, nodeId: nodeId as NodeId, agent: 'a', commit, ...(withSource ? { source } : {}) }),
+      recordFetched({
+        buildId: build.id,
+        nodeId: nodeId as NodeId,
+        agent: 'a',
+        commit,
+        endsSame: false,
+        ...(withSource ? { source } : {}),
+      }),
     );
   return { core, record, agent: () => core.store.view.get('agents', 'a'), built: () => core.store.view.get('builds', 'b') };
 }

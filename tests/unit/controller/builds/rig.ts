@@ -93,7 +93,17 @@ export async function rig(t: Test, bounds = BUILD_BOUNDS, images?: DispatchDeps[
   const end = (fake: FakeNode, buildId: string) =>
     fake.say({
       kind: 'build',
-      value: { buildId, phase: 'BUILD_COMPLETED', imageId: 'sha256:1', error: '', baseImageMissing: false, refusedNow: false, stages: [] },
+      value: {
+        buildId,
+        phase: 'BUILD_COMPLETED',
+        imageId: 'sha256:1',
+        error: '',
+        baseImageMissing: false,
+        refusedNow: false,
+        ownBaseAgent: '',
+        ownBaseImage: '',
+        stages: [],
+      },
     });
   const statusOf = (id: string) => core.store.view.get('builds', id)?.status;
   return { ...world, clock, dispatch, build, queue, settle, live, told, end, statusOf, reads };

@@ -145,7 +145,17 @@ t.test('rubbish at full speed: the node is read slowly, said to be flooding once
     { kind: 'streamRefused', value: { sessionId: S, ticket: 'nobody-asked', reason: 'failed', message: '' } },
     {
       kind: 'build',
-      value: { buildId: 'b', phase: 'BUILD_BUILDING', imageId: '', error: '', baseImageMissing: false, refusedNow: false, stages: [] },
+      value: {
+        buildId: 'b',
+        phase: 'BUILD_BUILDING',
+        imageId: '',
+        error: '',
+        baseImageMissing: false,
+        refusedNow: false,
+        ownBaseAgent: '',
+        ownBaseImage: '',
+        stages: [],
+      },
     },
     { kind: 'workers', value: { sessionId: 'nobody-knows', workers: [], keptAwake: 0 } },
     { kind: 'setJudged', value: { setId: 'another', number: 1, agrees: false } },

@@ -17,6 +17,11 @@ export interface BuildReport {
    */
   'refusedNow'?: (boolean);
   /**
+   * The agent that brings an image, and the one that this starts from, with its digest. Empty without one.
+   */
+  'ownBaseAgent'?: (string);
+  'ownBaseImage'?: (string);
+  /**
    * Stages so far, in order of their beginning.
    */
   'stages'?: (_raworc_node_v0_BuildStage)[];
@@ -35,6 +40,11 @@ export interface BuildReport__Output {
    * The build did not begin: the node accepts no builds now.
    */
   'refusedNow': (boolean);
+  /**
+   * The agent that brings an image, and the one that this starts from, with its digest. Empty without one.
+   */
+  'ownBaseAgent': (string);
+  'ownBaseImage': (string);
   /**
    * Stages so far, in order of their beginning.
    */

@@ -11,6 +11,10 @@ export interface PutSourceResponse {
    * sentences for the user
    */
   'refusal'?: (string);
+  /**
+   * The build has ended: all of it is as in this earlier one, whose image serves on.
+   */
+  'sameAs'?: (string);
 }
 
 export interface PutSourceResponse__Output {
@@ -22,4 +26,8 @@ export interface PutSourceResponse__Output {
    * sentences for the user
    */
   'refusal': (string);
+  /**
+   * The build has ended: all of it is as in this earlier one, whose image serves on.
+   */
+  'sameAs': (string);
 }
