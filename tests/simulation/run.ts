@@ -1,5 +1,7 @@
 import process from 'node:process';
 import { Book } from './world/book.ts';
+import { judgeBuilds } from './world/builds/judge-builds.ts';
+import { RepositoryUser } from './world/builds/repository-user.ts';
 import { Client } from './world/client.ts';
 import { Cluster, stackOf } from './world/cluster.ts';
 import { USUAL } from './world/commands.ts';
@@ -54,6 +56,8 @@ const REST_MS = 5_000;
 const USERS = ['user-1', 'user-2'];
 /** Every fourth seed, so that the others stay as they were. */
 const isUsed = (seed: number) => seed % 4 === 2;
+/** In every other fourth seed, an agent comes from a repository. */
+const isFetched = (seed: number) => seed % 4 === 3;
 const MAX_STEPS = 200_000;
 
 const faultsFor = (random: SeededRandom) => (random.chance(0.25) ? random.whole(25, 50) : random.whole(10, 16));
@@ -68,7 +72,7 @@ export const repeatWith = (seed: number, plant?: string) =>
  */
 export async function simulate({ seed, faults, bail, maxSteps = MAX_STEPS, print }: RunOptions): Promise<RunResult> {
   const began = performance.now();
-  const cluster = await Cluster.start({ seed, nodes: 2 + (seed % 2), print });
+  const cluster = await Cluster.start({ seed, nodes: 2 + (seed % 2), print, fetches: isFetched(seed) });
   const { time, trace, violation, violations } = cluster;
   time.isOver = () => {
     if (time.handled === MAX_STEPS) violation('it goes on and on');
@@ -95,6 +99,7 @@ export async function simulate({ seed, faults, bail, maxSteps = MAX_STEPS, print
       person.run(COMMANDS_OF_PERSON, haste),
       reader.run(haste),
       new Joins(cluster, book).run(),
+      ...(cluster.git === undefined ? [] : [new RepositoryUser(new Client(cluster, book, 'developer'), cluster.git).run()]),
       ...(isUsed(seed) ? USERS : []).map((name) => new SessionUser(new Client(cluster, book, name)).run()),
       ...(isUsed(seed) ? ['holder'] : []).map((name) => new Holder(new Client(cluster, book, name)).run()),
     ];
@@ -102,9 +107,11 @@ export async function simulate({ seed, faults, bail, maxSteps = MAX_STEPS, print
     plan.heal();
     cluster.clones.heal();
     cluster.registry?.heal();
+    cluster.git?.heal();
     await rest(cluster);
     judge(cluster, book);
     cluster.registry?.judge();
+    judgeBuilds(cluster);
     if (violations.length === 0) {
       await ends(cluster, uncordonAll(new Client(cluster, book, 'operator')));
       await rest(cluster);

@@ -55,10 +55,11 @@ export class BuildAudit {
     }
   }
 
-  /** A node agent has its engine make an image. Call the result when the node agent is done with it. */
+  /** A node agent has its engine make an image, which ends with the id of its build. Call the result when the node agent is done with it. */
   begins(image: string, machine: string, life: Life): () => void {
-    const those = this.#working.get(image) ?? new Set();
-    this.#working.set(image, those);
+    const build = image.slice(image.lastIndexOf(':') + 1);
+    const those = this.#working.get(build) ?? new Set();
+    this.#working.set(build, those);
     const work = { machine, life };
     those.add(work);
     const both = () => [...those].filter((one) => !one.life.isDead && !one.life.isStopped && one.machine !== machine);

@@ -15,6 +15,11 @@ import type { Link } from '../../../proto/link.ts';
 import type { StreamLink } from '../../../proto/streams/stream-frame.ts';
 import { type StreamFrame, streamFrames } from '../../../proto/streams/stream-frame.ts';
 import { Auditors } from './auditors.ts';
+import { FetchAudit } from './builds/fetch-audit.ts';
+import { GitServer } from './builds/git-server.ts';
+import { LogShelf } from './builds/log-shelf.ts';
+import { sourceCalls } from './builds/source-calls.ts';
+import { SourceShelf } from './builds/source-shelf.ts';
 import { Broker } from './bus.ts';
 import { Chronicle } from './chronicle.ts';
 import { BEGAN_AT, SimulatedTime, type WallClock } from './clock.ts';
@@ -30,7 +35,6 @@ import type { Phase } from './phases.ts';
 import { SeededRandom } from './random.ts';
 import { SimulatedRegistry } from './registry.ts';
 import { asPreviousController, asPreviousNode, type Releases, releasesOf } from './releases.ts';
-import { SOURCE } from './source.ts';
 import { ACCOUNT, IMAGE, type NewNode } from './store.ts';
 import type { Place, Surroundings } from './surroundings.ts';
 import { Trace } from './trace.ts';
@@ -44,6 +48,8 @@ export interface ClusterOptions {
   readonly seed: number;
   readonly nodes: number;
   readonly print: ((line: string) => void) | undefined;
+  /** Whether an agent comes from a repository. */
+  readonly fetches?: boolean;
 }
 
 const MIB = 1024 * 1024;
@@ -61,6 +67,11 @@ export class Cluster implements Surroundings {
   readonly machines: Machine[] = [];
   /** Undefined in runs without one. */
   readonly registry: SimulatedRegistry | undefined;
+  /** Undefined in runs without repositories. */
+  git: GitServer | undefined;
+  fetches: FetchAudit | undefined;
+  readonly sources: SourceShelf;
+  readonly logs: LogShelf;
   /** Whether agents work together in this run. */
   readonly together: boolean;
   readonly clones: Clones;
@@ -104,10 +115,11 @@ export class Cluster implements Surroundings {
       schedule: (ms, work) => void this.time.schedule(ms, work),
     });
     this.broker = new Broker(this.time, random.fork('broker'));
+    this.sources = new SourceShelf({ git: () => this.git, view: () => this.view, violation: this.violation });
+    this.logs = new LogShelf({ time: this.time, violation: this.violation });
     this.time.onFault = (fault) => this.violation(`a process crashed: ${stackOf(fault)}`);
     const registry = SimulatedRegistry.of(this);
     this.registry = registry;
-    for (const { id, name } of nodesOf(options)) this.#addMachine({ id, name, incarnation: 1, key: `key of ${id}` });
     this.clones = new Clones(this);
     this.#thieves = new TicketThieves(this, random.fork('thieves'));
   }
@@ -131,6 +143,7 @@ export class Cluster implements Surroundings {
       dialer: (one, life) => this.#dialer(one, life),
       transfer: registry && ((one) => ({ pull: (plan) => registry.pull(one, plan), push: (plan) => registry.push(one, plan) })),
       releases: this.#releases,
+      git: this.git,
       ...imagesOf(at > 0 && registry !== undefined, this.random.fork(`${name} image`)),
     });
     this.machines.push(machine);
@@ -152,6 +165,11 @@ export class Cluster implements Surroundings {
 
   static async start(options: ClusterOptions): Promise<Cluster> {
     const cluster = new Cluster(options, await Depot.open(nodesOf(options)), new SeededRandom(options.seed));
+    if (options.fetches === true) {
+      cluster.git = await GitServer.open(cluster);
+      cluster.fetches = new FetchAudit(cluster.git, cluster.violation);
+    }
+    for (const { id, name } of nodesOf(options)) cluster.#addMachine({ id, name, incarnation: 1, key: `key of ${id}` });
     cluster.startController();
     for (const machine of cluster.machines) machine.startAgent();
     return cluster;
@@ -177,6 +195,7 @@ export class Cluster implements Surroundings {
   readonly committed = (mutations: readonly Mutation[], events: readonly NewEvent[]): void => {
     this.#witness.committed(mutations);
     this.auditors.committed(mutations, events);
+    this.fetches?.committed(mutations);
     this.chronicle.committed(mutations);
     this.clones.committed(mutations);
   };
@@ -194,6 +213,7 @@ export class Cluster implements Surroundings {
         if (this.roomInStore <= 0) throw new StoreFull();
         this.roomInStore -= 1;
       },
+      ...(this.git === undefined ? {} : { shelves: { sources: this.sources, logs: this.logs } }),
       ...{ nodeRules: this.nodeRules, lostAfterMs: this.#lostAfterMs },
       ...{ registry: this.registry, isPrevious: this.#releases.isPreviousController(this.#lives) },
       ended: () => {
@@ -244,6 +264,8 @@ export class Cluster implements Surroundings {
     this.chronicle.restored(this.view, (id) => this.machines.some(({ host }) => host.volumes.has(id)));
     this.#witness.restored();
     this.auditors.restored();
+    this.fetches?.restored(this.view);
+    this.sources.restored();
     this.clones.restored();
     for (const notice of this.onRestored) notice();
     this.#restoring = false;
@@ -321,7 +343,6 @@ export class Cluster implements Surroundings {
   }
 
   #dialer(machine: Machine, life: Life): Dialer {
-    const cluster = this;
     const random = this.random.fork(`${life.name} dials`);
     const latencyMs = () => random.mostlySmall(0.2, 40);
     /** Runs `connect` in the controller a moment later. A machine that is cut off gets no answer. */
@@ -404,14 +425,7 @@ export class Cluster implements Surroundings {
           if (signal.aborted || random.chance(0.02)) connection.cut(() => random.between(0, 200));
           resolve(connection.left);
         }),
-      fetchSource: async function* (this: void, digest) {
-        if (machine.isCut || cluster.controller === undefined) throw new Error('connection refused');
-        if (!cluster.controller.core.dispatch.canFetch(machine.id as NodeId, digest)) throw new Error('permission denied');
-        yield SOURCE;
-      },
-      putSource: async () => {
-        throw new Error('no build fetches a repository');
-      },
+      ...sourceCalls({ cluster: this, machine, life, latencyMs }),
     };
   }
 }

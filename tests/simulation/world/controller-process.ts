@@ -15,6 +15,8 @@ import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
 import type { Link } from '../../../proto/link.ts';
 import type { StreamLink } from '../../../proto/streams/stream-frame.ts';
 import { silentMetrics } from '../../../seams/metrics.ts';
+import type { LogShelf } from './builds/log-shelf.ts';
+import type { SourceShelf } from './builds/source-shelf.ts';
 import type { Broker } from './bus.ts';
 import { ChangeRecords } from './change-records.ts';
 import { ProcessClock, type WallClock } from './clock.ts';
@@ -43,6 +45,8 @@ export interface ControllerOptions {
   /** How long a node can be unreachable before it is lost. */
   readonly lostAfterMs: number;
   readonly registry: SimulatedRegistry | undefined;
+  /** Its files of sources and logs of builds. Undefined in runs without repositories. */
+  readonly shelves?: { readonly sources: SourceShelf; readonly logs: LogShelf };
   /** Of the release before this one. */
   readonly isPrevious: boolean;
   readonly committed: (mutations: readonly Mutation[], events: readonly NewEvent[]) => void;
@@ -122,7 +126,8 @@ export class ControllerProcess {
     const core = openCore({
       store: { writer, view: store.view, lists, events: store.events },
       ...{ news: newsOnBus(options.broker.busFor(life), log), clusterId, storeKey: new Uint8Array(32), baseImage: IMAGE },
-      sourceStore: { receive: notHere, remove: async () => undefined, kept: async () => [] },
+      ...(options.shelves && { buildLogs: options.shelves.logs.storeFor(life) }),
+      sourceStore: options.shelves?.sources.storeFor(life) ?? { receive: notHere, remove: async () => undefined, kept: async () => [] },
       passwords: { hash: async (password) => accepted(password), verify: async (password, hash) => accepted(password === hash) },
       sealing: { ring: RING, keys: SEALING_KEYS },
       ...{ version: 'sim', lease: { ...LEASE, lostAfterMs: options.lostAfterMs }, sizes: SIZES, nodeRules: rules },

@@ -6,6 +6,7 @@ import type { VolumeWork } from '../../../node-agent/engine/volume-work.ts';
 import type { GuestListener } from '../../../node-agent/guests/listener.ts';
 import type { Ledger } from '../../../node-agent/ledger/ledger.ts';
 import type { HollowHost } from '../../hollow/hollow.ts';
+import { type BuildEngineView, buildEngineFor } from './builds/build-engine.ts';
 import { type Life, never } from './life.ts';
 import { isPhase } from './phases.ts';
 import type { SeededRandom } from './random.ts';
@@ -46,6 +47,8 @@ export interface EngineView {
   readonly hasGuest: (sessionId: string) => boolean;
   /** Undefined in runs without a registry. */
   readonly transfer: Transfer | undefined;
+  /** Undefined in runs without repositories: then builds only copy sources. */
+  readonly builds: Pick<BuildEngineView, 'room' | 'git' | 'unpacking'> | undefined;
   /** Notifies all watchers when the daemon is back. */
   readonly watching: Set<() => void>;
 }
@@ -122,9 +125,11 @@ export function driverFor(view: EngineView): Driver {
   const failedMove = (reason: string) => ({ ok: false, reason }) as const;
   const failedOutcome = (reason: string) => ({ ok: false, why: 'failed', reason }) as const satisfies Outcome;
 
+  const builds = view.builds && buildEngineFor({ ...view, ...view.builds, random: random.fork('builds') }, call);
   return {
     kind: 'hollow',
     facts: host.facts,
+    builds,
     prepare: (signal) => call('prepare', '', signal, () => host.prepare()),
     ping: (signal) => call('ping', '', signal, () => host.ping(ownSignal)),
     capacity: (signal) => call('capacity', '', signal, () => host.capacity()),

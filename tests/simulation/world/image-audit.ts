@@ -33,7 +33,7 @@ export class ImageAudit {
       const before = this.#newest.get(row.spaceId);
       if (before !== undefined && before.createdAt >= row.createdAt) continue;
       this.#newest.set(row.spaceId, row);
-      if (before !== undefined && before.id !== row.id) this.#replaced.set(before.image, this.#deps.nowMs());
+      if (before !== undefined && before.image !== row.image) this.#replaced.set(before.image, this.#deps.nowMs());
     }
   }
 

@@ -1,6 +1,7 @@
 /** What must be true once everything is healed and at rest. */
 
 import type { View } from '../../../controller/domain/engine/view.ts';
+import { namesake } from '../../../controller/domain/images/needed.ts';
 import type { MessageRow } from '../../../controller/domain/messages/rows.ts';
 import { isSettled } from '../../../controller/domain/sessions/life-cycle.ts';
 import type { SessionRow } from '../../../controller/domain/sessions/rows.ts';
@@ -234,10 +235,11 @@ function judgeBuild({ view, violation }: Cluster): void {
     if (!build.agents.some(({ name }) => name === wanted)) violation(`the build ${build.id} lacks ${wanted}`);
 }
 
-/** The image of new sessions is on the node that built it. */
+/** The image of new sessions is on the node that built it: perhaps for an earlier build, after which nothing changed. */
 function lackingImage({ view, controller, chronicle }: Cluster): string | undefined {
   const build = view.newestBuild(SPACE, 'completed');
-  const node = build && controller?.core.directory.node(build.nodeId);
+  const maker = build && (namesake(view, build.image) ?? build);
+  const node = maker && controller?.core.directory.node(maker.nodeId);
   const isThere = !build || !node || node.images.has(build.image) || chronicle.imagesPruned.has(node.name);
   return isThere ? undefined : `${node.name} lacks ${build.image}`;
 }

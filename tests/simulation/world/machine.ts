@@ -10,6 +10,9 @@ import type { GuestFrame, HostFrame, NodeFrame } from '../../../proto/frame.ts';
 import * as lean from '../../../proto/lean-codec.ts';
 import { type StreamFrame, type StreamLink, streamFrames } from '../../../proto/streams/stream-frame.ts';
 import { HollowHost } from '../../hollow/hollow.ts';
+import { BuildRoom } from './builds/build-room.ts';
+import type { GitServer } from './builds/git-server.ts';
+import { Unpacking } from './builds/unpacking.ts';
 import { ProcessClock, type WallClock } from './clock.ts';
 import { diskFor, Platter } from './disk.ts';
 import { driverFor, type EngineTrouble, listenerFor, noTrouble } from './engine.ts';
@@ -44,6 +47,8 @@ export interface MachineOptions {
   /** Whether its engine has the image of sessions from the start. */
   readonly hasImage: boolean;
   readonly releases: Pick<Releases, 'isPreviousNode'>;
+  /** Undefined in runs without repositories. */
+  readonly git: GitServer | undefined;
   readonly platform: string;
 }
 
@@ -74,6 +79,8 @@ export class Machine {
   readonly trouble: EngineTrouble = noTrouble();
   readonly wall: WallClock = { skewMs: 0 };
   readonly disk: Platter = new Platter();
+  readonly builds = new BuildRoom();
+  readonly unpacking: Unpacking;
   readonly volumes = new Map<string, Platter>();
   readonly guests = new Map<string, Life>();
   /** Whether it is cut off from the controller. */
@@ -96,6 +103,7 @@ export class Machine {
     this.name = options.name;
     this.address = options.address;
     this.key = options.key;
+    this.unpacking = new Unpacking(options.around.time);
     const { around, random, image, memoryBytes, sessions, hasImage, platform } = options;
     const copying = random.fork('copying');
     this.host = new HollowHost({
@@ -133,6 +141,7 @@ export class Machine {
       ledger: () => agent.ledger,
       hasGuest: (sessionId) => this.#hasGuest(sessionId),
       watching: this.watching,
+      builds: this.#options.git && { room: this.builds, git: this.#options.git, unpacking: this.unpacking },
       transfer: isPrevious ? undefined : this.#options.transfer?.(this),
     });
     const run = async () => {
@@ -241,6 +250,7 @@ export class Machine {
 
   endContainers(gone: boolean): void {
     this.host.copier.kill();
+    this.builds.endJobs(new Error('the engine ended it'));
     for (const [sessionId, { state }] of [...this.host.containers]) {
       if (gone) this.host.lose(sessionId);
       else if (state !== 'exited') this.host.end(sessionId);
