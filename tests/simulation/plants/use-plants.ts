@@ -77,6 +77,13 @@ export const TICKET_PLANTS = {
     replace: '',
     foundBy: { seed: 6 },
   },
+  'connection shown as a port': {
+    breaks: 'Ports are shown on which a program listens.',
+    file: 'guest/ports/listening.ts',
+    find: 'if (state !== LISTEN) continue;',
+    replace: '',
+    foundBy: { seed: 2 },
+  },
   'public for ever': {
     breaks: 'A port is public until the time that was set.',
     file: 'controller/services/ports/share-loop.ts',

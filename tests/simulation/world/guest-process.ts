@@ -2,8 +2,10 @@ import { Guest } from '../../../guest/guest.ts';
 import type { HostDialer } from '../../../guest/host/dialer.ts';
 import { ProcessTable } from '../../../guest/processes/process-table.ts';
 import { execStream } from '../../../guest/streams/exec.ts';
+import { portsStream } from '../../../guest/streams/port.ts';
 import { processesStream, processStream } from '../../../guest/streams/processes.ts';
 import { EXEC } from '../../../proto/streams/exec-stream.ts';
+import { PORTS } from '../../../proto/streams/port-stream.ts';
 import { PROCESS, PROCESSES } from '../../../proto/streams/process-stream.ts';
 import type { Disk } from '../../../seams/disk.ts';
 import { simulatedAgents } from './agents.ts';
@@ -13,7 +15,7 @@ import type { SeededRandom } from './random.ts';
 import { simulatedModel } from './router.ts';
 import { NUMBERED } from './stream-kinds.ts';
 import { barriersAt, type Surroundings } from './surroundings.ts';
-import { pretendedPrograms } from './uses/programs.ts';
+import { pretendedPrograms, socketTable } from './uses/programs.ts';
 
 export interface GuestOptions {
   readonly around: Surroundings;
@@ -60,6 +62,7 @@ export function startGuest(options: GuestOptions): Life {
         [EXEC]: execStream(programs.start, clock),
         [PROCESSES]: processesStream(table),
         [PROCESS]: processStream(table),
+        [PORTS]: portsStream(async () => [socketTable(around.auditors.uses.portsIn(life))], clock),
       },
       workers: simulatedAgents({ around, life, clock, random, machine, sessionId, marks: options.marks }),
       model: simulatedModel({ around, life, clock, random: random.fork('model'), machine, sessionId }),

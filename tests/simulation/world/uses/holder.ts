@@ -7,7 +7,7 @@ import type { Client } from '../client.ts';
 import type { Life } from '../life.ts';
 import { ACCOUNT } from '../store.ts';
 
-const THINGS = 22;
+const THINGS = 26;
 /** Both kinds of tickets are valid for so long. */
 const TICKET_MS = 30_000;
 const SLACK_MS = 1_000;
@@ -23,7 +23,7 @@ interface Redeemed {
   readonly session: string | undefined;
 }
 
-/** Gets tickets and uses each of them twice, makes ports public, and makes sandboxes with an end. */
+/** Gets tickets and uses each of them twice, lists ports and makes them public, and makes sandboxes with an end. */
 export class Holder {
   readonly #client: Client;
   readonly #sandboxes: SessionId[] = [];
@@ -39,9 +39,10 @@ export class Holder {
       await cluster.time.sleep(random.between(100, 4_000));
       const live = [...cluster.chronicle.sessions.values()].filter(({ desired }) => desired !== 'deleted');
       const id = random.pick(live)?.id as SessionId | undefined;
-      const what = random.weighted({ ticket: 4, pass: 4, share: 4, sandbox: 4, setEnd: 4 });
+      const what = random.weighted({ ticket: 4, pass: 4, ports: 6, share: 4, sandbox: 4, setEnd: 4 });
       if (what === 'sandbox') await this.#sandbox();
       else if (what === 'setEnd') await this.#setEnd();
+      else if (id !== undefined && what === 'ports') open.push(this.#ports(id));
       else if (id !== undefined && what === 'share') open.push(this.#share(id));
       else if (id !== undefined) open.push(this.#ticket(id, what === 'pass'));
     }
@@ -95,6 +96,19 @@ export class Holder {
     const [first] = redeemed;
     if (admitted.length === 0 && first !== undefined && first.life === life && first.atMs - atMs < TICKET_MS - SLACK_MS)
       client.violation(`a ticket of ${id} was refused after ${Math.round(first.atMs - atMs)} ms`);
+  }
+
+  async #ports(id: SessionId): Promise<void> {
+    const { cluster } = this.#client;
+    const leaving = new AbortController();
+    const listed = await this.#client.ask('the ports', async ({ ports }, caller) => {
+      const asked = { askedMs: cluster.time.now, wasUp: cluster.view.get('sessions', id)?.desired === 'running' };
+      const found = await ports.list(caller, id, { standing: 'admin' }, leaving.signal);
+      const numbers = found.ok ? found.value.flatMap(({ port, listening }) => (listening ? [port] : [])) : [];
+      if (found.ok) cluster.auditors.uses.judgePorts(id, numbers, asked);
+      return found;
+    });
+    if (listed === 'lost') leaving.abort();
   }
 
   async #share(id: SessionId): Promise<void> {

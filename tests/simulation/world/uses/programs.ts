@@ -30,6 +30,12 @@ export const argvOf = (script: Script): string[] => ['program', JSON.stringify(s
 export const numbered = (from: number, to: number): Buffer =>
   Buffer.from(Array.from({ length: Math.max(0, to - from) }, (_, at) => 97 + ((from + at) % 23)));
 
+/** As the kernel lists sockets: those that listen on these ports, and a connection from port 1. */
+export const socketTable = (ports: readonly number[]): string =>
+  [...ports.map((port) => [port, '0A'] as const), [1, '01'] as const]
+    .map(([port, state], at) => `   ${at}: 0100007F:${port.toString(16).toUpperCase().padStart(4, '0')} 00000000:0000 ${state} `)
+    .join('\n');
+
 export interface ProgramsOptions {
   readonly around: Surroundings;
   readonly life: Life;

@@ -17,6 +17,8 @@ export interface ProgramRun {
   readonly machine: string;
   readonly sessionId: string;
   readonly startedMs: number;
+  /** On which it listens while it runs. */
+  readonly port: number;
   /** Keeps its session from idling. */
   readonly keepsAwake: boolean;
   /** Printed on its standard output. */
@@ -40,6 +42,7 @@ export interface UseAuditDeps {
   readonly violation: (what: string) => void;
 }
 
+const FIRST_PORT = 20_000;
 /** A use can begin while its session expires. */
 const JUST_BEGUN_MS = 1_000;
 /** Tolerance of times in rows, as for all deadlines. */
@@ -70,11 +73,33 @@ export class UseAudit {
   }
 
   started(id: string, of: Pick<ProgramRun, 'life' | 'machine' | 'sessionId'>): ProgramRun {
-    const run: ProgramRun = { ...of, startedMs: this.#deps.nowMs(), keepsAwake: this.#keepingAwake.has(id), bytes: 0, end: undefined };
+    const run: ProgramRun = {
+      ...{ ...of, startedMs: this.#deps.nowMs(), port: FIRST_PORT + this.#runs.size },
+      ...{ keepsAwake: this.#keepingAwake.has(id), bytes: 0, end: undefined },
+    };
+    of.life.atDeath(() => {
+      run.endedMs ??= this.#deps.nowMs();
+    });
     if (this.#runs.has(id)) this.#deps.violation(`the program of ${id} was started twice`);
     if (!this.#recorded.has(id)) this.#deps.violation(`the program of ${id} was started before its use was recorded`);
     this.#runs.set(id, run);
     return run;
+  }
+
+  /** The ports on which programs in one run of a container listen. */
+  portsIn(life: Life): readonly number[] {
+    return [...this.#runs.values()].flatMap((run) => (run.life === life && run.end === undefined ? [run.port] : []));
+  }
+
+  /** Judges a list of a session's ports that was asked for at a time. `wasUp`: the session ran then. */
+  judgePorts(sessionId: string, ports: readonly number[], { askedMs, wasUp }: { readonly askedMs: number; readonly wasUp: boolean }): void {
+    const runs = [...this.#runs.values()].filter((run) => run.sessionId === sessionId);
+    for (const port of ports)
+      if (!runs.some((run) => run.port === port && (run.endedMs ?? askedMs) >= askedMs))
+        this.#deps.violation(`nothing listens on port ${port} of ${sessionId}`);
+    for (const { port, startedMs, endedMs } of runs)
+      if (wasUp && startedMs < askedMs && endedMs === undefined && !ports.includes(port))
+        this.#deps.violation(`the ports of ${sessionId} lack ${port}, which is open for ${Math.round(this.#deps.nowMs() - startedMs)} ms`);
   }
 
   runOf(id: string): ProgramRun | undefined {
