@@ -190,7 +190,7 @@ export class KeptProcess {
     });
     const { exitCode, signal } = await ended;
     limit.cancel();
-    this.#end = { exitCode, signal, endedAtMs: clock.now(), ...(this.#isLate ? { timedOut: true } : {}) };
+    this.#end = { exitCode, signal, endedAtMs: clock.now(), ...(this.#isLate && exitCode === null ? { timedOut: true } : {}) };
     this.#heardAtMs = clock.monotonic();
     while (!isRead && (this.#moved.length > 0 || clock.monotonic() - this.#heardAtMs < QUIET_MS))
       await Promise.race([read, new Promise<void>((resolve) => clock.after(QUIET_MS / 4, resolve))]);

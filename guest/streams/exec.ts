@@ -44,7 +44,8 @@ export const execStream =
     timer.cancel();
     stream.off('close', gone);
     command.leave();
-    say({ ...end, timedOut });
+    // It can have ended by itself just before the kill.
+    say({ ...end, timedOut: timedOut && end.exitCode === null });
   };
 
 /** Passes the stream's bytes to standard input, which the command can close early. */

@@ -84,6 +84,7 @@ export function execService({ view, use, budgets }: ExecDeps) {
       if (!started.ok) return started;
       const { frames, end } = started.value;
       signal.addEventListener('abort', end);
+      if (signal.aborted) end();
       const most = input.max_output_bytes ?? DEFAULT_EXEC.outputBytes;
       const held = budgets.open('answer_bytes', payer);
       const output = { stdout: new KeptOutput(most, held), stderr: new KeptOutput(most, held) };

@@ -158,6 +158,12 @@ export function sessionUse({ applier, view, waiters, streams, uses, clock, shows
         release();
         return stream;
       }
+      // Aborted while the use was recorded, after its stream had opened.
+      if (signal.aborted) {
+        stream.value.destroy();
+        release();
+        return lostUse('The request was given up.', 'Nothing was begun.');
+      }
       stream.value.once('close', () => {
         release();
         if (use.closed !== undefined) tell(caller, id, use.closed());

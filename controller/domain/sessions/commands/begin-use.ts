@@ -70,13 +70,16 @@ export function tellOfUse(sessionId: SessionId, user: string, event: UseEvent): 
   };
 }
 
-/** Postpones the idle timeouts of a session that is in use or was until now. */
+/**
+ * Postpones the idle timeouts of a session that is in use or was until now. It can have been paused
+ * meanwhile.
+ */
 export function touchSession(sessionId: SessionId): Command<void> {
   return {
     name: 'touch-session',
     decide({ view, now }) {
       const row = view.get('sessions', sessionId);
-      if (row === undefined || row.desired !== 'running') return unchanged(undefined);
+      if (row?.desired !== 'running' && row?.desired !== 'paused') return unchanged(undefined);
       return { ...sessionBecomes(view, row, { ...row, lastActivityAt: now }), result: undefined };
     },
   };
