@@ -1,26 +1,32 @@
 import type { Clock, Timer } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
-import { type Counter, type Metrics, silentMetrics } from '../../../seams/metrics.ts';
-import { STALE } from '../../domain/access/refusals.ts';
-import { type Command, type Decision, unchanged } from '../../domain/engine/command.ts';
+import { type Metrics, silentMetrics } from '../../../seams/metrics.ts';
+import type { Command, Decision } from '../../domain/engine/command.ts';
 import type { Fleet } from '../../domain/engine/fleet.ts';
 import type { Mutation } from '../../domain/engine/mutation.ts';
 import { type Outcome, type Refused, refused } from '../../domain/engine/outcome.ts';
 import type { StoredEvent } from '../../domain/events/events.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
 import { type Attributed, AuditRecords } from '../audit/audit-record.ts';
-import { BatchWatch } from './batch-watch.ts';
 import type { Capacity } from './capacity.ts';
-import { CommandQueue, MAX_PENDING, type Waiting } from './command-queue.ts';
+import { BatchWatch } from './commands/batch-watch.ts';
+import { CommandAdmission, type GrowthRefusal } from './commands/command-admission.ts';
+import { CommandQueue, type Waiting } from './commands/command-queue.ts';
 import type { Writer } from './store.ts';
 import { ClusterTime } from './time/cluster-time.ts';
 import { TimeKeeper } from './time/time-keeper.ts';
 import { TransactionLost } from './transaction-lost.ts';
 
-/** The changes of a batch, passed on after its COMMIT and before its answers. */
+/** The changes of a batch, passed on once it is durable and before its answers. */
 export interface Committed {
   readonly mutations: readonly Mutation[];
   readonly events: readonly StoredEvent[];
+}
+
+/** A committed batch that is not durable yet. */
+interface Unsettled {
+  readonly committed: Committed;
+  readonly answers: readonly (() => void)[];
 }
 
 /** Assumed bytes of a command that does not state how much it writes. */
@@ -30,17 +36,15 @@ const MAX_DECIDING_MS = 20;
 /** A commit costs a disk sync, so lazy commands wait this long to share one. */
 const LAZY_MS = 20;
 
-/** Returns why client commands that grow the store are refused now, or undefined. */
-export type GrowthRefusal = () => string | undefined;
-
 /**
  * Applies all changes of the controller's state.
  * 1. Commands are decided one after another, each on the state the previous ones left.
  * 2. A batch is one durable transaction without an await, and each command a savepoint: one that
  *    throws leaves nothing. A batch is bounded in commands, bytes and time.
- * 3. Answers resolve after COMMIT and after `onCommitted`.
- * 4. A lost transaction (COMMIT fails, or SQLite rolls back by itself) leaves nothing of its batch.
- *    None of its commands is answered; `onFatal` is called and must end the process.
+ * 3. Answers resolve once the batch is durable, and after `onCommitted`. The disk's sync does not
+ *    occupy this thread; no batch begins, and nobody reads the batch, until it has ended.
+ * 4. A lost transaction (COMMIT fails, or SQLite rolls back by itself) leaves nothing of its batch;
+ *    a failed sync may leave it. None of its commands is answered; `onFatal` is called and must end the process.
  * 5. Row times increase; see {@link ClusterTime}.
  */
 export class Applier {
@@ -56,15 +60,14 @@ export class Applier {
   readonly #listeners: ((committed: Committed) => void)[] = [];
   readonly #queue = new CommandQueue();
   readonly #watch: BatchWatch;
-  readonly #refused: Counter<'bound'>;
-  readonly #stale: Counter;
-  readonly #growthRefusal: GrowthRefusal;
+  readonly #admission: CommandAdmission;
   readonly #audit: AuditRecords;
   #scheduled: Timer | undefined;
   #isSoon = false;
   #lastNumber: number;
   #mutations: Mutation[] = [];
   #events: StoredEvent[] = [];
+  #unsettled: Unsettled | undefined;
   #closed = false;
 
   constructor(options: {
@@ -88,18 +91,9 @@ export class Applier {
     this.#keeper = new TimeKeeper(this.time, options.clock, options.store);
     this.#lastNumber = options.store.lastEventNumber();
     this.#audit = new AuditRecords(options.store.view);
-    this.#growthRefusal = options.growthRefusal ?? (() => undefined);
     const { clock, log, metrics = silentMetrics } = options;
     this.#watch = new BatchWatch({ clock, log, metrics });
-    this.#refused = metrics.counter({
-      name: 'commands_refused_total',
-      help: 'Client commands refused before they were decided, by the exceeded bound.',
-      labels: ['bound'],
-    });
-    this.#stale = metrics.counter({
-      name: 'commands_stale_total',
-      help: 'Client commands not decided because the permissions of their caller had changed. Their requests are checked again.',
-    });
+    this.#admission = new CommandAdmission({ queue: this.#queue, metrics, growthRefusal: options.growthRefusal });
     metrics.gauge({ name: 'command_queue_commands', help: 'Commands waiting to be decided.', read: () => this.#queue.length });
     metrics.gauge({ name: 'command_queue_bytes', help: 'Estimated bytes that waiting commands write.', read: () => this.#queue.bytes });
   }
@@ -163,35 +157,26 @@ export class Applier {
 
   /**
    * Applies a client's command, audited in the same transaction. Refused while the queue is full,
-   * or while the disk is low and the command grows the store. Answers STALE if the permissions of
+   * or while the disk is low and the command grows the store, and after `close`. Answers STALE if the permissions of
    * `by` have changed before its turn.
    */
   submit<Value>(command: Command<Outcome<Value>>, by?: Attributed): Promise<Outcome<Value>> {
-    const low = command.grows === true ? this.refusesGrowth() : undefined;
-    if (low !== undefined) return Promise.resolve(low);
-    const bound = this.#queue.fullOf(sizeOf(command));
-    if (bound === undefined)
-      return this.apply(
-        ifCurrent(command, by, () => this.#stale.add()),
-        by,
-      );
-    this.#refused.add(1, { bound });
-    const waits =
-      bound === 'commands' ? `${MAX_PENDING.commands} requests are waiting` : `${MAX_PENDING.bytes / 2 ** 20} MiB of requests are waiting`;
-    return Promise.resolve(refused('RATE_LIMITED', `The controller is overloaded: ${waits}. Retry in a second.`, { retry_after_s: 1 }));
+    const refusal = this.#closed ? STOPPING : this.#admission.refusalOf(command, sizeOf(command));
+    return refusal === undefined ? this.apply(this.#admission.ifCurrent(command, by), by) : Promise.resolve(refusal);
   }
 
   /** Returns the refusal of commands that grow the store, or undefined while they are accepted. */
   refusesGrowth(): Refused | undefined {
-    const reason = this.#growthRefusal();
-    if (reason === undefined) return undefined;
-    this.#refused.add(1, { bound: 'disk' });
-    return refused('UNAVAILABLE', reason, { retry_after_s: 30 });
+    return this.#admission.refusesGrowth();
   }
 
   /** Decides the waiting commands and accepts no more. */
   close(): void {
-    while (this.#queue.length > 0 && !this.#closed) this.#flush();
+    for (;;) {
+      if (this.#unsettled !== undefined) this.#settleNow(this.#unsettled);
+      if (this.#queue.length === 0 || this.#closed) break;
+      this.#flush();
+    }
     this.#closed = true;
     this.#scheduled?.cancel();
   }
@@ -200,9 +185,10 @@ export class Applier {
     this.#scheduled?.cancel();
     this.#scheduled = undefined;
     this.#isSoon = false;
+    if (this.#unsettled !== undefined) return;
     const batch = this.#queue.takeBatch();
     if (batch.length === 0) return;
-    const settle: (() => void)[] = [];
+    const answers: (() => void)[] = [];
     this.#mutations = [];
     this.#events = [];
     this.#capacity.begin();
@@ -211,27 +197,53 @@ export class Applier {
       this.#store.transaction(() => {
         for (const waiting of batch) {
           const before = this.#mutations.length;
-          settle.push(this.#runOne(waiting));
+          answers.push(this.#runOne(waiting));
           if (this.#watch.decided(waiting.name) >= MAX_DECIDING_MS) break;
-          // End the batch: the rights cache follows the commit, and later callers must be checked
-          // against it.
+          // The rights cache follows the commit, and later callers must be checked against it.
           if (this.#mutations.slice(before).some(changesRights)) break;
         }
         this.#keeper.keep();
       });
     } catch (error) {
       this.#capacity.drop();
-      this.#closed = true;
-      this.#onFatal(error);
+      this.#lost(error);
       return;
     }
-    this.#watch.committed(settle.length);
-    this.#queue.putBack(batch.slice(settle.length));
-    if (this.#queue.length > 0) this.#flushSoon();
+    this.#queue.putBack(batch.slice(answers.length));
     this.#capacity.keep();
-    const committed = { mutations: this.#mutations, events: this.#events };
+    const batchDone = { committed: { mutations: this.#mutations, events: this.#events }, answers };
+    this.#unsettled = batchDone;
+    const once = (end: () => void) => this.#unsettled === batchDone && end();
+    const synced = this.#store.sync();
+    if (synced === undefined) this.#settle(batchDone);
+    else
+      synced.then(
+        () => once(() => this.#settle(batchDone)),
+        (error) => once(() => this.#lost(error)),
+      );
+  }
+
+  #settleNow(batch: Unsettled): void {
+    try {
+      this.#store.syncNow();
+      this.#settle(batch);
+    } catch (error) {
+      this.#lost(error);
+    }
+  }
+
+  #settle({ committed, answers }: Unsettled): void {
+    this.#unsettled = undefined;
+    this.#watch.committed(answers.length);
+    if (this.#queue.length > 0) this.#flushSoon();
     for (const listener of this.#listeners) listener(committed);
-    for (const resolve of settle) resolve();
+    for (const resolve of answers) resolve();
+  }
+
+  #lost(error: unknown): void {
+    this.#unsettled = undefined;
+    this.#closed = true;
+    this.#onFatal(error);
   }
 
   #runOne(waiting: Waiting): () => void {
@@ -278,19 +290,7 @@ export class Applier {
   }
 }
 
-/** Returns the command, refused as stale if its caller's permissions have changed. */
-function ifCurrent<Value>(command: Command<Outcome<Value>>, by: Attributed | undefined, onStale: () => void): Command<Outcome<Value>> {
-  const isCurrent = by?.isCurrent;
-  if (isCurrent === undefined) return command;
-  return {
-    ...command,
-    decide(state) {
-      if (isCurrent()) return command.decide(state);
-      onStale();
-      return unchanged(STALE);
-    },
-  };
-}
+const STOPPING = refused('UNAVAILABLE', 'The controller is stopping. Retry in a few seconds.', { retry_after_s: 5 });
 
 const OF_RIGHTS: ReadonlySet<string> = new Set(['accounts', 'roles', 'bindings', 'apiKeys', 'revokedTokens']);
 

@@ -14,10 +14,18 @@ export interface Writer {
   /** The rows as the transaction has left them so far. */
   readonly view: View;
   /**
-   * Runs `work` in one durable transaction; rolls back and rethrows if it throws. Returns once
-   * committed. Throws {@link TransactionLost} if the store can no longer write.
+   * Runs `work` in one transaction; rolls back and rethrows if it throws. Returns once committed.
+   * Throws {@link TransactionLost} if the store can no longer write.
    */
   transaction<T>(work: () => T): T;
+  /**
+   * Makes the last transaction durable and shows it to all who read the store. Returns undefined if
+   * that has happened already; else a promise, until which no transaction may begin. Rejects with a
+   * {@link TransactionLost} if the disk refuses.
+   */
+  sync(): Promise<void> | undefined;
+  /** Does the same on this thread, also for a `sync` in progress. */
+  syncNow(): void;
   /**
    * Runs `work` in a savepoint of the transaction; rolls back to it and rethrows if it throws.
    * Throws {@link TransactionLost} if the transaction no longer exists: then `transaction` throws

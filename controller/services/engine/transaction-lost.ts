@@ -1,12 +1,17 @@
+const NOTHING = 'None of the last batch of commands was stored or answered.';
+/** A sync failed: the next start finds what reached the disk. */
+export const UNANSWERED = 'None of the last batch of commands was answered.';
+
 /**
  * SQLite rolled back the whole transaction, or can no longer write: the database has nothing of the
- * batch, and the process must exit. The store throws it; it is never handled per command.
+ * batch, or, after a failed sync, perhaps all of it. The process must exit. The store throws it; it
+ * is never handled per command.
  */
 export class TransactionLost extends Error {
   override readonly name = 'TransactionLost';
 
-  constructor(cause: unknown, path: string) {
-    super(explain(cause, path), { cause });
+  constructor(cause: unknown, path: string, left = NOTHING) {
+    super(explain(cause, path, left), { cause });
   }
 }
 
@@ -15,17 +20,16 @@ export function isStoreFault(error: unknown): boolean {
   return /^SQLITE_(FULL|IOERR|NOMEM|CORRUPT|READONLY|CANTOPEN)/.test(codeOf(error));
 }
 
-function explain(cause: unknown, path: string): string {
+function explain(cause: unknown, path: string, left: string): string {
   const text = cause instanceof Error ? cause.message : String(cause);
-  const kept = 'None of the last batch of commands was stored or answered.';
-  return `Cannot write to ${path}: ${text}. ${kept} ${remedyFor(cause)}`;
+  return `Cannot write to ${path}: ${text}. ${left} ${remedyFor(cause)}`;
 }
 
 /** Returns what the operator can do about a fault of the store. */
 export function remedyFor(error: unknown): string {
   const code = codeOf(error);
-  if (code.startsWith('SQLITE_FULL')) return 'Free space on its disk, then start the controller again.';
-  if (/^SQLITE_(IOERR|CANTOPEN)/.test(code))
+  if (/^(SQLITE_FULL|ENOSPC|EDQUOT)/.test(code)) return 'Free space on its disk, then start the controller again.';
+  if (/^(SQLITE_(IOERR|CANTOPEN)|EIO)/.test(code))
     return 'Check the disk (free space, permissions, kernel log), then start the controller again.';
   if (code.startsWith('SQLITE_NOMEM')) return 'Give the controller more memory, then start it again.';
   if (code.startsWith('SQLITE_READONLY')) return 'Make the directory writable for the controller, then start it again.';

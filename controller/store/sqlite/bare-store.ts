@@ -7,6 +7,7 @@ import { eventLogOf } from './event-log.ts';
 import { type Meta, metaOf } from './meta.ts';
 import { migrate } from './migrations/migrations.ts';
 import { Snapshot } from './snapshot.ts';
+import type { Syncer } from './syncs/syncer.ts';
 import { sqliteView } from './views/sqlite-view.ts';
 import { writerOf } from './writer.ts';
 
@@ -26,6 +27,11 @@ export interface StoreOptions {
   readonly looksOn?: boolean;
   /** Makes the checkpoints. Without it, commits do. The caller closes it before the store. */
   readonly checkpointer?: Checkpointer;
+  /**
+   * Syncs what the writer's transactions leave to it; without it, each commit syncs. The caller
+   * starts it, and closes it before the store.
+   */
+  readonly syncer?: Syncer;
 }
 
 /**
@@ -38,13 +44,13 @@ const PAGE_BYTES = 4096;
 
 /**
  * Opens or creates the database at `path`. Every acknowledged commit survives a power cut (WAL,
- * synchronous FULL). Throws an error that says what to do when the database cannot be written: a
+ * with a sync of each). Throws an error that says what to do when the database cannot be written: a
  * controller that could not keep its first command does not start.
  */
 export async function openBareStore(
   path: string,
   epoch: number,
-  { looksOn = false, maxBytes, checkpointer }: StoreOptions = {},
+  { looksOn = false, maxBytes, checkpointer, syncer }: StoreOptions = {},
 ): Promise<SqliteStore> {
   const opened: Database.Database[] = [];
   const open = (options: Database.Options = {}) => {
@@ -66,18 +72,20 @@ export async function openBareStore(
     writing.pragma('temp_store = MEMORY');
     checkSchema(writing);
     const meta = metaOf(writing);
-    if (!looksOn) tryToWrite(meta);
+    if (!looksOn) tryToWrite(writing, meta);
     const reading = open({ readonly: true });
     for (const database of [writing, reading]) database.pragma(`cache_size = -${CACHE_KIB}`);
     // A store that only observes keeps no read transaction open, so that it sees the commits of
     // others.
     const snapshot = looksOn ? undefined : new Snapshot(writing, reading, () => checkpointer?.committed());
     checkpointer?.attach(writing);
+    const level = syncer === undefined ? 'FULL' : 'NORMAL';
+    writing.pragma(`synchronous = ${level}`);
     const connection = () => snapshot?.connection() ?? reading;
     return {
-      writer: writerOf(writing, meta, snapshot),
+      writer: writerOf({ database: writing, meta, snapshot, syncer }),
       view: sqliteView(connection),
-      events: eventLogOf({ connection, writing, meta, epoch, snapshot }),
+      events: eventLogOf({ connection, writing, level, meta, epoch, snapshot }),
       path,
       audit: {
         exported: (sink) => meta.get(`audit_exported_${sink}`),
@@ -98,7 +106,12 @@ export async function openBareStore(
   }
 }
 
-/** Writes and syncs a page, to test whether that works. */
-function tryToWrite(meta: Meta): void {
+/**
+ * Writes and syncs a page, to test whether that works. First it syncs what an earlier process left
+ * in the log and might not have synced, by copying it into the database: a log whose sync failed
+ * looks whole as long as the system remembers it.
+ */
+function tryToWrite(database: Database.Database, meta: Meta): void {
+  database.pragma('wal_checkpoint(restart)');
   meta.set('last_time', meta.get('last_time'));
 }

@@ -7,6 +7,7 @@ import { Checkpointer } from './checkpoints/checkpointer.ts';
 import { sqlLists } from './lists/sql-lists.ts';
 import { eventsOnThread } from './reader/event-pages.ts';
 import { Reader } from './reader/reader.ts';
+import { LogSyncer } from './syncs/syncer.ts';
 
 export interface SqliteDeps {
   readonly path: string;
@@ -19,14 +20,17 @@ export interface SqliteDeps {
 
 /**
  * Opens the controller's database at `path` like {@link openBareStore}, with a thread for lists, one
- * for event pages and one for checkpoints.
+ * for event pages, one for syncs and one for checkpoints.
  */
 export async function openControllerStore({ path, epoch, clock, log, metrics }: SqliteDeps): Promise<Store> {
   const checkpointer = new Checkpointer({ path, clock, log, metrics });
-  const { writer, view, events, audit, check, close } = await openBareStore(path, epoch, { checkpointer });
-  const lists = new Reader({ path, clock, log, metrics });
+  const syncer = new LogSyncer({ path, clock, log, metrics });
+  const { writer, view, events, audit, check, close } = await openBareStore(path, epoch, { checkpointer, syncer });
+  syncer.start();
+  const durable = () => syncer.inProgress;
+  const lists = new Reader({ path, clock, log, metrics, durable });
   // A separate thread, so that reconnecting watchers and lists do not wait for each other.
-  const pages = new Reader({ path, clock, log });
+  const pages = new Reader({ path, clock, log, durable });
   return {
     writer,
     view,
@@ -39,6 +43,7 @@ export async function openControllerStore({ path, epoch, clock, log, metrics }: 
       await pages.close();
       await lists.close();
       await checkpointer.close();
+      await syncer.close();
       close();
     },
   };

@@ -9,13 +9,15 @@ import { statements } from './statements.ts';
 export interface EventLogParts {
   connection(): Database.Database;
   readonly writing: Database.Database;
+  /** How `writing` syncs its commits. */
+  readonly level: 'FULL' | 'NORMAL';
   readonly meta: Meta;
   readonly epoch: number;
   readonly snapshot: Snapshot | undefined;
 }
 
 /** Returns an event log that reads its pages on this thread. */
-export function eventLogOf({ connection, writing, meta, epoch, snapshot }: EventLogParts): EventLog {
+export function eventLogOf({ connection, writing, level, meta, epoch, snapshot }: EventLogParts): EventLog {
   const numbers = statements<{ number: number | null }>();
   const newest = () => numbers(connection(), 'select max(number) as number from events').get();
   const oldest = () => numbers(connection(), 'select min(number) as number from events').get();
@@ -35,7 +37,7 @@ export function eventLogOf({ connection, writing, meta, epoch, snapshot }: Event
         try {
           meta.set('published', number);
         } finally {
-          writing.pragma('synchronous = FULL');
+          writing.pragma(`synchronous = ${level}`);
         }
       };
       if (snapshot === undefined) mark();

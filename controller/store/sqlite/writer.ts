@@ -2,7 +2,7 @@ import type Database from 'better-sqlite3';
 import { TABLES, type TableName } from '../../domain/engine/mutation.ts';
 import { EVENTS } from '../../domain/events/events.ts';
 import type { Writer } from '../../services/engine/store.ts';
-import { isStoreFault, TransactionLost } from '../../services/engine/transaction-lost.ts';
+import { isStoreFault, TransactionLost, UNANSWERED } from '../../services/engine/transaction-lost.ts';
 import { auditInsert, auditPruning } from './audit.ts';
 import { columnsOf, namesOf, placesFor, type SqlValue, snake, toSql } from './columns.ts';
 import { OF_SESSION } from './events-of-session.ts';
@@ -12,10 +12,20 @@ import type { Meta } from './meta.ts';
 import { pruning } from './pruning.ts';
 import { rowWriter } from './row-writer.ts';
 import type { Snapshot } from './snapshot.ts';
+import type { Syncer } from './syncs/syncer.ts';
 import { sqliteView } from './views/sqlite-view.ts';
 
-/** The writer, on the only connection that writes. */
-export function writerOf(database: Database.Database, meta: Meta, snapshot: Snapshot | undefined): Writer {
+export interface WriterParts {
+  /** The only connection that writes. */
+  readonly database: Database.Database;
+  readonly meta: Meta;
+  /** What readers of this thread see. */
+  readonly snapshot: Snapshot | undefined;
+  /** Without it, commits sync. */
+  readonly syncer: Syncer | undefined;
+}
+
+export function writerOf({ database, meta, snapshot, syncer }: WriterParts): Writer {
   const puts = new Map<TableName, (row: object) => void>();
   const removes = new Map<TableName, (id: string) => void>();
   for (const table of Object.keys(TABLES) as TableName[]) {
@@ -49,13 +59,16 @@ export function writerOf(database: Database.Database, meta: Meta, snapshot: Snap
   // SQLite has already rolled back.
   const nested = database.transaction((work: () => unknown) => work());
 
+  let syncs = 0;
+
   return {
     view: sqliteView(() => database),
     transaction<T>(work: () => T): T {
       recorded.clear();
       const write = () => nested.immediate(work) as T;
       try {
-        return snapshot === undefined ? write() : snapshot.write(write);
+        if (snapshot === undefined) return write();
+        return syncer === undefined ? snapshot.write(write) : snapshot.writeAhead(write);
       } catch (error) {
         throw isStoreFault(error) ? new TransactionLost(error, database.name) : error;
       }
@@ -69,6 +82,30 @@ export function writerOf(database: Database.Database, meta: Meta, snapshot: Snap
         if (!database.inTransaction || isStoreFault(error)) throw new TransactionLost(error, database.name);
         throw error;
       }
+    },
+    sync() {
+      if (syncer === undefined) return undefined;
+      syncs += 1;
+      const mine = syncs;
+      return syncer.sync().then(
+        () => {
+          // Not after `syncNow`: the next transaction may have begun.
+          if (mine === syncs) snapshot?.show();
+        },
+        (error) => {
+          throw new TransactionLost(error, database.name, UNANSWERED);
+        },
+      );
+    },
+    syncNow() {
+      if (syncer === undefined) return;
+      syncs += 1;
+      try {
+        syncer.syncNow();
+      } catch (error) {
+        throw new TransactionLost(error, database.name, UNANSWERED);
+      }
+      snapshot?.show();
     },
     apply(mutation) {
       switch (mutation.kind) {

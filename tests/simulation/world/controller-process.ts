@@ -27,6 +27,7 @@ import type { SeededRandom } from './random.ts';
 import type { SimulatedRegistry } from './registry.ts';
 import { RoomAudit } from './room-audit.ts';
 import { RING, SEALING_KEYS } from './sealing.ts';
+import { simulatedSyncer } from './simulated-syncer.ts';
 import { SIZES } from './sizes.ts';
 import { StorageAudit } from './storage-audit.ts';
 import { IMAGE, listsOn, watchedWriter } from './store.ts';
@@ -67,6 +68,7 @@ export class ControllerProcess {
   readonly streams: SseStreams;
   readonly isPrevious: boolean;
   readonly #store: SqliteStore;
+  readonly #sync: { readonly isOpen: boolean };
   readonly #lists: { close(): void };
 
   private constructor(
@@ -75,6 +77,7 @@ export class ControllerProcess {
     core: Core,
     streams: SseStreams,
     store: SqliteStore,
+    sync: { readonly isOpen: boolean },
     lists: { close(): void },
   ) {
     this.isPrevious = isPrevious;
@@ -82,13 +85,15 @@ export class ControllerProcess {
     this.core = core;
     this.streams = streams;
     this.#store = store;
+    this.#sync = sync;
     this.#lists = lists;
   }
 
   static async start(options: ControllerOptions): Promise<ControllerProcess> {
     const { around, name, path, epoch, clusterId, random } = options;
     const life = new Life(name);
-    const store = await openBareStore(path, epoch);
+    const clock = new ProcessClock(around.time, life, options.wall);
+    const store = await openBareStore(path, epoch, { syncer: simulatedSyncer(clock, random.fork(`disk of ${name}`)) });
     const { lists, close } = listsOn(path);
     const log = around.trace.log(name, (event, { session, expiry, by }) => {
       if (event === 'sandbox.ended') around.auditors.limits.sandboxEnded(String(session), String(by));
@@ -96,11 +101,11 @@ export class ControllerProcess {
       around.auditors.deadlines.expired(String(session), String(expiry));
       around.auditors.uses.expired(String(session), String(expiry));
     });
-    const clock = new ProcessClock(around.time, life, options.wall);
     const strike = (phase: 'commit.before' | 'commit.after') => {
       void around.reach(phase, { life });
       if (life.isDead) throw new Error('killed');
     };
+    const sync = { isOpen: false };
     const rooms = new RoomAudit(around.chronicle.sessions.values(), around.violation);
     const { nodeRules: rules } = options;
     const placements = new PlacementAudit(around.chronicle.sessions.values(), { view: store.view, rules, violation: around.violation });
@@ -116,11 +121,17 @@ export class ControllerProcess {
       },
       after(mutations, events) {
         options.committed(mutations, events);
-        rooms.committed(mutations);
-        placements.committed(mutations);
         storage.committed();
         records.committed(mutations);
         strike('commit.after');
+      },
+      syncing() {
+        sync.isOpen = true;
+      },
+      shown(mutations) {
+        sync.isOpen = false;
+        rooms.committed(mutations);
+        placements.committed(mutations);
       },
     });
     const core = openCore({
@@ -148,7 +159,7 @@ export class ControllerProcess {
     placements.of(core.directory);
     const streams = new SseStreams(clock);
     core.services.accounts.onRightsChanged((change) => streams.judge(change));
-    const process = new ControllerProcess(options, life, core, streams, store, {
+    const process = new ControllerProcess(options, life, core, streams, store, sync, {
       close() {
         storage.close();
         records.close();
@@ -157,6 +168,11 @@ export class ControllerProcess {
     });
     core.start();
     return process;
+  }
+
+  /** A commit is not durable yet, so that it has told nobody. */
+  get isSyncing(): boolean {
+    return this.#sync.isOpen;
   }
 
   accept(nodeId: string, link: Link<ControllerFrame, NodeFrame>, proof: StreamProof): void {

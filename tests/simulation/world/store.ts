@@ -164,6 +164,10 @@ export interface Watch {
   decided(pending: readonly Mutation[], own: number, tells: boolean): void;
   /** Called after the commit, before anyone is notified. An error leaves it so. */
   after(mutations: readonly Mutation[], events: readonly NewEvent[]): void;
+  /** Called when the sync of the commit begins. */
+  syncing(): void;
+  /** Called when the commit is durable and can be read, before anyone is notified. */
+  shown(mutations: readonly Mutation[]): void;
 }
 
 export function watchedWriter(writer: Writer, watch: Watch): Writer {
@@ -181,6 +185,15 @@ export function watchedWriter(writer: Writer, watch: Watch): Writer {
       });
       watch.after(pending, events);
       return result;
+    },
+    sync() {
+      const mutations = pending;
+      watch.syncing();
+      return writer.sync()?.then(() => watch.shown(mutations));
+    },
+    syncNow() {
+      writer.syncNow();
+      watch.shown(pending);
     },
     savepoint(work) {
       const length = pending.length;

@@ -11,9 +11,11 @@ import { createSession } from '../../../controller/domain/sessions/commands/crea
 import type { SessionRow } from '../../../controller/domain/sessions/rows.ts';
 import { DEFAULT_SIZE_RULES, type SizeRules, type Sizes } from '../../../controller/domain/sessions/session-sizes.ts';
 import type { SessionView } from '../../../controller/domain/sessions/view.ts';
-import { Applier, type GrowthRefusal } from '../../../controller/services/engine/applier.ts';
+import { Applier } from '../../../controller/services/engine/applier.ts';
 import { Capacity } from '../../../controller/services/engine/capacity.ts';
+import type { GrowthRefusal } from '../../../controller/services/engine/commands/command-admission.ts';
 import { openBareStore, type SqliteStore } from '../../../controller/store/sqlite/bare-store.ts';
+import type { Syncer } from '../../../controller/store/sqlite/syncs/syncer.ts';
 import type { Clock } from '../../../seams/clock.ts';
 import type { Log } from '../../../seams/log.ts';
 import { type Metrics, silentMetrics } from '../../../seams/metrics.ts';
@@ -71,13 +73,19 @@ export interface CoreOptions {
   readonly growthRefusal?: GrowthRefusal;
   /** The database grows no larger. */
   readonly maxBytes?: number;
+  /** Default: commits sync. */
+  readonly syncer?: Syncer;
   /** Default: no bound on the limits of all sessions together, of which tests make thousands. */
   readonly sizes?: SizeRules;
 }
 
 export async function openCore(options: CoreOptions = {}): Promise<Core> {
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'raworc-core-'));
-  const store = await openBareStore(join(directory, 'raworc.db'), 1, options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes });
+  const { maxBytes, syncer } = options;
+  const store = await openBareStore(join(directory, 'raworc.db'), 1, {
+    ...(maxBytes === undefined ? {} : { maxBytes }),
+    ...(syncer === undefined ? {} : { syncer }),
+  });
   const nodes = options.nodes ?? [node(NODE), node(OTHER_NODE)];
   const placed = nodes.flatMap(({ id }) => allOn(store.view, id));
   const capacity = new Capacity(placed);

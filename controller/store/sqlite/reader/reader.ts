@@ -37,6 +37,8 @@ export interface ReaderDeps {
   readonly metrics?: Metrics;
   /** Bound of the thread's heap. Beyond it the thread ends, but not the controller. */
   readonly heapMib?: number;
+  /** The sync in progress: what was read can be of the commit that it is about. */
+  readonly durable?: () => Promise<void> | undefined;
 }
 
 /** Reads that wait for the thread. Beyond either bound, a read is refused at once. */
@@ -139,8 +141,10 @@ export class Reader {
     this.#sent.delete(answer.id);
     this.#waitingBytes -= waiting.bytes;
     this.#send();
-    if ('error' in answer) waiting.reject(new Error(answer.error));
-    else waiting.resolve(answer.results);
+    if ('error' in answer) return waiting.reject(new Error(answer.error));
+    const synced = this.#deps.durable?.();
+    if (synced === undefined) waiting.resolve(answer.results);
+    else synced.then(() => waiting.resolve(answer.results), waiting.reject);
   }
 
   #ended(error: string, delayMs: number): void {

@@ -2,7 +2,7 @@
 import t from 'tap';
 import { type Command, unchanged } from '../../../../controller/domain/engine/command.ts';
 import { accepted, type Outcome } from '../../../../controller/domain/engine/outcome.ts';
-import { BATCH_BOUND, MAX_PENDING } from '../../../../controller/services/engine/command-queue.ts';
+import { BATCH_BOUND, MAX_PENDING } from '../../../../controller/services/engine/commands/command-queue.ts';
 import type { Log } from '../../../../seams/log.ts';
 import { prometheusMetrics } from '../../../../seams/prometheus.ts';
 import { systemClock } from '../../../../seams/system.ts';

@@ -72,7 +72,7 @@ t.test(
     t.same(core.fleet.nodes(), capacity);
     t.equal(core.store.events.newest(), before);
     for (const { id } of batch) t.equal(core.store.view.get('messages', id), undefined);
-    await t.rejects(core.applier.submit(newSession()), /closed/);
+    t.match(await core.applier.submit(newSession()), { ok: false, refusal: { code: 'UNAVAILABLE' } });
     core.close();
 
     const next = await openCore({ directory });

@@ -1,6 +1,6 @@
-import type { Clock } from '../../../seams/clock.ts';
-import type { Log } from '../../../seams/log.ts';
-import { type Metrics, SECONDS } from '../../../seams/metrics.ts';
+import type { Clock } from '../../../../seams/clock.ts';
+import type { Log } from '../../../../seams/log.ts';
+import { type Metrics, SECONDS } from '../../../../seams/metrics.ts';
 
 /** A slower batch is logged: everybody waited for it. */
 const SLOW_MS = 1_000;

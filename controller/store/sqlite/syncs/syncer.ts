@@ -1,0 +1,123 @@
+import { closeSync, fdatasyncSync, openSync } from 'node:fs';
+import type { Clock } from '../../../../seams/clock.ts';
+import type { Log } from '../../../../seams/log.ts';
+import { type Metrics, SECONDS } from '../../../../seams/metrics.ts';
+import { programBeside, RestartingThread } from '../restarting-thread.ts';
+
+/** Makes commits durable that were made without a sync. */
+export interface Syncer {
+  /**
+   * Resolves once every commit before this call is on the disk. Rejects with the error of the system
+   * if the disk refuses. One at a time.
+   */
+  sync(): Promise<void>;
+  /** Does the same before it returns, also for a `sync` in progress. */
+  syncNow(): void;
+}
+
+export interface SyncerDeps {
+  readonly path: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+export type SyncAnswer = { readonly error?: { readonly code: string; readonly message: string } };
+
+interface Pending {
+  readonly promise: Promise<void>;
+  readonly startedAt: number;
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+const HEAP_MIB = 16;
+
+/**
+ * Syncs the write-ahead log on a thread, so that a slow disk delays the commands that wait for it
+ * and nothing else. With `synchronous = NORMAL`, SQLite writes a commit to the log without a sync;
+ * a power cut takes the newest of them away, as whole transactions, because every frame's checksum
+ * continues the one before (sqlite.org/walformat.html). Nobody has been told of those. While the
+ * thread is down, this thread syncs.
+ */
+export class LogSyncer implements Syncer {
+  readonly #deps: SyncerDeps;
+  readonly #thread: RestartingThread<SyncAnswer>;
+  readonly #took;
+  #log: number | undefined;
+  #pending: Pending | undefined;
+
+  constructor(deps: SyncerDeps) {
+    this.#deps = deps;
+    const { path, clock, metrics } = deps;
+    this.#took = metrics.histogram({ name: 'sync_seconds', help: 'Time until a commit was on the disk.', buckets: SECONDS });
+    this.#thread = new RestartingThread({
+      program: programBeside(import.meta.url, 'sync-worker'),
+      workerData: { path: logOf(path) },
+      heapMib: HEAP_MIB,
+      clock,
+      onMessage: (answer) => this.#synced(answer),
+      onEnd: (error, delayMs) => this.#ended(error, delayMs),
+    });
+  }
+
+  /** Call it once the log exists. It is the same file until the last connection closes. */
+  start(): void {
+    this.#log = openSync(logOf(this.#deps.path), 'r');
+    this.#thread.start();
+  }
+
+  sync(): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#pending = { promise, startedAt: this.#deps.clock.monotonic(), resolve, reject };
+    if (this.#thread.isUp) this.#thread.post('sync');
+    else this.#syncHere();
+    return promise;
+  }
+
+  /** The sync that has not ended. */
+  get inProgress(): Promise<void> | undefined {
+    return this.#pending?.promise;
+  }
+
+  syncNow(): void {
+    if (this.#log === undefined) throw new Error('the syncer is not open');
+    fdatasyncSync(this.#log);
+  }
+
+  async close(): Promise<void> {
+    await this.#thread.close();
+    if (this.#log !== undefined) closeSync(this.#log);
+    this.#log = undefined;
+  }
+
+  #syncHere(): void {
+    const pending = this.#take();
+    try {
+      this.syncNow();
+      pending?.resolve();
+    } catch (error) {
+      pending?.reject(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  #synced({ error }: SyncAnswer): void {
+    const pending = this.#take();
+    if (error === undefined) pending?.resolve();
+    else pending?.reject(Object.assign(new Error(error.message), { code: error.code }));
+  }
+
+  #take(): Pending | undefined {
+    const pending = this.#pending;
+    this.#pending = undefined;
+    if (pending !== undefined) this.#took.observe((this.#deps.clock.monotonic() - pending.startedAt) / 1000);
+    return pending;
+  }
+
+  #ended(error: string, delayMs: number): void {
+    this.#deps.log.error('syncer.ended', { error, restart_ms: delayMs });
+    if (this.#pending !== undefined) this.#syncHere();
+  }
+}
+
+const logOf = (database: string): string => `${database}-wal`;
