@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { AgentSpec__Output as AgentSpec } from '../../proto/generated/raworc/v0/AgentSpec.ts';
+import { isAsRoot } from '../../proto/streams/files-request.ts';
 import type { Clock } from '../../seams/clock.ts';
 import { FilesHelper } from '../files/files-helper.ts';
 import { LogFiles } from '../logs/log-files.ts';
@@ -49,7 +50,7 @@ export class Processes implements WorkerHost {
   #limit: (what: LimitReached) => void = () => undefined;
   #isWorking = false;
   #commands = 0;
-  #files: FilesHelper | undefined;
+  readonly #files = new Map<'user' | 'root', FilesHelper>();
 
   constructor(options: ProcessesOptions) {
     this.#options = options;
@@ -100,18 +101,29 @@ export class Processes implements WorkerHost {
     };
   }
 
-  /** Passes a stream on to the process that works on files as the session's user. */
+  /** Passes a stream on to the process that works on files as the session's user, or as root. */
   readonly relayFiles: StreamRelay = (link, open) => {
-    const { places, user, clock, filesProgram } = this.#options;
+    const asRoot = isAsRoot(open.parametersJson);
+    if (asRoot && this.#options.isWorkstation !== true) throw new Error('only in a workstation can files be worked on as root');
+    return this.#filesHelper(asRoot ? 'root' : 'user').relay(link, open);
+  };
+
+  #filesHelper(as: 'user' | 'root'): FilesHelper {
+    const known = this.#files.get(as);
+    if (known !== undefined) return known;
+    const { places, user, clock, filesProgram, isWorkstation = false } = this.#options;
     if (filesProgram === undefined) throw new Error('this guest has no program for files');
-    this.#files ??= new FilesHelper({
-      ...{ user, clock, program: filesProgram, groups: this.#groups },
-      ...{ sessionDirectory: places.sessionDirectory, path: places.path },
+    const helper = new FilesHelper({
+      user: isWorkstation ? workstationUser(user, as === 'root', places).user : user,
+      // In a workstation, files belong to the group of their user.
+      groups: isWorkstation ? undefined : this.#groups,
+      ...{ clock, program: filesProgram, sessionDirectory: places.sessionDirectory, path: places.path },
       prepare: () => mendDirectories({ directory: places.sessionDirectory, user }),
       running: (isRunning) => this.#running(isRunning),
     });
-    return this.#files.relay(link, open);
-  };
+    this.#files.set(as, helper);
+    return helper;
+  }
 
   #running(isRunning: boolean): void {
     this.#commands += isRunning ? 1 : -1;
@@ -128,7 +140,7 @@ export class Processes implements WorkerHost {
   /** Kills all workers. */
   close(): void {
     this.#bounds?.close();
-    this.#files?.close();
+    for (const helper of this.#files.values()) helper.close();
     for (const worker of this.#workers) worker.kill();
     this.#workers.clear();
   }

@@ -136,5 +136,15 @@ function rangeIn(value: unknown): { readonly range?: ByteRange } {
   return { range: { start, ...(isCount(end) ? { end } : {}) } };
 }
 
-/** The parameters of a stream for a request. */
-export const filesParameters = (request: FilesRequest): unknown => JSON.parse(encodeJson(request));
+/** The parameters of a stream for a request. As root: only in a workstation. */
+export const filesParameters = (request: FilesRequest, asRoot: boolean): unknown =>
+  JSON.parse(encodeJson(asRoot ? { ...request, asRoot } : request));
+
+/** Whether the parameters of a stream ask for work as root. */
+export function isAsRoot(parametersJson: string): boolean {
+  try {
+    return fieldsOf(JSON.parse(parametersJson)).asRoot === true;
+  } catch {
+    return false;
+  }
+}

@@ -1,16 +1,20 @@
 import type { SessionRow } from '../../domain/sessions/rows.ts';
 
-/** Prints what a sandbox uses, from its own cgroup and disk. The two readings of the processor are 100 ms apart. */
-export const METRICS_SCRIPT = `cd /sys/fs/cgroup 2>/dev/null || cd /
-u() { while read -r k v; do [ "$k" = usage_usec ] && echo "$v"; done <cpu.stat; }
-a=$(u); sleep 0.1; b=$(u)
-echo "cpu $((b - a))"
-echo "mem $(cat memory.current)"
-while read -r k v; do [ "$k" = file ] && echo "cache $v"; done <memory.stat
-df -B1 -P / | tail -n 1 | { read -r f t u r; echo "disk $u $t"; }
+/** Prints what a sandbox uses, from its own cgroup (version 2 or 1) and disk. The processor is read twice, in nanoseconds. */
+export const METRICS_SCRIPT = `c=/sys/fs/cgroup
+if [ -e $c/cgroup.controllers ]; then
+  used() { while read -r k v; do [ "$k" = usage_usec ] && echo "\${v}000"; done <$c/cpu.stat; }
+  mem=$c/memory.current stat=$c/memory.stat cache=file
+else
+  used() { cat $c/cpuacct/cpuacct.usage; }
+  mem=$c/memory/memory.usage_in_bytes stat=$c/memory/memory.stat cache=total_cache
+fi
+a=$(used); from=$(date +%s%N); sleep 0.1; b=$(used); to=$(date +%s%N)
+echo "cpu $((b - a)) $((to - from))"
+echo "mem $(cat $mem)"
+while read -r k v; do [ "$k" = $cache ] && echo "cache $v"; done <$stat
+df -B1 -P /session | tail -n 1 | { read -r f t u r; echo "disk $u $t"; }
 exit 0`;
-
-const INTERVAL_S = 0.1;
 
 export interface Metric {
   readonly timestamp: string;
@@ -41,7 +45,7 @@ export function metricIn(printed: string, { limits }: Pick<SessionRow, 'limits'>
     timestamp: new Date(timestampUnix * 1000).toISOString(),
     timestampUnix,
     cpuCount: Math.max(1, Math.ceil(cpus)),
-    cpuUsedPct: Math.round((read('cpu') / 1e6 / INTERVAL_S / cpus) * 10_000) / 100,
+    cpuUsedPct: Math.round((read('cpu') / Math.max(1, read('cpu', 1)) / cpus) * 10_000) / 100,
     memUsed: read('mem'),
     memTotal: limits.memoryBytes,
     memCache: read('cache'),

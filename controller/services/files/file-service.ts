@@ -15,6 +15,7 @@ import { StreamError } from '../../../proto/streams/reasons.ts';
 import type { Clock } from '../../../seams/clock.ts';
 import type { SessionId } from '../../domain/engine/ids.ts';
 import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
+import { refusedUser } from '../../domain/sessions/profile-admission.ts';
 import type { Caller } from '../access/caller.ts';
 import type { Payer } from '../budget/payer.ts';
 import type { SessionUse } from '../streams/session-use.ts';
@@ -37,6 +38,8 @@ export interface FilesFor {
   readonly signal: AbortSignal;
   /** Whether a paused or suspended session is resumed. Default: true. */
   readonly wake?: boolean | undefined;
+  /** Root: only in a workstation. Default: the session's user. */
+  readonly user?: 'user' | 'root' | undefined;
 }
 
 export interface FileContent {
@@ -70,9 +73,13 @@ export interface FilesDeps {
 
 /** Works on the files of sessions, as the user of each session. Paths are strings of bytes. */
 export function fileService({ use, clock }: FilesDeps) {
-  async function opened({ caller, session, payer, signal, wake }: FilesFor, request: FilesRequest): Promise<Outcome<ByteStream>> {
+  async function opened({ caller, session, payer, signal, wake, user }: FilesFor, request: FilesRequest): Promise<Outcome<ByteStream>> {
+    const permitted = use.permit(caller, session, 'files');
+    if (!permitted.ok) return permitted;
+    const refusedAs = refusedUser(permitted.value, user);
+    if (refusedAs !== undefined) return refusedAs;
     const audited = !['read', 'list', 'stat', 'watch', 'pack'].includes(request.op);
-    const stream = () => ({ kind: FILES, parameters: filesParameters(request), window: windowOf(request), payer });
+    const stream = () => ({ kind: FILES, parameters: filesParameters(request, user === 'root'), window: windowOf(request), payer });
     const outcome = await use.open(caller, session, { verb: 'files', wake, audited, stream }, signal);
     if (!outcome.ok) return outcome;
     const { value } = outcome;

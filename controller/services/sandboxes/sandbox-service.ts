@@ -102,10 +102,11 @@ export function sandboxService(deps: SandboxDeps) {
 
   const grant = (found: Sandbox, { keyId }: Holder): Granted => ({ ...found, token: tokens.tokenFor(found.sandbox.id, keyId) });
 
-  /** Waits until a new session is up; deletes it if it does not come up in time. */
-  async function upOrGone(holder: Holder, id: SessionId, patience: AbortSignal): Promise<Outcome<Granted>> {
+  /** Waits until a new session is up, when its time begins; deletes it if it does not come up in time. */
+  async function upOrGone(holder: Holder, id: SessionId, timeoutMs: number, patience: AbortSignal): Promise<Outcome<Granted>> {
     const row = await settled(id, patience);
-    const found = row?.desired === 'running' ? find(holder.caller.now() ?? holder.caller, id, 'get') : undefined;
+    const begun = row?.desired === 'running' ? await applier.submit(changeSandbox(id, { timeoutMs }), holder.caller) : undefined;
+    const found = begun?.ok === true ? find(holder.caller.now() ?? holder.caller, id, 'get') : undefined;
     if (found?.ok === true) return accepted(grant(found.value, holder));
     await sessions.remove(holder.caller, id);
     if (row?.desired === 'failed') return refused('UNAVAILABLE', `The sandbox did not start: ${row.reason ?? 'no reason recorded'}`);
@@ -114,7 +115,7 @@ export function sandboxService(deps: SandboxDeps) {
 
   const sandboxFor = (input: NewSandboxInput, { keyId }: Holder): NewSandbox => ({
     ...{ kind: 'sandbox', name: null, sourceId: null, template: input.template, holders: [keyId] },
-    ...{ envs: tokens.seal(input.envs, random.bytes(NONCE)), timeoutMs: input.timeoutMs },
+    ...{ envs: tokens.seal(input.envs, random.bytes(NONCE)), timeoutMs: input.timeoutMs + UP_WITHIN_MS },
     ...{ onTimeout: input.onTimeout, autoResume: input.autoResume },
   });
 
@@ -146,7 +147,7 @@ export function sandboxService(deps: SandboxDeps) {
           template.value.kind === 'snapshot'
             ? await sessions.remix(caller, template.value.id, { metadata: input.metadata, space }, undefined, patience, sandbox)
             : await sessions.create(caller, { ...asked, ...fromTemplate(template.value) }, undefined, patience, sandbox);
-        return created.ok ? upOrGone(holder, created.value.id as SessionId, patience) : created;
+        return created.ok ? upOrGone(holder, created.value.id as SessionId, input.timeoutMs, patience) : created;
       });
     },
 
@@ -223,8 +224,15 @@ export function sandboxService(deps: SandboxDeps) {
       const { sandbox, session } = found.value;
       const one = () =>
         inTime(signal, async (patience) => {
-          const made = await sessions.remix(holder.caller, session.id, {}, undefined, patience, copyOf(sandbox, holder, timeoutMs));
-          return made.ok ? upOrGone(holder, made.value.id as SessionId, patience) : made;
+          const made = await sessions.remix(
+            holder.caller,
+            session.id,
+            {},
+            undefined,
+            patience,
+            copyOf(sandbox, holder, timeoutMs + UP_WITHIN_MS),
+          );
+          return made.ok ? upOrGone(holder, made.value.id as SessionId, timeoutMs, patience) : made;
         });
       return accepted(await Promise.all(Array.from({ length: count }, one)));
     },

@@ -55,7 +55,7 @@ for (const version of ['first', 'second'] satisfies SdkVersion[]) {
     t.equal(await out('echo $OF_ALL $OVER $OWN', { envs: { OWN: 'own', OVER: 'command' } }), 'all command own\n');
     t.equal(await out('echo $OVER $OWN'), 'sandbox\n', 'those of a command are its own');
     t.equal(await out('echo $E2B_SANDBOX $E2B_SANDBOX_ID $E2B_TEMPLATE_ID'), `true ${sandbox.sandboxId} ${template}\n`);
-    t.notMatch(await out('env'), /RAWORC_(?!SPACE)|TOKEN|SECRET/);
+    t.notMatch(await out('env'), /TOKEN|SECRET|KEY/);
   });
 
   t.test(`${version}: output as it comes, and input`, async (t) => {

@@ -1,5 +1,6 @@
 /** Files of E2B's SDKs, unmodified, in containers. */
 import { hash, randomBytes } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
 import t from 'tap';
 import { loadSdk, type SdkVersion } from '../sdks.ts';
 import { startSandboxes } from './sandboxes.ts';
@@ -76,20 +77,19 @@ for (const version of ['first', 'second'] satisfies SdkVersion[]) {
   t.test(`${version}: watching`, async (t) => {
     await files.makeDir('/tmp/w');
     const seen: { name: string; type: string }[] = [];
-    let look = () => {};
-    const has = (name: string, type: string) =>
-      new Promise<void>((resolve) => {
-        look = () => {
-          if (seen.some((event) => event.name === name && event.type === type)) resolve();
-        };
-        look();
-      });
+    const changed = new EventEmitter();
+    const has = async (name: string, type: string) => {
+      while (!seen.some((event) => event.name === name && event.type === type))
+        await once(changed, 'event', { signal: AbortSignal.timeout(10_000) }).catch(() => {
+          throw new Error(`no ${type} of ${name} in ${JSON.stringify(seen)}`);
+        });
+    };
     const watch = async (path: string, options: object) =>
       files.watchDir(
         path,
         (event: { name: string; type: string }) => {
           seen.push(event);
-          look();
+          changed.emit('event');
         },
         options,
       );
@@ -103,7 +103,7 @@ for (const version of ['first', 'second'] satisfies SdkVersion[]) {
     await commands.run('chmod 600 /tmp/w/a');
     await has('a', FilesystemEventType.CHMOD);
     await files.rename('/tmp/w/a', '/tmp/w/c');
-    await has('a', FilesystemEventType.RENAME);
+    await Promise.all([has('a', FilesystemEventType.REMOVE), has('c', FilesystemEventType.CREATE)]);
     await files.remove('/tmp/w/c');
     await has('c', FilesystemEventType.REMOVE);
     await handle.stop();

@@ -36,7 +36,7 @@ t.test('the end of a process is told as E2B tells it', async (t) => {
 
 t.test('metrics are read from what a sandbox printed, whatever it printed', async (t) => {
   const limits = { cpuMillis: 2000, memoryBytes: 1024, diskBytes: 1, processes: 1 };
-  const printed = 'cpu 100000\nmem 512\ncache 12\ndisk 5 10\n';
+  const printed = 'cpu 100000000 100000000\nmem 512\ncache 12\ndisk 5 10\n';
   t.match(metricIn(printed, { limits }, 1_000_500), {
     cpuUsedPct: 50,
     memUsed: 512,
