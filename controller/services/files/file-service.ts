@@ -13,9 +13,11 @@ import { filesParameters, LIST_BOUNDS } from '../../../proto/streams/files-reque
 import { FILES, FILES_START, type FileEntry, listLine, type WatchLine, watchLine } from '../../../proto/streams/files-stream.ts';
 import { StreamError } from '../../../proto/streams/reasons.ts';
 import type { Clock } from '../../../seams/clock.ts';
+import type { CommandUser } from '../../contract/profiles.ts';
 import type { SessionId } from '../../domain/engine/ids.ts';
-import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
+import { accepted, type Outcome, type Refused, refused } from '../../domain/engine/outcome.ts';
 import { refusedUser } from '../../domain/sessions/profile-admission.ts';
+import type { SessionRow } from '../../domain/sessions/rows.ts';
 import type { Caller } from '../access/caller.ts';
 import type { Payer } from '../budget/payer.ts';
 import type { SessionUse } from '../streams/session-use.ts';
@@ -39,7 +41,7 @@ export interface FilesFor {
   /** Whether a paused or suspended session is resumed. Default: true. */
   readonly wake?: boolean | undefined;
   /** Root: only in a workstation. Default: the session's user. */
-  readonly user?: 'user' | 'root' | undefined;
+  readonly user?: CommandUser | undefined;
 }
 
 export interface FileContent {
@@ -74,9 +76,7 @@ export interface FilesDeps {
 /** Works on the files of sessions, as the user of each session. Paths are strings of bytes. */
 export function fileService({ use, clock }: FilesDeps) {
   async function opened({ caller, session, payer, signal, wake, user }: FilesFor, request: FilesRequest): Promise<Outcome<ByteStream>> {
-    const permitted = use.permit(caller, session, 'files');
-    if (!permitted.ok) return permitted;
-    const refusedAs = refusedUser(permitted.value, user);
+    const refusedAs = user === undefined ? undefined : refusedFor(use.permit(caller, session, 'files'), user);
     if (refusedAs !== undefined) return refusedAs;
     const audited = !['read', 'list', 'stat', 'watch', 'pack'].includes(request.op);
     const stream = () => ({ kind: FILES, parameters: filesParameters(request, user === 'root'), window: windowOf(request), payer });
@@ -215,3 +215,7 @@ export function fileService({ use, clock }: FilesDeps) {
     },
   };
 }
+
+/** Returns why files cannot be worked on as a user; undefined if they can. */
+const refusedFor = (permitted: Outcome<SessionRow>, user: CommandUser): Refused | undefined =>
+  permitted.ok ? refusedUser(permitted.value, user) : permitted;
