@@ -164,8 +164,7 @@ for (const version of ['first', 'second'] satisfies SdkVersion[]) {
     const handle = await commands.run('sleep 1000', { background: true });
     const terminal = await pty.create({ cols: 80, rows: 24, onData: () => {} });
     await sandbox.kill();
-    await t.rejects(handle.wait());
-    await t.rejects(terminal.wait());
+    for (const one of [handle, terminal]) await t.rejects(one.wait(), { message: /sandbox was killed or reached its end of life/ });
     await t.rejects(commands.run('true'), { message: /not found|not running|killed/i });
   });
 }

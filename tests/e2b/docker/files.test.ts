@@ -41,6 +41,8 @@ for (const version of ['first', 'second'] satisfies SdkVersion[]) {
     await t.rejects(files.read('/no/such'), FileNotFoundError);
     await t.rejects(files.read('/tmp'), InvalidArgumentError);
     await t.rejects(files.write('/tmp', 'x'));
+    await files.write('z', 'packed', { gzip: true });
+    t.same([await files.read('z'), await files.read('z', { gzip: true }), await out('cat z')], ['packed', 'packed', 'packed']);
     t.match(await files.read('/proc/self/status'), /^Name:/, 'whose size is not known');
   });
 
@@ -124,6 +126,8 @@ for (const version of ['first', 'second'] satisfies SdkVersion[]) {
     form.append('file', new Blob(['by url']), 'u.txt');
     const upload = await sandbox.uploadUrl('/tmp/u.txt', { useSignatureExpiration: 60_000 });
     t.equal((await fetch(upload, { method: 'POST', body: form })).status, 200);
+    const asRoot = await fetch(await sandbox.uploadUrl('u.txt', { user: 'root' }), { method: 'POST', body: form });
+    t.same(await asRoot.json(), [{ name: 'u.txt', path: '/root/u.txt', type: 'file' }]);
     const get = async (url: string) => {
       const { status, ...answer } = await fetch(url).then(async (all) => ({ status: all.status, text: await all.text() }));
       return [status, answer.text];

@@ -120,7 +120,20 @@ for (const version of ['first', 'second'] satisfies SdkVersion[]) {
     t.same(more, []);
     t.match(now, { timestamp: Date, cpuCount: Number, cpuUsedPct: Number, memUsed: Number, memTotal: Number, diskUsed: Number });
     t.ok(now.memUsed > 1e6 && now.memUsed < now.memTotal && now.diskTotal > now.diskUsed, JSON.stringify(now));
+    const hour = 3_600_000;
+    t.same(await sandbox.getMetrics({ start: new Date(Date.now() - 2 * hour), end: new Date(Date.now() - hour) }), []);
     await sandbox.kill();
+  });
+
+  t.test(`${version}: a pause without memory keeps only the disk`, async (t) => {
+    const sandbox = await Sandbox.create(template);
+    await sandbox.files.write('/home/user/f', 'kept');
+    await sandbox.commands.run('sleep 1000', { background: true, timeoutMs: 0 });
+    await sandbox.pause({ keepMemory: false });
+    t.match(await sandbox.getInfo(), { state: 'paused' });
+    const again = await Sandbox.connect(sandbox.sandboxId);
+    t.same([await again.files.read('/home/user/f'), await again.commands.list()], ['kept', []]);
+    await again.kill();
   });
 
   t.test(`${version}: a controller that restarts loses no time limit and no process`, async (t) => {
