@@ -133,9 +133,14 @@ t.test('a slow reader slows the process down and misses nothing', async (t) => {
 
 t.test('a session has so many running processes, and forgets those that ended first', async (t) => {
   const counts: number[] = [];
-  const { start, ask } = session(t, (count) => counts.push(count));
-  const { pid: first } = await start({ argv: ['true'] });
-  for (let at = 0; at < MAX_PROCESSES.ended; at += 1) await start({ argv: ['true'] });
+  const { start, attach, ask } = session(t, (count) => counts.push(count));
+  const ended = async () => {
+    const { pid } = await start({ argv: ['true'] });
+    await attach(pid).last();
+    return pid;
+  };
+  const first = await ended();
+  for (let at = 0; at < MAX_PROCESSES.ended; at += 1) await ended();
   const running = [];
   for (let at = 0; at < MAX_PROCESSES.running; at += 1) running.push(await start({ argv: ['sleep', '1000'], keepAwake: at === 0 }));
   await t.rejects(start({ argv: ['true'] }), /too_many.*64 running/);
