@@ -20,7 +20,7 @@ export interface LeftoversDeps {
 
 /**
  * Names of temporary files, and the removal of those whose helper was killed before it could. A
- * session has one helper at a time, so what has the name of another is nobody's. Each
+ * session has one helper of each user at a time, so what has the name of another is nobody's. Each
  * directory is looked through before this helper first puts a temporary file there.
  */
 export class Leftovers {

@@ -1,5 +1,5 @@
 import { bytesOf } from '../../../proto/streams/files-paths.ts';
-import type { FileEntry, WatchLine } from '../../../proto/streams/files-stream.ts';
+import type { FileEntry } from '../../../proto/streams/files-stream.ts';
 import { StreamError } from '../../../proto/streams/reasons.ts';
 import type { Outcome } from '../../domain/engine/outcome.ts';
 import type { FilesFor } from '../../services/files/file-service.ts';
@@ -8,7 +8,8 @@ import { flag, integer, text } from '../connect/fields.ts';
 import type { E2bDeps } from '../exchange.ts';
 import { type Call, type Calls, refusedCall } from './connect-calls.ts';
 import type { DataExchange } from './data-exchange.ts';
-import { entryInfo, isShown, textOf } from './entry-info.ts';
+import { entryInfo, isShown } from './entry-info.ts';
+import { fileEvents } from './file-events.ts';
 import { absolutePath, type SandboxUser } from './paths.ts';
 import { Watchers } from './watchers.ts';
 
@@ -18,14 +19,6 @@ const MAX_LISTED = 100_000;
 /** Of their paths: the answer has each two or three times, and is in memory as a whole. */
 const MAX_LISTED_CHARACTERS = 8 * 1024 * 1024;
 const PAGE = 10_000;
-
-const EVENTS: Readonly<Record<string, string>> = {
-  created: 'EVENT_TYPE_CREATE',
-  modified: 'EVENT_TYPE_WRITE',
-  removed: 'EVENT_TYPE_REMOVE',
-  renamed: 'EVENT_TYPE_RENAME',
-  attributes: 'EVENT_TYPE_CHMOD',
-};
 
 /** For whom files are worked on. */
 export const filesFor = ({ access, payer, signal }: DataExchange, user: SandboxUser): FilesFor => ({
@@ -107,10 +100,11 @@ export function filesystemCalls({ services: { files }, random, clock }: E2bDeps)
     const root = await stat(call, path);
     if ((root.link?.type ?? root.type) !== 'directory') throw new ConnectError('invalid_argument', `${path} is not a directory.`);
     const { lines } = fileValue(await files.watch({ ...to(call), signal }, { path: bytesOf(path), recursive }));
+    const eventsOf = fileEvents({ root: path, withEntry });
     for await (const line of lines) {
       if (line === 'ready') yield line;
       else if (line === 'gone') return;
-      else if (line !== 'lost') yield eventOf(line, path, withEntry);
+      else if (line !== 'lost') yield* eventsOf(line);
     }
   }
 
@@ -149,12 +143,4 @@ export function filesystemCalls({ services: { files }, random, clock }: E2bDeps)
       },
     },
   };
-}
-
-/** Names are relative to the directory that is watched. */
-function eventOf({ change, path, entry }: Exclude<WatchLine, string>, root: string, withEntry: boolean): object {
-  const name = textOf(path);
-  const type = EVENTS[change] ?? 'EVENT_TYPE_UNSPECIFIED';
-  const isThere = change !== 'removed' && entry !== undefined;
-  return { name, type, ...(withEntry && isThere ? { entry: entryInfo(entry, `${root === '/' ? '' : root}/${name}`) } : {}) };
 }
