@@ -241,7 +241,7 @@ const spaces = (caller: Caller) => ({
   /**
    * Builds the active agents of a space into one image.
    *
-   * Without `force`, returns an existing build with the same content if there is one, finished or in progress.
+   * Without `force`, returns an existing build with the same content if there is one, finished or in progress. A build of repositories looks up their newest commits first: if nothing has changed since the build before, it completes with the image of that build.
    *
    * Permission: builds:create.
    */
