@@ -1,6 +1,7 @@
 import type { Environment } from './environment.ts';
 import { RaworcError, Unreachable } from './errors.ts';
 import type { Wire } from './event-feed.ts';
+import { type ExecPiece, FRAMES_TYPE, piecesOf } from './exec-frames.ts';
 import type { ExecSessionData } from './generated/types.gen.ts';
 import { frames } from './server-sent-events.ts';
 
@@ -32,24 +33,36 @@ export async function* execParts(
   const request = {
     method: 'POST' as const,
     path: `/sessions/${encodeURIComponent(session)}/exec?stream=sse`,
-    headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+    headers: { 'content-type': 'application/json', accept: `${FRAMES_TYPE}, text/event-stream;q=0.5` },
     body: JSON.stringify({ ...command, encoding: 'base64' }),
     signal: stop,
   };
   const response = await transport.send(request, tokens, async (answer) => answer);
   try {
-    for await (const { event, data } of frames(response, environment, stop, () => undefined)) {
-      const fields = JSON.parse(data);
-      if (event === 'stdout' || event === 'stderr') yield { kind: event, bytes: bytesIn(String(fields.data)) };
-      else if (event === 'exit') {
-        const { exit_code: exitCode, signal: by, timed_out: timedOut, duration_ms: durationMs } = fields;
-        yield { kind: 'exit', exitCode, signal: by, timedOut, durationMs };
-        return;
-      } else if (event === 'error') throw new RaworcError({ ...fields, status: fields.code === 'UNAVAILABLE' ? 503 : 422 });
+    // A server of an older release answers with events.
+    const isFramed = response.headers.get('content-type')?.startsWith(FRAMES_TYPE) === true;
+    const pieces = isFramed ? piecesOf(response, environment, stop) : eventsOf(response, environment, stop);
+    for await (const piece of pieces) {
+      if ('bytes' in piece) {
+        yield piece;
+        continue;
+      }
+      const fields = JSON.parse(piece.json);
+      if (piece.kind === 'error') throw new RaworcError({ ...fields, status: fields.code === 'UNAVAILABLE' ? 503 : 422 });
+      const { exit_code: exitCode, signal: by, timed_out: timedOut, duration_ms: durationMs } = fields;
+      yield { kind: 'exit', exitCode, signal: by, timedOut, durationMs };
+      return;
     }
     throw new Unreachable('The connection ended before the command');
   } finally {
     ending.abort();
+  }
+}
+
+async function* eventsOf(response: Response, environment: Pick<Environment, 'after'>, stop: AbortSignal): AsyncGenerator<ExecPiece, void> {
+  for await (const { event, data } of frames(response, environment, stop, () => undefined)) {
+    if (event === 'stdout' || event === 'stderr') yield { kind: event, bytes: bytesIn(String(JSON.parse(data).data)) };
+    else if (event === 'exit' || event === 'error') yield { kind: event, json: data };
   }
 }
 

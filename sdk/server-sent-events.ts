@@ -8,7 +8,7 @@ export interface Frame {
   readonly data: string;
 }
 
-/** The server sends at least a comment every 15 s. */
+/** The server sends at least a comment, or a ping, every 15 s. */
 const SILENT_MS = 50_000;
 /** Ten days are no delay before a reconnect. */
 const MAX_RETRY_MS = 9_999_999;
@@ -44,7 +44,12 @@ export async function* frames(
   }
 }
 
-async function nextPiece(reader: ReadableStreamDefaultReader<Uint8Array>, after: Environment['after'], signal: AbortSignal) {
+/** Resolves to the next piece of a stream on which something comes at least every 15 s. */
+export async function nextPiece<Bytes extends Uint8Array>(
+  reader: ReadableStreamDefaultReader<Bytes>,
+  after: Environment['after'],
+  signal: AbortSignal,
+) {
   let isSilent = false;
   const cancel = after(SILENT_MS, () => {
     isSilent = true;

@@ -57,7 +57,20 @@ export const execCommand = fields({
 });
 export type ExecCommand = Infer<typeof execCommand>;
 
-export const execQuery = z.object({ stream: wordParameter(['sse'], 'Sends the output as it comes, as a text/event-stream') });
+export const execQuery = z.object({
+  stream: wordParameter(['sse'], 'Sends the output as it comes, as a text/event-stream, or as frames if Accept names those'),
+});
+
+/**
+ * Media type of output as frames: one byte for the kind, the length of the content (32 bits,
+ * big-endian), and the content: at most 64 KiB.
+ */
+export const FRAMES_TYPE = 'application/vnd.raworc.frames';
+/**
+ * Kinds of those frames. `stdout` and `stderr` have bytes, the end is an `exit` or an `error`, as
+ * JSON, and `ping` has no content.
+ */
+export const FRAME_KINDS = { stdout: 0, stderr: 1, exit: 2, error: 3, ping: 4 } as const;
 
 export const execObject = z
   .strictObject({

@@ -479,7 +479,7 @@ const sessions = (caller: Caller) => ({
   /**
    * Runs a command in a session, and returns its output and exit code.
    *
-   * A paused or suspended session is resumed. The command runs as the user of the agents, in /session/workspace, without the secrets of the space. It ends with the request: if the client disconnects, it is killed with all that it started. With `stream=sse` the response is a text/event-stream of `stdout`, `stderr` and `exit`. For longer commands, start them in the background.
+   * A paused or suspended session is resumed. The command runs as the user of the agents, in /session/workspace, without the secrets of the space. It ends with the request: if the client disconnects, it is killed with all that it started. With `stream=sse` the response is a text/event-stream of `stdout`, `stderr` and `exit`. If `Accept` then names `application/vnd.raworc.frames`, which carries much more, it is frames instead: one byte for the kind (0 stdout, 1 stderr, 2 exit, 3 error, 4 ping), the length of the content as 32 bits, big-endian, and the content: bytes of the output, JSON as in the events `exit` and `error`, or nothing. For longer commands, start them in the background.
    *
    * Permission: own or sessions:exec.
    */

@@ -5512,7 +5512,7 @@ export type ExecSessionData = {
     };
     query?: {
         /**
-         * Sends the output as it comes, as a text/event-stream
+         * Sends the output as it comes, as a text/event-stream, or as frames if Accept names those
          */
         stream?: 'sse';
     };

@@ -82,6 +82,35 @@ t.test('the SDK gets the output as it comes; leaving early kills the command', a
   t.match(await raworc.sessions.exec(id, { command: 'true' }), { exit_code: 0, stdout: 'ran true ' });
 });
 
+t.test('output comes as frames if Accept names them', async (t) => {
+  if (!target.hollow) return t.comment('the pretended guest prints its command');
+  const { body } = await target.rest.call('POST', '/auth/login', { user: 'admin', pass: target.password });
+  const { token } = body as { token: string };
+  const answer = async (command: object) => {
+    const response = await fetch(`${target.url}/api/v0/sessions/${id}/exec?stream=sse`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${token}`,
+        'content-type': 'application/json',
+        accept: 'application/vnd.raworc.frames, text/event-stream;q=0.5',
+      },
+      body: JSON.stringify(command),
+    });
+    t.match(response, { status: 200 });
+    t.equal(response.headers.get('content-type'), 'application/vnd.raworc.frames');
+    return Buffer.from(await response.arrayBuffer());
+  };
+  const frames = await answer({ command: 'exit 4', stdin: 'typed' });
+  const lengths = [frames.readUInt32BE(1), frames.readUInt32BE(5 + 11 + 1)];
+  t.same([frames[0], lengths[0], frames.subarray(5, 16).toString()], [0, 11, 'ran exit 4 ']);
+  t.same([frames[16], lengths[1], frames.subarray(21, 26).toString()], [1, 5, 'typed']);
+  t.equal(frames[26], 2);
+  t.match(JSON.parse(frames.subarray(31).toString()), { exit_code: 4, signal: null, timed_out: false });
+  const refusal = await answer({ command: 'nowhere' });
+  t.equal(refusal[0], 3);
+  t.match(JSON.parse(refusal.subarray(5).toString()), { code: 'UNPROCESSABLE_ENTITY', details: { exit_code: 127 } });
+});
+
 t.test('a command in a session of its own, which is removed however the command ends', async (t) => {
   const raworc = await sdk();
   const feed = await raworc.events();

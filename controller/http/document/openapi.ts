@@ -134,7 +134,7 @@ function responses(route: Route): ZodOpenApiResponsesObject {
     const content = {
       ...contentOf(body),
       ...(route.mayStream === true && body !== 'web-socket' ? contentOf('event-stream') : {}),
-      ...(route.binary === true ? { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } as const } } : {}),
+      ...(route.binary === undefined ? {} : { [route.binary]: { schema: { type: 'string', format: 'binary' } as const } }),
     };
     all[status] = {
       description: MEANING[Number(status)] ?? '',

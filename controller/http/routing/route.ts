@@ -60,8 +60,8 @@ interface Described {
   readonly fromMemory?: true;
   /** A parameter can switch the answer to an event stream. */
   readonly mayStream?: boolean;
-  /** Answers can also be bytes. */
-  readonly binary?: true;
+  /** Media type of answers that are bytes. */
+  readonly binary?: string;
   /** The address can go on after the path: the rest of it, slashes and all, is this parameter. */
   readonly rest?: string;
   /** Media type of a body that is not JSON and that the route reads itself. */

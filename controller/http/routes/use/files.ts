@@ -133,7 +133,7 @@ export function fileRoutes({ services: { files }, clock, streams }: RouteDeps): 
       query: readQuery,
       answer: z.union([fileEntry, fileList]),
       mayStream: true,
-      binary: true,
+      binary: 'application/octet-stream',
       refusals: [...REFUSALS, 'RANGE_NOT_SATISFIABLE'],
       async respond(sent) {
         const path = pathOf(sent);
