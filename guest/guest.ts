@@ -82,6 +82,7 @@ export class Guest {
     const kinds = { ...(lines === undefined ? {} : { [LOGS]: logStream(lines) }), ...deps.streams };
     this.#streams = new GuestStreams({
       sessionId,
+      clock: deps.clock,
       log,
       kinds,
       relays: deps.relays,

@@ -1,12 +1,12 @@
 import type { ChildProcess } from 'node:child_process';
 import { Duplex } from 'node:stream';
+import { Channels } from '../../proto/streams/channels.ts';
 import { Passage } from '../../proto/streams/passage.ts';
 import type { Clock, Timer } from '../../seams/clock.ts';
 import type { StreamRelay } from '../streams/stream-kinds.ts';
 import type { Groups } from '../workers/bounds/groups.ts';
 import { spawnFirst } from '../workers/program.ts';
 import type { User } from '../workers/user.ts';
-import { Channels } from './channels.ts';
 
 /** A helper that nobody used for this long ends, and gives its memory back to the session. */
 const IDLE_MS = 300_000;

@@ -5,11 +5,11 @@
 import { randomBytes } from 'node:crypto';
 import { Socket } from 'node:net';
 import { ByteStream } from '../../proto/streams/byte-stream.ts';
+import { Channels } from '../../proto/streams/channels.ts';
 import { bytesOf } from '../../proto/streams/files-paths.ts';
 import { StreamError } from '../../proto/streams/reasons.ts';
 import { MAX_CREDIT_BYTES } from '../../proto/streams/stream-state.ts';
 import { systemClock } from '../../seams/system.ts';
-import { Channels } from './channels.ts';
 import { Leftovers } from './leftovers.ts';
 import { serveFiles } from './serve.ts';
 

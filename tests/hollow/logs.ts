@@ -3,11 +3,13 @@ import { portStream, portsStream } from '../../guest/streams/port.ts';
 import type { OpenStream__Output as OpenStream } from '../../proto/generated/raworc/v0/OpenStream.ts';
 
 import { ByteStream } from '../../proto/streams/byte-stream.ts';
+import { Channels } from '../../proto/streams/channels.ts';
 import { EXEC } from '../../proto/streams/exec-stream.ts';
 import { FILES } from '../../proto/streams/files-stream.ts';
 import { encodeLogged, LOGS, type LogRequest, logRequest, type StreamedLine } from '../../proto/streams/log-stream.ts';
 import { PORT, PORTS } from '../../proto/streams/port-stream.ts';
 import { StreamError } from '../../proto/streams/reasons.ts';
+import { decodeSharedOpen, SHARED, SHARED_CREDIT_BYTES } from '../../proto/streams/shared-stream.ts';
 import type { StreamLink } from '../../proto/streams/stream-frame.ts';
 import { systemClock } from '../../seams/system.ts';
 import { pretendExec } from './exec.ts';
@@ -31,6 +33,18 @@ export class HollowLogs {
   open({ ticket, kind, parametersJson, credit }: OpenStream, link: StreamLink): void {
     link.send({ kind: 'open', ticket });
     const stream = new ByteStream(link, { credit, lost: 'node_lost' });
+    if (kind !== SHARED) return this.#serve(stream, kind, parametersJson);
+    stream.on('error', () => undefined);
+    new Channels(stream, systemClock, {
+      opened: ({ link: channel, credit: granted, parametersJson: text }) => {
+        const window = { window: SHARED_CREDIT_BYTES, granted: SHARED_CREDIT_BYTES };
+        const open = decodeSharedOpen(text);
+        this.#serve(new ByteStream(channel, { credit: granted, ...window, lost: 'node_lost' }), open.kind, open.parametersJson);
+      },
+    });
+  }
+
+  #serve(stream: ByteStream, kind: string, parametersJson: string): void {
     stream.on('error', () => undefined);
     if (kind === EXEC) {
       try {

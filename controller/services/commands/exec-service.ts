@@ -34,7 +34,13 @@ export interface Running {
 
 /** Runs commands in sessions. */
 export function execService({ view, use, budgets }: ExecDeps) {
-  async function start(caller: Caller, id: SessionId, input: ExecCommand, payer: Payer, signal: AbortSignal): Promise<Outcome<Running>> {
+  async function begin(
+    caller: Caller,
+    id: SessionId,
+    input: ExecCommand,
+    { payer, isShort }: { readonly payer: Payer; readonly isShort: boolean },
+    signal: AbortSignal,
+  ): Promise<Outcome<Running>> {
     const permitted = use.permit(caller, id, 'exec');
     if (!permitted.ok) return permitted;
     const argv = argvOf(input);
@@ -60,6 +66,7 @@ export function execService({ view, use, budgets }: ExecDeps) {
           },
           window: WINDOW_BYTES,
           payer,
+          isShort,
         }),
       },
       signal,
@@ -72,7 +79,9 @@ export function execService({ view, use, budgets }: ExecDeps) {
   }
 
   return {
-    start,
+    /** Starts a command whose output is read as it comes. */
+    start: (caller: Caller, id: SessionId, input: ExecCommand, payer: Payer, signal: AbortSignal): Promise<Outcome<Running>> =>
+      begin(caller, id, input, { payer, isShort: false }, signal),
     /** Refuses a caller who cannot run commands in the session. */
     permit(caller: Caller, id: SessionId): Outcome<undefined> {
       const row = use.permit(caller, id, 'exec');
@@ -80,7 +89,8 @@ export function execService({ view, use, budgets }: ExecDeps) {
     },
     /** Runs a command to its end. Kills it when the signal aborts. */
     async run(caller: Caller, id: SessionId, input: ExecCommand, payer: Payer, signal: AbortSignal): Promise<Outcome<ExecObject>> {
-      const started = await start(caller, id, input, payer, signal);
+      // Its output is kept or dropped at once, so nothing waits behind it for a reader.
+      const started = await begin(caller, id, input, { payer, isShort: true }, signal);
       if (!started.ok) return started;
       const { frames, end } = started.value;
       signal.addEventListener('abort', end);

@@ -1,27 +1,25 @@
 import type { ControllerFrame } from '../../../proto/frame.ts';
 import { ByteStream, DEFAULT_WINDOW_BYTES } from '../../../proto/streams/byte-stream.ts';
-import { isStreamReason, STREAM_REASONS, StreamError, type StreamReason } from '../../../proto/streams/reasons.ts';
+import { isStreamReason, StreamError, type StreamReason } from '../../../proto/streams/reasons.ts';
+import { SHARED, SHARED_CREDIT_BYTES } from '../../../proto/streams/shared-stream.ts';
 import type { StreamLink } from '../../../proto/streams/stream-frame.ts';
 import type { Clock } from '../../../seams/clock.ts';
 import { streamOpened } from '../../../seams/garbage.ts';
 import { type Counter, type Metrics, silentMetrics } from '../../../seams/metrics.ts';
 import type { Random } from '../../../seams/random.ts';
 import type { NodeId, SessionId } from '../../domain/engine/ids.ts';
-import { accepted, type Outcome, type Refusal, refused } from '../../domain/engine/outcome.ts';
+import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
 import type { Release } from '../budget/at-once.ts';
 import type { Budgets } from '../budget/budgets.ts';
 import type { Payer } from '../budget/payer.ts';
 import type { Committed } from '../engine/applier.ts';
 import { OfferedStreams } from './offered-streams.ts';
+import { SharedStreams } from './shared-streams.ts';
+import { MAX_BYTE_STREAMS, MAX_SHARED_STREAMS, NodeCounts, refusalOf, tooMany } from './stream-bounds.ts';
 import { Tickets } from './tickets.ts';
 
 /** How long a ticket is valid. */
 const TICKET_MS = 10_000;
-/**
- * Open and opening streams per session and per node. The budget `byte_streams` limits those of a
- * caller and of the process.
- */
-export const MAX_BYTE_STREAMS = { ofSession: 60, ofNode: 256 } as const;
 /** Maximum length of the parameters of one stream as JSON. */
 const MAX_PARAMETER_CHARACTERS = 64 * 1024;
 
@@ -34,6 +32,8 @@ export interface StreamRequest {
   readonly window?: number;
   /** Whose budget counts the stream. Undefined: none. */
   readonly payer?: Payer;
+  /** Whether it can share a connection with other short streams of its session, which wait behind its bytes. */
+  readonly isShort?: boolean;
 }
 
 /** The part of a session that a stream depends on. */
@@ -61,6 +61,8 @@ interface Entry {
   readonly release: Release;
   /** Called once: with the stream, or with the refusal. */
   readonly settle: (outcome: Outcome<ByteStream>) => void;
+  /** Whether it is in a shared stream, and so without a call of its own. */
+  readonly isChannel: boolean;
   ticket: string;
   stream: ByteStream | undefined;
 }
@@ -71,15 +73,18 @@ interface Entry {
  * 1. A stream is `ticketed`, then `open`, then closed. Whatever closes it (reader, guest, lost
  *    node, suspended or deleted session, shutdown) closes it once, and both ends get the reason.
  * 2. A ticket is valid for ten seconds, once, and only for the node that it was sent to.
+ * 3. A short stream is a channel of the session's shared stream if that is open: it needs no ticket,
+ *    counts like any other, and closes with the shared one.
  */
 export class ByteStreams {
   /** Streams that nodes open on their own. */
   readonly offered: OfferedStreams;
   readonly #deps: ByteStreamsDeps;
   readonly #tickets: Tickets<Entry>;
+  readonly #shared: SharedStreams;
   readonly #entries = new Set<Entry>();
   readonly #ofSession = new Map<SessionId, Set<Entry>>();
-  readonly #ofNode = new Map<NodeId, number>();
+  readonly #ofNode = new NodeCounts();
   readonly #ends: Counter<'kind' | 'end'>;
   readonly #refusedTickets: Counter;
   #isClosing = false;
@@ -89,6 +94,7 @@ export class ByteStreams {
     const { metrics = silentMetrics } = deps;
     this.#tickets = new Tickets(deps.random);
     this.offered = new OfferedStreams(deps.random);
+    this.#shared = new SharedStreams({ clock: deps.clock, open: (session, request) => this.start(session, request) });
     metrics.gauge({ name: 'byte_streams_open', help: 'Open and opening byte streams.', read: () => this.#entries.size });
     this.#ends = metrics.counter({
       name: 'streams_ended_total',
@@ -106,9 +112,9 @@ export class ByteStreams {
     return this.#entries.size;
   }
 
-  /** Number of streams to one node. */
+  /** Number of streams to one node that have calls of their own. */
   openTo(nodeId: NodeId): number {
-    return this.#requestedOf(nodeId) + this.offered.openTo(nodeId);
+    return this.#ofNode.calls(nodeId) + this.offered.openTo(nodeId);
   }
 
   /**
@@ -119,13 +125,16 @@ export class ByteStreams {
     const { nodeId, id: sessionId, generation } = session;
     if (this.#isClosing || nodeId === null) return refusalOf('session_ended');
     const { kind, window = DEFAULT_WINDOW_BYTES, payer } = request;
-    if ((this.#ofSession.get(sessionId)?.size ?? 0) >= MAX_BYTE_STREAMS.ofSession) return tooMany('session');
-    if (this.#requestedOf(nodeId) >= MAX_BYTE_STREAMS.ofNode) return tooMany('node');
+    const full = this.#fullOf(nodeId, sessionId, kind);
+    if (full !== undefined) return tooMany(full);
     const parametersJson = JSON.stringify(request.parameters);
     if (parametersJson.length > MAX_PARAMETER_CHARACTERS)
       return refused('PAYLOAD_TOO_LARGE', 'The parameters of the byte stream are too long. Shorten them, then retry.');
     const place = payer === undefined ? accepted(() => undefined) : this.#deps.budgets.take('byte_streams', payer);
     if (!place.ok) return place;
+    const isDone = signal?.aborted === true;
+    const channel = request.isShort === true && !isDone ? this.#shared.start(session, { kind, parametersJson }, window) : undefined;
+    if (channel !== undefined) return accepted(this.#joined({ nodeId, sessionId, kind, window, release: place.value }, channel));
     return new Promise((resolve) => {
       const settle = (outcome: Outcome<ByteStream>) => {
         timer.cancel();
@@ -137,10 +146,11 @@ export class ByteStreams {
         streamEnded();
         place.value();
       };
-      const entry: Entry = { nodeId, sessionId, kind, window, release, settle, ticket: '', stream: undefined };
+      const entry: Entry = { nodeId, sessionId, kind, window, release, settle, isChannel: false, ticket: '', stream: undefined };
       const abort = () => this.#refuse(entry, 'cancelled');
       const timer = this.#deps.clock.after(TICKET_MS, () => this.#refuse(entry, 'expired'));
       signal?.addEventListener('abort', abort);
+      entry.ticket = this.#tickets.issue(entry);
       this.#add(entry);
       if (signal?.aborted === true) return abort();
       const value = { sessionId, generation, ticket: entry.ticket, kind, parametersJson, credit: window };
@@ -163,12 +173,7 @@ export class ByteStreams {
       }
       const { window } = entry;
       const stream = new ByteStream(link, { window, granted: window, lost: 'node_lost' });
-      entry.stream = stream;
-      let end: string = 'closed';
-      stream.on('error', (error) => {
-        end = error instanceof StreamError ? error.reason : 'failed';
-      });
-      stream.once('close', () => this.#forget(entry, end === 'closed' && !stream.isComplete ? 'cancelled' : end));
+      this.#opened(entry, stream);
       entry.settle(accepted(stream));
     });
   }
@@ -213,20 +218,44 @@ export class ByteStreams {
   close(): void {
     this.#isClosing = true;
     this.offered.close();
+    this.#shared.close();
     for (const entry of [...this.#entries]) this.#end(entry, 'controller_lost');
   }
 
-  #requestedOf(nodeId: NodeId): number {
-    return this.#ofNode.get(nodeId) ?? 0;
+  /** Returns what has no room for one more. A shared stream takes no place from those that clients asked for. */
+  #fullOf(nodeId: NodeId, sessionId: SessionId, kind: string): 'session' | 'node' | undefined {
+    if (kind === SHARED) return this.#ofNode.shared(nodeId) < MAX_SHARED_STREAMS ? undefined : 'node';
+    let ofSession = 0;
+    for (const entry of this.#ofSession.get(sessionId) ?? []) if (entry.kind !== SHARED) ofSession += 1;
+    if (ofSession >= MAX_BYTE_STREAMS.ofSession) return 'session';
+    return this.#ofNode.requested(nodeId) < MAX_BYTE_STREAMS.ofNode ? undefined : 'node';
+  }
+
+  /** Returns a stream over a channel of the session's shared one. */
+  #joined(of: Pick<Entry, 'nodeId' | 'sessionId' | 'kind' | 'window' | 'release'>, link: StreamLink): ByteStream {
+    const entry: Entry = { ...of, settle: () => undefined, isChannel: true, ticket: '', stream: undefined };
+    this.#add(entry);
+    const { window } = of;
+    const stream = new ByteStream(link, { credit: SHARED_CREDIT_BYTES, window, granted: window, lost: 'node_lost' });
+    this.#opened(entry, stream);
+    return stream;
+  }
+
+  #opened(entry: Entry, stream: ByteStream): void {
+    entry.stream = stream;
+    let end: string = 'closed';
+    stream.on('error', (error) => {
+      end = error instanceof StreamError ? error.reason : 'failed';
+    });
+    stream.once('close', () => this.#forget(entry, end === 'closed' && !stream.isComplete ? 'cancelled' : end));
   }
 
   #add(entry: Entry): void {
-    const { nodeId, sessionId } = entry;
-    entry.ticket = this.#tickets.issue(entry);
+    const { sessionId } = entry;
     this.#entries.add(entry);
     const those = this.#ofSession.get(sessionId) ?? new Set();
     this.#ofSession.set(sessionId, those.add(entry));
-    this.#ofNode.set(nodeId, this.#requestedOf(nodeId) + 1);
+    this.#ofNode.add(entry, 1);
   }
 
   #end(entry: Entry, reason: StreamReason): void {
@@ -242,26 +271,13 @@ export class ByteStreams {
 
   #forget(entry: Entry, end: string): void {
     if (!this.#entries.delete(entry)) return;
-    const { nodeId, sessionId, kind } = entry;
+    const { sessionId, kind } = entry;
     this.#tickets.revoke(entry.ticket);
     const those = this.#ofSession.get(sessionId);
     those?.delete(entry);
     if (those?.size === 0) this.#ofSession.delete(sessionId);
-    const left = this.#requestedOf(nodeId) - 1;
-    if (left > 0) this.#ofNode.set(nodeId, left);
-    else this.#ofNode.delete(nodeId);
+    this.#ofNode.add(entry, -1);
     entry.release();
     this.#ends.add(1, { kind, end });
   }
-}
-
-const CODES: Readonly<Partial<Record<StreamReason, Refusal['code']>>> = { too_many: 'RATE_LIMITED', session_ended: 'CONFLICT' };
-
-const refusalOf = (reason: StreamReason, message = ''): Outcome<never> =>
-  refused(CODES[reason] ?? 'UNAVAILABLE', message === '' ? STREAM_REASONS[reason] : message, { reason });
-
-function tooMany(of: 'session' | 'node'): Outcome<never> {
-  const most = of === 'session' ? MAX_BYTE_STREAMS.ofSession : MAX_BYTE_STREAMS.ofNode;
-  const message = `Too many byte streams are open to this ${of}: at most ${most} at once. Close some, then retry.`;
-  return refused('RATE_LIMITED', message, { scope: of, most, retry_after_s: 5 });
 }

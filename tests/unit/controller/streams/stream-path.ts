@@ -68,7 +68,7 @@ export async function streamPath(kinds: StreamKinds, relays: GuestStreamDeps['re
   sockets.onStream((sessionId, link) => tunnels.guest(sessionId, link));
   const guestDialer = socketDialer(join(await sockets.open(session.id), 'guest.sock'), clock);
   const guest = new GuestStreams({
-    ...{ sessionId: session.id, log: silentLog, kinds, relays },
+    ...{ sessionId: session.id, clock, log: silentLog, kinds, relays },
     connect: () => guestDialer.stream?.() ?? Promise.reject(new Error('no further connection')),
     refuse: (refusal) => clock.soon(() => tunnels.refused(session.id, refusal)),
   });

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import t, { type Test } from 'tap';
-import { MAX_BYTE_STREAMS } from '../../../../controller/services/streams/byte-streams.ts';
+import { MAX_BYTE_STREAMS } from '../../../../controller/services/streams/stream-bounds.ts';
 import type { StreamKinds } from '../../../../guest/streams/stream-kinds.ts';
 import type { ByteStream } from '../../../../proto/streams/byte-stream.ts';
 import { StreamError } from '../../../../proto/streams/reasons.ts';

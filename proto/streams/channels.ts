@@ -1,13 +1,13 @@
 import type { Duplex } from 'node:stream';
-import type { Codec } from '../../proto/codec.ts';
-import { framedLink } from '../../proto/framed-link.ts';
-import type { Link } from '../../proto/link.ts';
-import { ProtocolError } from '../../proto/protocol-error.ts';
-import { MAX_STREAM_FRAME_BYTES, type StreamFrame, type StreamLink, streamFrames } from '../../proto/streams/stream-frame.ts';
-import { MAX_CREDIT_BYTES } from '../../proto/streams/stream-state.ts';
 import type { Clock } from '../../seams/clock.ts';
+import type { Codec } from '../codec.ts';
+import { framedLink } from '../framed-link.ts';
+import type { Link } from '../link.ts';
+import { ProtocolError } from '../protocol-error.ts';
+import { MAX_STREAM_FRAME_BYTES, type StreamFrame, type StreamLink, streamFrames } from './stream-frame.ts';
+import { MAX_CREDIT_BYTES } from './stream-state.ts';
 
-/** On the pipe between the guest and its helper: what belongs to which stream. */
+/** On the pipe between a guest and its helper, or in a shared stream: what belongs to which stream. */
 type ChannelFrame =
   | { readonly kind: 'open'; readonly channel: number; readonly credit: number; readonly parametersJson: string }
   | { readonly kind: 'frame'; readonly channel: number; readonly frame: StreamFrame }
