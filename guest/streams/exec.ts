@@ -39,7 +39,8 @@ export const execStream =
       timedOut = true;
       command.kill();
     });
-    feed(stream, command);
+    if (request.hasInput) feed(stream, command);
+    else stream.resume();
     const [end] = await Promise.all([command.ended, output(stream, command, clock)]);
     timer.cancel();
     stream.off('close', gone);

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Readable, Writable } from 'node:stream';
+import { type Readable, Writable } from 'node:stream';
 import type { ExecEnd, ExecRequest } from '../../proto/streams/exec-stream.ts';
 import type { TerminalSize } from '../../proto/streams/process-stream.ts';
 import type { Groups } from './bounds/groups.ts';
@@ -27,7 +27,7 @@ export interface Command {
 }
 
 /** What to start, and where. */
-export type CommandRequest = Pick<ExecRequest, 'argv' | 'cwd' | 'env' | 'asRoot'>;
+export type CommandRequest = Pick<ExecRequest, 'argv' | 'cwd' | 'env' | 'asRoot'> & Partial<Pick<ExecRequest, 'hasInput'>>;
 
 /** `fault` says why it was not started, `exitCode` too, as shells do. */
 export interface NotStarted {
@@ -48,7 +48,10 @@ export interface CommandOptions {
 }
 
 /** Starts a program as agents are started: as their user, in a group of its own. Returns why if it cannot. */
-export function startCommand({ argv, cwd, env }: Omit<CommandRequest, 'asRoot'>, options: CommandOptions): ReturnType<StartCommand> {
+export function startCommand(
+  { argv, cwd, env, hasInput = true }: Omit<CommandRequest, 'asRoot'>,
+  options: CommandOptions,
+): ReturnType<StartCommand> {
   const { workspace, environment, user, groups, prepare, running } = options;
   const directory = resolve(workspace, cwd);
   const [program = '', ...args] = argv;
@@ -66,7 +69,7 @@ export function startCommand({ argv, cwd, env }: Omit<CommandRequest, 'asRoot'>,
       cwd: directory,
       env: { ...environment, ...env },
       detached: true,
-      stdio: ['pipe', 'pipe', 'pipe'],
+      stdio: [hasInput ? 'pipe' : 'ignore', 'pipe', 'pipe'],
       ...(user === undefined ? {} : { uid: user.uid, gid: group ?? user.gid }),
     });
   let child: ReturnType<typeof spawned>;
@@ -77,7 +80,7 @@ export function startCommand({ argv, cwd, env }: Omit<CommandRequest, 'asRoot'>,
     return faultOf(error, program, directory);
   }
   const { stdin, stdout, stderr } = child;
-  if (stdin === null || stdout === null || stderr === null) throw new Error('a child without pipes');
+  if ((hasInput && stdin === null) || stdout === null || stderr === null) throw new Error('a child without pipes');
   let isLeft = false;
   running(true);
   const ended = new Promise<Pick<ExecEnd, 'exitCode' | 'signal' | 'fault'>>((resolve) => {
@@ -88,7 +91,7 @@ export function startCommand({ argv, cwd, env }: Omit<CommandRequest, 'asRoot'>,
   });
   void ended.then(() => running(false));
   return {
-    ...{ pid: child.pid, stdin, stdout, stderr, ended },
+    ...{ pid: child.pid, stdin: stdin ?? nowhere(), stdout, stderr, ended },
     signal(name) {
       if (!isLeft && child.pid !== undefined) signalGroup(child.pid, name);
     },
@@ -103,6 +106,8 @@ export function startCommand({ argv, cwd, env }: Omit<CommandRequest, 'asRoot'>,
     },
   };
 }
+
+const nowhere = () => new Writable({ write: (_chunk, _encoding, done) => done() });
 
 /** Signals a process group, if it still exists. */
 export function signalGroup(group: number, name: NodeJS.Signals): void {

@@ -17,6 +17,8 @@ export interface ExecRequest {
   readonly asRoot: boolean;
   /** Then everything that the command started is killed. */
   readonly timeoutMs: number;
+  /** Whether standard input follows. Without one, the command reads /dev/null. */
+  readonly hasInput: boolean;
 }
 
 export interface ExecEnd {
@@ -94,7 +96,7 @@ const malformed = () => new StreamError('protocol', 'The session sent an invalid
 
 /** Returns the request in a stream's parameters. Throws {@link StreamError} if it is invalid. */
 export function execRequest(parameters: unknown): ExecRequest {
-  const { argv, cwd, env, timeoutMs, asRoot = false }: Readonly<Record<string, unknown>> = { ...(parameters as object) };
+  const { argv, cwd, env, timeoutMs, asRoot = false, hasInput = true }: Readonly<Record<string, unknown>> = { ...(parameters as object) };
   const isText = (value: unknown): value is string => typeof value === 'string' && !value.includes('\0');
   const isEnv = (value: unknown): value is Record<string, string> =>
     typeof value === 'object' &&
@@ -108,8 +110,9 @@ export function execRequest(parameters: unknown): ExecRequest {
     !isEnv(env) ||
     typeof timeoutMs !== 'number' ||
     !(timeoutMs > 0) ||
-    typeof asRoot !== 'boolean'
+    typeof asRoot !== 'boolean' ||
+    typeof hasInput !== 'boolean'
   )
     throw new StreamError('failed', 'The parameters of the command are invalid.');
-  return { argv, cwd, env, timeoutMs, asRoot };
+  return { argv, cwd, env, timeoutMs, asRoot, hasInput };
 }

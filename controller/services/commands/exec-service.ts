@@ -63,6 +63,7 @@ export function execService({ view, use, budgets }: ExecDeps) {
             env: { RAWORC_SPACE: view.get('spaces', up.spaceId)?.name ?? '', ...input.env },
             asRoot: input.user === 'root',
             timeoutMs: input.timeout_ms ?? DEFAULT_EXEC.timeoutMs,
+            hasInput: (input.stdin ?? '') !== '',
           },
           window: WINDOW_BYTES,
           payer,

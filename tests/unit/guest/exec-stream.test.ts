@@ -29,7 +29,7 @@ function session(t: Test) {
     const guest = new ByteStream(far, { credit: window, lost: 'node_lost' });
     guest.on('error', () => undefined);
     const handler = execStream(processes.startCommand, systemClock);
-    const run = handler(guest, { cwd: '', env: {}, asRoot: false, timeoutMs: 10_000, ...request });
+    const run = handler(guest, { cwd: '', env: {}, asRoot: false, timeoutMs: 10_000, hasInput: true, ...request });
     Promise.resolve(run).catch((error: Error) => guest.destroy(error));
     const stream = new ByteStream(near, { window, granted: window, lost: 'guest_lost' });
     if (starts) stream.write(START);
@@ -72,6 +72,12 @@ t.test('a command gets its input, arguments, directory and environment, and its 
   t.equal(stderr, 'wrong\n');
   t.match(ends, [{ exitCode: 3, signal: null, timedOut: false, fault: '' }]);
   t.equal(ends.length, 1);
+});
+
+t.test('a command without input reads an empty one', async (t) => {
+  const { stdout, ends } = await run(t, { argv: sh('cat; readlink /proc/self/fd/0'), hasInput: false });
+  t.equal(stdout, '/dev/null\n');
+  t.match(ends, [{ exitCode: 0 }]);
 });
 
 t.test('what cannot be started says why', async (t) => {
