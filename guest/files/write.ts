@@ -3,6 +3,7 @@ import {
   closeSync,
   constants,
   fchmodSync,
+  fdatasync,
   fsync,
   linkSync,
   openSync,
@@ -26,6 +27,8 @@ import { checkIsFile } from './read.ts';
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
 const NEW_MODE = 0o644;
 const OWNER_ONLY = 0o600;
+/** Content goes to the disk in such portions while more comes: the sync at the end has little left to do. */
+const PORTION_BYTES = 16 * 1024 * 1024;
 
 /**
  * Replaces a file in one step: the content goes to a temporary file beside it, which takes its name
@@ -39,24 +42,26 @@ export async function writeFile(stream: ByteStream, roots: Roots, request: Write
   const beside = place.directory.in(leftovers.name());
   let fd: number | undefined;
   let isThere = false;
+  let portions: Portions | undefined;
   try {
     const before = attempt(path, () => checked(place, request));
     await leftovers.sweep(place.directory);
     fd = attempt(path, () => openSync(beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, OWNER_ONLY));
     isThere = true;
-    await received(stream, fd, path);
+    portions = new Portions(fd);
+    await received(stream, fd, path, portions);
     const after = attempt(path, () => checked(place, request));
     const mode = after?.mode ?? before?.mode ?? request.mode ?? NEW_MODE;
     const open = fd;
     attempt(path, () => fchmodSync(open, mode & 0o7777));
-    await synced(open).catch((error: unknown) => {
-      throw faultOf(error, path);
-    });
+    const failure = (await portions.synced()) ?? (await synced(open));
+    if (failure !== undefined) throw faultOf(failure, path);
     attempt(path, () => putInPlace(place, beside, request.isNew));
     isThere = false;
     const entry = attempt(path, () => entryAt(path, place.directory.in(place.name)));
     answer(stream, { ok: true, entry, created: after === undefined });
   } finally {
+    await portions?.synced();
     if (fd !== undefined) closeSync(fd);
     if (isThere) remove(beside);
     place.directory.close();
@@ -87,9 +92,9 @@ function putInPlace({ directory, name }: Place, beside: Buffer, isNew: boolean):
 }
 
 /** Takes the content to its end. The stream stays open for the answer if writing fails. */
-function received(stream: ByteStream, fd: number, path: string): Promise<void> {
+function received(stream: ByteStream, fd: number, path: string, portions: Portions): Promise<void> {
   return new Promise((resolve, reject) => {
-    const writer = fileWriter(fd);
+    const writer = fileWriter(fd, (bytes) => portions.wrote(bytes));
     const settle = (error?: unknown) => {
       stream.off('close', cut);
       stream.unpipe(writer);
@@ -109,13 +114,17 @@ function received(stream: ByteStream, fd: number, path: string): Promise<void> {
 }
 
 /** Writes to an open file. Fails with the kernel's error. */
-export function fileWriter(fd: number): Writable {
+function fileWriter(fd: number, wrote: (bytes: number) => void): Writable {
   return new Writable({
     highWaterMark: 1024 * 1024,
-    write: (chunk: Buffer, _encoding, done) => writeAll(fd, chunk, done),
+    write: (chunk: Buffer, _encoding, done) => {
+      wrote(chunk.byteLength);
+      writeAll(fd, chunk, done);
+    },
     writev: (chunks, done) => {
       const buffers = chunks.map(({ chunk }) => chunk as Buffer);
       const bytes = buffers.reduce((sum, { byteLength }) => sum + byteLength, 0);
+      wrote(bytes);
       writev(fd, buffers, (error, count) => {
         if (error !== null || count === bytes) return done(error);
         // A part only, as on a disk that is nearly full.
@@ -132,8 +141,39 @@ function writeAll(fd: number, bytes: Buffer, done: (error?: Error | null) => voi
   });
 }
 
-const synced = (fd: number): Promise<void> =>
-  new Promise((resolve, reject) => fsync(fd, (error) => (error === null ? resolve() : reject(error))));
+const synced = (fd: number): Promise<Error | undefined> => new Promise((resolve) => fsync(fd, (error) => resolve(error ?? undefined)));
+
+/** Syncs a file in portions while it is written, one at a time. */
+class Portions {
+  readonly #fd: number;
+  #bytes = 0;
+  #running: Promise<void> | undefined;
+  /** The kernel reports an error to one sync only: the last one would not see it. */
+  #failure: Error | undefined;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  wrote(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#bytes < PORTION_BYTES || this.#running !== undefined) return;
+    this.#bytes = 0;
+    this.#running = new Promise((resolve) =>
+      fdatasync(this.#fd, (error) => {
+        this.#failure ??= error ?? undefined;
+        this.#running = undefined;
+        resolve();
+      }),
+    );
+  }
+
+  /** Resolves once none is running, to the first error. */
+  async synced(): Promise<Error | undefined> {
+    await this.#running;
+    return this.#failure;
+  }
+}
 
 function remove(path: Buffer): void {
   try {
