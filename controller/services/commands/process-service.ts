@@ -72,7 +72,7 @@ export function processService({ view, use }: { readonly view: View; readonly us
     unknown: string,
   ): Promise<Outcome<readonly ProcessState[]>> {
     const parameters = () => (typeof request === 'function' ? request() : request);
-    const stream = () => ({ kind: PROCESSES, parameters: parameters(), window: WINDOW_BYTES, payer });
+    const stream = () => ({ kind: PROCESSES, parameters: parameters(), window: WINDOW_BYTES, payer, isShort: true });
     const opened = await use.open(caller, id, { ...more, stream }, signal);
     if (!opened.ok) return opened;
     const abort = () => void opened.value.destroy();
