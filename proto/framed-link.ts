@@ -165,17 +165,14 @@ class FramedLink<Out, In> implements Link<Out, In> {
 
   #deliver(): void {
     while (!this.#paused && !this.#ended && this.#held >= LENGTH_BYTES) {
-      const length = this.#gather(LENGTH_BYTES).readUInt32BE(0);
+      const length = this.#first(LENGTH_BYTES).readUInt32BE(0);
       if (length > this.#maxFrameBytes) {
         this.close(new ProtocolError(`a frame of ${length} bytes exceeds the limit of ${this.#maxFrameBytes}`));
         return;
       }
       if (this.#held < LENGTH_BYTES + length) return;
-      const bytes = this.#gather(LENGTH_BYTES + length);
-      this.#held -= bytes.byteLength;
-      const rest = (this.#chunks[0] ?? bytes).subarray(bytes.byteLength);
-      if (rest.byteLength > 0) this.#chunks[0] = rest;
-      else this.#chunks.shift();
+      const bytes = this.#first(LENGTH_BYTES + length);
+      this.#drop(bytes.byteLength);
       let frame: In;
       try {
         frame = this.#decode.decode(bytes.subarray(LENGTH_BYTES));
@@ -193,16 +190,31 @@ class FramedLink<Out, In> implements Link<Out, In> {
     }
   }
 
-  /**
-   * Joins the first `length` buffered bytes in the first chunk. Each byte is copied at most twice:
-   * once for the head, once for the frame.
-   */
-  #gather(length: number): Buffer {
-    let first = this.#chunks[0] ?? Buffer.alloc(0);
-    if (first.byteLength < length) {
-      first = Buffer.concat(this.#chunks);
-      this.#chunks = [first];
+  /** Returns the first `length` buffered bytes, which are copied only if they came in several chunks. */
+  #first(length: number): Buffer {
+    const first = this.#chunks[0] ?? Buffer.alloc(0);
+    if (first.byteLength >= length) return first.subarray(0, length);
+    const bytes = Buffer.allocUnsafe(length);
+    let at = 0;
+    for (const chunk of this.#chunks) {
+      at += chunk.copy(bytes, at, 0, length - at);
+      if (at === length) break;
     }
-    return first.subarray(0, length);
+    return bytes;
+  }
+
+  #drop(length: number): void {
+    this.#held -= length;
+    let left = length;
+    let gone = 0;
+    for (const chunk of this.#chunks) {
+      if (chunk.byteLength > left) {
+        if (left > 0) this.#chunks[gone] = chunk.subarray(left);
+        break;
+      }
+      left -= chunk.byteLength;
+      gone += 1;
+    }
+    if (gone > 0) this.#chunks.splice(0, gone);
   }
 }
