@@ -23,7 +23,7 @@ const IN_A_ROW = 1000;
 const MEGABYTES = 200;
 const OUTPUTS = 5;
 /** Of the session: commands are to be compared, not what a small share of the processor does to them. */
-const CPU = Number(process.env.RAWORC_BENCH_CPU ?? 2);
+const CPU = Number(process.env.RAWORC_BENCH_CPU ?? 1.5);
 
 const turns = Number(process.argv[2] ?? 200);
 if (!Number.isInteger(turns) || turns < 1) throw new Error('the number of turns is a positive integer');
@@ -34,7 +34,7 @@ const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => stop.abort(new Error('stopped')));
 try {
   const scope = { teardown: (end: () => Promise<void>) => endings.push(end), passing: () => true, comment: () => undefined };
-  const cluster = await startCluster(scope, { nodes: [{ name: 'node-1', cpuMillis: 4000 }], nats: true });
+  const cluster = await startCluster(scope, { nodes: [{ name: 'node-1' }], nats: true });
   const session = await cluster.rest.createSession({ resources: { limits: { cpu: CPU } } });
   const container = session.container_id ?? '';
 

@@ -64,6 +64,10 @@ async function output(stream: ByteStream, { stdout, stderr, ended }: Command, cl
       for await (const chunk of from as AsyncIterable<Buffer>) {
         for (let at = 0; at < chunk.byteLength && !stream.destroyed; at += MAX_EXEC_FRAME_BYTES) {
           heardAtMs = clock.monotonic();
+          // What is read in one turn leaves as one frame, which costs every process on the way as
+          // much as a small one.
+          stream.cork();
+          clock.soon(() => stream.uncork());
           if (stream.write(encodeExec({ kind, bytes: chunk.subarray(at, at + MAX_EXEC_FRAME_BYTES) }))) continue;
           isWriting += 1;
           await drained(stream);
