@@ -1,4 +1,4 @@
-import { setFlagsFromString } from 'node:v8';
+import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 
 /**
  * V8 collects the young generation once its buffers take four times this, unless it is just marking
@@ -12,11 +12,15 @@ const SEMI_SPACE_MIB = 2;
  */
 const GROWTH_PERCENT = 30;
 /**
- * The same while byte streams are open. V8 counts every buffer as growth of the old generation
- * until a collection has found it dead, so that each 10 MB that pass cause a full collection: a
- * pause of all streams and messages, and more processor time than the bytes themselves take.
+ * Both while byte streams are open. V8 counts every buffer as growth of the old generation until a
+ * collection has found it dead, so that each 10 MB that pass cause a full collection: a pause of all
+ * streams and messages, and more processor time than the bytes themselves take. So 32 MiB of dead
+ * buffers are collected at once, and the old generation can grow by this much, or by as much as
+ * there is.
  */
-const STREAMING_GROWTH_PERCENT = 100;
+const STREAMING_SEMI_SPACE_MIB = 8;
+const STREAMING_GROWTH_MIB = 64;
+const STREAMING_GROWTH_PERCENT = { least: 100, most: 1000 } as const;
 
 /** 0: V8's own choice. */
 let restingPercent = 0;
@@ -36,13 +40,21 @@ export function boundGarbage(): void {
 export function streamOpened(): () => void {
   streams += 1;
   if (streams === 1) {
-    boundBufferGarbage(SEMI_SPACE_MIB);
-    setGrowth(STREAMING_GROWTH_PERCENT);
+    boundBufferGarbage(STREAMING_SEMI_SPACE_MIB);
+    setGrowth(streamingPercent());
   }
   return () => {
     streams -= 1;
-    if (streams === 0) setGrowth(restingPercent);
+    if (streams > 0) return;
+    boundBufferGarbage(SEMI_SPACE_MIB);
+    setGrowth(restingPercent);
   };
+}
+
+function streamingPercent(): number {
+  const { least, most } = STREAMING_GROWTH_PERCENT;
+  const percent = (STREAMING_GROWTH_MIB * 2 ** 20 * 100) / getHeapStatistics().used_heap_size;
+  return Math.round(Math.min(most, Math.max(least, percent)));
 }
 
 const setGrowth = (percent: number) => setFlagsFromString(`--heap-growing-percent=${percent}`);

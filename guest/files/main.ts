@@ -9,6 +9,7 @@ import { Channels } from '../../proto/streams/channels.ts';
 import { bytesOf } from '../../proto/streams/files-paths.ts';
 import { StreamError } from '../../proto/streams/reasons.ts';
 import { MAX_CREDIT_BYTES } from '../../proto/streams/stream-state.ts';
+import { streamOpened } from '../../seams/garbage.ts';
 import { systemClock } from '../../seams/system.ts';
 import { Leftovers } from './leftovers.ts';
 import { serveFiles } from './serve.ts';
@@ -33,6 +34,7 @@ new Channels(new Socket({ fd: 3, readable: true, writable: true }), systemClock,
     const stream = new ByteStream(link, { credit, window: MAX_CREDIT_BYTES, lost: 'failed' });
     // Sent to the other end in the reset. Without a listener it would be thrown.
     stream.on('error', () => undefined);
+    stream.once('close', streamOpened());
     serve(stream, parametersJson).catch((error: unknown) =>
       stream.destroy(error instanceof Error ? error : new StreamError('failed', String(error))),
     );

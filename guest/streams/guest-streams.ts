@@ -6,6 +6,7 @@ import { STREAM_REASONS, StreamError, type StreamReason } from '../../proto/stre
 import { decodeSharedOpen, SHARED, SHARED_CREDIT_BYTES } from '../../proto/streams/shared-stream.ts';
 import type { StreamLink } from '../../proto/streams/stream-frame.ts';
 import type { Clock } from '../../seams/clock.ts';
+import { streamOpened } from '../../seams/garbage.ts';
 import type { Log } from '../../seams/log.ts';
 import type { StreamKinds, StreamRelay } from './stream-kinds.ts';
 
@@ -50,12 +51,16 @@ export class GuestStreams {
       return this.#refuse(ticket, 'unknown_kind');
     if (this.open >= MAX_GUEST_STREAMS) return this.#refuse(ticket, 'too_many');
     this.#open.set(ticket, undefined);
+    const ended = kind === SHARED ? () => undefined : streamOpened();
     this.#run(open)
       .catch((error: unknown) => {
         this.#failed(kind, error);
         if (this.#open.get(ticket) === undefined) this.#refuse(ticket, 'failed');
       })
-      .finally(() => this.#open.delete(ticket));
+      .finally(() => {
+        ended();
+        this.#open.delete(ticket);
+      });
   }
 
   close(): void {

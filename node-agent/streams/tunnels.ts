@@ -2,6 +2,7 @@ import type { OpenStream__Output as OpenStream } from '../../proto/generated/raw
 import type { StreamRefused__Output as StreamRefused } from '../../proto/generated/raworc/v0/StreamRefused.ts';
 import { Passage } from '../../proto/streams/passage.ts';
 import { STREAM_REASONS, type StreamReason } from '../../proto/streams/reasons.ts';
+import { SHARED } from '../../proto/streams/shared-stream.ts';
 import type { StreamLink } from '../../proto/streams/stream-frame.ts';
 import { MAX_CREDIT_BYTES } from '../../proto/streams/stream-state.ts';
 import type { Clock, Timer } from '../../seams/clock.ts';
@@ -79,7 +80,7 @@ export class Tunnels {
     if (ofSession >= MAX_STREAMS.ofSession || this.#tunnels.size >= MAX_STREAMS.ofNode) return this.#refuse(open, 'too_many');
     if (open.credit > MAX_CREDIT_BYTES) return this.#refuse(open, 'protocol');
     const tunnel: Tunnel = {
-      ...{ sessionId, open, dialling: new AbortController(), streamEnded: streamOpened() },
+      ...{ sessionId, open, dialling: new AbortController(), streamEnded: open.kind === SHARED ? () => undefined : streamOpened() },
       ...{ controller: undefined, timer: undefined, guest: undefined, passage: undefined },
     };
     this.#tunnels.add(tunnel);

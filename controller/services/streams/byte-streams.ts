@@ -141,7 +141,8 @@ export class ByteStreams {
         signal?.removeEventListener('abort', abort);
         resolve(outcome);
       };
-      const streamEnded = streamOpened();
+      // Little passes through a shared stream, and it stays open in between.
+      const streamEnded = kind === SHARED ? () => undefined : streamOpened();
       const release = () => {
         streamEnded();
         place.value();
