@@ -1,9 +1,18 @@
 /** The bundled guest as a process of its own, on a real disk and socket, killed at known steps. */
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
+import { ByteStream, DEFAULT_WINDOW_BYTES } from '../../../proto/streams/byte-stream.ts';
+import { Channels } from '../../../proto/streams/channels.ts';
+import { EXEC, ExecDecoder, START } from '../../../proto/streams/exec-stream.ts';
+import { filesParameters } from '../../../proto/streams/files-request.ts';
+import { FILES, FILES_START, headIn } from '../../../proto/streams/files-stream.ts';
+import { encodeSharedOpen, SHARED, SHARED_CREDIT_BYTES } from '../../../proto/streams/shared-stream.ts';
 import { buildGuest } from '../../../scripts/build-guest.ts';
+import { systemClock } from '../../../seams/system.ts';
 import { Bench } from './bench.ts';
 
 const bundled = buildGuest(mkdtempSync(join(tmpdir(), 'raworc-bundle-')));
@@ -156,4 +165,43 @@ t.test('an agent that answers several messages at once does; one of them is canc
   t.match((await host.next('answer')).value, { messageId: 'm2', outcome: 'ERROR', reason: 'cancelled' });
   host.deliver(4, 'd ended');
   t.match((await host.next('answer')).value, { messageId: 'm4', content: 'd' });
+});
+
+t.test('it runs commands in a shared stream, and keeps a large file', async (t) => {
+  const host = await bench(t);
+  await host.listen();
+  host.start();
+  await host.welcome();
+  const channels = new Channels(await host.openStream(SHARED, {}), systemClock, {});
+  const said = async (word: string) => {
+    const parameters = { argv: ['/bin/echo', word], cwd: '', env: {}, asRoot: false, timeoutMs: 60_000, hasInput: false };
+    const link = channels.start(encodeSharedOpen({ kind: EXEC, parametersJson: JSON.stringify(parameters) }), DEFAULT_WINDOW_BYTES);
+    if (link === undefined) throw new Error('the shared stream is full');
+    const window = { window: DEFAULT_WINDOW_BYTES, granted: DEFAULT_WINDOW_BYTES };
+    const stream = new ByteStream(link, { credit: SHARED_CREDIT_BYTES, ...window, lost: 'guest_lost' });
+    stream.write(START);
+    stream.end();
+    const decoder = new ExecDecoder();
+    let output = '';
+    for await (const bytes of stream)
+      for (const frame of decoder.decode(bytes as Buffer))
+        output += frame.kind === 'end' ? `exit ${frame.end.exitCode}${frame.end.fault}` : frame.bytes.toString();
+    return output;
+  };
+  const words = Array.from({ length: 20 }, (_, at) => `word-${at}`);
+  t.same(
+    await Promise.all(words.map(said)),
+    words.map((word) => `${word}\nexit 0`),
+  );
+
+  const content = randomBytes(40_000_000);
+  const write = filesParameters({ op: 'write', path: 'large', parents: true, isNew: true }) as object;
+  const written = await host.openStream(FILES, write);
+  written.write(FILES_START);
+  written.end(content);
+  t.match(headIn(await buffer(written))?.head, { ok: true, created: true, entry: { size: content.byteLength } });
+  const read = await host.openStream(FILES, filesParameters({ op: 'read', path: 'large' }) as object);
+  read.end(FILES_START);
+  const answer = await buffer(read);
+  t.ok(answer.subarray(headIn(answer)?.length).equals(content));
 });
