@@ -31,7 +31,14 @@ export interface ExecEnd {
   readonly durationMs: number;
 }
 
-export type ExecFrame = { readonly kind: 'stdout' | 'stderr'; readonly bytes: Buffer } | { readonly kind: 'end'; readonly end: ExecEnd };
+export type ExecFrame =
+  | {
+      readonly kind: 'stdout' | 'stderr';
+      readonly bytes: Buffer;
+      /** Head and bytes, as they were decoded from. */
+      readonly whole?: Buffer;
+    }
+  | { readonly kind: 'end'; readonly end: ExecEnd };
 
 const KINDS = ['stdout', 'stderr', 'end'] as const;
 const HEAD_BYTES = 5;
@@ -68,7 +75,7 @@ export class ExecDecoder {
       const rest = all.subarray(HEAD_BYTES + length);
       this.#unread = rest.byteLength === 0 ? [] : [rest];
       this.#bytes = rest.byteLength;
-      yield kind === 'end' ? { kind, end: endIn(content) } : { kind, bytes: content };
+      yield kind === 'end' ? { kind, end: endIn(content) } : { kind, bytes: content, whole: all.subarray(0, HEAD_BYTES + length) };
     }
   }
 }

@@ -47,7 +47,8 @@ function frames(): ExecForm {
   return {
     ...{ type: FRAMES_TYPE, hello: Buffer.alloc(0), ping: headOf('ping', 0) },
     encode(frame) {
-      if (frame.kind !== 'end') return Buffer.concat([headOf(frame.kind, frame.bytes.byteLength), frame.bytes]);
+      // Output has the form of the guest's own frames, and is not copied.
+      if (frame.kind !== 'end') return frame.whole ?? Buffer.concat([headOf(frame.kind, frame.bytes.byteLength), frame.bytes]);
       const { kind, value } = endOf(frame);
       return json(kind, value);
     },
