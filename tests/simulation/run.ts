@@ -1,4 +1,5 @@
 import process from 'node:process';
+import { SHARED_IDLE_MS } from '../../controller/services/streams/shared-streams.ts';
 import { Book } from './world/book.ts';
 import { judgeBuilds } from './world/builds/judge-builds.ts';
 import { RepositoryUser } from './world/builds/repository-user.ts';
@@ -6,7 +7,7 @@ import { Client } from './world/client.ts';
 import { Cluster, stackOf } from './world/cluster.ts';
 import { USUAL } from './world/commands.ts';
 import { wakeAll } from './world/epilogue.ts';
-import { judge, judgeLeft, unrest } from './world/invariants.ts';
+import { hasStreams, judge, judgeLeft, unrest } from './world/invariants.ts';
 import { Joins } from './world/joins.ts';
 import { uncordonAll } from './world/maintenance.ts';
 import { observe } from './world/observer.ts';
@@ -119,6 +120,8 @@ export async function simulate({ seed, faults, bail, maxSteps = MAX_STEPS, print
       await ends(cluster, wakeAll(new Client(cluster, book, 'epilogue')));
       await rest(cluster);
       judge(cluster, book);
+      // The shared stream of a session outlives those in it for a while.
+      await time.run(time.now + 2 * SHARED_IDLE_MS, () => !hasStreams(cluster));
       judgeLeft(cluster);
       // The observer has only the bus, and reads the store after a quiet period.
       const hasAll = ({ position }: Watcher) => position.epoch === cluster.events.epoch && position.number === cluster.events.newest();

@@ -7,7 +7,7 @@ import type { NodeId, SessionId } from '../../domain/engine/ids.ts';
 import type { Outcome } from '../../domain/engine/outcome.ts';
 
 /** How long a shared stream stays open without a stream in it. */
-const IDLE_MS = 30_000;
+export const SHARED_IDLE_MS = 30_000;
 /** How long a session whose guest refused one, or lost it, is left alone: it can be older than these. */
 const REFUSED_MS = 10_000;
 
@@ -93,7 +93,7 @@ export class SharedStreams {
 
   #rest(shared: Shared): void {
     shared.timer?.cancel();
-    shared.timer = this.#deps.clock.after(IDLE_MS, () => {
+    shared.timer = this.#deps.clock.after(SHARED_IDLE_MS, () => {
       if (shared.channels !== undefined && shared.channels.open > 0) return this.#rest(shared);
       const { channels } = shared;
       this.#forget(shared);

@@ -260,6 +260,13 @@ function judgeMachines(cluster: Cluster): void {
   }
 }
 
+/** Whether byte streams are open anywhere. */
+export function hasStreams(cluster: Cluster): boolean {
+  const machines = presentIn(cluster);
+  if ((cluster.controller?.core.streams.open ?? 0) > 0 || machines.some(({ agent }) => (agent?.node?.openStreams ?? 0) > 0)) return true;
+  return cluster.auditors.uses.hasStreams((machine) => machines.some(({ name }) => name === machine));
+}
+
 /** After the operator's work, no orphan is left. */
 export function judgeLeft(cluster: Cluster): void {
   const { chronicle, view, controller, violation } = cluster;

@@ -214,9 +214,17 @@ export class UseAudit {
   judgeLeft(isPresent: (machine: string) => boolean): void {
     for (const [life, guest] of this.guests) {
       if (life.isDead) this.guests.delete(life);
-      else if (isPresent(guest.machine) && guest.openStreams > 0)
+      // A frozen guest hears of the end of a shared stream when it is resumed.
+      else if (isPresent(guest.machine) && !life.isStopped && guest.openStreams > 0)
         this.#deps.violation(`the guest ${life.name} has ${guest.openStreams} byte streams that nobody reads`);
     }
+  }
+
+  /** Whether a guest that runs has byte streams open. */
+  hasStreams(isPresent: (machine: string) => boolean): boolean {
+    return [...this.guests].some(
+      ([life, { machine, openStreams }]) => !life.isDead && !life.isStopped && isPresent(machine) && openStreams > 0,
+    );
   }
 
   /** Ids of uses whose event was committed. */
