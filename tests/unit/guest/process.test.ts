@@ -195,12 +195,12 @@ t.test('it runs commands in a shared stream, and keeps a large file', async (t) 
   );
 
   const content = randomBytes(40_000_000);
-  const write = filesParameters({ op: 'write', path: 'large', parents: true, isNew: true }) as object;
+  const write = filesParameters({ op: 'write', path: 'large', parents: true, isNew: true }, false) as object;
   const written = await host.openStream(FILES, write);
   written.write(FILES_START);
   written.end(content);
   t.match(headIn(await buffer(written))?.head, { ok: true, created: true, entry: { size: content.byteLength } });
-  const read = await host.openStream(FILES, filesParameters({ op: 'read', path: 'large' }) as object);
+  const read = await host.openStream(FILES, filesParameters({ op: 'read', path: 'large' }, false) as object);
   read.end(FILES_START);
   const answer = await buffer(read);
   t.ok(answer.subarray(headIn(answer)?.length).equals(content));
