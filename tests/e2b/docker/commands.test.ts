@@ -119,7 +119,9 @@ for (const version of ['first', 'second'] satisfies SdkVersion[]) {
     await pty.resize(terminal.pid, { cols: 132, rows: 43 });
     await type(terminal.pid, 'stty size\n');
     await seen.until(/43 132\r\n/);
-    await type(terminal.pid, 'sleep 5555; echo "code $?"\n');
+    // Says so itself once it is in the foreground.
+    await type(terminal.pid, `sh -c 'echo fore""ground; exec sleep 5555'\n`);
+    await seen.until(/foreground\r\n/);
     await type(terminal.pid, '\x03');
     await type(terminal.pid, 'echo inter""rupted\n');
     await seen.until(/interrupted\r\n/);
