@@ -34,11 +34,14 @@ export async function startUnit(name: string): Promise<void> {
   await systemctl('start', name);
 }
 
-/** Stops, disables and removes a unit. Returns false if it was not installed. */
-export async function uninstallUnit(name: string): Promise<boolean> {
+/**
+ * Stops, disables and removes a unit. Returns false if it was not installed. One that removes itself
+ * cannot wait until it is stopped.
+ */
+export async function uninstallUnit(name: string, { stops = true } = {}): Promise<boolean> {
   const file = join(UNITS, name);
   if (!existsSync(file)) return false;
-  await systemctl('disable', '--now', name);
+  await systemctl('disable', ...(stops ? ['--now'] : []), name);
   rmSync(file);
   await systemctl('daemon-reload');
   return true;

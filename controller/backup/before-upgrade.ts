@@ -1,9 +1,10 @@
 /** The backup that a new release takes before it changes the database of an older one. */
 import { mkdir, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { FreeSpace } from '../../seams/free-space.ts';
 import type { Log } from '../../seams/log.ts';
 import { messageOf } from '../../seams/message-of.ts';
+import { UNIT } from '../service/unit.ts';
 import { stepsIn } from '../store/sqlite/backup.ts';
 import { backUp } from './backup.ts';
 
@@ -23,12 +24,20 @@ export interface BeforeUpgradeOptions {
 /**
  * Backs up the controller's directory if this release is about to change its database. Returns the
  * backup, or undefined if the database stays as it is. Throws, with the database unchanged, if the
- * backup fails.
+ * backup fails, or if a newer release has changed the database and a backup leads back.
  */
 export async function backUpBeforeUpgrade({ directory, version, freeSpace, log }: BeforeUpgradeOptions): Promise<string | undefined> {
   const { done, pending, unknown } = stepsIn(join(directory, 'raworc.db'));
   const newest = done.at(-1);
-  if (newest === undefined || pending.length === 0 || unknown.length > 0) return undefined;
+  const newer = unknown.at(-1);
+  if (newer !== undefined) {
+    const command = await wayBack(directory, done.filter((step) => !unknown.includes(step)).at(-1));
+    if (command === undefined) return undefined;
+    throw new Error(
+      `A newer release of Raworc has changed the database (its step ${newer} is unknown here). Install that release again. Or go back to the state before, without what happened since: ${command}`,
+    );
+  }
+  if (newest === undefined || pending.length === 0) return undefined;
   const folder = join(directory, FOLDER);
   const file = join(folder, `${PREFIX}${newest}.backup`);
   try {
@@ -44,8 +53,25 @@ export async function backUpBeforeUpgrade({ directory, version, freeSpace, log }
   return file;
 }
 
-/** The names sort by age, because they end in the newest step. */
+/**
+ * Returns the command that restores the backup which was made when the database had this step, or
+ * without one the newest backup; undefined if there is none.
+ */
+export async function wayBack(directory: string, step?: string): Promise<string | undefined> {
+  const folder = join(directory, FOLDER);
+  const name = (await backupsIn(folder)).findLast((one) => step === undefined || one === `${PREFIX}${step}.backup`);
+  if (name === undefined) return undefined;
+  const restore = `RAWORC_DATA_DIR=${dirname(directory)} raworc-controller restore ${join(folder, name)} --force`;
+  return `systemctl stop ${UNIT}; ${restore} && systemctl start ${UNIT}`;
+}
+
+/** Oldest first: the names end in the newest step. */
+const backupsIn = async (folder: string): Promise<readonly string[]> => {
+  const names = await readdir(folder).catch(() => []);
+  return names.filter((name) => name.startsWith(PREFIX) && name.endsWith('.backup')).sort();
+};
+
 async function removeOlder(folder: string, newest: string): Promise<void> {
-  const names = (await readdir(folder)).filter((name) => name.startsWith(PREFIX) && name.endsWith('.backup')).sort();
+  const names = await backupsIn(folder);
   for (const name of names.slice(0, -MOST)) if (join(folder, name) !== newest) await rm(join(folder, name), { recursive: true });
 }

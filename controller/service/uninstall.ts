@@ -1,6 +1,7 @@
 /** `raworc-controller uninstall`: stops the controller and removes its unit. Its data stays. */
 import { print } from '../../seams/print.ts';
 import { uninstallUnit } from '../../systemd/install.ts';
+import { dropGuard } from '../../systemd/upgrade/guard.ts';
 import { UNIT } from './unit.ts';
 
 const [unknown] = process.argv.slice(2);
@@ -9,6 +10,7 @@ if (unknown !== undefined) {
   process.exit(2);
 }
 try {
+  await dropGuard('controller');
   print(
     (await uninstallUnit(UNIT))
       ? 'The controller is stopped and its unit removed. Its data stays.'

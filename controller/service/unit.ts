@@ -3,7 +3,7 @@ import { assignment, commandLine, DAEMON, type Directives, RESTRICTED, unitText 
 export const UNIT = 'raworc-controller.service';
 /** Where the unit keeps the controller's data, unless the settings name a directory. */
 const STATE = 'raworc-controller';
-const STATE_DIRECTORY = `/var/lib/${STATE}`;
+export const STATE_DIRECTORY = `/var/lib/${STATE}`;
 
 export interface UnitInput {
   readonly node: string;

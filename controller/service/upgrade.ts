@@ -1,7 +1,20 @@
 /** `raworc-controller upgrade`: changes the version of the service, and back if that fails. */
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../seams/system.ts';
 import { upgradeCommand } from '../../systemd/upgrade/command.ts';
-import { UNIT } from './unit.ts';
+import { wayBack } from '../backup/before-upgrade.ts';
+import { configured } from '../settings/configured.ts';
+import { STATE_DIRECTORY, UNIT } from './unit.ts';
+
+const LOG = 'Read journalctl -u raworc-controller.';
+
+async function remedy(): Promise<string> {
+  const { env } = configured([], process.env);
+  const command = await wayBack(join(env.RAWORC_DATA_DIR || STATE_DIRECTORY, 'controller'));
+  if (command === undefined) return LOG;
+  return `${LOG} If it says that the newer version has changed the database, go back to the state before, without what happened since: ${command}`;
+}
 
 process.exit(
   await upgradeCommand({
@@ -9,7 +22,7 @@ process.exit(
     unit: UNIT,
     args: process.argv.slice(2),
     clock: systemClock,
-    remedy:
-      'Read journalctl -u raworc-controller. If the newer version has changed the database, stop the service, restore the backup that it made with `raworc-controller restore DATA/controller/backups/FILE --force`, and start the service.',
+    program: fileURLToPath(import.meta.url),
+    remedy,
   }),
 );

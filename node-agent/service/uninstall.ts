@@ -5,6 +5,7 @@
 import { messageOf } from '../../seams/message-of.ts';
 import { print } from '../../seams/print.ts';
 import { uninstallUnit } from '../../systemd/install.ts';
+import { dropGuard } from '../../systemd/upgrade/guard.ts';
 import { UNIT } from './unit.ts';
 
 const [unknown] = process.argv.slice(2);
@@ -13,6 +14,7 @@ if (unknown !== undefined) {
   process.exit(2);
 }
 try {
+  await dropGuard('node-agent');
   print(
     (await uninstallUnit(UNIT))
       ? 'The node agent is stopped and its unit removed. Sessions and data stay.'

@@ -13,6 +13,8 @@ export interface Upgrade {
   readonly phase: Phase;
   /** Whether the daemon was healthy before. If it was not, the new version only has to run. */
   readonly wasHealthy: boolean;
+  /** The time that the operator gave the new version. Undefined: the default. */
+  readonly withinMs?: number | undefined;
 }
 
 /** What follows a phase that succeeded, and one that failed. */

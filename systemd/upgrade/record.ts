@@ -11,6 +11,7 @@ const shape = z.strictObject({
   to: z.string(),
   phase: z.custom<Phase>((word) => typeof word === 'string' && isPhase(word)),
   wasHealthy: z.boolean(),
+  withinMs: z.number().positive().optional(),
 });
 
 const fileOf = (daemon: Daemon, root: string) => join(root, `${daemon}.upgrade.json`);

@@ -61,11 +61,12 @@ t.test('both daemons as services of a real systemd', { skip }, async (t) => {
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
   };
-  for (const [at, machine] of [head, ann].entries()) {
+  const boot = async (machine: Machine, number: number) => {
     await machine.start();
-    await place.network.connect(machine, at + 1);
+    await place.network.connect(machine, number);
     await until(`${machine.name} to be up`, async () => /running|degraded/.test(await on(machine, 'systemctl is-system-running || true')));
-  }
+  };
+  for (const [at, machine] of [head, ann].entries()) await boot(machine, at + 1);
   const stateOf = async (machine: Machine, unit: string) => {
     const shown = await on(machine, `systemctl show -p MainPID,NRestarts,ActiveState,StatusText ${unit}`);
     const property = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(shown)?.[1] ?? '';
@@ -137,6 +138,42 @@ t.test('both daemons as services of a real systemd', { skip }, async (t) => {
     t.match(await raworc('node list'), /^ann +ready .*9\.3\.0/m);
     t.equal(await containers(), before);
     t.match(await raworc('chat one on'), /You said: on/);
+  });
+
+  await t.test('an upgrade that is killed goes on by itself, and one that a power cut ends at the next boot', async (t) => {
+    const programs = '/usr/local/lib/raworc';
+    const interrupted = async (
+      machine: Machine,
+      daemon: 'node-agent' | 'controller',
+      version: string,
+      interrupt: () => Promise<unknown>,
+    ) => {
+      const record = () => machine.path(`${programs}/${daemon}.upgrade.json`);
+      const before = await on(machine, `readlink ${programs}/${daemon}`);
+      const bad = await repack(shared, version, { [`dist/${daemon}/main.js`]: 'setInterval(() => {}, 1000);' });
+      const upgrading = on(machine, `raworc-${daemon} upgrade ${bad} --within 8`).then(String, String);
+      await until('the restart', async () => existsSync(record()) && readFileSync(record(), 'utf8').includes('"restart"'));
+      t.equal(await on(machine, `systemctl is-enabled raworc-${daemon}-upgrade`), 'enabled', 'also after a power cut');
+      t.match(await on(machine, `readlink ${programs}/${daemon}`), version);
+      await interrupt();
+      await upgrading;
+      await until('the upgrade to end', async () => !existsSync(record()));
+      t.equal(await on(machine, `readlink ${programs}/${daemon}`), before);
+      await until('its guard to be gone', async () => !existsSync(machine.path(`/etc/systemd/system/raworc-${daemon}-upgrade.service`)));
+      t.match(await on(machine, `journalctl -u raworc-${daemon}-upgrade --no-pager -o cat`), /did not become healthy, so .* runs again/);
+    };
+    await interrupted(ann, 'node-agent', '9.4.0', () => on(ann, "kill -KILL $(pgrep -f 'upgrade[.]js.*--within')"));
+    t.match(await raworc('chat one goes-on'), /You said: goes-on/);
+    t.equal(await containers(), before);
+    await interrupted(head, 'controller', '9.5.0', async () => {
+      thaw(systemdGroup(head.directory));
+      await head.powerOff();
+      await removeGroup(systemdGroup(head.directory));
+      await boot(head, 1);
+      // This machine does not boot to the target that wants them.
+      await on(head, 'systemctl start --no-block raworc-controller raworc-controller-upgrade');
+    });
+    t.match(await raworc('chat one booted'), /You said: booted/);
   });
 
   await t.test('a controller whose node port hangs is restarted, and one that hangs as a whole', async (t) => {

@@ -9,6 +9,7 @@ import { nodeAgentUnit } from '../../../node-agent/service/unit.ts';
 import { notifier } from '../../../systemd/notify.ts';
 import { settingsOfShell } from '../../../systemd/shell-settings.ts';
 import { commandLine } from '../../../systemd/unit.ts';
+import { GUARD_FLAG, guardText } from '../../../systemd/upgrade/guard.ts';
 import { testDirectory } from '../../test-directory.ts';
 
 const node = process.execPath;
@@ -25,6 +26,8 @@ const units = {
     }),
     mostExposed: 2.5,
   },
+  // It is what the operator's command is, which nothing restricts.
+  'raworc-node-agent-upgrade.service': { text: guardText('node-agent', node, '/p/upgrade.js'), mostExposed: 10 },
 };
 
 /** Directives that give a service a mount namespace of its own (systemd.exec, "Sandboxing"). */
@@ -52,6 +55,12 @@ t.test('a restart of Docker ends no node agent, and the units wait for what they
   const text = units['raworc-node-agent.service'].text;
   t.match(text, /^After=.*docker\.service/m);
   t.notMatch(text, /^(Requires|BindsTo|PartOf)=/m);
+});
+
+t.test('the guard of an upgrade starts with the system, and again if it is killed', async (t) => {
+  const text = guardText('controller', '/n', '/p/upgrade.js');
+  for (const line of [`ExecStart=/n /p/upgrade.js ${GUARD_FLAG}`, 'Restart=on-failure', 'WantedBy=multi-user.target'])
+    t.match(text, new RegExp(`^${line}$`, 'm'));
 });
 
 t.test('secrets of the controller are credentials, and directories at home stay visible', async (t) => {

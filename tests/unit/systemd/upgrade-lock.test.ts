@@ -1,8 +1,10 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { whileLocked } from '../../../systemd/upgrade/lock.ts';
+import { onceUnlocked, whileLocked } from '../../../systemd/upgrade/lock.ts';
 
 t.test('of two upgrades of one daemon at once, the second is refused; another daemon can be upgraded', async (t) => {
   const root = mkdtempSync(join(tmpdir(), 'raworc-upgrade-'));
@@ -27,4 +29,25 @@ t.test('of two upgrades of one daemon at once, the second is refused; another da
     { message: 'broken' },
   );
   t.equal(await locked('controller', async () => 'next'), 'next', 'one that failed holds nothing');
+});
+
+t.test('the guard of an upgrade waits for it, and goes on if it was killed', async (t) => {
+  const root = mkdtempSync(join(tmpdir(), 'raworc-upgrade-'));
+  t.teardown(() => rmSync(root, { recursive: true }));
+  const file = join(root, 'node-agent.upgrade.lock');
+  // It prints once it has the lock, which ends with it.
+  const upgrading = spawn('sh', ['-c', 'exec 3>>"$1"; flock -x 3; echo locked; exec sleep 600', 'sh', file], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  t.teardown(() => upgrading.kill('SIGKILL'));
+  await once(upgrading.stdout, 'data');
+  let goesOn = false;
+  const guard = onceUnlocked('node-agent', async () => goesOn, root);
+  await t.rejects(
+    whileLocked('node-agent', async () => 'second', root),
+    /another upgrade/,
+  );
+  goesOn = true;
+  upgrading.kill('SIGKILL');
+  t.equal(await guard, true, 'not before');
 });

@@ -73,7 +73,7 @@ t.test('a package that does not start here leaves nothing', async (t) => {
 t.test('the record of an upgrade is kept until it ends', async (t) => {
   const { root } = host(t);
   t.equal(await readUpgrade('node-agent', root), undefined);
-  const upgrade = { from: 'a', to: 'b', phase: 'check', wasHealthy: true } as const;
+  const upgrade = { from: 'a', to: 'b', phase: 'check', wasHealthy: true, withinMs: 90_000 } as const;
   await saveUpgrade('node-agent', upgrade, root);
   t.same(await readUpgrade('node-agent', root), upgrade);
   t.equal(await readUpgrade('controller', root), undefined);

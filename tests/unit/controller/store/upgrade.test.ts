@@ -92,4 +92,11 @@ t.test('the database of a newer release is refused, and stays as it is', async (
   });
   t.equal(stepsIn(path).done.at(-1), '9999-future');
   t.not(stepsIn(path).pending.length, 0, 'no step ran');
+  const backups = join(directory, 'backups');
+  await mkdir(backups);
+  for (const step of ['0001-first', OLDER]) await writeFile(join(backups, `before-upgrade-from-${step}.backup`), '');
+  await t.rejects(upgrade(directory), {
+    message: `A newer release of Raworc has changed the database (its step 9999-future is unknown here). Install that release again. Or go back to the state before, without what happened since: systemctl stop raworc-controller.service; RAWORC_DATA_DIR=${join(directory, '..')} raworc-controller restore ${join(backups, `before-upgrade-from-${OLDER}.backup`)} --force && systemctl start raworc-controller.service`,
+  });
+  t.equal((await readdir(backups)).length, 2);
 });
