@@ -1,18 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { z } from 'zod';
-import { isDigest } from '../domain/images/registry-request.ts';
+import { MANIFESTS, partsOf } from './manifest.ts';
 import type { Upstream } from './upstream.ts';
 
-const part = z.object({ digest: z.string().refine(isDigest) });
-const image = z.object({ config: part, layers: z.array(part) });
-const index = z.object({ manifests: z.array(part) });
-const ACCEPT = [
-  'application/vnd.docker.distribution.manifest.v2+json',
-  'application/vnd.docker.distribution.manifest.list.v2+json',
-  'application/vnd.oci.image.manifest.v1+json',
-  'application/vnd.oci.image.index.v1+json',
-].join(', ');
 /** The node that pushed a manifest chose its parts. Images have at most 127 layers. */
 const MAX_PARTS = 256;
 
@@ -24,7 +14,7 @@ export async function lacks(upstream: Pick<Upstream, 'request' | 'prepare' | 'un
   let left = MAX_PARTS;
   const ask = async (method: string, path: string): Promise<IncomingMessage | undefined> => {
     await upstream.prepare?.(path);
-    const asked = upstream.request(method, path, { accept: ACCEPT });
+    const asked = upstream.request(method, path, { accept: MANIFESTS });
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
       asked.on('error', reject);
       asked.on('response', resolve);
@@ -41,13 +31,11 @@ export async function lacks(upstream: Pick<Upstream, 'request' | 'prepare' | 'un
   const lacksManifest = async (wanted: string): Promise<boolean> => {
     const answer = await ask('GET', `/v2/${repository}/manifests/${wanted}`);
     if (answer === undefined) return true;
-    const json: unknown = JSON.parse(await text(answer));
-    const listed = index.safeParse(json);
-    const { config, layers } = listed.success ? { config: undefined, layers: listed.data.manifests } : image.parse(json);
-    for (const each of new Set([config, ...layers].flatMap((one) => one?.digest ?? []))) {
+    const { isIndex, digests } = partsOf(await text(answer));
+    for (const each of digests) {
       left -= 1;
       if (left < 0) throw new Error(`the manifest of an image names more than ${MAX_PARTS} parts`);
-      const isLacking = listed.success ? await lacksManifest(each) : (await ask('HEAD', `/v2/${repository}/blobs/${each}`)) === undefined;
+      const isLacking = isIndex ? await lacksManifest(each) : (await ask('HEAD', `/v2/${repository}/blobs/${each}`)) === undefined;
       if (isLacking) return true;
     }
     return false;

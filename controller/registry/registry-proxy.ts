@@ -132,7 +132,7 @@ export class RegistryProxy {
       case 'probe':
         return rights.mayPull(nodeId, asked.repository) || rights.mayPush(nodeId, asked.repository) ? url : undefined;
       case 'put-manifest':
-        return rights.mayPush(nodeId, asked.repository, asked.tag) ? url : undefined;
+        return rights.mayPush(nodeId, asked.repository, isDigest(asked.tag) ? undefined : asked.tag) ? url : undefined;
       case 'upload': {
         if (!rights.mayPush(nodeId, asked.repository)) return undefined;
         // A blob of a repository that the node cannot read is uploaded instead of mounted.
@@ -146,7 +146,9 @@ export class RegistryProxy {
 
   #learn(nodeId: NodeId, asked: RegistryRequest, { statusCode, headers }: IncomingMessage): void {
     const { rights } = this.#deps;
-    if (asked.kind === 'read' && statusCode === 404) rights.vanished(nodeId, asked.repository);
+    // Of a layer, only a push asks before it moves it.
+    const isPart = asked.kind === 'read' || (asked.kind === 'probe' && asked.object === 'manifest');
+    if (isPart && statusCode === 404) rights.vanished(nodeId, asked.repository);
     const digest = headers['docker-content-digest'];
     if (asked.kind === 'put-manifest' && statusCode === 201 && typeof digest === 'string' && isDigest(digest))
       rights.pushed(nodeId, asked.repository, asked.tag, digest);

@@ -3,26 +3,29 @@ import { createReadStream } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { z } from 'zod';
-import { isDigest } from '../domain/images/registry-request.ts';
+import { partsOf } from './manifest.ts';
 
-const part = z.object({ digest: z.string().refine(isDigest) });
-const manifest = z.object({ config: part, layers: z.array(part) });
+/** An index names manifests, and they no others: images have one such level. */
+const LEVELS = 2;
 
 /**
  * Removes what is damaged of an image from the storage of a stopped or running registry, which
  * never replaces what it has. Returns whether something was damaged or is missing: then the image
  * has to be pushed again.
  */
-export async function removeDamaged(directory: string, digest: string): Promise<boolean> {
+export async function removeDamaged(directory: string, digest: string, levels = LEVELS): Promise<boolean> {
   const text = await readFile(dataOf(directory, digest), 'utf8').catch(() => '');
   if (await isDamaged(directory, digest)) {
     await rm(dataOf(directory, digest), { force: true });
     return true;
   }
-  const { config, layers } = manifest.parse(JSON.parse(text));
+  const { isIndex, digests } = partsOf(text);
   let isAny = false;
-  for (const one of new Set([config, ...layers].map((each) => each.digest))) {
+  for (const one of digests) {
+    if (isIndex) {
+      if (levels > 1 && (await removeDamaged(directory, one, levels - 1))) isAny = true;
+      continue;
+    }
     if (!(await isDamaged(directory, one))) continue;
     isAny = true;
     await rm(dataOf(directory, one), { force: true });

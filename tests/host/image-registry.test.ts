@@ -25,6 +25,7 @@ import { systemClock, systemRandom } from '../../seams/system.ts';
 import { testDirectory } from '../test-directory.ts';
 import { silentLog, startRig } from '../unit/controller/grpc/wire-rig.ts';
 import { makeBusyboxImage } from './busybox.ts';
+import { pushIndexes } from './image-index.ts';
 
 const A = 'a0000000-0000-4000-8000-000000000001' as NodeId;
 const B = 'b0000000-0000-4000-8000-000000000002' as NodeId;
@@ -125,6 +126,15 @@ t.test('an image that one node pushes is pulled by another, by its digest', asyn
     [],
     'no name of the move is left',
   );
+
+  t.comment('an index of images for several platforms');
+  const indexes = await pushIndexes(registry, space, digest);
+  await lose();
+  t.same(await b.transfer.pull({ ...plan, digest: indexes.both }, never), { ok: true });
+  t.equal((await docker.getImage(image).inspect()).Id, id, 'Docker takes the one for this platform');
+  await lose();
+  t.match(reasonOf(await b.transfer.pull({ ...plan, digest: indexes.other }, never)), /no match/, 'and no other');
+  t.same(await b.transfer.pull(plan, never), { ok: true });
 
   t.comment('no other user of the host can use the listener');
   const [answer] = await once(get(`http://${b.listener.host}/v2/${space}/manifests/${digest}`), 'response');

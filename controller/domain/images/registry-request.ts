@@ -2,8 +2,9 @@
 export type RegistryRequest =
   | { readonly kind: 'ping' }
   | { readonly kind: 'read'; readonly object: 'manifest' | 'blob'; readonly repository: string; readonly reference: string }
-  /** Asks whether a blob exists, before it is pushed. */
-  | { readonly kind: 'probe'; readonly repository: string; readonly reference: string }
+  /** Asks whether something exists, also before it is pushed. */
+  | { readonly kind: 'probe'; readonly object: 'manifest' | 'blob'; readonly repository: string; readonly reference: string }
+  /** With a digest for a tag, a part of an index, which is pushed later. */
   | { readonly kind: 'put-manifest'; readonly repository: string; readonly tag: string }
   /** Begins or continues the upload of a blob. `mountFrom`: the repository that it is in already. */
   | { readonly kind: 'upload'; readonly repository: string; readonly mountFrom?: string };
@@ -30,10 +31,11 @@ export function registryRequest(method: string, url: string): RegistryRequest | 
   if (collection === 'blobs' && UPLOAD.test(reference)) return uploadOf(method, repository, reference, query);
   if (!REFERENCE.test(reference)) return undefined;
   if (collection === 'manifests') {
-    if (method === 'GET' || method === 'HEAD') return { kind: 'read', object: 'manifest', repository, reference };
+    if (method === 'GET') return { kind: 'read', object: 'manifest', repository, reference };
+    if (method === 'HEAD') return { kind: 'probe', object: 'manifest', repository, reference };
     return method === 'PUT' ? { kind: 'put-manifest', repository, tag: reference } : undefined;
   }
-  if (method === 'HEAD') return { kind: 'probe', repository, reference };
+  if (method === 'HEAD') return { kind: 'probe', object: 'blob', repository, reference };
   return method === 'GET' ? { kind: 'read', object: 'blob', repository, reference } : undefined;
 }
 

@@ -93,6 +93,22 @@ async function push(registry: OpenRegistry, repository: string, layer: Buffer): 
   return digest;
 }
 
+/** Pushes an index of images that are there. Returns its digest. */
+async function pushIndex(registry: OpenRegistry, repository: string, images: readonly string[]): Promise<string> {
+  const list = 'application/vnd.docker.distribution.manifest.list.v2+json';
+  const manifests = await Promise.all(
+    images.map(async (digest, at) => {
+      const { headers } = await answered(registry.request('GET', `/v2/${repository}/manifests/${digest}`, { accept: MANIFEST }));
+      const platform = { os: 'linux', architecture: at === 0 ? 'amd64' : 'arm64' };
+      return { mediaType: MANIFEST, digest, size: Number(headers['content-length']), platform };
+    }),
+  );
+  const index = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: list, manifests }));
+  const put = await answered(registry.request('PUT', `/v2/${repository}/manifests/several`, { 'content-type': list }), index);
+  if (put.status !== 201) throw new Error(`the index was answered with ${put.status}`);
+  return digestOf(index);
+}
+
 const has = async (registry: OpenRegistry, repository: string, digest: string) =>
   (await answered(registry.request('GET', `/v2/${repository}/manifests/${digest}`, { accept: MANIFEST }))).status === 200;
 
@@ -118,6 +134,24 @@ t.test('layers of removed images go, layers that others share stay, and pushes w
   t.ok(await has(registry, 'spaces/a', await push(registry, 'spaces/a', fresh)));
   t.ok(await has(registry, 'spaces/a', await push(registry, 'spaces/a', old)), 'also of layers that went');
   t.notOk(logged.includes('registry.ended'), 'a restart on purpose is no alarm');
+});
+
+t.test('an index goes with its images, and a damaged layer of one of them is found', async (t) => {
+  const { registry, isUp, logged, hasBlob, pathOf } = await world(t);
+  const [first, second] = [Buffer.from('first'.repeat(1000)), Buffer.from('second'.repeat(1000))];
+  const images = [await push(registry, 'spaces/a', first), await push(registry, 'spaces/a', second)];
+  const index = await pushIndex(registry, 'spaces/a', images);
+  t.equal(await registry.lacks('spaces/a', index), false);
+  await writeFile(pathOf(second), 'damaged');
+  t.equal(await registry.repair?.(index), true);
+  t.equal(await registry.lacks('spaces/a', index), true);
+  t.equal(await registry.removeManifest('spaces/a', index), 'removed');
+  for (const digest of images) t.notOk(await has(registry, 'spaces/a', digest));
+  registry.collect(false);
+  while (!logged.includes('registry.collected') && !logged.includes('registry.not_collected'))
+    await new Promise((resolve) => setImmediate(resolve));
+  await isUp();
+  t.notOk(await hasBlob(first));
 });
 
 t.test('a damaged layer is found once a pull failed, and the image can be pushed again', async (t) => {

@@ -101,6 +101,29 @@ t.test('an image travels from one node to another, each with the right to exactl
   );
 });
 
+t.test('an index travels as Docker with the image store of containerd moves it: its manifests by digest, itself by tag', async (t) => {
+  const { grants, a, b } = await path(t);
+  const [child, index] = [randomBytes(100), randomBytes(100)];
+  const [byDigest, byTag] = [`/v2/${space}/manifests/${digestOf(child)}`, `/v2/${space}/manifests/build-1`];
+  for (const url of [byDigest, byTag]) t.equal((await a('HEAD', url)).status, 403, 'nobody asked it to push');
+  t.equal((await a('PUT', byDigest, child)).status, 403);
+  const push: Grant = { nodeId: A, image: 'x', repository: space, tag: 'build-1' };
+  grants.give(push);
+  for (const url of [byDigest, byTag]) t.equal((await a('HEAD', url)).status, 404, 'a look that any other answer would end');
+  t.equal((await a('PUT', byDigest, child)).status, 201);
+  t.equal(push.digest, undefined, 'a part is not the image');
+  t.equal((await a('PUT', byTag, index)).status, 201);
+  t.equal(push.digest, digestOf(index));
+
+  const pull: Grant = { nodeId: B, image: 'x', repository: space };
+  grants.give(pull);
+  t.ok((await b('GET', byDigest)).body.equals(child));
+  t.equal((await b('PUT', byDigest, child)).status, 403, 'who pulls pushes nothing');
+  t.notOk(pull.hasVanished);
+  t.equal((await b('HEAD', `/v2/${space}/manifests/${digestOf(index)}`)).status, 404, 'which the fake does not keep by digest');
+  t.ok(pull.hasVanished);
+});
+
 t.test('without its password nobody uses the listener, and a revoked node reaches nothing', async (t) => {
   const { registry, revoked, a } = await path(t);
   const base = `/v2/${BASE_REPOSITORY}/manifests/${digestOf(Buffer.from('x'))}`;

@@ -12,7 +12,13 @@ t.test('requests of pulls and pushes are understood', async (t) => {
   t.same(registryRequest('GET', `/v2/${SPACE}/blobs/${DIGEST}`), {
     ...{ kind: 'read', object: 'blob', repository: SPACE, reference: DIGEST },
   });
-  t.same(registryRequest('HEAD', `/v2/${SPACE}/blobs/${DIGEST}`), { kind: 'probe', repository: SPACE, reference: DIGEST });
+  t.same(registryRequest('HEAD', `/v2/${SPACE}/blobs/${DIGEST}`), {
+    ...{ kind: 'probe', object: 'blob', repository: SPACE, reference: DIGEST },
+  });
+  t.same(registryRequest('HEAD', `/v2/${SPACE}/manifests/some-tag`), {
+    ...{ kind: 'probe', object: 'manifest', repository: SPACE, reference: 'some-tag' },
+  });
+  t.same(registryRequest('PUT', `/v2/${SPACE}/manifests/${DIGEST}`), { kind: 'put-manifest', repository: SPACE, tag: DIGEST });
   t.same(registryRequest('PUT', `/v2/${SPACE}/manifests/some-tag`), { kind: 'put-manifest', repository: SPACE, tag: 'some-tag' });
   t.same(registryRequest('POST', `/v2/${SPACE}/blobs/uploads/`), { kind: 'upload', repository: SPACE });
   t.same(registryRequest('PATCH', `/v2/${SPACE}/blobs/uploads/aaaa-bbbb?_state=x`), { kind: 'upload', repository: SPACE });
