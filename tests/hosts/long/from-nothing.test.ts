@@ -1,5 +1,6 @@
 /** The lines of docs/run-a-cluster.md on bare machines. Prints what it measures. */
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { sessionImage } from '../../cluster/docker.ts';
@@ -48,10 +49,15 @@ t.test('from nothing to a cluster', async (t) => {
     return took;
   };
   const join_ = async (t: Test, host: Host, line: string) => {
-    const printed = await operator.type(host.machine, line);
+    let printed = '';
+    await seconds(t, `join of ${host.name}`, async () => {
+      printed = await operator.type(host.machine, line);
+    });
     const command = printed.split('\n').findLast((one) => one.startsWith('raworc-node-agent run')) ?? '';
     t.match(printed, new RegExp(`joined as ${host.name}`));
-    await supervised(host.machine, `node agent of ${host.name}`, command).untilEvent('node.ready', COMES_WITHIN_MS);
+    const agent = supervised(host.machine, `node agent of ${host.name}`, command);
+    await seconds(t, `start of the node agent of ${host.name}`, () => agent.untilEvent('node.ready', COMES_WITHIN_MS));
+    return agent;
   };
   const three = [ann, ben, cem];
   let line = '';
@@ -125,10 +131,12 @@ t.test('from nothing to a cluster', async (t) => {
   await t.test('a host that joins later serves', async (t) => {
     for (const name of ['ann', 'ben', 'cem']) await operator.type(head, `raworc node cordon ${name}`);
     const took = await seconds(t, 'the fourth host, from its line to its first answer', async () => {
-      await join_(t, dan, line);
-      await raworc('session new --name late');
-      t.match(await raworc('chat late hello'), /You said: hello/);
+      const agent = await join_(t, dan, line);
+      await seconds(t, 'its first session', () => raworc('session new --name late'));
+      await seconds(t, 'its first answer', async () => t.match(await raworc('chat late hello'), /You said: hello/));
+      for (const pulled of agent.lines.filter((one) => one.includes('"image.pulled"'))) t.comment(pulled);
     });
+    t.comment(`load ${loadavg()[0]?.toFixed(1)}`);
     t.equal((await dan.running()).length, 1);
     t.ok(took < PATIENCE * SERVES_WITHIN_S);
     for (const name of ['ann', 'ben', 'cem']) await operator.type(head, `raworc node uncordon ${name}`);
