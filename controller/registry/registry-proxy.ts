@@ -1,12 +1,14 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { relayedHeaders, relayHttp } from '../../proto/streams/http-relay.ts';
+import type { Clock } from '../../seams/clock.ts';
 import { streamOpened } from '../../seams/garbage.ts';
 import type { Log } from '../../seams/log.ts';
 import { messageOf } from '../../seams/message-of.ts';
 import type { Counter, Metrics } from '../../seams/metrics.ts';
 import type { NodeId } from '../domain/engine/ids.ts';
 import { isDigest, type RegistryRequest, registryRequest } from '../domain/images/registry-request.ts';
+import { RelayTurns } from './relay-turns.ts';
 import type { Upstream } from './upstream.ts';
 
 const HEADERS_MS = 10_000;
@@ -28,6 +30,7 @@ export interface RegistryProxyDeps {
   readonly rights: RegistryRights;
   /** Whether the disk of the registry has no room for more, as far as the controller knows it. */
   isTight?(): boolean;
+  readonly clock: Pick<Clock, 'soon'>;
   readonly log: Log;
   readonly metrics: Metrics;
 }
@@ -41,9 +44,11 @@ export class RegistryProxy {
   readonly #server: Server;
   readonly #nodes = new Map<Duplex, NodeId>();
   readonly #requests: Counter<'kind' | 'outcome'>;
+  readonly #turns: RelayTurns;
 
   constructor(deps: RegistryProxyDeps) {
     this.#deps = deps;
+    this.#turns = new RelayTurns(deps.clock);
     this.#requests = deps.metrics.counter({
       name: 'registry_requests_total',
       help: 'Requests of nodes to the registry, by kind and outcome',
@@ -102,7 +107,11 @@ export class RegistryProxy {
       const onward = upstream.request(method, path, headersFor(asked, request.headers));
       // A node that never ends its layer would fill the disk of the database.
       request.on('data', () => (isTight() ? response.destroy() : rights.passed?.(nodeId)));
-      relayHttp(request, response, onward, { answered: (answer) => this.#answered(nodeId, asked, path, answer), failed });
+      relayHttp(request, response, onward, {
+        answered: (answer) => this.#answered(nodeId, asked, path, answer),
+        through: () => this.#turns.through(),
+        failed,
+      });
     };
     const preparing = upstream.prepare?.(path);
     if (preparing === undefined) relay();

@@ -1,5 +1,5 @@
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
-import { pipeline } from 'node:stream';
+import { type Duplex, pipeline } from 'node:stream';
 
 /** Headers that concern one connection, or the caller's own credentials. */
 const OWN: ReadonlySet<string> = new Set([
@@ -21,6 +21,8 @@ export const relayedHeaders = (headers: IncomingHttpHeaders): IncomingHttpHeader
 export interface Relayed {
   /** Called with the response, before it is passed on. Returns the headers to pass on. */
   answered?(response: IncomingMessage): IncomingHttpHeaders;
+  /** Returns a stream through which the body of the response passes. */
+  through?(): Duplex;
   /** Called if there is no response, before anything was sent. */
   failed(error: Error): void;
 }
@@ -52,9 +54,12 @@ export function relayHttp(request: IncomingMessage, response: ServerResponse, on
     }
     const headers = relayed.answered?.(answer) ?? answer.headers;
     response.writeHead(answer.statusCode ?? 502, relayedHeaders(headers));
-    pipeline(answer, response, (error) => {
+    const ended = (error: Error | null | undefined) => {
       if (error != null) onward.destroy();
-    });
+    };
+    const through = relayed.through?.();
+    if (through === undefined) pipeline(answer, response, ended);
+    else pipeline(answer, through, response, ended);
   });
   response.once('close', () => {
     if (!response.writableFinished) onward.destroy();

@@ -51,7 +51,7 @@ t.test('an image that one node pushes is pulled by another, by its digest', asyn
   });
   const up = () => (registry.isUp ? Promise.resolve() : new Promise<void>((resolve) => ups.push(resolve)));
   const grants = new RegistryGrants(systemClock);
-  const proxy = new RegistryProxy({ upstream: registry, rights: grants, log: silentLog, metrics: silentMetrics });
+  const proxy = new RegistryProxy({ upstream: registry, rights: grants, clock: systemClock, log: silentLog, metrics: silentMetrics });
   const rig = await startRig({ registry: proxy });
   const closers: (() => unknown)[] = [() => rig.close(), () => proxy.close(), () => registry.close()];
   t.teardown(async () => {

@@ -27,7 +27,7 @@ async function path(t: Test) {
   const grants = new RegistryGrants(systemClock);
   const disk = { isTight: false };
   const proxy = new RegistryProxy({
-    ...{ upstream: registry, rights: grants, log: silentLog, metrics: silentMetrics },
+    ...{ upstream: registry, rights: grants, clock: systemClock, log: silentLog, metrics: silentMetrics },
     isTight: () => disk.isTight,
   });
   const revoked = new Set<string>();

@@ -1,0 +1,77 @@
+import { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import t from 'tap';
+import { RelayTurns } from '../../../../controller/registry/relay-turns.ts';
+
+const CHUNK = 64 * 1024;
+const TURN = 256 * 1024;
+
+/** A clock whose turns the test takes one by one. */
+class Turns {
+  readonly #due: (() => void)[] = [];
+
+  soon(run: () => void) {
+    this.#due.push(run);
+    return { cancel: () => undefined };
+  }
+
+  get isDue(): boolean {
+    return this.#due.length > 0;
+  }
+
+  next(): void {
+    for (const run of this.#due.splice(0)) run();
+  }
+}
+
+/** Whatever the streams do at once. */
+const settled = async () => {
+  for (let turn = 0; turn < 5; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
+};
+
+t.test('however many layers are read at once, a turn passes a bounded part of them, and each gets its share', async (t) => {
+  const clock = new Turns();
+  const turns = new RelayTurns(clock);
+  const passed = Array.from({ length: 32 }, () => 0);
+  const ends = passed.map((_, at) => {
+    const layer = Readable.from(Array.from({ length: 8 }, () => Buffer.alloc(CHUNK)));
+    const through = layer.pipe(turns.through());
+    through.on('data', (chunk: Buffer) => {
+      passed[at] = (passed[at] ?? 0) + chunk.byteLength;
+    });
+    return finished(through);
+  });
+  const sum = () => passed.reduce((all, bytes) => all + bytes, 0);
+  await settled();
+  t.equal(sum(), TURN);
+  for (let before = sum(); sum() < 32 * 8 * CHUNK; before = sum()) {
+    if (before === 16 * TURN) t.ok(Math.min(...passed) >= CHUNK, 'nobody waits until others are done');
+    clock.next();
+    await settled();
+    t.ok(sum() - before <= TURN && sum() > before);
+  }
+  await Promise.all(ends);
+  clock.next();
+  t.notOk(clock.isDue, 'it rests when nothing passes');
+});
+
+t.test('a layer whose reader has gone holds up no other', async (t) => {
+  const clock = new Turns();
+  const turns = new RelayTurns(clock);
+  const [gone, kept] = [turns.through(), turns.through()];
+  gone.on('error', () => undefined);
+  let bytes = 0;
+  kept.on('data', (chunk: Buffer) => {
+    bytes += chunk.byteLength;
+  });
+  gone.write(Buffer.alloc(TURN));
+  gone.write(Buffer.alloc(TURN));
+  kept.write(Buffer.alloc(CHUNK));
+  gone.destroy(new Error('gone'));
+  for (let turn = 0; turn < 3; turn += 1) {
+    await settled();
+    clock.next();
+  }
+  await settled();
+  t.equal(bytes, CHUNK);
+});
