@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { findProgram } from '../../controller/registry/registry-process.ts';
 import type { Child } from '../cluster/processes.ts';
 import { Rest } from '../cluster/rest.ts';
 import { DATA, DataDisk } from './data-disk.ts';
@@ -9,12 +10,18 @@ import { Machine, type MachineProcess } from './machine.ts';
 import { Wire } from './wire.ts';
 
 const HTTP_PORT = 9000;
-const REGISTRY_PROGRAM = '/usr/bin/docker-registry';
 const NUMBER = 1;
 const DATABASE = `${DATA}/controller/raworc.db`;
 const READER = `const Database = require(${JSON.stringify(fileURLToPath(import.meta.resolve('better-sqlite3')))});
 const [, file, sql] = process.argv;
 process.stdout.write(JSON.stringify(new Database(file, { readonly: true, fileMustExist: true }).prepare(sql).all()));`;
+
+/** Where the machine finds it too: its programs are this machine's. */
+function registryProgram(): string {
+  const program = findProgram('docker-registry');
+  if (program === undefined) throw new Error('docker-registry is not installed');
+  return program;
+}
 
 /** A machine with the controller and nats-server, without a Docker. */
 export class ControlPlane {
@@ -101,12 +108,12 @@ export class ControlPlane {
   /** Ends it, and hides its program from the controller, which would start it again. */
   async removeRegistry(): Promise<void> {
     const [pid = ''] = (await this.machine.run('pidof', 'docker-registry')).split(' ');
-    await this.machine.run('mount', '--bind', '/dev/null', REGISTRY_PROGRAM);
+    await this.machine.run('mount', '--bind', '/dev/null', registryProgram());
     await this.machine.run('kill', '-KILL', pid);
   }
 
   async restoreRegistry(): Promise<void> {
-    await this.machine.run('umount', REGISTRY_PROGRAM);
+    await this.machine.run('umount', registryProgram());
   }
 
   async powerOff(): Promise<void> {

@@ -173,6 +173,7 @@ t.test('both daemons as services of a real systemd', { skip }, async (t) => {
       // This machine does not boot to the target that wants them.
       await on(head, 'systemctl start --no-block raworc-controller raworc-controller-upgrade');
     });
+    await raworc(`login --password-file ${STATE}/controller/admin-password`);
     t.match(await raworc('chat one booted'), /You said: booted/);
   });
 
