@@ -196,7 +196,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
   caRotationLoop({ ...core, log, metrics, authorities: authority });
   core.start();
 
-  const proxy = registry && core.images && new RegistryProxy({ upstream: registry, rights: core.images.grants, isTight, clock, log, metrics });
+  const proxy = registry && core.images && new RegistryProxy({ ...options, upstream: registry, rights: core.images.grants, isTight });
   if (proxy !== undefined) core.applier.onCommitted(({ mutations }) => cutOffRevoked(proxy, mutations));
   await registry?.start();
   const nodes = await startNodeServer({
