@@ -123,14 +123,6 @@ t.test('agents from repositories', async (t) => {
     t.notMatch(JSON.stringify(body) + cluster.controller.lines.join() + JSON.stringify(good), TOKEN);
   });
 
-  await t.test('from a server that does not answer', async (t) => {
-    const began = performance.now();
-    const silent = await built('plain', { source_repo: 'https://203.0.113.7/team/plain', source_secret: null });
-    t.match(silent, { status: 'failed', error: /203\.0\.113\.7 cannot be reached/ });
-    t.comment(`${Math.round(performance.now() - began)} ms until the end, stages ${JSON.stringify(silent.stages)}`);
-    t.equal(await reply('plain'), 'two: hello', 'the build before serves on');
-  });
-
   await t.test('over SSH, with a deploy key', async (t) => {
     const url = `ssh://git@${address}:${ssh.port}/srv/plain`;
     await rest.call('POST', `${space}/secrets`, { key_name: 'DEPLOY_KEY', value: privateKey });
