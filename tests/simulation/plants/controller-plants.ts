@@ -35,7 +35,7 @@ export const CONTROLLER_PLANTS = {
     file: 'controller/domain/sessions/commands/expire-session.ts',
     find: 'if (ttlS !== undefined) candidates.push(',
     replace: 'if (ttlS === 0) candidates.push(',
-    foundBy: { seed: 1 },
+    foundBy: { seed: 3 },
   },
   'secrets unversioned': {
     breaks: 'A message names the version of the secrets that it needs.',
@@ -56,7 +56,7 @@ export const CONTROLLER_PLANTS = {
     file: 'controller/services/fleet/encode.ts',
     find: 'volumeExpected: row.hasRun',
     replace: 'volumeExpected: false',
-    foundBy: { seed: 56 },
+    foundBy: { seed: 3 },
   },
   'resting agent asked': {
     breaks: 'An agent that is not active gets no messages.',

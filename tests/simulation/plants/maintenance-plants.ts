@@ -35,7 +35,7 @@ export const MAINTENANCE_PLANTS = {
     file: 'controller/services/nodes/drain-loop.ts',
     find: 'loop.after(mutation.row.nodeId, GATHER_MS);',
     replace: '{}',
-    foundBy: { seed: 20 },
+    foundBy: { seed: 15 },
   },
   'drain without a grace': {
     breaks: 'A run in progress is not interrupted before the deadline of a drain.',

@@ -63,7 +63,7 @@ export const NODE_PLANTS = {
     file: 'node-agent/session/drain.ts',
     find: 'this.#wait(this.#graceMs + MARGIN_MS);',
     replace: 'this.#wait(MARGIN_MS / 50);',
-    foundBy: { seed: 5 },
+    foundBy: { seed: 1 },
   },
   'drain not taken back': {
     breaks: 'A resume in the middle of a drain lets the container stay.',
@@ -77,7 +77,7 @@ export const NODE_PLANTS = {
     file: 'node-agent/domain/volume-copy.ts',
     find: "return source === 'still' ? job({ kind: 'start-copy' }) : WAIT;",
     replace: "return job({ kind: 'start-copy' });",
-    foundBy: { seed: 6 },
+    foundBy: { seed: 2 },
   },
   'source let go too early': {
     breaks: 'The source of a copy stays frozen until all of it was read.',

@@ -7,14 +7,14 @@ export const PLACEMENT_PLANTS = {
     file: 'controller/domain/sessions/placement/filters.ts',
     find: 'if (own !== undefined) return broken(own, labels);',
     replace: '',
-    foundBy: { seed: 3 },
+    foundBy: { seed: 1 },
   },
   'constraints of a space ignored': {
     breaks: 'A session is placed where the constraints of its space hold.',
     file: 'controller/domain/sessions/placement/filters.ts',
     find: 'placement.spaceConstraints.findIndex((constraint) => !holds(constraint, labels))',
     replace: 'placement.spaceConstraints.findIndex(() => false)',
-    foundBy: { seed: 81 },
+    foundBy: { seed: 37 },
   },
   'preferences ignored': {
     breaks: 'A node that breaks a preference counts as fuller.',
@@ -28,7 +28,7 @@ export const PLACEMENT_PLANTS = {
     file: 'controller/domain/sessions/placement/placement.ts',
     find: "(strategy === 'pack' ? 1 - share : share)",
     replace: "(strategy === 'spread' ? share : share)",
-    foundBy: { seed: 17 },
+    foundBy: { seed: 3 },
   },
   'anti-affinity of running sessions only': {
     breaks: 'Anti-affinity counts the suspended sessions of a space, which wake where they are.',
@@ -49,7 +49,7 @@ export const PLACEMENT_PLANTS = {
     file: 'controller/services/sessions/placement-waits.ts',
     find: 'for (const node of freed) nodes.add(node);',
     replace: '',
-    foundBy: { seed: 7 },
+    foundBy: { seed: 5 },
   },
   'wake before the wait': {
     breaks: 'Room that the commit of its refusal freed is given to one that begins to wait.',

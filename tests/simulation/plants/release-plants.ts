@@ -28,6 +28,6 @@ export const RELEASE_PLANTS = {
     file: 'controller/services/images/image-collection.ts',
     find: 'if (stream === undefined || !stream.facts.removesImages) return;',
     replace: 'if (stream === undefined) return;',
-    foundBy: { seed: 17 },
+    foundBy: { seed: 12 },
   },
 } satisfies Readonly<Record<string, Plant>>;
