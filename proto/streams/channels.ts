@@ -68,6 +68,8 @@ export class Channels {
   readonly #link: Link<ChannelFrame, ChannelFrame>;
   readonly #channels = new Map<number, Channel>();
   readonly #clock: Clock;
+  /** Closed here, which the full pipe did not take yet: what nobody ends at the other end would run on. */
+  readonly #untold = new Set<number>();
   #newest = 0;
   #isClosed = false;
   #heard: (() => void) | undefined;
@@ -87,6 +89,7 @@ export class Channels {
       opened({ link: this.#add(channel), credit, parametersJson });
     });
     this.#link.onDrain(() => {
+      for (const id of this.#untold) if (!this.#tell(id)) return;
       for (const channel of [...this.#channels.values()]) channel.drained();
     });
     this.#link.onClose(() => {
@@ -123,11 +126,19 @@ export class Channels {
       send: (frame) => !this.#isClosed && this.#link.send({ kind: 'frame', channel: id, frame }),
       forget: () => {
         this.#channels.delete(id);
-        if (!this.#isClosed) this.#link.send({ kind: 'close', channel: id });
+        this.#tell(id);
       },
     });
     this.#channels.set(id, channel);
     return channel;
+  }
+
+  /** Tells the other end that a channel is closed, now or once the pipe takes more. */
+  #tell(id: number): boolean {
+    const isTold = this.#isClosed || this.#link.send({ kind: 'close', channel: id });
+    if (isTold) this.#untold.delete(id);
+    else this.#untold.add(id);
+    return isTold;
   }
 }
 
