@@ -33,7 +33,8 @@ export function registryRequest(method: string, url: string): RegistryRequest | 
   if (collection === 'manifests') {
     if (method === 'GET') return { kind: 'read', object: 'manifest', repository, reference };
     if (method === 'HEAD') return { kind: 'probe', object: 'manifest', repository, reference };
-    return method === 'PUT' ? { kind: 'put-manifest', repository, tag: reference } : undefined;
+    // Servers take tags from the query of a push by digest: the rights are those of its path alone.
+    return method === 'PUT' && query === '' ? { kind: 'put-manifest', repository, tag: reference } : undefined;
   }
   if (method === 'HEAD') return { kind: 'probe', object: 'blob', repository, reference };
   return method === 'GET' ? { kind: 'read', object: 'blob', repository, reference } : undefined;

@@ -40,6 +40,7 @@ t.test('anything else is not: deletions, lists, and paths that another server co
     ['GET', `http://elsewhere/v2/raworc/base/manifests/${DIGEST}`],
     ['GET', `/v2/RAWORC/base/manifests/${DIGEST}`],
     ['GET', '/v2/raworc/base/blobs/sha256:short'.padEnd(5000, 'x')],
+    ['PUT', `/v2/${SPACE}/manifests/${DIGEST}?tag=of-another`],
     ['PUT', `/v2/${SPACE}/blobs/uploads/`],
     ['POST', `/v2/${SPACE}/blobs/uploads/aaaa`],
     ['POST', `/v2/${SPACE}/blobs/uploads/?mount=${DIGEST}&from=raworc/base&from=raworc/spaces/x`],
