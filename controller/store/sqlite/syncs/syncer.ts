@@ -1,5 +1,5 @@
 import { closeSync, fdatasyncSync, openSync } from 'node:fs';
-import type { Clock } from '../../../../seams/clock.ts';
+import type { Clock, Timer } from '../../../../seams/clock.ts';
 import type { Log } from '../../../../seams/log.ts';
 import { type Metrics, SECONDS } from '../../../../seams/metrics.ts';
 import { programBeside, RestartingThread } from '../restarting-thread.ts';
@@ -8,7 +8,7 @@ import { programBeside, RestartingThread } from '../restarting-thread.ts';
 export interface Syncer {
   /**
    * Resolves once every commit before this call is on the disk. Rejects with the error of the system
-   * if the disk refuses. One at a time.
+   * if the disk refuses, or does not answer. One at a time.
    */
   sync(): Promise<void>;
   /** Does the same before it returns, also for a `sync` in progress. */
@@ -27,11 +27,18 @@ export type SyncAnswer = { readonly error?: { readonly code: string; readonly me
 interface Pending {
   readonly promise: Promise<void>;
   readonly startedAt: number;
+  looks: number;
+  look: Timer | undefined;
   resolve(): void;
   reject(error: Error): void;
 }
 
 const HEAP_MIB = 16;
+/**
+ * A disk that does not answer is given up after so many looks: nothing can be stored, and the watchdog
+ * does not see it. Looks, because a process that stood still has not waited.
+ */
+export const PATIENCE = { everyMs: 10_000, looks: 6 } as const;
 
 /**
  * Syncs the write-ahead log on a thread, so that a slow disk delays the commands that wait for it
@@ -69,7 +76,9 @@ export class LogSyncer implements Syncer {
 
   sync(): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#pending = { promise, startedAt: this.#deps.clock.monotonic(), resolve, reject };
+    const pending: Pending = { promise, startedAt: this.#deps.clock.monotonic(), looks: 0, look: undefined, resolve, reject };
+    this.#pending = pending;
+    this.#lookAt(pending);
     if (this.#thread.isUp) this.#thread.post('sync');
     else this.#syncHere();
     return promise;
@@ -86,6 +95,7 @@ export class LogSyncer implements Syncer {
   }
 
   async close(): Promise<void> {
+    this.#pending?.look?.cancel();
     await this.#thread.close();
     if (this.#log !== undefined) closeSync(this.#log);
     this.#log = undefined;
@@ -107,9 +117,18 @@ export class LogSyncer implements Syncer {
     else pending?.reject(Object.assign(new Error(error.message), { code: error.code }));
   }
 
+  #lookAt(pending: Pending): void {
+    pending.look = this.#deps.clock.after(PATIENCE.everyMs, () => {
+      pending.looks += 1;
+      if (pending.looks < PATIENCE.looks) this.#lookAt(pending);
+      else this.#synced({ error: LATE });
+    });
+  }
+
   #take(): Pending | undefined {
     const pending = this.#pending;
     this.#pending = undefined;
+    pending?.look?.cancel();
     if (pending !== undefined) this.#took.observe((this.#deps.clock.monotonic() - pending.startedAt) / 1000);
     return pending;
   }
@@ -119,5 +138,7 @@ export class LogSyncer implements Syncer {
     if (this.#pending !== undefined) this.#syncHere();
   }
 }
+
+const LATE = { code: 'EIO', message: `the disk confirmed no write within ${(PATIENCE.everyMs * PATIENCE.looks) / 1000} s` };
 
 const logOf = (database: string): string => `${database}-wal`;

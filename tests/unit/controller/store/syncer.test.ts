@@ -1,4 +1,5 @@
-import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { closeSync, constants, copyFileSync, existsSync, mkdtempSync, openSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -6,10 +7,11 @@ import t, { type Test } from 'tap';
 import type { SessionId } from '../../../../controller/domain/engine/ids.ts';
 import { openBareStore } from '../../../../controller/store/sqlite/bare-store.ts';
 import { Reader } from '../../../../controller/store/sqlite/reader/reader.ts';
-import { LogSyncer, type Syncer } from '../../../../controller/store/sqlite/syncs/syncer.ts';
+import { LogSyncer, PATIENCE, type Syncer } from '../../../../controller/store/sqlite/syncs/syncer.ts';
 import { silentMetrics } from '../../../../seams/metrics.ts';
 import { systemClock } from '../../../../seams/system.ts';
 import { testDirectory } from '../../../test-directory.ts';
+import { HandClock } from '../../hand-clock.ts';
 import { newSession, openCore, silent } from '../core.ts';
 
 /** A disk whose syncs end when the test says so. */
@@ -223,4 +225,32 @@ t.test('a thread that ends during a sync leaves it to this one', async (t) => {
   rmSync(`${path}-wal`);
   await syncer.sync();
   t.equal(await ended.promise, 'syncer.ended');
+});
+
+t.test('a disk that does not answer is given up', async (t) => {
+  const path = join(testDirectory(t), 'raworc.db');
+  const store = await openBareStore(path, 1);
+  const hand = new HandClock();
+  const syncer = new LogSyncer({ path, clock: hand, log: silent, metrics: silentMetrics });
+  const pipe = `${path}-pipe`;
+  execFileSync('mkfifo', [pipe]);
+  syncer.start();
+  // The thread cannot open it for as long as nobody writes to it.
+  renameSync(pipe, `${path}-wal`);
+  t.teardown(async () => {
+    const writer = openSync(`${path}-wal`, constants.O_RDWR | constants.O_NONBLOCK);
+    await syncer.close();
+    closeSync(writer);
+    store.close();
+  });
+  const synced = syncer.sync();
+  const refused = t.rejects(synced, { code: 'EIO', message: 'the disk confirmed no write within 60 s' });
+  // A process that stood still looks once.
+  hand.sleep(PATIENCE.everyMs * PATIENCE.looks);
+  await hand.advance(0);
+  t.ok(syncer.inProgress);
+  await hand.advance(PATIENCE.everyMs * PATIENCE.looks);
+  await refused;
+  t.equal(syncer.inProgress, undefined);
+  t.equal(hand.timers, 0);
 });
