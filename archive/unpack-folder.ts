@@ -1,10 +1,13 @@
 import {
   chmodSync,
+  chownSync,
   closeSync,
   constants,
   fchmodSync,
+  fchownSync,
   fsyncSync,
   futimesSync,
+  lchownSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -32,6 +35,8 @@ export interface Unpacked {
 export interface UnpackOptions {
   /** The permission bits that are kept. */
   readonly modes: number;
+  /** Whether entries get the owners that they come with, which only root can give. */
+  readonly hasOwners?: boolean;
   /** Whether the content of each file is on the disk before the next one comes. */
   readonly isSynced?: boolean;
   /** Throws for names that the directory keeps for itself. */
@@ -51,7 +56,7 @@ export class Unpacker {
   readonly #decoder: TarDecoder;
   /** The open directories down to the current one, the root first. */
   readonly #chain: { readonly name: Bytes; readonly folder: Folder }[];
-  readonly #modes: { readonly parts: readonly Bytes[]; readonly mode: number }[] = [];
+  readonly #modes: (Pick<TarEntry, 'mode' | 'uid' | 'gid'> & { readonly parts: readonly Bytes[] })[] = [];
   #file: { readonly fd: number; readonly mtimeMs: number } | undefined;
   /** The path that is unpacked now, for messages. */
   current: Bytes = '';
@@ -74,10 +79,12 @@ export class Unpacker {
   /** Sets the modes of directories. Throws if the archive was cut off. */
   finish(): Unpacked {
     if (!this.#decoder.isOver) throw new TarFault('The archive was cut off. Send it again.');
-    for (const { parts, mode } of this.#modes.reverse()) {
+    for (const { parts, mode, uid, gid } of this.#modes.reverse()) {
       const name = parts.at(-1) ?? '';
       const at = this.#folderOf(parts.slice(0, -1)).in(name);
-      if (lstatSync(at, { throwIfNoEntry: false })?.isDirectory() === true) chmodSync(at, mode);
+      if (lstatSync(at, { throwIfNoEntry: false })?.isDirectory() !== true) continue;
+      if (this.#options.hasOwners === true) chownSync(at, uid, gid);
+      chmodSync(at, mode);
     }
     this.close();
     return this.counts;
@@ -90,7 +97,7 @@ export class Unpacker {
     while (this.#chain.length > 1) this.#chain.pop()?.folder.close();
   }
 
-  #entry({ name, type: kind, mode: sent, mtimeMs, target }: TarEntry): void {
+  #entry({ name, type: kind, mode: sent, uid, gid, mtimeMs, target }: TarEntry): void {
     this.current = name;
     const parts = partsOf(name);
     const mode = sent & this.#options.modes;
@@ -105,12 +112,13 @@ export class Unpacker {
     switch (kind) {
       case 'directory':
         if (lstatSync(at, { throwIfNoEntry: false })?.isDirectory() !== true) mkdirSync(at, { mode: mode | NEEDED });
-        if (this.#modes.length < MAX_KEPT_MODES) this.#modes.push({ parts, mode });
+        if (this.#modes.length < MAX_KEPT_MODES) this.#modes.push({ parts, mode, uid, gid });
         this.counts.directories += 1;
         return;
       case 'symlink':
         this.#clear(folder, last);
         symlinkSync(Buffer.from(target, 'latin1'), at);
+        if (this.#options.hasOwners === true) lchownSync(at, uid, gid);
         this.counts.links += 1;
         return;
       case 'link': {
@@ -142,6 +150,7 @@ export class Unpacker {
           fd = create();
         }
         this.#file = { fd, mtimeMs };
+        if (this.#options.hasOwners === true) fchownSync(fd, uid, gid);
         fchmodSync(fd, mode);
         return;
       }

@@ -23,9 +23,11 @@ process.chdir('/');
 
 const breathe = () => new Promise<void>((resolve) => systemClock.soon(resolve));
 const digits = (count: number) => randomBytes(count / 2).toString('hex');
+const uid = process.geteuid?.() ?? 0;
 const deps = {
   roots,
-  leftovers: new Leftovers({ digits, uid: process.geteuid?.() ?? 0, breathe }),
+  isRoot: uid === 0,
+  leftovers: new Leftovers({ digits, uid, breathe }),
   soon: (run: () => void) => systemClock.soon(run),
   breathe,
 };

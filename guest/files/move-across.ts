@@ -1,4 +1,4 @@
-import { accessSync, chmodSync, constants, mkdirSync, renameSync, rmdirSync, type Stats } from 'node:fs';
+import { accessSync, chmodSync, chownSync, constants, mkdirSync, renameSync, rmdirSync, type Stats } from 'node:fs';
 import { packFile, packFolder } from '../../archive/pack-folder.ts';
 import { type Unpacked, Unpacker } from '../../archive/unpack-folder.ts';
 import { type Bytes, bufferOf } from '../../proto/streams/files-paths.ts';
@@ -11,6 +11,8 @@ import { removeIn } from './remove.ts';
 
 export interface MoveDeps {
   readonly leftovers: Pick<Leftovers, 'name' | 'sweep'>;
+  /** Whether this process is root's, which keeps the owners of what it moves. */
+  readonly isRoot: boolean;
   breathe(): Promise<void>;
   /** Whether the caller has gone. */
   isOver(): boolean;
@@ -21,7 +23,8 @@ export interface MoveDeps {
  * half, gives the copy its name, and only then removes the original. In a workstation each directory
  * directly below the root is one for the kernel.
  */
-export async function moveAcross(from: Place, stat: Stats, to: Place, { leftovers, breathe, isOver }: MoveDeps): Promise<void> {
+export async function moveAcross(from: Place, stat: Stats, to: Place, deps: MoveDeps): Promise<void> {
+  const { leftovers, breathe } = deps;
   // Before anything is copied that could not be removed afterwards.
   attempt(from.shown, () => accessSync(from.directory.path, constants.W_OK));
   await leftovers.sweep(to.directory);
@@ -30,7 +33,7 @@ export async function moveAcross(from: Place, stat: Stats, to: Place, { leftover
   let beside: Pinned | undefined;
   try {
     beside = attempt(to.shown, () => pinBelow(to.directory, name));
-    await copy(from, stat, beside, to, breathe, isOver);
+    await copy(from, stat, beside, to, deps);
     const now = lstatIn(from);
     if (now === undefined || (!stat.isDirectory() && tagOf(now) !== tagOf(stat)))
       throw new FileFault('conflict', `${shown(from.shown)} was changed while it was moved. Nothing was moved: try again.`);
@@ -52,8 +55,7 @@ async function copy(
   stat: Stats,
   beside: Pinned,
   to: Place,
-  breathe: () => Promise<void>,
-  isOver: () => boolean,
+  { isRoot, breathe, isOver }: Omit<MoveDeps, 'leftovers'>,
 ): Promise<Unpacked> {
   const opened: Pinned[] = [];
   let comment: Bytes | undefined;
@@ -70,7 +72,7 @@ async function copy(
     if (stat.isDirectory()) attempt(to.shown, () => mkdirSync(beside.in(from.name), { mode: 0o700 }));
     const [source, target] = stat.isDirectory() ? [below(from.directory), below(beside)] : [from.directory, beside];
     const folder = new PinnedFolder(source);
-    unpacker = new Unpacker(new PinnedFolder(target), { modes: 0o7777, comment: left, isSynced: true });
+    unpacker = new Unpacker(new PinnedFolder(target), { modes: 0o7777, hasOwners: isRoot, comment: left, isSynced: true });
     for (const piece of stat.isDirectory() ? packFolder(folder) : packFile(folder, from.name)) {
       if (isOver()) throw new FileFault('conflict', 'The request ended before the move did. Nothing was moved.');
       unpacker.write(piece);
@@ -82,7 +84,10 @@ async function copy(
         'conflict',
         `Only files, directories and links that can be read move to another file system, and there are others: ${bufferOf(comment)}.`,
       );
-    if (stat.isDirectory()) chmodSync(beside.in(from.name), stat.mode & 0o7777);
+    if (stat.isDirectory()) {
+      if (isRoot) chownSync(beside.in(from.name), stat.uid, stat.gid);
+      chmodSync(beside.in(from.name), stat.mode & 0o7777);
+    }
     return unpacked;
   } catch (error) {
     throw faultOf(error, to.shown);

@@ -17,6 +17,7 @@ import { writeFile } from './write.ts';
 export interface FilesDeps extends WatchTurns {
   readonly roots: Roots;
   readonly leftovers: Leftovers;
+  readonly isRoot: boolean;
   /** Lets other streams have a turn. */
   breathe(): Promise<void>;
 }

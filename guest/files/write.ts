@@ -4,6 +4,7 @@ import {
   constants,
   fchmodSync,
   fdatasync,
+  fstatSync,
   fsync,
   linkSync,
   openSync,
@@ -51,9 +52,8 @@ export async function writeFile(stream: ByteStream, roots: Roots, request: Write
     portions = new Portions(fd);
     await received(stream, fd, path, portions);
     const after = attempt(path, () => checked(place, request));
-    const mode = after?.mode ?? before?.mode ?? request.mode ?? NEW_MODE;
     const open = fd;
-    attempt(path, () => fchmodSync(open, mode & 0o7777));
+    attempt(path, () => fchmodSync(open, modeOf(after ?? before, fstatSync(open), request)));
     const failure = (await portions.synced()) ?? (await synced(open));
     if (failure !== undefined) throw faultOf(failure, path);
     attempt(path, () => putInPlace(place, beside, request.isNew));
@@ -82,6 +82,12 @@ function checked(place: Place, { ifMatch, isNew }: WriteFile): Stats | undefined
   // Replacing needs rights in the directory alone. A file that is closed to writing stays as it is.
   accessSync(place.directory.in(place.name), constants.W_OK);
   return stat;
+}
+
+/** A file of another user does not lend the rights of this one. */
+function modeOf(replaced: Stats | undefined, { uid, gid }: Stats, { mode = NEW_MODE }: WriteFile): number {
+  if (replaced === undefined) return mode & 0o7777;
+  return replaced.mode & (replaced.uid === uid && replaced.gid === gid ? 0o7777 : 0o1777);
 }
 
 function putInPlace({ directory, name }: Place, beside: Buffer, isNew: boolean): void {

@@ -2,6 +2,8 @@
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
+  chownSync,
+  lchownSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -65,6 +67,39 @@ t.test('files, links and directories move to another file system, whole or not a
   t.same(readdirSync(world.workspace), ['p'], 'nothing else is left where they were');
   t.same(readdirSync(at('p')).sort(), ['f', 'pipe']);
   t.same(readdirSync(there).sort(), ['d', 'g', 'way'], 'nor a part of it where it was to go');
+});
+
+t.test('what root moves or replaces does not become a program with its rights', { skip: process.geteuid?.() !== 0 }, async (t) => {
+  const world = await filesWorld(t);
+  const [there, move] = [elsewhere(t), mover(world)];
+  const at = (path: string) => join(world.workspace, path);
+  const ofUser = (path: string, mode: number) => {
+    writeFileSync(at(path), '#!/bin/sh');
+    chownSync(at(path), 1000, 1001);
+    chmodSync(at(path), mode);
+  };
+  const shownAt = (path: string) => {
+    const { uid, gid, mode } = lstatSync(path);
+    return { uid, gid, mode: mode & 0o7777 };
+  };
+  ofUser('f', 0o4755);
+  value(await move('f', `${there}/f`));
+  t.same(shownAt(join(there, 'f')), { uid: 1000, gid: 1001, mode: 0o4755 });
+  mkdirSync(at('d/e'), { recursive: true });
+  for (const path of ['d', 'd/e']) chownSync(at(path), 1000, 1001);
+  ofUser('d/e/f', 0o2755);
+  symlinkSync('e/f', at('d/link'));
+  lchownSync(at('d/link'), 1000, 1001);
+  value(await move('d', `${there}/d`));
+  for (const path of ['d', 'd/e', 'd/e/f', 'd/link']) t.match(shownAt(join(there, path)), { uid: 1000, gid: 1001 }, path);
+  t.equal(shownAt(join(there, 'd/e/f')).mode, 0o2755);
+
+  ofUser('g', 0o6711);
+  value(await world.write('g', 'of root'));
+  t.same(shownAt(at('g')), { uid: 0, gid: 0, mode: 0o711 });
+  chmodSync(at('g'), 0o4711);
+  value(await world.write('g', 'of root again'));
+  t.same(shownAt(at('g')), { uid: 0, gid: 0, mode: 0o4711 }, 'its own file keeps its mode');
 });
 
 t.test('what a write left whose helper was killed goes with the next write to that directory', async (t) => {
