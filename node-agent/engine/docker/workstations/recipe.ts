@@ -24,6 +24,8 @@ const CERTIFICATES = '/raworc-setup/certificates.pem';
 
 /** Mirrors with a password in their URL serve this script, and are not left in the image. */
 const MIRROR = `lists=
+RAWORC_APT_URL=\${RAWORC_APT_URL:-\${FTP_PROXY:-}}
+unset FTP_PROXY
 if [ -n "\${RAWORC_APT_URL:-}" ]; then
   . /etc/os-release
   case $RAWORC_APT_URL in *@*) lists=$(mktemp -d); cp -a /etc/apt/sources.list* "$lists"/ ;; esac
@@ -109,6 +111,19 @@ ${OPERATOR}rm -rf /raworc-setup /tmp/* /var/log/*.log
 
 /** Docker has these in every step without keeping them: proxies can have a password in their URL. */
 const PREDEFINED = /^(https?|no)_proxy$/i;
+/** Another of those, which nothing here reads: it brings the script a mirror with a password. */
+const UNKEPT = 'FTP_PROXY';
+
+/**
+ * Returns the variables of the steps that make an image. Docker writes those that a Dockerfile names
+ * into the history of the image, which other nodes can read.
+ */
+export function variablesOf({ RAWORC_APT_URL: apt = '', ...others }: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  // The script leaves the others with a password out, too.
+  const kept = Object.entries(others).filter(([name, value]) => PREDEFINED.test(name) || !value.includes('@'));
+  const mirror = apt === '' ? {} : { [apt.includes('@') ? UNKEPT : 'RAWORC_APT_URL']: apt };
+  return { ...Object.fromEntries(kept), ...mirror };
+}
 
 /**
  * Returns the recipe of an image of workstations: the stock one, made from the base image, or one from an image of that name. What is
@@ -128,7 +143,7 @@ export const dockerfileOf = ({ from, hasPrograms }: Recipe, settings: readonly s
   [
     `FROM ${from}`,
     'USER 0',
-    ...settings.filter((name) => !PREDEFINED.test(name)).map((name) => `ARG ${name}`),
+    ...settings.filter((name) => !PREDEFINED.test(name) && name !== UNKEPT).map((name) => `ARG ${name}`),
     ...(hasPrograms ? ['COPY node /usr/local/bin/node', 'ADD npm.tar /usr/local/lib/node_modules/npm/'] : []),
     'COPY raworc-setup /raworc-setup',
     'RUN sh /raworc-setup/make.sh',

@@ -19,7 +19,7 @@ import { abortable, answerOf, type DockerClients, unless } from '../client.ts';
 import { NETWORK, type Owner } from '../container.ts';
 import { jsonLines } from '../json-lines.ts';
 import { contextOf, type Programs } from './context.ts';
-import { recipeOf } from './recipe.ts';
+import { recipeOf, variablesOf } from './recipe.ts';
 import { shellImage } from './shell-image.ts';
 
 const CONDITION = 'NoWorkstations';
@@ -95,16 +95,17 @@ export class DockerWorkstations {
   /** Makes an image. What its recipe runs has the network of builds. */
   async make({ image, name, baseImage }: MakePlan, signal: AbortSignal): Promise<MoveOutcome> {
     const { clients, settings, programs, owner, log, cgroupParent } = this.#deps;
-    const { environment, certificates } = settings;
+    const { certificates } = settings;
+    const variables = variablesOf(settings.environment);
     const recipe = recipeOf(name, baseImage, certificates === undefined ? undefined : await readFile(certificates, 'utf8'));
-    const context = contextOf(recipe, Object.keys(environment), programs);
+    const context = contextOf(recipe, Object.keys(variables), programs);
     const parent = cgroupParent();
     const options: Docker.ImageBuildOptions & { cgroupparent?: string } = {
       t: image,
       labels: { 'raworc.managed': 'true', 'raworc.image': 'workstation', 'raworc.cluster': owner.clusterId },
       forcerm: true,
       networkmode: NETWORK,
-      buildargs: { ...environment },
+      buildargs: { ...variables },
       version: '1',
       abortSignal: signal,
       ...(parent === undefined ? {} : { cgroupparent: parent }),

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import t from 'tap';
 import { contextOf } from '../../../../node-agent/engine/docker/workstations/context.ts';
-import { recipeOf } from '../../../../node-agent/engine/docker/workstations/recipe.ts';
+import { dockerfileOf, recipeOf, variablesOf } from '../../../../node-agent/engine/docker/workstations/recipe.ts';
 import { testDirectory } from '../../../test-directory.ts';
 
 const SETTINGS = ['HTTP_PROXY', 'https_proxy', 'NO_PROXY', 'RAWORC_APT_URL', 'npm_config_registry'];
@@ -39,6 +39,23 @@ t.test('the stock image gets the node agent’s Node.js and npm, the operator’
   t.notMatch(own('Dockerfile'), /node|npm\.tar/, 'an image of one’s own keeps its programs');
   t.notMatch(own('raworc-setup/make.sh'), /apt-get/);
   t.throws(() => own('raworc-setup/certificates.pem'));
+});
+
+t.test('passwords in the URLs of mirrors are not in the history of the image, and serve the script', async (t) => {
+  const secret = 'https://user:password@mirror.example.com/';
+  const open = 'https://mirror.example.com/';
+  const proxies = { HTTP_PROXY: secret, no_proxy: 'localhost' };
+  const recipe = recipeOf('raworc/workstation', 'base:1');
+  /** What Docker writes into the history. */
+  const named = (variables: Readonly<Record<string, string>>) =>
+    Object.entries(variables).filter(([name]) => dockerfileOf(recipe, Object.keys(variables)).includes(`ARG ${name}\n`));
+  const closed = variablesOf({ ...proxies, RAWORC_APT_URL: secret, PIP_INDEX_URL: secret, npm_config_registry: secret, GOPROXY: open });
+  t.same(named(closed), [['GOPROXY', open]]);
+  t.same(variablesOf({ ...proxies, RAWORC_APT_URL: open }), { ...proxies, RAWORC_APT_URL: open });
+  const [[, script] = ['', '']] = recipe.files;
+  const mirror = script.slice(0, script.indexOf('if ['));
+  for (const variables of [closed, variablesOf({ RAWORC_APT_URL: secret }), { RAWORC_APT_URL: secret }])
+    t.equal(execFileSync('sh', { input: `${mirror}echo $RAWORC_APT_URL \${FTP_PROXY-}`, env: variables, encoding: 'utf8' }), `${secret}\n`);
 });
 
 t.test('the scripts are valid, and a missing program is an error', async (t) => {
