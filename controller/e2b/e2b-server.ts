@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { sendError } from './answers.ts';
@@ -6,6 +6,7 @@ import { controlPlane } from './control/control-plane.ts';
 import { dataPlane } from './data/data-plane.ts';
 import type { E2bDeps, Exchange } from './exchange.ts';
 import { destinationOf } from './routing.ts';
+import { answerUnreadable } from './unreadable.ts';
 
 const HEADERS_TIMEOUT_MS = 10_000;
 /** The SDK for Python keeps idle connections for 300 s; the server must not close them first. */
@@ -60,7 +61,7 @@ export async function listenForE2b(deps: E2bDeps, { host, port, tls }: E2bListen
   // Strangers evict one another before.
   server.maxConnections = connections.process + strangers.process + 1;
   deps.bounds.attach(server);
-  server.on('clientError', answerUnreadable);
+  answerUnreadable(server);
   server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy());
     const destination = destinationOf({ headers: req.headers, url: req.url ?? '/' });
@@ -102,20 +103,6 @@ function serverFor(tls: E2bCertificate | undefined, listener: (req: IncomingMess
   );
   tls.onReplaced((pair) => server.setSecureContext(identity(pair)));
   return server;
-}
-
-const UNREADABLE: Readonly<Record<string, readonly [status: number, message: string]>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: [408, 'The request arrived too slowly.'],
-  HPE_HEADER_OVERFLOW: [431, 'The headers are too large.'],
-};
-
-/** Answers what Node.js rejects before a listener sees it. */
-function answerUnreadable(fault: Error & { readonly code?: string }, socket: Duplex): void {
-  if (!socket.writable || fault.code === 'ECONNRESET') return void socket.destroy();
-  const [status, message] = UNREADABLE[fault.code ?? ''] ?? [400, 'The request is not valid HTTP.'];
-  const body = JSON.stringify({ code: status, message });
-  const head = `Content-Type: application/json; charset=utf-8\r\nContent-Length: ${body.length}\r\nConnection: close`;
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${head}\r\n\r\n${body}`);
 }
 
 function exchangeOf(req: IncomingMessage, res: ServerResponse, requestId: string): Exchange | undefined {
