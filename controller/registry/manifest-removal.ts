@@ -7,17 +7,25 @@ import type { Upstream } from './upstream.ts';
 const REFUSALS: ReadonlySet<number | undefined> = new Set([400, 401, 403, 405]);
 const MAX_MANIFESTS = 32;
 
+/** Returns whether a manifest of the repository is that of another image. */
+export type IsKept = (digest: string) => boolean;
+
 type Asked = Pick<Upstream, 'request'>;
 
 /**
- * Removes a manifest with all its tags, and those that it names. If another image has one of these
- * too, the next pull of that finds it missing, and a node pushes it again. Layers stay until they
- * are collected.
+ * Removes a manifest with all its tags, and those that it names, which a node chose: not those that
+ * are kept. If another index names one of these too, the next pull of that finds it missing, and a
+ * node pushes it again. Layers stay until they are collected.
  */
-export async function removeManifest(upstream: Asked, repository: string, digest: string): Promise<'removed' | 'refused'> {
+export async function removeManifest(
+  upstream: Asked,
+  repository: string,
+  digest: string,
+  isKept: IsKept = () => false,
+): Promise<'removed' | 'refused'> {
   const listed = await manifestsIn(upstream, repository, digest);
   const outcome = await remove(upstream, repository, digest);
-  if (outcome === 'removed') for (const one of listed) await remove(upstream, repository, one);
+  if (outcome === 'removed') for (const one of listed) if (!isKept(one)) await remove(upstream, repository, one);
   return outcome;
 }
 

@@ -3,6 +3,7 @@ import type { Clock } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import type { Metrics } from '../../seams/metrics.ts';
 import { makePrivateDirectory } from '../../seams/private-file.ts';
+import type { IsKept } from './manifest-removal.ts';
 import type { S3Storage } from './registry-config.ts';
 import { findProgram, RegistryProcess } from './registry-process.ts';
 import { RemoteRegistry } from './remote-registry.ts';
@@ -15,7 +16,7 @@ export type RegistryChoice =
   | { readonly kind: 'url'; readonly url: URL; readonly user: string | undefined; readonly password: string | undefined };
 
 export interface OpenRegistry extends Upstream {
-  removeManifest(repository: string, digest: string): Promise<'removed' | 'refused'>;
+  removeManifest(repository: string, digest: string, isKept?: IsKept): Promise<'removed' | 'refused'>;
   lacks(repository: string, digest: string): Promise<boolean>;
   readonly isReadOnly?: boolean;
   repair?(digest: string): Promise<boolean>;

@@ -6,7 +6,7 @@ import { delimiter, join } from 'node:path';
 import type { Clock, Timer } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import type { Metrics } from '../../seams/metrics.ts';
-import { removeManifest } from './manifest-removal.ts';
+import { type IsKept, removeManifest } from './manifest-removal.ts';
 import { lacks } from './missing-parts.ts';
 import { registryConfig, registryEnvironment, type S3Storage, SOCKET } from './registry-config.ts';
 import { RegistryGarbage } from './registry-garbage.ts';
@@ -117,8 +117,8 @@ export class RegistryProcess implements Upstream {
     return location;
   }
 
-  removeManifest(repository: string, digest: string): Promise<'removed' | 'refused'> {
-    return this.#garbage.marked().then(() => removeManifest(this, repository, digest));
+  removeManifest(repository: string, digest: string, isKept?: IsKept): Promise<'removed' | 'refused'> {
+    return this.#garbage.marked().then(() => removeManifest(this, repository, digest, isKept));
   }
 
   lacks(repository: string, digest: string): Promise<boolean> {

@@ -4,7 +4,7 @@ import type { Clock, Timer } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import { messageOf } from '../../seams/message-of.ts';
 import { BearerTokens } from './bearer-tokens.ts';
-import { removeManifest } from './manifest-removal.ts';
+import { type IsKept, removeManifest } from './manifest-removal.ts';
 import { lacks } from './missing-parts.ts';
 import { SILENT_MS, type Upstream } from './upstream.ts';
 
@@ -73,8 +73,8 @@ export class RemoteRegistry implements Upstream {
     return `${path}${found.search}`;
   }
 
-  removeManifest(repository: string, digest: string): Promise<'removed' | 'refused'> {
-    return this.prepare(`/v2/${repository}/`).then(() => removeManifest(this, repository, digest));
+  removeManifest(repository: string, digest: string, isKept?: IsKept): Promise<'removed' | 'refused'> {
+    return this.prepare(`/v2/${repository}/`).then(() => removeManifest(this, repository, digest, isKept));
   }
 
   lacks(repository: string, digest: string): Promise<boolean> {

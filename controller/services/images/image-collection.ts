@@ -31,8 +31,11 @@ const ALL = 'all';
 /** The registry, as far as images are removed from it. */
 export interface RegistryCleanup {
   readonly isUp: boolean;
-  /** Removes a manifest. `refused`: the registry removes none. @throws if it does not answer. */
-  removeManifest(repository: string, digest: string): Promise<'removed' | 'refused'>;
+  /**
+   * Removes a manifest, and those that it names unless they are kept. `refused`: the registry removes
+   * none. @throws if it does not answer.
+   */
+  removeManifest(repository: string, digest: string, isKept: (digest: string) => boolean): Promise<'removed' | 'refused'>;
   /** Called after each pass: frees the space of what no manifest needs any more, if that is due. */
   collect(isUrgent: boolean): void;
 }
@@ -207,7 +210,8 @@ export class ImageCollection {
       left -= 1;
       for (const image of images) {
         // Another image with the same content is still needed, or removes the manifest in its turn.
-        const outcome = view.hasTwin(image) ? 'shared' : await registry.removeManifest(image.repository, image.digest);
+        const isKept = (digest: string) => view.hasTwin({ ...image, digest });
+        const outcome = view.hasTwin(image) ? 'shared' : await registry.removeManifest(image.repository, image.digest, isKept);
         this.#removals.add(1, { outcome });
         log.info('registry.image_removed', { image: image.id, digest: image.digest, outcome });
         await applier.apply(forgetImage(image.id, image.digest));

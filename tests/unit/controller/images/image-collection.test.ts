@@ -32,7 +32,7 @@ async function world(t: Test, images: Readonly<Record<string, readonly string[]>
   const low = new Set<NodeId>();
   const asked: string[] = [];
   const deleted: string[] = [];
-  const state = { isUp: true, isDiskLow: false, outcome: 'removed' as 'removed' | 'refused' };
+  const state = { isUp: true, isDiskLow: false, outcome: 'removed' as 'removed' | 'refused', kept: [] as string[] };
   let run: (key?: string) => unknown = () => undefined;
   let imagesChanged: (id: NodeId) => void = () => undefined;
   let woken = Promise.resolve<unknown>(undefined);
@@ -64,8 +64,9 @@ async function world(t: Test, images: Readonly<Record<string, readonly string[]>
       get isUp() {
         return state.isUp;
       },
-      removeManifest: async (repository: string, digest: string) => {
+      removeManifest: async (repository: string, digest: string, isKept: (digest: string) => boolean) => {
         deleted.push(`${repository} ${digest}`);
+        state.kept = ['sha256:1', 'sha256:2', 'sha256:3'].filter(isKept);
         return state.outcome;
       },
       collect: () => undefined,
@@ -207,6 +208,7 @@ t.test('the registry removes the manifest, except one that another image has too
   state.isUp = true;
   await pass();
   t.same(deleted, ['r sha256:1']);
+  t.same(state.kept, ['sha256:3'], 'also from an index that names it');
   t.equal(core.store.view.get('images', imageOf(1)), undefined);
   t.equal(core.store.view.get('images', imageOf(2)), undefined);
   t.ok(core.store.view.get('images', imageOf(3)));

@@ -154,6 +154,15 @@ t.test('an index goes with its images, and a damaged layer of one of them is fou
   t.notOk(await hasBlob(first));
 });
 
+t.test('an index that names the manifest of another image does not take it along', async (t) => {
+  const { registry } = await world(t);
+  const [own, other] = [await push(registry, 'spaces/a', Buffer.from('own')), await push(registry, 'spaces/a', Buffer.from('other'))];
+  const index = await pushIndex(registry, 'spaces/a', [own, other]);
+  t.equal(await registry.removeManifest('spaces/a', index, (digest) => digest === other), 'removed');
+  t.notOk(await has(registry, 'spaces/a', own));
+  t.ok(await has(registry, 'spaces/a', other));
+});
+
 t.test('a damaged layer is found once a pull failed, and the image can be pushed again', async (t) => {
   const { registry, hasBlob, pathOf, logged } = await world(t);
   const [layer, other] = [Buffer.from('layer'.repeat(1000)), Buffer.from('other'.repeat(1000))];
