@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '../seams/clock.ts';
+import { keepPiece } from '../seams/pieces.ts';
 import type { Codec } from './codec.ts';
 import type { Link } from './link.ts';
 import { ProtocolError } from './protocol-error.ts';
@@ -71,7 +72,7 @@ class FramedLink<Out, In> implements Link<Out, In> {
     options.clock.soon(() => {
       socket.on('data', (chunk: Buffer) => {
         if (this.#ended) return;
-        this.#chunks.push(chunk);
+        keepPiece(this.#chunks, chunk);
         this.#held += chunk.byteLength;
         this.#deliver();
       });

@@ -1,13 +1,11 @@
 import { Duplex } from 'node:stream';
+import { keepPiece } from '../../seams/pieces.ts';
 import { StreamError, type StreamReason } from './reasons.ts';
 import { MAX_DATA_BYTES, type StreamLink } from './stream-frame.ts';
 import { StreamState } from './stream-state.ts';
 
 /** Unread bytes that one end keeps in memory by default. */
 export const DEFAULT_WINDOW_BYTES = 1024 * 1024;
-/** From so many unread pieces on, small ones are joined: the window counts bytes, and a piece costs a hundred more. */
-const MANY_PIECES = 64;
-const JOINED_BYTES = 4 * 1024;
 /** Bytes in an end's own write buffer. */
 const WRITE_BUFFER_BYTES = 256 * 1024;
 
@@ -55,7 +53,7 @@ export class ByteStream extends Duplex {
       if (this.destroyed) return;
       switch (frame.kind) {
         case 'data':
-          this.#keep(frame.bytes);
+          keepPiece(this.#unread, frame.bytes);
           return this.#give();
         case 'end':
           return this.#give();
@@ -124,12 +122,6 @@ export class ByteStream extends Duplex {
 
   #fail(error: StreamError): void {
     this.destroy(error);
-  }
-
-  #keep(bytes: Buffer): void {
-    const last = this.#unread.length < MANY_PIECES ? undefined : this.#unread.at(-1);
-    if (last === undefined || last.byteLength + bytes.byteLength > JOINED_BYTES) this.#unread.push(bytes);
-    else this.#unread[this.#unread.length - 1] = Buffer.concat([last, bytes]);
   }
 
   /** Hands received bytes to the reader, and grants the peer the same number again. */

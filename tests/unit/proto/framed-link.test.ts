@@ -42,6 +42,20 @@ const framed = (text: string) => {
 const options = { encode: lines, decode: lines, clock: systemClock };
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
+t.test('a large frame that comes byte by byte arrives', async (t) => {
+  const { stream } = handMade();
+  const link = framedLink(stream, options);
+  const got: string[] = [];
+  link.onMessage((frame) => got.push(frame));
+  const text = Array.from({ length: 20_000 }, (_, at) => at).join();
+  for (const byte of Buffer.concat([framed(text), framed('next')])) {
+    stream.push(Buffer.of(byte));
+    if (byte === 44) await turn();
+  }
+  await turn();
+  t.same(got, [text, 'next']);
+});
+
 t.test('frames arrive complete and in order, however the bytes are split', async (t) => {
   for (let seed = 1; seed <= 50; seed += 1) {
     const fraction = seeded(seed);
