@@ -5,7 +5,7 @@ import type { FilesHead } from '../../proto/streams/files-stream.ts';
 import { entryAt } from './entries.ts';
 import { attempt, FileFault, shown } from './faults.ts';
 import { type MoveDeps, moveAcross } from './move-across.ts';
-import { absolute, lstatIn, makeDirectories, type Place, pin, placeOf, type Roots } from './places.ts';
+import { absolute, checkIsNotAbove, lstatIn, makeDirectories, type Place, pin, placeOf, type Roots } from './places.ts';
 
 export function stat(roots: Roots, request: StatFile): FilesHead {
   const path = absolute(roots, request.path);
@@ -45,6 +45,7 @@ export async function move(roots: Roots, { path: sent, to: target, parents, over
   const to = absolute(roots, target);
   const from = placeOf(roots, path);
   try {
+    checkIsNotAbove(roots, from);
     const stat = attempt(path, () => lstatSync(from.directory.in(from.name)));
     const place = placeOf(roots, to, parents);
     try {

@@ -107,6 +107,13 @@ export function placeOf(roots: Roots, path: Bytes, parents = false): Place {
   return { directory, name, shown: path };
 }
 
+/** Refuses what the guest's own directory is in: as root, it would go with the rest. */
+export function checkIsNotAbove({ closed }: Roots, { directory, name, shown: path }: Place): void {
+  const real = directory.real();
+  if (closed.startsWith(`${real === '/' ? '' : real}/${name}/`))
+    throw new FileFault('denied', `${shown(path)} holds what belongs to Raworc, and stays where it is.`);
+}
+
 /** Follows links at the end of a path: where a write to it goes. */
 export function placeOfTarget(roots: Roots, path: Bytes, parents: boolean): Place {
   let place = placeOf(roots, path, parents);

@@ -3,7 +3,7 @@ import type { Bytes } from '../../proto/streams/files-paths.ts';
 import type { RemoveFile } from '../../proto/streams/files-request.ts';
 import type { FilesHead } from '../../proto/streams/files-stream.ts';
 import { attempt, FileFault, shown } from './faults.ts';
-import { absolute, lstatIn, type Pinned, pinBelow, placeOf, type Roots } from './places.ts';
+import { absolute, checkIsNotAbove, lstatIn, type Pinned, pinBelow, placeOf, type Roots } from './places.ts';
 
 /** Directories in one another that a removal enters. */
 const MAX_LEVELS = 500;
@@ -15,6 +15,7 @@ export async function remove(roots: Roots, { path: sent, recursive }: RemoveFile
   try {
     const stat = attempt(path, () => lstatIn(place));
     if (stat === undefined) throw new FileFault('not_found', `There is no ${shown(path)}.`);
+    checkIsNotAbove(roots, place);
     if (recursive) await removeIn(place.directory, place.name, path, stat, breathe);
     else attempt(path, () => (stat.isDirectory() ? rmdirSync : unlinkSync)(place.directory.in(place.name)));
     return { ok: true };

@@ -102,6 +102,20 @@ t.test('what root moves or replaces does not become a program with its rights', 
   t.same(shownAt(at('g')), { uid: 0, gid: 0, mode: 0o4711 }, 'its own file keeps its mode');
 });
 
+t.test('the directory that the guest has its own in can be neither moved nor removed, also by root', async (t) => {
+  const world = await filesWorld(t);
+  const there = elsewhere(t);
+  writeFileSync(join(world.workspace, 'f'), 'content');
+  const denied = { refusal: { message: /holds what belongs to Raworc/ } };
+  t.match(await mover(world)(world.session, `${there}/s`), denied);
+  t.match(await world.files.change(world.to, { op: 'remove', path: world.session, recursive: true }), denied);
+  symlinkSync(world.session, join(there, 'way'));
+  t.match(await world.files.change(world.to, { op: 'remove', path: `${there}/way`, recursive: true }), { ok: true }, 'but a link to it');
+  t.same(readdirSync(world.session).sort(), ['.raworc', 'workspace']);
+  t.same(readdirSync(world.workspace), ['f']);
+  t.same(readdirSync(there), []);
+});
+
 t.test('what a write left whose helper was killed goes with the next write to that directory', async (t) => {
   const world = await filesWorld(t);
   const ours = `.raworc-${'0'.repeat(16)}.tmpl`;
