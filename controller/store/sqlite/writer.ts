@@ -60,17 +60,33 @@ export function writerOf({ database, meta, snapshot, syncer }: WriterParts): Wri
   const nested = database.transaction((work: () => unknown) => work());
 
   let syncs = 0;
+  /** The last transaction is left to `sync`. */
+  let isAhead = false;
+  const syncHere = () => {
+    try {
+      syncer?.syncNow();
+    } catch (error) {
+      throw new TransactionLost(error, database.name, UNANSWERED);
+    }
+  };
 
   return {
     view: sqliteView(() => database),
     transaction<T>(work: () => T): T {
       recorded.clear();
-      const write = () => nested.immediate(work) as T;
+      isAhead = syncer?.isApart === true && snapshot !== undefined;
+      const write = () => {
+        const result = nested.immediate(work) as T;
+        // Before anybody can read it.
+        if (!isAhead) syncHere();
+        return result;
+      };
       try {
         if (snapshot === undefined) return write();
-        return syncer === undefined ? snapshot.write(write) : snapshot.writeAhead(write);
+        return isAhead ? snapshot.writeAhead(write) : snapshot.write(write);
       } catch (error) {
-        throw isStoreFault(error) ? new TransactionLost(error, database.name) : error;
+        if (error instanceof TransactionLost || !isStoreFault(error)) throw error;
+        throw new TransactionLost(error, database.name);
       }
     },
     savepoint<T>(work: () => T): T {
@@ -84,7 +100,7 @@ export function writerOf({ database, meta, snapshot, syncer }: WriterParts): Wri
       }
     },
     sync() {
-      if (syncer === undefined) return undefined;
+      if (syncer === undefined || !isAhead) return undefined;
       syncs += 1;
       const mine = syncs;
       return syncer.sync().then(
@@ -98,13 +114,9 @@ export function writerOf({ database, meta, snapshot, syncer }: WriterParts): Wri
       );
     },
     syncNow() {
-      if (syncer === undefined) return;
+      if (syncer === undefined || !isAhead) return;
       syncs += 1;
-      try {
-        syncer.syncNow();
-      } catch (error) {
-        throw new TransactionLost(error, database.name, UNANSWERED);
-      }
+      syncHere();
       snapshot?.show();
     },
     apply(mutation) {

@@ -12,6 +12,7 @@ const SLOW_SHARE = 0.02;
  */
 export function simulatedSyncer(clock: Pick<Clock, 'after'>, random: SeededRandom): Syncer {
   return {
+    isApart: true,
     sync() {
       const ms = random.between(0, random.chance(SLOW_SHARE) ? SLOW_MS : USUAL_MS);
       return new Promise((resolve) => void clock.after(ms, resolve));

@@ -7,8 +7,9 @@ const log = openSync(workerData.path, 'r');
 
 function sync(): SyncAnswer {
   try {
+    const startedAt = performance.now();
     fdatasyncSync(log);
-    return {};
+    return { tookMs: performance.now() - startedAt };
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'EIO';
     return { error: { code, message: error instanceof Error ? error.message : String(error) } };

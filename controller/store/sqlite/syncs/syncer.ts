@@ -7,6 +7,11 @@ import { programBeside, RestartingThread } from '../restarting-thread.ts';
 /** Makes commits durable that were made without a sync. */
 export interface Syncer {
   /**
+   * Whether the next commit should be left to `sync`. If not, `syncNow` is better: the disk answers
+   * sooner than another thread would.
+   */
+  readonly isApart: boolean;
+  /**
    * Resolves once every commit before this call is on the disk. Rejects with the error of the system
    * if the disk refuses, or does not answer. One at a time.
    */
@@ -22,11 +27,11 @@ export interface SyncerDeps {
   readonly metrics: Metrics;
 }
 
-export type SyncAnswer = { readonly error?: { readonly code: string; readonly message: string } };
+/** How long the disk took, or why it refused. */
+export type SyncAnswer = { readonly tookMs: number } | { readonly error: { readonly code: string; readonly message: string } };
 
 interface Pending {
   readonly promise: Promise<void>;
-  readonly startedAt: number;
   looks: number;
   look: Timer | undefined;
   resolve(): void;
@@ -34,6 +39,10 @@ interface Pending {
 }
 
 const HEAP_MIB = 16;
+/** A longer sync stops others for longer than a thread costs: some 0.1 ms and two switches. */
+const QUICK_MS = 0.75;
+/** After a slow sync, so many quick ones in a row show that the disk is quick again. */
+const QUICK_IN_A_ROW = 64;
 /**
  * A disk that does not answer is given up after so many looks: nothing can be stored, and the watchdog
  * does not see it. Looks, because a process that stood still has not waited.
@@ -41,8 +50,8 @@ const HEAP_MIB = 16;
 export const PATIENCE = { everyMs: 10_000, looks: 6 } as const;
 
 /**
- * Syncs the write-ahead log on a thread, so that a slow disk delays the commands that wait for it
- * and nothing else. With `synchronous = NORMAL`, SQLite writes a commit to the log without a sync;
+ * Syncs the write-ahead log on a thread while the disk is slow, so that it delays the commands that
+ * wait for it and nothing else. With `synchronous = NORMAL`, SQLite writes a commit to the log without a sync;
  * a power cut takes the newest of them away, as whole transactions, because every frame's checksum
  * continues the one before (sqlite.org/walformat.html). Nobody has been told of those. While the
  * thread is down, this thread syncs.
@@ -50,14 +59,15 @@ export const PATIENCE = { everyMs: 10_000, looks: 6 } as const;
 export class LogSyncer implements Syncer {
   readonly #deps: SyncerDeps;
   readonly #thread: RestartingThread<SyncAnswer>;
-  readonly #took;
+  readonly #seconds;
   #log: number | undefined;
+  readonly #pace = new SyncPace();
   #pending: Pending | undefined;
 
   constructor(deps: SyncerDeps) {
     this.#deps = deps;
     const { path, clock, metrics } = deps;
-    this.#took = metrics.histogram({ name: 'sync_seconds', help: 'Time until a commit was on the disk.', buckets: SECONDS });
+    this.#seconds = metrics.histogram({ name: 'sync_seconds', help: 'Time that the disk took to sync a commit.', buckets: SECONDS });
     this.#thread = new RestartingThread({
       program: programBeside(import.meta.url, 'sync-worker'),
       workerData: { path: logOf(path) },
@@ -76,7 +86,7 @@ export class LogSyncer implements Syncer {
 
   sync(): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const pending: Pending = { promise, startedAt: this.#deps.clock.monotonic(), looks: 0, look: undefined, resolve, reject };
+    const pending: Pending = { promise, looks: 0, look: undefined, resolve, reject };
     this.#pending = pending;
     this.#lookAt(pending);
     if (this.#thread.isUp) this.#thread.post('sync');
@@ -89,9 +99,15 @@ export class LogSyncer implements Syncer {
     return this.#pending?.promise;
   }
 
+  get isApart(): boolean {
+    return !this.#pace.isQuick && this.#thread.isUp;
+  }
+
   syncNow(): void {
     if (this.#log === undefined) throw new Error('the syncer is not open');
+    const startedAt = this.#deps.clock.monotonic();
     fdatasyncSync(this.#log);
+    this.#took(this.#deps.clock.monotonic() - startedAt);
   }
 
   async close(): Promise<void> {
@@ -111,10 +127,16 @@ export class LogSyncer implements Syncer {
     }
   }
 
-  #synced({ error }: SyncAnswer): void {
+  #synced(answer: SyncAnswer): void {
     const pending = this.#take();
-    if (error === undefined) pending?.resolve();
-    else pending?.reject(Object.assign(new Error(error.message), { code: error.code }));
+    if ('error' in answer) return pending?.reject(Object.assign(new Error(answer.error.message), { code: answer.error.code }));
+    this.#took(answer.tookMs);
+    pending?.resolve();
+  }
+
+  #took(ms: number): void {
+    this.#seconds.observe(ms / 1000);
+    this.#pace.took(ms);
   }
 
   #lookAt(pending: Pending): void {
@@ -129,7 +151,6 @@ export class LogSyncer implements Syncer {
     const pending = this.#pending;
     this.#pending = undefined;
     pending?.look?.cancel();
-    if (pending !== undefined) this.#took.observe((this.#deps.clock.monotonic() - pending.startedAt) / 1000);
     return pending;
   }
 
@@ -140,5 +161,19 @@ export class LogSyncer implements Syncer {
 }
 
 const LATE = { code: 'EIO', message: `the disk confirmed no write within ${(PATIENCE.everyMs * PATIENCE.looks) / 1000} s` };
+
+/** Judges how quick the disk is. */
+export class SyncPace {
+  /** Quick syncs since the last slow one. */
+  #quick = 0;
+
+  get isQuick(): boolean {
+    return this.#quick >= QUICK_IN_A_ROW;
+  }
+
+  took(ms: number): void {
+    this.#quick = ms > QUICK_MS ? 0 : this.#quick + 1;
+  }
+}
 
 const logOf = (database: string): string => `${database}-wal`;

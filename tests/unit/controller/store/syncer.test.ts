@@ -5,17 +5,20 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import type { SessionId } from '../../../../controller/domain/engine/ids.ts';
+import { put } from '../../../../controller/domain/engine/mutation.ts';
+import type { SpaceRow } from '../../../../controller/domain/spaces/rows.ts';
 import { openBareStore } from '../../../../controller/store/sqlite/bare-store.ts';
 import { Reader } from '../../../../controller/store/sqlite/reader/reader.ts';
-import { LogSyncer, PATIENCE, type Syncer } from '../../../../controller/store/sqlite/syncs/syncer.ts';
+import { LogSyncer, PATIENCE, type Syncer, SyncPace } from '../../../../controller/store/sqlite/syncs/syncer.ts';
 import { silentMetrics } from '../../../../seams/metrics.ts';
 import { systemClock } from '../../../../seams/system.ts';
 import { testDirectory } from '../../../test-directory.ts';
 import { HandClock } from '../../hand-clock.ts';
-import { newSession, openCore, silent } from '../core.ts';
+import { newSession, openCore, SPACE, silent } from '../core.ts';
 
 /** A disk whose syncs end when the test says so. */
 class SlowDisk implements Syncer {
+  readonly isApart = true;
   readonly #pending: { resolve(): void; reject(error: Error): void }[] = [];
   #began: (() => void)[] = [];
   asked = 0;
@@ -57,6 +60,11 @@ async function coreOn(t: Test, disk: SlowDisk) {
   disk.isQuick = false;
   return core;
 }
+
+const spaceRow: SpaceRow = {
+  ...{ id: SPACE, name: 'kitchen', description: null, settings: {}, secretsVersion: 1, active: true },
+  ...{ createdAt: 1, updatedAt: 1, createdBy: 'admin' },
+};
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 const id = (name: string) => name as SessionId;
@@ -133,6 +141,7 @@ t.test('after a power cut, everything that was answered is there', async (t) => 
       if (existsSync(join(here, `raworc.db${end}`))) copyFileSync(join(here, `raworc.db${end}`), `${image}${end}`);
   };
   const syncer: Syncer = {
+    isApart: true,
     async sync() {
       await turn();
       keep();
@@ -253,4 +262,37 @@ t.test('a disk that does not answer is given up', async (t) => {
   await refused;
   t.equal(syncer.inProgress, undefined);
   t.equal(hand.timers, 0);
+});
+
+t.test('commits sync on their own thread once the disk has been quick for a while', async (t) => {
+  const pace = new SyncPace();
+  const after = (times: number, ms: number) => {
+    for (let sync = 0; sync < times; sync += 1) pace.took(ms);
+    return pace.isQuick;
+  };
+  t.notOk(after(63, 0.1), 'not at first');
+  t.ok(after(1, 0.1));
+  t.notOk(after(1, 5), 'one slow sync is enough');
+  t.notOk(after(63, 0.1));
+  t.ok(after(1, 0.1));
+});
+
+t.test('a quick disk is waited for within the commit', async (t) => {
+  let syncs = 0;
+  const path = join(testDirectory(t), 'raworc.db');
+  const syncer: Syncer = {
+    isApart: false,
+    sync: () => Promise.reject(new Error('not asked')),
+    syncNow() {
+      syncs += 1;
+    },
+  };
+  const store = await openBareStore(path, 1, { syncer });
+  t.teardown(() => store.close());
+  for (const description of ['one', 'two']) {
+    store.writer.transaction(() => store.writer.apply(put('spaces', { ...spaceRow, description })));
+    t.equal(store.writer.sync(), undefined);
+    t.equal(store.view.get('spaces', SPACE)?.description, description);
+  }
+  t.equal(syncs, 2);
 });
