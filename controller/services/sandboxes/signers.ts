@@ -65,7 +65,11 @@ export class Signers {
     if (sent === undefined) return accepted(undefined);
     const found = this.#search([...this.#recent].reverse(), sent, file);
     if (found !== undefined) return accepted(found);
-    this.#loaded ??= this.#load();
+    this.#loaded ??= this.#load().catch((error: unknown) => {
+      // The next search tries again.
+      this.#loaded = undefined;
+      throw error;
+    });
     await this.#loaded;
     const ids = [...this.#all.keys()].reverse();
     for (let at = 0; at < ids.length; at += SLICE) {

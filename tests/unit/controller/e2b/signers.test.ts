@@ -74,3 +74,20 @@ t.test('a refusal ends a search, and what is no signature begins none', async (t
   for (const text of ['', 'v1_', `v2_${'A'.repeat(43)}`, `v1_${'A'.repeat(44)}`])
     t.same(await signers.find(text, FILE, () => stop), accepted(undefined));
 });
+
+t.test('sandboxes that could not be read once are read by the next search', async (t) => {
+  const row = rowOf(['k1']);
+  const tokens = sandboxTokens(randomBytes(32));
+  let isBroken = true;
+  const view = {
+    sandboxesAfter: () => {
+      if (isBroken) throw new Error('the disk');
+      return [row];
+    },
+  };
+  const signers = new Signers({ view, tokens, clock: systemClock });
+  const find = () => signers.find(signatureOf(FILE, tokens.tokenFor(row.id, 'k1')), FILE, () => accepted(undefined));
+  await t.rejects(find(), /the disk/);
+  isBroken = false;
+  t.same(await find(), accepted({ id: row.id, keyId: 'k1' }));
+});
