@@ -102,7 +102,7 @@ export class Holder {
     const { cluster } = this.#client;
     const leaving = new AbortController();
     const listed = await this.#client.ask('the ports', async ({ ports }, caller) => {
-      const asked = { askedMs: cluster.time.now, wasUp: cluster.view.get('sessions', id)?.desired === 'running' };
+      const asked = { askedMs: cluster.time.now, wasUp: cluster.controller?.core.view.get('sessions', id)?.desired === 'running' };
       const found = await ports.list(caller, id, { standing: 'admin' }, leaving.signal);
       const numbers = found.ok ? found.value.flatMap(({ port, listening }) => (listening ? [port] : [])) : [];
       if (found.ok) cluster.auditors.uses.judgePorts(id, numbers, asked);

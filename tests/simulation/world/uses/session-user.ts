@@ -24,7 +24,7 @@ const SEEN_WITHIN_MS = 10_000;
 export interface Used {
   readonly id: string;
   readonly sessionId: SessionId;
-  /** The row when the use began. */
+  /** The row when the use began, as its controller shows it: a commit that is not durable yet is shown to nobody. */
   readonly before: SessionRow | undefined;
   readonly wake: boolean;
   readonly gone: AbortSignal;
@@ -124,7 +124,14 @@ export class SessionUser {
         const caller = cluster.administrator(services);
         if (caller === undefined || !cluster.takesRequests) return over('not asked', true);
         auditors.uses.begun({ id, sessionId, isOneStream: !isKept });
-        const used = { id, sessionId, before: cluster.view.get('sessions', sessionId), wake, gone: leaving.signal, life: process.life };
+        const used = {
+          id,
+          sessionId,
+          before: process.core.view.get('sessions', sessionId),
+          wake,
+          gone: leaving.signal,
+          life: process.life,
+        };
         work(used, services, caller)
           .then(
             () => process.life.run(() => over('done', true)),
