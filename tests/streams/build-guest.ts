@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-const HOOK = 'lines: new KeptLines(';
+const HOOK = 'streams: {\n';
 
 /** Writes the bundle to `file`. */
 export async function buildTestGuest(file: string): Promise<void> {
@@ -25,9 +25,9 @@ export async function buildTestGuest(file: string): Promise<void> {
         setup({ onLoad }) {
           onLoad({ filter: /guest\/main\.ts$/ }, async ({ path }) => {
             const source = await readFile(path, 'utf8');
-            if (!source.includes(HOOK)) throw new Error('guest/main.ts hands its lines in no more as it did');
+            if (!source.includes(HOOK)) throw new Error('guest/main.ts names its kinds of streams no more as it did');
             const kinds = JSON.stringify(join(ROOT, 'tests/streams/file-kind.ts'));
-            return { loader: 'ts', contents: `import { kinds } from ${kinds};\n${source.replace(HOOK, `streams: kinds, ${HOOK}`)}` };
+            return { loader: 'ts', contents: `import { kinds } from ${kinds};\n${source.replace(HOOK, `${HOOK} ...kinds,\n`)}` };
           });
         },
       },
