@@ -14,7 +14,7 @@ export const GUEST_PLANTS = {
     file: 'guest/hops/call-graph.ts',
     find: 'if (turn.agent !== agent) return false;',
     replace: ';',
-    foundBy: { seed: 1 },
+    foundBy: { seed: 2 },
   },
   'cancelled message run': {
     breaks: 'A guest that knows that a message is cancelled never begins it.',
@@ -28,7 +28,7 @@ export const GUEST_PLANTS = {
     file: 'guest/runs/agent-run.ts',
     find: 'if (hop !== undefined || message.router === null) call.turn.begun = true;',
     replace: 'call.turn.begun = true;',
-    foundBy: { seed: 4 },
+    foundBy: { seed: 128 },
   },
   'model asked again': {
     breaks: 'A choice that was recorded before a crash stands.',
@@ -56,7 +56,7 @@ export const GUEST_PLANTS = {
     file: 'guest/runs/message-run.ts',
     find: '!begun.has(entry.runId) && !all.every(',
     replace: '!begun.has(entry.runId) && all.length === 0 && !all.every(',
-    foundBy: { seed: 6 },
+    foundBy: { seed: 12 },
   },
   'newest message first': {
     breaks: 'Messages run in their order.',
@@ -158,6 +158,6 @@ export const HOP_PLANTS = {
     file: 'controller/services/fleet/encode.ts',
     find: '.filter((name) => canAnswer(view, session, name))',
     replace: '',
-    foundBy: { seed: 7 },
+    foundBy: { seed: 3 },
   },
 } satisfies Readonly<Record<string, Plant>>;

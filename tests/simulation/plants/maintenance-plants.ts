@@ -21,7 +21,7 @@ export const MAINTENANCE_PLANTS = {
     file: 'controller/services/nodes/drain-loop.ts',
     find: 'if (waiting.length === 0) return undefined;',
     replace: 'if (waiting.length < 1_000) return undefined;',
-    foundBy: { seed: 2 },
+    foundBy: { seed: 5 },
   },
   'delivery not resumed': {
     breaks: 'The end of a drain delivers what waits for sessions that were not suspended yet.',

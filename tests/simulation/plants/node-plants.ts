@@ -70,7 +70,7 @@ export const NODE_PLANTS = {
     file: 'node-agent/domain/next-step.ts',
     find: "if (drain !== 'none') return { kind: 'cancel-drain' };",
     replace: '',
-    foundBy: { seed: 1 },
+    foundBy: { seed: 65 },
   },
   'source not frozen': {
     breaks: 'Nothing runs on a volume while it is copied.',
@@ -91,7 +91,7 @@ export const NODE_PLANTS = {
     file: 'node-agent/domain/volume-copy.ts',
     find: "copy === 'copied' && volume",
     replace: "copy !== 'none' && volume",
-    foundBy: { seed: 1 },
+    foundBy: { seed: 3 },
   },
   'acted before the controller spoke': {
     breaks: 'A node agent that has just started touches nothing before it has heard what is assigned.',

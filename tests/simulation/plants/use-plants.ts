@@ -29,7 +29,7 @@ export const USE_PLANTS = {
     file: 'controller/services/streams/open-uses.ts',
     find: 'return this.#used.has(id);',
     replace: 'return this.#isClosed;',
-    foundBy: { seed: 6 },
+    foundBy: { seed: 102 },
   },
   'use without a record': {
     breaks: 'A use is recorded before it begins.',
@@ -43,7 +43,7 @@ export const USE_PLANTS = {
     file: 'guest/streams/exec.ts',
     find: 'const gone = () => command.kill();',
     replace: 'const gone = () => undefined;',
-    foundBy: { seed: 6 },
+    foundBy: { seed: 26 },
   },
 } satisfies Readonly<Record<string, Plant>>;
 
@@ -61,7 +61,7 @@ export const TICKET_PLANTS = {
     file: 'controller/services/streams/tickets.ts',
     find: 'if (entry?.nodeId !== from) return undefined;',
     replace: 'if (entry === undefined) return undefined;',
-    foundBy: { seed: 6 },
+    foundBy: { seed: 1 },
   },
   'request ticket used twice': {
     breaks: 'The ticket of a request is valid once.',
@@ -82,7 +82,7 @@ export const TICKET_PLANTS = {
     file: 'guest/ports/listening.ts',
     find: 'if (state !== LISTEN) continue;',
     replace: '',
-    foundBy: { seed: 2 },
+    foundBy: { seed: 6 },
   },
   'public for ever': {
     breaks: 'A port is public until the time that was set.',
@@ -96,7 +96,7 @@ export const TICKET_PLANTS = {
     file: 'controller/domain/sessions/commands/remove-session.ts',
     find: "for (const { id } of view.portSharesOf(row.id)) mutations.push({ kind: 'remove', table: 'portShares', id });",
     replace: '',
-    foundBy: { seed: 14 },
+    foundBy: { seed: 6 },
   },
   'sandbox ends as it resumes': {
     breaks: 'The time of a sandbox begins anew when it is resumed.',
@@ -114,21 +114,21 @@ export const PROCESS_PLANTS = {
     file: 'guest/processes/kept-process.ts',
     find: 'isAtEnd: () => this.#isOver && reader.position >= this.ring.end,',
     replace: 'isAtEnd: () => this.#end !== undefined,',
-    foundBy: { seed: 14 },
+    foundBy: { seed: 10 },
   },
   'attached elsewhere': {
     breaks: 'An attachment begins at the byte that was asked for.',
     file: 'guest/processes/kept-process.ts',
     find: 'position: Math.min(offset ?? this.ring.end, this.ring.end),',
     replace: 'position: this.ring.start,',
-    foundBy: { seed: 18 },
+    foundBy: { seed: 22 },
   },
   'process of one who left': {
     breaks: 'A process that was to end with its client does.',
     file: 'guest/processes/kept-process.ts',
     find: "if (this.#readers.size === 0 && this.#request.onDisconnect === 'kill') this.kill();",
     replace: '',
-    foundBy: { seed: 98 },
+    foundBy: { seed: 46 },
   },
   'idle beneath a process': {
     breaks: 'A process that keeps its session awake does.',
@@ -142,6 +142,6 @@ export const PROCESS_PLANTS = {
     file: 'guest/processes/process-table.ts',
     find: 'this.#count();\n    this.#ended.set(',
     replace: 'this.#ended.set(',
-    foundBy: { seed: 18 },
+    foundBy: { seed: 26 },
   },
 } satisfies Readonly<Record<string, Plant>>;
