@@ -128,7 +128,7 @@ export class Guest {
     if (this.#fault !== undefined) throw this.#fault;
   }
 
-  /** Sets how many processes keep the session from idling. The host is told now, and each time it connects. */
+  /** Sets how many processes keep the session awake. Tells the host now and whenever it reconnects. */
   keepAwake(processes: number): void {
     this.#runner.keepAwake(processes);
   }

@@ -152,7 +152,7 @@ export function dataPlane(deps: E2bDeps) {
     return woken.ok ? accepted({ access: found, payer, port }) : undefined;
   }
 
-  /** Counts the connection and the request for whoever pays for them. */
+  /** Charges the connection and the request to the payer. */
   function paid(req: IncomingMessage, payer: Payer): Outcome<unknown> {
     const connected = bounds.admitted(req.socket, payer);
     return connected?.ok === false ? connected : budgets.charge('requests', payer);

@@ -11,7 +11,7 @@ const lineOf = (change: FileChange, path: string, type = 'file') => ({
 });
 const shown = (events: readonly object[]) => events.map((event) => Object.values(event).slice(0, 2).join(' '));
 
-t.test('a file that is written in one step is told as created and written, without its temporary name', async (t) => {
+t.test('an atomic write is reported as CREATE and WRITE, without its temporary name', async (t) => {
   const eventsOf = fileEvents({ root: '/w', withEntry: false });
   const seen = [
     ...eventsOf(lineOf('created', `d/${TEMPORARY}`)),

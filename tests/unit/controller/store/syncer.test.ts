@@ -193,19 +193,24 @@ t.test('what a reading thread saw of a commit waits for the disk too', async (t)
   t.same(rows, [[{ one: 1 }]]);
 });
 
-t.test('the thread syncs, and this one does while the thread is down', async (t) => {
-  const directory = testDirectory(t);
-  const path = join(directory, 'raworc.db');
+/** A syncer of a real database. Calls `ended` when its thread ends. */
+async function syncerOn(t: Test, ended: (event: string) => void) {
+  const path = join(testDirectory(t), 'raworc.db');
   const store = await openBareStore(path, 1);
-  const ended: unknown[] = [];
-  const log = { ...silent, error: (event: string) => ended.push(event) };
-  const syncer = new LogSyncer({ path, clock: systemClock, log, metrics: silentMetrics });
+  const syncer = new LogSyncer({ path, clock: systemClock, log: { ...silent, error: ended }, metrics: silentMetrics });
+  // The thread alone keeps no process alive.
   const alive = setInterval(() => undefined, 1000);
   t.teardown(async () => {
     clearInterval(alive);
     await syncer.close();
     store.close();
   });
+  return { path, syncer };
+}
+
+t.test('the thread syncs, and this one does while the thread is down', async (t) => {
+  const ended: string[] = [];
+  const { syncer } = await syncerOn(t, (event) => void ended.push(event));
   await t.rejects(syncer.sync(), /not open/, 'before the start');
   syncer.start();
   for (let syncs = 0; syncs < 3; syncs += 1) {
@@ -218,18 +223,8 @@ t.test('the thread syncs, and this one does while the thread is down', async (t)
 });
 
 t.test('a thread that ends during a sync leaves it to this one', async (t) => {
-  const directory = testDirectory(t);
-  const path = join(directory, 'raworc.db');
-  const store = await openBareStore(path, 1);
   const ended = Promise.withResolvers<string>();
-  const log = { ...silent, error: (event: string) => ended.resolve(event) };
-  const syncer = new LogSyncer({ path, clock: systemClock, log, metrics: silentMetrics });
-  const alive = setInterval(() => undefined, 1000);
-  t.teardown(async () => {
-    clearInterval(alive);
-    await syncer.close();
-    store.close();
-  });
+  const { path, syncer } = await syncerOn(t, ended.resolve);
   syncer.start();
   rmSync(`${path}-wal`);
   await syncer.sync();
