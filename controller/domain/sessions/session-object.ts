@@ -7,9 +7,20 @@ import { spaceName } from '../spaces/space-objects.ts';
 import { isSettled, restState } from './life-cycle.ts';
 import type { SessionRow } from './rows.ts';
 
-/** The fields of a row that {@link sessionObject} needs. */
+/** The fields of a row that {@link sessionObject} and checks of permissions need. */
 export const SHOWN_OF_SESSIONS = [
-  ...(['id', 'name', 'spaceId', 'createdBy', 'desired', 'phase', 'outstanding', 'generation', 'observedGeneration'] as const),
+  ...([
+    'id',
+    'name',
+    'spaceId',
+    'createdBy',
+    'createdById',
+    'desired',
+    'phase',
+    'outstanding',
+    'generation',
+    'observedGeneration',
+  ] as const),
   ...(['containerId', 'volume', 'parentId', 'nodeId', 'timeouts', 'createdAt', 'updatedAt', 'startedAt', 'lastActivityAt'] as const),
   ...([
     'terminatedAt',
@@ -24,7 +35,7 @@ export const SHOWN_OF_SESSIONS = [
     'isolation',
   ] as const),
 ];
-export type ShownSession = Pick<SessionRow, (typeof SHOWN_OF_SESSIONS)[number]>;
+export type ListedSession = Pick<SessionRow, (typeof SHOWN_OF_SESSIONS)[number]>;
 
 /** A session's node, as far as the session's object shows it. */
 interface ShownNode {
@@ -49,14 +60,14 @@ export function waitingReason({ name, drain, unreachableSince }: Pick<NodeRow, '
 export const waitsForDrain = (node: string): string =>
   `The node ${node} is being drained. Messages are accepted, and wait until it takes sessions again.`;
 
-export function sessionObject(view: RowView, row: ShownSession, missing: MissingImages = NONE_MISSING): SessionObject {
+export function sessionObject(view: RowView, row: ListedSession, missing: MissingImages = NONE_MISSING): SessionObject {
   const { spaceId, nodeId } = row;
   return withNames(row, spaceName(view, spaceId), nodeId === null ? null : nodeShown(view, nodeId), missing);
 }
 
 /** Presents many sessions. Looks up each space and node once. */
-export function sessionObjects(view: RowView, rows: readonly ShownSession[], missing: MissingImages): SessionObject[] {
-  const spaceOf = lookingOnce((id: ShownSession['spaceId']) => spaceName(view, id));
+export function sessionObjects(view: RowView, rows: readonly ListedSession[], missing: MissingImages): SessionObject[] {
+  const spaceOf = lookingOnce((id: ListedSession['spaceId']) => spaceName(view, id));
   const nodeOf = lookingOnce((id: string) => nodeShown(view, id));
   return rows.map((row) => withNames(row, spaceOf(row.spaceId), row.nodeId === null ? null : nodeOf(row.nodeId), missing));
 }
@@ -70,7 +81,7 @@ function lookingOnce<Id, Found>(look: (id: Id) => Found): (id: Id) => Found {
   };
 }
 
-function withNames(row: ShownSession, space: string, node: ShownNode | null, missing: MissingImages): SessionObject {
+function withNames(row: ListedSession, space: string, node: ShownNode | null, missing: MissingImages): SessionObject {
   const state = restState(row);
   return {
     id: row.id,
@@ -102,7 +113,7 @@ function withNames(row: ShownSession, space: string, node: ShownNode | null, mis
 }
 
 /** Of a session that is to run and cannot yet. */
-function imageReason(row: ShownSession, node: ShownNode | null, missing: MissingImages): string | null {
+function imageReason(row: ListedSession, node: ShownNode | null, missing: MissingImages): string | null {
   const { desired, nodeId, image } = row;
   if (desired !== 'running' || node === null || nodeId === null || isSettled(row)) return null;
   const wait = missing.of(nodeId, image);

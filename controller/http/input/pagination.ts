@@ -8,7 +8,7 @@ import { JsonText } from '../../services/engine/json-text.ts';
  * MAX_PAGE_BYTES} ends early: X-Page-Limit is then its number of items, so that the next page
  * begins at X-Page-Offset + X-Page-Limit.
  */
-export function pageText<T>(ctx: Context, request: PageRequest, { items, total }: Page<T>): JsonText<readonly T[]> {
+export function pageText<T>(ctx: Context, request: PageRequest, { items, total }: Page<T | JsonText<T>>): JsonText<readonly T[]> {
   const { text, count } = jsonWithin(items, MAX_PAGE_BYTES);
   const isCut = count < request.limit && request.offset + count < total;
   ctx.set('X-Total-Count', String(total));
@@ -22,12 +22,14 @@ export function pageText<T>(ctx: Context, request: PageRequest, { items, total }
  * MIN_ITEMS}.
  */
 export function jsonWithin(items: readonly unknown[], maxBytes: number): { readonly text: string; readonly count: number } {
-  const all = JSON.stringify(items);
-  if (Buffer.byteLength(all) <= maxBytes) return { text: all, count: items.length };
+  if (!items.some((item) => item instanceof JsonText)) {
+    const all = JSON.stringify(items);
+    if (Buffer.byteLength(all) <= maxBytes) return { text: all, count: items.length };
+  }
   const parts: string[] = [];
   let bytes = 2;
   for (const item of items) {
-    const part = JSON.stringify(item);
+    const part = item instanceof JsonText ? item.text : JSON.stringify(item);
     bytes += Buffer.byteLength(part) + 1;
     if (bytes > maxBytes && parts.length >= MIN_ITEMS) break;
     parts.push(part);

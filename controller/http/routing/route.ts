@@ -115,6 +115,8 @@ interface WithCaller {
   readonly caller: Caller;
 }
 
+type ItemOf<Item extends z.ZodType> = Infer<Item> | JsonText<Infer<Item>>;
+
 type BodyOf<Body extends AnswerBody, Streams> =
   | (Body extends z.ZodType ? Infer<Body> | JsonText<Infer<Body>> : undefined)
   | (Streams extends true ? undefined : never);
@@ -210,7 +212,7 @@ export function listRoute<const Path extends string, Item extends z.ZodType, Par
   readonly item: Item;
   respond(
     exchange: Exchange<Path, z.ZodType, Parameters> & WithCaller & { readonly page: PageRequest },
-  ): Promise<Outcome<Page<Infer<Item>>>> | Outcome<Page<Infer<Item>>>;
+  ): Promise<Outcome<Page<ItemOf<Item>>>> | Outcome<Page<ItemOf<Item>>>;
 }): Route {
   const check = checkOf<Path, z.ZodType, Parameters>({ path: described.path, request: undefined, query });
   return {

@@ -5,7 +5,7 @@ import type { Tables } from '../../domain/engine/mutation.ts';
 import type { HopRow, MessageRow } from '../../domain/messages/rows.ts';
 import type { SandboxRow } from '../../domain/sandboxes/rows.ts';
 import type { RestState, RowsOfState } from '../../domain/sessions/life-cycle.ts';
-import type { ShownSession } from '../../domain/sessions/session-object.ts';
+import type { ListedSession } from '../../domain/sessions/session-object.ts';
 import type { Page } from '../access/caller.ts';
 
 export interface SessionQuery {
@@ -90,7 +90,13 @@ export interface SessionsWithLogs {
  * commit.
  */
 export interface Lists {
-  sessions(query: SessionQuery, page: PageRequest): Promise<Page<ShownSession>>;
+  /** Returns the ids of a page, in order. */
+  sessions(query: SessionQuery, page: PageRequest): Promise<Page<SessionId>>;
+  /**
+   * Returns the rows of those that are in the store, by time of creation. `total` counts them;
+   * fewer are returned where a page's bytes do not suffice.
+   */
+  sessionRows(ids: readonly SessionId[], order: 'asc' | 'desc'): Promise<Page<ListedSession>>;
   /** Returns the ids of a page, in order. */
   sandboxes(query: SandboxQuery): Promise<readonly SessionId[]>;
   messages(session: SessionId, query: MessageQuery, page: PageRequest): Promise<Page<MessageRow>>;

@@ -1,13 +1,14 @@
 import type { PageRequest } from '../../contract/pages.ts';
-import type { SessionFilter } from '../../contract/sessions.ts';
-import type { SpaceId } from '../../domain/engine/ids.ts';
+import type { SessionFilter, SessionObject } from '../../contract/sessions.ts';
+import type { SessionId, SpaceId } from '../../domain/engine/ids.ts';
 import { accepted, hidden, type Outcome } from '../../domain/engine/outcome.ts';
 import type { View } from '../../domain/engine/view.ts';
 import { rowsOfState } from '../../domain/sessions/life-cycle.ts';
-import type { ShownSession } from '../../domain/sessions/session-object.ts';
 import { NO_SPACE } from '../../domain/spaces/refusals.ts';
 import type { Caller, Page } from '../access/caller.ts';
+import type { JsonText } from '../engine/json-text.ts';
 import type { Lists, SessionQuery } from '../engine/lists.ts';
+import type { ShownSession, ShownSessions } from './shown-sessions.ts';
 
 /**
  * Returns the query for the sessions that the caller can see; 404 for a space in which it has no
@@ -34,16 +35,58 @@ export function sessionQuery(view: View, caller: Caller, filter: SessionFilter):
   });
 }
 
-/** Returns the requested page. */
+export interface ListDeps {
+  readonly view: View;
+  readonly lists: Lists;
+  readonly shownSessions: ShownSessions;
+}
+
+/**
+ * Returns the requested page. Sessions are shown as they are when it is answered: one that was
+ * deleted or left the requested state while it was found is no longer part of it.
+ */
 export async function listSessions(
-  { view, lists }: { readonly view: View; readonly lists: Lists },
+  deps: ListDeps,
   caller: Caller,
   filter: SessionFilter,
   page: PageRequest,
-): Promise<Outcome<Page<ShownSession>>> {
-  const query = sessionQuery(view, caller, filter);
+): Promise<Outcome<Page<JsonText<SessionObject>>>> {
+  const query = sessionQuery(deps.view, caller, filter);
   if (!query.ok) return query;
-  return seesNone(query.value) ? accepted({ items: [], total: 0 }) : accepted(await lists.sessions(query.value, page));
+  if (seesNone(query.value)) return accepted({ items: [], total: 0 });
+  const found = await deps.lists.sessions(query.value, page);
+  const { shown, isCut } = await shownOf(deps, found.items, page.order ?? 'desc');
+  const items = shown.filter(({ desired, state }) => desired !== 'deleted' && (filter.state === undefined || state === filter.state));
+  const gone = isCut ? 0 : found.items.length - items.length;
+  return accepted({ items: items.map(({ json }) => json), total: found.total - gone });
+}
+
+/**
+ * Returns those that are left of these sessions, in their order. `isCut`: only the first ones, as
+ * the rows of all would be too large.
+ */
+async function shownOf({ lists, shownSessions }: ListDeps, ids: readonly SessionId[], order: 'asc' | 'desc') {
+  const known = new Map<SessionId, ShownSession>();
+  const unknown: SessionId[] = [];
+  for (const id of ids) {
+    const shown = shownSessions.known(id);
+    if (shown === undefined) unknown.push(id);
+    else known.set(id, shown);
+  }
+  let last: SessionId | undefined;
+  if (unknown.length > 0) {
+    const read = shownSessions.beginRead();
+    try {
+      const { items, total } = await lists.sessionRows(unknown, order);
+      for (const shown of read.shown(items)) known.set(shown.id, shown);
+      if (items.length < total) last = items.at(-1)?.id;
+    } finally {
+      read.close();
+    }
+  }
+  const reached = last === undefined ? ids : ids.slice(0, ids.indexOf(last) + 1);
+  const shown = reached.flatMap((id) => known.get(id) ?? []);
+  return { shown, isCut: last !== undefined };
 }
 
 /** A caller without any permission needs no query. */

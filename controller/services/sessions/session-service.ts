@@ -17,7 +17,7 @@ import { isSettled } from '../../domain/sessions/life-cycle.ts';
 import type { Yields } from '../../domain/sessions/placement/filters.ts';
 import { lacksRoom } from '../../domain/sessions/placement/no-room.ts';
 import { recalledSession } from '../../domain/sessions/recalled-session.ts';
-import { sessionObject, sessionObjects } from '../../domain/sessions/session-object.ts';
+import { sessionObject } from '../../domain/sessions/session-object.ts';
 import type { SizeRules } from '../../domain/sessions/session-sizes.ts';
 import { sessionFor, shownSessionFor, spaceFor } from '../access/access.ts';
 import type { Caller, Idempotency } from '../access/caller.ts';
@@ -189,11 +189,7 @@ export function sessionService(deps: SessionDeps) {
     },
     canUpdate: (caller: Caller, id: SessionId) => sessionFor(view, caller, id, 'update').ok,
     get: (caller: Caller, id: string) => mapped(shownSessionFor(shownSessions, caller, id), ({ json }) => json),
-    list: async (caller: Caller, filter: SessionFilter, page: PageRequest) =>
-      mapped(await listSessions(deps, caller, filter, page), ({ items, total }) => ({
-        items: sessionObjects(view, items, deps.imageWaits),
-        total,
-      })),
+    list: (caller: Caller, filter: SessionFilter, page: PageRequest) => listSessions(deps, caller, filter, page),
     /** Resolves once the tombstone is durable. */
     async remove(caller: Caller, id: SessionId) {
       const row = sessionFor(view, caller, id, 'delete');

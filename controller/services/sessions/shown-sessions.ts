@@ -1,22 +1,32 @@
-import type { SessionObject } from '../../contract/sessions.ts';
+import type { SessionObject, SessionState } from '../../contract/sessions.ts';
 import type { NodeId } from '../../domain/engine/ids.ts';
 import type { View } from '../../domain/engine/view.ts';
 import { type MissingImage, type MissingImages, NONE_MISSING } from '../../domain/images/missing-images.ts';
 import type { NodeRow } from '../../domain/nodes/rows.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
-import { sessionObject, waitingReason } from '../../domain/sessions/session-object.ts';
+import { type ListedSession, sessionObject, sessionObjects, waitingReason } from '../../domain/sessions/session-object.ts';
 import type { Committed } from '../engine/applier.ts';
 import { JsonText } from '../engine/json-text.ts';
 
 /** The API object of a session, with the fields that permission checks need. */
 export interface ShownSession extends Pick<SessionRow, 'id' | 'name' | 'spaceId' | 'createdById' | 'desired' | 'nodeId' | 'image'> {
   readonly json: JsonText<SessionObject>;
+  readonly state: SessionState;
   /** What it waited for when it was read. */
   readonly wait: MissingImage | undefined;
 }
 
 /** Bound in characters of JSON, one or two bytes each: about 90,000 sessions. */
 const MAX_KEPT = 64 * 1024 * 1024;
+/** Sessions changed during reads on other threads. Beyond, the reads in progress keep nothing. */
+const MAX_CHANGED = 10_000;
+
+/** A read of rows on another thread. */
+export interface RowsRead {
+  /** Shows these rows, and keeps those that no commit has changed since the read began. */
+  shown(rows: readonly ListedSession[]): readonly ShownSession[];
+  close(): void;
+}
 
 /**
  * Caches the JSON of sessions until a commit changes them. Clients read a session far more often
@@ -32,6 +42,12 @@ export class ShownSessions {
   /** Oldest first. */
   readonly #known = new Map<string, ShownSession>();
   #kept = 0;
+  #reads = 0;
+  #newestRead = 0;
+  /** The newest read that had begun when a session changed last. Empty while nothing is read. */
+  readonly #changedIn = new Map<string, number>();
+  /** Up to this read, it is not known what has changed. */
+  #lostUpTo = 0;
 
   constructor(view: View, missing: MissingImages = NONE_MISSING, maxKept = MAX_KEPT) {
     this.#view = view;
@@ -41,23 +57,61 @@ export class ShownSessions {
   }
 
   get(id: string): ShownSession | undefined {
+    return this.known(id) ?? this.#read(id);
+  }
+
+  /** Undefined: it would have to be read. */
+  known(id: string): ShownSession | undefined {
     const known = this.#known.get(id);
     // What nodes lack is in no commit.
-    if (known !== undefined && known.wait === this.#waitOf(known)) return known;
+    if (known === undefined || known.wait === this.#waitOf(known)) return known;
     this.#forget(id);
-    return this.#read(id);
+    return undefined;
+  }
+
+  /** To be called before the statement is sent, so that no commit is missed. */
+  beginRead(): RowsRead {
+    this.#reads += 1;
+    this.#newestRead += 1;
+    const read = this.#newestRead;
+    return {
+      shown: (rows) => {
+        const objects = sessionObjects(this.#view, rows, this.#missing);
+        return rows.flatMap((row, at) => {
+          const object = objects[at];
+          if (object === undefined || row.desired === 'deleted') return [];
+          const isCurrent = read > this.#lostUpTo && (this.#changedIn.get(row.id) ?? 0) < read;
+          const shown = this.#shown(row, object);
+          return [isCurrent ? this.#keep(shown) : shown];
+        });
+      },
+      close: () => {
+        this.#reads -= 1;
+        if (this.#reads === 0) this.#changedIn.clear();
+      },
+    };
   }
 
   /** Called with each commit before all other listeners, so that none shows the old state. */
   committed({ mutations }: Committed): void {
     const changed = new Set<NodeId>();
     for (const mutation of mutations) {
-      if (mutation.kind === 'put' && mutation.table === 'sessions') this.#forget(mutation.row.id);
-      if (mutation.kind === 'remove' && mutation.table === 'sessions') this.#forget(mutation.id);
+      if (mutation.kind === 'put' && mutation.table === 'sessions') this.#changed(mutation.row.id);
+      if (mutation.kind === 'remove' && mutation.table === 'sessions') this.#changed(mutation.id);
       if (mutation.kind === 'put' && mutation.table === 'nodes' && this.#changesReason(mutation.row)) changed.add(mutation.row.id);
     }
     // Once for all nodes: many go together, and very many sessions can be known.
     if (changed.size > 0) for (const [id, { nodeId }] of this.#known) if (nodeId !== null && changed.has(nodeId)) this.#forget(id);
+  }
+
+  #changed(id: string): void {
+    this.#forget(id);
+    if (this.#reads === 0) return;
+    if (this.#changedIn.size >= MAX_CHANGED) {
+      this.#changedIn.clear();
+      this.#lostUpTo = this.#newestRead;
+    }
+    this.#changedIn.set(id, this.#newestRead);
   }
 
   #changesReason(row: NodeRow): boolean {
@@ -75,11 +129,19 @@ export class ShownSessions {
   #read(id: string): ShownSession | undefined {
     const row = this.#view.get('sessions', id);
     if (row === undefined || row.desired === 'deleted') return undefined;
-    const { name, spaceId, createdById, desired, nodeId, image } = row;
-    const json = JsonText.of(sessionObject(this.#view, row, this.#missing));
-    const shown = { id: row.id, name, spaceId, createdById, desired, nodeId, image, json, wait: this.#waitOf(row) };
-    this.#known.set(id, shown);
-    this.#kept += json.text.length;
+    return this.#keep(this.#shown(row, sessionObject(this.#view, row, this.#missing)));
+  }
+
+  #shown(row: ListedSession, object: SessionObject): ShownSession {
+    const { id, name, spaceId, createdById, desired, nodeId, image } = row;
+    const json = JsonText.of(object);
+    return { id, name, spaceId, createdById, desired, nodeId, image, json, state: object.state, wait: this.#waitOf(row) };
+  }
+
+  #keep(shown: ShownSession): ShownSession {
+    this.#forget(shown.id);
+    this.#known.set(shown.id, shown);
+    this.#kept += shown.json.text.length;
     for (const oldest of this.#known.keys()) {
       if (this.#kept <= this.#maxKept) break;
       this.#forget(oldest);

@@ -164,7 +164,8 @@ async function list(client: Client): Promise<void> {
   const found = await client.ask('list', (services, caller) => services.sessions.list(caller, state === undefined ? {} : { state }, PAGE));
   if (found === 'lost') return;
   if (!found.ok) return client.violation(`list: ${found.refusal.code}`);
-  const { items, total } = found.value;
+  const { total } = found.value;
+  const items = found.value.items.map(({ text }): SessionObject => JSON.parse(text));
   if (items.length !== total) client.violation(`a list of ${items.length} of ${total}`);
   for (const { id } of items) if (gone.includes(id)) client.violation(`the deleted session ${id} is listed`);
   if (state !== undefined && items.some((one) => one.state !== state.toLowerCase())) client.violation(`listed as ${state}, and is not`);

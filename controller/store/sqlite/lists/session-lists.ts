@@ -38,8 +38,18 @@ const LIVE = sql`desired <> 'deleted'`;
 const ROW_OF_PAIR = sql`select 1 from sessions as row indexed by sessions_created
   where row.created_at = session_metadata.created_at and row.id = session_metadata.id`;
 
+/** Rows of these sessions, newest first. `order` is the page's, so that a result that ends early lacks its last ones. */
+export function sessionRows(compiler: Kysely<unknown>, ids: readonly string[], order: 'asc' | 'desc'): { rows: Query; total: Query } {
+  const among = sql`from sessions where id in ${listOf(ids)}`;
+  const direction = sql.raw(order);
+  return {
+    rows: sql`select ${SHOWN} ${among} order by created_at ${direction}, id ${direction}`.compile(compiler),
+    total: sql`select count(*) as count ${among}`.compile(compiler),
+  };
+}
+
 /**
- * Returns the queries of a page and its total. The first pair of the query's metadata finds the
+ * Returns the queries of a page's ids and its total. The first pair of the query's metadata finds the
  * sessions, so it should be the rarest.
  */
 export function sessionPage(
@@ -47,15 +57,15 @@ export function sessionPage(
   query: SessionQuery,
   page: PageRequest,
   pairs: readonly Pair[] = Object.entries(query.metadata ?? {}),
-): { rows: Query; total: Query } {
+): { ids: Query; total: Query } {
   const arms = armsOf(query, pairs);
   if (arms.length === 0) {
-    return { rows: sql`select id from sessions where false`.compile(compiler), total: sql`select 0 as count`.compile(compiler) };
+    return { ids: sql`select id from sessions where false`.compile(compiler), total: sql`select 0 as count`.compile(compiler) };
   }
   const order = sql.raw(page.order ?? 'desc');
   const counts = arms.map(({ source, where }) => sql`(select count(*) from ${sql.table(source)} where ${all(where)})`);
-  // Selects ids by the indexes alone: from each arm as many as the page can need, then the page
-  // among them. Then reads the rows.
+  // By the indexes alone: selects from each arm as many as the page can need, then the page among
+  // them.
   const reach = page.limit + page.offset;
   const heads = arms.map(({ source, where, isUnordered }) => {
     const sign = sql.raw(isUnordered === true ? '+' : '');
@@ -63,9 +73,10 @@ export function sessionPage(
       order by ${sign}created_at ${order}, ${sign}id ${order} limit ${reach})`;
   });
   const direction = sql`order by created_at ${order}, id ${order}`;
-  const ids = sql`select id from (${sql.join(heads, sql` union all `)}) ${direction} limit ${page.limit} offset ${page.offset}`;
   return {
-    rows: sql`select ${SHOWN} from sessions where id in (${ids}) ${direction}`.compile(compiler),
+    ids: sql`select id from (${sql.join(heads, sql` union all `)}) ${direction} limit ${page.limit} offset ${page.offset}`.compile(
+      compiler,
+    ),
     total: sql`select ${sql.join(counts, sql` + `)} as count`.compile(compiler),
   };
 }

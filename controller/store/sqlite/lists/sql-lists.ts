@@ -14,7 +14,7 @@ import { auditPage } from './audit-lists.ts';
 import { hopsOf, messageCount, messagePage } from './message-lists.ts';
 import { countOf, type Pair } from './metadata-conditions.ts';
 import { sandboxPage } from './sandbox-lists.ts';
-import { sessionPage } from './session-lists.ts';
+import { sessionPage, sessionRows } from './session-lists.ts';
 import { sessionsWithLogs } from './sessions-with-logs.ts';
 
 /** Only compiles statements. The reader thread runs them. */
@@ -44,7 +44,12 @@ export function sqlLists(reader: Pick<Reader, 'read'>): Lists {
 
   return {
     async sessions(query, request) {
-      const { rows, total } = sessionPage(compiler, query, request, await rarestFirst(Object.entries(query.metadata ?? {})));
+      const queries = sessionPage(compiler, query, request, await rarestFirst(Object.entries(query.metadata ?? {})));
+      const [ids = [], total] = await reader.read([queries.ids, queries.total]);
+      return { items: ids.map(({ id }) => id as SessionId), total: countIn(total) };
+    },
+    sessionRows(ids, order) {
+      const { rows, total } = sessionRows(compiler, ids, order);
       return page('sessions', rows, total);
     },
     async sandboxes(query) {

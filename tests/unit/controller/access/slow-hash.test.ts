@@ -51,6 +51,7 @@ t.test('a right that is taken away while a password is being hashed sets none, a
         rows: never,
         sandboxes: never,
         sessions: never,
+        sessionRows: never,
         messages: never,
         countMessages: never,
         hops: never,

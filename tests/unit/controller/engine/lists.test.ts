@@ -23,7 +23,7 @@ t.test('lists filter by what is visible, space, state and metadata, in a total o
   const page = { limit: 2, offset: 0 };
   const found = async (query: object, at: object = page) => {
     const { items, total } = await lists.sessions({ visible: 'all', ...query }, { ...page, ...at });
-    return [items.map(({ id }) => id).join(''), total];
+    return [items.join(''), total];
   };
   t.same(await found({}), ['cb', 3], 'newest first, the deleted gone');
   t.same(await found({}, { offset: 2 }), ['a', 3]);

@@ -203,7 +203,7 @@ export class Fake {
       },
       list: async (_caller, filter, page) => {
         this.#note('sessions.list', filter, page);
-        return accepted({ items: [session], total: 4 });
+        return accepted({ items: [JsonText.of(session)], total: 4 });
       },
       update: async (_caller, _id, update) => {
         this.#note('sessions.update', update);
