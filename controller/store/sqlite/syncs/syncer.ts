@@ -39,10 +39,13 @@ interface Pending {
 }
 
 const HEAP_MIB = 16;
-/** A longer sync stops others for longer than a thread costs: some 0.1 ms and two switches. */
-const QUICK_MS = 0.75;
-/** After a slow sync, so many quick ones in a row show that the disk is quick again. */
-const QUICK_IN_A_ROW = 64;
+/**
+ * A disk whose syncs take longer on average stops others for longer than a thread costs: some 0.2 ms
+ * and two switches for each commit.
+ */
+const QUICK_MS = 1;
+/** The newest sync's share in the average: one of 50 ms is forgotten after some fifteen quick ones. */
+const SHARE = 1 / 8;
 /**
  * A disk that does not answer is given up after so many looks: nothing can be stored, and the watchdog
  * does not see it. Looks, because a process that stood still has not waited.
@@ -164,15 +167,15 @@ const LATE = { code: 'EIO', message: `the disk confirmed no write within ${(PATI
 
 /** Judges how quick the disk is. */
 export class SyncPace {
-  /** Quick syncs since the last slow one. */
-  #quick = 0;
+  /** Moving average. A disk is slow until it has shown itself quick. */
+  #averageMs = 10 * QUICK_MS;
 
   get isQuick(): boolean {
-    return this.#quick >= QUICK_IN_A_ROW;
+    return this.#averageMs <= QUICK_MS;
   }
 
   took(ms: number): void {
-    this.#quick = ms > QUICK_MS ? 0 : this.#quick + 1;
+    this.#averageMs += (ms - this.#averageMs) * SHARE;
   }
 }
 
