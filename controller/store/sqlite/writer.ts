@@ -15,6 +15,9 @@ import type { Snapshot } from './snapshot.ts';
 import type { Syncer } from './syncs/syncer.ts';
 import { sqliteView } from './views/sqlite-view.ts';
 
+/** Sessions whose newest event number is kept in memory. */
+const MAX_RECORDED = 10_000;
+
 export interface WriterParts {
   /** The only connection that writes. */
   readonly database: Database.Database;
@@ -46,10 +49,11 @@ export function writerOf({ database, meta, snapshot, syncer }: WriterParts): Wri
     `select coalesce((select session_number from events where ${OF_SESSION} order by number desc limit 1),
        (select count from session_event_counts where session_id = ?), 0) as number`,
   );
-  /** The newest numbers of sessions, as the open transaction has recorded them. */
+  /** The newest numbers of sessions that have had events, until something is rolled back. */
   const recorded = new Map<string, number>();
   const nextOfSession = (id: string): number => {
     const next = (recorded.get(id) ?? newestOfSession.get(id, id, id)?.number ?? 0) + 1;
+    if (recorded.size >= MAX_RECORDED) recorded.clear();
     recorded.set(id, next);
     return next;
   };
@@ -73,7 +77,6 @@ export function writerOf({ database, meta, snapshot, syncer }: WriterParts): Wri
   return {
     view: sqliteView(() => database),
     transaction<T>(work: () => T): T {
-      recorded.clear();
       isAhead = syncer?.isApart === true && snapshot !== undefined;
       const write = () => {
         const result = nested.immediate(work) as T;
@@ -85,6 +88,7 @@ export function writerOf({ database, meta, snapshot, syncer }: WriterParts): Wri
         if (snapshot === undefined) return write();
         return isAhead ? snapshot.writeAhead(write) : snapshot.write(write);
       } catch (error) {
+        recorded.clear();
         if (error instanceof TransactionLost || !isStoreFault(error)) throw error;
         throw new TransactionLost(error, database.name);
       }
