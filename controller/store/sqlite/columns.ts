@@ -42,6 +42,30 @@ export function selection(fields: Fields, only: readonly string[] = Object.keys(
   return only.map((field) => (field === snake(field) ? field : `${snake(field)} as "${field}"`)).join(', ');
 }
 
+/** Of all rows, most values are among a few: no timeouts, no constraints, the agents of one build. */
+const MAX_PARSED = 1000;
+const MAX_PARSED_LENGTH = 2048;
+const PARSED = new Map<string, unknown>();
+
+/** Rows share what was parsed before, so it is frozen. */
+function parsed(text: string): unknown {
+  if (text.length > MAX_PARSED_LENGTH) return JSON.parse(text);
+  const known = PARSED.get(text);
+  if (known !== undefined) return known;
+  const value = deepFrozen(JSON.parse(text));
+  if (PARSED.size >= MAX_PARSED) PARSED.clear();
+  PARSED.set(text, value);
+  return value;
+}
+
+function deepFrozen(value: unknown): unknown {
+  if (typeof value === 'object' && value !== null) {
+    for (const part of Object.values(value)) deepFrozen(part);
+    Object.freeze(value);
+  }
+  return value;
+}
+
 const PATCHES = new WeakMap<Fields, readonly Column[]>();
 
 /**
@@ -58,7 +82,7 @@ export function selected<Of extends Fields>(fields: Of, row: SqlRow): RowOf<Of> 
   for (const { field, kind } of patch) {
     const value = result[field];
     if (value === null || value === undefined) continue;
-    result[field] = kind === 'json' ? JSON.parse(String(value)) : value === 1;
+    result[field] = kind === 'json' ? parsed(String(value)) : value === 1;
   }
   return result as RowOf<Of>;
 }
