@@ -21,8 +21,10 @@ const MAX_KEPT = 64 * 1024 * 1024;
 /** Sessions changed during reads on other threads. Beyond, the reads in progress keep nothing. */
 const MAX_CHANGED = 10_000;
 
-/** A read of rows on another thread. */
+/** A read on another thread. */
 export interface RowsRead {
+  /** Whether a commit can have changed the session since the read began. */
+  hasChanged(id: string): boolean;
   /** Shows these rows, and keeps those that no commit has changed since the read began. */
   shown(rows: readonly ListedSession[]): readonly ShownSession[];
   close(): void;
@@ -74,15 +76,16 @@ export class ShownSessions {
     this.#reads += 1;
     this.#newestRead += 1;
     const read = this.#newestRead;
+    const hasChanged = (id: string) => read <= this.#lostUpTo || (this.#changedIn.get(id) ?? 0) >= read;
     return {
+      hasChanged,
       shown: (rows) => {
         const objects = sessionObjects(this.#view, rows, this.#missing);
         return rows.flatMap((row, at) => {
           const object = objects[at];
           if (object === undefined || row.desired === 'deleted') return [];
-          const isCurrent = read > this.#lostUpTo && (this.#changedIn.get(row.id) ?? 0) < read;
           const shown = this.#shown(row, object);
-          return [isCurrent ? this.#keep(shown) : shown];
+          return [hasChanged(row.id) ? shown : this.#keep(shown)];
         });
       },
       close: () => {

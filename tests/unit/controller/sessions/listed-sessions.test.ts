@@ -103,6 +103,36 @@ t.test('what was deleted or left the state meanwhile is no part of the page, nor
   t.match(await first(), { ids: [idOf(1)], total: 1 });
 });
 
+t.test('what no longer has the requested name or metadata is no part of the page', async (t) => {
+  const { apply, list, hooks } = await open(t, 4);
+  const metadata = { color: 'red', size: 3, deep: { a: [1] } };
+  for (const number of [1, 2, 3]) await apply(updateSession(idOf(number), { name: 'same', metadata }));
+  const renamed = (number: number) => () => apply(updateSession(idOf(number), { name: `other-${number}` }));
+  const changed = (number: number, color: string) => () => apply(updateSession(idOf(number), { metadata: { ...metadata, color } }));
+  const red: SessionFilter = { metadata: { color: 'red', size: '3', deep: '{"a":[1]}' } };
+
+  hooks.between = renamed(2);
+  t.match(await list({ name: 'same' }), { ids: [3, 1].map(idOf), total: 2 }, 'a name');
+  hooks.between = changed(3, 'green');
+  t.match(await list(red), { ids: [2, 1].map(idOf), total: 2 }, 'metadata');
+  await list();
+  hooks.between = changed(1, 'red');
+  t.match(await list(red), { ids: [2, 1].map(idOf), total: 2 }, 'a change that leaves it');
+  hooks.between = () => apply(updateSession(idOf(2), { metadata: {} }));
+  t.match(await list(red), { ids: [idOf(1)], total: 1 }, 'of sessions that were known');
+});
+
+t.test('a page that has lost all its sessions is found again, as others have come in their place', async (t) => {
+  const { apply, list, hooks } = await open(t, 3);
+  const one: PageRequest = { limit: 1, offset: 0 };
+  hooks.between = () => apply(removeSession(idOf(3), 'deleted'));
+  t.match(await list({}, one), { ids: [idOf(2)], total: 2 });
+  hooks.between = () => apply(changeDesired(idOf(2), 'suspend', 0));
+  t.match(await list({ state: 'init' }, one), { ids: [idOf(1)], total: 1 });
+  hooks.between = () => apply(removeSession(idOf(1), 'deleted'));
+  t.match(await list({ state: 'init' }, one), { ids: [], total: 0 }, 'unless there are none');
+});
+
 t.test('a page whose rows are too large ends early, and the next begins there', async (t) => {
   const { apply, list } = await open(t, 0);
   const metadata = { large: 'x'.repeat(60_000) };
