@@ -45,7 +45,10 @@ export function selection(fields: Fields, only: readonly string[] = Object.keys(
 /** Of all rows, most values are among a few: no timeouts, no constraints, the agents of one build. */
 const MAX_PARSED = 1000;
 const MAX_PARSED_LENGTH = 2048;
+/** Of all texts. What is parsed can take twenty times as many bytes. */
+const MAX_PARSED_LENGTHS = 256 * 1024;
 const PARSED = new Map<string, unknown>();
+let parsedLengths = 0;
 
 /** Rows share what was parsed before, so it is frozen. */
 function parsed(text: string): unknown {
@@ -53,8 +56,12 @@ function parsed(text: string): unknown {
   const known = PARSED.get(text);
   if (known !== undefined) return known;
   const value = deepFrozen(JSON.parse(text));
-  if (PARSED.size >= MAX_PARSED) PARSED.clear();
+  if (PARSED.size >= MAX_PARSED || parsedLengths + text.length > MAX_PARSED_LENGTHS) {
+    PARSED.clear();
+    parsedLengths = 0;
+  }
   PARSED.set(text, value);
+  parsedLengths += text.length;
   return value;
 }
 

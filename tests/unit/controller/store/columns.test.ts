@@ -19,6 +19,19 @@ t.test('a row comes back as it was written, by statements that its fields make',
   t.same(selected(THINGS, { id, madeAt, isNew, parts }), row);
 });
 
+t.test('equal values are parsed once, cannot be changed, and are kept within a bound of their length', (t) => {
+  const parsed = (parts: string) => selected(THINGS, { id: 'one', madeAt: null, isNew: 1, parts }).parts;
+  const few = parsed('["few",["nested"]]');
+  t.equal(parsed('["few",["nested"]]'), few);
+  t.throws(() => Object.assign(few, { 0: 'other' }), TypeError);
+  t.throws(() => Object.assign(few[1] ?? {}, { 0: 'other' }), TypeError, 'nor what is in it');
+  // Each becomes some 40 KiB of objects.
+  const long = (number: number) => `[${number},${Array(650).fill('{}').join(',')}]`;
+  for (let number = 1; number <= 200; number += 1) parsed(long(number));
+  t.not(parsed('["few",["nested"]]'), few, 'they have taken its place');
+  t.end();
+});
+
 t.test('a row that lacks a field, or has it of another type, is not written', async (t) => {
   const row = { id: 'one', madeAt: null, isNew: true, parts: [] };
   for (const wrong of [{ madeAt: undefined }, { parts: undefined }, { isNew: undefined }, { id: true }, { id: ['one'] }])
