@@ -51,7 +51,7 @@ const PARSED = new Map<string, unknown>();
 let parsedLengths = 0;
 
 /** Rows share what was parsed before, so it is frozen. */
-function parsed(text: string): unknown {
+export function parsed(text: string): unknown {
   if (text.length > MAX_PARSED_LENGTH) return JSON.parse(text);
   const known = PARSED.get(text);
   if (known !== undefined) return known;
@@ -79,7 +79,7 @@ const PATCHES = new WeakMap<Fields, readonly Column[]>();
  * Turns a row of a {@link selection} into the row that its fields declare, in place. {@link toSql}
  * wrote it, so it has that shape.
  */
-export function selected<Of extends Fields>(fields: Of, row: SqlRow): RowOf<Of> {
+export function selected<Of extends Fields>(fields: Of, row: SqlRow, parse: (text: string) => unknown = JSON.parse): RowOf<Of> {
   let patch = PATCHES.get(fields);
   if (patch === undefined) {
     patch = columnsOf(fields).filter(({ kind }) => kind === 'json' || kind === 'flag');
@@ -89,14 +89,17 @@ export function selected<Of extends Fields>(fields: Of, row: SqlRow): RowOf<Of> 
   for (const { field, kind } of patch) {
     const value = result[field];
     if (value === null || value === undefined) continue;
-    result[field] = kind === 'json' ? parsed(String(value)) : value === 1;
+    result[field] = kind === 'json' ? parse(String(value)) : value === 1;
   }
   return result as RowOf<Of>;
 }
 
-/** Like {@link selected}, for a table, whose name determines the type of its rows. */
+/**
+ * Like {@link selected}, for a table, whose name determines the type of its rows. Unlike those of
+ * events, their values are often equal.
+ */
 export const rowIn = <Name extends TableName>(table: Name, row: SqlRow): Tables[Name] =>
-  selected(TABLES[table], row) as RowOf<Fields> as Tables[Name];
+  selected(TABLES[table], row, parsed) as RowOf<Fields> as Tables[Name];
 
 /** Columns that no row declares: triggers and indexes use them. */
 const HIDDEN: Readonly<Record<string, readonly string[]>> = {
