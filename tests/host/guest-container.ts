@@ -48,7 +48,7 @@ export class GuestContainer extends Bench {
 
   async create(): Promise<void> {
     const docker = openDocker();
-    const [base] = await docker.listImages({ filters: { label: ['raworc.image=base'] } });
+    const [base] = await docker.listImages({ filters: { reference: ['raworc/session'], label: ['raworc.image=base'] } });
     if (base === undefined) throw new Error('no session image is here: npm test makes one');
     const guestDirectory = await installGuestFiles({
       builtDirectory: this.#built,

@@ -80,7 +80,7 @@ async function inContainer(image: string, script: string): Promise<string> {
 }
 
 t.test('a configured base image is pulled from its registry and built on', async (t) => {
-  const [local] = await docker.listImages({ filters: { label: ['raworc.image=base'] } });
+  const [local] = await docker.listImages({ filters: { reference: ['raworc/session'], label: ['raworc.image=base'] } });
   if (local === undefined) throw new Error('no session image is here to serve as the base: npm test makes one');
   const { address } = await startRegistry(t);
   const baseImage = `${address}/${baseName}:12`;
