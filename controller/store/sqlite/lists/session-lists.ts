@@ -38,7 +38,10 @@ const LIVE = sql`desired <> 'deleted'`;
 const ROW_OF_PAIR = sql`select 1 from sessions as row indexed by sessions_created
   where row.created_at = session_metadata.created_at and row.id = session_metadata.id`;
 
-/** Rows of these sessions, newest first. `order` is the page's, so that a result that ends early lacks its last ones. */
+/**
+ * Returns the queries of these sessions' rows and of their number. The rows come in the page's
+ * order, so that a result that ends early lacks the last ones.
+ */
 export function sessionRows(compiler: Kysely<unknown>, ids: readonly string[], order: 'asc' | 'desc'): { rows: Query; total: Query } {
   const among = sql`from sessions where id in ${listOf(ids)}`;
   const direction = sql.raw(order);
