@@ -67,7 +67,7 @@ export function controllerUnit({ node, program, args, dataDirectory, reads = [],
       ['StartLimitIntervalSec', '0'],
     ],
     service: [
-      ['ExecStart', commandLine([node, '--max-semi-space-size=8', program, ...args])],
+      ['ExecStart', commandLine([node, '--max-semi-space-size=8', '--v8-pool-size=1', program, ...args])],
       ['ExecReload', '/bin/kill -HUP $MAINPID'],
       ['Environment', assignment('MALLOC_ARENA_MAX', '2')],
       ...data,

@@ -57,8 +57,8 @@ export async function controllerPart({ image, nats, registry, nodes, ...options 
     ...options,
     name: 'controller',
     program: process.execPath,
-    // The same flag and arenas as in raworc-controller.mjs.
-    args: ['--max-semi-space-size=8', join(projectRoot, 'controller', 'main.ts')],
+    // The same flags and arenas as in raworc-controller.mjs.
+    args: ['--max-semi-space-size=8', '--v8-pool-size=1', join(projectRoot, 'controller', 'main.ts')],
     env: {
       MALLOC_ARENA_MAX: '2',
       ...environment(process.env, (name) => name.startsWith('RAWORC_')),

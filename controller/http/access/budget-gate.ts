@@ -47,11 +47,16 @@ export function releasePlace(ctx: Context): void {
   end?.();
 }
 
+/** Releases the body of a request that keeps none of it while it waits. */
+export function releaseBody(ctx: Context): void {
+  const body: Holding | undefined = ctx.state[BODY];
+  body?.release();
+}
+
 /** Releases everything that a request acquired. */
 export function releaseAll(ctx: Context): void {
   releasePlace(ctx);
-  const body: Holding | undefined = ctx.state[BODY];
-  body?.release();
+  releaseBody(ctx);
 }
 
 /** Charges requests before they cost any work. */

@@ -2,6 +2,7 @@ import { login, logout, meObject, tokenObject } from '../../contract/access/auth
 import { networkOf } from '../../domain/access/network.ts';
 import { accepted, mapped } from '../../domain/engine/outcome.ts';
 import { proofOf } from '../access/authentication.ts';
+import { releaseBody } from '../access/budget-gate.ts';
 import { attributionOf } from '../routing/auditing.ts';
 import { publicRoute, type Route, route } from '../routing/route.ts';
 import type { RouteDeps } from '../routing/route-deps.ts';
@@ -23,6 +24,7 @@ export function authRoutes({ services: { accounts }, tokens }: RouteDeps): Route
         const id = tokens.newId();
         // Audit records of requests with this token name it as their credential.
         const by = attributionOf(ctx, 'login', { kind: 'tokens', ref: id, space: null });
+        releaseBody(ctx);
         const holder = await accounts.login(body.user, body.pass, networkOf(ctx.ip), by);
         return mapped(holder, (subject) => ({ ...BEARER, ...tokens.sign(subject, id) }));
       },

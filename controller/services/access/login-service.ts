@@ -40,6 +40,14 @@ const TOO_MANY = refused('RATE_LIMITED', 'Too many concurrent logins of this acc
   retry_after_s: 2,
 });
 
+/**
+ * Answers refused attempts late: a stranger who retries at once would take processor time from
+ * everybody, and one who waits for an answer does not retry.
+ */
+const REFUSAL_DELAY_MS = 2000;
+/** Refusals that are delayed at once; others are answered immediately. */
+const MAX_DELAYED = 1024;
+
 /** Logs in, authenticates, refreshes and logs out callers. */
 export function accountService({ applier, view, rights, keyUse, passwords, throttle, clock, metrics }: AccountDeps) {
   const attempts = new Queues(MAX_ATTEMPTS);
@@ -48,6 +56,14 @@ export function accountService({ applier, view, rights, keyUse, passwords, throt
     help: 'Logins by outcome: ok, wrong user or password, or refused after too many attempts.',
     labels: ['outcome'],
   });
+
+  let delayed = 0;
+  async function delayRefusal(): Promise<void> {
+    if (delayed >= MAX_DELAYED) return;
+    delayed += 1;
+    await pause(clock, REFUSAL_DELAY_MS);
+    delayed -= 1;
+  }
 
   async function login(user: string, password: string, network: string, by: Attribution): Promise<Outcome<TokenHolder>> {
     const rank = throttle.rankOf(user, network);
@@ -78,6 +94,7 @@ export function accountService({ applier, view, rights, keyUse, passwords, throt
       // concurrent guesses gain nothing.
       const turn = await attempts.wait(`${network} ${user}`);
       const done = turn === undefined ? TOO_MANY : await login(user, password, network, by).finally(turn);
+      if (!done.ok && done.refusal.code === 'RATE_LIMITED') await delayRefusal();
       logins.add(1, { outcome: done.ok ? 'ok' : done.refusal.code === 'UNAUTHORIZED' ? 'wrong' : 'refused' });
       return done;
     },
