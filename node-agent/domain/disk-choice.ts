@@ -1,6 +1,12 @@
-/** How the disks of new sessions are limited, in the order in which the kinds are tried. */
+/** How the disks of new sessions are limited. */
 export const DISK_KINDS = ['quota', 'image', 'measured'] as const;
 export type DiskKind = (typeof DISK_KINDS)[number];
+/**
+ * The kinds that hold against an agent that means harm, in the order in which they are tried. A
+ * project quota does not: the kernel lets the owner of a file move it to another project (FSSETXATTR)
+ * unless the process is in a user namespace of its own.
+ */
+const AUTOMATIC: readonly DiskKind[] = ['image', 'measured'];
 export type DiskSetting = 'auto' | DiskKind;
 
 export type DiskChoice =
@@ -18,7 +24,7 @@ export async function chooseDisks(setting: DiskSetting, attempt: (kind: DiskKind
     return reason === undefined ? { ok: true, kind: setting, because: [] } : { ok: false, reason };
   }
   const because: string[] = [];
-  for (const kind of DISK_KINDS) {
+  for (const kind of AUTOMATIC) {
     const reason = await attempt(kind);
     if (reason === undefined) return { ok: true, kind, because };
     because.push(reason);

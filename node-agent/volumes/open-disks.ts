@@ -30,7 +30,7 @@ export async function openDisks(
 }
 
 const KINDS: Readonly<Record<DiskKind, string>> = {
-  quota: 'New sessions get directories with a project quota as disks.',
+  quota: 'New sessions get directories with a project quota as disks. An agent that means harm can take its files out of the project.',
   image: 'New sessions get image files as disks, with a hard limit.',
   measured:
     'New sessions get directories as disks, whose size is measured: a session can exceed its limit for some seconds before it is stopped.',
