@@ -8,6 +8,7 @@ import { accepted, type Outcome } from '../../domain/engine/outcome.ts';
 import type { Proof } from '../../services/access/proof.ts';
 import { releasePlace } from '../access/budget-gate.ts';
 import type { SseStreams } from '../events/sse-streams.ts';
+import { trustBody } from '../server/body-deadlines.ts';
 import { hasLeft } from '../server/connections.ts';
 import { asksForUpgrade, takeUpgrade } from '../upgrades/pending-upgrade.ts';
 import { type Answered, beginExchange, type Exchange, passAnswer } from './exchange.ts';
@@ -57,6 +58,8 @@ export async function proxyRequest(ctx: Context, wanted: PortRequest, { streams,
   try {
     const connection = await wanted.open(over.signal);
     if (!connection.ok) return connection;
+    // The program takes a body for as long as it comes; the exchange ends one that stops moving.
+    trustBody(req);
     const upgrade = asksForUpgrade(req) ? req.headers.upgrade : undefined;
     const headers = inwardHeaders(req.rawHeaders, wanted.inward, upgrade);
     exchange = beginExchange(
