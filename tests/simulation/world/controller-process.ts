@@ -108,7 +108,11 @@ export class ControllerProcess {
     const sync = { isOpen: false };
     const rooms = new RoomAudit(around.chronicle.sessions.values(), around.violation);
     const { nodeRules: rules } = options;
-    const placements = new PlacementAudit(around.chronicle.sessions.values(), { view: store.view, rules, violation: around.violation });
+    const placements = new PlacementAudit(around.chronicle.sessions.values(), {
+      view: store.writer.view,
+      rules,
+      violation: around.violation,
+    });
     const storage = new StorageAudit(path, around.violation);
     const records = new ChangeRecords(path, around.violation);
     const writer = watchedWriter(store.writer, {
