@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
+import { z } from 'zod';
 import { dockerClients } from '../../node-agent/engine/docker/client.ts';
 import { ensureNetwork, SESSION_NETWORK } from '../../node-agent/engine/docker/network.ts';
 import { startCluster } from '../cluster/harness.ts';
@@ -20,6 +21,8 @@ const agent = (reply: string) => ({
   'main.py': `def process_message(message, context):\n  return ${JSON.stringify(reply)} + message\n`,
   'requirements.txt': '',
 });
+/** Three attempts to connect take 7 s; the kernel's own number of them takes 67 to 127 s. */
+const GIVES_UP_MS = 40_000;
 
 t.setTimeout(600_000);
 t.teardown(() => rmSync(directory, { recursive: true, force: true }));
@@ -121,6 +124,21 @@ t.test('agents from repositories', async (t) => {
     const { status, body } = await rest.call('GET', `${space}/build/${good.id}/logs`);
     t.equal(status, 200);
     t.notMatch(JSON.stringify(body) + cluster.controller.lines.join() + JSON.stringify(good), TOKEN);
+  });
+
+  await t.test('from a server that does not answer', async (t) => {
+    const source = { source_repo: `https://${address}:${server.port}/private/plain`, source_secret: 'GIT_TOKEN' };
+    // Whatever the network outside is like: builds may not reach this port of the host, which drops what they send to it.
+    for (const source_repo of [`https://${address}:1/team/plain`, `ssh://git@${address}:1/team/plain`]) {
+      const silent = await built('plain', { source_repo, source_secret: null });
+      t.match(silent, { status: 'failed', error: /cannot be reached.*RAWORC_ALLOW_EGRESS/ }, source_repo);
+      const { stages } = z.object({ stages: z.array(z.object({ name: z.string(), duration_ms: z.number().nullable() })) }).parse(silent);
+      const tookMs = stages.find(({ name }) => name === 'fetch')?.duration_ms ?? Number.POSITIVE_INFINITY;
+      t.comment(`${source_repo}: given up after ${tookMs} ms`);
+      t.ok(tookMs < GIVES_UP_MS, `given up after ${tookMs} ms`);
+    }
+    t.equal(await reply('plain'), 'two: hello', 'the build before serves on');
+    t.match(await built('plain', source), { status: 'completed' }, 'and the agent is mended by its address');
   });
 
   await t.test('over SSH, with a deploy key', async (t) => {

@@ -32,7 +32,21 @@ export async function findBaseImage(
   // Their instructions would run in the engine, without the limits of builds.
   if ((OnBuild ?? []).length > 0) return no(`the base image ${name} has ONBUILD instructions, which are not supported`);
   if (Object.keys(Volumes ?? {}).length > 0) return no(`the base image ${name} declares volumes, which are not supported`);
-  return { ok: true, imageId: image.Id, digest: image.RepoDigests?.[0] ?? image.Id };
+  return { ok: true, imageId: image.Id, digest: digestFor(name, image.RepoDigests ?? []) ?? image.Id };
+}
+
+/**
+ * Returns the digest by which the registry that was asked knows an image. One that several
+ * repositories have, has a digest of each.
+ */
+export function digestFor(name: string, repoDigests: readonly string[]): string | undefined {
+  const repositoryOf = (reference: string) =>
+    reference
+      .replace(/@.*$/, '')
+      .replace(/:[^/]*$/, '')
+      .replace(/^docker\.io\/(library\/)?/, '');
+  const repository = repositoryOf(name);
+  return repoDigests.find((one) => one === name) ?? repoDigests.find((one) => repositoryOf(one) === repository) ?? repoDigests[0];
 }
 
 /** Returns why an image could not be pulled. */

@@ -1,6 +1,6 @@
 /** Names of images that agents begin with. */
 import t from 'tap';
-import { findBaseImage } from '../../../../node-agent/engine/docker/builds/find-base-image.ts';
+import { digestFor, findBaseImage } from '../../../../node-agent/engine/docker/builds/find-base-image.ts';
 import type { DockerClients } from '../../../../node-agent/engine/docker/client.ts';
 
 t.test('the engine is asked only about names of images', async (t) => {
@@ -33,4 +33,17 @@ t.test('the engine is asked only about names of images', async (t) => {
   ];
   for (const name of [...bad, 'other', 'debian:12']) t.notOk(await find(name), name);
   t.same(asked, good);
+});
+
+t.test('an image of several repositories has the digest of the one that was asked', async (t) => {
+  const [a, b] = [`sha256:${'a'.repeat(64)}`, `sha256:${'b'.repeat(64)}`];
+  const table: readonly (readonly [name: string, known: readonly string[], digest: string | undefined])[] = [
+    ['team/x:1', [`other/x@${a}`, `team/x@${b}`], `team/x@${b}`],
+    ['registry.example.com:5000/x', [`x@${a}`, `registry.example.com:5000/x@${b}`], `registry.example.com:5000/x@${b}`],
+    ['docker.io/library/python:3.12', [`mirror/python@${a}`, `python@${b}`], `python@${b}`],
+    [`team/x@${b}`, [`team/x@${a}`, `team/x@${b}`], `team/x@${b}`],
+    ['team/x', [`team/y@${a}`], `team/y@${a}`],
+    ['team/x', [], undefined],
+  ];
+  for (const [name, known, digest] of table) t.equal(digestFor(name, known), digest, name);
 });
