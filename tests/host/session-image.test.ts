@@ -117,6 +117,8 @@ t.test('a configured base image is pulled from its registry and built on', async
     'python3 -m venv --without-pip /tmp/v && /tmp/v/bin/python -c "print(6*7)"; git --version; id -u agent; ls / /tmp',
   );
   t.match(said, /42/, 'python3 makes virtual environments');
+  const loaded = await inContainer(tag, 'python3 -v -c "import asyncio" 2>&1');
+  t.match(loaded, /asyncio\/__pycache__\/__init__\.\S+\.pyc matches/, 'and need not compile its own modules');
   t.match(said, /git version/);
   t.match(said, /^10001\r?$/m, 'the agents’ user has a name');
   t.notMatch(said, /raworc-setup/, 'nothing of the making is left');
