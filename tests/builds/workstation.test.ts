@@ -66,8 +66,11 @@ t.test('a workstation on the stock image keeps what was installed and written an
   t.match([...reasons].join('\n'), /lacks the image raworc\/workstation:/, 'it waits with a reason');
 
   const run = commandsIn(rest, id);
-  const ok = async (what: string, command: string, expected: RegExp | string = /^/, user?: string) =>
-    t.match(await run(command, user), { exit_code: 0, stdout: expected }, what);
+  const ok = async (what: string, command: string, expected: RegExp | string = /^/, user?: string) => {
+    const { exit_code: code, stdout, stderr } = await run(command, user);
+    if (code !== 0) t.comment(`${what} ended with ${code}:\n${stdout.slice(-2000)}\n${stderr.slice(-2000)}`);
+    t.match({ code, stdout }, { code: 0, stdout: expected }, what);
+  };
   await ok('the tools are there', `for tool in ${TOOLS.join(' ')}; do command -v $tool || exit 1; done`);
   await ok('sudo asks for nothing', 'id -un; sudo id -u; sudo -u user id -un', 'user\n0\nuser\n');
   await ok('apt', 'sudo apt-get update -q && sudo apt-get install -y -q --no-install-recommends hello && hello', /Hello, world!\n$/);
