@@ -11,7 +11,9 @@ import { createInterface } from 'node:readline/promises';
 import type Docker from 'dockerode';
 import { TABLE } from '../node-agent/domain/firewall-rules.ts';
 import { madeImages } from './image/session-image.ts';
-import { openDocker } from './machine/docker.ts';
+import { Apt } from './machine/apt.ts';
+import { type DockerEngine, ensureDocker, openDocker } from './machine/docker.ts';
+import { hasOwnDockerd } from './machine/dockerd.ts';
 import { labelled } from './machine/labelled.ts';
 import { type Belonging, disks, sockets } from './machine/node-files.ts';
 import { dataDirectory } from './places.ts';
@@ -26,22 +28,34 @@ runProgram(async (args) => {
   const isConfirmed = hasFlag(args, '--yes', 'clean');
   const dataDir = await dataDirectory();
   const unlock = await lockDirectory(dataDir);
+  const engine = await openEngine(dataDir);
+  try {
+    const belongings = [...(engine ? await onDocker(engine.docker, dataDir) : []), ...disks(dataDir), ...(engine ? sockets(dataDir) : [])];
+    print('This removes for good:\n');
+    for (const { kind, name } of belongings) print(`  ${kind.padEnd(9)}  ${name}\n`);
+    print(`  data       ${dataDir}  ${dim('accounts, keys, messages, agents, logs')}\n`);
+    if (!isConfirmed && !(await confirmed())) return 1;
+    for (const one of belongings) await step(`Remove ${one.kind} ${one.name}`, () => one.remove());
+  } finally {
+    await engine?.release();
+  }
+  unlock();
+  await step(`Remove ${dataDir}`, () => removeData(dataDir));
+  return 0;
+});
+
+/** Returns Docker, which may have to be started: `npm run up` stops the one that it started itself. Undefined if it does not run. */
+async function openEngine(dataDir: string): Promise<Pick<DockerEngine, 'docker' | 'release'> | undefined> {
   const docker = openDocker();
   const isRunning = await docker
     .ping()
     .then(() => true)
     .catch(() => false);
-  if (!isRunning) print(`${yellow('!')} Docker is not running: only the data is removed; volumes and images stay\n`);
-  const belongings = [...(isRunning ? await onDocker(docker, dataDir) : []), ...disks(dataDir), ...(isRunning ? sockets(dataDir) : [])];
-  print('This removes for good:\n');
-  for (const { kind, name } of belongings) print(`  ${kind.padEnd(9)}  ${name}\n`);
-  print(`  data       ${dataDir}  ${dim('accounts, keys, messages, agents, logs')}\n`);
-  if (!isConfirmed && !(await confirmed())) return 1;
-  for (const one of belongings) await step(`Remove ${one.kind} ${one.name}`, () => one.remove());
-  unlock();
-  await step(`Remove ${dataDir}`, () => removeData(dataDir));
-  return 0;
-});
+  if (isRunning) return { docker, release: async () => undefined };
+  if (hasOwnDockerd(dataDir)) return step('Docker', (report) => ensureDocker(dataDir, new Apt(dataDir), report));
+  print(`${yellow('!')} Docker is not running: only the data is removed; volumes and images stay\n`);
+  return undefined;
+}
 
 /**
  * Finds everything of this cluster and, if it is the only one, what all clusters share: the

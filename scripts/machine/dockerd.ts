@@ -8,7 +8,12 @@ import { Trouble } from '../program.ts';
 import { findProgram, run } from './launch.ts';
 import { commandOf, othersAtWork, untilGone } from './process.ts';
 
+const logFileIn = (dataDir: string) => join(dataDir, 'logs', 'dockerd.log');
 const ownPidFile = (dataDir: string) => join(placeIn(dataDir, 'run'), 'dockerd.pid');
+
+/** Whether `startDocker` has ever started a dockerd itself for this data directory, and could again. */
+export const hasOwnDockerd = (dataDir: string): boolean =>
+  existsSync(logFileIn(dataDir)) && !existsSync('/run/systemd/system') && findProgram('dockerd') !== undefined;
 
 /** Returns the process that a pid file names, if it is a dockerd. */
 function dockerdIn(pidFile: string): number | undefined {

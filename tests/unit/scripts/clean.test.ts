@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
+import { hasOwnDockerd } from '../../../scripts/machine/dockerd.ts';
 import { disks, sockets } from '../../../scripts/machine/node-files.ts';
 
 t.test('the disks of every node are removed, including prepared ones', async (t) => {
@@ -27,4 +28,11 @@ t.test('only existing sockets are removed, and a node without a valid identity h
     writeFileSync(join(dataDir, 'nodes', node, 'identity.json'), text);
   }
   t.same(sockets(dataDir), []);
+});
+
+t.test('Docker is started to be cleaned only where it was started for this data before', async (t) => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'raworc-clean-'));
+  t.teardown(() => rmSync(dataDir, { recursive: true, force: true }));
+  t.equal(hasOwnDockerd(dataDir), false);
+  t.notOk(existsSync(join(dataDir, 'logs')), 'to ask leaves nothing behind');
 });
