@@ -1,5 +1,5 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { openSync, readSync, writeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { Clock } from '../../seams/clock.ts';
 import { Printed } from '../logs/printed.ts';
@@ -28,6 +28,9 @@ export const INTERRUPTION_MS = 1000;
 /** The kernel kills agents for memory before it kills the guest. */
 const SCORE = '/proc/self/oom_score_adj';
 const SCORE_OF_AGENTS = '500';
+/** Opened once: every start of a process reads and writes it. */
+let score: number | undefined;
+const scoreText = Buffer.alloc(16);
 
 export type ProgramEnd =
   | { readonly kind: 'not-started'; readonly message: string; readonly isAtLimit: boolean }
@@ -157,12 +160,14 @@ export function spawnFirst(isContained: boolean, command: string, args: readonly
 
 /** Starts a child as {@link spawnFirst} does, in another way. */
 export function killedFirst<Child>(isContained: boolean, start: () => Child): Child {
-  const before = isContained ? readFileSync(SCORE, 'utf8') : undefined;
-  if (before !== undefined) writeFileSync(SCORE, SCORE_OF_AGENTS);
+  if (!isContained) return start();
+  score ??= openSync(SCORE, 'r+');
+  const before = scoreText.subarray(0, readSync(score, scoreText, 0, scoreText.byteLength, 0));
+  writeSync(score, SCORE_OF_AGENTS, 0);
   try {
     return start();
   } finally {
-    if (before !== undefined) writeFileSync(SCORE, before);
+    writeSync(score, before, 0, before.byteLength, 0);
   }
 }
 

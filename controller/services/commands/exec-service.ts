@@ -149,5 +149,7 @@ function argvOf({ command, argv }: ExecCommand): readonly string[] | undefined {
 
 async function* framesOf(stream: ByteStream): AsyncGenerator<ExecFrame> {
   const decoder = new ExecDecoder();
-  for await (const bytes of stream) yield* decoder.decode(bytes as Buffer);
+  // Whoever reads the end closes the stream. The iterator would call that a failure, whose stack
+  // trace takes longer than the frame.
+  for await (const bytes of stream.iterator({ destroyOnReturn: false })) yield* decoder.decode(bytes as Buffer);
 }

@@ -1,6 +1,6 @@
 import { type SpawnSyncOptions, spawnSync } from 'node:child_process';
 import type { User } from '../user.ts';
-import { census } from './census.ts';
+import { census, type Family } from './census.ts';
 
 /**
  * Above the user ids of sessions. The kernel limits nothing by group id, so all sessions use the
@@ -8,6 +8,8 @@ import { census } from './census.ts';
  */
 const FIRST = 2_140_000_000;
 const COUNT = 4096;
+/** How many unused ids one look at the processes finds. */
+const FOUND_AT_ONCE = 64;
 /**
  * Maximum number of rounds: processes can fork while others are being stopped, but each round finds
  * fewer.
@@ -26,25 +28,40 @@ type RunToEnd = (command: string, args: readonly string[], options: SpawnSyncOpt
 export class Groups {
   readonly #user: User;
   readonly #run: RunToEnd;
+  readonly #look: () => readonly Family[];
   readonly #taken = new Set<number>();
+  /**
+   * Found unused, in the order in which they are taken. They stay unused until then: only this
+   * class gives a process its group.
+   */
+  #unused: number[] = [];
   #newest = FIRST + COUNT - 1;
 
-  constructor(user: User, run: RunToEnd = spawnSync) {
+  constructor(user: User, run: RunToEnd = spawnSync, look: () => readonly Family[] = census) {
     this.#user = user;
     this.#run = run;
+    this.#look = look;
   }
 
   /** Returns the group id that has been unused the longest. Undefined if all are in use. */
   take(): number | undefined {
-    const present = new Set(census().map(({ group }) => group));
-    for (let tried = 1; tried <= COUNT; tried += 1) {
+    if (this.#unused.length === 0) this.#unused = this.#findUnused();
+    const group = this.#unused.shift();
+    if (group === undefined) return undefined;
+    this.#newest = group;
+    this.#taken.add(group);
+    return group;
+  }
+
+  /** Looks at every process of the container, which takes longer than starting one if there are many. */
+  #findUnused(): number[] {
+    const present = new Set(this.#look().map(({ group }) => group));
+    const found: number[] = [];
+    for (let tried = 1; tried <= COUNT && found.length < FOUND_AT_ONCE; tried += 1) {
       const group = FIRST + ((this.#newest - FIRST + tried) % COUNT);
-      if (this.#taken.has(group) || present.has(group)) continue;
-      this.#newest = group;
-      this.#taken.add(group);
-      return group;
+      if (!this.#taken.has(group) && !present.has(group)) found.push(group);
     }
-    return undefined;
+    return found;
   }
 
   /** Kills the processes that the program left behind. */

@@ -147,6 +147,36 @@ t.test('an agent whose processes use more memory than its own limit is killed wi
   bounds.close();
 });
 
+t.test('one look at the processes finds ids for many programs, and none that a process still has', async (t) => {
+  let looks = 0;
+  const living = new Set<number>();
+  const look = () => {
+    looks += 1;
+    return [...living].map((group) => ({ group, pids: [], count: 1, memoryBytes: 0 }));
+  };
+  const groups = new Groups({ uid: 1, gid: 1 }, undefined, look);
+  const first = groups.take() ?? 0;
+  const held = groups.take() ?? 0;
+  t.equal(held, first + 1);
+  // Its processes go on after it was left.
+  living.add(first);
+  groups.leave(first);
+  const seen = new Set<number>();
+  for (let taken = 0; taken < 10_000; taken += 1) {
+    const group = groups.take() ?? 0;
+    if (group === first || group === held) t.fail(`${group} is in use`);
+    seen.add(group);
+    groups.leave(group);
+  }
+  t.equal(seen.size, 4094, 'all others, in turn');
+  t.ok(looks < 200, `${looks} looks`);
+  living.delete(first);
+  const again = Array.from({ length: 4095 }, () => groups.take());
+  t.notOk(again.includes(held));
+  t.equal(new Set(again).size, 4095);
+  t.equal(groups.take(), undefined, 'all are in use');
+});
+
 t.test('the guest continues if it cannot start the process that kills all others', async (t) => {
   const tried: string[] = [];
   const groups = new Groups({ uid: 1, gid: 1 }, (command) => {
