@@ -90,7 +90,7 @@ fi
 if [ -e /etc/shadow ] && ! grep -q '^user:' /etc/shadow; then echo 'user:*:19000:0:99999:7:::' >> /etc/shadow; fi
 if [ -d /etc/sudoers.d ]; then
   echo 'user ALL=(ALL:ALL) NOPASSWD:ALL' > /etc/sudoers.d/raworc-user
-  echo 'Defaults !use_pty, env_keep += "http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY"' >> /etc/sudoers.d/raworc-user
+  echo 'Defaults !use_pty, env_keep += "http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY NODE_EXTRA_CA_CERTS"' >> /etc/sudoers.d/raworc-user
   chmod 440 /etc/sudoers.d/raworc-user
 fi
 for name in npm npx; do
