@@ -18,6 +18,8 @@ export async function installUnit(name: string, text: string): Promise<string> {
   writeFileSync(file, text, { mode: 0o644 });
   await systemctl('daemon-reload');
   await systemctl('enable', name);
+  // Earlier failures do not count. Without any, systemd can refuse.
+  await systemctl('reset-failed', name).catch(() => undefined);
   await systemctl('restart', name);
   return file;
 }

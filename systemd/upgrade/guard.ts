@@ -11,6 +11,12 @@ export const GUARD_FLAG = '--if-interrupted';
 
 export const guardOf = (daemon: Daemon): string => `raworc-${daemon}-upgrade.service`;
 
+/**
+ * Ends with 1 if a file is missing, and names it. systemd then leaves the unit alone, which would
+ * start in vain for ever. The number makes the line an error in the journal.
+ */
+const PRESENT = `for file; do [ -e "$file" ] && continue; echo "<3>$file is missing, so nothing continues the upgrade by itself. $0"; exit 1; done`;
+
 /** Returns the text of the unit. `program` is the main file of the daemon's `upgrade`. */
 export function guardText(daemon: Daemon, node: string, program: string): string {
   return unitText({
@@ -18,10 +24,13 @@ export function guardText(daemon: Daemon, node: string, program: string): string
       ['Description', `Continues an interrupted upgrade of the Raworc ${daemon.replace('-', ' ')}`],
       ['Wants', 'network-online.target'],
       ['After', 'network-online.target'],
-      ['StartLimitIntervalSec', '0'],
+      // It gives up after ten minutes of failures, until the next boot.
+      ['StartLimitIntervalSec', '3600'],
+      ['StartLimitBurst', '60'],
     ],
     service: [
       ['Type', 'simple'],
+      ['ExecCondition', commandLine(['/bin/sh', '-c', PRESENT, `Run: raworc-${daemon} upgrade`, node, program])],
       ['ExecStart', commandLine([node, program, GUARD_FLAG])],
       // It can be killed, too.
       ['Restart', 'on-failure'],

@@ -1,10 +1,11 @@
 /** The lines of docs/run-a-cluster.md and docs/operate.md on machines whose first process is a real systemd. */
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { z } from 'zod';
+import { guardText } from '../../../systemd/upgrade/guard.ts';
 import { sessionImage } from '../../cluster/docker.ts';
 import { removeGroup, thaw } from '../cgroups.ts';
 import { Machine } from '../machine.ts';
@@ -175,6 +176,17 @@ t.test('both daemons as services of a real systemd', { skip }, async (t) => {
     });
     await raworc(`login --password-file ${STATE}/controller/admin-password`);
     t.match(await raworc('chat one booted'), /You said: booted/);
+  });
+
+  await t.test('what would continue an upgrade says that its own version is gone, and is not started again', async (t) => {
+    const unit = 'raworc-node-agent-upgrade';
+    const file = ann.path(`/etc/systemd/system/${unit}.service`);
+    writeFileSync(file, guardText('node-agent', '/bin/sh', '/usr/local/lib/raworc/versions/gone/upgrade.js'));
+    await on(ann, `systemctl daemon-reload; systemctl start ${unit}`);
+    t.match(await on(ann, `journalctl -u ${unit} --no-pager -o cat`), /gone\/upgrade\.js is missing.*Run: raworc-node-agent upgrade/);
+    t.match(await stateOf(ann, unit), { state: 'inactive', restarts: 0 });
+    rmSync(file);
+    await on(ann, 'systemctl daemon-reload');
   });
 
   await t.test('a controller whose node port hangs is restarted, and one that hangs as a whole', async (t) => {

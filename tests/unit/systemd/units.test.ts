@@ -63,6 +63,24 @@ t.test('the guard of an upgrade starts with the system, and again if it is kille
     t.match(text, new RegExp(`^${line}$`, 'm'));
 });
 
+t.test('the guard of an upgrade does not start in vain for ever', async (t) => {
+  const directory = testDirectory(t, { 'up grade.js': '' });
+  const [there, gone] = ['up grade.js', 'gone.js'].map((name) => join(directory, name));
+  const condition = async (program = '') => {
+    const text = guardText('node-agent', node, program);
+    t.match(text, /^StartLimitBurst=60$/m);
+    const [, line = ''] = /^ExecCondition=(.*)$/m.exec(text) ?? [];
+    // In these lines, only what systemd calls a variable differs from a shell's.
+    const { stdout } = await promisify(execFile)('sh', ['-c', line.replaceAll('$$', '\\$')]);
+    return stdout;
+  };
+  t.equal(await condition(there), '');
+  await t.rejects(condition(gone), {
+    code: 1,
+    stdout: `<3>${gone} is missing, so nothing continues the upgrade by itself. Run: raworc-node-agent upgrade\n`,
+  });
+});
+
 t.test('secrets of the controller are credentials, and directories at home stay visible', async (t) => {
   const { text } = units['raworc-controller.service'];
   t.match(text, 'LoadCredential=RAWORC_NATS_TOKEN_FILE:/etc/t\nEnvironment=RAWORC_NATS_TOKEN_FILE=%d/RAWORC_NATS_TOKEN_FILE');
