@@ -63,10 +63,10 @@ export class ImageHolders {
     return [...(this.#spaces.get(spaceId)?.keys() ?? [])];
   }
 
-  /** Returns the spaces of which a node has an image. */
-  spacesOf(nodeId: NodeId): Iterable<SpaceId> {
+  /** Returns the spaces of which a node has an image; of which any node has one, without a node. */
+  spacesOf(nodeId?: NodeId): Iterable<SpaceId> {
     this.#fill();
-    return this.#spacesOf.get(nodeId) ?? [];
+    return nodeId === undefined ? this.#spaces.keys() : (this.#spacesOf.get(nodeId) ?? []);
   }
 
   #fill(): void {

@@ -11,7 +11,7 @@ import { NewestBuilds } from './newest-builds.ts';
 
 /** In a fleet of at most so many ready nodes, each gets every new image ahead of need. */
 const SMALL_FLEET = 8;
-/** New images of spaces that are remembered for a small fleet. */
+/** Spaces whose images every node of a small fleet gets: the newest, and as many that nodes have. */
 const MAX_FRESH = 1000;
 
 export interface ImageNeedsDeps {
@@ -20,8 +20,8 @@ export interface ImageNeedsDeps {
   readonly baseImage: string;
   /** Whether the registry has an image for a platform, or a node that can push it. */
   isObtainable(image: string, platform: Platform): boolean;
-  /** Returns the spaces of which a node has an image. */
-  spacesOf(nodeId: NodeId): Iterable<SpaceId>;
+  /** Returns the spaces of which a node has an image; of which any node has one, without a node. */
+  spacesOf(nodeId?: NodeId): Iterable<SpaceId>;
 }
 
 /** What each node needs: what its sessions wait for, and what it is likely to need. */
@@ -95,7 +95,7 @@ export class ImageNeeds {
     }
     needed.add(baseImage);
     const spaces = new Set(this.#deps.spacesOf(node.id));
-    if (this.isSmallFleet) for (const spaceId of this.#fresh) spaces.add(spaceId);
+    if (this.isSmallFleet) for (const spaceId of this.#everywhere()) spaces.add(spaceId);
     for (const spaceId of spaces) {
       const newest = takesSpace(node, spaceId) ? this.#newest.of(spaceId) : undefined;
       if (newest === undefined) continue;
@@ -105,6 +105,16 @@ export class ImageNeeds {
     const nearby = this.#onItsEngine(node);
     // What a session waits for is requested anyway: then the node looks again.
     return [...needed].filter((image) => !node.images.has(image) && (asked?.has(image) || !nearby.some((images) => images.has(image))));
+  }
+
+  /** Returns the spaces whose images every node of a small fleet gets, also one that joins later. */
+  *#everywhere(): Generator<SpaceId> {
+    yield* this.#fresh;
+    let left = MAX_FRESH;
+    for (const spaceId of this.#deps.spacesOf()) {
+      if (left-- === 0) return;
+      yield spaceId;
+    }
   }
 
   canBring(node: FleetNode, image: string): boolean {

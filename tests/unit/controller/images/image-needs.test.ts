@@ -1,7 +1,7 @@
 /** What a node needs, and that finding it out reads no row for each image of the node. */
 import t from 'tap';
 import type { BuildRow } from '../../../../controller/domain/builds/rows.ts';
-import type { BuildId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
+import type { BuildId, NodeId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
 import { type Mutation, put } from '../../../../controller/domain/engine/mutation.ts';
 import { ImageHolders } from '../../../../controller/services/images/image-holders.ts';
 import { ImageNeeds } from '../../../../controller/services/images/image-needs.ts';
@@ -67,4 +67,26 @@ t.test('what a node needs follows its spaces, at the cost of these and not of it
   t.same(look().needed, [], 'that is gone again');
   for (let number = 0; number < 400; number += SPACES) images.delete(imageOf(number));
   t.same(look().needed, [], 'nothing of a space of which it has no image any more');
+});
+
+t.test('in a small fleet, a node that joins later gets the newest image of each space that others have', async (t) => {
+  const core = await openCore();
+  t.teardown(() => core.close());
+  const mutations = [0, 1, SPACES].map((number) => put('builds', build(number)));
+  await core.applier.apply({ name: 'test', decide: () => ({ mutations, events: [], result: undefined }) });
+  const { view } = core.store;
+  const ready = { ...node(NODE, { images: new Set(['base', imageOf(0), imageOf(1)]), pulls: true }), ...core.capacity.ofNode(NODE) };
+  const late = { ...ready, id: 'late' as NodeId, name: 'late', images: new Set<string>() };
+  const others = Array.from({ length: 7 }, (_, at) => ({ ...late, id: `other-${at}` as NodeId }));
+  const fleet = [ready, late];
+  const directory = { nodes: () => fleet, node: (id: NodeId | null) => fleet.find((one) => one.id === id) };
+  const holders = new ImageHolders({ directory, view });
+  const needs = new ImageNeeds({
+    ...{ view, directory, baseImage: 'base', isObtainable: () => true },
+    // As after a restart of the controller, which knows of no recent build.
+    spacesOf: (id) => holders.spacesOf(id),
+  });
+  t.same(needs.of(late), ['base', imageOf(SPACES), imageOf(1)], 'base image first');
+  fleet.push(...others);
+  t.same(needs.of(late), ['base'], 'in a larger one, only nodes that serve a space do');
 });
