@@ -4,6 +4,7 @@ import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { sessionImage } from '../../cluster/docker.ts';
+import type { Child } from '../../cluster/processes.ts';
 import { Host } from '../host.ts';
 import { loadImage } from '../images.ts';
 import { Machine } from '../machine.ts';
@@ -56,9 +57,11 @@ t.test('from nothing to a cluster', async (t) => {
     const command = printed.split('\n').findLast((one) => one.startsWith('raworc-node-agent run')) ?? '';
     t.match(printed, new RegExp(`joined as ${host.name}`));
     const agent = supervised(host.machine, `node agent of ${host.name}`, command);
+    agents.push(agent);
     await seconds(t, `start of the node agent of ${host.name}`, () => agent.untilEvent('node.ready', COMES_WITHIN_MS));
     return agent;
   };
+  const agents: Child[] = [];
   const three = [ann, ben, cem];
   let line = '';
 
@@ -130,6 +133,8 @@ t.test('from nothing to a cluster', async (t) => {
 
   await t.test('a host that joins later serves', async (t) => {
     for (const name of ['ann', 'ben', 'cem']) await operator.type(head, `raworc node cordon ${name}`);
+    // A minute after its start, each host copies its session image. Here, that takes processors from the fourth.
+    for (const agent of agents) await agent.untilEvent('base_image.kept', COMES_WITHIN_MS);
     const took = await seconds(t, 'the fourth host, from its line to its first answer', async () => {
       const agent = await join_(t, dan, line);
       await seconds(t, 'its first session', () => raworc('session new --name late'));
