@@ -58,7 +58,7 @@ export async function proxyRequest(ctx: Context, wanted: PortRequest, { streams,
   try {
     const connection = await wanted.open(over.signal);
     if (!connection.ok) return connection;
-    // The program takes a body for as long as it comes; the exchange ends one that stops moving.
+    // A body for a program can take any time. The exchange ends one that stalls.
     trustBody(req);
     const upgrade = asksForUpgrade(req) ? req.headers.upgrade : undefined;
     const headers = inwardHeaders(req.rawHeaders, wanted.inward, upgrade);

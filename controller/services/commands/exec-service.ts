@@ -149,7 +149,7 @@ function argvOf({ command, argv }: ExecCommand): readonly string[] | undefined {
 
 async function* framesOf(stream: ByteStream): AsyncGenerator<ExecFrame> {
   const decoder = new ExecDecoder();
-  // Whoever reads the end closes the stream. The iterator would call that a failure, whose stack
-  // trace takes longer than the frame.
+  // Both callers destroy the stream when they are done. If the iterator did, it would destroy it
+  // with an error, and making its stack trace takes longer than reading the frame.
   for await (const bytes of stream.iterator({ destroyOnReturn: false })) yield* decoder.decode(bytes as Buffer);
 }

@@ -63,7 +63,7 @@ export class ImageHolders {
     return [...(this.#spaces.get(spaceId)?.keys() ?? [])];
   }
 
-  /** Returns the spaces of which a node has an image; of which any node has one, without a node. */
+  /** Returns the spaces of which this node has an image; without a node, those of which any has one. */
   spacesOf(nodeId?: NodeId): Iterable<SpaceId> {
     this.#fill();
     return nodeId === undefined ? this.#spaces.keys() : (this.#spacesOf.get(nodeId) ?? []);

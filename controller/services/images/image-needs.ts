@@ -11,7 +11,10 @@ import { NewestBuilds } from './newest-builds.ts';
 
 /** In a fleet of at most so many ready nodes, each gets every new image ahead of need. */
 const SMALL_FLEET = 8;
-/** Spaces whose images every node of a small fleet gets: the newest, and as many that nodes have. */
+/**
+ * Every node of a small fleet gets the images of this many spaces built most recently, and of this
+ * many whose images other nodes have.
+ */
 const MAX_FRESH = 1000;
 
 export interface ImageNeedsDeps {
@@ -20,7 +23,7 @@ export interface ImageNeedsDeps {
   readonly baseImage: string;
   /** Whether the registry has an image for a platform, or a node that can push it. */
   isObtainable(image: string, platform: Platform): boolean;
-  /** Returns the spaces of which a node has an image; of which any node has one, without a node. */
+  /** Returns the spaces of which this node has an image; without a node, those of which any has one. */
   spacesOf(nodeId?: NodeId): Iterable<SpaceId>;
 }
 

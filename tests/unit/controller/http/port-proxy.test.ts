@@ -1,3 +1,4 @@
+/** A request to a program in a session, as the controller passes it on. */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
