@@ -458,7 +458,10 @@ t.test('a request wakes a session that rests; revocation ends what is open', asy
 t.test('what listens is told as it changes', async (t) => {
   const feed = await target.rest.watch(`/sessions/${id}/ports?follow=true`);
   t.teardown(() => feed.close());
+  // The headers come before the first look: what listens by then is in the list.
+  await feed.until('ports', ({ type }) => type === 'ports');
   const server = createTcp().listen(0, '127.0.0.1');
+  t.teardown(() => server.listening && server.close());
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   const about = (type: string) => feed.until(type, (event) => event.type === type && (event.data as { port?: number }).port === port);
