@@ -36,11 +36,7 @@ launchCommand({
     upgrade: 'controller/service/upgrade',
     uninstall: 'controller/service/uninstall',
   },
-  // Otherwise a burst grows each thread's young generation to 96 MiB for good. And of V8's own
-  // threads, which collect garbage beside the one that answers requests, one is enough for a small
-  // heap; by default there are four, which take the cores of a small machine from it.
+  // As in service/process-options.ts, which says why.
   nodeOptions: ['--max-semi-space-size=8', '--v8-pool-size=1'],
-  // Two heaps of the C library for all threads: a heap keeps the memory that a burst took, and by
-  // default each thread has its own.
   env: { MALLOC_ARENA_MAX: '2' },
 });

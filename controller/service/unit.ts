@@ -1,4 +1,5 @@
 import { assignment, commandLine, DAEMON, type Directives, RESTRICTED, unitText } from '../../systemd/unit.ts';
+import { NODE_FLAGS, PROCESS_ENV } from './process-options.ts';
 
 export const UNIT = 'raworc-controller.service';
 /** Where the unit keeps the controller's data, unless the settings name a directory. */
@@ -67,9 +68,9 @@ export function controllerUnit({ node, program, args, dataDirectory, reads = [],
       ['StartLimitIntervalSec', '0'],
     ],
     service: [
-      ['ExecStart', commandLine([node, '--max-semi-space-size=8', '--v8-pool-size=1', program, ...args])],
+      ['ExecStart', commandLine([node, ...NODE_FLAGS, program, ...args])],
       ['ExecReload', '/bin/kill -HUP $MAINPID'],
-      ['Environment', assignment('MALLOC_ARENA_MAX', '2')],
+      ...Object.entries(PROCESS_ENV).map(([name, value]) => ['Environment', assignment(name, value)] as const),
       ...data,
       ...writes.map((path) => ['ReadWritePaths', path] as const),
       ...credentials,

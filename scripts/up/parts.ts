@@ -3,6 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
+import { NODE_FLAGS, PROCESS_ENV } from '../../controller/service/process-options.ts';
 import { NODE_AGENT_SETTINGS, variableOf } from '../../settings/names.ts';
 import { placeIn, projectRoot } from '../places.ts';
 import { Trouble } from '../program.ts';
@@ -57,10 +58,9 @@ export async function controllerPart({ image, nats, registry, nodes, ...options 
     ...options,
     name: 'controller',
     program: process.execPath,
-    // The same flags and arenas as in raworc-controller.mjs.
-    args: ['--max-semi-space-size=8', '--v8-pool-size=1', join(projectRoot, 'controller', 'main.ts')],
+    args: [...NODE_FLAGS, join(projectRoot, 'controller', 'main.ts')],
     env: {
-      MALLOC_ARENA_MAX: '2',
+      ...PROCESS_ENV,
       ...environment(process.env, (name) => name.startsWith('RAWORC_')),
       ...(registry === undefined ? {} : { RAWORC_REGISTRY_PROGRAM: registry }),
       RAWORC_DATA_DIR: options.dataDir,

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { NODE_FLAGS, PROCESS_ENV } from '../../controller/service/process-options.ts';
 import { unmountDisks } from '../host/test-disks.ts';
 import { BarrierFiles } from './barriers.ts';
 import { sessionImage, sweep } from './docker.ts';
@@ -107,6 +108,7 @@ export class Cluster {
   /** Resolves once it serves. */
   async startController(): Promise<void> {
     const env: Record<string, string> = {
+      ...PROCESS_ENV,
       PATH: process.env.PATH ?? '',
       RAWORC_DATA_DIR: this.directory,
       RAWORC_HTTP_HOST: this.#host,
@@ -123,7 +125,7 @@ export class Cluster {
       ...this.#env,
     };
     if (this.nats !== undefined) env.RAWORC_NATS_URL = this.nats.url;
-    const child = new Child('controller', process.execPath, [this.#program], env, this.tree);
+    const child = new Child('controller', process.execPath, [...NODE_FLAGS, this.#program], env, this.tree);
     this.#controllers.push(child);
     await child.untilEvent('controller.ready', 60_000);
     this.#rest ??= await this.login();
