@@ -52,9 +52,12 @@ export class ImageAudit {
   judge(present: readonly Machine[]): void {
     if (this.#wasRestored) return;
     const { nowMs, violation } = this.#deps;
-    for (const { host, name } of present)
+    for (const { host, name, agent } of present) {
+      // The previous release removes none.
+      if (agent?.isPrevious === true) continue;
       for (const [image, atMs] of this.#replaced)
         if (host.hasImage(image) && nowMs() - atMs > LATE_MS && !this.#wasUsedLately(image)) violation(`${name} still has ${image}`);
+    }
   }
 
   #needOf(image: string): string | undefined {
