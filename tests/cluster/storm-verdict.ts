@@ -59,6 +59,16 @@ export function judgeOrder(t: Test, messages: readonly Message[], taken: readonl
   );
 }
 
+/** Asserts that each reply of the storm's agent is the one to its own question. */
+export function judgeReplies(t: Test, messages: readonly Message[]): void {
+  const contents = new Map(messages.map(({ id, content }) => [id, content]));
+  const wrong = messages
+    .filter(({ metadata }) => metadata.type === 'agent_response')
+    .map(({ content, metadata }) => ({ question: contents.get(String(metadata.in_reply_to)), reply: content }))
+    .filter(({ question, reply }) => question === undefined || reply.replace(/^\d+ /, '') !== `heard ${question}`);
+  t.same(wrong, [], 'every reply is to its own question');
+}
+
 /**
  * Asserts that every error_response belongs to a run that a kill cut off, one per kill; see {@link
  * judgeErrorsBy}. Returns the reasons.

@@ -11,7 +11,7 @@ import type { Excuse } from './storm-errors.ts';
 import { planStorm } from './storm-plan.ts';
 import { judgeRestore } from './storm-restore.ts';
 import { Traffic } from './storm-traffic.ts';
-import { judgeErrors, judgeInventories, judgeOrder, untilCalm } from './storm-verdict.ts';
+import { judgeErrors, judgeInventories, judgeOrder, judgeReplies, untilCalm } from './storm-verdict.ts';
 
 const SESSIONS = 10;
 const MESSAGES = 500;
@@ -53,6 +53,7 @@ t.test(`a storm of kills loses no message and answers none twice (RAWORC_STORM_S
         ({ id, metadata }) => id !== warm.get(session) && metadata.in_reply_to !== warm.get(session),
       );
       judgeOrder(t, messages, traffic.taken.get(session) ?? []);
+      judgeReplies(t, messages);
       const own = kills.filter((kill) => kill.session === session);
       const begun = records.started(session);
       t.equal(new Set(begun).size, begun.length, 'no message was run twice');

@@ -1,16 +1,15 @@
 /** Starts a machine on a network, in a rack that nobody closes, with mounts and a frozen process, and waits to be killed. */
-import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { print } from '../../seams/print.ts';
 import { RACKS } from './cgroups.ts';
 import { DataDisk } from './data-disk.ts';
 import { Machine } from './machine.ts';
 import { Network } from './network.ts';
-import { ownerMark, RACK_PREFIX, sharedDirectory } from './sweep.ts';
+import { makeRackDirectory, RACK_PREFIX, sharedDirectory } from './sweep.ts';
 
 const [root = ''] = process.argv.slice(2);
-const directory = mkdtempSync(join(root, RACK_PREFIX));
-writeFileSync(join(directory, 'owner'), ownerMark(process.pid));
+const directory = makeRackDirectory(root);
 mkdirSync(sharedDirectory(directory));
 const name = basename(directory);
 const network = await Network.open(name.slice(RACK_PREFIX.length));

@@ -1,10 +1,16 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Test } from 'tap';
 import { z } from 'zod';
+import { partsOf } from '../../controller/registry/manifest.ts';
 import { expect } from '../cluster/rest.ts';
 import { storedSession } from '../cluster/storm-verdict.ts';
+import { DATA } from './data-disk.ts';
 import type { Rack } from './rack.ts';
 
 const rowsShape = z.array(storedSession);
+const imagesShape = z.array(z.object({ id: z.string(), repository: z.string(), digest: z.string() }));
+const REGISTRY = `${DATA}/controller/registry/storage/docker/registry/v2`;
 
 /**
  * The store, what the nodes say and the Docker and disks of every host agree: these sessions run,
@@ -49,4 +55,36 @@ export async function judgeRack(t: Test, rack: Rack, sessions: readonly string[]
     rows.map((row) => [hostOf.get(row.node_id), row.id]).sort(),
     'and its disk, and no host has another',
   );
+}
+
+/**
+ * The storage of the controller's registry has the manifests of the images in the store and no
+ * others, and each blob that these name, with the content of its digest.
+ */
+export async function judgeRegistry(t: Test, { head }: Rack): Promise<void> {
+  const rows = imagesShape.parse(await head.query('select id, repository, digest from images'));
+  const repositories = head.machine.path(`${REGISTRY}/repositories`);
+  const blobOf = (digest: string) => `${REGISTRY}/blobs/sha256/${digest.slice(7, 9)}/${digest.slice(7)}/data`;
+  const partsIn = (digest: string) => partsOf(readFileSync(head.machine.path(blobOf(digest)), 'utf8'));
+  const named = rows.flatMap(({ repository, digest }) => {
+    const { isIndex, digests } = partsIn(digest);
+    return [digest, ...(isIndex ? digests : [])].map((one) => `${repository}@${one}`);
+  });
+  const found = globSync('**/_manifests/revisions/sha256/*/link', { cwd: repositories });
+  t.ok(found.length > 0, `the registry has manifests: ${named.join(', ')}`);
+  t.same(
+    found.map((path) => path.replace('/_manifests/revisions/sha256/', '@sha256:').replace('/link', '')).sort(),
+    [...new Set(named)].sort(),
+    'the registry has the manifest of each image in the store, and no more',
+  );
+  const tags = globSync('**/_manifests/tags/*/current/link', { cwd: repositories });
+  const tagged = tags.map((path) => `${path.split('/_manifests/')[0]}@${readFileSync(join(repositories, path), 'utf8')}`);
+  t.same(
+    [...new Set(tagged)].sort(),
+    [...new Set(rows.map(({ repository, digest }) => `${repository}@${digest}`))].sort(),
+    'by their tags',
+  );
+  const blobs = new Set(named.flatMap((one) => partsIn(one.split('@')[1] ?? '').digests));
+  for (const digest of blobs)
+    t.equal((await head.machine.run('sha256sum', blobOf(digest))).split(' ')[0], digest.slice(7), `the registry has ${digest} whole`);
 }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as elapsed } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -10,7 +10,7 @@ import { ControlPlane } from './control-plane.ts';
 import { Host, type HostOptions, type RackPlace } from './host.ts';
 import { loadImage } from './images.ts';
 import { Network } from './network.ts';
-import { clear, ownerMark, RACK_PREFIX, sharedDirectory, sweep } from './sweep.ts';
+import { clear, makeRackDirectory, RACK_PREFIX, sharedDirectory, sweep } from './sweep.ts';
 
 const run = promisify(execFile);
 /** The head has the first address, this machine the last. */
@@ -97,8 +97,7 @@ export async function openPlace(t: Scope): Promise<RackPlace> {
   const [root = '', storageDriver = ''] = stdout.trim().split(' ');
   await sweep(root);
   // Where the machine's Docker keeps its own: not every file system takes the layers of an engine.
-  const directory = mkdtempSync(join(root, RACK_PREFIX));
-  writeFileSync(join(directory, 'owner'), ownerMark(process.pid));
+  const directory = makeRackDirectory(root);
   t.teardown(() => clear(directory));
   const network = await Network.open(basename(directory).slice(RACK_PREFIX.length));
   t.teardown(() => network.close());

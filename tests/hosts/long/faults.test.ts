@@ -8,26 +8,32 @@ import { sessionShape } from '../../cluster/shapes.ts';
 import type { Kill } from '../../cluster/storm.ts';
 import { STORM_AGENT } from '../../cluster/storm-agent.ts';
 import { Traffic } from '../../cluster/storm-traffic.ts';
-import { judgeErrors, judgeOrder, untilCalm } from '../../cluster/storm-verdict.ts';
+import { judgeErrors, judgeOrder, judgeReplies, untilCalm } from '../../cluster/storm-verdict.ts';
 import { SeededRandom } from '../../simulation/world/random.ts';
 import type { Host } from '../host.ts';
 import { untilPulled } from '../images.ts';
 import { startRack } from '../rack.ts';
-import { judgeRack } from '../rack-verdict.ts';
+import { judgeRack, judgeRegistry } from '../rack-verdict.ts';
 import { recordsOf } from '../records.ts';
 import { allStrikes } from '../strikes/all.ts';
+import { type CuttingStrike, cutBy, isWorking } from '../strikes/runs-cut.ts';
 
 const SESSIONS = 30;
-const MESSAGES = 1_000;
+/** Half of them for any sessions, the others for those that a strike is about. */
+const MESSAGES = 1_500;
 const PULLED_WITHIN_MS = 240_000;
+const RUNS_WITHIN_MS = 60_000;
 /** Sparse: it costs what is written. */
 const DISK_BYTES = 16 * 2 ** 30;
+/** For each session of a host before its containers die: enough that some still work then. */
+const BACKLOG = 4;
+const CUTTING_STRIKES = 10;
 const ENGINE_AWAY_MS = Number(process.env.RAWORC_HOSTS_ENGINE_AWAY_MS ?? 120_000);
 /** A comma-separated list of words: only strikes whose name contains one. */
 const ONLY = process.env.RAWORC_HOSTS_STRIKES?.split(',');
 const seed = Number(process.env.RAWORC_HOSTS_SEED ?? Date.now() % 1_000_000);
 
-t.setTimeout(1_700_000);
+t.setTimeout(3_000_000);
 t.test(`${MESSAGES} messages to ${SESSIONS} sessions while everything fails in turn (RAWORC_HOSTS_SEED=${seed})`, async (t) => {
   const random = new SeededRandom(seed);
   const startedAt = performance.now();
@@ -36,7 +42,7 @@ t.test(`${MESSAGES} messages to ${SESSIONS} sessions while everything fails in t
   const rack = await startRack(t, { hosts: { ann: host, ben: host, cem: host }, diskBytes: DISK_BYTES, env: { RAWORC_REGISTRY: 'on' } });
   const { rest } = rack;
   const noRelease = await historyMissing();
-  if (noRelease !== undefined) t.comment(`no node agent is downgraded: ${noRelease}`);
+  if (ONLY === undefined) t.equal(noRelease, undefined, 'a node agent can be downgraded');
   const release = noRelease === undefined ? await previousRelease(t, rack.shared) : undefined;
   const build = await deploy(rest, 'worker', await writeAgent(join(rack.place.directory, 'worker'), { 'main.py': STORM_AGENT }));
   say('built');
@@ -51,28 +57,44 @@ t.test(`${MESSAGES} messages to ${SESSIONS} sessions while everything fails in t
   let isUp: Promise<unknown> = Promise.resolve();
   const traffic = new Traffic(rest, sessions, random.fork('traffic'), MESSAGES, () => isUp);
   const kills: Kill[] = [];
+  const cutting: CuttingStrike[] = [];
+  const on = (host: Host | undefined) => created.filter(({ node }) => node === host?.name).map(({ id }) => id);
+  const working = (host: Host) => on(host).filter((id) => isWorking(recordsOf(rack, [id]), id));
   const answersOn = async (host: Host) => {
-    const id = created.find(({ node }) => node === host.name)?.id ?? '';
+    const [id = ''] = on(host);
     const records = recordsOf(rack, [id]);
+    const before = traffic.taken.get(id)?.length ?? 0;
     traffic.to(id, 1);
     await traffic.allTaken();
-    const last = traffic.taken.get(id)?.at(-1)?.id ?? '';
+    const last = traffic.taken.get(id)?.slice(before).at(-1)?.id;
+    if (last === undefined) throw new Error(`no message is left for ${host.name}`);
     while (!records.started(id).includes(last)) await records.untilMoreThan(records.started(id).length, id, 60_000);
   };
-  const strikes = allStrikes(rack, ENGINE_AWAY_MS, release).filter(({ name }) => ONLY?.some((word) => name.includes(word)) ?? true);
+  const all = allStrikes(rack, ENGINE_AWAY_MS, release);
+  const nameless = (ONLY ?? []).filter((word) => !all.some(({ name }) => name.includes(word)));
+  t.same(nameless, [], 'each word of RAWORC_HOSTS_STRIKES is in the name of a strike');
+  const strikes = all.filter(({ name }) => ONLY?.some((word) => name.includes(word)) ?? true);
   for (const strike of strikes) {
-    traffic.anywhere(Math.floor(MESSAGES / (strikes.length + 1)));
+    traffic.anywhere(Math.floor(MESSAGES / 2 / (strikes.length + 1)));
     const atMs = Date.now();
-    const hit = created.filter(({ node }) => node === strike.cuts?.name).map(({ id }) => id);
-    const records = recordsOf(rack, hit);
-    if (hit.length > 0) await records.untilRunning(hit, 60_000).catch(() => say('nothing runs there'));
-    const cut = records.unfinished(hit);
+    let hit = on(strike.cuts);
+    if (strike.cuts !== undefined) {
+      const running = recordsOf(rack, hit).untilRunning(hit, RUNS_WITHIN_MS);
+      for (const id of hit) traffic.to(id, BACKLOG);
+      await running;
+    }
+    const cut = recordsOf(rack, hit).unfinished(hit);
     say(strike.name);
-    const befallen = strike.befall({ answersOn });
+    const hits = (session: string) => {
+      hit = [session];
+    };
+    const befallen = strike.befall({ answersOn, working, hits });
     if (strike.takesController) isUp = befallen.catch(() => undefined);
     await befallen;
     await rack.untilReady();
-    kills.push(...hit.map((session) => ({ victim: 'container', session, atMs, doneMs: Date.now(), cut }) as const));
+    const doneMs = Date.now();
+    kills.push(...hit.map((session) => ({ victim: 'container', session, atMs, doneMs, cut }) as const));
+    if (strike.cuts !== undefined) cutting.push({ strike: strike.name, hit, doneMs });
     const failed: string[] = [];
     for (const id of sessions) {
       const { state, node, termination_reason } = sessionShape.parse((await rest.call('GET', `/sessions/${id}`)).body);
@@ -97,17 +119,22 @@ t.test(`${MESSAGES} messages to ${SESSIONS} sessions while everything fails in t
       t.equal(new Set(begun).size, begun.length, 'no message was run twice');
       const own = kills.filter((kill) => kill.session === session);
       errors += judgeErrors(t, messages, own, records.runs(session)).length;
-      for (const { content, metadata } of messages.filter(({ metadata }) => metadata.type === 'agent_response'))
-        t.match(content, /^\d+ heard message \d+ to /, `an answer to ${metadata.in_reply_to}`);
+      judgeReplies(t, messages);
     });
   }
   say(`${strikes.length} strikes, ${errors} of ${kills.length} possible runs were cut off, and have an error for an answer`);
   t.ok(errors <= kills.length);
+  const runsCut = cutBy(cutting, records);
+  for (const [strike, count] of runsCut) say(`${count} runs were cut off when ${strike}`);
+  const effective = [...runsCut.values()].filter((count) => count > 0).length;
+  if (ONLY === undefined) t.ok(effective >= CUTTING_STRIKES, `${effective} strikes cut off a run`);
+  else t.ok(cutting.length === 0 || effective > 0, `${effective} of ${cutting.length} strikes cut off a run`);
   await t.test('store, inventories and Docker agree', async (t) => {
     const images = [await sessionImage(), build.image_tag ?? ''].sort();
     for (const image of images) await untilPulled(image, rack.all, PULLED_WITHIN_MS);
     for (const one of rack.all) t.same(await one.images(), images, `${one.name} has what sessions can need, and no more`);
     await judgeRack(t, rack, sessions);
+    await judgeRegistry(t, rack);
   });
 
   await t.test('deleted sessions leave nothing behind', async (t) => {

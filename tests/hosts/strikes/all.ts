@@ -22,7 +22,8 @@ export function allStrikes(rack: Rack, engineAwayMs: number, previousRelease: st
   const lines: readonly (readonly Strike[])[] = [
     controllers,
     all.map((host) => killAgent(host)),
-    [...all.map((host) => killEngine(host)), killContainerd(third), killInside(second, 'guest.mjs'), killInside(first, 'worker.py')],
+    [...all.map((host) => killEngine(host)), killContainerd(third)],
+    all.flatMap((host) => [killInside(host, 'guest.mjs'), killInside(host, 'worker.py')]),
     [
       ...all.flatMap((host) => [cut(rack, host, 'in'), cut(rack, host, 'out'), cut(rack, host, 'in', 'out')]),
       cutHead(rack, 'in'),

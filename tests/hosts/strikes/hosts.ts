@@ -33,14 +33,17 @@ export function stopAgent(host: Host): Strike {
   };
 }
 
-/** In the container of one of its sessions. */
+/** In the container of one of its sessions, which works if any does. */
 export function killInside(host: Host, program: 'guest.mjs' | 'worker.py'): Strike {
   return {
     name: `${program} of a session on ${host.name} is killed`,
     cuts: host,
-    async befall() {
-      const [[, container] = []] = await host.running();
-      if (container === undefined) throw new Error(`nothing runs on ${host.name}`);
+    async befall({ working, hits }) {
+      const running = await host.running();
+      const busy = working(host);
+      const [session, container] = running.find(([id]) => busy.includes(id)) ?? running[0] ?? [];
+      if (session === undefined || container === undefined) throw new Error(`nothing runs on ${host.name}`);
+      hits(session);
       const listed = (await host.docker('top', container, '-o', 'pid,args')).split('\n');
       const lines = listed.filter((line) => line.includes(program) && !line.includes('docker-init'));
       const [pid] = lines.at(0)?.trim().split(' ') ?? [];

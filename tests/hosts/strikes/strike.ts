@@ -7,7 +7,7 @@ export const PAST_LEASE_MS = LEASE_MS + 3_000;
 /** One fault, from its beginning until it is over. */
 export interface Strike {
   readonly name: string;
-  /** The host whose containers die with it. */
+  /** The host whose containers die with it, and the runs in them. */
   readonly cuts?: Host;
   /** Whether clients wait until it is over. */
   readonly takesController?: boolean;
@@ -18,4 +18,8 @@ export interface Strike {
 export interface StrikeTraffic {
   /** Posts a message to a session of that host, and resolves once its agent works on it. */
   answersOn(host: Host): Promise<void>;
+  /** Sessions of that host whose agents work on a message now. */
+  working(host: Host): readonly string[];
+  /** Only this session of {@link Strike.cuts} dies, not all of them. */
+  hits(session: string): void;
 }
