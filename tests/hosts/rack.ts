@@ -17,8 +17,8 @@ const run = promisify(execFile);
 const FIRST_HOST = 11;
 const LOG_LINES = 60;
 const POLL_MS = 200;
-/** A directory for all that the processes of a rack print. */
-const LOGS = process.env.RAWORC_HOSTS_LOGS;
+/** A directory for all that the processes of a rack print, and for how far a long test is. */
+export const LOGS = process.env.RAWORC_HOSTS_LOGS;
 
 export interface RackOptions {
   /** By name. */

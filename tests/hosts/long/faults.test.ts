@@ -1,3 +1,4 @@
+import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import t from 'tap';
@@ -12,7 +13,7 @@ import { judgeErrors, judgeOrder, judgeReplies, untilCalm } from '../../cluster/
 import { SeededRandom } from '../../simulation/world/random.ts';
 import type { Host } from '../host.ts';
 import { untilPulled } from '../images.ts';
-import { startRack } from '../rack.ts';
+import { LOGS, startRack } from '../rack.ts';
 import { judgeRack, judgeRegistry } from '../rack-verdict.ts';
 import { recordsOf } from '../records.ts';
 import { allStrikes } from '../strikes/all.ts';
@@ -37,7 +38,11 @@ t.setTimeout(3_000_000);
 t.test(`${MESSAGES} messages to ${SESSIONS} sessions while everything fails in turn (RAWORC_HOSTS_SEED=${seed})`, async (t) => {
   const random = new SeededRandom(seed);
   const startedAt = performance.now();
-  const say = (line: string) => t.comment(`${((performance.now() - startedAt) / 1000).toFixed(1)} s: ${line}`);
+  const say = (what: string) => {
+    const line = `${((performance.now() - startedAt) / 1000).toFixed(1)} s: ${what}`;
+    t.comment(line);
+    if (LOGS !== undefined) appendFileSync(join(LOGS, `storm-${seed}.log`), `${line}\n`);
+  };
   const host = { diskBytes: DISK_BYTES };
   const rack = await startRack(t, { hosts: { ann: host, ben: host, cem: host }, diskBytes: DISK_BYTES, env: { RAWORC_REGISTRY: 'on' } });
   const { rest } = rack;
