@@ -347,6 +347,8 @@ const agents = (caller: Caller) => ({
   /**
    * Builds the newest source and makes the agent active.
    *
+   * If the build fails, sessions keep the newest completed one. The agent stays, also if it was never built before: with status `error`, until a corrected source is deployed or the agent is deleted.
+   *
    * Permission: agents:deploy.
    */
   deploy: (space: string, agent: string, options?: CallOptions): Promise<api.DeployAgentResponse> => caller.call({ method: 'POST', path: `/spaces/${part(space)}/agents/${part(agent)}/deploy` }, options),

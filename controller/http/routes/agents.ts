@@ -110,6 +110,8 @@ export function agentRoutes(deps: RouteDeps): Route[] {
       path: `${ONE}/deploy`,
       permission: 'agents:deploy',
       summary: 'Builds the newest source and makes the agent active.',
+      description:
+        'If the build fails, sessions keep the newest completed one. The agent stays, also if it was never built before: with status `error`, until a corrected source is deployed or the agent is deleted.',
       answer: agentObject,
       refusals: ['NOT_FOUND', 'CONFLICT', 'UNAVAILABLE'],
       respond: ({ caller, params }) => agents.deploy(caller, params.name, params.agent),

@@ -39,7 +39,8 @@ interface Line {
 
 /**
  * Reads a Dockerfile. What would reach beyond the build is refused: files, secrets and networks of
- * the host, and downloads by the engine itself.
+ * the host, and downloads by the engine itself. So is what engines do only with BuildKit, which
+ * would run programs outside of the limits and address rules of builds.
  */
 export function parseDockerfile(text: string): ParsedDockerfile {
   if (/^#\s*escape\s*=/im.test(text.split('\n', 3).join('\n'))) return no(1, 'the escape directive is not supported');
@@ -86,7 +87,8 @@ export function parseDockerfile(text: string): ParsedDockerfile {
       if (list === undefined || list.length === 0) return no(at, 'SHELL must be a list of strings');
       shell = list;
     } else if (word === 'RUN') {
-      const command = rest.replace(/^(?:--mount=type=cache\S*\s+)*/, '');
+      // A cache would only save time: the step runs without one.
+      const command = rest.replace(/^(?:--mount=\S*\s+)*/, '');
       const list = listIn(command);
       const argv = list ?? [...shell, command];
       stage.steps.push({
@@ -112,14 +114,46 @@ const unquoted = (declaration: string) => declaration.replace(/'/g, '');
 function judged(word: string, rest: string): string | undefined {
   if (word === 'RUN') {
     const flags = /^(?:--\S+\s+)*/.exec(rest)?.[0].trim().split(/\s+/).filter(Boolean) ?? [];
-    const refused = flags.find((flag) => !/^--mount=type=cache(,|$)/.test(flag));
-    return refused === undefined ? undefined : `RUN ${refused} is not supported: builds reach no secrets, sockets or networks of the host`;
+    const refused = flags.find((flag) => mountOf(flag) !== 'cache');
+    return refused === undefined ? undefined : `RUN ${refused} is not supported: ${INSTEAD_OF_RUN.get(mountOf(refused) ?? '') ?? BEYOND}`;
   }
   if (['COPY', 'ADD', 'ENV', 'WORKDIR', 'USER', 'SHELL'].includes(word)) return undefined;
   return `${word} is not supported`;
 }
 
-const COPY_FLAG = /^--(?:from=[\w.-]+|chown=[\w.:-]+|chmod=[\w+,=-]+|link|parents)$/;
+/** The kind of a --mount; undefined for another flag, or a kind that is written so that it cannot be told. */
+function mountOf(flag: string): string | undefined {
+  const [, options] = /^--mount=([^"'\\]*)$/.exec(flag) ?? [];
+  if (options === undefined) return undefined;
+  const types = options.split(',').filter((option) => option.startsWith('type='));
+  if (types.length > 1) return undefined;
+  // Docker's default.
+  return types[0]?.slice('type='.length) ?? 'bind';
+}
+
+const BEYOND = 'builds reach no secrets, sockets or networks of the host';
+const INSTEAD_OF_RUN = new Map([
+  ['bind', 'COPY the files, from a stage if another step makes them'],
+  ['tmpfs', 'write temporary files to /run, which is in memory and not in the image'],
+]);
+
+const COPY_FLAG = /^--(?:from=[\w.-]+|chown=[\w.:-]+)$/;
+
+/** Flags that engines refuse without BuildKit, and what does the same. */
+const INSTEAD_OF_COPY = new Map([
+  ['chmod', 'change modes with a RUN after it'],
+  ['link', 'leave it out'],
+  ['parents', 'COPY each directory to its own target'],
+  ['exclude', 'remove the files with a RUN after it, or name those to copy'],
+  ['checksum', 'download files with RUN, and check them there'],
+  ['keep-git-dir', 'clone the repository with RUN'],
+  ['unpack', 'unpack archives with RUN'],
+]);
+
+function refusedFlag(word: string, flag: string): string {
+  const instead = INSTEAD_OF_COPY.get(/^--([a-z-]+)(?:=|$)/.exec(flag)?.[1] ?? '');
+  return `${word} ${flag} is not supported${instead === undefined ? '' : `: ${instead}`}`;
+}
 
 /** Returns what an instruction copies, or why it cannot be part of a build. */
 function copiesIn(word: Copies['word'], rest: string): Copies | string {
@@ -133,7 +167,7 @@ function copiesIn(word: Copies['word'], rest: string): Copies | string {
   const [sources, target] = [parts.slice(0, -1), parts.at(-1)];
   if (target === undefined || sources.length === 0) return `${word} needs at least a source and a target`;
   const refused = flags.find((flag) => !COPY_FLAG.test(flag));
-  if (refused !== undefined) return `${word} ${refused} is not supported`;
+  if (refused !== undefined) return refusedFlag(word, refused);
   // The engine would download it itself. It takes off quotes and replaces variables first.
   if (word === 'ADD' && sources.some((source) => /[:$'"\\]/.test(source)))
     return 'ADD with a URL, a variable or quotes is not supported: download files with RUN, or COPY them';
