@@ -38,6 +38,12 @@ const longFolders: ReadonlyMap<string | undefined, string> = new Map([
   ['--e2b', e2bFolder],
 ]);
 
+/** Time limit of each test file, by the folder that runs alone. */
+function limitMsOf(long: string | undefined): number {
+  if (long === undefined) return 300_000;
+  return long === hostsFolder ? 3_600_000 : 1_800_000;
+}
+
 runProgram(async (args) => {
   const long = longFolders.get(args[0]);
   const words = long === undefined ? args : args.slice(1);
@@ -71,7 +77,7 @@ runProgram(async (args) => {
       dataDir,
       env,
       stop,
-      limitMs: long === undefined ? 300_000 : 1_800_000,
+      limitMs: limitMsOf(long),
       async cleanUp() {
         for (const left of await sweep()) print(`${yellow('!')} the tests left behind: ${left}\n`);
       },
