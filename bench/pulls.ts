@@ -1,17 +1,22 @@
 /**
  * Many nodes pull one new image through the controller's registry, read its bytes and drop them.
- * Prints the time, the bytes, and how long messages of a session take meanwhile. Needs
- * docker-registry. `npm run bench -- pulls [--nodes 100] [--mb 500] [--processes 4]`
+ * Prints the time, the bytes, and how long messages of a session take meanwhile. Gets
+ * docker-registry if it is missing. `npm run bench -- pulls [--nodes 100] [--mb 500] [--processes 4]`
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
+import { Apt } from '../scripts/machine/apt.ts';
+import { dataDirectory } from '../scripts/places.ts';
+import { runProgram } from '../scripts/program.ts';
+import { step } from '../scripts/terminal.ts';
 import { childMessage } from '../tests/child-message.ts';
+import { within } from '../tests/cluster/deadline.ts';
 import type { Rest } from '../tests/cluster/rest.ts';
 import { startHollowNode } from '../tests/contract/hollow-node.ts';
 import { FloodedController, IMAGE } from '../tests/flood/controller.ts';
@@ -22,6 +27,11 @@ const MB = 1_000_000;
 const WARM_UP = 200;
 /** Messages without pulls; more would not change the 99th percentile. */
 const ALONE = 1_000;
+/** Slower than this over all nodes, it has failed. */
+const SLOWEST_BYTES_PER_MS = 10_000;
+const SPARE_MS = 120_000;
+const READY_WITHIN_MS = 60_000;
+const POLL_MS = 100;
 /** Between two messages: an account's budget is 100 a second. */
 const PACE_MS = 15;
 
@@ -43,12 +53,18 @@ const shown = (took: readonly number[]) => {
 const directory = await mkdtemp(join(tmpdir(), 'raworc-pulls-'));
 const children: ChildProcess[] = [];
 const closers: (() => unknown)[] = [() => rm(directory, { recursive: true, force: true })];
-try {
-  process.exitCode = (await measure()) ? 0 : 1;
-} finally {
-  for (const child of children) child.kill('SIGKILL');
-  for (const close of closers.toReversed()) await close();
-}
+runProgram(async () => {
+  try {
+    await step('docker-registry', async ({ progress }) => {
+      const program = await new Apt(await dataDirectory()).fetch('docker-registry', progress);
+      process.env.PATH = `${process.env.PATH}:${dirname(program)}`;
+    });
+    return (await measure()) ? 0 : 1;
+  } finally {
+    for (const child of children) child.kill('SIGKILL');
+    for (const close of closers.toReversed()) await close();
+  }
+});
 
 async function measure(): Promise<boolean> {
   const controller = await FloodedController.start(join(directory, 'controller'));
@@ -59,7 +75,7 @@ async function measure(): Promise<boolean> {
     ...{ name: 'home', directory: join(directory, 'home'), token: await rest.nodeToken(), image: IMAGE, log: silent },
   });
   closers.push(() => home.close());
-  while (!(await rest.nodes()).some(({ status }) => status === 'ready'));
+  await within('the first node to be ready', READY_WITHIN_MS, untilReady(rest));
   const session = (await rest.createSession()).id;
   const names = Array.from({ length: nodes }, (_, index) => `node-${index}`);
   const shares = Array.from({ length: processes }, (_, at) => names.filter((_name, index) => index % processes === at));
@@ -70,13 +86,17 @@ async function measure(): Promise<boolean> {
   const alone = shown(await messages(rest, session, ALONE));
   print(`messages alone: p50 ${alone.p50.toFixed(1)} ms, p99 ${alone.p99.toFixed(1)} ms (${alone.count})`);
 
-  const done = arrivals(crowd);
   const beganMs = performance.now();
-  await startNodes(rest, ['holder'], true);
+  const limitMs = SPARE_MS + (nodes * imageBytes) / SLOWEST_BYTES_PER_MS;
   const over = new AbortController();
-  const arrived = done.finally(() => over.abort());
-  const beside = shown(await messages(rest, session, Number.POSITIVE_INFINITY, over.signal));
-  const { bytes } = await arrived;
+  const pulls = (async () => {
+    const pulled = arrivals(crowd);
+    const holder = await startNodes(rest, ['holder'], true);
+    return Promise.race([pulled, anyEnd([...crowd, holder])]);
+  })();
+  const arrived = within(`${nodes} nodes to have the image`, limitMs, pulls).finally(() => over.abort());
+  const [took, bytes] = await Promise.all([messages(rest, session, Number.POSITIVE_INFINITY, over.signal), arrived]);
+  const beside = shown(took);
   const seconds = (performance.now() - beganMs) / 1000;
   print(`messages beside the pulls: p50 ${beside.p50.toFixed(1)} ms, p99 ${beside.p99.toFixed(1)} ms (${beside.count})`);
   const rate = bytes / MB / seconds;
@@ -113,8 +133,12 @@ async function startNodes(rest: Rest, names: readonly string[], hasImage: boolea
   return child;
 }
 
+async function untilReady(rest: Rest): Promise<void> {
+  while (!(await rest.nodes()).some(({ status }) => status === 'ready')) await setTimeout(POLL_MS);
+}
+
 /** Resolves once each node has the image, with the bytes of all. */
-function arrivals(crowd: readonly ChildProcess[]): Promise<{ readonly bytes: number }> {
+function arrivals(crowd: readonly ChildProcess[]): Promise<number> {
   const shape = z.object({ pulled: z.string(), bytes: z.number() });
   const missing = new Set(Array.from({ length: nodes }, (_, index) => `node-${index}`));
   let bytes = 0;
@@ -125,7 +149,13 @@ function arrivals(crowd: readonly ChildProcess[]): Promise<{ readonly bytes: num
         if (!found.success) return;
         bytes += found.data.bytes;
         missing.delete(found.data.pulled);
-        if (missing.size === 0) resolve({ bytes });
+        if (missing.size === 0) resolve(bytes);
       });
   });
+}
+
+/** Rejects once a process ends, or a node in one of them. */
+async function anyEnd(processes: readonly ChildProcess[]): Promise<never> {
+  const ended = await Promise.race(processes.map((child) => childMessage(child, 'ended')));
+  throw new Error(`a node ended early: ${JSON.stringify(ended)}`);
 }
