@@ -59,10 +59,6 @@ export const SOURCES: Readonly<Record<string, Readonly<Record<string, string>>>>
 export const answerOf = ({ agent, number, asks, handsTo }: Task): string =>
   handsTo === undefined ? `${agent}${number}(${asks.map(answerOf).join(',')})` : answerOf(handsTo);
 
-/** Counts asks and hand-overs. */
-export const hopsOf = ({ asks, handsTo }: Task): number =>
-  (handsTo === undefined ? 0 : 1 + hopsOf(handsTo)) + asks.reduce((sum, one) => sum + 1 + hopsOf(one), 0);
-
 /** Returns a task without cycles: agents that wait for it do not appear below it. */
 export function someTask(random: SeededRandom, number: number, agents: readonly string[] = AGENTS): Task {
   const agent = random.pick(agents) ?? 'a';

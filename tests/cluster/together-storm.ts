@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as elapsed } from 'node:timers/promises';
 import type { Test } from 'tap';
-import { z } from 'zod';
 import { SeededRandom } from '../simulation/world/random.ts';
 import { deploy, writeAgent } from './agents.ts';
 import { docker } from './docker.ts';
@@ -11,7 +10,8 @@ import { type Cluster, startCluster } from './harness.ts';
 import { expect, type Rest } from './rest.ts';
 import { messageShape } from './shapes.ts';
 import { untilCalm } from './storm-verdict.ts';
-import { answerOf, hopsOf, SOURCES, someTask, type Task } from './together-agents.ts';
+import { answerOf, SOURCES, someTask, type Task } from './together-agents.ts';
+import { faultsOfHops, traceShape } from './together-traces.ts';
 
 export interface TogetherStorm {
   readonly messages: number;
@@ -19,9 +19,6 @@ export interface TogetherStorm {
   readonly kills: Readonly<Record<'worker' | 'guest' | 'node agent', number>>;
   readonly seed: number;
 }
-
-const hop = z.looseObject({ id: z.string(), kind: z.string(), from: z.string(), to: z.string(), run_id: z.string().optional() });
-const trace = z.looseObject({ state: z.string(), hops: z.array(hop) });
 
 /** Three agents that ask one another and hand over, in one session with many senders, under kills. */
 export async function rage(t: Test, { messages, senders, kills, seed }: TogetherStorm): Promise<void> {
@@ -48,15 +45,18 @@ export async function rage(t: Test, { messages, senders, kills, seed }: Together
     }
   };
   const sent = Promise.all(Array.from({ length: senders }, send));
-  const done: string[] = [];
+  const done: Blow[] = [];
   for (const victim of shuffled(random, kills)) {
     await Promise.race([gates.next(), sent]);
     await elapsed(random.whole(0, 60));
-    done.push(`${victim}: ${await strike(cluster, session, victim, random)}`);
+    done.push({ victim, struck: await strike(cluster, session, victim, random) });
   }
   await sent;
   await untilCalm(rest, [session]);
-  t.comment(done.join(', '));
+  const struck = (kind: Victim) => done.filter((blow) => blow.victim === kind && blow.struck).length;
+  t.comment(done.map((blow) => `${blow.victim}${blow.struck ? '' : ' (none was there)'}`).join(', '));
+  for (const kind of Object.keys(kills) as Victim[])
+    t.ok(struck(kind) > kills[kind] * 0.6, `most kills of a ${kind} struck: ${struck(kind)} of ${kills[kind]}`);
 
   const all = await rest.messages(session);
   const asked = all.filter(({ role }) => role === 'user');
@@ -76,7 +76,10 @@ export async function rage(t: Test, { messages, senders, kills, seed }: Together
   }
   t.same(wrong, [], 'every reply is the function of its message');
   t.comment(`${errors.length} error_responses of ${messages}: ${errors.join(', ')}`);
-  t.ok(errors.length <= kills.worker + kills.guest, 'no more errors than kills that can cut off the one message at work');
+  t.ok(
+    errors.length <= struck('worker') + struck('guest'),
+    'no more errors than kills that struck and can cut off the one message at work',
+  );
   await judgeTraces(
     t,
     rest,
@@ -90,33 +93,44 @@ export async function rage(t: Test, { messages, senders, kills, seed }: Together
   t.equal(new Set(starts).size, starts.length, 'no run of a message or hop began twice');
 }
 
-/** Every hop of a reply is in its trace; a failed message has those that began. */
+type Victim = keyof TogetherStorm['kills'];
+
+interface Blow {
+  readonly victim: Victim;
+  /** Whether there was one to kill. */
+  readonly struck: boolean;
+}
+
+/** The trace of a reply has exactly the hops of its task, with their answers; that of a failed message those that began. */
 async function judgeTraces(t: Test, rest: Rest, session: string, tasks: ReadonlyMap<string, Task>, failed: ReadonlySet<unknown>) {
   const broken: unknown[] = [];
   for (const [id, task] of tasks) {
-    const found = trace.parse(expect(await rest.call('GET', `/sessions/${session}/trace/${id}`), 200, 'get a trace'));
-    const isWhole = failed.has(id) ? found.hops.length <= hopsOf(task) : found.hops.length === hopsOf(task);
-    if (found.state !== 'answered' || !isWhole) broken.push({ id, task, found });
+    const { state, hops } = traceShape.parse(expect(await rest.call('GET', `/sessions/${session}/trace/${id}`), 200, 'get a trace'));
+    const faults = faultsOfHops(task, hops, !failed.has(id));
+    if (state !== 'answered') faults.push(`it is ${state}`);
+    if (faults.length > 0) broken.push({ id, task: answerOf(task), faults });
   }
   t.same(broken, [], 'traces are complete');
 }
 
-async function strike(cluster: Cluster, session: string, victim: keyof TogetherStorm['kills'], random: SeededRandom): Promise<string> {
+/** Returns whether it killed anything: a container that restarts has no guest, and a new one no worker yet. */
+async function strike(cluster: Cluster, session: string, victim: Victim, random: SeededRandom): Promise<boolean> {
   if (victim === 'node agent') {
     await cluster.node('node-1').kill();
     await cluster.restartNode('node-1');
-    return 'restarted';
+    return true;
   }
   const container = docker.getContainer(`raworc_session_${session}`);
+  const { State } = await container.inspect();
+  if (!State.Running) return false;
   if (victim === 'guest') {
     await container.kill();
-    return 'killed';
+    return true;
   }
-  const { State } = await container.inspect();
-  const workers = await workersOf(State.Pid);
-  const pid = random.pick(workers);
-  if (pid !== undefined) process.kill(pid, 'SIGKILL');
-  return pid === undefined ? 'none was there' : 'killed';
+  const pid = random.pick(await workersOf(State.Pid));
+  if (pid === undefined) return false;
+  process.kill(pid, 'SIGKILL');
+  return true;
 }
 
 /** Returns the workers of a container, as this host numbers them. */
