@@ -111,6 +111,11 @@ export class HollowHost implements Driver, GuestListener {
     return this.#images.has(tag);
   }
 
+  /** Whether a container has it. */
+  usesImage(tag: string): boolean {
+    return [...this.#containers.keys()].some((sessionId) => this.#plans.get(sessionId)?.image === tag);
+  }
+
   loseImage(tag: string): void {
     if (this.#images.delete(tag)) this.#tell({ kind: 'images' });
   }
@@ -253,7 +258,7 @@ export class HollowHost implements Driver, GuestListener {
   }
 
   async removeImage(tag: string): Promise<RemovalOutcome> {
-    if ([...this.#containers.keys()].some((sessionId) => this.#plans.get(sessionId)?.image === tag)) return 'in-use';
+    if (this.usesImage(tag)) return 'in-use';
     this.loseImage(tag);
     return 'removed';
   }

@@ -78,9 +78,11 @@ export class BuildAudit {
     for (const { id, image, status } of this.#rows.values()) {
       if (!isOver({ status })) this.#deps.violation(`the build ${id} is ${status} for ever`);
       if (status !== 'cancelled') continue;
-      // A node agent of the previous release does not know of cancellations.
-      for (const { host, name, agent } of present)
-        if (host.hasImage(image) && agent?.isPrevious !== true) this.#deps.violation(`${name} has ${image}, which was cancelled`);
+      for (const { host, name, agent } of present) {
+        // A node agent of the previous release does not know of cancellations, and a session that a restored controller has lost can have it.
+        if (agent?.isPrevious === true || host.usesImage(image)) continue;
+        if (host.hasImage(image)) this.#deps.violation(`${name} has ${image}, which was cancelled`);
+      }
     }
   }
 }
