@@ -1,6 +1,4 @@
 /** Dependencies of a pyproject.toml, from a package index that only the operator's settings name. */
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import t from 'tap';
 import { CHAINS, parseEgress, TABLE } from '../../node-agent/domain/firewall-rules.ts';
 import { dockerClients } from '../../node-agent/engine/docker/client.ts';
@@ -11,6 +9,7 @@ import { docker } from '../host/busybox.ts';
 import { WHEEL, WHEEL_NAME } from '../host/wheel.ts';
 import { silent } from '../unit/controller/core.ts';
 import { type Agent, buildWorld } from './build-world.ts';
+import { packageIndex } from './package-index.ts';
 
 t.setTimeout(300_000);
 
@@ -23,17 +22,9 @@ const AGENT = (dependencies: readonly string[]): Agent => [
 ];
 
 t.test('a local index', async (t) => {
-  const asked: string[] = [];
-  const index = createServer((request, response) => {
-    const path = request.url ?? '';
-    asked.push(path);
-    if (path === '/simple/greeting/') response.setHeader('content-type', 'text/html').end(`<a href="/${WHEEL_NAME}">${WHEEL_NAME}</a>`);
-    else if (path === `/${WHEEL_NAME}`) response.end(WHEEL);
-    else response.writeHead(404).end();
-  });
-  await new Promise<void>((resolve) => index.listen(0, '0.0.0.0', resolve));
+  const index = await packageIndex({ greeting: { name: WHEEL_NAME, content: WHEEL } });
   t.teardown(() => index.close());
-  const { port } = index.address() as AddressInfo;
+  const { port, asked } = index;
   const { calls } = await dockerClients('/var/run/docker.sock');
   await ensureNetwork(calls, SESSION_NETWORK, new AbortController().signal);
   const gateway = await docker('network', 'inspect', SESSION_NETWORK.name, '--format', '{{(index .IPAM.Config 0).Gateway}}');

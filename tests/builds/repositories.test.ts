@@ -1,8 +1,6 @@
 /** From a repository to a reply, over https with a private authority and over SSH with a key. */
-import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import t from 'tap';
 import { z } from 'zod';
 import { dockerClients } from '../../node-agent/engine/docker/client.ts';
@@ -11,9 +9,8 @@ import { startCluster } from '../cluster/harness.ts';
 import { docker } from '../host/busybox.ts';
 import { commit, git, gitServer, TOKEN } from '../host/git-server.ts';
 import { privateCa } from '../unit/controller/http/certificates.ts';
-import { baseImageTag } from './base-image.ts';
+import { sshKey, sshServer } from './ssh-server.ts';
 
-const run = promisify(execFile);
 const directory = mkdtempSync('/var/tmp/raworc-from-git-');
 const root = join(directory, 'repositories');
 const space = '/spaces/default';
@@ -27,26 +24,6 @@ const GIVES_UP_MS = 40_000;
 t.setTimeout(600_000);
 t.teardown(() => rmSync(directory, { recursive: true, force: true }));
 
-/** A container with a real SSH server, whose one account serves the repositories to one key. */
-async function sshServer(image: string, publicKey: string): Promise<{ port: string; hostKey: string }> {
-  const script = `set -e
-apt-get update -qq >&2; apt-get install -y -qq --no-install-recommends openssh-server git >&2
-useradd -m -s /usr/bin/git-shell git; usermod -p '*' git
-mkdir -p ~git/.ssh /run/sshd; echo '${publicKey}' > ~git/.ssh/authorized_keys; chown -R git ~git/.ssh; chmod 700 ~git/.ssh
-git config --system --add safe.directory '*'
-exec /usr/sbin/sshd -D -e`;
-  const id = await docker('run', '-d', '-p', '0:22', '-v', `${root}:/srv:ro`, '--entrypoint', '/bin/sh', image, '-c', script);
-  t.teardown(() => docker('rm', '-f', id));
-  const port = (await docker('port', id, '22/tcp')).split('\n')[0]?.split(':').at(-1) ?? '';
-  for (let waited = 0; ; waited += 1) {
-    const { stdout } = await run('ssh-keyscan', ['-t', 'ed25519', '-p', port, '127.0.0.1']).catch(() => ({ stdout: '' }));
-    const hostKey = /ssh-ed25519 \S+/.exec(stdout)?.[0];
-    if (hostKey !== undefined) return { port, hostKey };
-    if (waited > 120) throw new Error(`no SSH server: ${await docker('logs', '--tail', '20', id)}`);
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-  }
-}
-
 t.test('agents from repositories', async (t) => {
   const { calls } = await dockerClients('/var/run/docker.sock');
   await ensureNetwork(calls, SESSION_NETWORK, new AbortController().signal);
@@ -55,13 +32,9 @@ t.test('agents from repositories', async (t) => {
   writeFileSync(join(directory, 'ca.pem'), ca.pem);
   const server = await gitServer(root, await ca.issue({ address }), '');
   t.teardown(() => server.close());
-  await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(directory, 'key')]);
-  const [privateKey, publicKey] = await Promise.all(
-    ['key', 'key.pub'].map(async (name) => (await run('cat', [join(directory, name)])).stdout),
-  );
-  const image = await baseImageTag();
   const first = await commit(join(root, 'plain'), agent('one: '));
-  const ssh = await sshServer(image, publicKey?.trim() ?? '');
+  const ssh = await sshServer(t, { root, directory });
+  const { privateKey } = ssh;
   const cluster = await startCluster(t, {
     nodes: [
       {
@@ -132,12 +105,7 @@ t.test('agents from repositories', async (t) => {
     const change = { source_repo: url, source_branch: 'main', source_secret: 'DEPLOY_KEY' };
     t.match(await built('keyed', change), { status: 'failed', error: /host key of .* is unknown/ });
     const known = (key: string) => `${privateKey}\n[${address}]:${ssh.port} ${key}\n`;
-    const other = (
-      await run('sh', [
-        '-c',
-        `ssh-keygen -q -t ed25519 -N '' -f ${join(directory, 'other')} && cut -d ' ' -f 1,2 ${join(directory, 'other.pub')}`,
-      ])
-    ).stdout.trim();
+    const { publicKey: other } = await sshKey(directory, 'other');
     await rest.call('PUT', `${space}/secrets/DEPLOY_KEY`, { value: known(other) });
     t.match(await built('keyed', change), { status: 'failed', error: /host key of .* is not the known one/ });
     await rest.call('PUT', `${space}/secrets/DEPLOY_KEY`, { value: known(ssh.hostKey) });

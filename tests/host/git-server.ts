@@ -20,7 +20,7 @@ export const git = async (directory: string, ...parts: readonly string[]): Promi
   (await run('git', ['-C', directory, ...parts], { env: GIT })).stdout.trim();
 
 /** Creates a repository, or commits to one. Returns the commit. */
-export async function commit(directory: string, files: Readonly<Record<string, string>>): Promise<string> {
+export async function commit(directory: string, files: Readonly<Record<string, string | Uint8Array>>): Promise<string> {
   mkdirSync(directory, { recursive: true });
   await git(directory, 'init', '-q', '-b', 'main');
   for (const [name, content] of Object.entries(files)) {
@@ -78,6 +78,24 @@ function file(path: string, response: ServerResponse): void {
   } catch {
     response.writeHead(404).end();
   }
+}
+
+/** Serves the repositories below a directory by git's own protocol. Resolves once it listens. `close` ends it. */
+export async function gitDaemon(root: string, port: number): Promise<{ close(): void }> {
+  const child = spawn('git', ['daemon', '--verbose', '--export-all', `--base-path=${root}`, `--port=${port}`], {
+    env: GIT,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let said = '';
+  await new Promise<void>((resolve, reject) => {
+    child.stderr.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+      if (said.includes('Ready to rumble')) resolve();
+    });
+    child.once('error', reject);
+    child.once('exit', () => reject(new Error(`git daemon ended: ${said}`)));
+  });
+  return { close: () => void child.kill() };
 }
 
 /** Runs git's server as a CGI program. */
