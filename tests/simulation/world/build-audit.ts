@@ -23,6 +23,8 @@ export class BuildAudit {
   readonly #deps: BuildAuditDeps;
   readonly #rows = new Map<string, BuildRow>();
   readonly #working = new Map<string, Set<Work>>();
+  /** Builds at work on node agents of the previous release, which do not know of cancellations. */
+  readonly #uncancellable = new Set<string>();
   readonly counts = { cancelled: 0, cancelledAtWork: 0 };
 
   constructor(deps: BuildAuditDeps) {
@@ -60,6 +62,7 @@ export class BuildAudit {
     const build = image.slice(image.lastIndexOf(':') + 1);
     const those = this.#working.get(build) ?? new Set();
     this.#working.set(build, those);
+    if (life.isPrevious) this.#uncancellable.add(build);
     const work = { machine, life };
     those.add(work);
     const both = () => [...those].filter((one) => !one.life.isDead && !one.life.isStopped && one.machine !== machine);
@@ -77,9 +80,9 @@ export class BuildAudit {
   judge(present: readonly Machine[]): void {
     for (const { id, image, status } of this.#rows.values()) {
       if (!isOver({ status })) this.#deps.violation(`the build ${id} is ${status} for ever`);
-      if (status !== 'cancelled') continue;
+      if (status !== 'cancelled' || this.#uncancellable.has(id)) continue;
       for (const { host, name, agent } of present) {
-        // A node agent of the previous release does not know of cancellations, and a session that a restored controller has lost can have it.
+        // A session that a restored controller has lost can have it.
         if (agent?.isPrevious === true || host.usesImage(image)) continue;
         if (host.hasImage(image)) this.#deps.violation(`${name} has ${image}, which was cancelled`);
       }

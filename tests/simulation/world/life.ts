@@ -5,6 +5,8 @@
  */
 export class Life {
   readonly name: string;
+  /** Of the previous release. */
+  isPrevious = false;
   #state: 'alive' | 'stopped' | 'dead' = 'alive';
   #deferred: (() => void)[] = [];
   readonly #atDeath = new Set<() => void>();

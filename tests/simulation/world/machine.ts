@@ -130,6 +130,7 @@ export class Machine {
     // An operator sometimes starts it with other maxima.
     const most = this.#lives > 1 && random.fork('most').chance(0.3) ? { memoryBytes: 384 * 2 ** 20, processes: 200 } : {};
     const isPrevious = !this.isCopy && this.#options.releases.isPreviousNode(random.fork('release'));
+    life.isPrevious = isPrevious;
     if (isPrevious) around.trace.note(life.name, 'is of the previous release');
     const agent: Agent = { life, isPrevious, most, ledger: undefined, node: undefined };
     this.agent = agent;
