@@ -3,13 +3,20 @@ import type { Log } from '../../../seams/log.ts';
 import type { Counter, Metrics } from '../../../seams/metrics.ts';
 import type { NodeId } from '../../domain/engine/ids.ts';
 import type { View } from '../../domain/engine/view.ts';
-import { type Alarm, CERTIFICATE_REFUSED, raiseNodeAlarm, VERSION_SKEW } from '../../domain/nodes/commands/node-certificates.ts';
+import {
+  type Alarm,
+  CERTIFICATE_REFUSED,
+  IDENTITY_CONTESTED,
+  raiseNodeAlarm,
+  VERSION_SKEW,
+} from '../../domain/nodes/commands/node-certificates.ts';
 import type { Applier } from '../engine/applier.ts';
 
 /** A lasting alarm is repeated after this long. */
 const REPEAT_MS = 3_600_000;
 /** Processes that are refused for their identity or version retry within this. */
 const RETRIED_MS = 2 * 60_000;
+const RETRIED: ReadonlySet<string> = new Set([IDENTITY_CONTESTED, VERSION_SKEW]);
 /** Nodes with an alarm. Only holders of a certificate of this cluster can raise one. */
 const MAX_NODES = 1000;
 
@@ -80,5 +87,4 @@ export class NodeAlarms {
   }
 }
 
-const isSeen = ({ type, seenAtMs }: ActiveAlarm, nowMs: number): boolean =>
-  nowMs - seenAtMs < (type === CERTIFICATE_REFUSED ? REPEAT_MS : RETRIED_MS);
+const isSeen = ({ type, seenAtMs }: ActiveAlarm, nowMs: number): boolean => nowMs - seenAtMs < (RETRIED.has(type) ? RETRIED_MS : REPEAT_MS);

@@ -196,6 +196,22 @@ t.test(
   },
 );
 
+t.test('a condition ends two minutes after the last retry of what is repeated, and an hour after anything else', async (t) => {
+  const { alarms, clock } = await alarmed(t);
+  const retried = ['IdentityContested', 'Version'];
+  const single = ['CertificateRefused', 'Trespass', 'Flood', 'NameContested'];
+  const raised = () => alarms.conditions(NODE).map(({ type }) => type);
+  for (const type of [...retried, ...single]) alarms.raise(NODE, { type, message: 'x' });
+  await clock.advance(119_000);
+  t.same(raised(), [...retried, ...single]);
+  await clock.advance(1_000);
+  t.same(raised(), single);
+  await clock.advance(3_479_000);
+  t.same(raised(), single);
+  await clock.advance(1_000);
+  t.same(raised(), []);
+});
+
 t.test('alarms of nodes that do not exist take up no more than their bound', async (t) => {
   const { alarms, clock } = await alarmed(t);
   for (let i = 0; i < 1100; i += 1) alarms.raise(`ghost-${i}` as NodeId, { type: 'CertificateRefused', message: 'x' });
