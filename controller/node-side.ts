@@ -6,8 +6,14 @@ import type { Core } from './core-deps.ts';
 import { byNode } from './domain/audit/audit.ts';
 import type { NodeId } from './domain/engine/ids.ts';
 import { accepted, refused } from './domain/engine/outcome.ts';
-import { type CertificateFault, certificateAlarm, certificateFault, renewCertificate } from './domain/nodes/commands/node-certificates.ts';
-import { RemovedNode } from './domain/nodes/refusals.ts';
+import {
+  type CertificateFault,
+  certificateAlarm,
+  certificateFault,
+  joinAlarm,
+  renewCertificate,
+} from './domain/nodes/commands/node-certificates.ts';
+import { ContestedNode, RemovedNode } from './domain/nodes/refusals.ts';
 import type { Authority } from './grpc/authority.ts';
 import type { RefusedCall } from './grpc/node-server-options.ts';
 import type { Peer } from './grpc/peer.ts';
@@ -37,6 +43,10 @@ export function nodeSide(
     const alarm = certificateAlarm(fault, view.get('nodes', nodeId)?.name ?? nodeId);
     alarms.raise(nodeId, alarm);
     return refused('FORBIDDEN', alarm.message, fault === 'revoked' ? new RemovedNode(nodeId) : undefined);
+  };
+  const raiseContested = (nodeId: NodeId, refusedAddress: string) => {
+    const node = view.get('nodes', nodeId);
+    if (node !== undefined) alarms.raise(nodeId, joinAlarm(node.name, node.address ?? undefined, refusedAddress));
   };
   return {
     async renew(
@@ -88,6 +98,7 @@ export function nodeSide(
       certificates.add(1, { how: 'join', outcome: row.ok ? 'issued' : 'refused' });
       if (!row.ok) {
         audit.refused(by, row.refusal.code);
+        if (row.refusal.details instanceof ContestedNode) raiseContested(row.refusal.details.nodeId, addressOf(peer));
         return row;
       }
       const caBundle = request.takesBundle ? authority.bundle.map((der) => Buffer.from(der)) : [];

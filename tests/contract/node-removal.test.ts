@@ -1,8 +1,11 @@
 import { join } from 'node:path';
 import t from 'tap';
+import { z } from 'zod';
 import { wasRemoved } from '../../node-agent/identity/removal.ts';
 import { startHollowNode } from './hollow-node.ts';
 import { openTarget, type Target } from './target.ts';
+
+const conditionsOf = z.looseObject({ conditions: z.array(z.looseObject({ type: z.string() })) });
 
 let target: Target;
 t.before(async () => {
@@ -101,9 +104,19 @@ t.test('a name belongs to its key: a machine without it cannot take the place of
   await target.endNode();
   const log = { debug() {}, info() {}, warn() {}, error() {} };
   const thief = join(own.directory, 'thief');
+  const events = await rest.watch('/events');
+  t.teardown(() => events.close());
   await t.rejects(
     async () => startHollowNode({ name: 'hollow', directory: thief, token: await rest.nodeToken(), image: 'raworc/session:contract', log }),
     /A node named "hollow" exists, with another key.*raworc node remove hollow/,
   );
   t.match(await rest.session(id), { state: 'idle' }, 'nothing happens to its sessions');
+  const { data } = await events.until('an alarm', ({ type }) => type === 'node.alarm');
+  const both = /^The machine at 127\.0\.0\.1 tried to join as the node hollow, which last connected from 127\.0\.0\.1, and was refused/;
+  t.match(data, { node: { name: 'hollow', alarm: { type: 'NameContested', message: both } } });
+  const { body } = await rest.call('GET', '/nodes/hollow');
+  t.match(
+    conditionsOf.parse(body).conditions.filter(({ type }) => type === 'NameContested'),
+    [{ message: both }],
+  );
 });

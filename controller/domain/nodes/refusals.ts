@@ -10,4 +10,13 @@ export class RemovedNode {
   }
 }
 
+/** The details of a refusal of a join: the node whose name or key another machine wants. */
+export class ContestedNode {
+  readonly nodeId: NodeId;
+
+  constructor(nodeId: NodeId) {
+    this.nodeId = nodeId;
+  }
+}
+
 export const NO_NODE = refused('NOT_FOUND', 'No such node.');

@@ -74,6 +74,14 @@ export const machineAlarm = (name: string, last: string | undefined, refused: st
   message: `The machine at ${refused ?? 'an unknown address'} has the identity of the node ${name}, which last connected from another machine at ${last ?? 'an unknown address'}, and was refused. If it is a copy, stop it, delete its identity, and let it join with a new token. If the node moved there for good, run \`raworc node lost ${name}\`.`,
 });
 
+const NAME_CONTESTED = 'NameContested';
+
+/** A machine asked to join as a node that exists. */
+export const joinAlarm = (name: string, last: string | undefined, refused: string): Alarm => ({
+  type: NAME_CONTESTED,
+  message: `The machine at ${refused} tried to join as the node ${name}, which last connected from ${last ?? 'an unknown address'}, and was refused. If it is a new host, join it under another --name. If that node is gone for good, run \`raworc node remove ${name}\` first. If you do not know that machine, revoke the join token that it used.`,
+});
+
 /** Emits an alarm event for callers with nodes:list. A node without a row is named by its id. */
 export function raiseNodeAlarm(id: NodeId, alarm: Alarm): Command<undefined> {
   return {

@@ -4,6 +4,7 @@ import type { NodeId, SessionId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
 import { sessionBecomes } from '../../sessions/session-change.ts';
+import { ContestedNode } from '../refusals.ts';
 import { type CertificateFacts, type NodeRow, UNMANAGED } from '../rows.ts';
 import type { NodeView } from '../view.ts';
 import { joinedLabels, refusedAtAll, refusedUse, UNKNOWN_TOKEN } from './join-tokens.ts';
@@ -45,7 +46,7 @@ export function joinNode(input: JoiningNode): Command<Outcome<NodeRow>> {
       const named = view.nodeByName(input.name);
       const known = own ?? named;
       const refusal = refusedJoin(input, own, named);
-      if (refusal !== undefined) return unchanged(refused('CONFLICT', refusal));
+      if (refusal !== undefined) return unchanged(refused('CONFLICT', refusal, contested(input, own, named)));
       const labels = joinedLabels(known?.labels, input.labels, token);
       if (labels === undefined) return unchanged(refused('CONFLICT', TOO_MANY_LABELS));
       const row: NodeRow = {
@@ -89,6 +90,12 @@ function refusedJoin({ name, isConnected }: JoiningNode, own: NodeRow | undefine
   // Null: it joined before keys were recorded, so its certificate was the only proof.
   if (own === undefined && named.keyHash === null) return undefined;
   return `A node named "${name}" exists, with another key. Choose another --name. If that node is gone for good, run \`raworc node remove ${name}\` first.`;
+}
+
+/** Returns the node that a machine would replace. */
+function contested({ isConnected }: JoiningNode, own: NodeRow | undefined, named: NodeRow | undefined): ContestedNode | undefined {
+  const node = own !== undefined && isConnected(own.id) ? own : named;
+  return node && new ContestedNode(node.id);
 }
 
 export interface Greeting
