@@ -28,13 +28,12 @@ import { NodeAgent } from './node.ts';
 import { REMOVAL_MS } from './session/node-end.ts';
 import { readSessionSettings, type SessionSettings } from './session/session-settings.ts';
 import { removeContainers } from './session/shutdown.ts';
+import { makesProgress } from './stalled.ts';
 import { runCommand } from './volumes/command.ts';
 import type { Disks } from './volumes/disks.ts';
 import { watchDisks } from './volumes/watch-disks.ts';
 
 const CLOSE_WITHIN_MS = 3_000;
-/** Longer than any step of the stream to the controller. Beyond it, the watchdog restarts this process. */
-const STALLED_MS = 300_000;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -99,11 +98,7 @@ export async function run(flags: Flags, env: Environment, log: Log, openEngine: 
     log,
   });
   const { nodeId, clusterId, incarnation } = identity;
-  const isWell = () => {
-    if (node.stalledMs < STALLED_MS) return true;
-    log.error('node.stalled', { stalled_ms: Math.round(node.stalledMs) });
-    return false;
-  };
+  const isWell = () => makesProgress(node, log);
   const notify = notifier({ env, after: (ms, tick) => systemClock.after(ms, tick), isWell });
   const connection = (isUp: boolean) => notify.status(isUp ? `${HEALTHY} to the controller` : 'the controller is away');
   notify.status('connecting to the controller');

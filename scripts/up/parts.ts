@@ -68,13 +68,16 @@ export async function controllerPart({ image, nats, registry, nodes, ...options 
       RAWORC_NATS_TOKEN_FILE: nats.tokenFile,
       RAWORC_BASE_IMAGE_TAG: image,
       RAWORC_DEFAULT_PROFILES: process.env.RAWORC_DEFAULT_PROFILES || 'locked,workstation',
-      RAWORC_SHUTDOWN_NODES: Array.from({ length: nodes }, (_, index) => nodeName(index + 1)).join(','),
+      RAWORC_SHUTDOWN_NODES: nodesOfThisMachine(nodes),
     },
     isReady: (_line, entry) => entry?.event === 'controller.ready',
   });
 }
 
 const nodeName = (number: number) => `node-${number}`;
+
+/** Returns the names of so many node agents of this machine, as the controller's setting lists them. */
+export const nodesOfThisMachine = (count: number): string => Array.from({ length: count }, (_, index) => nodeName(index + 1)).join(',');
 
 export interface NodePart {
   readonly child: Child;

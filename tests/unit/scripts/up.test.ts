@@ -5,11 +5,12 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { readSettings } from '../../../controller/settings/settings.ts';
 import { isAlive } from '../../../scripts/machine/process.ts';
 import { Child, endLeftovers } from '../../../scripts/up/child.ts';
 import { lockDirectory } from '../../../scripts/up/lock.ts';
 import { boundedLog, renderLogLine } from '../../../scripts/up/log-line.ts';
-import { nodeEnvironment } from '../../../scripts/up/parts.ts';
+import { nodeEnvironment, nodesOfThisMachine } from '../../../scripts/up/parts.ts';
 import { freePort, refuseTaken } from '../../../scripts/up/ports.ts';
 import { NODE_AGENT_SETTINGS } from '../../../settings/names.ts';
 
@@ -35,6 +36,11 @@ t.test('a log line is rendered for people, with its time, its process and short 
   t.match(renderLogLine('node-1', line), /^\d\d:\d\d:01 {2}node-1 +session\.running {2}session=4123be3f note="a b" count=3$/);
   t.match(renderLogLine('node-1', 'Error: {"no": 1}'), /node-1 +Error: \{"no": 1\}$/);
   t.match(renderLogLine('node-1', '{"event":'), /\{"event":$/);
+});
+
+t.test('the controller is told to stop the node agents of this machine, by their names', async (t) => {
+  t.match(readSettings({ RAWORC_SHUTDOWN_NODES: nodesOfThisMachine(3) }), { value: { shutDownNodes: ['node-1', 'node-2', 'node-3'] } });
+  t.match(readSettings({ RAWORC_SHUTDOWN_NODES: nodesOfThisMachine(0) }), { value: { shutDownNodes: [] } }, 'none');
 });
 
 t.test('a log keeps the newest lines within its bound', async (t) => {

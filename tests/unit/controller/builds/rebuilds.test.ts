@@ -8,6 +8,7 @@ import type { Fleet } from '../../../../controller/services/fleet/fleet.ts';
 import type { ControllerFrame } from '../../../../proto/frame.ts';
 import { silentMetrics } from '../../../../seams/metrics.ts';
 import { HandClock } from '../../hand-clock.ts';
+import { silent } from '../core.ts';
 
 const SPACE = 'space' as SpaceId;
 const [NODE, OTHER] = ['node-1', 'node-2'] as NodeId[] as [NodeId, NodeId];
@@ -74,13 +75,14 @@ function rig({
       image === IMAGE ? BUILD : image.startsWith(IMAGE) ? { ...BUILD, id: image as BuildId, image } : undefined,
     newestBuild: () => BUILD,
   };
-  const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+  const warned: object[] = [];
+  const log = { ...silent, warn: (event: string, fields?: object) => void warned.push({ event, ...fields }) };
   const rebuilds = new Rebuilds({
     view: view as unknown as View,
     fleet: fleet as unknown as Fleet,
     directory,
     metrics: silentMetrics,
-    log: silent,
+    log,
     clock,
     limitMs: LIMIT_MS,
     postponed() {
@@ -89,6 +91,7 @@ function rig({
     images: images && { notRebuilt: () => undefined, ...images },
   });
   return {
+    warned,
     rebuilds,
     sent,
     streams,
@@ -115,8 +118,9 @@ t.test('a node that lost an image is told once to build it again, and may fetch 
 });
 
 t.test('an image that no build makes, or whose build fails, is gone, and the node hears why', async (t) => {
-  const { rebuilds, sent } = rig();
+  const { rebuilds, sent, warned } = rig();
   rebuilds.forSession(NODE, SPACE, 'raworc/session:old');
+  t.match(warned, [{ event: 'image.gone', image: 'raworc/session:old', node: NODE, reason: /no build can recreate it/ }]);
   t.match(sent[0]?.frame, { kind: 'imageGone', value: { image: 'raworc/session:old', reason: /no build can recreate it/ } });
   rebuilds.forSession(NODE, SPACE, IMAGE);
   rebuilds.ended(NODE, 'build', { error: 'The base image base is not on this node.' });

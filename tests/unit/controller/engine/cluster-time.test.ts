@@ -296,3 +296,17 @@ t.test('a clock three days ahead deletes no session that has a day to live, and 
   }
   t.ok(RETENTION.events > 0);
 });
+
+t.test('a step is logged at once, and its correction once it is believed', (t) => {
+  const machine = new Machine();
+  const warned: object[] = [];
+  const log = { ...silent, warn: (event: string, fields?: object) => void warned.push({ event, ...fields }) };
+  const time = new ClusterTime(machine, undefined, 0, log);
+  machine.run(MINUTE, time);
+  machine.skewMs += DAY;
+  machine.run(MINUTE, time);
+  t.same(warned, [{ event: 'clock.stepped', by_ms: DAY, followed_in_ms: 10 * MINUTE }]);
+  machine.run(HOUR, time);
+  t.same(warned.slice(1), [{ event: 'clock.corrected', by_ms: DAY }]);
+  t.end();
+});

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { refused } from '../../../../controller/domain/engine/outcome.ts';
+import { Conditions } from '../../../../node-agent/conditions.ts';
 import { openChannel } from '../../../../node-agent/control/channel.ts';
 import { DialError } from '../../../../node-agent/control/dial-error.ts';
 import { grpcDialer } from '../../../../node-agent/control/grpc-dialer.ts';
@@ -235,11 +236,13 @@ async function kept(t: Test, lifeMs: number, answers: (asked: Asked, nth: number
   let failures = 0;
   const logged: { level: string; event: string; fields: LogFields | undefined }[] = [];
   const to = (level: string) => (event: string, fields?: LogFields) => void logged.push({ level, event, fields });
+  const conditions = new Conditions(clock, silentLog);
   const certificate = new Certificate({
     identity,
     directory,
     clock,
     random: systemRandom,
+    conditions,
     log: { debug: to('debug'), info: to('info'), warn: to('warn'), error: to('error') },
     async request(current, road) {
       const ask = { road, atMs: clock.now() - beganAt };
@@ -274,7 +277,7 @@ async function kept(t: Test, lifeMs: number, answers: (asked: Asked, nth: number
       await new Promise((resolve) => setImmediate(resolve));
     }
   };
-  return { certificate, clock, asked, renewed, logged, advance, directory, identity };
+  return { certificate, clock, asked, renewed, logged, conditions, advance, directory, identity };
 }
 
 async function writeIdentity(directory: string, { keyPem, certificatePem, caPem, expiresAtMs: _, ...parts }: Identity): Promise<void> {
@@ -308,14 +311,20 @@ t.test('while the controller is away it is asked at a slowing pace, told once, a
   let isAway = true;
   const away = new DialError('unreachable', 'The controller at 10.0.0.1:9400 cannot be reached: connect ECONNREFUSED');
   const world = await kept(t, 60_000, () => (isAway ? away : 60_000));
-  await world.advance(59_000, 60);
+  await world.advance(38_000, 40);
+  t.ok(world.asked.length > 0);
+  t.same(world.conditions.all(), [], 'renewal has just begun');
+  await world.advance(21_000, 20);
   const early = world.asked.length;
+  const expires = /^The certificate of this node expires at 20.*, and renewing it fails: The controller at 10\.0\.0\.1:9400 cannot/;
+  t.match(world.conditions.all(), [{ type: 'CertificateNotRenewed', message: expires, unschedulable: false }]);
   t.ok(early >= 5 && early <= 45, `${early} attempts before it expires`);
   t.ok(world.asked.every(({ road }) => road === 'tls'));
   await world.advance(300_000, 100);
   t.ok(world.asked.every(({ road, atMs }) => road === (atMs < 60_000 ? 'tls' : 'join')));
   t.ok(world.asked.length - early <= 75, `${world.asked.length - early} attempts in 5 minutes`);
   t.match(world.certificate.problem(), /expired at 20/);
+  t.match(world.conditions.all(), [{ type: 'CertificateNotRenewed', message: /^The certificate of this node expired at 20/ }]);
   const told = world.logged.filter(({ level }) => level !== 'info');
   t.strictSame(
     told.map(({ event }) => event),
@@ -326,6 +335,7 @@ t.test('while the controller is away it is asked at a slowing pace, told once, a
   await world.advance(11_000);
   t.equal(world.certificate.problem(), undefined);
   t.equal(world.renewed.length, 1);
+  t.same(world.conditions.all(), []);
 });
 
 t.test(

@@ -48,9 +48,11 @@ async function world(t: Test, images: Readonly<Record<string, readonly string[]>
   const looked = new Set<string>();
   const rebuilt: string[] = [];
   const failures: string[] = [];
+  const warned: object[] = [];
+  const log = { ...silent, warn: (event: string, fields?: object) => void warned.push({ event, ...fields }) };
   const registry = { isUp: true, onUp: () => undefined, lacks: async (_repository: string, _digest: string) => false };
   const distribution = new ImageDistribution({
-    ...{ loops: loopsOf(t), applier: core.applier, view: core.store.view, clock, log: silent, metrics: silentMetrics },
+    ...{ loops: loopsOf(t), applier: core.applier, view: core.store.view, clock, log, metrics: silentMetrics },
     ...{ baseImage: 'base', registry },
     directory: {
       nodes: () => [...held.keys()].map(shown),
@@ -83,7 +85,7 @@ async function world(t: Test, images: Readonly<Record<string, readonly string[]>
     return { what: `${one.node} ${frame.kind} ${frame.value.image}`, node: one.node, frame, moved };
   };
   const inRegistry = (image: string, repository: string) => core.applier.apply(recordImage(image, repository, DIGEST));
-  return { core, held, away, rules, traits, sent, looked, rebuilt, failures, registry, distribution, next, inRegistry };
+  return { core, held, away, rules, traits, sent, looked, rebuilt, failures, warned, registry, distribution, next, inRegistry };
 }
 
 t.test('a new build is pushed once by its node, after its base image, and pulled by the others', async (t) => {
@@ -131,6 +133,32 @@ t.test('in a large fleet, a new build concerns the nodes that have an image of i
   t.same([...looked].sort(), [NODE, OTHER_NODE]);
 });
 
+t.test('eight nodes pull at once, so that a hundred do not ask together', async (t) => {
+  const others = Array.from({ length: 20 }, (_, at) => `n-${at}`);
+  const { distribution, sent, next, inRegistry } = await world(t, {
+    [NODE]: ['base', IMAGE],
+    ...Object.fromEntries(others.map((id) => [id, ['base']])),
+  });
+  const settles = async () => {
+    for (let turns = 0; turns < 50; turns += 1) await new Promise(setImmediate);
+  };
+  await inRegistry('base', BASE_REPOSITORY);
+  await inRegistry(IMAGE, repositoryOf(SPACE));
+  for (const id of others) distribution.missing(id as NodeId, SPACE, IMAGE);
+  await settles();
+  t.equal(sent.length, 8);
+  (await next()).moved();
+  await settles();
+  t.equal(sent.length, 8, 'the next one asks when one has it');
+  const asked = new Set<string>();
+  for (let left = others.length - 1; left > 0; left -= 1) {
+    const { what, moved } = await next();
+    asked.add(what);
+    moved();
+  }
+  t.equal(asked.size, others.length - 1, 'and each gets it');
+});
+
 t.test('what all nodes have is never pushed', async (t) => {
   const { distribution, sent, core } = await world(t, { [NODE]: ['base', IMAGE], [OTHER_NODE]: ['base', IMAGE] });
   distribution.built(BUILD);
@@ -154,7 +182,7 @@ t.test('a session that lacks its image: pulled, again after a failure, and never
 });
 
 t.test('an image that the registry lost is forgotten, and pushed again by a node that has it', async (t) => {
-  const { distribution, next, inRegistry, core, registry } = await world(t, { [NODE]: ['base', IMAGE], [OTHER_NODE]: ['base'] });
+  const { distribution, next, inRegistry, core, registry, warned } = await world(t, { [NODE]: ['base', IMAGE], [OTHER_NODE]: ['base'] });
   await inRegistry('base', BASE_REPOSITORY);
   await inRegistry(IMAGE, repositoryOf(SPACE));
   registry.lacks = async () => core.store.view.get('images', IMAGE) !== undefined;
@@ -165,6 +193,7 @@ t.test('an image that the registry lost is forgotten, and pushed again by a node
   const push = await next();
   t.equal(push.what, `${NODE} pushImage ${IMAGE}`);
   t.equal(core.store.view.get('images', IMAGE), undefined);
+  t.match(warned, [{ event: 'image.vanished', image: IMAGE, digest: DIGEST }]);
   distribution.grants.pushed(NODE, repositoryOf(SPACE), 'build-1', DIGEST);
   push.moved();
   t.equal((await next()).what, `${OTHER_NODE} pullImage ${IMAGE}`);

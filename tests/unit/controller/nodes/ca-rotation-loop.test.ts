@@ -4,7 +4,7 @@ import { loseNode } from '../../../../controller/domain/nodes/commands/node-abse
 import { nodeConnected } from '../../../../controller/domain/nodes/commands/nodes.ts';
 import { removeNode } from '../../../../controller/domain/nodes/commands/remove-node.ts';
 import { type Authorities, caRotationLoop } from '../../../../controller/services/nodes/ca-rotation-loop.ts';
-import { silentMetrics } from '../../../../seams/metrics.ts';
+import { type Metrics, silentMetrics } from '../../../../seams/metrics.ts';
 import { systemClock } from '../../../../seams/system.ts';
 import { silent } from '../core.ts';
 import { cluster } from '../fleet/world.ts';
@@ -72,7 +72,11 @@ async function rotating(t: Parameters<typeof cluster>[0]) {
   const { core } = await cluster(t);
   const authorities = new FakeAuthorities();
   const loops = loopsOf(t, systemClock);
-  caRotationLoop({ loops, applier: core.applier, view: core.store.view, log: silent, metrics: silentMetrics, authorities });
+  const logged: object[] = [];
+  const log = { ...silent, info: (event: string, fields?: object) => void logged.push({ event, ...fields }) };
+  const gauges = new Map<string, () => unknown>();
+  const metrics: Metrics = { ...silentMetrics, gauge: ({ name, read }) => void gauges.set(name, read) };
+  caRotationLoop({ loops, applier: core.applier, view: core.store.view, log, metrics, authorities });
   loops.start();
   const [first, second] = core.store.view.nodes().map(({ id }) => id);
   if (first === undefined || second === undefined) throw new Error('the world has two nodes');
@@ -82,22 +86,30 @@ async function rotating(t: Parameters<typeof cluster>[0]) {
     for (let turns = 0; turns < 50; turns += 1) await new Promise(setImmediate);
   };
   await settles();
-  return { core, authorities, first, second, connects, settles };
+  const waiting = () => logged.filter((line) => 'event' in line && line.event === 'authority.waiting');
+  return { core, authorities, first, second, connects, settles, waiting, onOldCa: () => gauges.get('nodes_on_old_ca')?.() };
 }
 
 t.test('the old CA stays until every node has connected with the new one, and goes with the last', async (t) => {
-  const { core, authorities, first, second, connects, settles } = await rotating(t);
+  const { core, authorities, first, second, connects, settles, waiting, onOldCa } = await rotating(t);
   for (const id of [first, second]) await connects(id, 'old');
+  t.equal(onOldCa(), 0, 'there is no other');
   authorities.add('new');
   await settles();
+  t.equal(onOldCa(), 2);
+  t.same(waiting(), [{ event: 'authority.waiting', nodes: `${first}, ${second}`, count: 2 }]);
   t.same(authorities.trusted.length, 2);
   await connects(first, 'new');
+  await settles();
+  t.equal(onOldCa(), 1);
+  t.same(waiting().slice(1), [{ event: 'authority.waiting', nodes: second, count: 1 }], 'once for each change');
   await core.applier.apply(loseNode(second, () => false, 'admin'));
   await settles();
   t.equal(authorities.finished, 0, 'a lost node can return');
   await connects(second, 'new');
   while (authorities.finished === 0) await settles();
   t.same(authorities.trusted, [{ hash: 'new' }]);
+  t.equal(onOldCa(), 0);
   await connects(second, 'new');
   await settles();
   t.equal(authorities.finished, 1);

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { ControllerLink } from '../../../../node-agent/control/controller-link.ts';
+import { makesProgress, STALLED_MS } from '../../../../node-agent/stalled.ts';
 import type { ControllerFrame, NodeFrame } from '../../../../proto/frame.ts';
 import type { Link } from '../../../../proto/link.ts';
 import type { Log } from '../../../../seams/log.ts';
@@ -57,4 +58,14 @@ t.test('a stream that answers heartbeats while a frame hangs is stalled, and one
   controller?.send({ kind: 'imageGone', value: { image: 'i', reason: '' } });
   await clock.advance(10 * MINUTE);
   t.ok(link.stalledMs() >= 9 * MINUTE, 'but not while a frame waits');
+});
+
+t.test('a stream without progress for five minutes is logged, and keeps the watchdog from hearing that all is well', (t) => {
+  const logged: object[] = [];
+  const log = { error: (event: string, fields?: object) => void logged.push({ event, ...fields }) };
+  t.ok(makesProgress({ stalledMs: STALLED_MS - 1 }, log));
+  t.same(logged, []);
+  t.notOk(makesProgress({ stalledMs: STALLED_MS + 0.4 }, log));
+  t.same(logged, [{ event: 'node.stalled', stalled_ms: STALLED_MS }]);
+  t.end();
 });
