@@ -2,9 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { NatsAccess } from '../../controller/bus/nats-access.ts';
 import { startController } from '../../controller/controller.ts';
 import type { CertificateFiles } from '../../controller/http/tls/key-pair.ts';
+
 import { AUDIT_DEFAULTS } from '../../controller/settings/audit-settings.ts';
+import type { RegistrySettings } from '../../controller/settings/registry-settings.ts';
 import { noBarriers } from '../../seams/barrier.ts';
 import type { FreeSpace } from '../../seams/free-space.ts';
 import type { Log } from '../../seams/log.ts';
@@ -68,11 +71,16 @@ interface OwnTarget {
   /** Where the audit record is exported to. */
   readonly auditFile?: string;
   readonly tls?: CertificateFiles;
+  readonly registry?: RegistrySettings;
+  readonly nats?: NatsAccess;
   /** Whether it listens for the SDKs of E2B. */
   readonly e2b?: boolean;
 }
 
-async function ownTarget(t: Scope, { freeSpace = systemFreeSpace, auditFile, tls, e2b = false }: OwnTarget): Promise<Target> {
+async function ownTarget(
+  t: Scope,
+  { freeSpace = systemFreeSpace, auditFile, tls, registry, nats, e2b = false }: OwnTarget,
+): Promise<Target> {
   const directory = await mkdtemp(join(tmpdir(), 'raworc-contract-'));
   t.teardown(() => rm(directory, { recursive: true, force: true }));
   const password = 'a password of the contract';
@@ -81,7 +89,8 @@ async function ownTarget(t: Scope, { freeSpace = systemFreeSpace, auditFile, tls
     http: { host: '127.0.0.1', port: 0, ...(tls === undefined ? {} : { tls }) },
     ...(e2b ? { e2b: { port: 0, domain: 'sbx.test:3443' } } : {}),
     nodes: { host: '127.0.0.1', port: 0, joinPort: 0, advertise: ['127.0.0.1'] },
-    nats: undefined,
+    nats,
+    ...(registry === undefined ? {} : { registry }),
     baseImage: IMAGE,
     adminPassword: password,
     corsOrigins: [],
