@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { z } from 'zod';
 import type { Identity } from '../../node-agent/identity/identity.ts';
 import type { ControllerFrame } from '../../proto/frame.ts';
 import { deploy, writeAgent } from './agents.ts';
@@ -12,6 +13,7 @@ import { sessionShape } from './shapes.ts';
 import { tlsGreeting } from './tls-greeting.ts';
 
 const MIB = 2 ** 20;
+const conditionsOf = z.looseObject({ conditions: z.array(z.looseObject({ type: z.string() })) });
 
 t.setTimeout(240_000);
 t.test('refusals between node and controller', async (t) => {
@@ -66,6 +68,10 @@ t.test('refusals between node and controller', async (t) => {
     nodeA.reportRunning(created.id, generation);
     await nodeA.heard();
     t.equal((await rest.session(created.id)).state, 'init', "A's report changes nothing");
+    const { conditions } = conditionsOf.parse((await rest.call('GET', '/nodes/node-a')).body);
+    t.match(conditions, [{ type: 'Trespass', message: /^The node node-a reported a session of another node\./ }]);
+    const { conditions: others } = conditionsOf.parse((await rest.call('GET', '/nodes/node-b')).body);
+    t.notOk(others.some(({ type }) => type === 'Trespass'));
     const news = await rest.watch(`/sessions/${created.id}/events`);
     t.teardown(() => news.close());
     nodeB.reportRunning(created.id, generation);
