@@ -8,6 +8,7 @@ import { historyMissing, previousRelease } from '../../cluster/previous-release.
 import { sessionShape } from '../../cluster/shapes.ts';
 import type { Kill } from '../../cluster/storm.ts';
 import { STORM_AGENT } from '../../cluster/storm-agent.ts';
+import type { Excuse } from '../../cluster/storm-errors.ts';
 import { Traffic } from '../../cluster/storm-traffic.ts';
 import { judgeErrors, judgeOrder, judgeReplies, untilCalm } from '../../cluster/storm-verdict.ts';
 import { SeededRandom } from '../../simulation/world/random.ts';
@@ -17,7 +18,7 @@ import { LOGS, startRack } from '../rack.ts';
 import { judgeRack, judgeRegistry } from '../rack-verdict.ts';
 import { recordsOf } from '../records.ts';
 import { allStrikes } from '../strikes/all.ts';
-import { type CuttingStrike, cutBy, isWorking } from '../strikes/runs-cut.ts';
+import { type CuttingStrike, cutBy } from '../strikes/runs-cut.ts';
 
 const SESSIONS = 30;
 /** Half of them for any sessions, the others for those that a strike is about. */
@@ -64,7 +65,11 @@ t.test(`${MESSAGES} messages to ${SESSIONS} sessions while everything fails in t
   const kills: Kill[] = [];
   const cutting: CuttingStrike[] = [];
   const on = (host: Host | undefined) => created.filter(({ node }) => node === host?.name).map(({ id }) => id);
-  const working = (host: Host) => on(host).filter((id) => isWorking(recordsOf(rack, [id]), id));
+  const works = async (id: string) => {
+    const running = recordsOf(rack, [id]).untilRunning([id], RUNS_WITHIN_MS);
+    traffic.to(id, BACKLOG);
+    await running;
+  };
   const answersOn = async (host: Host) => {
     const [id = ''] = on(host);
     const records = recordsOf(rack, [id]);
@@ -81,7 +86,6 @@ t.test(`${MESSAGES} messages to ${SESSIONS} sessions while everything fails in t
   const strikes = all.filter(({ name }) => ONLY?.some((word) => name.includes(word)) ?? true);
   for (const strike of strikes) {
     traffic.anywhere(Math.floor(MESSAGES / 2 / (strikes.length + 1)));
-    const atMs = Date.now();
     let hit = on(strike.cuts);
     if (strike.cuts !== undefined) {
       const running = recordsOf(rack, hit).untilRunning(hit, RUNS_WITHIN_MS);
@@ -90,10 +94,11 @@ t.test(`${MESSAGES} messages to ${SESSIONS} sessions while everything fails in t
     }
     const cut = recordsOf(rack, hit).unfinished(hit);
     say(strike.name);
+    const atMs = Date.now();
     const hits = (session: string) => {
       hit = [session];
     };
-    const befallen = strike.befall({ answersOn, working, hits });
+    const befallen = strike.befall({ answersOn, works, hits });
     if (strike.takesController) isUp = befallen.catch(() => undefined);
     await befallen;
     await rack.untilReady();
@@ -113,7 +118,7 @@ t.test(`${MESSAGES} messages to ${SESSIONS} sessions while everything fails in t
   say(`calm; ${traffic.retries} calls were made again`);
 
   const records = recordsOf(rack, sessions);
-  let errors = 0;
+  const errors: Excuse[] = [];
   for (const session of sessions) {
     await t.test(`session ${session}`, async (t) => {
       const messages = (await rest.messages(session)).filter(
@@ -123,12 +128,14 @@ t.test(`${MESSAGES} messages to ${SESSIONS} sessions while everything fails in t
       const begun = records.started(session);
       t.equal(new Set(begun).size, begun.length, 'no message was run twice');
       const own = kills.filter((kill) => kill.session === session);
-      errors += judgeErrors(t, messages, own, records.runs(session)).length;
+      errors.push(...judgeErrors(t, messages, own, records.runs(session)));
       judgeReplies(t, messages);
     });
   }
-  say(`${strikes.length} strikes, ${errors} of ${kills.length} possible runs were cut off, and have an error for an answer`);
-  t.ok(errors <= kills.length);
+  // A guest that is stopped ends at once, and its agent can record the end of the run that is lost.
+  const recorded = errors.filter((excuse) => excuse === 'between syncs').length;
+  say(`${strikes.length} strikes, ${errors.length} of ${kills.length} possible runs have an error, ${recorded} of them after their end`);
+  t.ok(errors.length <= kills.length);
   const runsCut = cutBy(cutting, records);
   for (const [strike, count] of runsCut) say(`${count} runs were cut off when ${strike}`);
   const effective = [...runsCut.values()].filter((count) => count > 0).length;

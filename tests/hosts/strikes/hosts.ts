@@ -33,21 +33,23 @@ export function stopAgent(host: Host): Strike {
   };
 }
 
-/** In the container of one of its sessions, which works if any does. */
+/** In the container of one of its sessions, during a run. */
 export function killInside(host: Host, program: 'guest.mjs' | 'worker.py'): Strike {
   return {
     name: `${program} of a session on ${host.name} is killed`,
     cuts: host,
-    async befall({ working, hits }) {
-      const running = await host.running();
-      const busy = working(host);
-      const [session, container] = running.find(([id]) => busy.includes(id)) ?? running[0] ?? [];
-      if (session === undefined || container === undefined) throw new Error(`nothing runs on ${host.name}`);
+    async befall({ works, hits }) {
+      const [[session = ''] = []] = await host.running();
+      // Its agent starts with its first message.
+      await works(session);
+      const [, container] = (await host.running()).find(([id]) => id === session) ?? [];
+      if (container === undefined) throw new Error(`nothing runs on ${host.name}`);
       hits(session);
       const listed = (await host.docker('top', container, '-o', 'pid,args')).split('\n');
       const lines = listed.filter((line) => line.includes(program) && !line.includes('docker-init'));
       const [pid] = lines.at(0)?.trim().split(' ') ?? [];
       if (pid === undefined) throw new Error(`no ${program} in the container:\n${listed.join('\n')}`);
+      await works(session);
       await host.machine.run('kill', '-KILL', pid);
     },
   };

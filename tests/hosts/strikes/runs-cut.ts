@@ -10,12 +10,6 @@ export interface CuttingStrike {
   readonly doneMs: number;
 }
 
-/** Whether the newest run has not ended. */
-export function isWorking(records: RunRecords, session: string): boolean {
-  const newest = [...records.runs(session).values()].at(-1);
-  return newest !== undefined && newest.endedMs === undefined;
-}
-
 /**
  * Returns the number of runs that each strike cut off: those that never ended and had started
  * before it was over, but after the one before it was. To be called when everything is calm.

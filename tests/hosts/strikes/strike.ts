@@ -18,8 +18,8 @@ export interface Strike {
 export interface StrikeTraffic {
   /** Posts a message to a session of that host, and resolves once its agent works on it. */
   answersOn(host: Host): Promise<void>;
-  /** Sessions of that host whose agents work on a message now. */
-  working(host: Host): readonly string[];
+  /** Posts messages to the session, and resolves once its agent starts on one. */
+  works(session: string): Promise<void>;
   /** Only this session of {@link Strike.cuts} dies, not all of them. */
   hits(session: string): void;
 }
