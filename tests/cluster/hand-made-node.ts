@@ -74,6 +74,7 @@ export class HandMadeNode {
     );
     this.#stream.on('data', (frame: ControllerFrame) => {
       this.frames.push(frame);
+      if (frame.kind === 'assignmentSet') this.send({ kind: 'setPartTaken', value: { setId: frame.value.setId, part: frame.value.part } });
       this.#look();
     });
     this.#stream.on('error', (fault: ServiceError) => this.#finish(`${fault.code} ${fault.details}`));
