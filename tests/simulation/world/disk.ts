@@ -51,19 +51,26 @@ export interface DiskView {
 
 /**
  * A disk as seen by one process: operations take time, and never complete once it is dead. A write
- * in progress takes effect at random.
+ * in progress takes effect then, or never, at random: the kernel ends a process, and gives up its
+ * locks, only when its writes are over, so none comes after those of its successor.
  */
 export function diskFor(platter: Platter, { time, life, random }: DiskView): Disk {
   function operation<T>(work: () => Promise<T>): Promise<T> {
     if (life.isDead) return never();
     return new Promise((resolve, reject) => {
-      time.schedule(random.mostlySmall(0.02, platter.slowMs), () => {
+      let isOver = false;
+      const take = () => {
+        if (isOver) return;
+        isOver = true;
+        death.cancel();
         if (life.isDead && random.chance(0.5)) return;
         work().then(
           (value) => life.run(() => resolve(value)),
           (fault) => life.run(() => reject(fault)),
         );
-      });
+      };
+      const death = life.atDeath(take);
+      time.schedule(random.mostlySmall(0.02, platter.slowMs), take);
     });
   }
 
