@@ -29,6 +29,8 @@ export class Chronicle {
   readonly tombstones = new Map<string, number>();
   /** Number of kills of a session's guest, by a fault or with its container. */
   readonly guestKills = new Map<string, number>();
+  /** How many messages kills of a session's guests can have cut off: one each, or as many as were worked on at once. */
+  readonly mostCutOff = new Map<string, number>();
   readonly #killed = new Set<string>();
   readonly volumesLost = new Set<string>();
   readonly volumesFilled = new Set<string>();
@@ -106,7 +108,11 @@ export class Chronicle {
   guestKilled(sessionId: string, life: string): void {
     this.guestKills.set(sessionId, (this.guestKills.get(sessionId) ?? 0) + 1);
     this.#killed.add(life);
-    for (const run of this.runs) if (run.life === life && run.end === 'under way') run.end = 'cut off';
+    const cut = this.runs.filter((run) => run.life === life && run.end === 'under way');
+    for (const run of cut) run.end = 'cut off';
+    // One that has just begun can be unknown.
+    const messages = Math.max(1, new Set(cut.map(({ messageId }) => messageId)).size);
+    this.mostCutOff.set(sessionId, (this.mostCutOff.get(sessionId) ?? 0) + messages);
   }
 
   wasSuspended(sessionId: string): boolean {
