@@ -1,4 +1,5 @@
 import type { BuildObject } from '../../../../controller/contract/builds.ts';
+import type { Watching } from '../../../../controller/services/events/watching.ts';
 import { perhapsCancelBuild } from '../cancelling-builds.ts';
 import type { Client } from '../client.ts';
 import { FETCHED, type GitServer, REPOSITORY } from './git-server.ts';
@@ -83,18 +84,19 @@ export class RepositoryUser {
       const over = Promise.withResolvers<'ended' | 'lost'>();
       const death = process.life.atDeath(() => over.resolve('lost'));
       const isSlow = random.chance(0.3);
+      let watching: Watching | undefined;
       process.life.run(() => {
         const { services } = process.core;
         const caller = cluster.administrator(services);
         const found = caller && services.builds.followed(caller, 'default', build.id);
         if (caller === undefined || found?.ok !== true) return over.resolve('lost');
         let isFull = false;
-        const watching = services.builds.followLog(caller, found.value, read, {
+        watching = services.builds.followLog(caller, found.value, read, {
           line: (_, number) => {
             if (number !== read + 1) this.#client.violation(`line ${number} of the log of ${build.id} follows ${read}`);
             if (isSlow && !isFull && random.chance(0.2)) {
               isFull = true;
-              time.schedule(random.between(10, 3_000), () => process.life.run(() => watching.resume()));
+              time.schedule(random.between(10, 3_000), () => process.life.run(() => watching?.resume()));
               return 'full';
             }
             isFull = false;
@@ -119,6 +121,8 @@ export class RepositoryUser {
       const how = await over.promise;
       this.#isOpen.delete(over.promise);
       death.cancel();
+      // A controller that is stopped meanwhile would go on with it beside the next.
+      process.life.run(() => watching?.close());
       if (restores !== cluster.restores) return;
       if (how === 'ended') {
         this.followed += 1;
