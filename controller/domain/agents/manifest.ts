@@ -62,7 +62,7 @@ function written(source: SourceListing): Outcome<Manifest> {
   const text = source.text('raworc.json');
   if (text === undefined) return no(`raworc.json must be a file of at most ${MAX_READ_BYTES / 1024} KiB`);
   const fields = objectIn(text);
-  if (fields === undefined) return no('raworc.json must contain a JSON object');
+  if (fields === undefined) return no(`raworc.json must contain a JSON object${syntaxErrorIn(text)}`);
   const { description, purpose, capabilities, idempotent, build_command: buildCommand } = fields;
   const { dockerfile, base_image: baseImage } = fields;
   const { timeout_s: timeoutS, memory_bytes: memoryBytes, concurrency } = fields;
@@ -234,6 +234,16 @@ function objectIn(text: string): Readonly<Record<string, unknown>> | undefined {
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.fromEntries(Object.entries(value)) : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** Returns where JSON is broken, on one line, as the end of a sentence. */
+function syntaxErrorIn(text: string): string {
+  try {
+    JSON.parse(text);
+    return '';
+  } catch (error) {
+    return `: ${(error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' ').slice(0, 200)}`;
   }
 }
 

@@ -44,6 +44,17 @@ const cases: [string, Record<string, string>, RegExp][] = [
   ],
   ['a handler that climbs', { 'raworc.json': manifest({ runtime: 'node', handler: '../x.f' }) }, /refused: The handler must be/],
   ['a handler without a function', { 'raworc.json': manifest({ handler: 'main' }), 'main.py': '' }, /refused: The handler must be/],
+  [
+    'no JSON',
+    { 'raworc.json': '{"runtime": "python"\n "handler": "x.y"}' },
+    /^refused: raworc\.json must contain a JSON object: .* \(line 2 column 2\)$/,
+  ],
+  [
+    'a value is missing',
+    { 'raworc.json': '{"handler": }\n' },
+    /^refused: raworc\.json must contain a JSON object: Unexpected token '}', .*"handler": }.*$/,
+  ],
+  ['a list', { 'raworc.json': '[]' }, /^refused: raworc\.json must contain a JSON object$/],
   ['native', { 'raworc.json': manifest({ runtime: 'rust', handler: 'agent' }), agent: '' }, /^native/],
   ['a build command', { 'raworc.json': manifest({ build_command: 'make' }), 'main.py': '' }, /^python main\.process_message$/],
   [
