@@ -16,6 +16,7 @@ import os, time
 
 FILE = "/session/workspace/file"
 GO = "/session/workspace/go"
+ENDED = "/session/workspace/ended"
 memory = None
 
 def process_message(message, context):
@@ -23,9 +24,13 @@ def process_message(message, context):
     yield "began "
     word, _, rest = message.partition(" ")
     if word == "wait":
-        while not os.path.exists(GO):
-            time.sleep(0.02)
-        os.remove(GO)
+        try:
+            while not os.path.exists(GO):
+                time.sleep(0.02)
+            os.remove(GO)
+        finally:
+            with open(ENDED, "a") as file:
+                file.write(context["message_id"] + "\\n")
     if word == "remember":
         memory = rest
     if word == "write":
@@ -117,6 +122,30 @@ t.test('the life of a session in Docker', async (t) => {
     t.match(await life.answer(message.id), { metadata: { type: 'error_response', reason: 'interrupted' } });
     await life.settled('suspended', 4000);
     t.equal(await stateIn(cluster, id), undefined);
+  });
+
+  await t.test('a running message is cancelled: it is interrupted after its grace, unless it is answered within it', async (t) => {
+    const { id, life } = await upAndFollowed(t);
+    const cancel = (message: string, graceS: number) =>
+      rest.call('POST', `/sessions/${id}/messages/${message}/cancel?wait=30s`, { grace_s: graceS });
+    const message = await rest.post(id, 'wait');
+    const queued = await rest.post(id, 'remember me');
+    await life.began(message.id);
+    const reason = { type: 'error_response', reason: 'cancelled', in_reply_to: message.id };
+    t.match(await cancel(message.id, 0), { status: 200, body: { id: message.id, reply: { role: 'agent', metadata: reason } } });
+    t.match(await life.answer(queued.id), { content: /memory=me/, metadata: { type: 'agent_response' } }, 'the next one begins');
+    const { container_id: container } = await rest.session(id);
+    const ended = await execIn(container ?? '', ['cat', '/session/workspace/ended']);
+    t.equal(ended.output, `${message.id}\n`, 'its finally block ran');
+
+    const slow = await rest.post(id, 'wait');
+    await life.began(slow.id);
+    const cancelled = cancel(slow.id, 60);
+    await letGo(id);
+    t.match(await cancelled, { status: 200, body: { id: slow.id, reply: { metadata: { type: 'agent_response' } } } });
+    for (const one of [message, queued, slow])
+      t.equal((await rest.messages(id)).filter(({ metadata }) => metadata.in_reply_to === one.id).length, 1, 'one answer');
+    t.match(await rest.session(id), { state: 'idle' });
   });
 
   await t.test('a killed container comes up again with its files, and its current message gets one error', async (t) => {
