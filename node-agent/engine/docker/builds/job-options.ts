@@ -29,6 +29,9 @@ export const JOB_LIMITS: JobLimits = {
   temporaryBytes: 64 * MIB,
 };
 
+/** A quarter of a session's: while CPU is short, sessions come first. */
+const CPU_SHARES = 256;
+
 export interface JobPlaces {
   readonly limits: JobLimits;
   /** The guest's files and its Node.js. */
@@ -102,6 +105,7 @@ export function jobOptions(owner: Owner, plan: JobPlan, places: JobPlaces): Cont
       Memory: memoryBytes,
       MemorySwap: memoryBytes,
       NanoCpus: cpuMillis * 1_000_000,
+      CpuShares: CPU_SHARES,
       LogConfig: { Type: 'none', Config: {} },
       RestartPolicy: { Name: 'no' },
     },
