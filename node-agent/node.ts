@@ -43,6 +43,7 @@ export interface NodeDeps extends Omit<Host, 'metrics'>, Omit<HelloDeps, 'driver
   connection?(isUp: boolean): void;
   /** Default: {@link DEFAULT_UIDS}. */
   readonly uids?: UidRange;
+  readonly buildLimitMs?: number | undefined;
 }
 
 /**
@@ -127,7 +128,7 @@ export class NodeAgent {
       end: (end) => this.#end(end),
     });
     this.#images = new NodeImages({
-      ...{ ...host, conditions, outbox },
+      ...{ ...host, conditions, outbox, limitMs: deps.buildLimitMs },
       hasSession: (image) => ledger.sessionIds().some((id) => ledger.assignment(id)?.spec.image === image),
       arrived: (image) => sessions.imageArrived(image),
       gone: (image, reason) => sessions.imageGone(image, reason),

@@ -55,6 +55,8 @@ export interface Engine {
   readonly driver: Driver;
   readonly listener: GuestListener;
   readonly disks?: Disks;
+  /** How long a build can take. Undefined: as documented. */
+  readonly buildLimitMs?: number;
   /** Serves the registry to the engine. */
   readonly registry?: { close(): Promise<void> };
 }
@@ -74,7 +76,7 @@ export async function run(flags: Flags, env: Environment, log: Log, openEngine: 
   const settings = readSessionSettings(env);
   const conditions = new Conditions(systemClock, log);
   const lowBytes = diskLowBytes(env);
-  const { driver, listener, disks, registry } = await openEngine({
+  const { driver, listener, disks, registry, buildLimitMs } = await openEngine({
     ...{ flags, env, identity, settings, log, conditions, metrics },
     registry: () => dialer.registry(),
   });
@@ -124,6 +126,7 @@ export async function run(flags: Flags, env: Environment, log: Log, openEngine: 
     random: systemRandom,
     log,
     metrics,
+    buildLimitMs,
   });
   certificate.start();
   const watched =

@@ -15,6 +15,8 @@ const RESTORE_LIMIT_MS = 10 * 60_000;
 export interface NodeImagesDeps extends Pick<Host, 'driver' | 'dialer' | 'clock' | 'random' | 'log' | 'metrics'> {
   readonly conditions: Conditions;
   readonly outbox: Outbox;
+  /** How long a build can take. */
+  readonly limitMs?: number | undefined;
   /** Returns whether an assigned session of this node starts from an image. */
   hasSession(image: string): boolean;
   /** An image was pulled. */

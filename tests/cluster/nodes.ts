@@ -12,6 +12,10 @@ export interface NodeOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Directory of another release, whose node agent runs. */
   readonly tree?: string;
+  /** Port of its metrics. Default: it serves none. */
+  readonly metricsPort?: number;
+  /** Its program. Default node-agent/main.ts. */
+  readonly program?: string;
 }
 
 /** A node agent's process with its own data directory, which the test can kill and restart. */
@@ -38,8 +42,10 @@ export class NodeProcess {
     const tokenFile = `${this.dataDirectory}.token`;
     await writeFile(tokenFile, token, { mode: 0o600 });
     const { name, memoryBytes = 2 ** 30, cpuMillis = 2000, dockerSocket, env = {}, tree = this.#projectDirectory } = this.options;
-    const args = ['node-agent/main.ts', '--data', this.dataDirectory, '--name', name, '--token-file', tokenFile];
+    const { program = 'node-agent/main.ts', metricsPort } = this.options;
+    const args = [program, '--data', this.dataDirectory, '--name', name, '--token-file', tokenFile];
     args.push('--memory-bytes', String(memoryBytes), '--cpu-millis', String(cpuMillis), '--run-dir', this.runDirectory);
+    if (metricsPort !== undefined) args.push('--metrics-port', String(metricsPort));
     if (dockerSocket !== undefined) args.push('--docker-socket', dockerSocket);
     const child = new Child(name, process.execPath, args, { PATH: process.env.PATH ?? '', ...env }, tree);
     this.#child = child;

@@ -1,20 +1,15 @@
-import { execFile } from 'node:child_process';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
-import { z } from 'zod';
 import { deploy, writeAgent } from '../cluster/agents.ts';
-import { agentUser, docker, execIn, sessionImage } from '../cluster/docker.ts';
+import { agentUser, docker, execIn } from '../cluster/docker.ts';
 import { type Cluster, startCluster } from '../cluster/harness.ts';
 import { expect } from '../cluster/rest.ts';
 import type { Session } from '../cluster/shapes.ts';
 import { reach, reachedIn } from './reach.ts';
+import { addressesOfHost, METADATA, outside, withMetadataAddress } from './targets.ts';
 import { attackFrom, Workstation } from './workstation-attacks.ts';
 
-const run = promisify(execFile);
-
-const METADATA = '169.254.169.254';
 const NEIGHBOUR_PORT = 7070;
 
 /** A hostile agent: runs the Python code that it is sent, and returns the result. */
@@ -185,29 +180,6 @@ t.test('a hostile agent in its container', async (t) => {
     t.equal((await rest.session(session.id)).state, 'idle');
   });
 });
-
-/** Runs the same program in a container that is not Raworc's. */
-async function outside(network: 'bridge' | 'host', targets: readonly string[]): Promise<string> {
-  const args = ['run', '--rm', '--network', network, await sessionImage(), 'python3', '-c', reach(targets)];
-  return (await run('docker', args)).stdout;
-}
-
-const interfacesShape = z.array(z.object({ ifname: z.string(), addr_info: z.array(z.object({ local: z.string() })) }));
-
-/** Returns one address of each host interface. Node.js leaves out a bridge without members. */
-async function addressesOfHost(): Promise<Map<string, string>> {
-  const { stdout } = await run('ip', ['-json', '-4', 'addr', 'show']);
-  const interfaces = interfacesShape.parse(JSON.parse(stdout)).filter(({ ifname }) => ifname !== 'lo');
-  return new Map(interfaces.flatMap(({ ifname, addr_info: [first] }) => (first === undefined ? [] : [[ifname, first.local] as const])));
-}
-
-/** Gives the host the metadata service's address during the test. */
-async function withMetadataAddress(t: Test): Promise<void> {
-  const { stdout } = await run('ip', ['-4', 'addr', 'show']);
-  if (stdout.includes(METADATA)) return;
-  t.teardown(() => run('ip', ['addr', 'del', `${METADATA}/32`, 'dev', 'lo']));
-  await run('ip', ['addr', 'add', `${METADATA}/32`, 'dev', 'lo']);
-}
 
 /** Listens on every address of the host. */
 async function listen(t: Test): Promise<number> {
