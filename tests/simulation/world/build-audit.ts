@@ -16,6 +16,8 @@ interface Work {
 export interface BuildAuditDeps {
   readonly violation: (what: string) => void;
   readonly schedule: (ms: number, work: () => void) => void;
+  /** Whether a controller of the previous release is up. */
+  readonly isPreviousController: () => boolean;
 }
 
 /** Each build ends once, on one node, and one that was cancelled leaves nothing. */
@@ -23,7 +25,7 @@ export class BuildAudit {
   readonly #deps: BuildAuditDeps;
   readonly #rows = new Map<string, BuildRow>();
   readonly #working = new Map<string, Set<Work>>();
-  /** Builds at work on node agents of the previous release, which do not know of cancellations. */
+  /** Builds at work on node agents of the previous release, or cancelled by its controller: neither knows of cancellations. */
   readonly #uncancellable = new Set<string>();
   readonly counts = { cancelled: 0, cancelledAtWork: 0 };
 
@@ -40,6 +42,7 @@ export class BuildAudit {
       if (before === undefined) continue;
       if (row.status === 'cancelled' && before.status !== 'cancelled') {
         this.counts.cancelled += 1;
+        if (this.#deps.isPreviousController()) this.#uncancellable.add(row.id);
         if (before.nodeId !== null) this.counts.cancelledAtWork += 1;
       }
       if (isOver(before) && (row.status !== before.status || row.imageId !== before.imageId))

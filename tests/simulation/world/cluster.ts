@@ -113,6 +113,7 @@ export class Cluster implements Surroundings {
       nowMs: () => this.time.now,
       lostAfterMs: this.#lostAfterMs,
       schedule: (ms, work) => void this.time.schedule(ms, work),
+      isPreviousController: () => this.controller?.isPrevious === true,
     });
     this.broker = new Broker(this.time, random.fork('broker'));
     this.sources = new SourceShelf({ git: () => this.git, view: () => this.view, violation: this.violation });

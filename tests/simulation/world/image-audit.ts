@@ -11,6 +11,8 @@ export interface ImageAuditDeps {
   readonly chronicle: Chronicle;
   readonly nowMs: () => number;
   readonly violation: (what: string) => void;
+  /** Whether a controller of the previous release is up. */
+  readonly isPreviousController: () => boolean;
 }
 
 /** No image goes that is needed, and none stays that has not been for long. */
@@ -50,10 +52,10 @@ export class ImageAudit {
 
   /** Call once everything is at rest. */
   judge(present: readonly Machine[]): void {
-    if (this.#wasRestored) return;
-    const { nowMs, violation } = this.#deps;
+    const { nowMs, violation, isPreviousController } = this.#deps;
+    if (this.#wasRestored || isPreviousController()) return;
     for (const { host, name, agent } of present) {
-      // The previous release removes none.
+      // The previous release removes no images.
       if (agent?.isPrevious === true) continue;
       for (const [image, atMs] of this.#replaced)
         if (host.hasImage(image) && nowMs() - atMs > LATE_MS && !this.#wasUsedLately(image)) violation(`${name} still has ${image}`);
