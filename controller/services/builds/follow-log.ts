@@ -41,8 +41,16 @@ export function follow(
   run()
     // What is stored cannot be read now: the client asks again from its last line.
     .catch(() => undefined)
-    .finally(() => {
-      if (!signal.aborted) watcher.end(current());
+    .then(() => {
+      if (signal.aborted) return;
+      let build: BuildObject;
+      try {
+        build = current();
+      } catch {
+        // The controller is shutting down and has closed its store. Connections end with it.
+        return;
+      }
+      watcher.end(build);
     });
   return {
     resume: () => resume(),
