@@ -95,14 +95,15 @@ async function byHand(t: Test, open: (...args: string[]) => TestTerminal): Promi
   shell.type(CTRL_D ?? '');
   await shell.until(/[$] /);
   t.pass('a REPL, its interrupt, UTF-8 and the end of its input');
-  shell.type('cat\r');
-  await shell.until(/cat\r\n/);
+  // Its first line says that the shell has given it the terminal: until then, a return is no end of a line.
+  shell.type("sh -c 'echo ready; exec cat'\r");
+  await shell.until(/ready\r\n/);
   shell.type('typed\r');
   await shell.until(/typed\r\ntyped\r\n/);
   shell.type(CTRL_Z ?? '');
   await shell.until(/Stopped[\s\S]*[$] /);
   shell.type('fg\r');
-  await shell.until(/cat\r\n/);
+  await shell.until(/exec cat'\r\n/);
   shell.type(`again\r`);
   await shell.until(/again\r\nagain\r\n/);
   shell.type(CTRL_C ?? '');
