@@ -15,7 +15,8 @@ const MAY_CHANGE_NOTHING: ReadonlySet<string> = new Set([
 export class Records {
   /** By request id: what it was, and whether something has changed. */
   readonly #answered = new Map<string, { readonly what: string; readonly isChange: boolean }>();
-  readonly #found = new Map<string, number>();
+  /** By outcome: a request can wake a session, and be refused when its token ends meanwhile. */
+  readonly #found = { ok: new Map<string, number>(), refused: new Map<string, number>() };
   #read = 0;
   judged = 0;
 
@@ -36,15 +37,19 @@ export class Records {
       const records = body as readonly AuditObject[];
       if (records.length === 0) break;
       this.#read += records.length;
-      for (const { request_id: id } of records) if (id !== null) this.#found.set(id, (this.#found.get(id) ?? 0) + 1);
+      for (const { request_id: id, outcome } of records)
+        if (id !== null) this.#found[outcome].set(id, (this.#found[outcome].get(id) ?? 0) + 1);
     }
     const faults = [...this.#answered].flatMap(([id, { what, isChange }]) => {
-      const count = this.#found.get(id) ?? 0;
-      return count > 1 || (isChange && count === 0) ? [`${what}, has ${count} audit records`] : [];
+      const [ok, refused] = [this.#found.ok.get(id) ?? 0, this.#found.refused.get(id) ?? 0];
+      return ok > 1 || refused > 1 || (isChange && ok === 0)
+        ? [`${what}, has ${ok} audit records of changes and ${refused} of refusals`]
+        : [];
     });
     this.judged += [...this.#answered.values()].filter(({ isChange }) => isChange).length;
     this.#answered.clear();
-    this.#found.clear();
+    this.#found.ok.clear();
+    this.#found.refused.clear();
     return faults;
   }
 }
