@@ -49,6 +49,8 @@ export class Chronicle {
   readonly failed = new Set<string>();
   /** Sessions created after the backup from which the store was restored. */
   readonly forgotten = new Set<string>();
+  /** Those of them that exist again. */
+  readonly adopted = new Set<string>();
   /**
    * Sessions without a volume, or being removed, when the store was restored, and the generation
    * from which a volume is expected. They can fail for that.
@@ -67,7 +69,7 @@ export class Chronicle {
       if (mutation.table === 'nodes' && mutation.row.lostAt !== null) this.lostNodes.add(mutation.row.id);
       if (mutation.table === 'nodes' && mutation.row.revokedAt !== null) this.removedNodes.add(mutation.row.name);
       if (mutation.table !== 'sessions') continue;
-      this.forgotten.delete(mutation.row.id);
+      if (this.forgotten.delete(mutation.row.id)) this.adopted.add(mutation.row.id);
       this.#keep(mutation.row);
     }
   }

@@ -23,6 +23,8 @@ export function unexplainedFailure(chronicle: Chronicle, before: SessionRow | un
   }
   // Only a node that was lost meanwhile had the image, or only nodes of the previous release, which push nothing.
   if (reason.startsWith('The image ') && (chronicle.lostNodes.size > 0 || chronicle.registryEmptied)) return undefined;
+  // A restore forgets builds, and where their images are: an adopted session has its image from its node alone.
+  if (reason.startsWith('The image ') && chronicle.adopted.has(row.id) && chronicle.imagesPruned.size > 0) return undefined;
   return chronicle.enginesFailed.size > 0 ? undefined : 'no engine failed';
 }
 
