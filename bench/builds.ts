@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { installedNpm } from '../node-agent/images/installed-npm.ts';
 import { deploy, packDirectory, writeAgent } from '../tests/cluster/agents.ts';
+import { sessionImage } from '../tests/cluster/docker.ts';
 import { startCluster } from '../tests/cluster/harness.ts';
 import { freePorts } from '../tests/cluster/ports.ts';
 import { expect, type Rest } from '../tests/cluster/rest.ts';
@@ -117,7 +118,7 @@ try {
   const [metricsPort = 0] = await freePorts(1);
   const cluster = await startCluster(scope, { nodes: [{ name: 'node-1', env: trust(), metricsPort }] });
   const { rest } = cluster;
-  const image = process.env.RAWORC_BASE_IMAGE_TAG ?? 'raworc/session';
+  const image = await sessionImage();
   const bare = () => timed(() => docker('run', '--rm', '--network', 'none', '--entrypoint', 'true', image));
 
   let before: string | undefined;
