@@ -152,7 +152,10 @@ export class SessionUser {
       const outcome = await exec.run(caller, used.sessionId, input, { standing: 'admin' }, used.gone);
       if (!outcome.ok) return this.#judgeRefusal(used, script, outcome.refusal);
       this.#judgeEnd(used, { ...fromObject(outcome.value), fault: '' });
-      this.#judgeOutput(used, script, Buffer.from(outcome.value.stdout), outcome.value.truncated);
+      const stdout = Buffer.from(outcome.value.stdout);
+      // What it echoes on standard error can be cut alone.
+      const isCut = outcome.value.truncated && stdout.byteLength === input.max_output_bytes;
+      this.#judgeOutput(used, script, stdout, isCut);
     };
   }
 
