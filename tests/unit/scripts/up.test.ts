@@ -38,7 +38,7 @@ t.test('a log line is rendered for people, with its time, its process and short 
   t.match(renderLogLine('node-1', '{"event":'), /\{"event":$/);
 });
 
-t.test('the controller is told to stop the node agents of this machine, by their names', async (t) => {
+t.test('the node agents that a shutdown of the controller stops are those of this machine', async (t) => {
   t.match(readSettings({ RAWORC_SHUTDOWN_NODES: nodesOfThisMachine(3) }), { value: { shutDownNodes: ['node-1', 'node-2', 'node-3'] } });
   t.match(readSettings({ RAWORC_SHUTDOWN_NODES: nodesOfThisMachine(0) }), { value: { shutDownNodes: [] } }, 'none');
 });
