@@ -5,17 +5,13 @@
  * test:builds` only the slow builds, and `npm run test:packages` only those of the package on several versions of Node.js. The last line is `N
  * passed, N failed`.
  */
-import { dirname } from 'node:path';
 import process from 'node:process';
-import { buildGuest } from './build-guest.ts';
-import { ensureSessionImage } from './image/session-image.ts';
-import { Apt } from './machine/apt.ts';
-import { ensureDocker } from './machine/docker.ts';
 import { dataDirectory } from './places.ts';
 import { runProgram } from './program.ts';
-import { print, step, yellow } from './terminal.ts';
+import { print, yellow } from './terminal.ts';
 import { alone, buildsFolder, chosenFiles, e2bFolder, hostsFolder, packagesFolder, phases, sizeFolder } from './test/files.ts';
 import { runVariable, watchLeftovers } from './test/leftovers.ts';
+import { prepareMachine } from './test/machine.ts';
 import { runSuite } from './test/suite.ts';
 import { stopSignals } from './up/stop-signals.ts';
 
@@ -50,22 +46,13 @@ runProgram(async (args) => {
   const chosen = chosenFiles(long === undefined ? phases : alone(long), words);
   const { first: stop } = stopSignals();
   const dataDir = await dataDirectory();
-  const apt = new Apt(dataDir);
-  await step('Programs for the tests', async ({ progress }) => {
-    await apt.ensure(programs, progress);
-    const daemons = [await apt.fetch('nats-server', progress), await apt.fetch('docker-registry', progress)];
-    process.env.PATH = [process.env.PATH, ...daemons.map((path) => dirname(path))].join(':');
-  });
-  const engine = await step('Docker', (report) => ensureDocker(dataDir, apt, report));
+  const { engine, env: machine } = await prepareMachine(dataDir, programs, stop);
   try {
     const { docker } = engine;
-    const image = await step('Session image', (report) => ensureSessionImage({ docker, dataDir, apt, signal: stop, ...report }));
-    await step('Guest', () => buildGuest());
     const run = `${process.pid}-${Date.now()}`;
     const env = {
       [runVariable]: run,
-      RAWORC_BASE_IMAGE_TAG: image,
-      DOCKER_API_VERSION: '1.41',
+      ...machine,
       // Of a file that sets none: tap's own 30 s are too few for one that shares a slow machine.
       TAP_TIMEOUT: '240',
       ...(long === sizeFolder ? { RAWORC_SIZE: 'long' } : {}),
