@@ -196,7 +196,13 @@ export async function startController(options: ControllerOptions): Promise<Contr
   caRotationLoop({ ...core, log, metrics, authorities: authority });
   core.start();
 
-  const proxy = registry && core.images && new RegistryProxy({ ...options, upstream: registry, rights: core.images.grants, isTight });
+  const proxy =
+    registry &&
+    core.images &&
+    new RegistryProxy({
+      ...{ ...options, upstream: registry, rights: core.images.grants, isTight },
+      isInUse: () => core.budgets.isInUse,
+    });
   if (proxy !== undefined) core.applier.onCommitted(({ mutations }) => cutOffRevoked(proxy, mutations));
   await registry?.start();
   const nodes = await startNodeServer({

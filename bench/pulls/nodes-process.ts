@@ -1,9 +1,9 @@
 /** Nodes that pull or push, apart from the client that is measured. Forked by pulls.ts. */
-import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { z } from 'zod';
 import { startHollowNode } from '../../tests/contract/hollow-node.ts';
+import { runWhenIdle } from '../../tests/idle-process.ts';
 import { silent } from '../../tests/unit/controller/core.ts';
 import { discardingTransfer } from './transfer.ts';
 
@@ -16,8 +16,7 @@ const orders = z.object({
   imageBytes: z.number(),
 });
 
-// In a cluster, nodes have machines of their own.
-setPriority(19);
+runWhenIdle();
 process.on('disconnect', () => process.exit());
 process.once('message', (message) => {
   const { names, tokens, directory, image, hasImage, imageBytes } = orders.parse(message);

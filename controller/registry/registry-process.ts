@@ -164,12 +164,19 @@ export class RegistryProcess implements Upstream {
     await this.#place?.close();
   }
 
-  /** It ends with this process. */
+  /** It ends with this process, and runs when the controller has nothing to do: layers are its bulk, messages are not. */
   #command(verb: 'serve' | 'garbage-collect'): readonly [string, ...string[]] {
     const { program, directory } = this.#deps;
     const rest = [verb, join(directory, 'config.yml')];
-    const setpriv = findProgram('setpriv');
-    return setpriv === undefined ? [program, ...rest] : [setpriv, '--pdeathsig', 'TERM', '--', program, ...rest];
+    const [setpriv, chrt] = [findProgram('setpriv'), findProgram('chrt')];
+    const idle = chrt === undefined ? [] : [chrt, '--idle', '0'];
+    const [first = program, ...others] = [
+      ...idle,
+      ...(setpriv === undefined ? [] : [setpriv, '--pdeathsig', 'TERM', '--']),
+      program,
+      ...rest,
+    ];
+    return [first, ...others];
   }
 
   async #configure(isReadOnly: boolean): Promise<void> {

@@ -30,7 +30,9 @@ export interface RegistryProxyDeps {
   readonly rights: RegistryRights;
   /** Whether the disk of the registry has no room for more, as far as the controller knows it. */
   isTight?(): boolean;
-  readonly clock: Pick<Clock, 'soon'>;
+  readonly clock: Pick<Clock, 'soon' | 'after'>;
+  /** Whether clients of the controller wait for answers. Default: never. */
+  isInUse?(): boolean;
   readonly log: Log;
   readonly metrics: Metrics;
 }
@@ -48,7 +50,7 @@ export class RegistryProxy {
 
   constructor(deps: RegistryProxyDeps) {
     this.#deps = deps;
-    this.#turns = new RelayTurns(deps.clock);
+    this.#turns = new RelayTurns({ clock: deps.clock, isInUse: () => deps.isInUse?.() === true });
     this.#requests = deps.metrics.counter({
       name: 'registry_requests_total',
       help: 'Requests of nodes to the registry, by kind and outcome',

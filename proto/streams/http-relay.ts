@@ -21,7 +21,7 @@ export const relayedHeaders = (headers: IncomingHttpHeaders): IncomingHttpHeader
 export interface Relayed {
   /** Called with the response, before it is passed on. Returns the headers to pass on. */
   answered?(response: IncomingMessage): IncomingHttpHeaders;
-  /** Returns a stream through which the body of the response passes. */
+  /** Returns a stream through which a body passes, of the request or of the response. */
   through?(): Duplex;
   /** Called if there is no response, before anything was sent. */
   failed(error: Error): void;
@@ -33,6 +33,7 @@ export interface Relayed {
  */
 export function relayHttp(request: IncomingMessage, response: ServerResponse, onward: ClientRequest, relayed: Relayed): void {
   let isAnswered = false;
+  const upward = relayed.through?.();
   const fail = (error: Error) => {
     onward.destroy();
     if (isAnswered || response.headersSent) return void response.destroy();
@@ -49,7 +50,7 @@ export function relayHttp(request: IncomingMessage, response: ServerResponse, on
     // A refusal before the end of the body: nobody needs the rest, but a caller whose connection
     // closes while it still sends would lose the answer.
     if (!request.complete && (answer.statusCode ?? 0) >= 400) {
-      request.unpipe(onward);
+      request.unpipe();
       request.resume();
     }
     const headers = relayed.answered?.(answer) ?? answer.headers;
@@ -65,5 +66,6 @@ export function relayHttp(request: IncomingMessage, response: ServerResponse, on
     if (!response.writableFinished) onward.destroy();
   });
   request.once('error', fail);
-  request.pipe(onward);
+  if (upward === undefined) request.pipe(onward);
+  else request.pipe(upward).pipe(onward);
 }

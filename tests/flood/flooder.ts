@@ -1,16 +1,11 @@
 /** The attackers, in a process of their own, so that what they do takes nothing from the client that is measured. Forked by measure.ts. */
-import { spawnSync } from 'node:child_process';
-import { setPriority } from 'node:os';
 import process from 'node:process';
+import { runWhenIdle } from '../idle-process.ts';
 import { type Arms, flood } from './attack.ts';
 import { insiderAttacks } from './insider-attacks.ts';
 import { strangerAttacks } from './stranger-attacks.ts';
 
-// On the same machine they would take the processor from those whom they attack; from elsewhere they could not.
-setPriority(19);
-// Even at the lowest priority, it would finish its turn before one of theirs begins; an idle task is interrupted.
-// Without chrt the numbers are only a little worse.
-spawnSync('chrt', ['--all-tasks', '--idle', '--pid', '0', String(process.pid)]);
+runWhenIdle();
 process.on('unhandledRejection', () => undefined);
 process.on('uncaughtException', () => undefined);
 

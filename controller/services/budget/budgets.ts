@@ -35,6 +35,7 @@ interface ScopedRate {
 }
 
 const AT_ONCE_RETRY_S = 5;
+const IN_USE_MS = 1_000;
 
 /**
  * Counts callers: how often they ask, and how much they use at once, by account, API key, space and
@@ -47,6 +48,7 @@ export class Budgets {
   readonly #rates: ReadonlyMap<RateName, readonly ScopedRate[]>;
   readonly #atOnce: ReadonlyMap<AtOnceName, AtOnce>;
   readonly #refused: Counter<'budget' | 'scope'>;
+  #requestedMs = Number.NEGATIVE_INFINITY;
 
   constructor({ clock, limits = DEFAULT_LIMITS, metrics = silentMetrics }: BudgetDeps) {
     this.limits = limits;
@@ -89,6 +91,7 @@ export class Budgets {
    */
   charge(name: RateName, payer: Payer, amount = 1): Outcome<RateLeft | undefined> {
     const now = this.#clock.monotonic();
+    if (name === 'requests') this.#requestedMs = now;
     const rates = this.#rates.get(name) ?? [];
     for (const { scope, rate, table } of rates) {
       const key = keyIn(scope, payer);
@@ -136,6 +139,11 @@ export class Budgets {
         for (const release of releases.splice(0)) release();
       },
     };
+  }
+
+  /** Whether a client with credentials waits for an answer, or asked for something in the last second. */
+  get isInUse(): boolean {
+    return this.held('requests') > 0 || this.held('waits') > 0 || this.#clock.monotonic() - this.#requestedMs < IN_USE_MS;
   }
 
   /** Returns the amount in use. */

@@ -4,15 +4,30 @@ import t from 'tap';
 import { RelayTurns } from '../../../../controller/registry/relay-turns.ts';
 
 const CHUNK = 64 * 1024;
-const TURN = 256 * 1024;
+const TURN = 64 * 1024;
 
 /** A clock whose turns the test takes one by one. */
 class Turns {
   readonly #due: (() => void)[] = [];
 
+  readonly #resting: (() => void)[] = [];
+
   soon(run: () => void) {
     this.#due.push(run);
     return { cancel: () => undefined };
+  }
+
+  after(_delayMs: number, run: () => void) {
+    this.#resting.push(run);
+    return { cancel: () => undefined };
+  }
+
+  get isResting(): boolean {
+    return this.#resting.length > 0;
+  }
+
+  rest(): void {
+    for (const run of this.#resting.splice(0)) run();
   }
 
   get isDue(): boolean {
@@ -31,7 +46,7 @@ const settled = async () => {
 
 t.test('however many layers are read at once, a turn passes a bounded part of them, and each gets its share', async (t) => {
   const clock = new Turns();
-  const turns = new RelayTurns(clock);
+  const turns = new RelayTurns({ clock, isInUse: () => false });
   const passed = Array.from({ length: 32 }, () => 0);
   const ends = passed.map((_, at) => {
     const layer = Readable.from(Array.from({ length: 8 }, () => Buffer.alloc(CHUNK)));
@@ -45,7 +60,7 @@ t.test('however many layers are read at once, a turn passes a bounded part of th
   await settled();
   t.equal(sum(), TURN);
   for (let before = sum(); sum() < 32 * 8 * CHUNK; before = sum()) {
-    if (before === 16 * TURN) t.ok(Math.min(...passed) >= CHUNK, 'nobody waits until others are done');
+    if (before === 64 * TURN) t.ok(Math.min(...passed) >= CHUNK, 'nobody waits until others are done');
     clock.next();
     await settled();
     t.ok(sum() - before <= TURN && sum() > before);
@@ -57,7 +72,7 @@ t.test('however many layers are read at once, a turn passes a bounded part of th
 
 t.test('a layer whose reader has gone holds up no other', async (t) => {
   const clock = new Turns();
-  const turns = new RelayTurns(clock);
+  const turns = new RelayTurns({ clock, isInUse: () => false });
   const [gone, kept] = [turns.through(), turns.through()];
   gone.on('error', () => undefined);
   let bytes = 0;
@@ -74,4 +89,24 @@ t.test('a layer whose reader has gone holds up no other', async (t) => {
   }
   await settled();
   t.equal(bytes, CHUNK);
+});
+
+t.test('while clients wait, each turn is followed by a rest', async (t) => {
+  const clock = new Turns();
+  let isInUse = true;
+  const turns = new RelayTurns({ clock, isInUse: () => isInUse });
+  const through = turns.through();
+  let bytes = 0;
+  through.on('data', (chunk: Buffer) => {
+    bytes += chunk.byteLength;
+  });
+  for (let chunk = 0; chunk < 4; chunk += 1) through.write(Buffer.alloc(CHUNK));
+  await settled();
+  t.equal(bytes, TURN);
+  t.notOk(clock.isDue, 'the next turn of the event loop is for others');
+  isInUse = false;
+  clock.rest();
+  await settled();
+  t.equal(bytes, 2 * TURN);
+  t.ok(clock.isDue && !clock.isResting, 'without clients, the next turn is at once');
 });
