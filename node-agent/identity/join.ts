@@ -1,11 +1,11 @@
-import { X509Certificate } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import type { JoinRequest } from '../../proto/generated/raworc/node/v0/JoinRequest.ts';
 import type { JoinResponse__Output } from '../../proto/generated/raworc/node/v0/JoinResponse.ts';
 import { type JoinToken, parseJoinToken } from '../../proto/join-token.ts';
 import { defaultKeepalive, joinMethod } from '../../proto/node-service.ts';
 import { NODE_PROTOCOL, namedVersions } from '../../proto/versions.ts';
-import type { Clock } from '../../seams/clock.ts';
+import { type Clock, pause } from '../../seams/clock.ts';
 import type { Log } from '../../seams/log.ts';
 import { messageOf } from '../../seams/message-of.ts';
 import { makePrivateDirectory, readPrivateFile, writePrivateFile } from '../../seams/private-file.ts';
@@ -18,10 +18,14 @@ import { assembleIdentity, describe, type Identity, identityFiles, loadIdentity 
 import { certificateRequest, createNodeKey } from './node-key.ts';
 import { presentedCa } from './presented-ca.ts';
 
+/** While many machines join at once, a controller closes connections before TLS. */
+const RETRY = { forMs: 60_000, firstMs: 1_000, maxMs: 8_000 } as const;
+
 /** Why a machine could not join. The message is one sentence for the operator. */
 export class JoinError extends Error {
   override readonly name = 'JoinError';
-  readonly code: 'bad_token' | 'unreachable' | 'wrong_controller' | 'other_cluster' | 'refused';
+  /** `busy`: the controller closed the connection, or asked to come back later. */
+  readonly code: 'bad_token' | 'unreachable' | 'busy' | 'wrong_controller' | 'other_cluster' | 'refused';
 
   constructor(code: JoinError['code'], message: string) {
     super(message);
@@ -44,7 +48,7 @@ export interface JoinOptions {
 /**
  * Joins this machine to the token's cluster. The key is generated here and never leaves; the
  * token's secret goes only to a controller whose CA has the hash in the token. A previous identity
- * stays until the new one is granted.
+ * stays until the new one is granted. A busy controller is asked again for a minute.
  *
  * After a crash the call can be repeated with the same key: a controller that has answered sees the
  * same request again. Throws {@link JoinError}.
@@ -54,7 +58,7 @@ export async function joinWithToken(options: JoinOptions): Promise<Identity> {
   const parsed = parseJoinToken(options.token);
   if (!parsed.ok) throw new JoinError('bad_token', parsed.problem);
   const { token } = parsed;
-  const { address, ca } = await findController(token, options);
+  const { address, ca } = await whileBusy(() => findController(token, options), options);
   await refuseOtherCluster(directory, ca);
   await makePrivateDirectory(directory);
   const keyPem = await prepareKey(directory);
@@ -68,7 +72,7 @@ export async function joinWithToken(options: JoinOptions): Promise<Identity> {
     ...namedVersions(NODE_PROTOCOL),
     takesBundle: true,
   };
-  const answer = await requestJoin(address, ca.toString(), request, options);
+  const answer = await whileBusy(() => requestJoin(address, ca.toString(), request, options), options);
   const parts = {
     nodeId: answer.nodeId,
     clusterId: answer.clusterId,
@@ -85,26 +89,48 @@ export async function joinWithToken(options: JoinOptions): Promise<Identity> {
   return identity;
 }
 
+/** Repeats `attempt` while the controller is busy. Machines that start together try again at different times. */
+async function whileBusy<T>(attempt: () => Promise<T>, { clock, log, nodeName, signal }: JoinOptions): Promise<T> {
+  const startedMs = clock.monotonic();
+  const share = createHash('sha256').update(nodeName).digest().readUInt8(0) / 256;
+  for (let delayMs: number = RETRY.firstMs; ; delayMs = Math.min(RETRY.maxMs, delayMs * 2)) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof JoinError) || error.code !== 'busy' || clock.monotonic() - startedMs > RETRY.forMs) throw error;
+      const waitMs = Math.round(delayMs * (0.5 + share));
+      log.info('node.join_waits', { reason: error.message, retry_ms: waitMs });
+      await pause(clock, waitMs, signal);
+      signal.throwIfAborted();
+    }
+  }
+}
+
 /**
  * Returns the first reachable address of the token. A controller with another CA ends the search,
  * because it can be an attacker.
  */
 async function findController(token: JoinToken, { clock, signal }: JoinOptions): Promise<{ address: string; ca: X509Certificate }> {
   const failures: string[] = [];
+  let isBusy = false;
   for (const address of token.joinAddresses) {
     let ca: X509Certificate | undefined;
     try {
       ca = await presentedCa(address, token.caHash, { clock, signal });
     } catch (error) {
       signal.throwIfAborted();
+      isBusy ||= closedEarly(error);
       failures.push(`${address} (${messageOf(error)})`);
       continue;
     }
     if (ca === undefined) throw new JoinError('wrong_controller', `The server at ${address} is not the controller that issued this token.`);
     return { address, ca };
   }
-  throw new JoinError('unreachable', `The controller cannot be reached at ${failures.join(', ')}.`);
+  throw new JoinError(isBusy ? 'busy' : 'unreachable', `The controller cannot be reached at ${failures.join(', ')}.`);
 }
+
+/** Something accepted the connection, and closed it before TLS. */
+const closedEarly = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ECONNRESET';
 
 /**
  * Another cluster's controller knows none of the sessions in this data directory, and the old one
@@ -145,13 +171,17 @@ async function requestJoin(
     return await unaryCall(client, joinMethod, request, { address, clock, signal });
   } catch (error) {
     if (!(error instanceof DialError)) throw error;
-    throw new JoinError(
-      error.code === 'refused' || error.code === 'removed' || error.code === 'busy' ? 'refused' : 'unreachable',
-      error.message,
-    );
+    throw new JoinError(joinCode(error), error.message);
   } finally {
     client.close();
   }
+}
+
+function joinCode({ code, message, retryAfterMs }: DialError): JoinError['code'] {
+  if (code === 'refused' || code === 'removed') return 'refused';
+  if (code === 'busy') return retryAfterMs === undefined ? 'refused' : 'busy';
+  // The CA, found a moment ago, was the right one: what closes the connection before TLS is the controller.
+  return code === 'handshake' || /before secure TLS|ECONNRESET/.test(message) ? 'busy' : 'unreachable';
 }
 
 /**

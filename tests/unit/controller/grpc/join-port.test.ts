@@ -41,10 +41,14 @@ async function startRigFor(t: Test, changes: Parameters<typeof startRig>[0] = {}
   return rig;
 }
 
+const joining = (rig: Rig, name: string) => ({
+  ...{ token: rig.token(), nodeName: name, directory: join(rig.directory, name) },
+  ...{ clock: systemClock, log: silentLog },
+});
+
 /** The honest neighbour: a machine that joins, and connects with what it got. */
 async function joins(t: Test, rig: Rig, name = NODE): Promise<void> {
-  const options = { token: rig.token(), nodeName: name, directory: join(rig.directory, name), clock: systemClock, log: silentLog };
-  const identity = await joinWithToken({ ...options, signal: AbortSignal.timeout(15_000) });
+  const identity = await joinWithToken({ ...joining(rig, name), signal: AbortSignal.timeout(15_000) });
   const dialer = grpcDialer({ identity: () => identity, clock: systemClock, log: silentLog });
   const link = await dialer.dial(AbortSignal.timeout(15_000));
   t.equal((await rig.nextArrival()).nodeId, name, 'an honest node joins and connects meanwhile');
@@ -156,6 +160,19 @@ t.test('each address has a pace of its own, and an IPv6 /64 is one address', asy
   }
   t.equal(refused, 14);
   await joins(t, rig);
+});
+
+t.test('machines that join at once, from one address, wait for one another', async (t) => {
+  const rig = await startRigFor(t, {
+    joinBounds: { rates: { perAddress: { perSecond: 2, burst: 2 }, inAll: { perSecond: 100, burst: 100 } } },
+  });
+  const name = (at: number) => `${at}1111111-1111-4111-8111-111111111111`;
+  const join = (at: number) => joinWithToken({ ...joining(rig, name(at)), signal: AbortSignal.timeout(60_000) });
+  const identities = await Promise.all([1, 2, 3, 4].map(join));
+  t.same(
+    identities.map((identity) => identity.name),
+    [1, 2, 3, 4].map(name),
+  );
 });
 
 t.test('addresses that flood use up the common pace but for its reserve', (t) => {
