@@ -6,7 +6,7 @@
  *    `docker exec` that carry as much.
  * The guest's readers of files exist only in tests/streams. `npm run bench -- streams [turns] [megabytes]`.
  */
-import { execFile, spawn } from 'node:child_process';
+import { execFile, fork, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -16,13 +16,15 @@ import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { z } from 'zod';
+import { childMessage } from '../tests/child-message.ts';
 import { deploy, writeAgent } from '../tests/cluster/agents.ts';
 import { sessionImage } from '../tests/cluster/docker.ts';
 import { type Cluster, startCluster } from '../tests/cluster/harness.ts';
 import { buildTestGuest } from '../tests/streams/build-guest.ts';
 import { figures, median, percentile, row, timed } from './figures/figures.ts';
 import { printed, writeLines } from './streams/log-lines.ts';
-import { ofExec, ofStream, type PacedReader } from './streams/paced-reader.ts';
+import type { Source } from './streams/readers-process.ts';
 
 const ECHO = { 'main.py': 'def process_message(message, context):\n    return message\n' };
 const FULL_STREAMS = 10;
@@ -114,15 +116,20 @@ try {
     return all;
   };
   for (let turn = 0; turn < 20; turn += 1) await message();
+  const readers = fork(new URL('./streams/readers-process.ts', import.meta.url));
+  endings.push(async () => void readers.kill());
   /** Messages beside full readers, and what those carried. */
-  const beside = async (into: Beside, open: () => PacedReader) => {
-    const readers = Array.from({ length: FULL_STREAMS }, open);
-    await Promise.all(readers.map((reader) => reader.running));
+  const beside = async (into: Beside, source: Source) => {
+    const running = childMessage(readers, 'running');
+    readers.send({ ...source, pace: PACE, count: FULL_STREAMS });
+    await running;
     into.resident.push(await residentKib(cluster, container));
     const before = performance.now();
     into.times.push(...(await measure()));
     into.lastedMs += performance.now() - before;
-    for (const reader of readers) into.bytes += reader.close();
+    const closed = childMessage(readers, 'bytes');
+    readers.send({ close: true });
+    into.bytes += z.object({ bytes: z.number() }).parse(await closed).bytes;
     // What is on its way ends with its reader.
     await delay(200);
   };
@@ -134,8 +141,8 @@ try {
       alone.push(...(await measure()));
       residentAlone.push(await residentKib(cluster, container));
     },
-    () => beside(full.streams, () => ofStream(Number(port), `/${session.id}/endless`, PACE)),
-    () => beside(full.execs, () => ofExec(container, PACE)),
+    () => beside(full.streams, { stream: { port: Number(port), path: `/${session.id}/endless` } }),
+    () => beside(full.execs, { exec: { container } }),
   ];
   // None of them always comes after the same other.
   for (let round = 0; round < ROUNDS; round += 1) for (const part of round % 2 === 0 ? parts : parts.toReversed()) await part();
