@@ -62,7 +62,7 @@ const controller = await startController({
   barriers: barriersIn(process.env.RAWORC_BARRIERS),
   // The applier cannot go on: a commit failed, or a statement that lost its transaction.
   onFatal: (error) => end('controller.commit_failed', error),
-}).catch((error) => end('controller.start_failed', startProblem(error)));
+}).catch((error) => end('controller.start_failed', startProblem(error, directory)));
 
 log.info('controller.ready', {
   url: controller.http.url,

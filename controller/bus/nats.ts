@@ -227,7 +227,10 @@ export class NatsBus implements Bus {
     this.#connected = connected;
     for (const done of [...this.#flushing]) done(false);
     this.#arrivedBytes = this.#sentBytes;
-    if (!this.#closing.signal.aborted) this.#log.info(connected ? 'bus.connected' : 'bus.disconnected', { server: this.#access.server });
+    if (!this.#closing.signal.aborted) {
+      if (connected) this.#log.info('bus.connected', { server: this.#access.server });
+      else this.#log.warn('bus.disconnected', { server: this.#access.server });
+    }
     for (const listener of this.#stateListeners) listener(connected);
   }
 }

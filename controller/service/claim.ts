@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type FileLock, lockFile } from '../../seams/file-lock.ts';
+import { remedyFor } from '../services/engine/transaction-lost.ts';
 
 /** One that was just told to end can hold its directory for a moment longer. */
 const WAIT_S = 2;
@@ -16,10 +17,12 @@ export async function claim(directory: string): Promise<FileLock> {
   return lock;
 }
 
-/** What keeps a controller from starting, and what to do about it. */
-export function startProblem(error: unknown): string {
+/** What keeps the controller of this directory from starting, and what to do about it. */
+export function startProblem(error: unknown, directory: string): string {
   if (!(error instanceof Error)) return String(error);
-  if (!('code' in error) || error.code !== 'EADDRINUSE') return error.message;
+  if (!('code' in error)) return error.message;
+  if (String(error.code).startsWith('SQLITE_')) return `Cannot open ${join(directory, 'raworc.db')}: ${error.message}. ${remedyFor(error)}`;
+  if (error.code !== 'EADDRINUSE') return error.message;
   const [where = 'a port'] = /\S+:\d+$/.exec(error.message) ?? [];
   return `another program listens on ${where}. Stop it, or set another http_port, node_port or join_port`;
 }

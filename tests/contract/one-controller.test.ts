@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
@@ -39,4 +40,23 @@ t.test('a second controller is refused for its data or its ports, and one starts
   t.equal(other.found.error, `another program listens on 127.0.0.1:${port}. Stop it, or set another http_port, node_port or join_port`);
   first.child.kill('SIGKILL');
   await serve(t, `${directory}/data`, 'controller.ready');
+});
+
+t.test('a damaged database keeps a controller from starting, and the line says which file and what to do', async (t) => {
+  const directory = testDirectory(t, { data: {} });
+  const first = await serve(t, `${directory}/data`, 'controller.ready');
+  first.child.kill('SIGTERM');
+  await first.exited;
+  const file = `${directory}/data/controller/raworc.db`;
+  for (const [offset, text] of [
+    [4096, 'database disk image is malformed'],
+    [0, 'file is not a database'],
+  ] as const) {
+    const database = await open(file, 'r+');
+    await database.write(Buffer.alloc(8192, 'x'), 0, 8192, offset);
+    await database.close();
+    const { found, exited } = await serve(t, `${directory}/data`, 'controller.start_failed');
+    t.equal(found.error, `Cannot open ${file}: ${text}. Restore the newest backup: raworc-controller restore FILE --force.`);
+    t.same((await exited)[0], 1);
+  }
 });

@@ -31,7 +31,10 @@ t.test('over a nats-server', async (t) => {
 
 t.test('subscriptions survive a restart of the server, and sends are refused while it is away', async (t) => {
   const port = await freePort();
-  const bus = open(t, `nats://127.0.0.1:${port}`);
+  const warnings: string[] = [];
+  const log = { ...keptLog(), warn: (event: string) => warnings.push(event) };
+  const bus = openBus(parseNatsUrl(`nats://127.0.0.1:${port}`), { clock: systemClock, log });
+  t.teardown(() => bus.close());
   const other = open(t, `nats://127.0.0.1:${port}`);
   const states: boolean[] = [];
   bus.onState((connected) => states.push(connected));
@@ -62,6 +65,7 @@ t.test('subscriptions survive a restart of the server, and sends are refused whi
   t.ok((await bus.flush()) && (await other.flush()));
   t.same(seen, ['a.first', 'a.second']);
   t.same(states, [true, false, true]);
+  t.same(warnings, ['bus.unreachable', 'bus.disconnected'], 'each once, not at each attempt');
   t.equal(bus.refused, 2);
 });
 

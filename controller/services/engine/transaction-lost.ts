@@ -33,7 +33,7 @@ export function remedyFor(error: unknown): string {
     return 'Check the disk (free space, permissions, kernel log), then start the controller again.';
   if (code.startsWith('SQLITE_NOMEM')) return 'Give the controller more memory, then start it again.';
   if (code.startsWith('SQLITE_READONLY')) return 'Make the directory writable for the controller, then start it again.';
-  if (code.startsWith('SQLITE_CORRUPT')) return 'Restore the newest backup: raworc-controller restore FILE.';
+  if (/^SQLITE_(CORRUPT|NOTADB)/.test(code)) return 'Restore the newest backup: raworc-controller restore FILE --force.';
   return 'Start the controller again.';
 }
 
