@@ -16,7 +16,6 @@ import { openBus, openNews } from './bus/open-bus.ts';
 import { openCore } from './core.ts';
 import type { Core } from './core-deps.ts';
 import type { Mutation } from './domain/engine/mutation.ts';
-import type { View } from './domain/engine/view.ts';
 import { type E2bServer, listenForE2b } from './e2b/e2b-server.ts';
 import { seed } from './first-start.ts';
 import { openAuthority } from './grpc/authority.ts';
@@ -28,6 +27,7 @@ import { listenerBounds } from './http/server/listener-bounds.ts';
 import { type HttpServer, listen } from './http/server/server.ts';
 import { ServedCertificate } from './http/tls/served-certificate.ts';
 import { nodeSide } from './node-side.ts';
+import { openSealing } from './open-sealing.ts';
 import { openRegistry } from './registry/open-registry.ts';
 import { RegistryProxy } from './registry/registry-proxy.ts';
 import { createPasswords } from './services/access/passwords.ts';
@@ -42,14 +42,12 @@ import { caRotationLoop } from './services/nodes/ca-rotation-loop.ts';
 import { LEASE } from './services/nodes/lease.ts';
 import { removedNodesLoop } from './services/nodes/removed-nodes-loop.ts';
 import { previewOrigins } from './services/ports/preview-origins.ts';
-import { SealingRing } from './services/spaces/sealing.ts';
 import { AUDIT_DEFAULTS, type AuditSettings } from './settings/audit-settings.ts';
 import { isLoopback } from './settings/http-settings.ts';
 import type { Settings } from './settings/settings.ts';
 import { auditFile } from './store/files/audit-file.ts';
 import { buildLogFiles } from './store/files/build-log-files.ts';
 import { openClusterFiles } from './store/files/cluster-files.ts';
-import { openSealingKeys, sealingKeysIn } from './store/files/sealing-keys.ts';
 import { sourceFiles } from './store/files/source-files.ts';
 import { HashThreads } from './store/password-hash/threads.ts';
 import { SourceChecker } from './store/source-check/checker.ts';
@@ -291,16 +289,4 @@ const auditOf = ({ kept, file, isOnBus }: AuditSettings, store: Pick<Store, 'aud
 /** A node that is revoked loses its connections to the registry, too. */
 function cutOffRevoked(proxy: RegistryProxy, mutations: readonly Mutation[]): void {
   for (const one of mutations) if (one.kind === 'put' && one.table === 'nodes' && one.row.revokedAt !== null) proxy.cutOff(one.row.id);
-}
-
-/**
- * Call after opening the store: key rotation assumes that a controller without an open store will
- * read the newest key.
- */
-async function openSealing(view: View, directory: string, random: Random) {
-  const ring = new SealingRing(await openSealingKeys(directory, random));
-  const missing = view.sealingKeyIds().filter((id) => !ring.has(id));
-  if (missing.length > 0)
-    throw new Error(`secrets need sealing keys that are missing in ${directory}; restore ${missing.join(', ')} from a backup`);
-  return { ring, keys: sealingKeysIn(directory) };
 }
