@@ -49,6 +49,10 @@ async function* stream(path: string, message: object, more: Record<string, strin
   const response = await fetch(`${url}/${path}`, {
     ...{ method: 'POST', headers: headers({ 'content-type': 'application/connect+json', ...more }), body: encodeMessage(message) },
   });
+  yield* framesOf(response);
+}
+
+async function* framesOf(response: Response): AsyncGenerator<Frame> {
   t.equal(response.status, 200, 'errors are in the last frame');
   let held = Buffer.alloc(0);
   for await (const chunk of response.body ?? []) {
@@ -98,6 +102,61 @@ t.test('a process outlives its client, takes input of others, and ends by a sign
     body: { code: 'not_found' },
   });
   t.match(await unary('process.Process/SendInput', input(4_000_000, 'x')), { status: 404, body: { code: 'not_found' } });
+});
+
+/** Streams messages to a call, as long as the caller writes them. Returns the frames of the answer. */
+function streaming(path: string): { send(message: object): Promise<void>; end(): Promise<Frame[]> } {
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+  const writer = writable.getWriter();
+  const answered = fetch(`${url}/${path}`, {
+    ...{ method: 'POST', headers: headers({ 'content-type': 'application/connect+json' }), body: readable, duplex: 'half' },
+  } as RequestInit);
+  return {
+    send: (message) => writer.write(encodeMessage(message)),
+    async end() {
+      await writer.close();
+      const frames: Frame[] = [];
+      for await (const frame of framesOf(await answered)) frames.push(frame);
+      return frames;
+    },
+  };
+}
+
+t.test('input is streamed to a process, whether a client follows it or not', async (t) => {
+  const frames = stream('process.Process/Start', cat);
+  const { pid } = ((await frames.next()).value as Frame).message.event.start;
+  const data = (text: string, kind = 'stdin') => ({ data: { input: { [kind]: Buffer.from(text).toString('base64') } } });
+  const typed = streaming('process.Process/StreamInput');
+  await typed.send({ start: { process: { pid } } });
+  for (const [text, kind] of [
+    ['one\n', 'stdin'],
+    ['two\n', 'pty'],
+  ] as const) {
+    await typed.send({ keepalive: {} });
+    await typed.send(data(text, kind));
+    t.match((await frames.next()).value, { message: { event: { data: { stdout: Buffer.from(text).toString('base64') } } } });
+  }
+  t.same(await typed.end(), [
+    { isLast: false, message: {} },
+    { isLast: true, message: {} },
+  ]);
+  await frames.return(undefined);
+
+  const alone = streaming('process.Process/StreamInput');
+  await alone.send({ start: { process: { pid } } });
+  await alone.send(data('exit\n'));
+  t.same((await alone.end()).at(-1), { isLast: true, message: {} });
+  t.same((await unary('process.Process/List', {})).body, { processes: [] }, 'it has ended');
+
+  const code = async (...messages: object[]) => {
+    const wrong = streaming('process.Process/StreamInput');
+    for (const message of messages) await wrong.send(message);
+    return (await wrong.end()).at(-1)?.message.error?.code;
+  };
+  t.equal(await code({ start: { process: { pid } } }, data('x')), 'not_found');
+  t.equal(await code({ start: { process: { tag: 'none' } } }), 'not_found');
+  t.equal(await code(data('x')), 'invalid_argument');
+  t.equal(await code(), 'invalid_argument');
 });
 
 t.test('a process is killed when its time is over', async (t) => {

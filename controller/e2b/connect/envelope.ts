@@ -1,7 +1,7 @@
 /** The frames of a Connect stream: one byte of flags, the length (32 bits, big-endian), and JSON. */
 import { ConnectError } from './codes.ts';
 
-const HEAD_BYTES = 5;
+export const HEAD_BYTES = 5;
 const END_FLAG = 2;
 /** Longest message of a client. */
 export const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
@@ -24,12 +24,17 @@ export const encodeMessage = (message: unknown): Buffer => envelope(0, JSON.stri
 /** The last frame of every stream, also of one without an error. */
 export const encodeEnd = (end: EndOfStream): Buffer => envelope(END_FLAG, JSON.stringify(end));
 
+/** Returns the length of the message whose head the bytes begin with. Throws a {@link ConnectError} if it is compressed. */
+export function lengthIn(bytes: Buffer): number {
+  if (bytes[0] !== 0) throw new ConnectError('invalid_argument', 'Compressed messages are not supported. Send them as they are.');
+  return bytes.readUInt32BE(1);
+}
+
 /** Returns the only message of a request. Throws a {@link ConnectError} for anything else. */
 export function decodeOnly(bytes: Buffer): unknown {
   if (bytes.byteLength < HEAD_BYTES) throw new ConnectError('invalid_argument', 'The request has no message.');
-  if (bytes[0] !== 0) throw new ConnectError('invalid_argument', 'Compressed messages are not supported. Send them as they are.');
-  const length = bytes.readUInt32BE(1);
-  if (bytes.byteLength !== HEAD_BYTES + length) throw new ConnectError('invalid_argument', 'The request must have exactly one message.');
+  if (bytes.byteLength !== HEAD_BYTES + lengthIn(bytes))
+    throw new ConnectError('invalid_argument', 'The request must have exactly one message.');
   return parseJson(bytes.subarray(HEAD_BYTES));
 }
 

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../../../seams/clock.ts';
 import { drained } from '../../../seams/drained.ts';
 import type { Log } from '../../../seams/log.ts';
@@ -8,11 +9,17 @@ import { readBody } from '../body.ts';
 import { CONNECT_OF, type ConnectCode, ConnectError, HTTP_OF } from '../connect/codes.ts';
 import { decodeOnly, encodeEnd, encodeMessage, MAX_MESSAGE_BYTES, parseJson } from '../connect/envelope.ts';
 import { type Message, message } from '../connect/fields.ts';
+import { messagesIn } from '../connect/messages.ts';
+import type { ListenerBounds } from '../exchange.ts';
 import { type DataExchange, userIn } from './data-exchange.ts';
 import { type SandboxUser, sandboxUser } from './paths.ts';
 
 const DEFAULT_KEEPALIVE_S = 90;
 const MOST_KEEPALIVE_S = 3600;
+/** A client that streams sends something at least this often. The SDKs' interval of keepalive is 50 s. */
+const SILENT_MS = 120_000;
+/** A client that sends on after its answer has this long to read it. */
+const LINGER_MS = 1000;
 
 /** A call of the Connect protocol. */
 export interface Call extends DataExchange {
@@ -31,14 +38,21 @@ export interface StreamCall extends Call {
   cut(): void;
 }
 
+/** A call with any number of messages, and one answer behind the last. */
+export interface InputCall extends DataExchange {
+  readonly messages: AsyncIterable<Message>;
+}
+
 /** The calls by path, such as `/process.Process/List`. A stream ends when its handler resolves. */
 export interface Calls {
   readonly unary: Readonly<Record<string, (call: Call) => Promise<unknown>>>;
   readonly streams: Readonly<Record<string, (call: StreamCall) => Promise<void>>>;
+  readonly inputs: Readonly<Record<string, (call: InputCall) => Promise<object>>>;
 }
 
 export interface ConnectDeps {
   readonly budgets: Pick<Budgets, 'open'>;
+  readonly bounds: Pick<ListenerBounds, 'trustBody'>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -46,7 +60,7 @@ export interface ConnectDeps {
 export const refusedCall = ({ code, message: why }: Refusal): ConnectError => new ConnectError(CONNECT_OF[code], why);
 
 /** Answers calls of the Connect protocol with the JSON codec. */
-export function connectCalls({ unary, streams }: Calls, { budgets, clock, log }: ConnectDeps) {
+export function connectCalls({ unary, streams, inputs }: Calls, { budgets, bounds, clock, log }: ConnectDeps) {
   async function requestOf({ req }: DataExchange, held: Holding, isStream: boolean): Promise<Message> {
     const body = await readBody(req, { maxBytes: MAX_MESSAGE_BYTES, clock, held });
     if (!body.ok) throw refusedCall(body.refusal);
@@ -87,7 +101,7 @@ export function connectCalls({ unary, streams }: Calls, { budgets, clock, log }:
     const { res, req, requestId, payer } = exchange;
     // As long as the stream: its request stays in memory.
     const held = budgets.open('body_bytes', payer);
-    res.writeHead(200, { 'Content-Type': 'application/connect+json', 'Cache-Control': 'no-store' });
+    res.writeHead(200, STREAM_HEADERS);
     const everyMs = keepaliveIn(req.headers['keepalive-ping-interval']) * 1000;
     let timer = clock.after(everyMs, ping);
     function ping() {
@@ -112,18 +126,60 @@ export function connectCalls({ unary, streams }: Calls, { budgets, clock, log }:
     if (!res.destroyed) res.end(encodeEnd(end));
   }
 
+  async function answerInput(exchange: DataExchange, handle: (call: InputCall) => Promise<object>): Promise<void> {
+    const { res, req, requestId, payer } = exchange;
+    bounds.trustBody(req);
+    res.writeHead(200, STREAM_HEADERS);
+    const messages = messagesIn(
+      chunksOf(req, clock),
+      () => budgets.open('body_bytes', payer),
+      ({ refusal }) => refusedCall(refusal),
+    );
+    let end: Parameters<typeof encodeEnd>[0] = {};
+    try {
+      res.write(encodeMessage(await handle({ ...exchange, messages })));
+    } catch (fault) {
+      if (!res.destroyed) end = { error: faultOf(fault, requestId) };
+    }
+    if (res.destroyed) return;
+    res.end(encodeEnd(end));
+    if (!req.complete) clock.after(LINGER_MS, () => req.socket.destroy());
+  }
+
   /** Returns undefined for a path that is no call. */
   return (exchange: DataExchange): Promise<void> | undefined => {
     const { pathname } = exchange.url;
     if (exchange.req.method !== 'POST') return undefined;
     if (Object.hasOwn(unary, pathname)) return answerUnary(exchange, unary[pathname] as (call: Call) => Promise<unknown>);
     if (Object.hasOwn(streams, pathname)) return answerStream(exchange, streams[pathname] as (call: StreamCall) => Promise<void>);
+    if (Object.hasOwn(inputs, pathname)) return answerInput(exchange, inputs[pathname] as (call: InputCall) => Promise<object>);
     return /^\/(process\.Process|filesystem\.Filesystem)\//.test(pathname) ? answerUnary(exchange, unknownCall) : undefined;
   };
 }
 
 async function unknownCall({ url }: Call): Promise<never> {
   throw new ConnectError('unimplemented', `Raworc has no call ${url.pathname.slice(0, 200)}.`);
+}
+
+const STREAM_HEADERS = { 'Content-Type': 'application/connect+json', 'Cache-Control': 'no-store' } as const;
+
+/** Yields the body as it comes. Throws a {@link ConnectError} when the client is silent for too long. */
+async function* chunksOf(req: IncomingMessage, clock: Clock): AsyncGenerator<Buffer, void> {
+  // The answer can still be sent when the rest of the body is not read.
+  const chunks: AsyncIterator<Buffer> = req.iterator({ destroyOnReturn: false });
+  for (;;) {
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const timer = clock.after(SILENT_MS, () =>
+      reject(new ConnectError('deadline_exceeded', `No message came for ${SILENT_MS / 1000} s. Send keepalive messages.`)),
+    );
+    try {
+      const next = await Promise.race([chunks.next(), late]);
+      if (next.done === true) return;
+      yield next.value;
+    } finally {
+      timer.cancel();
+    }
+  }
 }
 
 const isProcess = ({ url }: DataExchange): boolean => url.pathname.startsWith('/process.Process/');

@@ -9,7 +9,11 @@ import { processCalls } from './process-calls.ts';
 /** Answers what E2B's server inside a sandbox answers: calls of the Connect protocol, and files. */
 export function envd(deps: E2bDeps) {
   const [processes, files] = [processCalls(deps), filesystemCalls(deps)];
-  const call = connectCalls({ unary: { ...processes.unary, ...files.unary }, streams: { ...processes.streams, ...files.streams } }, deps);
+  const [unary, streams] = [
+    { ...processes.unary, ...files.unary },
+    { ...processes.streams, ...files.streams },
+  ];
+  const call = connectCalls({ unary, streams, inputs: processes.inputs }, deps);
   const transfer = fileTransfers(deps);
   return async (exchange: DataExchange): Promise<void> => {
     const { res, req, url, access } = exchange;

@@ -34,7 +34,7 @@ export function fileValue<T>(outcome: Outcome<T>): T {
 }
 
 /** Files and directories of sandboxes. */
-export function filesystemCalls({ services: { files }, random, clock }: E2bDeps): Calls {
+export function filesystemCalls({ services: { files }, random, clock }: E2bDeps): Omit<Calls, 'inputs'> {
   const watchers = new Watchers(clock);
   const to = (call: Call) => filesFor(call, call.user());
   const pathIn = (call: Call, name = 'path') => absolutePath(text(call.request, name), call.user());

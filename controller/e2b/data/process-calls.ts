@@ -5,7 +5,7 @@ import type { Asking, Attached } from '../../services/commands/process-service.t
 import { ConnectError } from '../connect/codes.ts';
 import { bytes, field, flag, integer, type Message, message, text, textMap, texts } from '../connect/fields.ts';
 import type { E2bDeps } from '../exchange.ts';
-import { type Call, type Calls, refusedCall, type StreamCall } from './connect-calls.ts';
+import { type Call, type Calls, type InputCall, refusedCall, type StreamCall } from './connect-calls.ts';
 import { endEvent } from './exit-status.ts';
 import { OpenProcesses } from './open-processes.ts';
 import { absolutePath } from './paths.ts';
@@ -24,16 +24,23 @@ const resultOf = <T>(outcome: Outcome<T>): T => {
   throw refusedCall(outcome.refusal);
 };
 
+/** A call whose request names a process. */
+type Selecting = Pick<Call, 'request' | 'access' | 'payer' | 'signal'>;
+
 /** Processes and terminals of sandboxes. */
-export function processCalls({ services: { processes }, tokens, clock, access: sandboxes, onRest }: E2bDeps): Calls {
+export function processCalls({ services: { processes }, tokens, budgets, clock, access: sandboxes, onRest }: E2bDeps): Calls {
   const open = new OpenProcesses();
   onRest((id) => {
     if (sandboxes.live(id) === undefined) open.forget(id);
   });
-  const asking = ({ access, payer, signal }: Call): Asking => ({ caller: access.caller, payer, signal });
+  const asking = ({ access, payer, signal }: Pick<Call, 'access' | 'payer' | 'signal'>): Asking => ({
+    caller: access.caller,
+    payer,
+    signal,
+  });
 
   /** Finds the process that a call names, by pid or by tag. */
-  function pidIn({ request, access }: Call): number {
+  function pidIn({ request, access }: Selecting): number {
     const selector = message(field(request, 'process'));
     const tag = field(selector, 'tag');
     const pid = tag === undefined ? integer(selector, 'pid') : open.pidOf(access.sandbox.id, text(selector, 'tag'));
@@ -110,7 +117,7 @@ export function processCalls({ services: { processes }, tokens, clock, access: s
   }
 
   /** Sends to a process over the stream that follows it here, or over a new one. */
-  async function input(call: Call, kind: 'stdin' | 'resize' | 'closeStdin', content: Uint8Array): Promise<void> {
+  async function input(call: Selecting, kind: 'stdin' | 'resize' | 'closeStdin', content: Uint8Array): Promise<void> {
     const pid = pidIn(call);
     const known = open.find(call.access.sandbox.id, pid);
     if (known !== undefined) {
@@ -126,6 +133,27 @@ export function processCalls({ services: { processes }, tokens, clock, access: s
     } finally {
       attached.finish();
     }
+  }
+
+  /** Sends every piece of input of a stream to the process that its first message names. */
+  async function streamInput(call: InputCall): Promise<object> {
+    let selected: Selecting | undefined;
+    for await (const sent of call.messages) {
+      const [begun, data] = [field(sent, 'start'), field(sent, 'data')];
+      if (begun !== undefined) {
+        if (selected !== undefined) throw new ConnectError('invalid_argument', 'The stream has a process already.');
+        selected = { ...call, request: message(begun) };
+        const pid = pidIn(selected);
+        if (open.find(call.access.sandbox.id, pid) === undefined) resultOf(await processes.get(asking(call), call.access.session.id, pid));
+      } else if (data !== undefined) {
+        if (selected === undefined) throw new ConnectError('invalid_argument', 'The first message must be start.');
+        // Without a stream that follows the process, a piece costs what a request costs.
+        if (open.find(call.access.sandbox.id, pidIn(selected)) === undefined) resultOf(budgets.charge('requests', call.payer));
+        await input(selected, 'stdin', pieceIn(data));
+      }
+    }
+    if (selected === undefined) throw new ConnectError('invalid_argument', 'The first message must be start.');
+    return {};
   }
 
   async function signal(call: Call): Promise<object> {
@@ -163,8 +191,7 @@ export function processCalls({ services: { processes }, tokens, clock, access: s
       [`${SERVICE}/List`]: list,
       [`${SERVICE}/SendSignal`]: signal,
       async [`${SERVICE}/SendInput`](call) {
-        const sent = message(field(call.request, 'input'));
-        await input(call, 'stdin', bytes(sent, 'stdin') ?? bytes(sent, 'pty') ?? NOTHING);
+        await input(call, 'stdin', pieceIn(call.request));
         return {};
       },
       async [`${SERVICE}/CloseStdin`](call) {
@@ -184,7 +211,14 @@ export function processCalls({ services: { processes }, tokens, clock, access: s
         await follow(call, attached, attached.process.pty !== null, call.timeoutMs);
       },
     },
+    inputs: { [`${SERVICE}/StreamInput`]: streamInput },
   };
+}
+
+/** Returns the input in a message, for a terminal or not. */
+function pieceIn(sent: unknown): Buffer {
+  const piece = message(field(message(sent), 'input'));
+  return bytes(piece, 'stdin') ?? bytes(piece, 'pty') ?? NOTHING;
 }
 
 const CLOSED = new ConnectError('internal', 'The standard input of the process is closed.');
