@@ -117,6 +117,8 @@ const MIGRATIONS = {
   ),
   '0065-kept-awake': steps('alter table sessions add column kept_awake integer not null default 0'),
   '0066-port-shares': portShares,
+  // Lists of sandboxes are of one space each: no query read it.
+  '0067-sandboxes-by-space-alone': steps('drop index sandboxes_newest'),
 };
 
 /** Makes the migrator run all steps, and record them, in one transaction: a crash undoes both. */

@@ -201,3 +201,17 @@ t.test('a page and its total are found by an index, in both orders, and no more 
     }
   }
 });
+
+t.test('the sandboxes of a space are found by an index, in both orders, and sorted by it', async (t) => {
+  const [space] = population.spaces;
+  const spaceId = space?.id as SpaceId;
+  for (const order of ['asc', 'desc'] as const)
+    for (const more of [{}, { after: { createdAt: 5, id: 'x' } }, { startedAfter: 5 }, { owner: MEMBER.id, metadata: { a: 'b' } }]) {
+      watched.taken();
+      await watched.lists.sandboxes({ kind: 'sandbox', spaceId, states: ['running', 'paused'], order, limit: 101, ...more });
+      const [read] = watched.taken();
+      const plan = read?.steps.map(({ detail }) => detail) ?? [];
+      t.match(plan[0], /^SEARCH b USING (?:COVERING )?INDEX sandboxes_of_space \(space_id=\? AND kind=\?/, read?.sql ?? 'nothing');
+      t.notMatch(plan.join('\n'), /TEMP B-TREE|AUTOMATIC/, read?.sql ?? 'nothing');
+    }
+});
