@@ -32,6 +32,9 @@ export type FileChange =
       /** Relative to the directory that is watched. */
       readonly path: string;
       readonly path_base64?: string;
+      /** Of a removal that was a rename within the directory, as far as it is known. */
+      readonly renamed_to?: string;
+      readonly renamed_to_base64?: string;
       readonly entry?: FileEntry;
     };
 

@@ -5,6 +5,7 @@ import type { WatchFiles } from '../../proto/streams/files-request.ts';
 import type { FileChange, WatchLine } from '../../proto/streams/files-stream.ts';
 import { entryAt } from './entries.ts';
 import { attempt, FileFault, shown } from './faults.ts';
+import { fileOf, KnownNames, MAX_KNOWN } from './known-names.ts';
 import { begin, written } from './output.ts';
 import { PinnedFolder } from './pinned-folder.ts';
 import { absolute, type Pinned, pin, pinBelow, type Roots } from './places.ts';
@@ -15,6 +16,8 @@ const MAX_DIRECTORIES = 4096;
 const MAX_WAITING = 4096;
 /** As the kernel has it unless the host says otherwise. */
 const USUAL_QUEUE = 16_384;
+
+type ChangeLine = Exclude<WatchLine, string>;
 
 interface Watched {
   readonly pinned: Pinned;
@@ -62,7 +65,10 @@ class Watch {
   readonly #turns: WatchTurns;
   readonly #watched = new Map<Bytes, Watched>();
   readonly #queueLength = queueLength();
+  readonly #known = new KnownNames();
   #waiting: WatchLine[] = [];
+  /** The newest removal, until what comes next says whether it was a rename. No longer than its turn. */
+  #removal: { readonly line: ChangeLine; readonly file: string | undefined } | undefined;
   #isLost = false;
   #isClosed = false;
   #inTurn = 0;
@@ -77,7 +83,7 @@ class Watch {
   /** Throws if not even the directory itself can be watched. */
   start(): void {
     this.#add('', this.#root);
-    if (this.#isRecursive) this.#below('', false);
+    this.#below('', false);
   }
 
   /** Resolves to the changes since, once there are any; to undefined once it is closed. */
@@ -115,6 +121,7 @@ class Watch {
     if (this.#inTurn === 0)
       this.#turns.soon(() => {
         this.#inTurn = 0;
+        this.#release();
       });
     this.#inTurn += 1;
     // Everything in the kernel's queue comes in one turn: a full one can have overflowed.
@@ -127,8 +134,12 @@ class Watch {
     if (stat === undefined) {
       if (directory === '' && attempted(() => this.#root.stat().nlink) === 0) return this.#gone();
       this.#forget(path);
-      return this.#say('removed', path);
+      this.#release();
+      this.#removal = { line: { change: 'removed', path }, file: this.#known.take(directory, name) };
+      return;
     }
+    if (type === 'rename' && this.#removal?.file === fileOf(stat)) this.#release(path);
+    this.#known.learn(directory, name, stat);
     const change: FileChange =
       type === 'rename' ? 'created' : stat.mtimeMs === stat.ctimeMs || stat.isDirectory() ? 'modified' : 'attributes';
     this.#say(change, path, at);
@@ -154,11 +165,16 @@ class Watch {
   #below(path: Bytes, isNew: boolean): void {
     const watched = this.#watched.get(path);
     if (watched === undefined) return;
-    const names = attempted(() => [...new PinnedFolder(watched.pinned).names()]) ?? [];
+    const folder = new PinnedFolder(watched.pinned);
+    // Of a directory without others below, no more names are read than are kept.
+    const most = this.#isRecursive ? Number.POSITIVE_INFINITY : MAX_KNOWN;
+    const names = attempted(() => firstOf(folder.names(), most)) ?? [];
     for (const { name, isDirectory } of names) {
       const below = path === '' ? name : `${path}/${name}`;
-      if (isNew) this.#say('created', below, watched.pinned.in(name));
-      if (isDirectory) this.#enter(watched.pinned, name, below, isNew);
+      const stat = this.#known.isFull ? undefined : attempted(() => lstatSync(folder.in(name)));
+      if (stat !== undefined) this.#known.learn(path, name, stat);
+      if (isNew) this.#say('created', below, folder.in(name));
+      if (isDirectory && this.#isRecursive) this.#enter(watched.pinned, name, below, isNew);
     }
   }
 
@@ -169,21 +185,37 @@ class Watch {
         watcher.close();
         pinned.close();
         this.#watched.delete(one);
+        this.#known.drop(one);
       }
   }
 
+  /** Says the newest removal, which was a rename if the new name is known. */
+  #release(renamedTo?: Bytes): void {
+    const removal = this.#removal;
+    if (removal === undefined) return;
+    this.#removal = undefined;
+    this.#keep(renamedTo === undefined ? removal.line : { ...removal.line, renamedTo });
+  }
+
   #gone(): void {
+    this.#release();
     this.#waiting.push('gone');
     this.#wake();
     this.close();
   }
 
-  #say(change: FileChange, path: Bytes, at?: Buffer): void {
+  #say(change: FileChange, path: Bytes, at: Buffer): void {
+    this.#release();
     const last = this.#waiting.at(-1);
     if (change === 'modified' && typeof last === 'object' && last.path === path && last.change === 'modified') return;
     if (this.#waiting.length >= MAX_WAITING) return this.#lose();
-    const entry = at === undefined ? undefined : attempted(() => entryAt(path, at));
-    this.#waiting.push({ change, path, ...(entry === undefined ? {} : { entry }) });
+    const entry = attempted(() => entryAt(path, at));
+    this.#keep({ change, path, ...(entry === undefined ? {} : { entry }) });
+  }
+
+  #keep(line: ChangeLine): void {
+    if (this.#waiting.length >= MAX_WAITING) return this.#lose();
+    this.#waiting.push(line);
     this.#wake();
   }
 
@@ -191,6 +223,12 @@ class Watch {
     this.#isLost = true;
     this.#wake();
   }
+}
+
+function firstOf<One>(all: Iterable<One>, most: number): One[] {
+  const first: One[] = [];
+  for (const one of all) if (first.push(one) >= most) break;
+  return first;
 }
 
 function queueLength(): number {

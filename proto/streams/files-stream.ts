@@ -63,7 +63,17 @@ export type ListLine = { readonly entry: FileEntry } | { readonly end: true; rea
 export const CHANGES = ['created', 'modified', 'removed', 'attributes'] as const;
 export type FileChange = (typeof CHANGES)[number];
 /** `lost`: changes are missing here; list again. `ready`: everything from here on is seen. */
-export type WatchLine = { readonly change: FileChange; readonly path: Bytes; readonly entry?: FileEntry } | 'lost' | 'ready' | 'gone';
+export type WatchLine =
+  | {
+      readonly change: FileChange;
+      readonly path: Bytes;
+      readonly entry?: FileEntry;
+      /** Of a removal: the name that the file has now, as far as it is known. */
+      readonly renamedTo?: Bytes;
+    }
+  | 'lost'
+  | 'ready'
+  | 'gone';
 
 export function encodeHead(head: FilesHead): Buffer {
   const json = Buffer.from(encodeJson(head));
@@ -147,8 +157,12 @@ export function listLine(text: string): ListLine {
 export function watchLine(text: string): WatchLine {
   const value = decodeJson(text);
   if (value === 'lost' || value === 'ready' || value === 'gone') return value;
-  const { change, path, entry } = fieldsOf(value);
+  const { change, path, entry, renamedTo } = fieldsOf(value);
   const known = CHANGES.find((one) => one === change);
-  if (known === undefined || !isString(path)) throw malformed();
-  return { change: known, path, ...(entry === undefined ? {} : { entry: checkedEntry(entry) }) };
+  if (known === undefined || !isString(path) || !isOptional(renamedTo, isString)) throw malformed();
+  return {
+    ...{ change: known, path },
+    ...(entry === undefined ? {} : { entry: checkedEntry(entry) }),
+    ...(renamedTo === undefined ? {} : { renamedTo }),
+  };
 }

@@ -22,7 +22,7 @@ export interface FileEventsOptions {
 export function fileEvents({ root, withEntry }: FileEventsOptions): (line: Exclude<WatchLine, string>) => readonly object[] {
   /** Directories in which a temporary file has just taken another name. */
   const replacing = new Set<string>();
-  return ({ change, path, entry }) => {
+  return ({ change, path, entry, renamedTo }) => {
     const name = textOf(path);
     const directory = name.slice(0, name.lastIndexOf('/') + 1);
     if (TEMPORARY.test(name)) {
@@ -35,6 +35,7 @@ export function fileEvents({ root, withEntry }: FileEventsOptions): (line: Exclu
       ...(shown ? { entry: entryInfo(entry, `${root === '/' ? '' : root}/${name}`) } : {}),
     });
     const isWritten = change === 'created' && replacing.delete(directory) && entry?.type === 'file';
-    return isWritten ? [event('created'), event('modified')] : [event(change)];
+    if (isWritten) return [event('created'), event('modified')];
+    return [event(renamedTo === undefined ? change : 'renamed')];
   };
 }

@@ -25,9 +25,10 @@ export async function sendChanges(ctx: Context, paced: PacedResponse, outcome: O
       if (res.destroyed) return accepted(undefined);
       if (typeof line === 'string') await paced.write(event(line, {}));
       else {
-        const { change, path, entry } = line;
+        const { change, path, entry, renamedTo } = line;
         const shown = entry === undefined ? {} : { entry: fileObject(entry) };
-        await paced.write(event('change', { type: change, ...pathFields('path', path), ...shown }));
+        const moved = renamedTo === undefined ? {} : pathFields('renamed_to', renamedTo);
+        await paced.write(event('change', { type: change, ...pathFields('path', path), ...moved, ...shown }));
       }
     }
   } catch (error) {

@@ -105,7 +105,7 @@ for (const version of ['first', 'second'] satisfies SdkVersion[]) {
     await commands.run('chmod 600 /tmp/w/a');
     await has('a', FilesystemEventType.CHMOD);
     await files.rename('/tmp/w/a', '/tmp/w/c');
-    await Promise.all([has('a', FilesystemEventType.REMOVE), has('c', FilesystemEventType.CREATE)]);
+    await Promise.all([has('a', FilesystemEventType.RENAME), has('c', FilesystemEventType.CREATE)]);
     await files.remove('/tmp/w/c');
     await has('c', FilesystemEventType.REMOVE);
     await handle.stop();

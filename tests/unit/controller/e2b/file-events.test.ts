@@ -30,4 +30,6 @@ t.test('other changes are told as they are, with the entry where it is wanted', 
   t.match(eventsOf(lineOf('attributes', 'a')), [{ name: 'a', type: 'EVENT_TYPE_CHMOD', entry: Object }]);
   const [removed] = eventsOf(lineOf('removed', 'a'));
   t.same(removed, { name: 'a', type: 'EVENT_TYPE_REMOVE' });
+  const line = { change: 'removed', path: bytesOf('a'), renamedTo: bytesOf('b') } as const;
+  t.same(eventsOf(line), [{ name: 'a', type: 'EVENT_TYPE_RENAME' }], 'the new name comes as CREATE');
 });
