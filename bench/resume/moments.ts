@@ -39,7 +39,7 @@ export async function momentsOf(session: string, sentMs: number, receivedMs: num
   ].flatMap(({ phase, atMs }) => (atMs === undefined ? [] : [{ phase, atMs }]));
 }
 
-async function engineEvents(session: string, sinceMs: number, untilMs: number): Promise<Map<string, number>> {
+export async function engineEvents(session: string, sinceMs: number, untilMs: number): Promise<Map<string, number>> {
   const bounds = { since: Math.floor(sinceMs) / 1000, until: Math.ceil(untilMs) / 1000 };
   const stream: NodeJS.ReadableStream = await docker.getEvents({
     ...bounds,
@@ -51,7 +51,7 @@ async function engineEvents(session: string, sinceMs: number, untilMs: number): 
   return new Map(events.map((line) => engineEvent.parse(JSON.parse(line))).map(({ Action, timeNano }) => [Action, timeNano / 1e6]));
 }
 
-async function guestLines(session: string, sinceMs: number): Promise<Map<string, number>> {
+export async function guestLines(session: string, sinceMs: number): Promise<Map<string, number>> {
   const log = await docker.getContainer(`raworc_session_${session}`).logs({ stdout: true, stderr: false, tail: 100 });
   const lines = log.toString('utf8').match(/\{.*\}/g) ?? [];
   const parsed = lines.map((line) => guestLine.parse(JSON.parse(line)));
