@@ -30,6 +30,12 @@ export class WorkerNews {
     for (const workers of this.#live.values()) this.#say(workers);
   }
 
+  /** The controller did not know the session until now, and ignored what it was told of it. */
+  repeat(sessionId: string): void {
+    const workers = this.#live.get(sessionId);
+    if (workers !== undefined) this.#say(workers);
+  }
+
   #say(workers: Workers): void {
     this.#outbox.keep(`workers:${workers.sessionId}`, { kind: 'workers', value: workers });
   }

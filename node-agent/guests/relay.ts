@@ -101,6 +101,11 @@ export class Relay {
     if (!session.queue.deliver(message, session.link)) this.#dropped.add();
   }
 
+  /** The controller has taken in a session that it did not know. */
+  adopted(sessionId: string): void {
+    this.#workers.repeat(sessionId);
+  }
+
   settled(settled: Settled): void {
     if (settled.upToSeq > 0) this.settledUpTo(settled.sessionId, settled.upToSeq);
     if (settled.messageId === '') return;
@@ -133,10 +138,7 @@ export class Relay {
     if (session?.takesCancels === true && session.link !== undefined) session.queue.cancel(cancel, session.link);
   }
 
-  /**
-   * Stops the agent in all sessions of the space, or in one. Later guests get it from the
-   * controller.
-   */
+  /** Stops the agent in all sessions of the space, or in one. Later guests get it from the controller. */
   stopAgent(stop: StopAgent): void {
     for (const [sessionId, session] of this.#sessions) {
       if (stop.sessionId !== '' && stop.sessionId !== sessionId) continue;
@@ -165,10 +167,7 @@ export class Relay {
     return this.#sessions.get(sessionId)?.queue.isDraining === true;
   }
 
-  /**
-   * Tells the guest, now or when it connects, to accept no more messages and to finish within the
-   * grace period.
-   */
+  /** Tells the guest, now or when it connects, to accept no more messages and to finish within the grace period. */
   startDrain(sessionId: string, graceMs: number): void {
     const session = this.#session(sessionId);
     const nowMs = this.#deps.clock.monotonic();

@@ -270,10 +270,13 @@ t.test('live workers are said anew on each stream, until their guest is gone; st
   relay.resend();
   const workers = { kind: 'workers', value: { sessionId: S, workers: [{ agent: 'a', startedAtMs: 5 }], keptAwake: 0 } };
   t.match(sent.splice(0), [workers, workers]);
+  relay.adopted(S);
+  t.match(sent.splice(0), [workers], 'a controller that did not know the session has ignored them');
   guest.close();
   await turn();
   t.match(sent.splice(0), [{ kind: 'workers', value: { sessionId: S, workers: [], keptAwake: 0 } }]);
   relay.resend();
+  relay.adopted(S);
   t.same(sent, []);
   const awake = { kind: 'workers' as const, value: { sessionId: S, workers: [], keptAwake: 2 } };
   connect().guest.send(awake);
