@@ -6,8 +6,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { type Attachment, type Process, type ProcessPart, Raworc } from '../../sdk/raworc.ts';
+import { pause } from '../../seams/clock.ts';
+import { systemClock } from '../../seams/system.ts';
 import { within } from './deadline.ts';
-import { docker } from './docker.ts';
+import { docker, execIn } from './docker.ts';
 import { type Cluster, startCluster } from './harness.ts';
 import { TestTerminal } from './test-terminal.ts';
 
@@ -213,21 +215,38 @@ t.test('terminals and processes go on whatever is killed on the way to them', as
   took('resumed');
 
   const before = performance.now();
+  await execIn((await cluster.rest.session(id)).container_id ?? '', ['sh', '-c', 'kill -9 $(pgrep -f guest.mjs)']);
+  await allTold(t, 'the guest', readers, before);
+  t.equal(await within('the shell to end', 5_000, next.ended), 'code 1');
+  took('guest killed');
+  const again = await within('the session to be back', 30_000, startedAgain(start));
+  const others = [again, await start({ cols: 80, rows: 24 })].map((process) => new Reader(raworc, id, process));
+  for (const reader of others) await reader.goesOn();
+  const then = performance.now();
   await docker.getContainer((await cluster.rest.session(id)).container_id ?? '').kill();
-  await lost();
-  t.ok(
-    performance.now() - before < TOLD_WITHIN_MS,
-    `${Math.round(performance.now() - before)} ms until all were told of the end of the container`,
-  );
-  const ends = await within(
-    'the end of all',
-    20_000,
-    all(({ ended }) => ended),
-  );
+  await allTold(t, 'the container', others, then);
+  took('container killed');
+});
+
+/** Fails unless all are told at once that the way to their processes is lost, and then that these have ended. */
+async function allTold(t: Test, what: string, readers: readonly Reader[], since: number): Promise<void> {
+  await Promise.all(readers.map((reader) => reader.until('to be told of the loss', () => reader.last === 'lost')));
+  const tookMs = Math.round(performance.now() - since);
+  t.ok(tookMs < TOLD_WITHIN_MS, `${tookMs} ms until all were told of the end of ${what}`);
+  const ends = await within('the end of all', 20_000, Promise.all(readers.map(({ ended }) => ended)));
   t.match(
     ends,
     readers.map(() => ({ status: 404 })),
   );
-  t.equal(await within('the shell to end', 5_000, next.ended), 'code 1');
-  took('container killed');
-});
+}
+
+/** Resolves once a session takes processes again. */
+async function startedAgain(start: () => Promise<Process>): Promise<Process> {
+  for (;;) {
+    try {
+      return await start();
+    } catch {
+      await pause(systemClock, 100);
+    }
+  }
+}
