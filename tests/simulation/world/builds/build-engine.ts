@@ -173,7 +173,7 @@ export function buildEngineFor(view: BuildEngineView, call: EngineCall): BuildEn
       return job.exit(0);
     }
     // The worker that loads a handler never ends, until the limit of the build.
-    if (own.chance(HANGS)) await git.healed;
+    if (own.chance(HANGS)) await git.hang();
     const agents: readonly { readonly name: string }[] = JSON.parse((await buffer(plan.input)).toString());
     const outcome = own.chance(FAILS) ? 'failed' : 'loaded';
     await print(own.whole(0, 3));
