@@ -123,7 +123,8 @@ export class ByteStreams {
    */
   async start(session: Target, request: StreamRequest, signal?: AbortSignal): Promise<Outcome<ByteStream>> {
     const { nodeId, id: sessionId, generation } = session;
-    if (this.#isClosing || nodeId === null) return refusalOf('session_ended');
+    if (this.#isClosing) return refusalOf('controller_lost');
+    if (nodeId === null) return refusalOf('session_ended');
     const { kind, window = DEFAULT_WINDOW_BYTES, payer } = request;
     const full = this.#fullOf(nodeId, sessionId, kind);
     if (full !== undefined) return tooMany(full);

@@ -191,3 +191,10 @@ t.test('what cannot be opened is refused, and says why', async (t) => {
   await nothingLeft(made);
   t.match(await made.open('wait'), { ok: true });
 });
+
+t.test('while the controller shuts down, a stream is refused for that, and not for the session', async (t) => {
+  const made = await path(t, { wait: (stream) => void stream.resume() });
+  made.broker.close();
+  t.match(await made.open('wait'), { ok: false, refusal: { code: 'UNAVAILABLE', details: { reason: 'controller_lost' } } });
+  t.same(made.announced, []);
+});
