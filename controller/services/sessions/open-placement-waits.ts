@@ -23,7 +23,7 @@ export function openPlacementWaits({ applier, capacity, directory, fleet, clock,
     live: (node) => waits.nodeChanged(node),
     imagesChanged: (node) => waits.nodeChanged(node),
     conditionsChanged: (node) => waits.nodeChanged(node),
-    closed: () => undefined,
+    closed: (node) => waits.nodeChanged(node),
   });
   return waits;
 }

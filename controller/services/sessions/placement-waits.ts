@@ -187,10 +187,13 @@ export class PlacementWaits {
     this.#changed();
   }
 
-  /** A node connected, or reports other conditions or images. */
+  /** A node connected or left, or reports other conditions or images. */
   nodeChanged(id: NodeId): void {
     if (this.#queue.size === 0) return;
     this.#wokenNodes.add(id);
+    // A copy needs the image of its parent, which other nodes can have, once no node has that of the newest build.
+    for (const entry of this.#queue.firsts())
+      if (entry.sessionId !== undefined && !asksTheSame(entry.need(), entry.last)) this.#wokenEntries.add(entry);
     this.#changed();
   }
 

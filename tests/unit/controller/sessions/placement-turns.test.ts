@@ -1,9 +1,14 @@
 import t, { type Test } from 'tap';
+import type { SessionObject } from '../../../../controller/contract/sessions.ts';
 import type { NodeId, SessionId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
 import { changeDesired, neededToWake } from '../../../../controller/domain/sessions/commands/change-desired.ts';
 import { removeSession } from '../../../../controller/domain/sessions/commands/remove-session.ts';
 import type { Need } from '../../../../controller/domain/sessions/placement/filters.ts';
+import { noRoom } from '../../../../controller/domain/sessions/placement/no-room.ts';
+import type { FleetListener } from '../../../../controller/services/fleet/fleet.ts';
+import { openPlacementWaits } from '../../../../controller/services/sessions/open-placement-waits.ts';
 import { PlacementWaits } from '../../../../controller/services/sessions/placement-waits.ts';
+import { silentMetrics } from '../../../../seams/metrics.ts';
 import { systemClock } from '../../../../seams/system.ts';
 import { LEAST_SIZES, NODE, newSession, node, OTHER_NODE, openCore, SPACE } from '../core.ts';
 
@@ -156,3 +161,33 @@ t.test('a resume is answered at once when another request resumed or deleted its
   await remove('four');
   t.match(await Promise.all(waiting.slice(2)), [{ ok: true }, { ok: true }], 'both, though there is room for one start');
 });
+
+for (const how of ['imagesChanged', 'closed'] as const)
+  t.test(`a copy that waits takes the image of its parent, once no node has the newest build: ${how}`, async (t) => {
+    const built = new Set(['build']);
+    // The one with the build takes no new session.
+    const nodes = [node(NODE, { images: new Set(['parent']) }), node(OTHER_NODE, { images: built, cordoned: true })];
+    const core = await openCore({ nodes });
+    t.teardown(() => core.close());
+    const listeners: FleetListener[] = [];
+    const waits = openPlacementWaits({
+      ...{ applier: core.applier, capacity: core.capacity, clock: systemClock, metrics: silentMetrics },
+      directory: core.fleet as never,
+      fleet: { listen: (listener: FleetListener) => listeners.push(listener) } as never,
+    });
+    const need = (): Need => ({ ...LEAST_SIZES, spaceId: SPACE, image: built.has('build') ? 'build' : 'parent' });
+    const copy = waits.run(
+      {
+        ...{ spaceId: SPACE, constraints: [], sessionId: 'one' as SessionId, need },
+        attempt: async () => {
+          const now = need();
+          return now.image === 'parent' ? { ok: true, value: {} as SessionObject } : noRoom(now, []);
+        },
+      },
+      never(),
+    );
+    await turns();
+    built.clear();
+    for (const listener of listeners) listener[how](OTHER_NODE, ['build']);
+    t.match(await Promise.race([copy, turns()]), { ok: true }, 'on the node that did not change');
+  });
