@@ -76,10 +76,20 @@ const CLOSED: readonly (readonly [string, string])[] = [
   ['read the memory of the host', 'open("/dev/mem", "rb").read(1)'],
   ['raise its limits', 'import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (10 ** 6, 10 ** 6))'],
   ['be first in every queue', 'import os; os.nice(-20)'],
+  ['run before everybody', 'import os; os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))'],
+  ['read and write disks before everybody', syscall(251, 30, '1', '0', '1 << 13')],
   ['change the guest', 'open("/opt/raworc/guest/guest.mjs", "a")'],
   ['plant a file below the root', 'open("/planted", "w")'],
   ['remove the socket of the guest', 'import os; os.unlink("/run/raworc/guest.sock")'],
 ];
+
+/** Finds the guest's process. */
+const GUEST = `import ctypes, os
+def words(pid):
+    try: return open(f"/proc/{pid}/cmdline").read().split("\\0")
+    except OSError: return []
+guest = next(int(pid) for pid in os.listdir("/proc") if pid.isdigit() and any(word.endswith("guest.mjs") for word in words(pid)[:2]))
+`;
 
 /** What is the guest's: `user` cannot do it, root can. It reaches the session itself. */
 const OF_GUEST: readonly (readonly [string, string])[] = [
@@ -87,6 +97,15 @@ const OF_GUEST: readonly (readonly [string, string])[] = [
     "read the guest's journal",
     'import os\nfiles = [e.path for e in os.scandir("/session/.raworc") if e.is_file()]\nassert files\nfor f in files: open(f, "rb").read(16)',
   ],
+  ["open the guest's socket", 'import socket; socket.socket(socket.AF_UNIX).connect("/run/raworc/guest.sock")'],
+  ["read the guest's environment", `${GUEST}assert open(f"/proc/{guest}/environ", "rb").read(16)`],
+  ["look into the guest's open files", `${GUEST}assert os.listdir(f"/proc/{guest}/fd")`],
+  [
+    "read the guest's memory",
+    `${GUEST}memory = open(f"/proc/{guest}/mem", "rb")\nmemory.seek(int(open(f"/proc/{guest}/maps").readline().split("-")[0], 16))\nassert memory.read(16)`,
+  ],
+  ['signal the guest', `${GUEST}os.kill(guest, 0)`],
+  ['write beside its own directories on the volume', 'import os\nopen("/session/planted", "w").close()\nos.remove("/session/planted")'],
   ['write to the accounts', 'open("/etc/passwd", "a")'],
   ['become another user', 'import os; os.setuid(4242); assert os.getuid() == 4242'],
   ['become another group', 'import os; os.setgroups([4242]); os.setgid(4242)'],
