@@ -12,7 +12,9 @@ import { DEFAULT_FLOWS } from '../../node-agent/domain/flow-bounds.ts';
 import { DEFAULT_OPEN_FILES } from '../../node-agent/session/session-settings.ts';
 import { deploy, writeAgent } from '../cluster/agents.ts';
 import { agentUser, docker, execIn, sessionImage } from '../cluster/docker.ts';
-import { type Cluster, startCluster } from '../cluster/harness.ts';
+import { startCluster } from '../cluster/harness.ts';
+import { BALLAST, C, CONNECTIONS, COUNT, FILES, FORKS, HOLD, INODES, INOTIFY, MEMORY, median, PIPES, QUEUES, slowdown } from './greed.ts';
+import { ASK_FOR_NAME, reachesNothing } from './network-attacks.ts';
 import { publicTarget } from './public-target.ts';
 
 const run = promisify(execFile);
@@ -33,36 +35,6 @@ def process_message(message, context):
         return child.stdout.readline().strip()
     return message
 `;
-
-const C = 'import ctypes, fcntl, json, os, socket, sys, time\nlibc = ctypes.CDLL(None, use_errno=True)\n';
-/** Takes as many as it can, keeps them, and prints how many. */
-const HOLD = '\nprint(json.dumps(len(got)), flush=True)\nwhile True: time.sleep(1000)';
-
-const INOTIFY = (most: number) => `${C}got = []
-while len(got) < ${most}:
-    one = libc.inotify_init()
-    if one < 0: break
-    got.append(one)`;
-const PIPES = (count: number) => `${C}got = []
-for _ in range(${count}):
-    one = os.pipe()
-    try: fcntl.fcntl(one[1], 1031, 2 ** 20)
-    except OSError: break
-    got.append(one)`;
-const QUEUES = (most: number) => `${C}got = []
-class Attributes(ctypes.Structure): _fields_ = [(name, ctypes.c_long) for name in ("flags", "most", "size", "now", "a", "b", "c", "d")]
-while len(got) < ${most}:
-    name = f"/{os.getpid()}-{len(got)}".encode()
-    one = libc.mq_open(name, os.O_RDWR | os.O_CREAT, 0o600, ctypes.byref(Attributes(0, 10, 8192)))
-    if one < 0: break
-    libc.mq_unlink(name)
-    got.append(one)`;
-const FILES = `${C}got = []
-try:
-    while True: got.append(open("/dev/null"))
-except OSError: pass`;
-const shown = (medians: readonly number[]) => medians.map((ms) => ms.toFixed(1)).join(' ');
-const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
 t.setTimeout(420_000);
 t.test('an agent that attacks everything it finds', async (t) => {
@@ -94,30 +66,17 @@ t.test('an agent that attacks everything it finds', async (t) => {
   };
   await round();
 
-  /**
-   * Attacks and rests by turns, so that whatever else the machine does falls on both. An attack that slows the neighbour slows each round: the one that
-   * the machine disturbed least is compared with the usual.
-   */
   async function meanwhile(
     t: Test,
     attack: () => Promise<unknown>,
     during: (t: Test) => Promise<unknown> = async () => undefined,
   ): Promise<void> {
-    const [quiet, loud]: [number[], number[]] = [[], []];
-    let ratio = Number.POSITIVE_INFINITY;
-    for (let attempt = 0; attempt < 3 && ratio > 2; attempt += 1) {
-      for (let turn = 0; turn < 3; turn += 1) {
-        quiet.push(await round());
-        await attack();
-        if (attempt === 0 && turn === 0) await during(t);
-        loud.push(await round());
-        await ask(attacker.id, 'die');
-        t.equal(await agentsIn(attackers), 0, 'nothing of it is left');
-      }
-      ratio = Math.min(...loud) / median(quiet);
-    }
-    t.comment(`alone ${shown(quiet)} ms, meanwhile ${shown(loud)}`);
-    t.ok(ratio <= 2, `the neighbour’s messages took ${ratio.toFixed(2)} times as long`);
+    const end = async () => {
+      await ask(attacker.id, 'die');
+      t.equal(await agentsIn(attackers), 0, 'nothing of it is left');
+    };
+    const { ratio, said } = await slowdown({ round, attack, during: () => during(t), end });
+    t.ok(ratio <= 2, said);
   }
 
   const counted: readonly { what: string; attack: string; most: number; same: string; least: number }[] = [
@@ -131,9 +90,9 @@ t.test('an agent that attacks everything it finds', async (t) => {
       const taken: number[] = [];
       const take = async () => taken.push(await number(ask(attacker.id, 'hold', attack + HOLD)));
       await meanwhile(t, take, async (t) => {
-        const more = await number(ask(attacker.id, 'run', `${attack}\nprint(json.dumps(len(got)))`));
+        const more = await number(ask(attacker.id, 'run', attack + COUNT));
         if (what !== 'open files') t.ok(more < least, `the attack is at its end: ${more} more`);
-        t.ok((await number(ask(neighbour.id, 'run', `${same}\nprint(json.dumps(len(got)))`))) >= least);
+        t.ok((await number(ask(neighbour.id, 'run', same + COUNT))) >= least);
       });
       for (const one of taken) t.ok(one > 0 && one <= most, `${one}`);
     });
@@ -144,17 +103,13 @@ t.test('an agent that attacks everything it finds', async (t) => {
     t.equal(await ask(attacker.id, 'run', 'import resource; print(resource.getrlimit(resource.RLIMIT_CORE))'), '(0, 0)');
   });
 
-  const begin = (code: string) => () => ask(attacker.id, 'hold', `${C}print("begun", flush=True)\n${code}`);
-  await t.test('it starts processes endlessly', (t) => meanwhile(t, begin('while True:\n    try: os.fork()\n    except OSError: pass')));
-  await t.test('it allocates memory endlessly', (t) => meanwhile(t, begin('held = []\nwhile True: held.append(bytes(2 ** 20))')));
+  const begin = (code: string) => () => ask(attacker.id, 'hold', code);
+  await t.test('it starts processes endlessly', (t) => meanwhile(t, begin(FORKS)));
+  await t.test('it allocates memory endlessly', (t) => meanwhile(t, begin(MEMORY)));
   await t.test('it fills its disk and uses up its inodes', async (t) => {
-    const fill =
-      'with open("ballast", "wb", buffering=0) as one:\n    while True:\n        try: one.write(bytes(2 ** 20))\n        except OSError: time.sleep(0.01)';
-    await meanwhile(t, begin(fill));
+    await meanwhile(t, begin(BALLAST));
     await ask(attacker.id, 'run', 'import os; os.remove("ballast")');
-    const use =
-      'count = 0\nwhile True:\n    try: open(f"{os.getpid()}-{count}", "x").close(); count += 1\n    except OSError: time.sleep(0.01)';
-    await meanwhile(t, begin(use));
+    await meanwhile(t, begin(INODES));
     const exhaust =
       'import os\ntry:\n    for count in range(10 ** 6): open(f"{os.getpid()}-{count}", "x").close()\nexcept OSError as error: print(error.strerror)';
     t.equal(await ask(attacker.id, 'run', exhaust), 'No space left on device', 'its files are used up');
@@ -165,30 +120,16 @@ t.test('an agent that attacks everything it finds', async (t) => {
   await t.test('it opens connections and sends datagrams endlessly', async (t) => {
     const tracked = async () => Number(await readFile('/proc/sys/net/netfilter/nf_conntrack_count', 'utf8'));
     const [before, address] = [await tracked(), JSON.stringify([target.address, target.port])];
-    const connect = `target = tuple(${address})
-got = []
-while True:
-    if len(got) == 3000: print("begun", flush=True)
-    one = socket.socket(type=socket.SOCK_DGRAM if len(got) % 2 else socket.SOCK_STREAM)
-    one.setblocking(False)
-    try: one.connect_ex(target); one.send(b"x")
-    except OSError: pass
-    got.append(one)
-    if len(got) > 4000: got.clear()`;
-    await meanwhile(
-      t,
-      () => ask(attacker.id, 'hold', C + connect),
-      async (t) => {
-        t.ok((await tracked()) - before < DEFAULT_FLOWS.connections + 500, 'the connection table of the host has room');
-        t.ok((await target.counted()).accepted > 0, 'and some came about');
-        const reached = await ask(
-          neighbour.id,
-          'run',
-          `import socket\nsocket.create_connection(tuple(${address}), timeout=3)\nprint("reached")`,
-        );
-        t.equal(reached, 'reached', 'the neighbour connects');
-      },
-    );
+    await meanwhile(t, begin(CONNECTIONS(target)), async (t) => {
+      t.ok((await tracked()) - before < DEFAULT_FLOWS.connections + 500, 'the connection table of the host has room');
+      t.ok((await target.counted()).accepted > 0, 'and some came about');
+      const reached = await ask(
+        neighbour.id,
+        'run',
+        `import socket\nsocket.create_connection(tuple(${address}), timeout=3)\nprint("reached")`,
+      );
+      t.equal(reached, 'reached', 'the neighbour connects');
+    });
   });
 
   await t.test('it asks every name server for other containers’ names', async (t) => {
@@ -196,19 +137,7 @@ while True:
     t.equal(await ask(attacker.id, 'run', resolve), target.address, 'names are resolved');
     t.equal(await ask(attacker.id, 'run', 'print(open("/etc/resolv.conf").read().strip())'), `nameserver ${target.address}`);
     const own = (await docker.getContainer(neighbours).inspect()).NetworkSettings.Networks.raworc_network?.IPAddress ?? '';
-    const reverse = `${C}
-asked = ".".join(reversed("${own}".split("."))) + ".in-addr.arpa"
-query = b"\\x12\\x34\\x01\\x00\\x00\\x01" + bytes(6) + b"".join(bytes([len(part)]) + part.encode() for part in asked.split(".")) + b"\\x00\\x00\\x0c\\x00\\x01"
-ports = {53} | {int(line.split()[1].split(":")[1], 16) for line in list(open("/proc/net/udp"))[1:]}
-answers = []
-for port in ports:
-    one = socket.socket(type=socket.SOCK_DGRAM)
-    one.settimeout(2)
-    try:
-        one.sendto(query, ("127.0.0.11", port))
-        answers.append(repr(one.recv(4096)))
-    except OSError as error: answers.append(str(error))
-print(answers)`;
+    const reverse = ASK_FOR_NAME(own);
     t.notMatch(await ask(attacker.id, 'run', reverse), /raworc_session/);
     const args = ['run', '--rm', '--network', 'raworc_network', await sessionImage(), 'python3', '-c', reverse];
     t.match((await run('docker', args)).stdout, /raworc_session/, 'Docker tells whoever it is open to');
@@ -250,42 +179,4 @@ print(found)`;
     const { output } = await execIn(container, ['python3', '-c', count]);
     if (output.trim() === '0' || looks > 50) return Number(output);
   }
-}
-
-const interfaces = z.array(z.object({ ifname: z.string(), addr_info: z.array(z.object({ local: z.string() })) }));
-
-async function reachesNothing(
-  t: Test,
-  { ports, nats }: Cluster,
-  target: { readonly address: string; readonly port: number },
-  asAgent: (code: string) => Promise<string>,
-  neighbour: string,
-): Promise<void> {
-  const found = interfaces.parse(JSON.parse((await run('ip', ['-json', 'addr', 'show'])).stdout));
-  const ofHost = [...new Set([...found.flatMap(({ addr_info: all }) => all.map(({ local }) => local)), '169.254.169.254'])];
-  const onHost = ofHost.flatMap((host) => [ports.http, ports.node, ports.join, nats?.port ?? 0].map((port) => [host, port] as const));
-  const beside = (await docker.getContainer(neighbour).inspect()).NetworkSettings.Networks.raworc_network?.IPAddress ?? '';
-  const closed = [...onHost, [beside, 22], ['fe80::1', 80], ['2001:db8::1', 80], ['10.0.0.1', 443], ['192.168.0.1', 443]] as const;
-  const reach = (targets: readonly (readonly [string, number])[]) => `
-import json, socket
-from concurrent.futures import ThreadPoolExecutor
-def reached(target):
-    try: socket.create_connection(tuple(target), timeout=2).close()
-    except OSError: return False
-    return True
-targets = ${JSON.stringify(targets)}
-with ThreadPoolExecutor(16) as pool: print(json.dumps([target for target, ok in zip(targets, pool.map(reached, targets)) if ok]))`;
-  const open = [target.address, target.port] as const;
-  t.same(JSON.parse(await asAgent(reach([open, ...closed]))), [open]);
-  t.equal(
-    await asAgent('print(open("/proc/net/if_inet6").read() if __import__("os").path.exists("/proc/net/if_inet6") else "")'),
-    '',
-    'no IPv6',
-  );
-  const own = found.filter(({ ifname }) => ifname !== 'lo').flatMap(({ addr_info: all }) => all.map(({ local }) => local));
-  const here = own
-    .filter((host) => !host.includes(':'))
-    .flatMap((host) => [ports.http, ports.node, ports.join].map((port) => [host, port] as const));
-  const { stdout } = await run('docker', ['run', '--rm', '--network', 'bridge', await sessionImage(), 'python3', '-c', reach(here)]);
-  t.same(JSON.parse(stdout), here, 'a container outside reaches every address of the host');
 }
