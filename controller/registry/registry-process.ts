@@ -15,8 +15,8 @@ import { socketRequest, type Upstream } from './upstream.ts';
 
 /** Delay before a restart, doubled with each one until the registry has run for a minute. */
 const RESTART = { firstMs: 250, maxMs: 30_000, stableMs: 60_000 } as const;
-/** How often a starting and a running registry are asked whether they serve. */
-const PROBE = { startingMs: 100, runningMs: 5_000 } as const;
+/** How often a starting and a running registry are asked whether they serve, and how long an answer can take. */
+const PROBE = { startingMs: 100, runningMs: 5_000, answerMs: 20_000 } as const;
 /** Comparing an image reads all of it, and most pulls fail for other reasons. */
 const EXAMINE_EVERY_MS = 10 * 60_000;
 const MAX_EXAMINED = 1_000;
@@ -243,7 +243,9 @@ export class RegistryProcess implements Upstream {
   #probe(): void {
     const asked = this.request('GET', '/v2/', {});
     this.#probing = asked;
+    const late = this.#deps.clock.after(PROBE.answerMs, () => asked.destroy(new Error('the registry gives no answer')));
     const answered = (serves: boolean) => {
+      late.cancel();
       if (this.#isClosed || this.#probing !== asked || this.#child === undefined) return;
       this.#probing = undefined;
       this.#serves(serves);

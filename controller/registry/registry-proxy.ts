@@ -30,7 +30,7 @@ export interface RegistryProxyDeps {
   readonly rights: RegistryRights;
   /** Whether the disk of the registry has no room for more, as far as the controller knows it. */
   isTight?(): boolean;
-  readonly clock: Pick<Clock, 'soon' | 'after'>;
+  readonly clock: Pick<Clock, 'soon' | 'after' | 'monotonic'>;
   /** Whether clients of the controller wait for answers. Default: never. */
   isInUse?(): boolean;
   readonly log: Log;

@@ -4,13 +4,19 @@ import t from 'tap';
 import { RelayTurns } from '../../../../controller/registry/relay-turns.ts';
 
 const CHUNK = 64 * 1024;
+const GIBIBYTE = 1024 ** 3;
 const TURN = 64 * 1024;
 
 /** A clock whose turns the test takes one by one. */
 class Turns {
   readonly #due: (() => void)[] = [];
 
+  nowMs = 0;
   readonly #resting: (() => void)[] = [];
+
+  monotonic(): number {
+    return this.nowMs;
+  }
 
   soon(run: () => void) {
     this.#due.push(run);
@@ -91,7 +97,7 @@ t.test('a layer whose reader has gone holds up no other', async (t) => {
   t.equal(bytes, CHUNK);
 });
 
-t.test('while clients wait, each turn is followed by a rest', async (t) => {
+t.test('while clients wait, each turn is followed by a rest once the burst is used up', async (t) => {
   const clock = new Turns();
   let isInUse = true;
   const turns = new RelayTurns({ clock, isInUse: () => isInUse });
@@ -100,13 +106,27 @@ t.test('while clients wait, each turn is followed by a rest', async (t) => {
   through.on('data', (chunk: Buffer) => {
     bytes += chunk.byteLength;
   });
+  const gibibyte = Buffer.alloc(GIBIBYTE);
+  through.write(gibibyte);
+  await settled();
+  t.equal(bytes, GIBIBYTE);
+  t.ok(clock.isResting, 'the burst was used up by this turn');
+  clock.rest();
   for (let chunk = 0; chunk < 4; chunk += 1) through.write(Buffer.alloc(CHUNK));
   await settled();
-  t.equal(bytes, TURN);
+  t.equal(bytes, GIBIBYTE + TURN);
   t.notOk(clock.isDue, 'the next turn of the event loop is for others');
   isInUse = false;
   clock.rest();
   await settled();
-  t.equal(bytes, 2 * TURN);
+  t.equal(bytes, GIBIBYTE + 2 * TURN);
   t.ok(clock.isDue && !clock.isResting, 'without clients, the next turn is at once');
+  isInUse = true;
+  clock.next();
+  await settled();
+  t.ok(clock.isResting);
+  clock.nowMs += 60_000;
+  clock.rest();
+  await settled();
+  t.notOk(clock.isResting, 'after a minute, there is a burst again');
 });
