@@ -164,7 +164,7 @@ export class RegistryProcess implements Upstream {
     await this.#place?.close();
   }
 
-  /** It ends with this process, and runs when the controller has nothing to do: layers are its bulk, messages are not. */
+  /** It ends with this process, and leaves the processor to it, since messages cannot wait for layers. */
   #command(verb: 'serve' | 'garbage-collect'): readonly [string, ...string[]] {
     const { program, directory } = this.#deps;
     const rest = [verb, join(directory, 'config.yml')];

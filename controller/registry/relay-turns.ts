@@ -9,8 +9,8 @@ const TURN_BYTES = 64 * 1024;
 /** Between two turns while somebody waits for the controller: images then pass at about 30 MB/s. */
 const REST_MS = 2;
 /**
- * Bytes that pass without rests all the same, for a host that has just joined, or a build that a few
- * hosts need: seconds at full speed. Regained more slowly than images pass with rests.
+ * Bytes that pass without rests even then: enough for a host that has just joined, or for a new build
+ * on a few hosts. Regained more slowly than images pass with rests.
  */
 const BURST = { bytes: 1024 * 1024 * 1024, perMs: 16_000 } as const;
 
@@ -59,7 +59,7 @@ export class RelayTurns {
     const nowMs = this.#deps.clock.monotonic();
     this.#burst = Math.min(BURST.bytes, this.#burst + (nowMs - this.#regainedMs) * BURST.perMs);
     this.#regainedMs = nowMs;
-    // Less than a turn is not worth a change of pace.
+    // A little is no burst: the pace would change with each turn.
     return this.#burst >= BURST.bytes / 64;
   }
 

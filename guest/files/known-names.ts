@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs';
 import type { Bytes } from '../../proto/streams/files-paths.ts';
 
-/** Names of one watch whose files are known. A rename of another is told as a removal and a creation. */
+/** How many names one watch remembers the files of. Beyond that, a rename is reported as a removal and a creation. */
 export const MAX_KNOWN = 16_384;
 
 /**
