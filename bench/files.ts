@@ -4,6 +4,7 @@
  */
 import { execFile } from 'node:child_process';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { startCluster } from '../tests/cluster/harness.ts';
@@ -24,6 +25,7 @@ try {
   const cluster = await startCluster(scope, { nodes: [{ name: 'node-1' }], nats: true });
   const session = await cluster.rest.createSession();
   const container = session.container_id ?? '';
+  const workspace = join(cluster.node('node-1').diskFiles(session.id), 'workspace');
   const url = `http://127.0.0.1:${cluster.ports.http}`;
   const pass = (await readFile(join(cluster.directory, 'controller', 'admin-password'), 'utf8')).trim();
   const login = await fetch(`${url}/api/v0/auth/login`, {
@@ -41,7 +43,7 @@ try {
   await writeFile(join(here, 'large'), Buffer.alloc(LARGE_BYTES, 'x'));
   for (let n = 0; n < SMALL_FILES; n += 1) await writeFile(join(here, 'many', `file-${n}`), Buffer.alloc(SMALL_BYTES, 'y'));
   let isGood = true;
-  console.log(`${turns} turns, milliseconds`);
+  console.log(`${turns} turns, milliseconds, load ${loadavg()[0]?.toFixed(1)}`);
   console.log(row('', ['median', 'p95', 'p99']));
   for (const name of ['large', 'many']) {
     const times: Record<'raworcUp' | 'dockerUp' | 'raworcDown' | 'dockerDown', number[]> = {
@@ -56,7 +58,9 @@ try {
       times.dockerUp.push(await timed(docker(join(here, name), `${container}:/session/workspace/d-${at}`)));
       times.raworcDown.push(await timed(raworc(`${session.id}:r-${at}`, join(here, `r-${at}`))));
       times.dockerDown.push(await timed(docker(`${container}:/session/workspace/d-${at}`, join(here, `d-${at}`))));
-      for (const made of [`r-${at}`, `d-${at}`]) await rm(join(here, made), { recursive: true, force: true });
+      // From the session too, whose disk has room for a turn, but not for all.
+      for (const made of [`r-${at}`, `d-${at}`])
+        for (const directory of [here, workspace]) await rm(join(directory, made), { recursive: true, force: true });
     }
     for (const way of ['Up', 'Down'] as const) {
       const [ours, theirs] = [times[`raworc${way}`], times[`docker${way}`]];
