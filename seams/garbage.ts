@@ -19,7 +19,7 @@ const GROWTH_PERCENT = 30;
  * there is.
  */
 const STREAMING_SEMI_SPACE_MIB = 8;
-const STREAMING_GROWTH_MIB = 64;
+const STREAMING_GROWTH_MIB = 128;
 const STREAMING_GROWTH_PERCENT = { least: 100, most: 1000 } as const;
 
 /** 0: V8's own choice. */
