@@ -1,9 +1,8 @@
-import type { Readable } from 'node:stream';
 import type { ByteStream } from '../../proto/streams/byte-stream.ts';
-import { type ExecEnd, encodeExec, execRequest, MAX_EXEC_FRAME_BYTES } from '../../proto/streams/exec-stream.ts';
+import { type ExecEnd, encodeExec, execRequest } from '../../proto/streams/exec-stream.ts';
 import type { Clock } from '../../seams/clock.ts';
-import { drained } from '../../seams/drained.ts';
 import type { Command, StartCommand } from '../workers/command.ts';
+import { OutputFrames } from './output-frames.ts';
 import type { StreamHandler } from './stream-kinds.ts';
 import { isStarted } from './stream-turns.ts';
 
@@ -57,36 +56,18 @@ function feed(stream: ByteStream, { stdin }: Command): void {
 }
 
 async function output(stream: ByteStream, { stdout, stderr, ended }: Command, clock: Clock): Promise<void> {
-  let heardAtMs = clock.monotonic();
-  let isWriting = 0;
-  const pass = async (kind: 'stdout' | 'stderr', from: Readable) => {
-    try {
-      for await (const chunk of from as AsyncIterable<Buffer>) {
-        for (let at = 0; at < chunk.byteLength && !stream.destroyed; at += MAX_EXEC_FRAME_BYTES) {
-          heardAtMs = clock.monotonic();
-          // What is read in one turn leaves as one frame, which costs every process on the way as
-          // much as a small one.
-          stream.cork();
-          clock.soon(() => stream.uncork());
-          if (stream.write(encodeExec({ kind, bytes: chunk.subarray(at, at + MAX_EXEC_FRAME_BYTES) }))) continue;
-          isWriting += 1;
-          await drained(stream);
-          isWriting -= 1;
-        }
-      }
-    } catch {
-      // Destroyed below.
-    }
-  };
+  const sent = new OutputFrames(stream, [stdout, stderr], clock);
   let isOver = false;
-  const passed = Promise.all([pass('stdout', stdout), pass('stderr', stderr)]).then(() => {
+  const passed = Promise.all([sent.pass('stdout', stdout), sent.pass('stderr', stderr)]).then(() => {
     isOver = true;
   });
   await Promise.race([passed, ended]);
-  heardAtMs = clock.monotonic();
-  while (!isOver && !stream.destroyed && (isWriting > 0 || clock.monotonic() - heardAtMs < QUIET_MS))
+  const endedAtMs = clock.monotonic();
+  const quietMs = () => clock.monotonic() - Math.max(endedAtMs, sent.heardAtMs);
+  while (!isOver && !stream.destroyed && (sent.isHeld || quietMs() < QUIET_MS))
     await Promise.race([passed, new Promise((resolve) => clock.after(QUIET_MS / 4, () => resolve(undefined)))]);
   stdout.destroy();
   stderr.destroy();
+  sent.flush();
   await ended;
 }

@@ -49,11 +49,15 @@ export const MAX_EXEC_FRAME_BYTES = 64 * 1024;
 
 export function encodeExec(frame: ExecFrame): Buffer {
   const content = frame.kind === 'end' ? Buffer.from(JSON.stringify(frame.end)) : frame.bytes;
-  const bytes = Buffer.allocUnsafe(HEAD_BYTES + content.byteLength);
-  bytes[0] = KINDS.indexOf(frame.kind);
-  bytes.writeUInt32BE(content.byteLength, 1);
-  bytes.set(content, HEAD_BYTES);
-  return bytes;
+  return Buffer.concat([execHead(frame.kind, content.byteLength), content]);
+}
+
+/** Returns what precedes the content of a frame. */
+export function execHead(kind: ExecFrame['kind'], length: number): Buffer {
+  const head = Buffer.allocUnsafe(HEAD_BYTES);
+  head[0] = KINDS.indexOf(kind);
+  head.writeUInt32BE(length, 1);
+  return head;
 }
 
 /** Decodes frames from bytes as they arrive. Throws a {@link StreamError} for anything else. */
