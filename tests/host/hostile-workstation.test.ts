@@ -3,22 +3,18 @@
  * messages are answered as fast as before, and what the kernel counts by user is its own.
  */
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { z } from 'zod';
 import { DEFAULT_FLOWS } from '../../node-agent/domain/flow-bounds.ts';
 import { DEFAULT_OPEN_FILES } from '../../node-agent/session/session-settings.ts';
 import { type Attachment, type Process, Raworc } from '../../sdk/raworc.ts';
-import { deploy, writeAgent } from '../cluster/agents.ts';
 import { within } from '../cluster/deadline.ts';
 import { docker } from '../cluster/docker.ts';
-import { startCluster } from '../cluster/harness.ts';
-import { BALLAST, CONNECTIONS, COUNT, FILES, FORKS, HOLD, INODES, INOTIFY, MEMORY, median, PIPES, QUEUES, slowdown } from './greed.ts';
+import { attackedCluster, MIB, printedNumber, roundOf } from './attacked.ts';
+import { BALLAST, CONNECTIONS, COUNT, FILES, FORKS, HOLD, INODES, INOTIFY, MEMORY, PIPES, QUEUES, slowdown } from './greed.ts';
 import { ASK_FOR_NAME, reachesNothing } from './network-attacks.ts';
-import { publicTarget } from './public-target.ts';
 import { type Account, Workstation } from './workstation-attacks.ts';
 
-const MIB = 2 ** 20;
 const AGENT = 'def process_message(message, context):\n    return message\n';
 const LIMITS = { disk_bytes: 256 * MIB, processes: 64, memory_bytes: 256 * MIB, cpu: 1 };
 /** A session whose processes are all taken refuses commands until those of the attack are gone. */
@@ -27,28 +23,13 @@ const ACCOUNTS: readonly Account[] = ['user', 'root'];
 
 t.setTimeout(580_000);
 t.test('a person in a workstation who attacks everything that there is', async (t) => {
-  const target = await publicTarget(t);
-  const cluster = await startCluster(t, {
-    nodes: [{ name: 'node-1', cpuMillis: 4000, memoryBytes: 2 ** 32, env: { RAWORC_SESSION_DNS: target.address } }],
-    ...{ host: '0.0.0.0', nats: true, env: { RAWORC_DEFAULT_PROFILES: 'locked,workstation' } },
-  });
+  const env = { RAWORC_DEFAULT_PROFILES: 'locked,workstation' };
+  const { cluster, target } = await attackedCluster(t, { agent: AGENT, memoryBytes: 2 ** 32, env });
   const { rest } = cluster;
-  await deploy(rest, 'agent', await writeAgent(join(cluster.directory, 'agent'), { 'main.py': AGENT }));
   const attacker = await Workstation.create(rest, { limits: LIMITS });
   const neighbour = await rest.createSession();
   const raworc = new Raworc({ url: `http://127.0.0.1:${cluster.ports.http}`, token: rest.token });
-  const number = async (answer: Promise<string>) => z.number().parse(JSON.parse(await answer));
-
-  const round = async () => {
-    const took: number[] = [];
-    for (let at = 0; at < 9; at += 1) {
-      const from = performance.now();
-      if ((await rest.say(neighbour.id, `hello ${at}`)).reply.content !== `hello ${at}`) throw new Error('another answer');
-      took.push(performance.now() - from);
-    }
-    return median(took);
-  };
-  await round();
+  const round = await roundOf(cluster, neighbour.id);
 
   const held: { process: Process; attachment: Attachment }[] = [];
   /** Starts a program. Returns its first line. */
@@ -110,8 +91,8 @@ t.test('a person in a workstation who attacks everything that there is', async (
         const taken: number[] = [];
         await meanwhile(
           t,
-          async () => taken.push(await number(hold(attack + HOLD, user))),
-          async (t) => t.ok((await number(inNeighbour(same + COUNT))) >= least),
+          async () => taken.push(await printedNumber(hold(attack + HOLD, user))),
+          async (t) => t.ok((await printedNumber(inNeighbour(same + COUNT))) >= least),
         );
         for (const one of taken) t.ok(one > 0 && one <= most, `${one}`);
       });

@@ -4,21 +4,16 @@
  */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
-import { z } from 'zod';
 import { DEFAULT_FLOWS } from '../../node-agent/domain/flow-bounds.ts';
 import { DEFAULT_OPEN_FILES } from '../../node-agent/session/session-settings.ts';
-import { deploy, writeAgent } from '../cluster/agents.ts';
 import { agentUser, docker, execIn, sessionImage } from '../cluster/docker.ts';
-import { startCluster } from '../cluster/harness.ts';
-import { BALLAST, C, CONNECTIONS, COUNT, FILES, FORKS, HOLD, INODES, INOTIFY, MEMORY, median, PIPES, QUEUES, slowdown } from './greed.ts';
+import { attackedCluster, MIB, printedNumber, roundOf } from './attacked.ts';
+import { BALLAST, C, CONNECTIONS, COUNT, FILES, FORKS, HOLD, INODES, INOTIFY, MEMORY, PIPES, QUEUES, slowdown } from './greed.ts';
 import { ASK_FOR_NAME, reachesNothing } from './network-attacks.ts';
-import { publicTarget } from './public-target.ts';
 
 const run = promisify(execFile);
-const MIB = 2 ** 20;
 
 /** Runs a program to its end, or in the background, answering with its first line of output. */
 const AGENT = `
@@ -38,33 +33,14 @@ def process_message(message, context):
 
 t.setTimeout(420_000);
 t.test('an agent that attacks everything it finds', async (t) => {
-  const target = await publicTarget(t);
-  const env = { RAWORC_SESSION_DNS: target.address };
-  const cluster = await startCluster(t, {
-    nodes: [{ name: 'node-1', cpuMillis: 4000, memoryBytes: 2 ** 31, env }],
-    host: '0.0.0.0',
-    nats: true,
-  });
+  const { cluster, target } = await attackedCluster(t, { agent: AGENT, memoryBytes: 2 ** 31 });
   const { rest } = cluster;
-  await deploy(rest, 'agent', await writeAgent(join(cluster.directory, 'agent'), { 'main.py': AGENT }));
   const limits = { disk_bytes: 64 * MIB, processes: 64, memory_bytes: 256 * MIB };
   const [attacker, neighbour] = [await rest.createSession({ resources: { limits } }), await rest.createSession()];
   const [attackers, neighbours] = [attacker.container_id ?? '', neighbour.container_id ?? ''];
   const ask = async (session: string, verb: 'run' | 'hold' | 'die', code = '') =>
     (await rest.say(session, `${verb}\n${code}`)).reply.content;
-  const number = async (answer: Promise<string>) => z.number().parse(JSON.parse(await answer));
-
-  /** Returns the median duration of the neighbour's messages. */
-  const round = async () => {
-    const took: number[] = [];
-    for (let at = 0; at < 9; at += 1) {
-      const from = performance.now();
-      if ((await rest.say(neighbour.id, `hello ${at}`)).reply.content !== `hello ${at}`) throw new Error('another answer');
-      took.push(performance.now() - from);
-    }
-    return median(took);
-  };
-  await round();
+  const round = await roundOf(cluster, neighbour.id);
 
   async function meanwhile(
     t: Test,
@@ -88,11 +64,11 @@ t.test('an agent that attacks everything it finds', async (t) => {
   for (const { what, attack, most, same, least } of counted) {
     await t.test(`it uses up all ${what} of its user, and the neighbour has its own`, async (t) => {
       const taken: number[] = [];
-      const take = async () => taken.push(await number(ask(attacker.id, 'hold', attack + HOLD)));
+      const take = async () => taken.push(await printedNumber(ask(attacker.id, 'hold', attack + HOLD)));
       await meanwhile(t, take, async (t) => {
-        const more = await number(ask(attacker.id, 'run', attack + COUNT));
+        const more = await printedNumber(ask(attacker.id, 'run', attack + COUNT));
         if (what !== 'open files') t.ok(more < least, `the attack is at its end: ${more} more`);
-        t.ok((await number(ask(neighbour.id, 'run', same + COUNT))) >= least);
+        t.ok((await printedNumber(ask(neighbour.id, 'run', same + COUNT))) >= least);
       });
       for (const one of taken) t.ok(one > 0 && one <= most, `${one}`);
     });
