@@ -61,7 +61,7 @@ export async function listenForE2b(deps: E2bDeps, { host, port, tls }: E2bListen
   // Strangers evict one another before.
   server.maxConnections = connections.process + strangers.process + 1;
   deps.bounds.attach(server);
-  answerUnreadable(server);
+  answerUnreadable(server, deps.random);
   server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy());
     const destination = destinationOf({ headers: req.headers, url: req.url ?? '/' });
@@ -106,11 +106,11 @@ function serverFor(tls: E2bCertificate | undefined, listener: (req: IncomingMess
 }
 
 function exchangeOf(req: IncomingMessage, res: ServerResponse, requestId: string): Exchange | undefined {
+  res.setHeader('X-Request-Id', requestId);
   if (!URL.canParse(req.url ?? '/', 'http://e2b')) return undefined;
   const left = new AbortController();
   res.once('close', () => {
     if (!res.writableFinished) left.abort();
   });
-  res.setHeader('X-Request-Id', requestId);
   return { req, res, requestId, url: new URL(req.url ?? '/', 'http://e2b'), signal: left.signal };
 }

@@ -184,6 +184,16 @@ t.test('what cannot be done says why, as the protocol says it', async (t) => {
 const files = (query: string, init: RequestInit = {}, more: Record<string, string> = {}) =>
   fetch(`${url}/files?${query}`, { ...init, headers: headers(more) });
 
+t.test('an upload that is not what it says is refused, whether it is read or not', async (t) => {
+  const packed = { 'content-type': 'application/octet-stream', 'content-encoding': 'gzip' };
+  for (const path of ['bad', 'a/full', '%00']) {
+    const answer = await files(`path=${path}`, { method: 'POST', body: 'this is no gzip at all' }, packed);
+    t.match([answer.status, await answer.json()], [400, { code: 400, message: String }], path);
+  }
+  t.equal((await files('path=%00')).status, 400);
+  t.equal((await fetch(`${url}/health`, { headers: headers() })).status, 204, 'the controller goes on');
+});
+
 t.test('files are uploaded in both forms, read, listed, moved and removed', async (t) => {
   const form = new FormData();
   form.append('file', new Blob(['one']), 'deep/er/1.txt');

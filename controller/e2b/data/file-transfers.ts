@@ -67,22 +67,25 @@ export function fileTransfers({ services: { files } }: E2bDeps) {
       files.write(filesFor(exchange, user), { path: bytesOf(absolutePath(path, user)), parents: true, isNew: false, mode: 0o644 }, body);
     const boundary = boundaryIn(req.headers['content-type']);
     const written: object[] = [];
+    const unpacked = plain(exchange);
     if (boundary === undefined) {
       if (!/^application\/octet-stream\b/i.test(req.headers['content-type'] ?? ''))
         return sendError(res, 400, 'The Content-Type must be multipart/form-data or application/octet-stream.');
       if (named === null || named === '') return sendError(res, 400, 'path must name the file.');
-      const done = await write(named, plain(exchange));
+      const done = await write(named, unpacked);
+      if (isUnpacking(unpacked.errored)) throw unpacked.errored;
       if (!done.ok) return refuse(exchange, done);
       written.push(writtenObject(done.value.entry));
       return sendJson(res, 200, written);
     }
     try {
-      for await (const { name, filename, content } of partsOf(plain(exchange), boundary)) {
+      for await (const { name, filename, content } of partsOf(unpacked, boundary)) {
         if (name !== 'file') continue;
         if (written.length >= MAX_PARTS) return sendError(res, 400, `An upload has at most ${MAX_PARTS} files.`);
         const path = named === null || named === '' ? filename : named;
         if (path === undefined || path === '') return sendError(res, 400, 'A part named file has no filename.');
         const done = await write(path, Readable.from(content, { objectMode: false }));
+        if (isUnpacking(unpacked.errored)) throw unpacked.errored;
         if (!done.ok) return refuse(exchange, done);
         written.push(writtenObject(done.value.entry));
       }
@@ -99,16 +102,23 @@ export function fileTransfers({ services: { files } }: E2bDeps) {
       else if (exchange.req.method === 'POST') await upload(exchange);
       else sendError(exchange.res, 405, 'Files are read with GET and written with POST.');
     } catch (error) {
+      // The connection takes no other request before this one is read.
+      exchange.req.resume();
+      if (isUnpacking(error)) return sendError(exchange.res, 400, 'The body is not gzip, which its Content-Encoding says.');
       if (!(error instanceof ConnectError)) throw error;
       sendError(exchange.res, HTTP_OF[error.code], error.message);
     }
   };
 }
 
+const isUnpacking = (error: unknown): error is Error => error instanceof Error && 'code' in error && /^Z_/.test(String(error.code));
+
 /** The body as the client meant it. */
 function plain({ req }: DataExchange): Readable {
   if (req.headers['content-encoding'] !== 'gzip') return req;
   const unpacked = createGunzip();
+  // It can fail before anybody reads it, who is told then.
+  unpacked.on('error', () => undefined);
   req.once('error', (error) => unpacked.destroy(error));
   req.once('close', () => {
     if (!req.readableEnded) unpacked.destroy();

@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers';
 import { connect as connectTls } from 'node:tls';
 import t, { type Test } from 'tap';
 import { answerUnreadable } from '../../../../controller/e2b/unreadable.ts';
+import { systemRandom } from '../../../../seams/system.ts';
 import { privateCa } from '../http/certificates.ts';
 
 const ca = await privateCa();
@@ -13,7 +14,7 @@ const ca = await privateCa();
 /** Returns the port of a listener. */
 async function listening(t: Test, options: ServerOptions = {}): Promise<number> {
   const server = createServer({ ...(await ca.issue()), ...options });
-  answerUnreadable(server);
+  answerUnreadable(server, systemRandom);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.teardown(() => server.close());
@@ -27,6 +28,15 @@ t.test('what is not HTTP is answered', async (t) => {
   const answer = await text(socket);
   t.match(answer, /^HTTP\/1\.1 400 Bad Request\r\n/);
   t.match(answer, /The request is not valid HTTP/);
+});
+
+t.test('an expectation that nobody meets is refused as everything else is', async (t) => {
+  const socket = connectTls({ host: '127.0.0.1', port: await listening(t), ca: ca.pem });
+  socket.write('GET / HTTP/1.1\r\nHost: e2b\r\nExpect: a miracle\r\nConnection: close\r\n\r\n');
+  const answer = await text(socket);
+  t.match(answer, /^HTTP\/1\.1 417 /);
+  t.match(answer, /\r\nX-Request-Id: \S+\r\n/);
+  t.match(answer, /"code":417,"message":"The server does not meet/);
 });
 
 t.test('a connection whose handshake takes too long is closed', async (t) => {
