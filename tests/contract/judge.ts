@@ -29,7 +29,8 @@ const CODES: Readonly<Record<number, string>> = {
   503: 'UNAVAILABLE',
   507: 'INSUFFICIENT_STORAGE',
 };
-const INTERNAL = /node_modules|SQLITE|\.ts\b|\bat \S+ \(|\/work\/|\/tmp\//;
+/** What tells of the inside of the server. */
+export const INTERNAL = /node_modules|SQLITE|\.ts\b|\bat \S+ \(|\/work\/|\/tmp\//;
 
 /** Returns what is wrong with an answer to any request. */
 export function faultsOfAny({ status, headers, text }: Got, wasHead: boolean): string[] {

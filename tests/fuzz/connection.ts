@@ -12,6 +12,8 @@ export interface Sent {
   readonly from?: string;
 }
 
+const STREAMS = ['text/event-stream', 'application/connect+json'];
+
 /** Connections to a server that are kept and used again. */
 export class Connections {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 32, maxFreeSockets: 32 });
@@ -21,7 +23,7 @@ export class Connections {
     this.#url = new URL(url);
   }
 
-  /** Rejects when there is no whole answer within five seconds. Of a stream of events it waits for the first and leaves. */
+  /** Rejects when there is no whole answer within five seconds. Of a stream it waits for the first and leaves. */
   send({ method, path, headers, body, from }: Sent): Promise<Got> {
     const { hostname: host, port } = this.#url;
     return new Promise((resolve, reject) => {
@@ -53,7 +55,7 @@ export class Connections {
 async function read(response: IncomingMessage): Promise<Got> {
   const { statusCode: status = 0, headers } = response;
   response.setEncoding('utf8');
-  const isStream = headers['content-type']?.startsWith('text/event-stream') ?? false;
+  const isStream = STREAMS.some((type) => headers['content-type']?.startsWith(type));
   let text = '';
   for await (const chunk of response) {
     text += chunk;

@@ -16,6 +16,7 @@ const tell = (message: object) => process.send?.(message);
 const controller = await startController({
   directory,
   http: { host: '127.0.0.1', port: 0 },
+  e2b: { port: 0, domain: 'sbx.test:3443' },
   nodes: { host: '127.0.0.1', port: 0, joinPort: 0, advertise: ['127.0.0.1'] },
   budgets: UNBOUNDED,
   nats: undefined,
@@ -54,4 +55,4 @@ process.on('message', (what) => {
   if (what === 'end') void end();
 });
 process.on('disconnect', () => void end());
-tell({ url: controller.http.url });
+tell({ url: controller.http.url, e2b: controller.e2b?.url });

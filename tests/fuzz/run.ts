@@ -87,7 +87,7 @@ async function sendAll(run: Fuzz, { seed, runs, print = () => undefined }: FuzzO
 }
 
 /** Of four batches and more: the second half may hold a tenth more than the first. */
-function grown(heapBytes: readonly number[]): readonly string[] {
+export function grown(heapBytes: readonly number[]): readonly string[] {
   const half = Math.ceil(heapBytes.length / 2);
   const [first, second] = [Math.max(...heapBytes.slice(0, half)), Math.max(...heapBytes.slice(half))];
   return heapBytes.length > 3 && second > first * GROWTH ? [`the heap grew from ${mib(first)} to ${mib(second)}`] : [];
@@ -137,7 +137,7 @@ const PATHS: Readonly<Partial<Record<Kind, (place: Readonly<Record<string, strin
   agent: ({ name, agent }) => `/spaces/${name}/agents/${agent}`,
 };
 
-async function eachOf<T>(items: readonly T[], atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
+export async function eachOf<T>(items: readonly T[], atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
   const rest = [...items].reverse();
   const worker = async () => {
     for (let item = rest.pop(); item !== undefined; item = rest.pop()) await work(item);

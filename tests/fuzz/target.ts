@@ -10,13 +10,16 @@ import { Rest } from '../cluster/rest.ts';
 import { type HollowNode, startHollowNode } from '../contract/hollow-node.ts';
 import { IMAGE, PASSWORD } from './constants.ts';
 
-const told = z.union([z.object({ url: z.string() }), z.object({ heapBytes: z.number() }), z.object({ fault: z.string() })]);
+const ready = z.object({ url: z.string(), e2b: z.string() });
+const told = z.union([ready, z.object({ heapBytes: z.number() }), z.object({ fault: z.string() })]);
 const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };
 const CAPACITY = { cpuMillis: 64_000, memoryBytes: 64 * 2 ** 30, sessions: 0 };
 
 /** A controller in its own process, with two nodes in this one that only pretend. */
 export interface FuzzTarget {
   readonly url: string;
+  /** Of the listener for the SDKs of E2B. */
+  readonly e2b: string;
   /** As `admin`, whom the fuzz leaves alone. */
   readonly root: Rest;
   /** Sessions that only the first node knows of. */
@@ -58,7 +61,7 @@ export async function openTarget(): Promise<FuzzTarget> {
     await rm(directory, { recursive: true, force: true });
   };
   try {
-    const { url } = z.object({ url: z.string() }).parse(await childMessage(child, 'url'));
+    const { url, e2b } = ready.parse(await childMessage(child, 'url'));
     const root = await Rest.login(url, 'admin', PASSWORD);
     const orphans = Array.from({ length: 12 }, () => randomUUID());
     const sharedOrphan = randomUUID();
@@ -70,7 +73,7 @@ export async function openTarget(): Promise<FuzzTarget> {
       await nodeBecomes(root, name, 'ready');
     }
     return {
-      ...{ url, root, orphans, sharedOrphan, faults, close },
+      ...{ url, e2b, root, orphans, sharedOrphan, faults, close },
       async heapBytes() {
         child.send('heap');
         return z.object({ heapBytes: z.number() }).parse(await childMessage(child, 'heapBytes')).heapBytes;

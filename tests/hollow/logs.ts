@@ -46,14 +46,14 @@ export class HollowLogs {
 
   #serve(stream: ByteStream, kind: string, parametersJson: string): void {
     stream.on('error', () => undefined);
-    if (kind === EXEC) {
+    if (kind === EXEC || kind === FILES) {
       try {
-        return pretendExec(stream, JSON.parse(parametersJson));
+        const parameters: unknown = JSON.parse(parametersJson);
+        return kind === EXEC ? pretendExec(stream, parameters) : this.#files.open(stream, parameters);
       } catch (error) {
         return void stream.destroy(error instanceof Error ? error : new StreamError('failed'));
       }
     }
-    if (kind === FILES) return this.#files.open(stream, JSON.parse(parametersJson));
     const processes = this.#processes.kinds[kind];
     if (processes !== undefined)
       return void Promise.resolve(processes(stream, JSON.parse(parametersJson))).catch((error: Error) => stream.destroy(error));
