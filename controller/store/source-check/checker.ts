@@ -25,6 +25,11 @@ const MAX_CHECK_MS = 240_000;
 const HEAP_MIB = 96;
 /** Buffers are small and short-lived, so a larger young generation would only waste memory. */
 const YOUNG_MIB = 1;
+/**
+ * Threads that pack and write, and that collect garbage. With more, one check keeps two cores busy,
+ * and requests find none free: at the lowest priority, a thread still finishes its turn.
+ */
+const THREADS = { work: 1, garbage: 1 } as const;
 /** When memory runs out, the kernel kills this process instead of the controller. */
 const OOM_SCORE = '800';
 // main.ts in the sources, main.js once compiled.
@@ -109,9 +114,9 @@ export class SourceChecker {
 
   #start(): ChildProcess {
     const child = fork(PROGRAM, {
-      execArgv: [`--max-old-space-size=${HEAP_MIB}`, `--max-semi-space-size=${YOUNG_MIB}`],
+      execArgv: [`--max-old-space-size=${HEAP_MIB}`, `--max-semi-space-size=${YOUNG_MIB}`, `--v8-pool-size=${THREADS.garbage}`],
       // Withholds the controller's environment: the process parses untrusted archives.
-      env: { PATH: process.env.PATH, MALLOC_ARENA_MAX: '1', UV_THREADPOOL_SIZE: '2' },
+      env: { PATH: process.env.PATH, MALLOC_ARENA_MAX: '1', UV_THREADPOOL_SIZE: String(THREADS.work) },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     this.#children.add(child);

@@ -8,6 +8,7 @@ import t from 'tap';
 import tar from 'tar-stream';
 import type { SourceLimits } from '../../../../controller/services/agents/source-archive.ts';
 import { checkSource } from '../../../../controller/services/agents/source-check.ts';
+import type { Disk } from '../../../../seams/disk.ts';
 import { systemDisk } from '../../../../seams/system.ts';
 import { archiveOf, type Item, main, tarOf } from './source-archives.ts';
 
@@ -79,6 +80,37 @@ t.test('a hard link inside becomes a file of its own, large files come through w
   const all = await listed(await readFile(packedPath()));
   t.match(all, ['directory a', `file a/big 644 0:0 0 ${content.byteLength}`, `file b 644 0:0 0 ${content.byteLength}`, /main/]);
   t.ok(gunzipSync(await readFile(packedPath())).includes(content));
+});
+
+t.test('files are packed in small steps, however well they pack, to the bytes of a single one', async (t) => {
+  const steps = { written: 0, read: 0 };
+  const disk: Disk = {
+    ...systemDisk,
+    async open(path) {
+      const file = await systemDisk.open(path);
+      return {
+        size: () => file.size(),
+        allocate: (length) => file.allocate(length),
+        read(position, length) {
+          steps.read = Math.max(steps.read, length);
+          return file.read(position, length);
+        },
+        write(position, bytes) {
+          if (path === packedPath()) steps.written = Math.max(steps.written, bytes.byteLength);
+          return file.write(position, bytes);
+        },
+        writeDurably: (position, bytes) => file.writeDurably(position, bytes),
+        sync: () => file.sync(),
+        close: () => file.close(),
+      };
+    },
+  };
+  const text = Buffer.from(Array.from({ length: 100_000 }, (_, at) => `line ${at}\n`).join(''));
+  const body = Readable.from([await archiveOf([main, { name: 'text', content: text }, { name: 'noise', content: randomBytes(MIB) }])]);
+  t.match(await checkSource(body, disk, { spoolPath: join(directory, 'spool'), packedPath: packedPath() }, LIMITS), { ok: true });
+  t.ok(steps.written <= 32 * 1024 && steps.read <= 64 * 1024, `at most ${steps.written} bytes packed and ${steps.read} read at once`);
+  const packed = await readFile(packedPath());
+  t.ok(packed.equals(gzipSync(gunzipSync(packed))));
 });
 
 const refusals: Record<string, { items?: Item[]; body?: () => Promise<Uint8Array>; expect: RegExp }> = {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { getPriority, tmpdir } from 'node:os';
@@ -19,6 +20,7 @@ const noTurn = async () => undefined;
 
 /** The processes that this one has started. */
 const children = (): string[] => readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8').split(' ').filter(Boolean);
+const tasksOf = (child: string): Promise<string[]> => readdir(`/proc/${child}/task`);
 const until = async (isSo: () => boolean) => {
   while (!isSo()) await new Promise<void>((resolve) => setImmediate(resolve));
 };
@@ -43,7 +45,7 @@ t.test('an archive is checked by a process at the lowest priority that knows not
   t.match(received, { ok: true, value: { source: { files: 1, program: { runtime: 'python' } } } });
   const [child = ''] = children();
   t.equal(getPriority(Number(child)), 19);
-  for (const task of await readdir(`/proc/${child}/task`)) t.equal(getPriority(Number(task)), 19);
+  for (const task of await tasksOf(child)) t.equal(getPriority(Number(task)), 19);
   const environment = await readFile(`/proc/${child}/environ`, 'utf8');
   t.match(environment, /PATH=/);
   t.notMatch(environment, /RAWORC/);
@@ -54,6 +56,52 @@ t.test('an archive is checked by a process at the lowest priority that knows not
   t.match(refusedOne, { ok: false, refusal: { code: 'UNPROCESSABLE_ENTITY' } });
   t.same(children(), [child], 'the same process');
   t.same((await readdir(directory)).length, 1);
+});
+
+t.test('a check has one thread for its work and one for its garbage, so that another core stays free', async (t) => {
+  const { files } = await start(t);
+  const bytes = await archiveOf([main, { name: 'data', content: randomBytes(1024 * 1024) }]);
+  t.match(await files.receive(Readable.from([bytes]), free, noTurn), { ok: true });
+  const [child = ''] = children();
+  const names = (await tasksOf(child)).map((task) => readFileSync(`/proc/${child}/task/${task}/comm`, 'utf8').trim());
+  const count = (name: string) => names.filter((one) => one === name).length;
+  t.same([count('libuv-worker'), count('V8Worker')], [1, 1]);
+});
+
+t.test('two checks at once have a process each, and one that dies leaves the other alone', async (t) => {
+  const clock = new HandClock();
+  const { directory, checker } = await start(t, clock);
+  const held = Promise.withResolvers<void>();
+  const checks = ['a', 'b'].map(async (name) => {
+    const paths = {
+      uploadPath: join(directory, name),
+      spoolPath: join(directory, `${name}.spool`),
+      packedPath: join(directory, `${name}.packed`),
+    };
+    await writeFile(paths.uploadPath, await archiveOf([main]));
+    const asked = Promise.withResolvers<void>();
+    const claim = {
+      spooled: async () => {
+        asked.resolve();
+        await held.promise;
+        return accepted(undefined);
+      },
+    };
+    return { checked: checker.check(paths, claim), asked: asked.promise };
+  });
+  const [one, other] = await Promise.all(checks);
+  if (one === undefined || other === undefined) throw new Error('two were begun');
+  await Promise.all([one.asked, other.asked]);
+  const [first = '', second = ''] = children();
+  t.equal(children().length, 2);
+  process.kill(Number(first), 'SIGKILL');
+  await until(() => children().length === 1);
+  held.resolve();
+  const results = await Promise.all([one.checked, other.checked]);
+  t.same(results.map(({ ok }) => ok).toSorted(), [false, true]);
+  t.same(children(), [second], 'it waits for the next one');
+  await clock.advance(30_000);
+  await until(() => children().length === 0);
 });
 
 t.test('room on the disk is asked for before it is used, and a refusal is the answer', async (t) => {
