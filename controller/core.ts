@@ -24,7 +24,7 @@ import { execService } from './services/commands/exec-service.ts';
 import { processService } from './services/commands/process-service.ts';
 import { Applier } from './services/engine/applier.ts';
 import type { Background } from './services/engine/background.ts';
-import { Capacity, placedSessions } from './services/engine/capacity.ts';
+import { Capacity, placedSessions, placedSlots } from './services/engine/capacity.ts';
 import { commitMetrics, placementMetrics } from './services/engine/commit-metrics.ts';
 import { healthService } from './services/engine/health.ts';
 import { historyRetentionLoop } from './services/engine/history-retention-loop.ts';
@@ -60,6 +60,7 @@ import { expiryLoop } from './services/sessions/expiry-loop.ts';
 import { openPlacementWaits } from './services/sessions/open-placement-waits.ts';
 import { SUSPEND_GRACE_MS, sessionService } from './services/sessions/session-service.ts';
 import { ShownSessions } from './services/sessions/shown-sessions.ts';
+import { slotLoop } from './services/slots/slot-loop.ts';
 import { resealingLoop } from './services/spaces/resealing-loop.ts';
 import { SecretReader } from './services/spaces/secret-reader.ts';
 import { secretService } from './services/spaces/secret-service.ts';
@@ -88,7 +89,7 @@ export function openCore(deps: CoreDeps): Core {
 
   // Read first: when the previous process last committed something.
   const lastAliveAt = store.writer.lastTime();
-  const capacity = new Capacity(placedSessions(view));
+  const capacity = new Capacity(placedSessions(view), placedSlots(view));
   const rules = deps.nodeRules ?? NO_RULES;
   const directory = new NodeDirectory({ view, capacity, rules, sizes, hasRegistry: deps.registry !== undefined });
   const { growthRefusal, onFatal } = deps;
@@ -134,6 +135,7 @@ export function openCore(deps: CoreDeps): Core {
   const leases = new LeaseLoop({ ...background, directory, fleet, lease });
   const uses = new OpenUses(background);
   expiryLoop({ ...background, uses }, SUSPEND_GRACE_MS);
+  slotLoop({ ...background, directory, fleet, baseImage });
   drainLoop({ ...background, directory, fleet }, SUSPEND_GRACE_MS);
   historyRetentionLoop(background);
   const exports = openAudit(background, { ...deps.audit, lists, storeKey });

@@ -4,6 +4,7 @@ import { spaceModel } from './models/space-model.ts';
 import { flagParameter } from './parameters.ts';
 import { profileSettings } from './profiles.ts';
 import { scheduling } from './scheduling/space-scheduling.ts';
+import { slots } from './scheduling/space-slots.ts';
 import { limits, MAX_CPU, resources, timeouts } from './sessions.ts';
 
 const MAX_SETTINGS_LENGTH = 64 * 1024;
@@ -39,6 +40,7 @@ const settings = looseFields({
   ...profileSettings,
   retention: retention.exactOptional(),
   scheduling: scheduling.exactOptional(),
+  slots: slots.exactOptional().describe('Sessions that are started ahead of need, which new sessions of the usual sizes take'),
   model: spaceModel
     .exactOptional()
     .describe(

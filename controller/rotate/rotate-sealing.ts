@@ -75,6 +75,7 @@ async function resealHere(directory: string, database: string, keys: string, ran
       node: () => undefined,
       sizes: DEFAULT_SIZE_RULES,
       spaceUse: () => ({ sessions: 0, cpuMillis: 0, memoryBytes: 0, diskBytes: 0 }),
+      slotUse: () => ({ count: 0, cpuMillis: 0, memoryBytes: 0, maxMemoryBytes: 0, diskBytes: 0, processes: 0 }),
       sessionsOfSpace: () => 0,
     };
     while (writer.view.secretsNotUnder(ring.currentId, 1).length > 0) {

@@ -1,5 +1,8 @@
 import { DEFAULT_SIZE_RULES, MIN_LIMITS, type SizeRules } from '../domain/sessions/session-sizes.ts';
 
+/** Slots of a space in use whose settings do not say how many. */
+const DEFAULT_SLOTS = 2;
+
 /**
  * Reads the size rules of sessions from the controller's environment. Throws for invalid values.
  */
@@ -21,6 +24,7 @@ export function readSizeRules(env: Readonly<Record<string, string | undefined>>)
       processes: number('RAWORC_MAX_SESSION_PROCESSES', most.processes, 1),
     },
     maxRatio: number('RAWORC_MAX_LIMIT_RATIO', maxRatio, 0, false),
+    slots: number('RAWORC_SLOTS', DEFAULT_SLOTS, 0, true),
     memoryOvercommit: number('RAWORC_MEMORY_OVERCOMMIT', memoryOvercommit, 0, false),
     history: {
       messages: number('RAWORC_SESSION_HISTORY_MESSAGES', history.messages, 0),

@@ -77,7 +77,10 @@ export class Assignments {
     const tombstones = change.tombstones.map(decodeTombstone);
     // Before the session can start, so that its guest is welcomed with them.
     for (const { cancelled } of change.assignments) for (const cancel of cancelled) relay.cancelMessage(cancel);
-    const adopted = change.assignments.filter(({ sessionId }) => ledger.assignment(sessionId) === undefined);
+    const adopted = change.assignments.filter(({ sessionId, slot }) => {
+      const before = ledger.assignment(sessionId);
+      return before === undefined || (before.slot === true && !slot);
+    });
     const taken = await durable(ledger.take(change.assignments.map(decodeAssignment), tombstones));
     this.#set.name(change.assignments.map(({ sessionId }) => sessionId));
     for (const { sessionId, settledSeq } of change.assignments) relay.settledUpTo(sessionId, settledSeq);

@@ -45,6 +45,7 @@ export function decodeAssignment(wire: WireAssignment): Assignment {
     graceMs: wire.graceMs,
     settledSeq: wire.settledSeq,
     copyFrom: wire.copyFrom === '' ? undefined : sessionIdIn(wire.copyFrom),
+    ...(wire.slot ? { slot: true } : {}),
   };
 }
 

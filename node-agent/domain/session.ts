@@ -54,6 +54,8 @@ export interface Assignment {
   readonly settledSeq: number;
   /** The session whose volume to copy, until the copy is complete. */
   readonly copyFrom?: string | undefined;
+  /** It was started ahead of need, and is nobody's yet. */
+  readonly slot?: true | undefined;
 }
 
 /** Containers and volumes created at this generation or an earlier one must be removed. */

@@ -32,6 +32,7 @@ const assignment = z.object({
   /** Absent in ledgers of earlier versions. */
   settledSeq: whole.default(0),
   copyFrom: z.string().optional(),
+  slot: z.literal(true).optional(),
 });
 
 /**

@@ -136,12 +136,21 @@ export class Ledger {
     return taken;
   }
 
-  /** Removes all assignments except these. Returns the sessions that lost theirs. */
+  /**
+   * Removes all assignments except these. Returns the sessions that lost theirs. A slot that no
+   * session took has nothing of value, so it is removed like a deleted session.
+   */
   async unassignBeyond(named: ReadonlySet<string>): Promise<readonly string[]> {
     const gone: string[] = [];
-    for (const [sessionId, entry] of this.#state.sessions)
-      if (entry.assignment !== undefined && !named.has(sessionId)) gone.push(sessionId);
-    await this.#writer.writeAll(gone.map((sessionId) => ({ kind: 'unassign', sessionId })));
+    const records: LedgerRecord[] = [];
+    for (const [sessionId, { assignment }] of this.#state.sessions) {
+      if (assignment === undefined || named.has(sessionId)) continue;
+      gone.push(sessionId);
+      records.push(
+        assignment.slot ? { kind: 'tombstone', sessionId, upToGeneration: assignment.generation } : { kind: 'unassign', sessionId },
+      );
+    }
+    await this.#writer.writeAll(records);
     return gone;
   }
 

@@ -48,6 +48,17 @@ export interface FleetNode {
    * that occupy room.
    */
   readonly limited: Omit<Limits, 'cpuMillis'>;
+  /** What its slots take up besides. Undefined: it has none. */
+  readonly slots?: SlotUse | undefined;
+}
+
+/** What slots take up: room that sessions find free, and that slots leave to them. */
+export interface SlotUse extends Requests {
+  readonly count: number;
+  /** Sums of limits. */
+  readonly maxMemoryBytes: number;
+  readonly diskBytes: number;
+  readonly processes: number;
 }
 
 /** All nodes at this point of the batch, including the effects of its earlier commands. */
@@ -57,6 +68,7 @@ export interface Fleet {
   /** The operator's bounds on session sizes. */
   readonly sizes: SizeRules;
   spaceUse(spaceId: SpaceId): SpaceUse;
+  slotUse(spaceId: SpaceId): SlotUse;
   /** Returns how many sessions of a space a node has, including those that take up no room. */
   sessionsOfSpace(spaceId: SpaceId, nodeId: NodeId): number;
 }

@@ -9,6 +9,7 @@ import { NODE_TOKENS, NODES } from '../nodes/rows.ts';
 import { PORT_SHARES } from '../ports/rows.ts';
 import { SANDBOXES } from '../sandboxes/rows.ts';
 import { SESSIONS, TOMBSTONES } from '../sessions/rows.ts';
+import { SLOTS } from '../slots/rows.ts';
 import { SECRETS, SPACES } from '../spaces/rows.ts';
 import { integer, type RowOf, text } from './fields.ts';
 import type { SessionId, SpaceId } from './ids.ts';
@@ -39,6 +40,7 @@ export const TABLES = {
   images: IMAGES,
   condemnedImages: CONDEMNED_IMAGES,
   sessions: SESSIONS,
+  slots: SLOTS,
   sandboxes: SANDBOXES,
   portShares: PORT_SHARES,
   messages: MESSAGES,

@@ -8,6 +8,7 @@ import type { NodeView } from '../nodes/view.ts';
 import type { PortView } from '../ports/view.ts';
 import type { SandboxView } from '../sandboxes/view.ts';
 import type { SessionView } from '../sessions/view.ts';
+import type { SlotView } from '../slots/view.ts';
 import type { SpaceView } from '../spaces/view.ts';
 import type { TableName, Tables } from './mutation.ts';
 
@@ -29,6 +30,7 @@ export interface View
     ImageView,
     NodeView,
     SessionView,
+    SlotView,
     SandboxView,
     PortView,
     MessageView,

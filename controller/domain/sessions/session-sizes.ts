@@ -40,6 +40,8 @@ export interface SizeRules {
   readonly memoryOvercommit: number;
   readonly diskOvercommit: number;
   readonly history: HistoryBound;
+  /** Slots that a space in use has, unless its settings say otherwise. 0: none. */
+  readonly slots: number;
 }
 
 export const DEFAULT_SIZE_RULES: SizeRules = {
@@ -48,6 +50,7 @@ export const DEFAULT_SIZE_RULES: SizeRules = {
   memoryOvercommit: 10,
   diskOvercommit: 10,
   history: { messages: 100_000, bytes: 256 * MIB },
+  slots: 0,
 };
 
 export interface Sizes {

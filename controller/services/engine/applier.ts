@@ -6,7 +6,7 @@ import type { Fleet } from '../../domain/engine/fleet.ts';
 import type { Mutation } from '../../domain/engine/mutation.ts';
 import { type Outcome, type Refused, refused } from '../../domain/engine/outcome.ts';
 import type { StoredEvent } from '../../domain/events/events.ts';
-import type { SessionRow } from '../../domain/sessions/rows.ts';
+import { makeRoom } from '../../domain/slots/make-room.ts';
 import { type Attributed, AuditRecords } from '../audit/audit-record.ts';
 import type { Capacity } from './capacity.ts';
 import { BatchWatch } from './commands/batch-watch.ts';
@@ -268,6 +268,7 @@ export class Applier {
     const decision: Decision<Answer> = command.decide({ view: this.#store.view, fleet: this.#fleet, now, ages: this.time });
     const record = by === undefined ? undefined : this.#audit.ofChange(command.name, decision, by, now);
     for (const mutation of decision.mutations) this.#change(mutation);
+    for (const mutation of makeRoom(decision.mutations, this.#store.view, this.#fleet, now)) this.#change(mutation);
     if (record !== undefined) this.#change({ kind: 'audit', record });
     for (const event of decision.events) {
       this.#lastNumber += 1;
@@ -277,16 +278,9 @@ export class Applier {
   }
 
   #change(mutation: Mutation): void {
-    this.#count(mutation);
+    this.#capacity.count(mutation, this.#store.view);
     this.#store.apply(mutation);
     this.#mutations.push(mutation);
-  }
-
-  #count(mutation: Mutation): void {
-    if (mutation.kind === 'put' && mutation.table === 'sessions') {
-      const before: SessionRow | undefined = this.#store.view.get('sessions', mutation.row.id);
-      this.#capacity.change(before, mutation.row);
-    }
   }
 }
 

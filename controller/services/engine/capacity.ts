@@ -1,10 +1,15 @@
-import type { FleetNode, SpaceUse } from '../../domain/engine/fleet.ts';
+import type { FleetNode, SlotUse, SpaceUse } from '../../domain/engine/fleet.ts';
 import type { NodeId, SpaceId } from '../../domain/engine/ids.ts';
+import type { Mutation } from '../../domain/engine/mutation.ts';
+import type { RowView } from '../../domain/engine/view.ts';
 import type { NodeView } from '../../domain/nodes/view.ts';
 import { occupiesRoom } from '../../domain/sessions/life-cycle.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
 import { GUEST_PROCESSES } from '../../domain/sessions/session-sizes.ts';
 import type { SessionView } from '../../domain/sessions/view.ts';
+import type { SlotRow } from '../../domain/slots/rows.ts';
+import { sessionOf } from '../../domain/slots/slot.ts';
+import type { SlotView } from '../../domain/slots/view.ts';
 
 interface Use {
   /** Sums of requests. */
@@ -45,6 +50,7 @@ const add = (use: Use, more: Use, sign: 1 | -1): Use => ({
 const isLess = (use: Use = NONE, before: Use = NONE): boolean => USES.some((what) => use[what] < before[what]);
 const USES = ['cpuMillis', 'memoryBytes', 'sessions', 'maxMemoryBytes', 'diskBytes', 'processes'] as const;
 
+const slots = (of: SpaceId | NodeId) => `slots ${of}`;
 const pair = (space: SpaceId, node: NodeId) => `${space} ${node}`;
 
 const ROWS_AT_ONCE = 500;
@@ -63,12 +69,25 @@ export function* placedSessions(view: Pick<NodeView & SessionView, 'nodes' | 're
   }
 }
 
+/** Yields all slots page by page. */
+export function* placedSlots(view: Pick<NodeView & SlotView, 'nodes' | 'removedNodes' | 'slotsOnAfter'>): Generator<SlotRow> {
+  for (const { id } of [...view.nodes(), ...view.removedNodes()]) {
+    let after = '';
+    for (;;) {
+      const rows = view.slotsOnAfter(id, after, ROWS_AT_ONCE);
+      yield* rows;
+      after = rows.at(-1)?.id ?? after;
+      if (rows.length < ROWS_AT_ONCE) break;
+    }
+  }
+}
+
 /**
  * Counts what the sessions of each node and space take up: a fold over the session rows, in memory.
  * Changes of a batch are kept in an overlay, which a failed command or COMMIT drops.
  *
  * Invariant: without an overlay, a node's use is the sum of the requests and limits of its sessions
- * that occupy room, and of the disks of all.
+ * that occupy room, and of the disks of all. What slots take up is counted apart.
  */
 export class Capacity {
   /** By node id, space id, or both; ids are UUIDs. */
@@ -78,13 +97,21 @@ export class Capacity {
   /** One layer for the batch, one for the current command. */
   #layers: Map<string, Use>[] = [];
 
-  constructor(sessions: Iterable<SessionRow>) {
+  constructor(sessions: Iterable<SessionRow>, allSlots: Iterable<SlotRow> = []) {
     for (const session of sessions) this.change(undefined, session);
+    for (const slot of allSlots) this.changeSlot(undefined, slot);
   }
 
-  ofNode(id: NodeId): Pick<FleetNode, 'requested' | 'sessions' | 'limited'> {
+  ofNode(id: NodeId): Pick<FleetNode, 'requested' | 'sessions' | 'limited' | 'slots'> {
     const { cpuMillis, memoryBytes, sessions, maxMemoryBytes, diskBytes, processes } = this.#use(id);
-    return { requested: { cpuMillis, memoryBytes }, sessions, limited: { memoryBytes: maxMemoryBytes, diskBytes, processes } };
+    const limited = { memoryBytes: maxMemoryBytes, diskBytes, processes };
+    return { requested: { cpuMillis, memoryBytes }, sessions, limited, slots: this.slotsOf(id) };
+  }
+
+  /** Returns what the slots on a node or of a space take up. */
+  slotsOf(id: NodeId | SpaceId): SlotUse {
+    const { sessions: count, ...use } = this.#use(slots(id));
+    return { ...use, count };
   }
 
   ofSpace(id: SpaceId): SpaceUse {
@@ -94,6 +121,13 @@ export class Capacity {
   /** Returns how many sessions of a space are on a node, including those without a container. */
   ofSpaceOn(space: SpaceId, node: NodeId): number {
     return this.#use(pair(space, node)).sessions;
+  }
+
+  /** Accounts for a mutation that is about to be applied to the rows of `view`. */
+  count(mutation: Mutation, view: RowView): void {
+    if (mutation.kind === 'put' && mutation.table === 'sessions') this.change(view.get('sessions', mutation.row.id), mutation.row);
+    if (mutation.kind === 'put' && mutation.table === 'slots') this.changeSlot(view.get('slots', mutation.row.id), mutation.row);
+    if (mutation.kind === 'remove' && mutation.table === 'slots') this.changeSlot(view.get('slots', mutation.id), undefined);
   }
 
   /** Accounts for a session row that became another (undefined: none). */
@@ -113,6 +147,19 @@ export class Capacity {
     const freed = this.#freed;
     if (freed.size > 0) this.#freed = new Set();
     return freed;
+  }
+
+  /** Accounts for a slot that became another (undefined: none). */
+  changeSlot(before: SlotRow | undefined, after: SlotRow | undefined): void {
+    for (const [slot, sign] of [
+      [before, -1],
+      [after, 1],
+    ] as const) {
+      if (slot === undefined) continue;
+      const use = onNode(sessionOf(slot));
+      this.#add(slots(slot.nodeId), use, sign);
+      this.#add(slots(slot.spaceId), use, sign);
+    }
   }
 
   #account(session: SessionRow, sign: 1 | -1): void {

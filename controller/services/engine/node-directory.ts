@@ -1,4 +1,4 @@
-import type { Fleet, FleetNode, SpaceUse } from '../../domain/engine/fleet.ts';
+import type { Fleet, FleetNode, SlotUse, SpaceUse } from '../../domain/engine/fleet.ts';
 import type { NodeId, SpaceId } from '../../domain/engine/ids.ts';
 import type { Mutation } from '../../domain/engine/mutation.ts';
 import { type NodeRules, ruleOfNode, within } from '../../domain/nodes/node-rules.ts';
@@ -80,6 +80,10 @@ export class NodeDirectory implements Fleet {
 
   spaceUse(id: SpaceId): SpaceUse {
     return this.#deps.capacity.ofSpace(id);
+  }
+
+  slotUse(id: SpaceId): SlotUse {
+    return this.#deps.capacity.slotsOf(id);
   }
 
   sessionsOfSpace(space: SpaceId, node: NodeId): number {

@@ -5,6 +5,7 @@ import type { Random } from '../../../seams/random.ts';
 import type { NodeId, SessionId } from '../../domain/engine/ids.ts';
 import type { View } from '../../domain/engine/view.ts';
 import type { SessionRow, TombstoneRow } from '../../domain/sessions/rows.ts';
+import { assignedOnAfter, assignedStates } from './assigned.ts';
 import { assignment, tombstone } from './encode.ts';
 
 /** Bounds of one part of a full set. */
@@ -127,7 +128,7 @@ export class Assignments {
           [setId, number, seen, after] = [this.#setId, this.#number, 0, ''];
           return 'more';
         }
-        const rows = this.#view.statesOn(this.#nodeId, after, COMPARED_AT_ONCE);
+        const rows = assignedStates(this.#view, this.#nodeId, after, COMPARED_AT_ONCE);
         for (const { id, generation } of rows) {
           if (this.#sent.get(id) !== generation) return 'differs';
           after = id;
@@ -149,7 +150,7 @@ export class Assignments {
     const assignments: Assignment__Output[] = [];
     if (sending.afterSession === undefined) return { sessions, assignments };
     let bytes = 0;
-    const rows = this.#view.sessionsOnAfter(this.#nodeId, sending.afterSession, PART.sessions);
+    const rows = assignedOnAfter(this.#view, this.#nodeId, sending.afterSession, PART.sessions);
     for (const row of rows) {
       const made = assignment(this.#view, row);
       const size = made === undefined ? 0 : sizeOf(made);

@@ -2,6 +2,7 @@ import type { NodeId, SessionId } from '../../domain/engine/ids.ts';
 import type { Mutation } from '../../domain/engine/mutation.ts';
 import type { QueueRow } from '../../domain/messages/rows.ts';
 import type { SessionRow, TombstoneRow } from '../../domain/sessions/rows.ts';
+import { sessionOf } from '../../domain/slots/slot.ts';
 
 /** The changes of a commit that nodes need to know. */
 export interface Changes {
@@ -35,6 +36,7 @@ export function changesIn(mutations: readonly Mutation[]): Changes {
     if (mutation.kind !== 'put') continue;
     if (mutation.table === 'nodes' && mutation.row.revokedAt !== null) revoked.push(mutation.row.id);
     if (mutation.table === 'sessions' && mutation.row.nodeId !== null) of(mutation.row.nodeId).sessions.set(mutation.row.id, mutation.row);
+    if (mutation.table === 'slots') of(mutation.row.nodeId).sessions.set(mutation.row.id, sessionOf(mutation.row));
     if (mutation.table === 'tombstones') of(mutation.row.nodeId).tombstones.push(mutation.row);
     if (mutation.table !== 'queue' || mutation.row.agent === null) continue;
     if (mutation.row.cancelGraceMs !== null) cancelled.push(mutation.row);

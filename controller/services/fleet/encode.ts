@@ -16,6 +16,7 @@ import { contextOf } from '../../domain/messages/choose-agent.ts';
 import { ROUTER, routerTask } from '../../domain/messages/router.ts';
 import type { MessageRow, QueueRow } from '../../domain/messages/rows.ts';
 import type { Desired, SessionRow, TombstoneRow } from '../../domain/sessions/rows.ts';
+import { isSlot } from '../../domain/slots/slot.ts';
 
 const DESIRED: Readonly<Record<Exclude<Desired, 'deleted'>, Assignment__Output['desired']>> = {
   running: 'DESIRED_RUNNING',
@@ -63,6 +64,7 @@ export function assignment(view: View, row: SessionRow): Assignment__Output | un
     graceMs: row.graceMs,
     settledSeq: settledSeq(view, row),
     copyFrom: row.copyFrom ?? '',
+    slot: isSlot(row),
     cancelled: view.cancelled(row.id).map(cancelMessage),
   };
 }

@@ -1,5 +1,4 @@
 import type { ControllerFrame, NodeFrame } from '../../../proto/frame.ts';
-import type { StreamRefused__Output } from '../../../proto/generated/raworc/v0/StreamRefused.ts';
 import type { Link } from '../../../proto/link.ts';
 import { type Metrics, silentMetrics } from '../../../seams/metrics.ts';
 import type { AgentRow } from '../../domain/agents/rows.ts';
@@ -7,15 +6,14 @@ import type { NodeId, SessionId } from '../../domain/engine/ids.ts';
 import { canAnswer } from '../../domain/messages/can-answer.ts';
 import { nodeUnreachable } from '../../domain/nodes/commands/node-absence.ts';
 import { NO_RULES, type NodeRules, nameByItself } from '../../domain/nodes/node-rules.ts';
-import type { SessionRow } from '../../domain/sessions/rows.ts';
 import type { Committed } from '../engine/applier.ts';
 import type { Loops } from '../engine/loops.ts';
 import type { NodeDirectory } from '../engine/node-directory.ts';
 import { TimeSlices } from '../engine/time-slices.ts';
-import type { Moved } from '../images/image-moves.ts';
 import { changesIn } from './changes.ts';
 import { Comparisons } from './compare-loop.ts';
 import { stopAgent, stopAgentIn } from './encode.ts';
+import type { FleetListener, StreamCarrier } from './fleet-listener.ts';
 import { IdentityFence } from './identity-fence.ts';
 import { LiveWorkers } from './live-workers.ts';
 import { type StreamDeps, type StreamEvents, type StreamProof, streamMetrics } from './node-stream/deps.ts';
@@ -23,27 +21,6 @@ import { NodePaces } from './node-stream/node-pace.ts';
 import { NodeStream } from './node-stream/node-stream.ts';
 import type { Outbound } from './node-stream/outbound.ts';
 import { StreamMemory } from './node-stream/stream-memory.ts';
-
-/** The byte streams, as far as they depend on the nodes' control streams. */
-export interface StreamCarrier {
-  /** Returns false for an unknown stream. */
-  refused(nodeId: NodeId, refusal: StreamRefused__Output): boolean;
-  nodeGone(nodeId: NodeId): void;
-  nodeRevoked(nodeId: NodeId): void;
-}
-
-/** Is notified when nodes come, go, or finish builds. */
-export interface FleetListener {
-  live(nodeId: NodeId): void;
-  imagesChanged(nodeId: NodeId, lost: readonly string[]): void;
-  /** A node lacks the image of one of its sessions. */
-  imageMissing?(nodeId: NodeId, session: SessionRow): void;
-  /** A node ended a pull or push. */
-  imageMoved?(nodeId: NodeId, moved: Moved): void;
-  conditionsChanged?(nodeId: NodeId): void;
-  closed(nodeId: NodeId): void;
-  built?(nodeId: NodeId, news: Parameters<StreamEvents['build']>[0]): void;
-}
 
 /** Nodes that stop together with the controller. */
 export type NodesToStop = 'all' | readonly string[];
@@ -219,6 +196,7 @@ export class Fleet {
         this.#tell((one) => one.live(stream.nodeId));
       },
       imagesChanged: (lost) => this.#tell((one) => one.imagesChanged(stream.nodeId, lost)),
+      slotFailed: (slot) => this.#tell((one) => one.slotFailed?.(slot)),
       imageMissing: (session) => this.#tell((one) => one.imageMissing?.(stream.nodeId, session)),
       imageMoved: (moved) => this.#tell((one) => one.imageMoved?.(stream.nodeId, moved)),
       conditionsChanged: () => this.#tell((one) => one.conditionsChanged?.(stream.nodeId)),

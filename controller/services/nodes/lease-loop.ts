@@ -3,6 +3,7 @@ import type { Outcome } from '../../domain/engine/outcome.ts';
 import { excuseNodes, failLostSessions, loseNode, nodeUnreachable } from '../../domain/nodes/commands/node-absence.ts';
 import { forgetTombstones, removeNode } from '../../domain/nodes/commands/remove-node.ts';
 import { absenceDue, gapMs } from '../../domain/nodes/lease.ts';
+import { endSlotsOf } from '../../domain/slots/commands/end-slots.ts';
 import type { Attributed } from '../audit/audit-record.ts';
 import type { Background } from '../engine/background.ts';
 import type { Loop } from '../engine/loop.ts';
@@ -50,7 +51,8 @@ export class LeaseLoop {
     this.#begin(away);
     for (const { id, lostAt } of directory.rows()) if (lostAt !== null) this.#lost.wake(id);
     for (const { id } of view.removedNodes())
-      if (view.unfailedOn(id, 1).length + view.tombstonesOf(id, '', 1).length > 0) this.#lost.wake(id);
+      if (view.unfailedOn(id, 1).length + view.tombstonesOf(id, '', 1).length + view.slotsOnAfter(id, '', 1).length > 0)
+        this.#lost.wake(id);
     this.#ticks.after('tick', lease.heartbeatMs);
   }
 
@@ -131,6 +133,7 @@ export class LeaseLoop {
   async #failSessions(id: NodeId, closing: AbortSignal): Promise<undefined> {
     const { applier } = this.#deps;
     while (!closing.aborted && (await applier.apply(failLostSessions(id))));
+    while (!closing.aborted && (await applier.apply(endSlotsOf(id))));
     while (!closing.aborted && (await applier.apply(forgetTombstones(id))));
   }
 }

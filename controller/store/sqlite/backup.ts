@@ -80,6 +80,7 @@ export function isInUse(path: string): boolean {
  * 6. Every older token becomes invalid, since it can have been revoked after the backup, or, if it
  *    is a join token, used. API keys are those of the backup.
  * 7. Absence of nodes is counted from the next time they miss.
+ * 8. Slots are forgotten, because sessions of the time after the backup can have taken them.
  */
 export async function beginEpoch(path: string, epoch: number): Promise<void> {
   const database = new Database(path, { fileMustExist: true });
@@ -101,6 +102,8 @@ export async function beginEpoch(path: string, epoch: number): Promise<void> {
       database.prepare<[number]>('update spaces set secrets_version = max(secrets_version + 1, ?)').run(first);
       database.prepare<[number]>('update accounts set version = max(version + 1, ?)').run(first);
       database.prepare<[number]>('update node_tokens set revoked_at = ? where revoked_at is null').run(first);
+      // Sessions can have taken them since the backup. Nodes tell those that nobody took.
+      database.prepare('delete from slots').run();
       // Who made a port public can have ended that since the backup.
       database.prepare('delete from port_shares').run();
       database.prepare('update nodes set unreachable_since = null').run();

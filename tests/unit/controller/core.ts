@@ -93,6 +93,7 @@ export async function openCore(options: CoreOptions = {}): Promise<Core> {
     nodes: () => nodes.map((known) => ({ ...known, ...capacity.ofNode(known.id) })),
     node: (id) => fleet.nodes().find((known) => known.id === id),
     spaceUse: (id) => capacity.ofSpace(id),
+    slotUse: (id) => capacity.slotsOf(id),
     sessionsOfSpace: (space, node) => capacity.ofSpaceOn(space, node),
     sizes: options.sizes ?? { ...DEFAULT_SIZE_RULES, memoryOvercommit: 0, diskOvercommit: 0 },
   };

@@ -148,6 +148,7 @@ export function assigned(
     settledSeq: 0,
     copyFrom: '',
     cancelled: [],
+    slot: false,
   };
 }
 

@@ -46,6 +46,7 @@ export interface Adoption {
  * orphan.
  */
 export function isExplained(view: RowView, nodeId: NodeId, sessionId: SessionId): boolean {
+  if (view.get('slots', sessionId)?.nodeId === nodeId) return true;
   const row = view.get('sessions', sessionId);
   return (row !== undefined && row.nodeId === nodeId && row.desired !== 'deleted') || view.get('tombstones', sessionId)?.nodeId === nodeId;
 }

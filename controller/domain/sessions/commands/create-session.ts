@@ -1,15 +1,17 @@
 import type { SessionObject } from '../../../contract/sessions.ts';
 import type { BuildRow } from '../../builds/rows.ts';
 import type { BuildView } from '../../builds/view.ts';
-import { type Command, unchanged } from '../../engine/command.ts';
+import { type Command, type Decision, unchanged } from '../../engine/command.ts';
 import type { Fleet } from '../../engine/fleet.ts';
 import { type KnownRequest, remember } from '../../engine/idempotency.ts';
 import type { SessionId } from '../../engine/ids.ts';
-import { put } from '../../engine/mutation.ts';
+import { type Mutation, put } from '../../engine/mutation.ts';
 import { accepted, type Outcome } from '../../engine/outcome.ts';
 import type { RowView } from '../../engine/view.ts';
 import { imagePlatforms } from '../../images/repository.ts';
 import { type NewSandbox, sandboxOf } from '../../sandboxes/new-sandbox.ts';
+import { slotFor } from '../../slots/claim-slot.ts';
+import { claimedRow } from '../../slots/slot.ts';
 import { NO_SPACE } from '../../spaces/refusals.ts';
 import type { SpaceRow } from '../../spaces/rows.ts';
 import { refusedBySpace } from '../../spaces/space-admission.ts';
@@ -50,7 +52,7 @@ export interface NewSession extends Omit<RequestedSession, 'requests' | 'limits'
 }
 
 /**
- * Places a new session on a node that has room and the space's newest image. Refuses with 503 and
+ * Takes a slot for a new session, or places it on a node that has room and the space's newest image. Refuses with 503 and
  * each node's reason if there is none, and with 409 if the space accepts no more.
  */
 export function createSession(input: NewSession): Command<Outcome<SessionObject>> {
@@ -72,20 +74,34 @@ export function createSession(input: NewSession): Command<Outcome<SessionObject>
         storageBytes: limits.diskBytes,
       });
       if (refusal !== undefined) return unchanged(refusal);
+      const asked = { ...input, profile, constraints, preferences, requests, limits };
+      const imageName = input.workstation?.name ?? null;
+      const isUsual = constraints.length === 0 && preferences.length === 0;
+      const slot = isUsual ? slotFor(view, fleet, need, { image, profile, imageName, requests, limits }) : undefined;
+      if (slot !== undefined)
+        return created(view, space, input, claimedRow(slot, asked, now), now, [{ kind: 'remove', table: 'slots', id: slot.id }]);
       const placement = place(fleet.nodes(), { ...need, yields: input.yields }, fleet.sizes);
       if (!placement.ok) return unchanged(noRoom(need, placement.obstacles));
-      const placed = { nodeId: placement.nodeId, image, imageName: input.workstation?.name, build };
-      const row: SessionRow = {
-        ...firstRow({ ...input, profile, constraints, preferences, requests, limits }, placed, now),
-        parentId: input.parentId ?? null,
-      };
-      const session = sessionObject(view, row);
-      return {
-        mutations: [put('sessions', row), ...sandboxOf(input.sandbox, row), ...remember(input.request, row.id, now)],
-        events: [{ type: 'session.created', spaceId: row.spaceId, sessionId: row.id, data: { space: space.name, session } }],
-        result: accepted(session),
-      };
+      const placed = { nodeId: placement.nodeId, image, imageName: imageName ?? undefined, build };
+      return created(view, space, input, firstRow(asked, placed, now), now);
     },
+  };
+}
+
+function created(
+  view: RowView,
+  space: SpaceRow,
+  { parentId, sandbox, request }: Pick<NewSession, 'parentId' | 'sandbox' | 'request'>,
+  first: SessionRow,
+  now: number,
+  more: readonly Mutation[] = [],
+): Decision<Outcome<SessionObject>> {
+  const row: SessionRow = { ...first, parentId: parentId ?? null };
+  const session = sessionObject(view, row);
+  return {
+    mutations: [...more, put('sessions', row), ...sandboxOf(sandbox, row), ...remember(request, row.id, now)],
+    events: [{ type: 'session.created', spaceId: row.spaceId, sessionId: row.id, data: { space: space.name, session } }],
+    result: accepted(session),
   };
 }
 

@@ -5,6 +5,7 @@ import type { SpaceId } from '../../engine/ids.ts';
 import { type Mutation, put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
 import type { NewEvent } from '../../events/events.ts';
+import { slotEnds } from '../../slots/slot.ts';
 import { mergePatch } from '../merge-patch.ts';
 import { NO_SPACE } from '../refusals.ts';
 import type { SpaceRow } from '../rows.ts';
@@ -119,6 +120,7 @@ export function removeSpace(id: SpaceId): Command<Outcome<undefined>> {
         ['spaces', [row]],
       ];
       const mutations = those.flatMap(([table, rows]) => rows.map((one): Mutation => ({ kind: 'remove', table, id: one.id })));
+      mutations.push(...view.slotsIn(id).flatMap((slot) => slotEnds(slot, now)));
       // Nothing else knows later that these images were the cluster's.
       for (const { image } of view.buildsIn(id)) mutations.push(put('condemnedImages', { id: image, condemnedAt: now }));
       return { mutations, events: [spaceEvent('space.deleted', row)], result: accepted(undefined) };

@@ -11,6 +11,7 @@ import type { NodeId, SpaceId } from '../../../domain/engine/ids.ts';
 import type { View } from '../../../domain/engine/view.ts';
 import type { CertificateFacts } from '../../../domain/nodes/rows.ts';
 import type { SessionRow } from '../../../domain/sessions/rows.ts';
+import type { SlotRow } from '../../../domain/slots/rows.ts';
 import type { Applier } from '../../engine/applier.ts';
 import type { TimeSlices } from '../../engine/time-slices.ts';
 import type { LiveNews } from '../../events/news.ts';
@@ -86,6 +87,8 @@ export interface StreamEvents {
   imagesChanged(lost: readonly string[]): void;
   /** The node lacks the image of one of its sessions. */
   imageMissing(session: SessionRow): void;
+  /** A slot on this node could not start, and ended. */
+  slotFailed(slot: SlotRow): void;
   imageMoved(moved: Moved): void;
   conditionsChanged(): void;
   build(news: BuildNews): void;

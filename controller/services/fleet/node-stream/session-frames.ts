@@ -6,6 +6,7 @@ import { recordDiskState } from '../../../domain/sessions/commands/record-disk-s
 import { recordKeptAwake } from '../../../domain/sessions/commands/record-kept-awake.ts';
 import { type Report, recordReport } from '../../../domain/sessions/commands/record-report.ts';
 import type { SessionRow } from '../../../domain/sessions/rows.ts';
+import { recordSlotReport } from '../../../domain/slots/commands/record-slot-report.ts';
 import { decodeReport } from '../decode.ts';
 import { secretsFor } from '../secrets-for.ts';
 import { type Handlers, type Inbound, ownSession, refuseFrame } from './inbound.ts';
@@ -89,7 +90,7 @@ export function report(stream: Inbound, value: Report__Output): void {
   const report = decodeReport(nodeId, incarnation, stream.bootShift, value);
   if (report === undefined) return stream.reject('the node sent a report without a phase');
   const session = ownSession(stream, report.sessionId);
-  if (session === undefined) return refuseFrame(stream, report.sessionId, 'report');
+  if (session === undefined) return slotReport(stream, report);
   const isRepeat = stream.isLive && isRepeated(session, report);
   const decide = () =>
     flow.decide(shared.applier.apply(recordReport(report)), (result) => {
@@ -106,6 +107,21 @@ export function report(stream: Inbound, value: Report__Output): void {
   limits.supersede(key);
   if (isRepeat) limits.chargeWaste('report');
   decide();
+}
+
+/** Records a report about a slot. */
+function slotReport(stream: Inbound, report: Report): void {
+  const { shared, nodeId, limits, flow, name } = stream;
+  const slot = shared.view.get('slots', report.sessionId);
+  if (slot?.nodeId !== nodeId) return refuseFrame(stream, report.sessionId, 'report');
+  if (slot.phase === report.phase && slot.observedOrder !== null) limits.chargeWaste('report');
+  flow.decide(shared.applier.apply(recordSlotReport(report)), (result) => {
+    if (result === 'old' || result === 'gone') return limits.chargeWaste('report');
+    if (result === 'failed') {
+      limits.log('warn', 'slot.failed', { node: name, slot: slot.id, reason: report.reason || undefined });
+      stream.events.slotFailed(slot);
+    }
+  });
 }
 
 /** Whether a report of the known generation differs from the last: an unrequested change. */

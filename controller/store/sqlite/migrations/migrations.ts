@@ -21,6 +21,7 @@ import { normalizedNames } from './normalized-names.ts';
 import { portShares } from './port-shares.ts';
 import { queueStep } from './queue.ts';
 import { sandboxes } from './sandboxes.ts';
+import { slots } from './slots.ts';
 import { steps } from './steps.ts';
 import { moreStorageSums, storageSums } from './storage-sums.ts';
 
@@ -119,6 +120,7 @@ const MIGRATIONS = {
   '0066-port-shares': portShares,
   // Lists of sandboxes are of one space each: no query read it.
   '0067-sandboxes-by-space-alone': steps('drop index sandboxes_newest'),
+  '0068-slots': slots,
 };
 
 /** Makes the migrator run all steps, and record them, in one transaction: a crash undoes both. */

@@ -5,7 +5,9 @@ import type { Reads } from './reads.ts';
 export const imageView = ({ all, one, row }: Reads): ImageView => ({
   imagesAfter: (after, limit) => all('images', 'where id > ? order by id limit +?', after, limit),
   condemnedImages: (limit) => all('condemnedImages', 'order by condemned_at, id limit +?', limit),
-  hasSessionOfImage: (image) => one('sessions', `where image = ? and ${KEPT} limit 1`, image) !== undefined,
+  hasSessionOfImage: (image) =>
+    one('sessions', `where image = ? and ${KEPT} limit 1`, image) !== undefined ||
+    one('slots', 'where image = ? limit 1', image) !== undefined,
   workstationName: (image) => one('sessions', `where image = ? and ${KEPT} limit 1`, image)?.imageName ?? undefined,
   // Reads what is in use: a space can have very many old builds.
   isBaseOfNeeded: (image) =>

@@ -11,6 +11,7 @@ import { portView } from './ports.ts';
 import { readsOf } from './reads.ts';
 import { sandboxView } from './sandboxes.ts';
 import { sessionView } from './sessions.ts';
+import { slotView } from './slots.ts';
 import { spaceView } from './spaces.ts';
 
 /**
@@ -28,6 +29,7 @@ export function sqliteView(connection: () => Database.Database): View {
     ...imageView(reads),
     ...nodeView(reads),
     ...sessionView(reads),
+    ...slotView(reads),
     ...sandboxView(reads),
     ...portView(reads),
     ...messageView(reads),

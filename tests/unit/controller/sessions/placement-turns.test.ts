@@ -5,7 +5,7 @@ import { changeDesired, neededToWake } from '../../../../controller/domain/sessi
 import { removeSession } from '../../../../controller/domain/sessions/commands/remove-session.ts';
 import type { Need } from '../../../../controller/domain/sessions/placement/filters.ts';
 import { noRoom } from '../../../../controller/domain/sessions/placement/no-room.ts';
-import type { FleetListener } from '../../../../controller/services/fleet/fleet.ts';
+import type { FleetListener } from '../../../../controller/services/fleet/fleet-listener.ts';
 import { openPlacementWaits } from '../../../../controller/services/sessions/open-placement-waits.ts';
 import { PlacementWaits } from '../../../../controller/services/sessions/placement-waits.ts';
 import { silentMetrics } from '../../../../seams/metrics.ts';

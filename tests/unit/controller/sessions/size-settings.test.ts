@@ -5,7 +5,7 @@ import { parseFlags } from '../../../../node-agent/flags.ts';
 
 t.test('an operator sets how large sessions may be; what makes no sense is refused by name', (t) => {
   const read = (env: Record<string, string>) => readSettings(env);
-  t.match(read({}), { ok: true, value: { sizes: DEFAULT_SIZE_RULES } });
+  t.match(read({}), { ok: true, value: { sizes: { ...DEFAULT_SIZE_RULES, slots: 2 } } });
   const env = {
     RAWORC_MAX_SESSION_CPU: '2.5',
     RAWORC_MAX_SESSION_MEMORY_BYTES: '1073741824',
@@ -14,12 +14,13 @@ t.test('an operator sets how large sessions may be; what makes no sense is refus
     RAWORC_MAX_LIMIT_RATIO: '0',
     RAWORC_MEMORY_OVERCOMMIT: '1.5',
     RAWORC_DISK_OVERCOMMIT: '0',
+    RAWORC_SLOTS: '5',
     RAWORC_SESSION_HISTORY_MESSAGES: '1000',
     RAWORC_SESSION_HISTORY_BYTES: '0',
   };
   const sizes = {
     most: { cpuMillis: 2500, memoryBytes: 2 ** 30, diskBytes: 2 ** 31, processes: 500 },
-    ...{ maxRatio: 0, memoryOvercommit: 1.5, diskOvercommit: 0, history: { messages: 1000, bytes: 0 } },
+    ...{ maxRatio: 0, memoryOvercommit: 1.5, diskOvercommit: 0, history: { messages: 1000, bytes: 0 }, slots: 5 },
   };
   t.match(read(env), { ok: true, value: { sizes } });
   const wrong: Readonly<Record<string, readonly string[]>> = {

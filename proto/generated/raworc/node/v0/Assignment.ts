@@ -26,6 +26,10 @@ export interface Assignment {
    * Cancelled messages without an answer. Later ones arrive as CancelMessage.
    */
   'cancelled'?: (_raworc_v0_CancelMessage)[];
+  /**
+   * Started ahead of need, and nobody's yet: once no complete set names it, the node removes it.
+   */
+  'slot'?: (boolean);
 }
 
 export interface Assignment__Output {
@@ -49,4 +53,8 @@ export interface Assignment__Output {
    * Cancelled messages without an answer. Later ones arrive as CancelMessage.
    */
   'cancelled': (_raworc_v0_CancelMessage__Output)[];
+  /**
+   * Started ahead of need, and nobody's yet: once no complete set names it, the node removes it.
+   */
+  'slot': (boolean);
 }

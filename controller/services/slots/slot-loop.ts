@@ -1,0 +1,168 @@
+import { WORKSTATION_IMAGE } from '../../contract/profiles.ts';
+import type { FleetNode } from '../../domain/engine/fleet.ts';
+import type { SessionId, SpaceId } from '../../domain/engine/ids.ts';
+import { largestMaxima, takesSpace } from '../../domain/sessions/placement/filters.ts';
+import type { SessionRow } from '../../domain/sessions/rows.ts';
+import { sizesOf } from '../../domain/sessions/session-sizes.ts';
+import { endSlots } from '../../domain/slots/commands/end-slots.ts';
+import { type CurrentKind, placeSlot, startSlot } from '../../domain/slots/commands/start-slot.ts';
+import { planSlots, type Wanted } from '../../domain/slots/plan-slots.ts';
+import type { SlotRow } from '../../domain/slots/rows.ts';
+import { isSameKind } from '../../domain/slots/slot.ts';
+import { slotsIn } from '../../domain/slots/slot-settings.ts';
+import type { SpaceRow } from '../../domain/spaces/rows.ts';
+import { profilesIn } from '../../domain/spaces/space-settings.ts';
+import type { Committed } from '../engine/applier.ts';
+import type { Background } from '../engine/background.ts';
+import { placedSlots } from '../engine/capacity.ts';
+import { type Due, type Loop, pageByPage } from '../engine/loop.ts';
+import type { NodeDirectory } from '../engine/node-directory.ts';
+import type { Fleet } from '../fleet/fleet.ts';
+import { workstationImage } from '../images/workstation-image.ts';
+import { Demand, type KindName } from './demand.ts';
+import { StartPace } from './start-pace.ts';
+
+/** While nothing has room for a slot, or its image is on its way. */
+const NO_ROOM_RETRY_MS = 10_000;
+/** How often demand that ended is noticed. */
+const SHRINK_MS = 60_000;
+const WOKEN_AT_ONCE = 16;
+
+export interface SlotLoopDeps extends Background {
+  readonly directory: NodeDirectory;
+  readonly fleet: Pick<Fleet, 'listen'>;
+  readonly baseImage: string;
+}
+
+/**
+ * Keeps the slots of each space as many as its settings and its demand want. A run looks at one
+ * space: it ends what is too many or of no use, and starts at most one slot, wherever a node is free
+ * to start one ({@link StartPace}). What sessions need, they take: see make-room.ts.
+ */
+export function slotLoop(deps: SlotLoopDeps): Loop<SpaceId | 'all'> {
+  const { loops, applier, view, clock, random, directory, fleet, baseImage } = deps;
+  const demand = new Demand();
+  const pace = new StartPace(clock);
+  /** Spaces that want a slot, and wait until a node can start one. */
+  const waiting = new Set<SpaceId>();
+
+  const kindOf = (space: SpaceRow, { profile, imageName }: KindName): CurrentKind | undefined => {
+    if (!profilesIn(space.settings).includes(profile)) return undefined;
+    const sizes = sizesOf(directory.sizes, space.settings, {}, { profile, nodes: largestMaxima(directory.nodes()) });
+    if (!sizes.ok) return undefined;
+    const build = profile === 'locked' ? view.newestBuild(space.id, 'completed') : undefined;
+    const image = imageName === null ? (build?.image ?? baseImage) : workstationImage(imageName, baseImage).image;
+    return { image, profile, imageName, ...sizes.value, build };
+  };
+
+  function wantedIn(space: SpaceRow): readonly Wanted<CurrentKind>[] {
+    const { min, profile, max } = slotsIn(space.settings, directory.sizes.slots);
+    const counts = new Map<string, { readonly kind: KindName; count: number }>();
+    const least = (kind: KindName, count: number) => {
+      const key = `${kind.profile} ${kind.imageName ?? ''}`;
+      counts.set(key, { kind, count: Math.max(count, counts.get(key)?.count ?? 0) });
+    };
+    if (min > 0) least({ profile, imageName: profile === 'workstation' ? WORKSTATION_IMAGE : null }, min);
+    for (const { burst, ...kind } of demand.of(space.id, clock.monotonic())) least(kind, burst);
+    let left = max;
+    return [...counts.values()].flatMap(({ kind, count }) => {
+      const current = left > 0 ? kindOf(space, kind) : undefined;
+      if (current === undefined) return [];
+      const some = Math.min(left, count);
+      left -= some;
+      return [{ kind: current, count: some }];
+    });
+  }
+
+  const isUsable = ({ nodeId, spaceId }: SlotRow): boolean => {
+    const row = directory.row(nodeId);
+    const node = directory.node(nodeId);
+    return row !== undefined && row.lostAt === null && node !== undefined && !node.cordoned && !node.draining && takesSpace(node, spaceId);
+  };
+
+  /** Whether a session is of a kind that its space has, or would have, slots of. */
+  function couldClaim(row: SessionRow): boolean {
+    const space = view.get('spaces', row.spaceId);
+    if (space === undefined || row.copyFrom !== null || row.constraints.length + row.preferences.length > 0) return false;
+    if (slotsIn(space.settings, directory.sizes.slots).max === 0) return false;
+    const kind = kindOf(space, row);
+    return kind !== undefined && isSameKind({ ...kind, image: row.image }, row);
+  }
+
+  async function run(spaceId: SpaceId): Promise<Due> {
+    waiting.delete(spaceId);
+    const space = view.get('spaces', spaceId);
+    const slots = view.slotsIn(spaceId);
+    if (space === undefined) {
+      demand.forget(spaceId);
+      pace.forget(spaceId);
+    }
+    const wanted = space?.active === true ? wantedIn(space) : [];
+    if (wanted.length === 0 && slots.length === 0) return undefined;
+    const { end, start, dueMs } = planSlots(slots, wanted, isUsable, (since) => applier.time.ageMs(since));
+    if (end.length > 0) await applier.apply(endSlots(end.map(({ id }) => id)));
+    const laterMs = Math.min(dueMs ?? SHRINK_MS, SHRINK_MS);
+    if (start === undefined) return laterMs;
+    const restMs = pace.restMs(spaceId);
+    if (restMs > 0) return Math.min(restMs, laterMs);
+    const slot = {
+      ...{ id: random.uuid() as SessionId, spaceId, kind: start },
+      isFree: ({ id }: FleetNode) => pace.isFree(id),
+    };
+    // A command costs a commit, so what it would find is looked at first.
+    if (placeSlot(view, directory, { ...slot, isFree: () => true }) === undefined) return Math.min(NO_ROOM_RETRY_MS, laterMs);
+    if (placeSlot(view, directory, slot) !== undefined && (await applier.apply(startSlot(slot)))) return 0;
+    waiting.add(spaceId);
+    return Math.min(pace.untilFreeMs() ?? laterMs, laterMs);
+  }
+
+  const wakeStored = pageByPage(
+    (after, limit) => view.spacesWithSlots(after, limit).map((id) => ({ id })),
+    ({ id }) => {
+      // What was ready when this process started is kept as if it had just been asked for.
+      for (const { profile, imageName } of view.slotsIn(id)) demand.created(id, { profile, imageName }, clock.monotonic());
+      loop.wake(id);
+    },
+  );
+
+  const loop = loops.open<SpaceId | 'all'>({
+    name: 'slots',
+    first: { key: 'all' },
+    run: (key) => (key === 'all' ? wakeStored() : run(key)),
+  });
+  const wakeWaiting = () => {
+    for (const id of [...waiting].slice(0, WOKEN_AT_ONCE)) loop.wake(id);
+  };
+  for (const slot of placedSlots(view)) pace.changed(slot);
+
+  applier.onCommitted(({ mutations, events }: Committed) => {
+    for (const mutation of mutations) {
+      if (mutation.kind === 'remove' && mutation.table === 'slots') {
+        const spaceId = pace.ended(mutation.id as SessionId);
+        if (spaceId !== undefined) loop.wake(spaceId);
+        wakeWaiting();
+      }
+      if (mutation.kind !== 'put') continue;
+      if (mutation.table === 'slots' && pace.changed(mutation.row)) {
+        loop.wake(mutation.row.spaceId);
+        wakeWaiting();
+      }
+      if (mutation.table === 'spaces') loop.wake(mutation.row.id);
+      if (mutation.table === 'builds' && mutation.row.status === 'completed') loop.wake(mutation.row.spaceId);
+      if (mutation.table === 'nodes') for (const id of pace.spacesOn(mutation.row.id)) loop.wake(id);
+    }
+    for (const { type, sessionId } of events) {
+      const row = type === 'session.created' && sessionId !== null ? view.get('sessions', sessionId) : undefined;
+      if (row === undefined || !couldClaim(row)) continue;
+      demand.created(row.spaceId, row, clock.monotonic());
+      loop.wake(row.spaceId);
+    }
+  });
+  fleet.listen({
+    live: wakeWaiting,
+    imagesChanged: wakeWaiting,
+    closed: () => undefined,
+    slotFailed: ({ spaceId }) => pace.failed(spaceId),
+  });
+  return loop;
+}
