@@ -77,20 +77,27 @@ export class Assignments {
     const tombstones = change.tombstones.map(decodeTombstone);
     // Before the session can start, so that its guest is welcomed with them.
     for (const { cancelled } of change.assignments) for (const cancel of cancelled) relay.cancelMessage(cancel);
-    const adopted = change.assignments.filter(({ sessionId, slot }) => {
+    const claimed = new Set<string>();
+    const adopted: string[] = [];
+    for (const { sessionId, slot } of change.assignments) {
       const before = ledger.assignment(sessionId);
-      return before === undefined || (before.slot === true && !slot);
-    });
+      if (before?.slot === true && !slot) claimed.add(sessionId);
+      if (before === undefined || claimed.has(sessionId)) adopted.push(sessionId);
+    }
     const taken = await durable(ledger.take(change.assignments.map(decodeAssignment), tombstones));
     this.#set.name(change.assignments.map(({ sessionId }) => sessionId));
     for (const { sessionId, settledSeq } of change.assignments) relay.settledUpTo(sessionId, settledSeq);
-    for (const { sessionId } of adopted) relay.adopted(sessionId);
+    for (const sessionId of adopted) relay.adopted(sessionId);
     if (isSet) {
       const failed = change.assignments.filter(({ desired }) => desired === 'DESIRED_FAILED');
       sessions.endFirst([...tombstones, ...failed].map(({ sessionId }) => sessionId));
     }
     for (const { sessionId } of tombstones) sessions.of(sessionId).askRemoval();
-    for (const { sessionId } of change.assignments) if (!this.#isConfirmed || taken.has(sessionId)) sessions.of(sessionId).wake();
+    for (const { sessionId } of change.assignments) {
+      if (this.#isConfirmed && !taken.has(sessionId)) continue;
+      if (claimed.has(sessionId)) sessions.of(sessionId).claimed();
+      else sessions.of(sessionId).wake();
+    }
   }
 
   /** The set is complete: sessions that it does not name are unassigned. */

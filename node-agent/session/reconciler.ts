@@ -52,6 +52,12 @@ export class Reconciler {
     });
   }
 
+  /** A session took this slot: its controller waits for an answer that needs no call of the engine. */
+  claimed(): void {
+    this.#steps.claimed();
+    this.wake();
+  }
+
   /** Accepts the session's part of a full listing, and wakes the session if it differs. */
   listed(seen: Seen): void {
     if (this.#steps.listed(seen, this.#running === undefined)) this.wake();

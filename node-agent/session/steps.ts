@@ -32,6 +32,7 @@ export class Steps {
   /** The session's part of a listing, which replaces its first inspection. */
   #listed: Seen | undefined;
   #engineLost = false;
+  #isClaimed = false;
   #removalAsked = false;
 
   constructor(sessionId: string, deps: StepsDeps) {
@@ -74,8 +75,16 @@ export class Steps {
     return !this.#hasLooked || !sameSight(this.#seen, seen);
   }
 
+  /** A session took this slot. While its guest is connected, the next look is spared: what was seen last is still there. */
+  claimed(): void {
+    this.#isClaimed = true;
+  }
+
   async look(): Promise<void> {
-    const { driver, log, calls } = this.#deps;
+    const { driver, guests, log, calls } = this.#deps;
+    const isClaimed = this.#isClaimed;
+    this.#isClaimed = false;
+    if (isClaimed && this.#hasLooked && this.#seen.container?.state === 'running' && guests.isConnected(this.#sessionId)) return;
     if (this.#engineLost) {
       this.#engineLost = false;
       await calls.durable(this.#pacer.engineLost());

@@ -49,3 +49,16 @@ t.test('an assignment newer than the tombstone of its session stays', async (t) 
   t.equal(ledger.assignment('a')?.generation, 3);
   t.equal(ledger.assignment('b'), undefined);
 });
+
+t.test('once a complete set does not name them, a slot that nobody took is removed, and a session is left alone', async (t) => {
+  const disk = new SimulatedDisk();
+  const ledger = await open(disk);
+  const slot = (sessionId: string) => ({ ...assigned(sessionId), slot: true }) as const;
+  await ledger.take([slot('slot'), slot('taken'), assigned('session')], []);
+  await ledger.take([assigned('taken', { generation: 2 })], []);
+  t.same([...(await ledger.unassignBeyond(new Set()))].toSorted(), ['session', 'slot', 'taken']);
+  for (const one of [ledger, await open(disk)]) {
+    t.match(one.remembered('slot'), { tombstone: 1, removalDue: true });
+    for (const id of ['taken', 'session']) t.match(one.remembered(id), { tombstone: undefined, removalDue: false });
+  }
+});
