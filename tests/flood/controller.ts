@@ -34,7 +34,13 @@ export class FloodedController {
   }
 
   static async start(directory: string): Promise<FloodedController> {
-    const env = { ...process.env, RAWORC_DATA_DIR: directory, RAWORC_ADMIN_PASSWORD: PASSWORD, RAWORC_BASE_IMAGE_TAG: IMAGE };
+    const env = {
+      ...process.env,
+      RAWORC_DATA_DIR: directory,
+      RAWORC_ADMIN_PASSWORD: PASSWORD,
+      RAWORC_BASE_IMAGE_TAG: IMAGE,
+      RAWORC_SLOTS: '0',
+    };
     const ports = { RAWORC_HTTP_PORT: '0', RAWORC_NODE_PORT: '0', RAWORC_JOIN_PORT: '0' };
     const child = spawn(process.execPath, [LAUNCHER, 'serve'], { env: { ...env, ...ports }, stdio: ['ignore', 'pipe', 'pipe'] });
     const faults: string[] = [];

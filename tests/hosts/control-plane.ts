@@ -87,6 +87,7 @@ export class ControlPlane {
       RAWORC_NODE_HOST: '0.0.0.0',
       RAWORC_ADVERTISE: this.address,
       RAWORC_NATS_URL: 'nats://127.0.0.1:4222',
+      RAWORC_SLOTS: '0',
       RAWORC_REGISTRY: 'off', // packing the session image takes longer than most tests
       ...this.#env,
     });
