@@ -196,7 +196,7 @@ export class Guest {
     for (const run of this.#runner.current()) this.#host.send({ kind: 'runStarted', value: { sessionId, generation, ...run, hop: null } });
     this.#host.sendAnswers();
     this.#runner.reportWorkers();
-    this.#runner.configure({ space: welcome.space, agents });
+    this.#runner.configure({ space: welcome.space, agents }, welcome.startWorkers);
     return true;
   }
 

@@ -5,6 +5,9 @@ import type { Clock } from '../../seams/clock.ts';
 import { LiveWorkers } from './live-workers.ts';
 import type { Setup, Worker, WorkerHost } from './worker-host.ts';
 
+/** In a session with more agents, each starts with its first message. */
+const MAX_AHEAD = 2;
+
 interface Started {
   readonly worker: Worker;
   readonly spec: AgentSpec;
@@ -47,6 +50,12 @@ export class AgentWorkers {
     if (worker.ended !== undefined) this.#live.begun(spec.name, worker);
     void worker.ended?.then(() => this.#live.over(worker));
     return worker;
+  }
+
+  /** Starts the processes of a few agents before they are needed. */
+  startAhead(setup: Setup): void {
+    if (setup.agents.length > MAX_AHEAD) return;
+    for (const spec of setup.agents) if (spec.runtime !== 'NATIVE') this.ready(spec, setup, 0);
   }
 
   /** Records that the worker is now running the agent's code. */

@@ -46,6 +46,7 @@ export function decodeAssignment(wire: WireAssignment): Assignment {
     settledSeq: wire.settledSeq,
     copyFrom: wire.copyFrom === '' ? undefined : sessionIdIn(wire.copyFrom),
     ...(wire.slot ? { slot: true } : {}),
+    ...(wire.startWorkers ? { startWorkers: true } : {}),
   };
 }
 

@@ -56,6 +56,8 @@ export interface Assignment {
   readonly copyFrom?: string | undefined;
   /** It was started ahead of need, and is nobody's yet. */
   readonly slot?: true | undefined;
+  /** Its guest starts the agents' processes before there is a message. */
+  readonly startWorkers?: true | undefined;
 }
 
 /** Containers and volumes created at this generation or an earlier one must be removed. */

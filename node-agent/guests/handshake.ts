@@ -79,9 +79,15 @@ export interface WelcomeFacts {
   readonly cancelled: readonly CancelMessage[];
 }
 
-export function welcome({ sessionId, generation, spec }: Assignment, { settledSeq, graceMs, cancelled }: WelcomeFacts): HostFrame {
+export function welcome(
+  { sessionId, generation, spec, startWorkers }: Assignment,
+  { settledSeq, graceMs, cancelled }: WelcomeFacts,
+): HostFrame {
   const agents = spec.agents.map((agent) => ({ ...agent }));
   const drain = graceMs === undefined ? null : { graceMs };
   const about = { protocolVersion: GUEST_PROTOCOL_VERSION, sessionId, generation, space: spec.space };
-  return { kind: 'welcome', value: { ...about, agents, drain, settledSeq, cancelled: [...cancelled] } };
+  return {
+    kind: 'welcome',
+    value: { ...about, agents, drain, settledSeq, cancelled: [...cancelled], startWorkers: startWorkers === true },
+  };
 }

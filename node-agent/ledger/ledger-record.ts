@@ -33,6 +33,7 @@ const assignment = z.object({
   settledSeq: whole.default(0),
   copyFrom: z.string().optional(),
   slot: z.literal(true).optional(),
+  startWorkers: z.literal(true).optional(),
 });
 
 /**

@@ -65,6 +65,8 @@ export function assignment(view: View, row: SessionRow): Assignment__Output | un
     settledSeq: settledSeq(view, row),
     copyFrom: row.copyFrom ?? '',
     slot: isSlot(row),
+    // What a process has in its environment cannot change: with secrets, it starts once somebody asks for them.
+    startWorkers: isSlot(row) && view.secretsIn(row.spaceId).length === 0,
     cancelled: view.cancelled(row.id).map(cancelMessage),
   };
 }

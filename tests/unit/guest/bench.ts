@@ -32,6 +32,7 @@ export class Bench {
   #waiting: (() => void) | undefined;
   readonly #streams = new Map<string, (stream: ByteStream) => void>();
   child: ChildProcess | undefined;
+  startsWorkers = false;
   /** Of the session, as the welcome says. Their files are below agents/. */
   agents: AgentSpec[] = [{ name: 'echo', runtime: 'PYTHON', handler: '', idempotent: false, timeoutS: 0, memoryBytes: 0, concurrency: 0 }];
 
@@ -145,6 +146,7 @@ export class Bench {
       drain: null,
       settledSeq: 0,
       cancelled: [],
+      startWorkers: this.startsWorkers,
     };
     this.#link?.send({ kind: 'welcome', value });
   }

@@ -70,6 +70,7 @@ function frames(seed: number): { guest: GuestFrame[]; host: HostFrame[] } {
           drain: pick(null, { graceMs: uint() }),
           settledSeq: uint(),
           cancelled: Array.from({ length: pick(0, 1, 3) }, cancel),
+          startWorkers: pick(true, false),
         },
       },
       {

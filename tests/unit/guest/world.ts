@@ -159,6 +159,7 @@ export class World {
         drain: null,
         settledSeq: this.settledSeq,
         cancelled: this.cancelled,
+        startWorkers: false,
       };
       this.#link?.toGuest({ kind: 'welcome', value });
     }
@@ -209,7 +210,7 @@ export class World {
         kind: 'welcome',
         value: {
           ...{ protocolVersion: 1, sessionId, generation: 1, space: 'space', agents },
-          ...{ drain: this.drain, settledSeq: this.settledSeq, cancelled: this.cancelled },
+          ...{ drain: this.drain, settledSeq: this.settledSeq, cancelled: this.cancelled, startWorkers: false },
         },
       });
       for (const message of this.posted) {

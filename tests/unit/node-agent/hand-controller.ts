@@ -149,6 +149,7 @@ export function assigned(
     copyFrom: '',
     cancelled: [],
     slot: false,
+    startWorkers: false,
   };
 }
 

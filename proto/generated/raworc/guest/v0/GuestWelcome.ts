@@ -23,6 +23,10 @@ export interface GuestWelcome {
    * applies before any run starts
    */
   'cancelled'?: (_raworc_v0_CancelMessage)[];
+  /**
+   * start the agents' processes now, before there is a message
+   */
+  'startWorkers'?: (boolean);
 }
 
 export interface GuestWelcome__Output {
@@ -43,4 +47,8 @@ export interface GuestWelcome__Output {
    * applies before any run starts
    */
   'cancelled': (_raworc_v0_CancelMessage__Output)[];
+  /**
+   * start the agents' processes now, before there is a message
+   */
+  'startWorkers': (boolean);
 }

@@ -30,6 +30,10 @@ export interface Assignment {
    * Started ahead of need, and nobody's yet: once no complete set names it, the node removes it.
    */
   'slot'?: (boolean);
+  /**
+   * the guest starts its agents' processes before there is a message
+   */
+  'startWorkers'?: (boolean);
 }
 
 export interface Assignment__Output {
@@ -57,4 +61,8 @@ export interface Assignment__Output {
    * Started ahead of need, and nobody's yet: once no complete set names it, the node removes it.
    */
   'slot': (boolean);
+  /**
+   * the guest starts its agents' processes before there is a message
+   */
+  'startWorkers': (boolean);
 }
