@@ -132,4 +132,6 @@ const sum = (slots: readonly SlotRow[], of: (slot: SlotRow) => number): number =
 
 /** What has cost least so far ends first: slots that still start, then the newest. */
 export const leastReadyFirst = (slots: readonly SlotRow[]): readonly SlotRow[] =>
-  slots.toSorted((a, b) => Number(a.readyAt !== null) - Number(b.readyAt !== null) || b.createdAt - a.createdAt || (a.id < b.id ? -1 : 1));
+  slots.toSorted(
+    (a, b) => Number(a.phase === 'running') - Number(b.phase === 'running') || b.createdAt - a.createdAt || (a.id < b.id ? -1 : 1),
+  );

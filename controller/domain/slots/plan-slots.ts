@@ -2,7 +2,7 @@ import { leastReadyFirst } from './make-room.ts';
 import type { SlotKind, SlotRow } from './rows.ts';
 import { isSameKind } from './slot.ts';
 
-/** A slot that has not become ready by then is given up. */
+/** A slot that is not ready by then, when it starts or starts again, is given up. */
 export const READY_WITHIN_MS = 120_000;
 
 export interface Wanted<Kind extends SlotKind> {
@@ -33,7 +33,7 @@ export function planSlots<Kind extends SlotKind>(
   const kept = new Map<Wanted<Kind>, SlotRow[]>(wanted.map((one) => [one, []]));
   let dueMs: number | undefined;
   for (const slot of slots) {
-    const leftMs = slot.readyAt === null ? READY_WITHIN_MS - ageMs(slot.createdAt) : undefined;
+    const leftMs = slot.phase === 'running' ? undefined : READY_WITHIN_MS - ageMs(slot.phaseAt);
     const one = wanted.find(({ kind }) => isSameKind(kind, slot));
     if (one === undefined || !isUsable(slot) || (leftMs !== undefined && leftMs <= 0)) end.push(slot);
     else {

@@ -25,8 +25,8 @@ export const SLOTS = {
   volume: text<string | null>(),
   isolation: text<Isolation | null>(),
   createdAt: integer(),
-  /** When its guest first connected. */
-  readyAt: integer<number | null>(),
+  /** Since when it is in this phase. */
+  phaseAt: integer(),
 };
 export interface SlotRow extends RowOf<typeof SLOTS> {}
 

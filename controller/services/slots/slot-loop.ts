@@ -147,6 +147,7 @@ export function slotLoop(deps: SlotLoopDeps): Loop<SpaceId | 'all'> {
         loop.wake(mutation.row.spaceId);
         wakeWaiting();
       }
+      if (mutation.table === 'sessions' && pace.session(mutation.row)) wakeWaiting();
       if (mutation.table === 'spaces') loop.wake(mutation.row.id);
       if (mutation.table === 'builds' && mutation.row.status === 'completed') loop.wake(mutation.row.spaceId);
       if (mutation.table === 'nodes') for (const id of pace.spacesOn(mutation.row.id)) loop.wake(id);

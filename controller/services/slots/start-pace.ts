@@ -1,5 +1,6 @@
 import type { Clock } from '../../../seams/clock.ts';
 import type { NodeId, SessionId, SpaceId } from '../../domain/engine/ids.ts';
+import type { SessionRow } from '../../domain/sessions/rows.ts';
 import type { SlotRow } from '../../domain/slots/rows.ts';
 
 /** A node rests as long as its last slot took to start, within these bounds: half of its time is for sessions alone. */
@@ -14,12 +15,20 @@ interface Known {
   isReady: boolean;
 }
 
-/** Paces the start of slots: one at a time on each node, with rests between them, and less often in a space where they fail. */
+/** For so long, a session that starts keeps its node from starting slots. */
+const SESSION_FIRST_MS = 60_000;
+
+/**
+ * Paces the start of slots: one at a time on each node, with rests between them, none while sessions start there, and less often
+ * in a space where they fail. Times are monotonic milliseconds.
+ */
 export class StartPace {
   readonly #clock: Clock;
   readonly #slots = new Map<SessionId, Known>();
   /** How many slots start on each node. */
   readonly #starting = new Map<NodeId, number>();
+  /** Sessions that start, and since when. */
+  readonly #sessions = new Map<NodeId, Map<SessionId, number>>();
   readonly #restsUntil = new Map<NodeId, number>();
   readonly #failures = new Map<SpaceId, { count: number; untilMs: number }>();
 
@@ -53,6 +62,19 @@ export class StartPace {
     return isReady;
   }
 
+  /** Takes the committed row of a session. Returns whether its node has no more session to start. */
+  session({ id, nodeId, desired, phase }: SessionRow): boolean {
+    if (nodeId === null) return false;
+    const there = this.#sessions.get(nodeId);
+    if (desired === 'running' && (phase === 'none' || phase === 'starting')) {
+      if (there === undefined) this.#sessions.set(nodeId, new Map([[id, this.#clock.monotonic()]]));
+      else if (!there.has(id)) there.set(id, this.#clock.monotonic());
+      return false;
+    }
+    if (there?.delete(id) !== true || there.size > 0) return false;
+    return this.#sessions.delete(nodeId);
+  }
+
   /** A slot was claimed or given up. Returns its space. */
   ended(id: SessionId): SpaceId | undefined {
     const known = this.#slots.get(id);
@@ -78,7 +100,12 @@ export class StartPace {
   }
 
   isFree(nodeId: NodeId): boolean {
-    return this.#starting.get(nodeId) === undefined && (this.#restsUntil.get(nodeId) ?? 0) <= this.#clock.monotonic();
+    const nowMs = this.#clock.monotonic();
+    for (const [id, sinceMs] of this.#sessions.get(nodeId) ?? []) {
+      if (nowMs - sinceMs < SESSION_FIRST_MS) return false;
+      this.#sessions.get(nodeId)?.delete(id);
+    }
+    return this.#starting.get(nodeId) === undefined && (this.#restsUntil.get(nodeId) ?? 0) <= nowMs;
   }
 
   /** Returns when the first node has rested; undefined: none rests. */

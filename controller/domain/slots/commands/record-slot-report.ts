@@ -23,7 +23,7 @@ export function recordSlotReport(report: Report): Command<SlotReportResult> {
         containerId: containerId === '' ? null : containerId,
         volume: volume === '' ? null : volume,
         isolation: report.isolation ?? slot.isolation,
-        readyAt: phase === 'running' ? (slot.readyAt ?? now) : slot.readyAt,
+        phaseAt: phase === slot.phase ? slot.phaseAt : now,
       };
       return { mutations: [put('slots', after)], events: [], result: 'yes' };
     },

@@ -39,7 +39,7 @@ export function startSlot(input: NewSlot): Command<boolean> {
       const row: SlotRow = {
         ...{ id: input.id, spaceId: input.spaceId, nodeId: placed.id, image, profile, imageName, requests, limits },
         ...{ buildId: build?.id ?? null, agents: build?.agents ?? [] },
-        ...{ phase: 'none', observedOrder: null, containerId: null, volume: null, isolation: null, createdAt: now, readyAt: null },
+        ...{ phase: 'none', observedOrder: null, containerId: null, volume: null, isolation: null, createdAt: now, phaseAt: now },
       };
       return { mutations: [put('slots', row)], events: [], result: true };
     },

@@ -5,7 +5,7 @@ export const slots = steps(
   `create table slots (
      id text not null primary key, space_id text not null, node_id text not null, image text not null, profile text not null,
      image_name text, build_id text, agents text not null, requests text not null, limits text not null, phase text not null,
-     observed_order text, container_id text, volume text, isolation text, created_at integer not null, ready_at integer)
+     observed_order text, container_id text, volume text, isolation text, created_at integer not null, phase_at integer not null)
    strict, without rowid`,
   'create index slots_of_space on slots (space_id, created_at)',
   'create index slots_of_image on slots (space_id, image, phase, created_at)',

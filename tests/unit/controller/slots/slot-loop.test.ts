@@ -3,6 +3,7 @@ import t, { type Test } from 'tap';
 import type { NodeId, SessionId } from '../../../../controller/domain/engine/ids.ts';
 import { updateNode } from '../../../../controller/domain/nodes/commands/manage-node.ts';
 import { createSession } from '../../../../controller/domain/sessions/commands/create-session.ts';
+import type { SessionRow } from '../../../../controller/domain/sessions/rows.ts';
 import type { SlotRow } from '../../../../controller/domain/slots/rows.ts';
 import { changeSpace } from '../../../../controller/domain/spaces/commands/spaces.ts';
 import { REMEMBERED_MS } from '../../../../controller/services/slots/demand.ts';
@@ -53,22 +54,31 @@ async function world(t: Test, nodes: readonly NodeId[] = [NODE]) {
     fakes.get(slot.nodeId)?.say(running({ sessionId: slot.id, phase }));
     await later(0);
   };
-  const create = () =>
-    core.applier.apply(
+  const create = async () => {
+    const created = await core.applier.apply(
       createSession({
         ...{ id: systemRandom.uuid() as SessionId, spaceId: SPACE, name: null, metadata: {}, timeouts: {}, baseImage: 'base' },
         ...{ by: { accountId: ACCOUNT, user: 'admin' }, request: undefined },
       }),
     );
-  return { clock, core, slots, say, create, later, fakes };
+    if (!created.ok) throw new Error(created.refusal.message);
+    return core.session(created.value.id);
+  };
+  const isUp = async ({ id, nodeId, generation }: SessionRow) => {
+    fakes.get(nodeId ?? NODE)?.say(running({ sessionId: id, generation }));
+    await later();
+  };
+  return { core, slots, say, create, isUp, later };
 }
 
 t.test('a space in use has a slot, one that is not has none, and demand that ends takes it away', async (t) => {
-  const { slots, say, create, later } = await world(t);
+  const { slots, say, create, isUp, later } = await world(t);
   await later(60_000);
   t.equal(slots().length, 0);
-  await create();
+  const session = await create();
   await later();
+  t.equal(slots().length, 0, 'the session starts first');
+  await isUp(session);
   t.equal(slots().length, 1);
   await say(slots()[0], 'RUNNING');
   await later(120_000);
@@ -78,7 +88,7 @@ t.test('a space in use has a slot, one that is not has none, and demand that end
 });
 
 t.test('a node starts one slot after another, with rests, and a claimed one is replaced', async (t) => {
-  const { core, slots, say, create, later } = await world(t);
+  const { core, slots, say, create, isUp, later } = await world(t);
   await core.applier.apply(changeSpace(SPACE, { settings: { slots: { min: 3, max: 3 } } }, true));
   await later();
   t.equal(slots().length, 1);
@@ -89,9 +99,11 @@ t.test('a node starts one slot after another, with rests, and a claimed one is r
   await later(5_000);
   t.equal(slots().length, 2);
   const [first] = slots();
-  t.match(await create(), { ok: true, value: { id: first?.id } });
+  const claimed = await create();
+  t.equal(claimed.id, first?.id);
   t.equal(slots().length, 1);
   await say(slots()[0], 'RUNNING');
+  await isUp(claimed);
   for (let one = 0; one < 2; one += 1) {
     await later(10_000);
     await say(
