@@ -14,6 +14,8 @@ import { observe } from './world/observer.ts';
 import { Person } from './world/people.ts';
 import { Plan } from './world/plan.ts';
 import type { SeededRandom } from './world/random.ts';
+import { disturbSlots } from './world/slots/slot-faults.ts';
+import { SlotUser } from './world/slots/slot-user.ts';
 import { StreamReader } from './world/stream-reader.ts';
 import { Holder } from './world/uses/holder.ts';
 import { SessionUser } from './world/uses/session-user.ts';
@@ -38,6 +40,8 @@ export interface RunResult {
   readonly messages: number;
   /** Committed hops. */
   readonly hops: number;
+  /** Sessions that were started ahead of need. */
+  readonly claims: number;
   readonly simulatedMs: number;
   readonly steps: number;
   readonly tookMs: number;
@@ -89,6 +93,7 @@ export async function simulate({ seed, faults, bail, maxSteps = MAX_STEPS, print
     const clients = Array.from({ length: CLIENTS }, (_, at) => new Client(cluster, book, `client-${at + 1}`));
     const temper = cluster.random.fork('temper');
     const plan = new Plan(cluster, faults ?? faultsFor(temper), seed);
+    if (cluster.slots > 0) disturbSlots(cluster, plan);
     const haste = temper.pick([1, 1, 0.3, 0.05]) ?? 1;
     const usual = { ...USUAL, create: temper.pick([USUAL.create, 2, 20]) ?? USUAL.create };
     const seers = [...watchers, observe(cluster)];
@@ -102,6 +107,7 @@ export async function simulate({ seed, faults, bail, maxSteps = MAX_STEPS, print
       new Joins(cluster, book).run(),
       ...(cluster.git === undefined ? [] : [new RepositoryUser(new Client(cluster, book, 'developer'), cluster.git).run()]),
       ...(isUsed(seed) ? USERS : []).map((name) => new SessionUser(new Client(cluster, book, name)).run()),
+      ...(cluster.slots > 0 ? [new SlotUser(new Client(cluster, book, 'slots')).run()] : []),
       ...(isUsed(seed) ? ['holder'] : []).map((name) => new Holder(new Client(cluster, book, name)).run()),
     ];
     await ends(cluster, Promise.all(work), () => plan.isDone);
@@ -136,6 +142,7 @@ export async function simulate({ seed, faults, bail, maxSteps = MAX_STEPS, print
         commands: book.commands,
         messages: book.messages.size,
         hops: cluster.auditors.hops.ever,
+        claims: cluster.auditors.slots.counts.claimed,
         tookMs: performance.now() - began,
       },
       ...{ simulatedMs: time.now, steps: time.handled, struck: plan.struck, asked: book.asked, violations },

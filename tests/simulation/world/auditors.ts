@@ -10,6 +10,7 @@ import { ImageAudit } from './image-audit.ts';
 import type { Machine } from './machine.ts';
 import { Remixes, type RemixesDeps } from './remixes.ts';
 import { SecretVersions } from './secret-versions.ts';
+import { SlotAudit } from './slots/slot-audit.ts';
 import { SpaceUse } from './space-use.ts';
 import { Suspends } from './suspends.ts';
 import { TokenAudit } from './token-audit.ts';
@@ -31,6 +32,7 @@ export class Auditors {
   readonly builds: BuildAudit;
   readonly uses: UseAudit;
   readonly limits: LimitAudit;
+  readonly slots: SlotAudit;
   readonly #deps: RemixesDeps & { readonly chronicle: Chronicle; readonly nowMs: () => number; readonly lostAfterMs: number };
 
   constructor(deps: RemixesDeps & BuildAuditDeps & { readonly nowMs: () => number; readonly lostAfterMs: number }) {
@@ -39,7 +41,8 @@ export class Auditors {
     this.use = new SpaceUse(deps.violation);
     this.hops = new HopAudit(deps.violation);
     this.deadlines = new Deadlines(deps);
-    this.images = new ImageAudit(deps);
+    this.slots = new SlotAudit(deps);
+    this.images = new ImageAudit({ ...deps, slots: this.slots.rows });
     this.tokens = new TokenAudit(deps);
     this.builds = new BuildAudit(deps);
     this.uses = new UseAudit(deps);
@@ -49,6 +52,7 @@ export class Auditors {
   /** Call before the chronicle. */
   committed(mutations: readonly Mutation[], events: readonly NewEvent[]): void {
     const { nowMs, violation } = this.#deps;
+    this.slots.committed(mutations, events);
     this.remixes.committed(mutations);
     this.use.committed(mutations);
     this.hops.committed(mutations);
@@ -67,6 +71,7 @@ export class Auditors {
   /** Call after the chronicle. */
   restored(): void {
     const { view, chronicle, nowMs } = this.#deps;
+    this.slots.restored(view());
     this.remixes.restored();
     this.hops.restored(view());
     this.use.restored(view(), [...chronicle.sessions.values()]);
@@ -84,6 +89,7 @@ export class Auditors {
 
   /** Call once everything is at rest. `present`: the machines that were not removed. */
   judge(present: readonly Machine[]): void {
+    this.slots.judge(present, this.#deps.view());
     this.remixes.judge();
     this.hops.judge(this.#deps.view());
     this.deadlines.judge(this.#deps.view());

@@ -1,6 +1,7 @@
 import type { Mutation } from '../../../controller/domain/engine/mutation.ts';
 import type { View } from '../../../controller/domain/engine/view.ts';
 import type { Desired, SessionRow } from '../../../controller/domain/sessions/rows.ts';
+import { SLOT_GENERATION } from '../../../controller/domain/slots/slot.ts';
 import { SEVERAL } from './answer-order.ts';
 import { Settlement } from './settlement.ts';
 
@@ -68,6 +69,7 @@ export class Chronicle {
       if (mutation.table === 'tombstones') this.tombstones.set(mutation.row.id, mutation.row.upToGeneration);
       if (mutation.table === 'nodes' && mutation.row.lostAt !== null) this.lostNodes.add(mutation.row.id);
       if (mutation.table === 'nodes' && mutation.row.revokedAt !== null) this.removedNodes.add(mutation.row.name);
+      if (mutation.table === 'slots') this.#desires(mutation.row.id, SLOT_GENERATION, 'running');
       if (mutation.table !== 'sessions') continue;
       if (this.forgotten.delete(mutation.row.id)) this.adopted.add(mutation.row.id);
       this.#keep(mutation.row);
@@ -94,9 +96,13 @@ export class Chronicle {
   #keep(row: SessionRow): void {
     this.sessions.set(row.id, row);
     if (row.desired === 'failed') this.failed.add(row.id);
-    const known = this.#desired.get(row.id) ?? new Map<number, Desired>();
-    known.set(row.generation, row.desired);
-    this.#desired.set(row.id, known);
+    this.#desires(row.id, row.generation, row.desired);
+  }
+
+  #desires(id: string, generation: number, desired: Desired): void {
+    const known = this.#desired.get(id) ?? new Map<number, Desired>();
+    known.set(generation, desired);
+    this.#desired.set(id, known);
   }
 
   /** Returns the desired state of a session at that generation; undefined if there was none. */

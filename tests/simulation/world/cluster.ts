@@ -35,6 +35,7 @@ import type { Phase } from './phases.ts';
 import { SeededRandom } from './random.ts';
 import { SimulatedRegistry } from './registry.ts';
 import { asPreviousController, asPreviousNode, type Releases, releasesOf } from './releases.ts';
+import { slotsIn } from './sizes.ts';
 import { ACCOUNT, IMAGE, type NewNode } from './store.ts';
 import type { Place, Surroundings } from './surroundings.ts';
 import { Trace } from './trace.ts';
@@ -90,6 +91,8 @@ export class Cluster implements Surroundings {
   readonly auditors: Auditors;
   readonly #lostAfterMs: number;
   readonly nodeRules: NodeRules;
+  /** That a space has if it says nothing else. 0: no session of this run is started ahead of need. */
+  readonly slots: number;
   readonly #releases: Releases;
   #lives = 0;
   #starting = false;
@@ -108,6 +111,7 @@ export class Cluster implements Surroundings {
     this.#lostAfterMs = random.fork('lost after').pick([20_000, 600_000]) ?? 600_000;
     this.#releases = releasesOf(random.fork('releases'));
     this.nodeRules = rulesOf(random.fork('node rules'));
+    this.slots = slotsIn(random.fork('slots'));
     this.auditors = new Auditors({
       ...{ chronicle: this.chronicle, machines: () => this.machines, view: () => this.view, violation: this.violation },
       nowMs: () => this.time.now,
@@ -216,6 +220,8 @@ export class Cluster implements Surroundings {
       },
       ...(this.git === undefined ? {} : { shelves: { sources: this.sources, logs: this.logs } }),
       ...{ nodeRules: this.nodeRules, lostAfterMs: this.#lostAfterMs },
+      // The release before this one has none.
+      slots: this.#releases.isPreviousController(this.#lives) ? 0 : this.slots,
       ...{ registry: this.registry, isPrevious: this.#releases.isPreviousController(this.#lives) },
       ended: () => {
         this.killController();

@@ -43,6 +43,8 @@ export interface ControllerOptions {
   readonly wall: WallClock;
   readonly random: SeededRandom;
   readonly nodeRules: NodeRules;
+  /** That a space has if it says nothing else. */
+  readonly slots: number;
   /** How long a node can be unreachable before it is lost. */
   readonly lostAfterMs: number;
   readonly registry: SimulatedRegistry | undefined;
@@ -106,9 +108,9 @@ export class ControllerProcess {
       if (life.isDead) throw new Error('killed');
     };
     const sync = { isOpen: false };
-    const rooms = new RoomAudit(around.chronicle.sessions.values(), around.violation);
+    const rooms = new RoomAudit(around.chronicle.sessions.values(), around.auditors.slots.rows.values(), around.violation);
     const { nodeRules: rules } = options;
-    const placements = new PlacementAudit(around.chronicle.sessions.values(), {
+    const placements = new PlacementAudit(around.chronicle.sessions.values(), around.auditors.slots.rows.values(), {
       view: store.writer.view,
       rules,
       violation: around.violation,
@@ -145,7 +147,12 @@ export class ControllerProcess {
       sourceStore: options.shelves?.sources.storeFor(life) ?? { receive: notHere, remove: async () => undefined, kept: async () => [] },
       passwords: { hash: async (password) => accepted(password), verify: async (password, hash) => accepted(password === hash) },
       sealing: { ring: RING, keys: SEALING_KEYS },
-      ...{ version: 'sim', lease: { ...LEASE, lostAfterMs: options.lostAfterMs }, sizes: SIZES, nodeRules: rules },
+      ...{
+        version: 'sim',
+        lease: { ...LEASE, lostAfterMs: options.lostAfterMs },
+        sizes: { ...SIZES, slots: options.slots },
+        nodeRules: rules,
+      },
       ...{ clock, random: random.fork(name), log, metrics: silentMetrics },
       barriers: barriersAt(around, { life }),
       onFatal(fault) {

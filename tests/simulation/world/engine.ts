@@ -1,3 +1,4 @@
+import { SLOT_GENERATION } from '../../../controller/domain/slots/slot.ts';
 import type { Most } from '../../../node-agent/domain/session-most.ts';
 import type { Driver, DriverChange, Transfer } from '../../../node-agent/engine/driver.ts';
 import type { Outcome } from '../../../node-agent/engine/outcome.ts';
@@ -229,7 +230,8 @@ function checkTouch({ around, host, machine, ledger, life, hasGuest }: EngineVie
   if (name === 'removeContainer' && around.chronicle.removedNodes.has(machine)) return;
   const { assignment, tombstone } = remembered;
   const buried = around.chronicle.tombstones.get(sessionId) ?? -1;
-  if ((tombstone ?? -1) > buried) around.violation(`${machine} holds a tombstone of ${sessionId} that the controller never made`);
+  if ((tombstone ?? -1) > buried && !isForgottenSlot(around, sessionId, tombstone))
+    around.violation(`${machine} holds a tombstone of ${sessionId} that the controller never made`);
   const wanted = assignment && around.chronicle.desiredAt(sessionId, assignment.generation);
   if (assignment && wanted !== assignment.desired)
     around.violation(`${machine} takes ${sessionId} at ${assignment.generation} for ${assignment.desired}, it should be ${wanted}`);
@@ -268,3 +270,7 @@ export function listenerFor(host: HollowHost, life: Life): GuestListener {
     onStream: (listener) => host.onStream(listener),
   };
 }
+
+/** A node removes by itself what a restored store does not know of, and nobody has taken. */
+const isForgottenSlot = ({ auditors }: EngineView['around'], sessionId: string, tombstone: number | undefined): boolean =>
+  tombstone === SLOT_GENERATION && auditors.slots.isForgotten(sessionId);

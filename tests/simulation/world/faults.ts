@@ -192,7 +192,7 @@ export type FaultName = keyof typeof FAULTS;
 export function target(
   cluster: Cluster,
   random: SeededRandom,
-  place: Place | undefined,
+  place: Omit<Place, 'life'> | undefined,
 ): Pick<Strike, 'machine' | 'sessionId'> | undefined {
   const named = cluster.machines.find(({ name }) => name === place?.machine);
   const machine = named ?? random.pick(cluster.machines);

@@ -1,5 +1,6 @@
 import type { BuildRow } from '../../../controller/domain/builds/rows.ts';
 import type { Mutation } from '../../../controller/domain/engine/mutation.ts';
+import type { SlotRow } from '../../../controller/domain/slots/rows.ts';
 import type { Chronicle } from './chronicle.ts';
 import type { Machine } from './machine.ts';
 import { IMAGE } from './store.ts';
@@ -10,6 +11,7 @@ const LATE_MS = 5 * 60_000;
 export interface ImageAuditDeps {
   readonly chronicle: Chronicle;
   readonly nowMs: () => number;
+  readonly slots: ReadonlyMap<string, SlotRow>;
   readonly violation: (what: string) => void;
   /** Whether a controller of the previous release is up. */
   readonly isPreviousController: () => boolean;
@@ -66,6 +68,8 @@ export class ImageAudit {
     if (image === IMAGE) return 'the base image';
     if ([...this.#newest.values()].some((build) => build.image === image)) return 'the newest of its space';
     const session = [...this.#deps.chronicle.sessions.values()].find((one) => one.image === image && one.desired !== 'deleted');
+    const slot = [...this.#deps.slots.values()].find((one) => one.image === image);
+    if (slot !== undefined) return `which the slot ${slot.id} has`;
     return session && `which ${session.id} has`;
   }
 

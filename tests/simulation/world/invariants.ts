@@ -13,6 +13,7 @@ import { isRemoved, unforgotten, unmaintained } from './maintenance.ts';
 import { judgeOnce } from './once.ts';
 import { answerOfModel, choiceFor } from './router.ts';
 import { scriptIn } from './scripts.ts';
+import { judgeSlots, unreadySlot } from './slots/judge-slots.ts';
 import { NARROW, SPACE } from './store.ts';
 import { judgeTrace } from './traces.ts';
 
@@ -44,6 +45,7 @@ export function unrest(cluster: Cluster): string | undefined {
     if (removal !== undefined) return `${machine.name} is still to remove ${removal.sessionId}`;
     for (const id of [...machine.host.containers.keys(), ...machine.host.volumes.keys()]) {
       const held = view.get('sessions', id);
+      if (held === undefined && view.get('slots', id as SessionRow['id'])?.nodeId === row.id) continue;
       // An orphan stays until an operator decides, who sees it once its node has reported it.
       if (held === undefined && chronicle.forgotten.has(id)) {
         const told = controller.core.fleet.stream(row.id)?.facts.orphans ?? [];
@@ -52,6 +54,8 @@ export function unrest(cluster: Cluster): string | undefined {
       }
       if (held === undefined || held.desired === 'deleted') return `${machine.name} still holds something of ${id}, deleted`;
     }
+    const slot = unreadySlot(view, machine);
+    if (slot !== undefined) return slot;
     for (const session of view.sessionsOnAfter(row.id, '', Number.MAX_SAFE_INTEGER)) {
       if (!isSettled(session)) {
         const { desired, generation, phase, observedGeneration } = session;
@@ -81,6 +85,7 @@ export function judge(cluster: Cluster, book: Book): void {
   }
   for (const message of book.messages.values()) judgeMessage(cluster, book, message);
   judgeMachines(cluster);
+  judgeSlots(cluster);
   judgeBuild(cluster);
   cluster.auditors.judge(presentIn(cluster));
   judgeOnce(cluster);
@@ -249,7 +254,7 @@ function judgeMachines(cluster: Cluster): void {
   for (const { host, name, id, agent } of presentIn(cluster)) {
     for (const sessionId of new Set([...host.containers.keys(), ...host.volumes.keys()])) {
       const { sessions, forgotten } = cluster.chronicle;
-      if (!sessions.has(sessionId) && !forgotten.has(sessionId))
+      if (!sessions.has(sessionId) && !forgotten.has(sessionId) && !cluster.auditors.slots.rows.has(sessionId))
         cluster.violation(`${name} has something of ${sessionId}, which never was`);
     }
     for (const fault of host.uidFaults) cluster.violation(`${name}: ${fault}`);

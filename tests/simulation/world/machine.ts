@@ -232,7 +232,9 @@ export class Machine {
    */
   pruneImages(): void {
     const { host } = this;
-    const used = new Set([...host.containers.keys()].map((sessionId) => this.#options.around.chronicle.sessions.get(sessionId)?.image));
+    const { chronicle, auditors } = this.#options.around;
+    const imageOf = (id: string) => chronicle.sessions.get(id)?.image ?? auditors.slots.rows.get(id)?.image;
+    const used = new Set([...host.containers.keys()].map(imageOf));
     void host.images().then((images) => {
       for (const image of images) if (image !== this.#options.image && !used.has(image)) host.loseImage(image);
     });

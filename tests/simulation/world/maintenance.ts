@@ -57,6 +57,8 @@ export function unforgotten({ view, controller }: Cluster, machine: Machine): st
   if (unfailed !== undefined) return `${unfailed.id} is ${unfailed.desired} on ${machine.name}, which was removed`;
   const [running] = machine.host.containers.keys();
   if (running !== undefined) return `${machine.name} was removed, and still has the container of ${running}`;
+  const [slot] = view.slotsOnAfter(id, '', 1);
+  if (slot !== undefined) return `${machine.name} was removed, and has the slot ${slot.id}`;
   const [tombstone] = view.tombstonesOf(id, '', 1);
   return tombstone && `${machine.name} was removed, and is to remove ${tombstone.id}`;
 }

@@ -94,6 +94,13 @@ export class Plan {
     });
   }
 
+  /** One more fault, now, at this object. */
+  strikeAt(fault: FaultName, machine: string, sessionId: string): void {
+    if (this.#over) return;
+    this.#count += 1;
+    this.#strike(fault, 'any time', { machine, sessionId });
+  }
+
   /** Heals everything. No fault strikes any more. */
   heal(): void {
     this.#cluster.trace.note('FAULT', 'all is healed');
@@ -112,7 +119,7 @@ export class Plan {
     return place.life.isDead ? never() : undefined;
   }
 
-  #strike(fault: FaultName, phase: Phase | 'any time', place: Place | undefined): void {
+  #strike(fault: FaultName, phase: Phase | 'any time', place: Omit<Place, 'life'> | undefined): void {
     const aim = target(this.#cluster, this.#random, place);
     if (aim === undefined) return;
     this.struck.push({ fault, phase });

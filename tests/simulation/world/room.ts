@@ -1,5 +1,6 @@
 import type { Mutation } from '../../../controller/domain/engine/mutation.ts';
 import type { SessionRow } from '../../../controller/domain/sessions/rows.ts';
+import type { SlotRow } from '../../../controller/domain/slots/rows.ts';
 
 /** Room that sessions use on a node, or in a space. */
 export interface Room {
@@ -23,9 +24,11 @@ export const takesRoom = ({ nodeId, desired }: SessionRow): boolean => nodeId !=
  */
 export class Rooms {
   readonly #rows = new Map<string, SessionRow>();
+  readonly slots = new Map<string, SlotRow>();
 
-  constructor(rows: Iterable<SessionRow> = []) {
+  constructor(rows: Iterable<SessionRow> = [], slots: Iterable<SlotRow> = []) {
     for (const row of rows) this.#rows.set(row.id, row);
+    for (const slot of slots) this.slots.set(slot.id, slot);
   }
 
   row(id: string): SessionRow | undefined {
@@ -36,12 +39,14 @@ export class Rooms {
     for (const mutation of mutations) {
       if (mutation.kind === 'put' && mutation.table === 'sessions') this.#rows.set(mutation.row.id, mutation.row);
       if (mutation.kind === 'remove' && mutation.table === 'sessions') this.#rows.delete(mutation.id);
+      if (mutation.kind === 'put' && mutation.table === 'slots') this.slots.set(mutation.row.id, mutation.row);
+      if (mutation.kind === 'remove' && mutation.table === 'slots') this.slots.delete(mutation.id);
     }
   }
 
   /** The same with these changes, which can still be rolled back. */
   with(mutations: readonly Mutation[]): Rooms {
-    const changed = new Rooms(this.#rows.values());
+    const changed = new Rooms(this.#rows.values(), this.slots.values());
     changed.apply(mutations);
     return changed;
   }
@@ -53,6 +58,13 @@ export class Rooms {
       if (takesRoom(row)) add(room, row, true);
       else room.diskBytes += row.limits.diskBytes;
     }
+    return room;
+  }
+
+  /** What the slots on a node, or of a space, take up besides its sessions. */
+  ofSlots(id: string): Room {
+    const room = { ...NOTHING };
+    for (const slot of this.slots.values()) if (slot.nodeId === id || slot.spaceId === id) add(room, slot, true);
     return room;
   }
 
@@ -70,7 +82,7 @@ export class Rooms {
   }
 }
 
-function add(room: Room, { requests, limits }: SessionRow, isUp: boolean): void {
+function add(room: Room, { requests, limits }: Pick<SessionRow, 'requests' | 'limits'>, isUp: boolean): void {
   room.sessions += 1;
   room.diskBytes += limits.diskBytes;
   if (!isUp) return;

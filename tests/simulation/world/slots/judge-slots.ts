@@ -1,0 +1,40 @@
+import type { NodeId } from '../../../../controller/domain/engine/ids.ts';
+import type { View } from '../../../../controller/domain/engine/view.ts';
+import type { Cluster } from '../cluster.ts';
+import type { Machine } from '../machine.ts';
+import { isRemoved } from '../maintenance.ts';
+import { SPACES } from '../store.ts';
+
+/** Why a slot of this machine is not at rest. */
+export function unreadySlot(view: View, { id, name, host }: Machine): string | undefined {
+  for (const slot of view.slotsOnAfter(id as NodeId, '', 1000)) {
+    const state = host.containers.get(slot.id)?.state;
+    if (slot.phase !== 'running' || state !== 'running') return `the slot ${slot.id} on ${name} is ${slot.phase}, its container ${state}`;
+  }
+  return undefined;
+}
+
+/** At rest, each slot is ready on its node, and no space has more than it may. */
+export function judgeSlots(cluster: Cluster): void {
+  const { view, machines, auditors, violation } = cluster;
+  for (const { id, name } of SPACES) {
+    const slots = view.slotsIn(id);
+    const most = mostIn(view.get('spaces', id)?.settings.slots, cluster.slots);
+    if (slots.length > most) violation(`${name} has ${slots.length} slots of at most ${most}`);
+    for (const slot of slots) {
+      const machine = machines.find((one) => one.id === slot.nodeId);
+      const container = machine?.host.containers.get(slot.id);
+      if (machine === undefined || isRemoved(cluster, machine)) violation(`the slot ${slot.id} is on no machine`);
+      else if (container?.state !== 'running') violation(`the container of the slot ${slot.id} is ${container?.state}`);
+      else if (container.id !== slot.containerId) violation(`the container of the slot ${slot.id} is not the one in the store`);
+      else if (!machine.host.volumes.has(slot.id)) violation(`the slot ${slot.id} has no volume`);
+      if (auditors.slots.rows.get(slot.id)?.phase !== slot.phase) violation(`the slot ${slot.id} is not as it was committed`);
+    }
+  }
+}
+
+/** `slots` of a space's settings, in whose absence the operator's number counts. */
+function mostIn(slots: unknown, usual: number): number {
+  const { min = 0, max } = (slots ?? {}) as { readonly min?: number; readonly max?: number };
+  return max ?? Math.max(usual, min);
+}
