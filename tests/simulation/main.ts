@@ -60,14 +60,14 @@ for (let seed = first; seed < first + Number(values.runs) && !stopped; seed += 1
     ...(values.faults === undefined ? {} : { faults: Number(values.faults) }),
     ...(values.trace ? { print: (line: string) => process.stdout.write(`${line}\n`) } : {}),
   });
-  const { digest, commands, messages, claims, simulatedMs, struck, asked, violations, tookMs } = result;
+  const { digest, commands, messages, slots, simulatedMs, struck, asked, violations, tookMs } = result;
   coverage.add(struck, asked);
   totals.runs += 1;
   totals.commands += commands;
   totals.messages += messages;
   totals.faults += struck.length;
   totals.simulatedMs += simulatedMs;
-  const facts = `${commands} commands, ${messages} messages, ${claims} slots taken, ${struck.length} faults, ${Math.round(simulatedMs / 1000)} s in ${Math.round(tookMs)} ms`;
+  const facts = `${commands} commands, ${messages} messages, ${slots.claimed} of ${slots.started} slots taken, ${struck.length} faults, ${Math.round(simulatedMs / 1000)} s in ${Math.round(tookMs)} ms`;
   if (violations.length > 0 || Number(values.runs) <= 20) process.stdout.write(`seed ${seed}: ${facts}, trace ${digest}\n`);
   if (violations.length === 0) continue;
   totals.failed += 1;

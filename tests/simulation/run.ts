@@ -14,6 +14,7 @@ import { observe } from './world/observer.ts';
 import { Person } from './world/people.ts';
 import { Plan } from './world/plan.ts';
 import type { SeededRandom } from './world/random.ts';
+import type { SlotAudit } from './world/slots/slot-audit.ts';
 import { disturbSlots } from './world/slots/slot-faults.ts';
 import { SlotUser } from './world/slots/slot-user.ts';
 import { StreamReader } from './world/stream-reader.ts';
@@ -40,8 +41,8 @@ export interface RunResult {
   readonly messages: number;
   /** Committed hops. */
   readonly hops: number;
-  /** Sessions that were started ahead of need. */
-  readonly claims: number;
+  /** Sessions that were started ahead of need, and what became of them. */
+  readonly slots: SlotAudit['counts'];
   readonly simulatedMs: number;
   readonly steps: number;
   readonly tookMs: number;
@@ -142,7 +143,7 @@ export async function simulate({ seed, faults, bail, maxSteps = MAX_STEPS, print
         commands: book.commands,
         messages: book.messages.size,
         hops: cluster.auditors.hops.ever,
-        claims: cluster.auditors.slots.counts.claimed,
+        slots: cluster.auditors.slots.counts,
         tookMs: performance.now() - began,
       },
       ...{ simulatedMs: time.now, steps: time.handled, struck: plan.struck, asked: book.asked, violations },

@@ -140,11 +140,13 @@ export class Cluster implements Surroundings {
     const at = this.machines.length;
     const { registry } = this;
     const random = this.random.fork(name);
+    // Slots leave room to sessions, so that small machines have few.
+    const room = this.slots > 0 ? (this.random.fork('room for slots').pick([1, 2, 3]) ?? 1) : 1;
     const machine = new Machine({
       ...{ around: this, id, name, key, incarnation, address: `10.0.0.${at + 1}`, clusterId: CLUSTER, image: IMAGE, random },
-      memoryBytes: random.whole(6, 12) * 128 * MIB,
-      sessions: this.random.fork(`${name} bound`).pick([0, 0, 4, 7]) ?? 0,
-      bounds: boundsOf(this.random.fork(`${name} limits`)),
+      memoryBytes: random.whole(6, 12) * 128 * MIB * room,
+      sessions: (this.random.fork(`${name} bound`).pick([0, 0, 4, 7]) ?? 0) * room,
+      bounds: boundsOf(this.random.fork(`${name} limits`), room),
       dialer: (one, life) => this.#dialer(one, life),
       transfer: registry && ((one) => ({ pull: (plan) => registry.pull(one, plan), push: (plan) => registry.push(one, plan) })),
       releases: this.#releases,
@@ -466,9 +468,9 @@ const rulesOf = (random: SeededRandom): NodeRules =>
   new Map(random.chance(0.3) ? [['*', { ...SANE_NODE, reserved: { cpuMillis: 200, memoryBytes: random.whole(1, 2) * 128 * MIB } }]] : []);
 
 /** What a machine has for its sessions besides CPU and memory; 0: unbounded. */
-const boundsOf = (random: SeededRandom) => ({
-  processes: random.pick([0, 4 * 320, 8 * 320]) ?? 0,
-  diskBytes: random.pick([0, 12 * 1024 * MIB]) ?? 0,
+const boundsOf = (random: SeededRandom, room: number) => ({
+  processes: (random.pick([0, 4 * 320, 8 * 320]) ?? 0) * room,
+  diskBytes: (random.pick([0, 12 * 1024 * MIB]) ?? 0) * room,
 });
 
 /** Of another platform, a machine has an image of its own from the start; else it can have to pull it. */

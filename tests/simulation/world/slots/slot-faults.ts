@@ -25,9 +25,9 @@ export function disturbSlots(cluster: Cluster, plan: Plan): void {
     if (machine !== undefined) time.schedule(afterMs, () => plan.strikeAt(fault, machine.name, id));
   };
   auditors.slots.onReady.add((slot) => {
-    if (random.chance(0.12)) strike(random.weighted(ONCE_READY), slot, random.mostlySmall(0, BEFORE_IT_IS_TAKEN_MS));
+    if (random.chance(0.15)) strike(random.weighted(ONCE_READY), slot, random.mostlySmall(0, BEFORE_IT_IS_TAKEN_MS));
   });
   auditors.slots.onClaimed.add((slot) => {
-    if (random.chance(0.25)) strike(random.weighted(ONCE_CLAIMED), slot, random.mostlySmall(0, SOON_MS));
+    if (random.chance(0.3)) strike(random.weighted(ONCE_CLAIMED), slot, random.mostlySmall(0, SOON_MS));
   });
 }

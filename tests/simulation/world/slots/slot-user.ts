@@ -1,10 +1,12 @@
 import type { SessionId } from '../../../../controller/domain/engine/ids.ts';
 import { accepted } from '../../../../controller/domain/engine/outcome.ts';
+import type { SessionFact } from '../book.ts';
 import type { Client, Work } from '../client.ts';
+import { COMMANDS } from '../commands.ts';
 import { isSpaceFull } from '../spaces.ts';
 import { SPACES } from '../store.ts';
 
-const ROUNDS = 26;
+const ROUNDS = 40;
 const PAGE = { limit: 1000, offset: 0 } as const;
 
 /** Creates sessions that can take slots, changes how many there are, and looks for those that nobody has taken. */
@@ -39,11 +41,21 @@ export class SlotUser {
     );
     if (made === 'lost' || !made.ok || restores !== cluster.restores) return;
     for (const one of made.value) {
-      if (one.ok) book.session(one.value.id, false);
-      else if (one.refusal.code !== 'UNAVAILABLE' && !isSpaceFull(one.refusal)) this.#client.violation(`create: ${one.refusal.code}`);
+      if (!one.ok && one.refusal.code !== 'UNAVAILABLE' && !isSpaceFull(one.refusal)) this.#client.violation(`create: ${one.refusal.code}`);
     }
     const ids = made.value.flatMap((one) => (one.ok ? [one.value.id] : []));
     if (new Set(ids).size < ids.length) this.#client.violation(`two sessions have one id: ${ids.join(', ')}`);
+    // A restore can make the book forget them meanwhile.
+    for (const session of ids.map((id) => book.session(id, false))) await this.#use(session);
+  }
+
+  /** Most go again, some at once, so that there is room for more. */
+  async #use(session: SessionFact): Promise<void> {
+    const { random, cluster } = this.#client;
+    if (random.chance(0.4)) await COMMANDS.chat(this.#client, session);
+    if (random.chance(0.3)) return;
+    if (random.chance(0.6)) await cluster.time.sleep(random.mostlySmall(0, 5_000));
+    if (session.deletion === 'none' && !session.isForgotten) await COMMANDS.remove(this.#client, session);
   }
 
   /** Nothing can be done with a slot, as if it did not exist. */
