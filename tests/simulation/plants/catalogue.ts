@@ -11,12 +11,14 @@ import { PLACEMENT_PLANTS } from './placement-plants.ts';
 import type { Plant } from './plant.ts';
 import { RELEASE_PLANTS } from './release-plants.ts';
 import { ROOM_PLANTS } from './room-plants.ts';
+import { SLOT_PLANTS } from './slot-plants.ts';
 import { PROCESS_PLANTS, TICKET_PLANTS, USE_PLANTS } from './use-plants.ts';
 
 /** All planted faults by name. */
 export const PLANTS: Readonly<Record<string, Plant>> = {
   ...COMMAND_PLANTS,
   ...ROOM_PLANTS,
+  ...SLOT_PLANTS,
   ...CONTROLLER_PLANTS,
   ...MAINTENANCE_PLANTS,
   ...IDENTITY_PLANTS,

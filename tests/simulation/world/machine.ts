@@ -135,7 +135,9 @@ export class Machine {
     const agent: Agent = { life, isPrevious, most, ledger: undefined, node: undefined };
     this.agent = agent;
     const clock = new ProcessClock(around.time, life, this.wall);
-    const log = around.trace.log(life.name);
+    const log = around.trace.log(life.name, (event) => {
+      if (event === 'build.not_tidied') this.builds.isUntidy = true;
+    });
     const driver = driverFor({
       ...{ around, host: this.host, trouble: this.trouble, life, machine: name, random: random.fork('driver') },
       most: () => agent.most,

@@ -124,6 +124,7 @@ export function buildEngineFor(view: BuildEngineView, call: EngineCall): BuildEn
         if ([...room.jobs.values()].some(({ owner }) => owner === life)) around.violation(`${machine} tidies up during a build`);
         const { size } = room.unnamed;
         if (!life.isDead) room.unnamed.clear();
+        room.isUntidy = false;
         return size;
       }),
     sweep: async () => sweep(),

@@ -4,6 +4,8 @@ import type { Life } from '../life.ts';
 export class BuildRoom {
   /** Containers of jobs: the process that started each, and what ends it. */
   readonly jobs = new Map<number, { readonly owner: Life; readonly end: (reason: Error) => void }>();
+  /** Its node agent could not remove what failed builds left, and does with its next build. */
+  isUntidy = false;
   /** Images without a name, with their labels. */
   readonly unnamed = new Map<string, Readonly<Record<string, string>>>();
   #made = 0;

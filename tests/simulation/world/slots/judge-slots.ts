@@ -3,7 +3,7 @@ import type { View } from '../../../../controller/domain/engine/view.ts';
 import type { Cluster } from '../cluster.ts';
 import type { Machine } from '../machine.ts';
 import { isRemoved } from '../maintenance.ts';
-import { SPACES } from '../store.ts';
+import { IMAGE, SPACES } from '../store.ts';
 
 /** Why a slot of this machine is not at rest. */
 export function unreadySlot(view: View, { id, name, host }: Machine): string | undefined {
@@ -18,11 +18,15 @@ export function unreadySlot(view: View, { id, name, host }: Machine): string | u
 export function judgeSlots(cluster: Cluster): void {
   const { view, machines, auditors, violation } = cluster;
   for (const { id, name } of SPACES) {
+    const image = view.newestBuild(id, 'completed')?.image ?? IMAGE;
     const slots = view.slotsIn(id);
     const most = mostIn(view.get('spaces', id)?.settings.slots, cluster.slots);
     if (slots.length > most) violation(`${name} has ${slots.length} slots of at most ${most}`);
     for (const slot of slots) {
       const machine = machines.find((one) => one.id === slot.nodeId);
+      const node = view.get('nodes', slot.nodeId);
+      if (slot.image !== image) violation(`the slot ${slot.id} has ${slot.image}, new sessions of ${name} have ${image}`);
+      if (node?.cordonedAt != null || node?.drain != null) violation(`the slot ${slot.id} is on ${node.name}, which takes no sessions`);
       const container = machine?.host.containers.get(slot.id);
       if (machine === undefined || isRemoved(cluster, machine)) violation(`the slot ${slot.id} is on no machine`);
       else if (container?.state !== 'running') violation(`the container of the slot ${slot.id} is ${container?.state}`);

@@ -100,6 +100,7 @@ export class SlotAudit {
     if (chronicle.sessions.has(row.id)) violation(`${row.id} is a slot and a session`);
     if (before === undefined && this.#ever.has(row.id)) violation(`the slot ${row.id} came back`);
     if (before !== undefined && !KEPT.every((what) => isSame(before[what], row[what]))) violation(`the slot ${row.id} became another`);
+    if (!['none', 'starting', 'running'].includes(row.phase)) violation(`the slot ${row.id} is ${row.phase}`);
     if (before === undefined) this.counts.started += 1;
     this.#ever.add(row.id);
     this.rows.set(row.id, row);
