@@ -6,6 +6,7 @@ import type { SessionRow } from '../../domain/sessions/rows.ts';
 import { sizesOf } from '../../domain/sessions/session-sizes.ts';
 import { endSlots } from '../../domain/slots/commands/end-slots.ts';
 import { type CurrentKind, placeSlot, startSlot } from '../../domain/slots/commands/start-slot.ts';
+import { isOver, withSlots } from '../../domain/slots/make-room.ts';
 import { planSlots, type Wanted } from '../../domain/slots/plan-slots.ts';
 import type { SlotRow } from '../../domain/slots/rows.ts';
 import { isSameKind } from '../../domain/slots/slot.ts';
@@ -77,7 +78,9 @@ export function slotLoop(deps: SlotLoopDeps): Loop<SpaceId | 'all'> {
   const isUsable = ({ nodeId, spaceId }: SlotRow): boolean => {
     const row = directory.row(nodeId);
     const node = directory.node(nodeId);
-    return row !== undefined && row.lostAt === null && node !== undefined && !node.cordoned && !node.draining && takesSpace(node, spaceId);
+    if (row === undefined || row.lostAt !== null || node === undefined || node.cordoned || node.draining) return false;
+    // A node can come back with less than it had.
+    return takesSpace(node, spaceId) && !isOver(withSlots(node), directory);
   };
 
   /** Whether a session is of a kind that its space has, or would have, slots of. */

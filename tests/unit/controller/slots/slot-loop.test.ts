@@ -26,6 +26,13 @@ async function world(t: Test, nodes: readonly NodeId[] = [NODE]) {
   Object.assign(core.fleet, { nodes: () => directory.nodes(), node: (id: NodeId) => directory.node(id) });
   const loops = loopsOf(t, clock);
   const fakes = new Map<NodeId, FakeNode>();
+  const connects = async (id: NodeId, greeting = hello()) => {
+    const fake = connect(id, greeting, inventory);
+    fakes.set(id, fake);
+    await fake.until(() => fake.of('assignmentSet')[0]);
+    fake.say({ kind: 'setPartTaken', value: { setId: fake.of('assignmentSet')[0]?.setId ?? '', part: 1 } });
+    await later();
+  };
   let heartbeat = 0;
   const later = async (ms = 100) => {
     for (let left = ms; left > 0; left -= HEARTBEAT_MS) {
@@ -41,15 +48,9 @@ async function world(t: Test, nodes: readonly NodeId[] = [NODE]) {
     ...{ directory, fleet, baseImage: 'base' },
   });
   loops.start();
-  for (const id of nodes) {
-    const fake = connect(id, hello(), inventory);
-    fakes.set(id, fake);
-    await fake.until(() => fake.of('assignmentSet')[0]);
-    fake.say({ kind: 'setPartTaken', value: { setId: fake.of('assignmentSet')[0]?.setId ?? '', part: 1 } });
-    await later();
-  }
+  for (const id of nodes) await connects(id);
   const slots = () => core.store.view.slotsIn(SPACE);
-  const say = async (slot: SlotRow | undefined, phase: 'RUNNING' | 'FAILED') => {
+  const say = async (slot: SlotRow | undefined, phase: 'RUNNING' | 'STARTING' | 'FAILED') => {
     if (slot === undefined) throw new Error('there is no such slot');
     fakes.get(slot.nodeId)?.say(running({ sessionId: slot.id, phase }));
     await later(0);
@@ -68,7 +69,7 @@ async function world(t: Test, nodes: readonly NodeId[] = [NODE]) {
     fakes.get(nodeId ?? NODE)?.say(running({ sessionId: id, generation }));
     await later();
   };
-  return { core, slots, say, create, isUp, later };
+  return { core, slots, say, create, isUp, later, connects };
 }
 
 t.test('a space in use has a slot, one that is not has none, and demand that ends takes it away', async (t) => {
@@ -157,4 +158,34 @@ t.test('slots leave a node that is cordoned, and those of other sizes go when th
   await core.applier.apply(changeSpace(SPACE, { settings: { slots: { min: 1 }, resources } }, true));
   await later(5_000);
   t.notOk(slots().some(({ id }) => before.includes(id)));
+});
+
+t.test('slots leave a node that comes back with less than its sessions and slots take up', async (t) => {
+  const { core, slots, say, create, isUp, later, connects } = await world(t);
+  await isUp(await create());
+  await core.applier.apply(changeSpace(SPACE, { settings: { slots: { min: 1 } } }, true));
+  await later();
+  await say(slots()[0], 'RUNNING');
+  await later(60_000);
+  t.match(slots(), [{ phase: 'running' }]);
+  const memoryBytes = slots()[0]?.requests.memoryBytes ?? 0;
+  await connects(NODE, hello({ capacity: { cpuMillis: 4000, memoryBytes, sessions: 0, processes: 0, diskBytes: 0, most: null } }));
+  await later(10_000);
+  t.strictSame(slots(), []);
+});
+
+t.test('a slot that was ready and does not get ready again is given up, so that its node can start others', async (t) => {
+  const { core, slots, say, later } = await world(t);
+  await core.applier.apply(changeSpace(SPACE, { settings: { slots: { min: 1 } } }, true));
+  await later();
+  const [slot] = slots();
+  await say(slot, 'RUNNING');
+  await later(300_000);
+  t.match(slots(), [{ id: slot?.id, phase: 'running' }], 'one that is ready stays');
+  await say(slot, 'STARTING');
+  await later(60_000);
+  t.match(slots(), [{ id: slot?.id, phase: 'starting' }], 'it can come back');
+  await later(121_000);
+  t.equal(slots().length, 1);
+  t.not(slots()[0]?.id, slot?.id);
 });
