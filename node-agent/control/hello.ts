@@ -34,6 +34,7 @@ export function helloFrame({ driver, ledger, version, ...node }: HelloDeps, capa
       movesImages: driver.transfer !== undefined,
       removesImages: true,
       cancelsMessages: true,
+      takesSlots: true,
       buildFeatures: [...BUILD_FEATURES],
       profiles: [...(driver.profiles ?? [])],
       machine,

@@ -171,6 +171,7 @@ export class HandMadeNode {
       movesImages: false,
       removesImages: false,
       cancelsMessages: false,
+      takesSlots: false,
       buildFeatures: [],
       profiles: [],
     };

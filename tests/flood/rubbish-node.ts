@@ -74,6 +74,7 @@ const greeting = ({ clusterId, incarnation }: RubbishNode, image: string): NodeF
       movesImages: false,
       removesImages: false,
       cancelsMessages: false,
+      takesSlots: false,
       buildFeatures: [],
       profiles: [],
     },

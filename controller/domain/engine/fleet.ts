@@ -33,6 +33,8 @@ export interface FleetNode {
   readonly buildFeatures?: ReadonlySet<string> | undefined;
   /** The profiles that its sessions can have. Undefined: locked only. */
   readonly profiles?: ReadonlySet<string> | undefined;
+  /** Whether its node agent knows slots. An older one would keep those that a restored store forgets. Undefined: unknown. */
+  readonly takesSlots?: boolean | undefined;
   /** Whether it can pull images from the registry. */
   readonly pulls?: boolean | undefined;
   /** Spaces whose sessions and builds this node accepts. Undefined: all. */

@@ -18,6 +18,7 @@ export interface LiveNode {
     readonly engine?: string;
     readonly buildFeatures?: ReadonlySet<string>;
     readonly profiles?: ReadonlySet<string>;
+    readonly takesSlots?: boolean;
     readonly conditions: readonly { readonly unschedulable: boolean; readonly message: string }[];
   };
 }
@@ -155,6 +156,7 @@ export class NodeDirectory implements Fleet {
       engine: live?.facts.engine || undefined,
       buildFeatures: live?.facts.buildFeatures,
       profiles: live?.facts.profiles,
+      takesSlots: live?.facts.takesSlots,
       pulls: this.#deps.hasRegistry === true && live?.facts.movesImages === true,
       unschedulable: live?.facts.conditions.find(({ unschedulable }) => unschedulable)?.message,
       ...this.#deps.capacity.ofNode(claim.id),

@@ -79,6 +79,7 @@ export function slotLoop(deps: SlotLoopDeps): Loop<SpaceId | 'all'> {
     const row = directory.row(nodeId);
     const node = directory.node(nodeId);
     if (row === undefined || row.lostAt !== null || node === undefined || node.cordoned || node.draining) return false;
+    if (node.takesSlots === false) return false;
     // A node can come back with less than it had.
     return takesSpace(node, spaceId) && !isOver(withSlots(node), directory);
   };

@@ -74,7 +74,7 @@ export function asPreviousController(
 /** The fields of a hello that the previous release does not have, and the version as it names it. */
 const OLDER_HELLO = {
   ...{ protocolVersion: PREVIOUS, newestProtocolVersion: 0, movesImages: false, removesImages: false },
-  ...{ machine: '', engine: '', platform: '', cancelsMessages: false, buildFeatures: [], profiles: [] },
+  ...{ machine: '', engine: '', platform: '', cancelsMessages: false, takesSlots: false, buildFeatures: [], profiles: [] },
 };
 
 /** Without the fields that the previous release does not know. */

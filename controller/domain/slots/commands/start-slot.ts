@@ -62,7 +62,7 @@ export function placeSlot(view: View, fleet: Fleet, { spaceId, kind, isFree }: N
     platforms,
     placement,
   };
-  const nodes = fleet.nodes().filter((node) => node.images.has(kind.image) && isFree(node));
+  const nodes = fleet.nodes().filter((node) => node.takesSlots !== false && node.images.has(kind.image) && isFree(node));
   const roomy = nodes.map((node) => lessHeadroom(withSlots(node), headroom));
   const found = place(roomy, need, fleet.sizes);
   return found.ok ? nodes.find(({ id }) => id === found.nodeId) : undefined;

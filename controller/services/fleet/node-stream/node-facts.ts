@@ -32,6 +32,8 @@ export class NodeFacts {
   removesImages = false;
   /** Whether its node agent takes cancelled messages, from its hello. */
   cancelsMessages = false;
+  /** Whether its node agent knows slots, from its hello. */
+  takesSlots = false;
   /** What its node agent can do in builds, from its hello. */
   buildFeatures: ReadonlySet<BuildFeature> = new Set();
   /** The profiles that its sessions can have, from its hello. */

@@ -176,6 +176,7 @@ export class NodeStream implements Inbound {
     this.facts.removesImages = hello.removesImages;
     this.facts.engine = hello.engine;
     this.facts.cancelsMessages = hello.cancelsMessages;
+    this.facts.takesSlots = hello.takesSlots;
     this.facts.buildFeatures = knownFeatures(hello.buildFeatures);
     this.facts.profiles = new Set(PROFILES.filter((one) => hello.profiles.includes(one)));
     this.#phase = 'waiting';

@@ -104,6 +104,7 @@ export const hello = (more: object = {}): NodeFrame => ({
     platform: '',
     removesImages: false,
     cancelsMessages: true,
+    takesSlots: true,
     buildFeatures: ['cancel', 'logs'],
     profiles: [],
     ...more,

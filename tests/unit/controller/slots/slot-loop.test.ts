@@ -189,3 +189,15 @@ t.test('a slot that was ready and does not get ready again is given up, so that 
   t.equal(slots().length, 1);
   t.not(slots()[0]?.id, slot?.id);
 });
+
+t.test('a node agent of the release before gets no slots, and loses those that it has', async (t) => {
+  const { core, slots, say, later, connects } = await world(t);
+  await core.applier.apply(changeSpace(SPACE, { settings: { slots: { min: 1 } } }, true));
+  await later();
+  await say(slots()[0], 'RUNNING');
+  await later(20_000);
+  t.match(slots(), [{ phase: 'running' }]);
+  await connects(NODE, hello({ takesSlots: false }));
+  await later(120_000);
+  t.strictSame(slots(), []);
+});

@@ -61,6 +61,10 @@ export interface Hello {
    * Profiles that its sessions can have, and MakeImage with them. Empty: "locked".
    */
   'profiles'?: (string)[];
+  /**
+   * knows assignments that are slots
+   */
+  'takesSlots'?: (boolean);
 }
 
 export interface Hello__Output {
@@ -121,4 +125,8 @@ export interface Hello__Output {
    * Profiles that its sessions can have, and MakeImage with them. Empty: "locked".
    */
   'profiles': (string)[];
+  /**
+   * knows assignments that are slots
+   */
+  'takesSlots': (boolean);
 }
