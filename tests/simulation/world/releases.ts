@@ -48,9 +48,19 @@ export function asPreviousNode(link: Link<NodeFrame, ControllerFrame>, { name, v
         if (UNKNOWN.has(frame.kind)) return violation(`${name}, of the previous release, was sent ${frame.kind}`);
         if (frame.kind === 'welcome' && frame.value.protocolVersion !== PREVIOUS)
           return violation(`${name} speaks protocol version ${PREVIOUS}, and was welcomed with ${frame.value.protocolVersion}`);
-        listener(frame.kind === 'heartbeatAck' ? { ...frame, value: { ...frame.value, nowMs: 0, caDigest: '' } } : frame, bytes);
+        listener(olderFrame(frame), bytes);
       }),
   };
+}
+
+/** Without the fields that the previous release does not know. */
+function olderFrame(frame: ControllerFrame): ControllerFrame {
+  if (frame.kind === 'heartbeatAck') return { ...frame, value: { ...frame.value, nowMs: 0, caDigest: '' } };
+  if (frame.kind !== 'assignmentSet' && frame.kind !== 'assignmentChange') return frame;
+  const assignments = frame.value.assignments.map((one) => ({ ...one, slot: false, startWorkers: false }));
+  return frame.kind === 'assignmentSet'
+    ? { ...frame, value: { ...frame.value, assignments } }
+    : { ...frame, value: { ...frame.value, assignments } };
 }
 
 /** Returns a controller's end of a stream as a controller of the previous release uses it. */
