@@ -37,6 +37,9 @@ export function unrest(cluster: Cluster): string | undefined {
     }
     const row = view.nodeByName(machine.name);
     if (row === undefined || !controller.core.fleet.isConnected(row.id)) return `${machine.name} is not connected`;
+    // Its build can have ended a moment before.
+    const jobs = machine.agent?.isPrevious === true ? 0 : machine.builds.jobs.size;
+    if (jobs > 0) return `${machine.name} has ${jobs} containers of builds`;
     const maintenance = unmaintained(cluster, row.id);
     if (maintenance !== undefined) return maintenance;
     const [tombstone] = view.tombstonesOf(row.id);
