@@ -114,14 +114,19 @@ function slotReport(stream: Inbound, report: Report): void {
   const { shared, nodeId, limits, flow, name } = stream;
   const slot = shared.view.get('slots', report.sessionId);
   if (slot?.nodeId !== nodeId) return refuseFrame(stream, report.sessionId, 'report');
-  if (slot.phase === report.phase && slot.observedOrder !== null) limits.chargeWaste('report');
-  flow.decide(shared.applier.apply(recordSlotReport(report)), (result) => {
-    if (result === 'old' || result === 'gone') return limits.chargeWaste('report');
-    if (result === 'failed') {
+  const key = `report:${slot.id}`;
+  const decide = () =>
+    flow.decide(shared.applier.apply(recordSlotReport(report)), (result) => {
+      if (result === 'old' || result === 'gone') return limits.chargeWaste('report');
+      if (result !== 'failed') return;
       limits.log('warn', 'slot.failed', { node: name, slot: slot.id, reason: report.reason || undefined });
       stream.events.slotFailed(slot);
-    }
-  });
+    });
+  // Its start was requested; what comes after it is spontaneous news, and a repeat is waste.
+  if (slot.phase === report.phase && stream.isLive) limits.chargeWaste('report');
+  if (slot.phase === 'running') return limits.news('report', key, decide);
+  limits.supersede(key);
+  decide();
 }
 
 /** Whether a report of the known generation differs from the last: an unrequested change. */
