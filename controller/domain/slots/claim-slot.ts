@@ -10,8 +10,8 @@ import type { SlotView } from './view.ts';
 const CONSIDERED = 32;
 
 /**
- * Returns the slot that a new session takes; undefined: it starts cold. A slot takes up its room
- * already, so the request does not wait for others. Of several nodes, placement chooses.
+ * Returns the slot that a new session takes; undefined: it starts cold. Of several nodes, placement
+ * chooses. Slots give way to sessions, so their room, too, is for requests that wait for it.
  */
 export function slotFor(view: SlotView, fleet: Fleet, need: Need, kind: SlotKind): SlotRow | undefined {
   const slots = view.readySlots(need.spaceId, kind.image, CONSIDERED).filter((slot) => isSameKind(slot, kind));
@@ -21,6 +21,6 @@ export function slotFor(view: SlotView, fleet: Fleet, need: Need, kind: SlotKind
     const node = nodes.has(nodeId) ? undefined : fleet.node(nodeId);
     if (node !== undefined) nodes.set(nodeId, node);
   }
-  const placement = place([...nodes.values()], { ...need, yields: undefined }, fleet.sizes);
+  const placement = place([...nodes.values()], need, fleet.sizes);
   return placement.ok ? slots.find(({ nodeId }) => nodeId === placement.nodeId) : undefined;
 }

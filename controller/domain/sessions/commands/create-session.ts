@@ -77,7 +77,9 @@ export function createSession(input: NewSession): Command<Outcome<SessionObject>
       const asked = { ...input, profile, constraints, preferences, requests, limits };
       const imageName = input.workstation?.name ?? null;
       const isUsual = constraints.length === 0 && preferences.length === 0;
-      const slot = isUsual ? slotFor(view, fleet, need, { image, profile, imageName, requests, limits }) : undefined;
+      const slot = isUsual
+        ? slotFor(view, fleet, { ...need, yields: input.yields }, { image, profile, imageName, requests, limits })
+        : undefined;
       if (slot !== undefined)
         return created(view, space, input, claimedRow(slot, asked, now), now, [{ kind: 'remove', table: 'slots', id: slot.id }]);
       const placement = place(fleet.nodes(), { ...need, yields: input.yields }, fleet.sizes);

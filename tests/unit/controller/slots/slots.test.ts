@@ -88,6 +88,17 @@ t.test('two sessions never take the same slot, and without one a session starts 
   t.strictSame(ids.filter((id) => slots.includes(id as SessionId)).toSorted(), slots.toSorted());
 });
 
+t.test('a slot is no way past requests that wait for room', async (t) => {
+  const core = await openCore();
+  t.teardown(() => core.close());
+  const id = await ready(core);
+  const own = core.store.view.get('slots', id)?.nodeId;
+  t.match(await create(core, { yields: () => true }), { ok: false, refusal: { code: 'UNAVAILABLE' } });
+  const elsewhere = await create(core, { yields: (one: { id: NodeId }) => one.id === own });
+  t.ok(elsewhere.ok && elsewhere.value.id !== id, 'it starts cold where nobody waits');
+  t.match(await create(core, { yields: () => false }), { ok: true, value: { id } });
+});
+
 t.test('other sizes, constraints, another image, and a slot that still starts, are cold starts', async (t) => {
   const core = await openCore();
   t.teardown(() => core.close());
