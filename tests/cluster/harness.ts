@@ -122,6 +122,7 @@ export class Cluster {
       RAWORC_BARRIERS: this.barriers.directory,
       RAWORC_SHUTDOWN_NODES: '1',
       RAWORC_REGISTRY: 'off', // the nodes share this machine's engine
+      RAWORC_SLOTS: '0', // unless a test wants them
       ...this.#env,
     };
     if (this.nats !== undefined) env.RAWORC_NATS_URL = this.nats.url;

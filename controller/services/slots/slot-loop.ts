@@ -9,7 +9,7 @@ import { type CurrentKind, placeSlot, startSlot } from '../../domain/slots/comma
 import { isOver, withSlots } from '../../domain/slots/make-room.ts';
 import { planSlots, type Wanted } from '../../domain/slots/plan-slots.ts';
 import type { SlotRow } from '../../domain/slots/rows.ts';
-import { isSameKind } from '../../domain/slots/slot.ts';
+import { isSameKind, SLOT_GENERATION } from '../../domain/slots/slot.ts';
 import { slotsIn } from '../../domain/slots/slot-settings.ts';
 import type { SpaceRow } from '../../domain/spaces/rows.ts';
 import { profilesIn } from '../../domain/spaces/space-settings.ts';
@@ -41,7 +41,7 @@ export interface SlotLoopDeps extends Background {
  * to start one ({@link StartPace}). What sessions need, they take: see make-room.ts.
  */
 export function slotLoop(deps: SlotLoopDeps): Loop<SpaceId | 'all'> {
-  const { loops, applier, view, clock, random, directory, fleet, baseImage } = deps;
+  const { loops, applier, view, clock, random, metrics, directory, fleet, baseImage } = deps;
   const demand = new Demand();
   const pace = new StartPace(clock);
   /** Spaces that want a slot, and wait until a node can start one. */
@@ -134,6 +134,18 @@ export function slotLoop(deps: SlotLoopDeps): Loop<SpaceId | 'all'> {
     first: { key: 'all' },
     run: (key) => (key === 'all' ? wakeStored() : run(key)),
   });
+  metrics.gauge({
+    name: 'slots',
+    help: 'Sessions started ahead of need, by whether they can be claimed yet.',
+    labels: ['state'],
+    read: () => Object.entries(pace.counts).map(([state, value]) => ({ labels: { state }, value })),
+  });
+  const ended = metrics.counter({ name: 'slots_ended_total', help: 'Slots that sessions took, or that were given up.', labels: ['how'] });
+  const starts = metrics.counter({
+    name: 'session_starts_total',
+    help: 'New sessions of the kinds that slots are for: how many took one, and how many started cold.',
+    labels: ['how'],
+  });
   const wakeWaiting = () => {
     for (const id of [...waiting].slice(0, WOKEN_AT_ONCE)) loop.wake(id);
   };
@@ -144,6 +156,7 @@ export function slotLoop(deps: SlotLoopDeps): Loop<SpaceId | 'all'> {
       if (mutation.kind === 'remove' && mutation.table === 'slots') {
         const spaceId = pace.ended(mutation.id as SessionId);
         if (spaceId !== undefined) loop.wake(spaceId);
+        ended.add(1, { how: view.get('sessions', mutation.id) === undefined ? 'given_up' : 'claimed' });
         wakeWaiting();
       }
       if (mutation.kind !== 'put') continue;
@@ -160,6 +173,7 @@ export function slotLoop(deps: SlotLoopDeps): Loop<SpaceId | 'all'> {
       const row = type === 'session.created' && sessionId !== null ? view.get('sessions', sessionId) : undefined;
       if (row === undefined || !couldClaim(row)) continue;
       demand.created(row.spaceId, row, clock.monotonic());
+      starts.add(1, { how: row.generation > SLOT_GENERATION && row.placedGeneration === SLOT_GENERATION ? 'slot' : 'cold' });
       loop.wake(row.spaceId);
     }
   });

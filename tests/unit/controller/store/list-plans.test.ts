@@ -145,6 +145,7 @@ const NOT_LISTED = [
   'images',
   'condemnedImages',
   'revokedTokens',
+  'slots',
   'tombstones',
   'nodes',
   'nodeTokens',
