@@ -52,6 +52,4 @@ launchCommand({
     uninstall: 'node-agent/service/uninstall',
     'session-image': 'scripts/image/main',
   },
-  // As in service/process-options.ts, which says why.
-  nodeOptions: ['--v8-pool-size=1'],
 });

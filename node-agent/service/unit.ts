@@ -1,5 +1,4 @@
 import { commandLine, DAEMON, type Directives, RESTRICTED, unitText } from '../../systemd/unit.ts';
-import { NODE_FLAGS } from './process-options.ts';
 
 export const UNIT = 'raworc-node-agent.service';
 
@@ -49,6 +48,6 @@ export function nodeAgentUnit(node: string, program: string, args: readonly stri
       ['After', 'network-online.target docker.service'],
       ['StartLimitIntervalSec', '0'],
     ],
-    service: [['ExecStart', commandLine([node, ...NODE_FLAGS, program, ...args])], ...SERVICE],
+    service: [['ExecStart', commandLine([node, program, ...args])], ...SERVICE],
   });
 }

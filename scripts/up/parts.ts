@@ -4,7 +4,6 @@ import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { NODE_FLAGS, PROCESS_ENV } from '../../controller/service/process-options.ts';
-import { NODE_FLAGS as NODE_AGENT_FLAGS } from '../../node-agent/service/process-options.ts';
 import { NODE_AGENT_SETTINGS, variableOf } from '../../settings/names.ts';
 import { placeIn, projectRoot } from '../places.ts';
 import { Trouble } from '../program.ts';
@@ -105,11 +104,7 @@ export function nodePart(options: PartsOptions, number: number, of: number, dock
     ...options,
     name: flags.name,
     program: process.execPath,
-    args: [
-      ...NODE_AGENT_FLAGS,
-      join(projectRoot, 'node-agent', 'main.ts'),
-      ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]),
-    ],
+    args: [join(projectRoot, 'node-agent', 'main.ts'), ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)])],
     env: nodeEnvironment(process.env),
     isReady: (_line, entry) => entry?.event === 'node.ready',
   });

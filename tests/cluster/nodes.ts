@@ -1,7 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { NODE_FLAGS } from '../../node-agent/service/process-options.ts';
 import { Child } from './processes.ts';
 
 export interface NodeOptions {
@@ -44,7 +43,7 @@ export class NodeProcess {
     await writeFile(tokenFile, token, { mode: 0o600 });
     const { name, memoryBytes = 2 ** 30, cpuMillis = 2000, dockerSocket, env = {}, tree = this.#projectDirectory } = this.options;
     const { program = 'node-agent/main.ts', metricsPort } = this.options;
-    const args = [...NODE_FLAGS, program, '--data', this.dataDirectory, '--name', name, '--token-file', tokenFile];
+    const args = [program, '--data', this.dataDirectory, '--name', name, '--token-file', tokenFile];
     args.push('--memory-bytes', String(memoryBytes), '--cpu-millis', String(cpuMillis), '--run-dir', this.runDirectory);
     if (metricsPort !== undefined) args.push('--metrics-port', String(metricsPort));
     if (dockerSocket !== undefined) args.push('--docker-socket', dockerSocket);

@@ -2,7 +2,6 @@ import { execFile } from 'node:child_process';
 import { existsSync, globSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
-import { NODE_FLAGS } from '../../node-agent/service/process-options.ts';
 import type { Child } from '../cluster/processes.ts';
 import { RACKS, removeGroup, thaw } from './cgroups.ts';
 import { DATA, DataDisk } from './data-disk.ts';
@@ -123,13 +122,7 @@ export class Host {
   }
 
   #launch(flags: readonly string[], directory?: string): MachineProcess {
-    const agent = this.machine.launch(
-      'node agent',
-      process.execPath,
-      [...NODE_FLAGS, 'node-agent/main.ts', ...flags],
-      this.#options.env,
-      directory,
-    );
+    const agent = this.machine.launch('node agent', process.execPath, ['node-agent/main.ts', ...flags], this.#options.env, directory);
     this.agents.push(agent);
     return agent;
   }
