@@ -17,6 +17,14 @@ export const PREFER = [
 export const INCLUDE = ['--include <pattern>', 'upload what is left out by default, such as node_modules; repeatable', more] as const;
 export const OVER_A_RESTART = { isPatient: true };
 
+/** A whole number from 0 to `most`. */
+export const whole =
+  (most: number) =>
+  (text: string): number => {
+    if (!/^\d{1,6}$/.test(text) || Number(text) > most) throw new InvalidArgumentError(`It must be a whole number from 0 to ${most}.`);
+    return Number(text);
+  };
+
 export function count(text: string): number {
   if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('It must be a positive integer.');
   return Number(text);

@@ -1,12 +1,13 @@
 /** Spaces, and the secrets in them. */
 import { type Command, Option } from 'commander';
 import { listSecrets, removeSecrets, setSecret } from '../commands/secrets.ts';
-import { APIS, setModel } from '../commands/space-model.ts';
-import { ANTI_AFFINITIES, STRATEGIES, scheduleSpace } from '../commands/space-scheduling.ts';
-import { listSpaces, newSpace, removeSpaces, showSpace } from '../commands/spaces.ts';
+import { APIS, setModel } from '../commands/spaces/space-model.ts';
+import { ANTI_AFFINITIES, STRATEGIES, scheduleSpace } from '../commands/spaces/space-scheduling.ts';
+import { MAX_SLOTS, PROFILES, setSlots } from '../commands/spaces/space-slots.ts';
+import { listSpaces, newSpace, removeSpaces, showSpace } from '../commands/spaces/spaces.ts';
 import type { Connect } from '../connection.ts';
 import type { Io } from '../io.ts';
-import { CONSTRAINT, count, JSON_LIST, PREFER, SPACE } from './options.ts';
+import { CONSTRAINT, count, JSON_LIST, PREFER, SPACE, whole } from './options.ts';
 
 export function spaceCommands(program: Command, io: Io, connect: Connect): void {
   const space = program.command('space').description('manage spaces, which own agents, secrets and sessions');
@@ -48,6 +49,15 @@ export function spaceCommands(program: Command, io: Io, connect: Connect): void 
     .option('--timeout <seconds>', 'for a choice or an answer', count)
     .option('--clear', 'first remove all that is set')
     .action(async (name, options) => setModel(io, await connect(), name, options));
+  space
+    .command('slots <space>')
+    .description('set how many sessions of a space are started ahead of need, and print it; what you do not name stays as it is')
+    .option('--min <number>', 'always kept ready', whole(MAX_SLOTS))
+    .option('--max <number>', 'at most, however many sessions are created; 0: none', whole(MAX_SLOTS))
+    .addOption(new Option('--profile <profile>', 'of the sessions that --min is for').choices(PROFILES))
+    .option('--headroom <percent>', 'of the CPU and memory of each node stays free of slots', whole(100))
+    .option('--clear', 'first remove all that is set')
+    .action(async (name, options) => setSlots(io, await connect(), name, options));
   space
     .command('rm <space...>')
     .description('delete spaces that have no sessions')

@@ -2437,6 +2437,28 @@ export type CreateSpaceData = {
                 [key: string]: unknown;
             };
             /**
+             * Sessions that are started ahead of need, which new sessions of the usual sizes take
+             */
+            slots?: {
+                /**
+                 * Kept ready at all times
+                 */
+                min?: number;
+                /**
+                 * Kept ready at most, while sessions are created. 0: none
+                 */
+                max?: number;
+                /**
+                 * Of the slots that `min` keeps ready. Default: locked
+                 */
+                profile?: 'locked' | 'workstation';
+                /**
+                 * Share of the CPU and memory of each node that slots leave free. Default: 0.2
+                 */
+                headroom?: number;
+                [key: string]: unknown;
+            };
+            /**
              * Answers messages that name no agent, or chooses one, unless a single agent is active. Sessions call it, never the controller
              */
             model?: {
@@ -2802,6 +2824,28 @@ export type UpdateSpaceData = {
                  * `preferred`: nodes with fewer sessions of the space come first. `required`: at most one session of the space per node
                  */
                 anti_affinity?: 'none' | 'preferred' | 'required';
+                [key: string]: unknown;
+            };
+            /**
+             * Sessions that are started ahead of need, which new sessions of the usual sizes take
+             */
+            slots?: {
+                /**
+                 * Kept ready at all times
+                 */
+                min?: number;
+                /**
+                 * Kept ready at most, while sessions are created. 0: none
+                 */
+                max?: number;
+                /**
+                 * Of the slots that `min` keeps ready. Default: locked
+                 */
+                profile?: 'locked' | 'workstation';
+                /**
+                 * Share of the CPU and memory of each node that slots leave free. Default: 0.2
+                 */
+                headroom?: number;
                 [key: string]: unknown;
             };
             /**

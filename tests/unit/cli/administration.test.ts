@@ -142,6 +142,27 @@ t.test('where the sessions of a space run is shown and changed; other settings s
   t.match(await run('space', 'schedule', 'lab', '--constraint', 'a:b'), { code: 2, err: /not a rule about labels/ });
 });
 
+t.test('the slots of a space are shown and changed; other settings stay', async (t) => {
+  const space = { name: 'lab', active: true, created_at: AT, created_by: 'admin', description: null, settings: { quotas: { cpu: 8 } } };
+  const patched = { ...space, settings: { ...space.settings, slots: { min: 0, max: 20, headroom: 0.35 } } };
+  const server = await fakeServer(t, { 'GET /spaces/lab': { body: space }, 'PATCH /spaces/lab': { body: patched } });
+  const { run } = await world(t, server);
+  t.match(await run('space', 'slots', 'lab'), { code: 0, out: 'min       -\nmax       -\nprofile   -\nheadroom  -\n' });
+  t.equal(server.requests().at(-1), 'GET /spaces/lab', 'nothing is changed');
+  const changed = await run('space', 'slots', 'lab', '--min', '0', '--max', '20', '--headroom', '35');
+  t.match(changed, { code: 0, out: 'min       0\nmax       20\nprofile   -\nheadroom  35 %\n' });
+  t.same(server.asked.at(-1)?.json, { settings: { slots: { min: 0, max: 20, headroom: 0.35 } } }, 'and sends nothing else');
+  t.match(await run('space', 'slots', 'lab', '--clear', '--profile', 'workstation'), { code: 0 });
+  t.same(server.asked.at(-1)?.json, { settings: { slots: { min: null, max: null, headroom: null, profile: 'workstation' } } });
+  for (const wrong of [
+    ['--min', '257'],
+    ['--max', '-1'],
+    ['--headroom', '101'],
+    ['--profile', 'open'],
+  ])
+    t.match(await run('space', 'slots', 'lab', ...wrong), { code: 2 }, wrong.join(' '));
+});
+
 t.test('the model of a space is shown and changed; other settings stay', async (t) => {
   const model = { api: 'openai', model: 'llama3.1:8b', base_url: 'http://10.0.0.5:11434/v1' };
   const space = { name: 'lab', active: true, created_at: AT, created_by: 'admin', description: null, settings: { quotas: { cpu: 8 } } };

@@ -1,8 +1,8 @@
-import type { Raworc } from '../../sdk/raworc.ts';
-import { type Io, table } from '../io.ts';
-import { printList } from '../listing.ts';
-import { collected } from '../reference.ts';
-import { removeEach } from '../removal.ts';
+import type { Raworc } from '../../../sdk/raworc.ts';
+import { type Io, table } from '../../io.ts';
+import { printList } from '../../listing.ts';
+import { collected } from '../../reference.ts';
+import { removeEach } from '../../removal.ts';
 import { scheduleRows, schedulingIn } from './space-scheduling.ts';
 
 export async function listSpaces(io: Io, raworc: Raworc, { json }: { readonly json?: boolean }): Promise<void> {

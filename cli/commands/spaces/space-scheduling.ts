@@ -1,7 +1,7 @@
 /** Where new sessions of a space run. */
-import type { Raworc } from '../../sdk/raworc.ts';
-import { type Io, table } from '../io.ts';
-import { labelRule, preference, written } from '../label-rule.ts';
+import type { Raworc } from '../../../sdk/raworc.ts';
+import { type Io, table } from '../../io.ts';
+import { labelRule, preference, written } from '../../label-rule.ts';
 
 export const STRATEGIES = ['spread', 'pack'] as const;
 export const ANTI_AFFINITIES = ['none', 'preferred', 'required'] as const;

@@ -1,6 +1,6 @@
 /** The model of a space, which chooses the agent of a message or answers it. */
-import type { Raworc } from '../../sdk/raworc.ts';
-import { type Io, Trouble, table } from '../io.ts';
+import type { Raworc } from '../../../sdk/raworc.ts';
+import { type Io, Trouble, table } from '../../io.ts';
 
 export const APIS = ['anthropic', 'openai'] as const;
 
