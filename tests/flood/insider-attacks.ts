@@ -51,10 +51,12 @@ const uploads: Attack = {
     // `fetch` would copy the whole body twice and free it again, which costs this machine more than the attack costs the controller.
     const asked = request(`${target.url}/api/v0/spaces/default/agents/${agent}/source`, { method: 'PUT', headers, signal });
     const answered = new Promise<IncomingMessage>((resolve, reject) => asked.once('response', resolve).once('error', reject));
-    // What is refused is not read to its end: the answer says so.
-    pipeline(piecesOf(bytes), asked).catch(() => undefined);
+    const sent = pipeline(piecesOf(bytes), asked).catch(() => undefined);
     const answer = await answered;
     await text(answer);
+    // Refused before it was read: who reads that sends no more.
+    if (!asked.writableFinished) asked.destroy();
+    await sent;
     return String(answer.statusCode);
   },
 };
