@@ -69,6 +69,8 @@ export class ControllerProcess {
   readonly core: Core;
   readonly streams: SseStreams;
   readonly isPrevious: boolean;
+  /** Requests whose callers wait for room. */
+  waiting = 0;
   readonly #store: SqliteStore;
   readonly #sync: { readonly isOpen: boolean };
   readonly #lists: { close(): void };
@@ -108,11 +110,13 @@ export class ControllerProcess {
       if (life.isDead) throw new Error('killed');
     };
     const sync = { isOpen: false };
+    let process: ControllerProcess | undefined;
     const rooms = new RoomAudit(around.chronicle.sessions.values(), around.auditors.slots.rows.values(), around.violation);
     const { nodeRules: rules } = options;
     const placements = new PlacementAudit(around.chronicle.sessions.values(), around.auditors.slots.rows.values(), {
       view: store.writer.view,
       rules,
+      isAnyoneWaiting: () => (process?.waiting ?? 0) > 0,
       violation: around.violation,
     });
     const storage = new StorageAudit(path, around.violation);
@@ -170,7 +174,7 @@ export class ControllerProcess {
     placements.of(core.directory);
     const streams = new SseStreams(clock);
     core.services.accounts.onRightsChanged((change) => streams.judge(change));
-    const process = new ControllerProcess(options, life, core, streams, store, sync, {
+    process = new ControllerProcess(options, life, core, streams, store, sync, {
       close() {
         storage.close();
         records.close();

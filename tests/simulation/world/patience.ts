@@ -50,7 +50,9 @@ async function waited(client: Client, patienceMs: number, run: (patience: AbortS
   };
   for (const beforeMs of LOOKS_MS) cluster.time.schedule(patienceMs - beforeMs, look);
   cluster.time.schedule(patienceMs, () => process?.life.run(() => patience.abort()));
+  if (process !== undefined) process.waiting += 1;
   const outcome = await run(patience.signal);
+  if (process !== undefined) process.waiting -= 1;
   // An earlier one of its order can need more than there is.
   if (!lacksRoom(outcome) || outcome.hadNoTurn === true || looks.length < LOOKS_MS.length) return outcome;
   const ask = askOf(outcome.need);

@@ -16,6 +16,8 @@ export interface PlacementAuditDeps {
   /** Of the writer: with the changes of the batch in progress. */
   readonly view: View;
   readonly rules: NodeRules;
+  /** Requests that wait for room go before those that take slots. */
+  readonly isAnyoneWaiting: () => boolean;
   readonly violation: (what: string) => void;
 }
 
@@ -62,7 +64,8 @@ export class PlacementAudit {
     const all = modelOf(this.#facts(), (id) => this.#nodes.get(id), rooms, row.spaceId, this.#deps.rules);
     const { violation } = this.#deps;
     const lies = all.find((node) => offered.has(node.row.id) && unfit(node, ask) === undefined);
-    if (!isTaken && row.parentId === null && lies !== undefined) violation(`${row.id} starts cold, and ${lies.row.name} has a slot for it`);
+    if (!isTaken && row.parentId === null && lies !== undefined && !this.#deps.isAnyoneWaiting())
+      violation(`${row.id} starts cold, and ${lies.row.name} has a slot for it`);
     const nodes = isTaken ? all.filter((node) => offered.has(node.row.id)) : all;
     const chosen = nodes.find(({ row: { id } }) => id === row.nodeId);
     if (chosen === undefined) return violation(`${row.id} was placed on ${row.nodeId}, which is no node`);
