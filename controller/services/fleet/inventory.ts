@@ -28,14 +28,17 @@ export class InventoryParts {
     return true;
   }
 
-  /**
-   * Yields sessions that are placed on this node but missing in the inventory, in steps. The last
-   * step has `more` false.
-   */
+  /** Yields sessions and slots that are placed on this node but missing in the inventory, in steps. */
   *missing(view: View, nodeId: NodeId): Generator<readonly SessionId[]> {
     let after = '';
     for (;;) {
       const rows = view.statesOn(nodeId, after, ROWS_AT_ONCE);
+      yield rows.filter(({ id, phase }) => phase !== 'none' && !this.#held.has(id)).map(({ id }) => id);
+      after = rows.at(-1)?.id ?? after;
+      if (rows.length < ROWS_AT_ONCE) break;
+    }
+    for (after = ''; ; ) {
+      const rows = view.slotsOnAfter(nodeId, after, ROWS_AT_ONCE);
       yield rows.filter(({ id, phase }) => phase !== 'none' && !this.#held.has(id)).map(({ id }) => id);
       after = rows.at(-1)?.id ?? after;
       if (rows.length < ROWS_AT_ONCE) return;

@@ -4,6 +4,7 @@ import type { NodeId, SessionId } from '../../engine/ids.ts';
 import { put } from '../../engine/mutation.ts';
 import { accepted, type Outcome, refused } from '../../engine/outcome.ts';
 import { sessionBecomes } from '../../sessions/session-change.ts';
+import { slotEnds } from '../../slots/slot.ts';
 import { ContestedNode } from '../refusals.ts';
 import { type CertificateFacts, type NodeRow, UNMANAGED } from '../rows.ts';
 import type { NodeView } from '../view.ts';
@@ -145,8 +146,9 @@ export function nodeConnected(
 }
 
 /**
- * Records that these sessions are missing in their node's inventory. Resets what was last reported
- * of them; the assignments that follow restore them.
+ * Records that these sessions and slots are missing in their node's inventory. Resets what was last
+ * reported of sessions, which the assignments that follow restore. Slots end: a session that took
+ * one would find its disk missing.
  */
 export function sessionsMissing(id: NodeId, sessions: readonly SessionId[]): Command<undefined> {
   return {
@@ -157,8 +159,10 @@ export function sessionsMissing(id: NodeId, sessions: readonly SessionId[]): Com
         if (session === undefined || session.nodeId !== id || session.phase === 'none' || session.desired === 'deleted') return [];
         return sessionBecomes(view, session, { ...session, phase: 'none', containerId: null, updatedAt: now });
       });
+      const slots = sessions.flatMap((slotId) => view.get('slots', slotId) ?? []);
+      const ended = slots.filter(({ nodeId, phase }) => nodeId === id && phase !== 'none').flatMap((slot) => slotEnds(slot, now));
       return {
-        mutations: changes.flatMap(({ mutations }) => mutations),
+        mutations: [...changes.flatMap(({ mutations }) => mutations), ...ended],
         events: changes.flatMap(({ events }) => events),
         result: undefined,
       };

@@ -8,6 +8,7 @@ import type { SlotRow } from '../../../../controller/domain/slots/rows.ts';
 import { changeSpace } from '../../../../controller/domain/spaces/commands/spaces.ts';
 import { REMEMBERED_MS } from '../../../../controller/services/slots/demand.ts';
 import { slotLoop } from '../../../../controller/services/slots/slot-loop.ts';
+import type { NodeFrame } from '../../../../proto/frame.ts';
 import { silentMetrics } from '../../../../seams/metrics.ts';
 import { systemRandom } from '../../../../seams/system.ts';
 import { HandClock } from '../../hand-clock.ts';
@@ -18,6 +19,8 @@ import { loopsOf } from '../loops.ts';
 
 const HEARTBEAT_MS = 3_000;
 
+const held = (slots: readonly SlotRow[]) => slots.map(({ id }) => running({ sessionId: id }));
+
 async function world(t: Test, nodes: readonly NodeId[] = [NODE]) {
   const clock = new HandClock();
   const { core, fleet, directory, connect } = await cluster(t, clock);
@@ -26,8 +29,13 @@ async function world(t: Test, nodes: readonly NodeId[] = [NODE]) {
   Object.assign(core.fleet, { nodes: () => directory.nodes(), node: (id: NodeId) => directory.node(id) });
   const loops = loopsOf(t, clock);
   const fakes = new Map<NodeId, FakeNode>();
-  const connects = async (id: NodeId, greeting = hello()) => {
-    const fake = connect(id, greeting, inventory);
+  const connects = async (id: NodeId, greeting = hello(), holds: readonly NodeFrame[] = []) => {
+    const reports = holds.flatMap((frame) => (frame.kind === 'report' ? [frame.value] : []));
+    const fake = connect(
+      id,
+      greeting,
+      inventory.kind === 'inventory' ? { ...inventory, value: { ...inventory.value, sessions: reports } } : inventory,
+    );
     fakes.set(id, fake);
     await fake.until(() => fake.of('assignmentSet')[0]);
     fake.say({ kind: 'setPartTaken', value: { setId: fake.of('assignmentSet')[0]?.setId ?? '', part: 1 } });
@@ -169,7 +177,11 @@ t.test('slots leave a node that comes back with less than its sessions and slots
   await later(60_000);
   t.match(slots(), [{ phase: 'running' }]);
   const memoryBytes = slots()[0]?.requests.memoryBytes ?? 0;
-  await connects(NODE, hello({ capacity: { cpuMillis: 4000, memoryBytes, sessions: 0, processes: 0, diskBytes: 0, most: null } }));
+  await connects(
+    NODE,
+    hello({ capacity: { cpuMillis: 4000, memoryBytes, sessions: 0, processes: 0, diskBytes: 0, most: null } }),
+    held(slots()),
+  );
   await later(10_000);
   t.strictSame(slots(), []);
 });
@@ -197,7 +209,21 @@ t.test('a node agent of the release before gets no slots, and loses those that i
   await say(slots()[0], 'RUNNING');
   await later(20_000);
   t.match(slots(), [{ phase: 'running' }]);
-  await connects(NODE, hello({ takesSlots: false }));
+  await connects(NODE, hello({ takesSlots: false }), held(slots()));
   await later(120_000);
   t.strictSame(slots(), []);
+});
+
+t.test('a slot that its node does not have any more ends before a session can take it', async (t) => {
+  const { core, slots, say, create, later, connects } = await world(t, [NODE, OTHER_NODE]);
+  await core.applier.apply(changeSpace(SPACE, { settings: { slots: { min: 2 } } }, true));
+  await later();
+  for (const slot of slots()) await say(slot, 'RUNNING');
+  const [gone, kept] = [slots().find(({ nodeId }) => nodeId === NODE), slots().find(({ nodeId }) => nodeId === OTHER_NODE)];
+  await connects(OTHER_NODE, hello(), held(slots().filter(({ nodeId }) => nodeId === OTHER_NODE)));
+  t.match(core.store.view.get('slots', kept?.id ?? ('' as SessionId)), { phase: 'running' });
+  await connects(NODE, hello());
+  t.equal(core.store.view.get('slots', gone?.id ?? ('' as SessionId)), undefined);
+  t.match(core.store.view.get('tombstones', gone?.id ?? ('' as SessionId)), { nodeId: NODE, upToGeneration: 1 });
+  t.not((await create()).id, gone?.id);
 });
