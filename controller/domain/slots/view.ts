@@ -8,6 +8,6 @@ export interface SlotView {
   readySlots(spaceId: SpaceId, image: string, limit: number): readonly SlotRow[];
   /** Returns the slots on a node, by id, after `after`, at most `limit`. */
   slotsOnAfter(nodeId: NodeId, after: string, limit: number): readonly SlotRow[];
-  /** Returns the spaces that have slots, by id, after `after`, at most `limit`. */
+  /** Returns the spaces that have slots, or whose settings say how many, by id, after `after`, at most `limit`. */
   spacesWithSlots(after: string, limit: number): readonly SpaceId[];
 }

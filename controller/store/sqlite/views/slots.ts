@@ -8,7 +8,11 @@ export const slotView = ({ all, rows }: Reads): SlotView => ({
     all('slots', `where space_id = ? and image = ? and phase = 'running' order by created_at, id limit +?`, spaceId, image, limit),
   slotsOnAfter: (nodeId, after, limit) => all('slots', 'where node_id = ? and id > ? order by id limit +?', nodeId, after, limit),
   spacesWithSlots: (after, limit) =>
-    rows<{ space_id: SpaceId }>('select distinct space_id from slots where space_id > ? order by space_id limit +?', after, limit).map(
-      (row) => row.space_id,
-    ),
+    rows<{ id: SpaceId }>(
+      `select space_id as id from slots where space_id > ?
+       union select id from spaces where id > ? and json_extract(settings, '$.slots') is not null order by 1 limit +?`,
+      after,
+      after,
+      limit,
+    ).map(({ id }) => id),
 });

@@ -21,7 +21,7 @@ const HEARTBEAT_MS = 3_000;
 
 const held = (slots: readonly SlotRow[]) => slots.map(({ id }) => running({ sessionId: id }));
 
-async function world(t: Test, nodes: readonly NodeId[] = [NODE]) {
+async function world(t: Test, nodes: readonly NodeId[] = [NODE], slotsBefore?: { readonly min: number }) {
   const clock = new HandClock();
   const { core, fleet, directory, connect } = await cluster(t, clock);
   Object.assign(core.fleet.sizes, { slots: 2 });
@@ -51,6 +51,7 @@ async function world(t: Test, nodes: readonly NodeId[] = [NODE]) {
     for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
     await clock.advance(1);
   };
+  if (slotsBefore !== undefined) await core.applier.apply(changeSpace(SPACE, { settings: { slots: slotsBefore } }, true));
   slotLoop({
     ...{ loops, applier: core.applier, view: core.store.view, clock, random: systemRandom, log: silent, metrics: silentMetrics },
     ...{ directory, fleet, baseImage: 'base' },
@@ -226,4 +227,10 @@ t.test('a slot that its node does not have any more ends before a session can ta
   t.equal(core.store.view.get('slots', gone?.id ?? ('' as SessionId)), undefined);
   t.match(core.store.view.get('tombstones', gone?.id ?? ('' as SessionId)), { nodeId: NODE, upToGeneration: 1 });
   t.not((await create()).id, gone?.id);
+});
+
+t.test('a controller that starts keeps the slots that settings ask for, though there are none', async (t) => {
+  const { slots, later } = await world(t, [NODE], { min: 1 });
+  await later(15_000);
+  t.equal(slots().length, 1);
 });
