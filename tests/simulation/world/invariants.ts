@@ -13,7 +13,7 @@ import { isRemoved, unforgotten, unmaintained } from './maintenance.ts';
 import { judgeOnce } from './once.ts';
 import { answerOfModel, choiceFor } from './router.ts';
 import { scriptIn } from './scripts.ts';
-import { judgeSlots, unreadySlot } from './slots/judge-slots.ts';
+import { judgeSlots, lackingSlot, unreadySlot } from './slots/judge-slots.ts';
 import { NARROW, SPACE } from './store.ts';
 import { judgeTrace } from './traces.ts';
 
@@ -27,7 +27,7 @@ export function unrest(cluster: Cluster): string | undefined {
   const [build] = [...view.assignedBuilds(), ...view.waitingBuilds(1)];
   if (build !== undefined) return `the build ${build.id} is ${build.status}`;
   // A listing that an engine lost as it hung has its time limit before the next one.
-  const lacking = lackingImage(cluster);
+  const lacking = lackingImage(cluster) ?? lackingSlot(cluster);
   if (lacking !== undefined) return lacking;
   for (const machine of machines) {
     if (isRemoved(cluster, machine)) {

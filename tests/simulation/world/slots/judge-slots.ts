@@ -1,15 +1,44 @@
-import type { NodeId } from '../../../../controller/domain/engine/ids.ts';
+import type { NodeId, SessionId } from '../../../../controller/domain/engine/ids.ts';
 import type { View } from '../../../../controller/domain/engine/view.ts';
+import { largestMaxima } from '../../../../controller/domain/sessions/placement/filters.ts';
+import { sizesOf } from '../../../../controller/domain/sessions/session-sizes.ts';
+import { placeSlot } from '../../../../controller/domain/slots/commands/start-slot.ts';
 import type { Cluster } from '../cluster.ts';
 import type { Machine } from '../machine.ts';
 import { isRemoved } from '../maintenance.ts';
 import { IMAGE, SPACES } from '../store.ts';
+
+/** `slots` of a space's settings. */
+interface Asked {
+  readonly min?: number;
+  readonly max?: number;
+  readonly profile?: string;
+}
 
 /** Why a slot of this machine is not at rest. */
 export function unreadySlot(view: View, { id, name, host }: Machine): string | undefined {
   for (const slot of view.slotsOnAfter(id as NodeId, '', 1000)) {
     const state = host.containers.get(slot.id)?.state;
     if (slot.phase !== 'running' || state !== 'running') return `the slot ${slot.id} on ${name} is ${slot.phase}, its container ${state}`;
+  }
+  return undefined;
+}
+
+/** Why a space is still to get a slot. */
+export function lackingSlot({ view, controller }: Pick<Cluster, 'view' | 'controller'>): string | undefined {
+  const directory = controller?.core.directory;
+  if (directory === undefined || controller?.isPrevious === true) return undefined;
+  for (const { id, name } of SPACES) {
+    const space = view.get('spaces', id);
+    const { min = 0, max = min, profile = 'locked' } = (space?.settings.slots ?? {}) as Asked;
+    const slots = view.slotsIn(id);
+    if (space?.active !== true || profile !== 'locked' || slots.length >= Math.min(min, max)) continue;
+    const sizes = sizesOf(directory.sizes, space.settings, {}, { profile, nodes: largestMaxima(directory.nodes()) });
+    if (!sizes.ok) continue;
+    const build = view.newestBuild(id, 'completed');
+    const kind = { image: build?.image ?? IMAGE, profile, imageName: null, build, ...sizes.value } as const;
+    const node = placeSlot(view, directory, { id: '' as SessionId, spaceId: id, kind, isFree: () => true });
+    if (node !== undefined) return `${name} has ${slots.length} slots of ${min}, and ${node.name} has room for one`;
   }
   return undefined;
 }
@@ -39,6 +68,6 @@ export function judgeSlots(cluster: Cluster): void {
 
 /** `slots` of a space's settings, in whose absence the operator's number counts. */
 function mostIn(slots: unknown, usual: number): number {
-  const { min = 0, max } = (slots ?? {}) as { readonly min?: number; readonly max?: number };
+  const { min = 0, max } = (slots ?? {}) as Asked;
   return max ?? Math.max(usual, min);
 }
