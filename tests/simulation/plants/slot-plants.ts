@@ -1,6 +1,7 @@
 import type { Plant } from './plant.ts';
 
 const UNIT = 'tests/unit/controller/slots/slots.test.ts';
+const LOOP = 'tests/unit/controller/slots/slot-loop.test.ts';
 
 /** Faults in sessions that are started ahead of need. */
 export const SLOT_PLANTS = {
@@ -9,21 +10,21 @@ export const SLOT_PLANTS = {
     file: 'controller/domain/sessions/commands/create-session.ts',
     find: "[{ kind: 'remove', table: 'slots', id: slot.id }]",
     replace: '[]',
-    foundBy: { seed: 6 },
+    foundBy: { seed: 7 },
   },
   'taken without its node': {
     breaks: 'A session that takes a slot is idle once its node knows of it.',
     file: 'controller/domain/slots/slot.ts',
     find: 'generation: SLOT_GENERATION + 1,',
     replace: 'generation: SLOT_GENERATION,',
-    foundBy: { seed: 6 },
+    foundBy: { seed: 7 },
   },
   'taken while it starts': {
     breaks: 'Only a slot whose guest is connected is taken.',
     file: 'controller/store/sqlite/views/slots.ts',
     find: "and phase = 'running' order by",
     replace: 'order by',
-    foundBy: { seed: 6 },
+    foundBy: { seed: 17 },
   },
   'slot of another space taken': {
     breaks: 'A session takes a slot of its own space.',
@@ -44,14 +45,14 @@ export const SLOT_PLANTS = {
     file: 'controller/domain/slots/slot.ts',
     find: 'one.image === other.image &&',
     replace: '',
-    foundBy: { seed: 7 },
+    foundBy: { seed: 43 },
   },
   'slot taken anywhere': {
     breaks: 'A slot is taken where placement would start the session.',
     file: 'controller/domain/slots/claim-slot.ts',
     find: 'return placement.ok ? slots.find(({ nodeId }) => nodeId === placement.nodeId) : undefined;',
     replace: 'return placement === undefined ? undefined : slots[0];',
-    foundBy: { seed: 17 },
+    foundBy: { seed: 7 },
   },
   'slots keep their room': {
     breaks: 'Slots give way to sessions.',
@@ -72,14 +73,14 @@ export const SLOT_PLANTS = {
     file: 'controller/store/sqlite/backup.ts',
     find: "database.prepare('delete from slots').run();",
     replace: '',
-    foundBy: { seed: 6 },
+    foundBy: { seed: 27 },
   },
   'session removed as a slot': {
     breaks: 'What a session has taken stays until somebody deletes it.',
     file: 'node-agent/ledger/ledger.ts',
     find: 'assignment.slot ? {',
     replace: 'assignment.generation > 0 ? {',
-    foundBy: { seed: 6 },
+    foundBy: { seed: 27 },
   },
   'forgotten slots stay': {
     breaks: 'A node removes a slot that no complete set names.',
@@ -129,5 +130,26 @@ export const SLOT_PLANTS = {
     find: "if (phase !== 'starting' && phase !== 'running') return",
     replace: "if (phase === 'suspended') return",
     foundBy: { seed: 119 },
+  },
+  'slots asked for forgotten at a start': {
+    breaks: 'A space has the slots that its settings ask for, also after a restart.',
+    file: 'controller/store/sqlite/views/slots.ts',
+    find: 'union select id from spaces where id > ?',
+    replace: 'union select id from spaces where id < ?',
+    foundBy: { seed: 7 },
+  },
+  'slot past those who wait': {
+    breaks: 'A session takes no slot in the room for which another request waits.',
+    file: 'controller/domain/slots/claim-slot.ts',
+    find: 'place([...nodes.values()], need, fleet.sizes)',
+    replace: 'place([...nodes.values()], { ...need, yields: undefined }, fleet.sizes)',
+    foundBy: { test: UNIT },
+  },
+  'slot taken that its node lost': {
+    breaks: 'A slot that its node does not have is not taken.',
+    file: 'controller/domain/nodes/commands/nodes.ts',
+    find: '.flatMap((slot) => slotEnds(slot, now));',
+    replace: '.flatMap(() => []);',
+    foundBy: { test: LOOP },
   },
 } satisfies Readonly<Record<string, Plant>>;
