@@ -1,11 +1,15 @@
 /** Processes, files and ports of sandboxes over the protocols of E2B. */
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { Agent, createServer, request } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { buffer } from 'node:stream/consumers';
+import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
 import { encodeMessage } from '../../controller/e2b/connect/envelope.ts';
 import { openTarget, type Target } from './target.ts';
+
+/** How long the rest of a message can take after its answer. */
+const LINGER_MS = 1000;
 
 let target: Target;
 let url: string;
@@ -256,6 +260,34 @@ t.test('an upgrade with an address that is none is refused, and harms nobody', a
   socket.write('GET // HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
   t.match((await buffer(socket)).toString(), /^HTTP\/1\.1 404 /);
   t.equal((await fetch(`${url}/health`, { headers: { 'e2b-sandbox-id': id } })).status, 204);
+});
+
+t.test('a message that ends after its answer leaves the connection to the next request, and one that never ends does not', async (t) => {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  t.teardown(() => agent.destroy());
+  const refusedEarly = async (isEnded: boolean) => {
+    const asked = request(`${url}/process.Process/StreamInput`, {
+      ...{ method: 'POST', agent, headers: headers({ 'content-type': 'application/connect+json' }) },
+    });
+    asked.on('error', () => undefined);
+    asked.write(encodeMessage({ start: { process: { pid: 4_000_000 } } }));
+    const [answer] = await once(asked, 'response');
+    await buffer(answer);
+    if (isEnded) asked.end();
+    return asked.socket;
+  };
+  const socket = await refusedEarly(true);
+  await setTimeout(LINGER_MS + 300);
+  const next = request(`${url}/health`, { agent, headers: { 'e2b-sandbox-id': id } });
+  next.end();
+  const [answer] = await once(next, 'response');
+  t.equal(answer.statusCode, 204);
+  t.equal(next.socket, socket, 'it came on the same connection');
+  answer.resume();
+  await once(answer, 'end');
+
+  const endless = await refusedEarly(false);
+  if (endless !== null && !endless.closed) await once(endless, 'close');
 });
 
 t.test('a sandbox that is paused or killed cuts its open streams, without an end', async (t) => {

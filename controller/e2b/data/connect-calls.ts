@@ -143,7 +143,12 @@ export function connectCalls({ unary, streams, inputs }: Calls, { budgets, bound
     }
     if (res.destroyed) return;
     res.end(encodeEnd(end));
-    if (!req.complete) clock.after(LINGER_MS, () => req.socket.destroy());
+    if (req.complete) return;
+    // The client can be about to end its message. Then its next request comes on the same connection.
+    req.resume();
+    clock.after(LINGER_MS, () => {
+      if (!req.complete) req.socket.destroy();
+    });
   }
 
   /** Returns undefined for a path that is no call. */
