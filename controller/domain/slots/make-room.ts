@@ -12,7 +12,7 @@ import { quotasIn } from '../spaces/space-settings.ts';
 import type { SlotRow } from './rows.ts';
 import { slotEnds } from './slot.ts';
 
-/** Slots of a node that one commit reads and can end. */
+/** Slots of a node that are read at once. */
 const READ_AT_ONCE = 256;
 
 export type RoomView = Pick<View, 'get' | 'slotsIn' | 'slotsOnAfter'>;
@@ -68,12 +68,17 @@ function endOnNode(id: NodeId, view: RoomView, fleet: Fleet, now: number): reado
   const ended: Mutation[] = [];
   let left = withSlots(node);
   if (!isOver(left, fleet)) return [];
-  for (const slot of leastReadyFirst(view.slotsOnAfter(id, '', READ_AT_ONCE))) {
-    ended.push(...slotEnds(slot, now));
-    left = without(left, slot);
-    if (!isOver(left, fleet)) break;
+  let after = '';
+  for (;;) {
+    const slots = view.slotsOnAfter(id, after, READ_AT_ONCE);
+    for (const slot of leastReadyFirst(slots)) {
+      ended.push(...slotEnds(slot, now));
+      left = without(left, slot);
+      if (!isOver(left, fleet)) return ended;
+    }
+    if (slots.length < READ_AT_ONCE) return ended;
+    after = slots.at(-1)?.id ?? after;
   }
-  return ended;
 }
 
 /** Whether a node, with its slots counted as sessions, has more than it may. */
@@ -110,14 +115,16 @@ function endInSpace(id: SpaceId, view: RoomView, fleet: Fleet, now: number, ende
   if (slots.count === 0) return [];
   const settings = view.get('spaces', id)?.settings;
   const quotas = settings === undefined ? undefined : quotasIn(settings);
-  const left = leastReadyFirst(view.slotsIn(id)).filter((slot) => !ended.has(slot.id));
   const use = fleet.spaceUse(id);
-  let cpuMillis = use.cpuMillis + sum(left, ({ requests }) => requests.cpuMillis);
-  let memoryBytes = use.memoryBytes + sum(left, ({ requests }) => requests.memoryBytes);
   const most = {
     cpuMillis: Math.round((quotas?.cpu ?? Number.POSITIVE_INFINITY) * 1000),
     memoryBytes: quotas?.memory_bytes ?? Number.POSITIVE_INFINITY,
   };
+  // Every message changes a session, so the slots themselves are read only if some of them must end.
+  if (use.cpuMillis + slots.cpuMillis <= most.cpuMillis && use.memoryBytes + slots.memoryBytes <= most.memoryBytes) return [];
+  const left = leastReadyFirst(view.slotsIn(id)).filter((slot) => !ended.has(slot.id));
+  let cpuMillis = use.cpuMillis + sum(left, ({ requests }) => requests.cpuMillis);
+  let memoryBytes = use.memoryBytes + sum(left, ({ requests }) => requests.memoryBytes);
   const mutations: Mutation[] = [];
   for (const slot of left) {
     if (cpuMillis <= most.cpuMillis && memoryBytes <= most.memoryBytes) break;

@@ -27,5 +27,5 @@ const stored = z.object({
 export function slotsIn(settings: Readonly<Record<string, unknown>>, usualMax: number): SlotSettings {
   const parsed = stored.safeParse(settings.slots ?? {});
   const { min = 0, max, profile: of = 'locked', headroom = DEFAULT_HEADROOM } = parsed.success ? parsed.data : {};
-  return { min: Math.min(min, max ?? min), profile: of, max: max ?? Math.max(usualMax, min), headroom };
+  return { min: Math.min(min, max ?? min), profile: of, max: max ?? Math.max(Math.min(usualMax, MAX_SLOTS), min), headroom };
 }

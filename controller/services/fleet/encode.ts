@@ -66,7 +66,8 @@ export function assignment(view: View, row: SessionRow): Assignment__Output | un
     copyFrom: row.copyFrom ?? '',
     slot: isSlot(row),
     // What a process has in its environment cannot change: with secrets, it starts once somebody asks for them.
-    startWorkers: isSlot(row) && view.secretsIn(row.spaceId).length === 0,
+    // Of an agent that was stopped, none starts.
+    startWorkers: isSlot(row) && view.secretsIn(row.spaceId).length === 0 && row.agents.every(({ name }) => canAnswer(view, row, name)),
     cancelled: view.cancelled(row.id).map(cancelMessage),
   };
 }

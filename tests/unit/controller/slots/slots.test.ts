@@ -1,6 +1,7 @@
 /** Slots: sessions started ahead of need, which new sessions take and for which everything else comes first. */
 import t from 'tap';
 import type { NodeId, SessionId } from '../../../../controller/domain/engine/ids.ts';
+import { put } from '../../../../controller/domain/engine/mutation.ts';
 import { createSession } from '../../../../controller/domain/sessions/commands/create-session.ts';
 import { type Report, recordReport } from '../../../../controller/domain/sessions/commands/record-report.ts';
 import { removeSession } from '../../../../controller/domain/sessions/commands/remove-session.ts';
@@ -8,9 +9,12 @@ import { sizesOf } from '../../../../controller/domain/sessions/session-sizes.ts
 import { endSlots } from '../../../../controller/domain/slots/commands/end-slots.ts';
 import { recordSlotReport } from '../../../../controller/domain/slots/commands/record-slot-report.ts';
 import { startSlot } from '../../../../controller/domain/slots/commands/start-slot.ts';
-import { isOver, withSlots } from '../../../../controller/domain/slots/make-room.ts';
+import { isOver, makeRoom, type RoomView, withSlots } from '../../../../controller/domain/slots/make-room.ts';
+import { sessionOf } from '../../../../controller/domain/slots/slot.ts';
+import { slotsIn } from '../../../../controller/domain/slots/slot-settings.ts';
 import { changeSpace } from '../../../../controller/domain/spaces/commands/spaces.ts';
-import { ACCOUNT, type Core, NODE, node, OTHER_NODE, openCore, SPACE, seeded } from '../core.ts';
+import { assignment } from '../../../../controller/services/fleet/encode.ts';
+import { ACCOUNT, type Core, NODE, node, OTHER_NODE, openCore, SPACE, seeded, withAgents } from '../core.ts';
 
 const MIB = 1024 * 1024;
 const by = { accountId: ACCOUNT, user: 'admin' };
@@ -130,6 +134,62 @@ t.test('a slot gives way to a session that needs its room, in the same commit', 
   t.same(core.store.view.slotsIn(SPACE).length, 0, 'both had to go');
   t.match(core.store.view.get('tombstones', newer), { nodeId: NODE, upToGeneration: 1 });
   t.equal(await start(core), undefined, 'and none starts where no room is');
+});
+
+t.test('a session that needs the room of very many slots ends as many, whatever their number', async (t) => {
+  const [count, more] = [300, 290];
+  const core = await openCore({ nodes: [node(NODE, { memoryBytes: count * 128 * MIB, cpuMillis: 64_000 })] });
+  t.teardown(() => core.close());
+  await core.applier.apply(changeSpace(SPACE, { settings: { slots: { headroom: 0 } } }, true));
+  for (let one = 0; one < count; one += 1) t.ok(await start(core));
+  const resources = { requests: { memory_bytes: more * 128 * MIB }, limits: { memory_bytes: more * 128 * MIB } };
+  t.match(await create(core, { resources }), { ok: true });
+  t.equal(core.store.view.slotsIn(SPACE).length, count - more);
+});
+
+t.test('a change of a session reads no slots while its space and node have enough', async (t) => {
+  const core = await openCore();
+  t.teardown(() => core.close());
+  await core.applier.apply(changeSpace(SPACE, { settings: { quotas: { memory_bytes: 4 * 128 * MIB } } }, true));
+  await ready(core);
+  const created = await create(core, { baseImage: 'another' }).then(() => create(core));
+  if (!created.ok) throw new Error(created.refusal.message);
+  await ready(core);
+  const reads: string[] = [];
+  const { view } = core.store;
+  const watched: RoomView = {
+    get: (table, id) => view.get(table, id),
+    slotsIn(id) {
+      reads.push(id);
+      return view.slotsIn(id);
+    },
+    slotsOnAfter(id, after, limit) {
+      reads.push(id);
+      return view.slotsOnAfter(id, after, limit);
+    },
+  };
+  t.strictSame(makeRoom([put('sessions', core.session(created.value.id))], watched, core.fleet, 1), []);
+  t.strictSame(reads, []);
+});
+
+t.test('a slot starts the processes of its agents only if all of them are active', async (t) => {
+  const core = await openCore();
+  t.teardown(() => core.close());
+  await withAgents(core, ['one', 'two']);
+  const build = core.store.view.newestBuild(SPACE, 'completed');
+  const slot = core.store.view.get('slots', await ready(core));
+  if (build === undefined || slot === undefined) throw new Error('no slot');
+  const row = sessionOf({ ...slot, buildId: build.id, agents: build.agents });
+  t.match(assignment(core.store.view, row), { slot: true, startWorkers: true });
+  const agent = core.store.view.get('agents', 'agent-two');
+  if (agent === undefined) throw new Error('no agent');
+  const stopped = put('agents', { ...agent, wanted: 'stopped' });
+  await core.applier.apply({ name: 'test-stop', decide: () => ({ mutations: [stopped], events: [], result: undefined }) });
+  t.match(assignment(core.store.view, row), { slot: true, startWorkers: false });
+});
+
+t.test('the most slots of an operator are no more than those of a space', async (t) => {
+  t.match(slotsIn({}, 10_000), { min: 0, max: 256 });
 });
 
 t.test('slots count in the CPU and memory of their space, leave a headroom, and end when its quota shrinks', async (t) => {
