@@ -2,17 +2,19 @@ import { WORKSTATION_IMAGE } from '../../contract/profiles.ts';
 import type { FleetNode } from '../../domain/engine/fleet.ts';
 import type { SessionId, SpaceId } from '../../domain/engine/ids.ts';
 import { largestMaxima, takesSpace } from '../../domain/sessions/placement/filters.ts';
+import { holds } from '../../domain/sessions/placement/label-rules.ts';
+import { refusedProfile } from '../../domain/sessions/profile-admission.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
 import { sizesOf } from '../../domain/sessions/session-sizes.ts';
 import { endSlots } from '../../domain/slots/commands/end-slots.ts';
 import { type CurrentKind, placeSlot, startSlot } from '../../domain/slots/commands/start-slot.ts';
 import { isOver, withSlots } from '../../domain/slots/make-room.ts';
-import { planSlots, type Wanted } from '../../domain/slots/plan-slots.ts';
+import { planSlots, READY_WITHIN_MS, type Wanted } from '../../domain/slots/plan-slots.ts';
 import type { SlotRow } from '../../domain/slots/rows.ts';
 import { isSameKind, SLOT_GENERATION } from '../../domain/slots/slot.ts';
 import { slotsIn } from '../../domain/slots/slot-settings.ts';
 import type { SpaceRow } from '../../domain/spaces/rows.ts';
-import { profilesIn } from '../../domain/spaces/space-settings.ts';
+import { schedulingIn } from '../../domain/spaces/space-settings.ts';
 import type { Committed } from '../engine/applier.ts';
 import type { Background } from '../engine/background.ts';
 import { placedSlots } from '../engine/capacity.ts';
@@ -27,7 +29,13 @@ import { StartPace } from './start-pace.ts';
 const NO_ROOM_RETRY_MS = 10_000;
 /** How often demand that ended is noticed. */
 const SHRINK_MS = 60_000;
-const WOKEN_AT_ONCE = 16;
+/** Of the spaces that wait for a node, so many try at a time, and the others later: each try looks at all nodes. */
+const WOKEN_AT_ONCE = 8;
+const ROUND_MS = 50;
+const NEXT_ROUND_MS = 1_000;
+
+/** `waiting`: some of the spaces that wait for a node. */
+type Key = SpaceId | 'all' | 'waiting';
 
 export interface SlotLoopDeps extends Background {
   readonly directory: NodeDirectory;
@@ -40,7 +48,7 @@ export interface SlotLoopDeps extends Background {
  * space: it ends what is too many or of no use, and starts at most one slot, wherever a node is free
  * to start one ({@link StartPace}). What sessions need, they take: see make-room.ts.
  */
-export function slotLoop(deps: SlotLoopDeps): Loop<SpaceId | 'all'> {
+export function slotLoop(deps: SlotLoopDeps): Loop<Key> {
   const { loops, applier, view, clock, random, metrics, directory, fleet, baseImage } = deps;
   const demand = new Demand();
   const pace = new StartPace(clock);
@@ -48,7 +56,7 @@ export function slotLoop(deps: SlotLoopDeps): Loop<SpaceId | 'all'> {
   const waiting = new Set<SpaceId>();
 
   const kindOf = (space: SpaceRow, { profile, imageName }: KindName): CurrentKind | undefined => {
-    if (!profilesIn(space.settings).includes(profile)) return undefined;
+    if (refusedProfile(space, profile, imageName ?? undefined) !== undefined) return undefined;
     const sizes = sizesOf(directory.sizes, space.settings, {}, { profile, nodes: largestMaxima(directory.nodes()) });
     if (!sizes.ok) return undefined;
     const build = profile === 'locked' ? view.newestBuild(space.id, 'completed') : undefined;
@@ -75,11 +83,15 @@ export function slotLoop(deps: SlotLoopDeps): Loop<SpaceId | 'all'> {
     });
   }
 
+  /** Whether sessions of the slot's space could take it, as nodes and settings are now. */
   const isUsable = ({ nodeId, spaceId }: SlotRow): boolean => {
     const row = directory.row(nodeId);
     const node = directory.node(nodeId);
     if (row === undefined || row.lostAt !== null || node === undefined || node.cordoned || node.draining) return false;
     if (node.takesSlots === false) return false;
+    const { constraints = [], anti_affinity: apart } = schedulingIn(view.get('spaces', spaceId)?.settings ?? {});
+    if (!constraints.every((one) => holds(one, node.labels ?? {}))) return false;
+    if (apart === 'required' && directory.sessionsOfSpace(spaceId, nodeId) > 0) return false;
     // A node can come back with less than it had.
     return takesSpace(node, spaceId) && !isOver(withSlots(node), directory);
   };
@@ -104,20 +116,39 @@ export function slotLoop(deps: SlotLoopDeps): Loop<SpaceId | 'all'> {
     const wanted = space?.active === true ? wantedIn(space) : [];
     if (wanted.length === 0 && slots.length === 0) return undefined;
     const { end, start, dueMs } = planSlots(slots, wanted, isUsable, (since) => applier.time.ageMs(since));
+    for (const slot of end) if (slot.phase !== 'running' && applier.time.ageMs(slot.phaseAt) >= READY_WITHIN_MS) pace.avoid(slot);
     if (end.length > 0) await applier.apply(endSlots(end.map(({ id }) => id)));
     const laterMs = Math.min(dueMs ?? SHRINK_MS, SHRINK_MS);
     if (start === undefined) return laterMs;
     const restMs = pace.restMs(spaceId);
     if (restMs > 0) return Math.min(restMs, laterMs);
-    const slot = {
-      ...{ id: random.uuid() as SessionId, spaceId, kind: start },
-      isFree: ({ id }: FleetNode) => pace.isFree(id),
-    };
+    const asked = { id: random.uuid() as SessionId, spaceId, kind: start };
+    const hasRoom = (isFree: (node: FleetNode) => boolean) => placeSlot(view, directory, { ...asked, isFree }) !== undefined;
+    const avoided = pace.avoidedBy(spaceId);
+    const avoids = avoided.size > 0 && hasRoom(({ id }) => !avoided.has(id));
     // A command costs a commit, so what it would find is looked at first.
-    if (placeSlot(view, directory, { ...slot, isFree: () => true }) === undefined) return Math.min(NO_ROOM_RETRY_MS, laterMs);
+    if (!avoids && !hasRoom(() => true)) return Math.min(NO_ROOM_RETRY_MS, laterMs);
+    const slot = { ...asked, isFree: ({ id }: FleetNode) => pace.isFree(id) && !(avoids && avoided.has(id)) };
     if (placeSlot(view, directory, slot) !== undefined && (await applier.apply(startSlot(slot)))) return 0;
     waiting.add(spaceId);
-    return Math.min(pace.untilFreeMs() ?? laterMs, laterMs);
+    // One timer for all: if each space had its own, all of them would try whenever a node has rested.
+    const freeMs = pace.untilFreeMs();
+    if (freeMs !== undefined) loop.after('waiting', Math.max(ROUND_MS, freeMs));
+    return laterMs;
+  }
+
+  const wakeWaiting = () => {
+    if (waiting.size > 0) loop.after('waiting', ROUND_MS);
+  };
+
+  function letSomeTry(): Due {
+    let left = WOKEN_AT_ONCE;
+    for (const id of waiting) {
+      if (left === 0) return NEXT_ROUND_MS;
+      left -= 1;
+      loop.wake(id);
+    }
+    return undefined;
   }
 
   const wakeStored = pageByPage(
@@ -129,10 +160,10 @@ export function slotLoop(deps: SlotLoopDeps): Loop<SpaceId | 'all'> {
     },
   );
 
-  const loop = loops.open<SpaceId | 'all'>({
+  const loop = loops.open<Key>({
     name: 'slots',
     first: { key: 'all' },
-    run: (key) => (key === 'all' ? wakeStored() : run(key)),
+    run: (key) => (key === 'all' ? wakeStored() : key === 'waiting' ? letSomeTry() : run(key)),
   });
   metrics.gauge({
     name: 'slots',
@@ -146,9 +177,6 @@ export function slotLoop(deps: SlotLoopDeps): Loop<SpaceId | 'all'> {
     help: 'New sessions of the kinds that slots are for: how many took one, and how many started cold.',
     labels: ['how'],
   });
-  const wakeWaiting = () => {
-    for (const id of [...waiting].slice(0, WOKEN_AT_ONCE)) loop.wake(id);
-  };
   for (const slot of placedSlots(view)) pace.changed(slot);
 
   applier.onCommitted(({ mutations, events }: Committed) => {
@@ -181,7 +209,7 @@ export function slotLoop(deps: SlotLoopDeps): Loop<SpaceId | 'all'> {
     live: wakeWaiting,
     imagesChanged: wakeWaiting,
     closed: () => undefined,
-    slotFailed: ({ spaceId }) => pace.failed(spaceId),
+    slotFailed: (slot) => pace.failed(slot),
   });
   return loop;
 }

@@ -8,6 +8,9 @@ const REST = { leastMs: 250, mostMs: 10_000 };
 /** After a slot that failed, its space waits, twice as long after each further one. */
 const RETRY = { firstMs: 5_000, mostMs: 300_000 };
 
+/** A space tries other nodes first for so long after a slot of it failed on one. */
+const AVOIDED_MS = 600_000;
+
 interface Known {
   readonly spaceId: SpaceId;
   readonly nodeId: NodeId;
@@ -31,6 +34,9 @@ export class StartPace {
   readonly #sessions = new Map<NodeId, Map<SessionId, number>>();
   readonly #restsUntil = new Map<NodeId, number>();
   readonly #failures = new Map<SpaceId, { count: number; untilMs: number }>();
+
+  /** Nodes where slots of a space failed, and until when it avoids them. */
+  readonly #avoided = new Map<SpaceId, Map<NodeId, number>>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -84,14 +90,31 @@ export class StartPace {
     return known.spaceId;
   }
 
-  failed(spaceId: SpaceId): void {
+  /** A slot failed on this node, because of the node or of its space's agents. */
+  failed({ spaceId, nodeId }: Pick<SlotRow, 'spaceId' | 'nodeId'>): void {
     const count = (this.#failures.get(spaceId)?.count ?? 0) + 1;
     const delayMs = Math.min(RETRY.mostMs, RETRY.firstMs * 2 ** (count - 1));
     this.#failures.set(spaceId, { count, untilMs: this.#clock.monotonic() + delayMs });
+    this.avoid({ spaceId, nodeId });
+  }
+
+  /** A slot did not get ready on this node. */
+  avoid({ spaceId, nodeId }: Pick<SlotRow, 'spaceId' | 'nodeId'>): void {
+    const nodes = this.#avoided.get(spaceId) ?? new Map<NodeId, number>();
+    this.#avoided.set(spaceId, nodes.set(nodeId, this.#clock.monotonic() + AVOIDED_MS));
+  }
+
+  /** Returns the nodes that a space uses only if no other one has room. */
+  avoidedBy(spaceId: SpaceId): ReadonlySet<NodeId> {
+    const nodes = this.#avoided.get(spaceId);
+    for (const [id, untilMs] of nodes ?? []) if (untilMs <= this.#clock.monotonic()) nodes?.delete(id);
+    if (nodes?.size === 0) this.#avoided.delete(spaceId);
+    return new Set(nodes?.keys());
   }
 
   forget(spaceId: SpaceId): void {
     this.#failures.delete(spaceId);
+    this.#avoided.delete(spaceId);
   }
 
   /** Returns for how long a space starts none, because its last ones failed. */

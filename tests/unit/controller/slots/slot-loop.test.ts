@@ -1,85 +1,14 @@
 /** The loop that keeps slots: how many, when, where, and what ends them. */
-import t, { type Test } from 'tap';
-import type { NodeId, SessionId } from '../../../../controller/domain/engine/ids.ts';
+import t from 'tap';
+import { WORKSTATION_IMAGE } from '../../../../controller/contract/profiles.ts';
+import type { NodeId, SessionId, SpaceId } from '../../../../controller/domain/engine/ids.ts';
 import { updateNode } from '../../../../controller/domain/nodes/commands/manage-node.ts';
-import { createSession } from '../../../../controller/domain/sessions/commands/create-session.ts';
-import type { SessionRow } from '../../../../controller/domain/sessions/rows.ts';
-import type { SlotRow } from '../../../../controller/domain/slots/rows.ts';
-import { changeSpace } from '../../../../controller/domain/spaces/commands/spaces.ts';
+import { changeSpace, createSpace } from '../../../../controller/domain/spaces/commands/spaces.ts';
+import { workstationImage } from '../../../../controller/services/images/workstation-image.ts';
 import { REMEMBERED_MS } from '../../../../controller/services/slots/demand.ts';
-import { slotLoop } from '../../../../controller/services/slots/slot-loop.ts';
-import type { NodeFrame } from '../../../../proto/frame.ts';
-import { silentMetrics } from '../../../../seams/metrics.ts';
-import { systemRandom } from '../../../../seams/system.ts';
-import { HandClock } from '../../hand-clock.ts';
-import { ACCOUNT, NODE, OTHER_NODE, SPACE, silent } from '../core.ts';
-import type { FakeNode } from '../fleet/world.ts';
-import { cluster, hello, inventory, running } from '../fleet/world.ts';
-import { loopsOf } from '../loops.ts';
-
-const HEARTBEAT_MS = 3_000;
-
-const held = (slots: readonly SlotRow[]) => slots.map(({ id }) => running({ sessionId: id }));
-
-async function world(t: Test, nodes: readonly NodeId[] = [NODE], slotsBefore?: { readonly min: number }) {
-  const clock = new HandClock();
-  const { core, fleet, directory, connect } = await cluster(t, clock);
-  Object.assign(core.fleet.sizes, { slots: 2 });
-  // Commands place on the nodes that are connected.
-  Object.assign(core.fleet, { nodes: () => directory.nodes(), node: (id: NodeId) => directory.node(id) });
-  const loops = loopsOf(t, clock);
-  const fakes = new Map<NodeId, FakeNode>();
-  const connects = async (id: NodeId, greeting = hello(), holds: readonly NodeFrame[] = []) => {
-    const reports = holds.flatMap((frame) => (frame.kind === 'report' ? [frame.value] : []));
-    const fake = connect(
-      id,
-      greeting,
-      inventory.kind === 'inventory' ? { ...inventory, value: { ...inventory.value, sessions: reports } } : inventory,
-    );
-    fakes.set(id, fake);
-    await fake.until(() => fake.of('assignmentSet')[0]);
-    fake.say({ kind: 'setPartTaken', value: { setId: fake.of('assignmentSet')[0]?.setId ?? '', part: 1 } });
-    await later();
-  };
-  let heartbeat = 0;
-  const later = async (ms = 100) => {
-    for (let left = ms; left > 0; left -= HEARTBEAT_MS) {
-      heartbeat += 1;
-      for (const fake of fakes.values()) fake.say({ kind: 'heartbeat', value: { number: heartbeat } });
-      await clock.advance(Math.min(left, HEARTBEAT_MS));
-    }
-    for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
-    await clock.advance(1);
-  };
-  if (slotsBefore !== undefined) await core.applier.apply(changeSpace(SPACE, { settings: { slots: slotsBefore } }, true));
-  slotLoop({
-    ...{ loops, applier: core.applier, view: core.store.view, clock, random: systemRandom, log: silent, metrics: silentMetrics },
-    ...{ directory, fleet, baseImage: 'base' },
-  });
-  loops.start();
-  for (const id of nodes) await connects(id);
-  const slots = () => core.store.view.slotsIn(SPACE);
-  const say = async (slot: SlotRow | undefined, phase: 'RUNNING' | 'STARTING' | 'FAILED') => {
-    if (slot === undefined) throw new Error('there is no such slot');
-    fakes.get(slot.nodeId)?.say(running({ sessionId: slot.id, phase }));
-    await later(0);
-  };
-  const create = async () => {
-    const created = await core.applier.apply(
-      createSession({
-        ...{ id: systemRandom.uuid() as SessionId, spaceId: SPACE, name: null, metadata: {}, timeouts: {}, baseImage: 'base' },
-        ...{ by: { accountId: ACCOUNT, user: 'admin' }, request: undefined },
-      }),
-    );
-    if (!created.ok) throw new Error(created.refusal.message);
-    return core.session(created.value.id);
-  };
-  const isUp = async ({ id, nodeId, generation }: SessionRow) => {
-    fakes.get(nodeId ?? NODE)?.say(running({ sessionId: id, generation }));
-    await later();
-  };
-  return { core, slots, say, create, isUp, later, connects };
-}
+import { NODE, OTHER_NODE, SPACE } from '../core.ts';
+import { hello } from '../fleet/world.ts';
+import { held, world } from './loop-world.ts';
 
 t.test('a space in use has a slot, one that is not has none, and demand that ends takes it away', async (t) => {
   const { slots, say, create, isUp, later } = await world(t);
@@ -145,6 +74,35 @@ t.test('a space whose slots fail tries again later and later, and one that never
   await later(121_000);
   t.not(slots()[0]?.id, stuck);
   t.equal(slots().length, 1);
+});
+
+t.test('a node where slots fail keeps no space from having them on another one', async (t) => {
+  const { core, slots, say, later } = await world(t, [NODE, OTHER_NODE]);
+  await core.applier.apply(changeSpace(SPACE, { settings: { slots: { min: 1 } } }, true));
+  await later();
+  const bad = slots()[0]?.nodeId;
+  await say(slots()[0], 'FAILED');
+  await later(6_000);
+  t.equal(slots().length, 1);
+  t.not(slots()[0]?.nodeId, bad);
+  await say(slots()[0], 'RUNNING');
+  await core.applier.apply(changeSpace(SPACE, { settings: { slots: { min: 2 } } }, true));
+  await later(20_000);
+  t.equal(slots().length, 2);
+  t.notOk(
+    slots().some(({ nodeId }) => nodeId === bad),
+    'not even while it is the emptier one',
+  );
+});
+
+t.test('a node where a slot never gets ready is avoided, too', async (t) => {
+  const { core, slots, later } = await world(t, [NODE, OTHER_NODE]);
+  await core.applier.apply(changeSpace(SPACE, { settings: { slots: { min: 1 } } }, true));
+  await later();
+  const stuck = slots()[0];
+  await later(121_000);
+  t.equal(slots().length, 1);
+  t.not(slots()[0]?.nodeId, stuck?.nodeId);
 });
 
 t.test('slots leave a node that is cordoned, and those of other sizes go when the settings change', async (t) => {
@@ -233,4 +191,72 @@ t.test('a controller that starts keeps the slots that settings ask for, though t
   const { slots, later } = await world(t, [NODE], { min: 1 });
   await later(15_000);
   t.equal(slots().length, 1);
+});
+
+t.test('slots that no session of their space could take end', async (t) => {
+  const { core, slots, say, create, isUp, later } = await world(t);
+  const set = async (settings: Readonly<Record<string, unknown>>) => {
+    await core.applier.apply(changeSpace(SPACE, { settings }, true));
+    await later(20_000);
+  };
+  const one = { slots: { min: 1, max: 1 } };
+  await set(one);
+  await say(slots()[0], 'RUNNING');
+  await set({ ...one, scheduling: { constraints: [{ label: 'zone', operator: 'exists' }] } });
+  t.equal(slots().length, 0, 'its node has no such label');
+  await set({ ...one, scheduling: { anti_affinity: 'required' } });
+  await say(slots()[0], 'RUNNING');
+  t.match(slots(), [{ phase: 'running' }]);
+  await isUp(await create());
+  await later(20_000);
+  t.equal(slots().length, 0, 'its node has a session of the space');
+});
+
+t.test('a space has no slots of a profile or an image that it may not have', async (t) => {
+  const { core, slots, say, later, connects } = await world(t, []);
+  const { image } = workstationImage(WORKSTATION_IMAGE, 'base');
+  await connects(NODE, hello({ profiles: ['locked', 'workstation'] }), [], [image]);
+  const of = async (images: readonly string[]) => {
+    const settings = { slots: { min: 1, profile: 'workstation' }, profiles: ['locked', 'workstation'], images } as const;
+    await core.applier.apply(changeSpace(SPACE, { settings }, true));
+    await later(20_000);
+  };
+  await of([WORKSTATION_IMAGE]);
+  t.match(slots(), [{ image }]);
+  await say(slots()[0], 'RUNNING');
+  await of(['another']);
+  t.strictSame(slots(), []);
+});
+
+t.test('of many spaces that wait for a node, a few try at a time', async (t) => {
+  const { core, directory, say, later } = await world(t, [NODE, OTHER_NODE]);
+  const settings = { slots: { min: 1 } };
+  await core.applier.apply(changeSpace(SPACE, { settings }, true));
+  await later();
+  for (let one = 0; one < 200; one += 1) {
+    const id = `${String(one).padStart(8, '0')}-0000-4000-8000-000000000001` as SpaceId;
+    await core.applier.apply(createSpace({ id, name: `space-${one}`, description: null, settings, createdBy: 'admin' }));
+  }
+  await later(1_000);
+  let asked = 0;
+  const { nodes } = directory;
+  const counted = () => {
+    asked += 1;
+    return nodes.call(directory);
+  };
+  Object.assign(directory, { nodes: counted });
+  const starting = (id: NodeId) => core.store.view.slotsOnAfter(id, '', 100).find(({ phase }) => phase === 'none');
+  // One of the two always rests.
+  const rounds = async (count: number) => {
+    for (let round = 0; round < count; round += 1) {
+      for (const id of [NODE, OTHER_NODE]) {
+        if (starting(id) !== undefined) await say(starting(id), 'RUNNING');
+        await later(1_000);
+      }
+    }
+  };
+  await rounds(10);
+  asked = 0;
+  await rounds(2);
+  t.ok(asked > 0 && asked < 500, `nodes were read ${asked} times`);
 });
