@@ -25,6 +25,7 @@ export class AgentWorkers {
   readonly #live: LiveWorkers;
   readonly #lives = new Map<string, number>();
   readonly #numbers = new WeakMap<Worker, number>();
+  #startedAhead = false;
 
   /** Calls `onChange` whenever the set of live workers changes. */
   constructor({ clock, workers }: { readonly clock: Clock; readonly workers: WorkerHost }, onChange: () => void) {
@@ -52,9 +53,10 @@ export class AgentWorkers {
     return worker;
   }
 
-  /** Starts the processes of a few agents before they are needed. */
+  /** Starts the processes of a few agents before they are needed. Once only: an agent can have been stopped since. */
   startAhead(setup: Setup): void {
-    if (setup.agents.length > MAX_AHEAD) return;
+    if (this.#startedAhead || setup.agents.length > MAX_AHEAD) return;
+    this.#startedAhead = true;
     for (const spec of setup.agents) if (spec.runtime !== 'NATIVE') this.ready(spec, setup, 0);
   }
 

@@ -75,10 +75,8 @@ export class Runner {
 
   /** Nothing runs before the first call. Workers that no longer match are replaced. */
   configure(setup: Omit<Setup, 'environment'>, startWorkers = false): void {
-    // Once only: an agent can have been stopped since.
-    const startsAhead = startWorkers && this.#setup.current === undefined;
     this.#setup.configure(setup);
-    if (startsAhead && this.#setup.current) this.#workers.startAhead(this.#setup.current);
+    if (startWorkers && this.#setup.current) this.#workers.startAhead(this.#setup.current);
     for (const agent of this.#workers.unknownTo(setup)) if (this.#graph.runsOf(agent).length === 0) this.#workers.end(agent);
     this.wake();
   }
