@@ -68,6 +68,7 @@ export class PlacementAudit {
       violation(`${row.id} starts cold, and ${lies.row.name} has a slot for it`);
     const nodes = isTaken ? all.filter((node) => offered.has(node.row.id)) : all;
     const chosen = nodes.find(({ row: { id } }) => id === row.nodeId);
+    if (chosen === undefined && isTaken) return violation(`${row.id} took a slot that is not ready, or not of its kind`);
     if (chosen === undefined) return violation(`${row.id} was placed on ${row.nodeId}, which is no node`);
     const why = unfit(chosen, ask);
     if (why !== undefined) return violation(`${row.id} was placed on ${chosen.row.name}, but ${why}`);
