@@ -35,7 +35,7 @@ export const ROOM_PLANTS = {
     file: 'controller/domain/sessions/commands/change-desired.ts',
     find: 'if (bySpace !== undefined) return',
     replace: 'if (bySpace !== undefined && row.nodeId === null) return',
-    foundBy: { seed: 6 },
+    foundBy: { seed: 10 },
   },
   'node overfilled at a resume': {
     breaks: 'A session that resumes needs room on its node.',
