@@ -135,7 +135,7 @@ export function openCore(deps: CoreDeps): Core {
   const leases = new LeaseLoop({ ...background, directory, fleet, lease });
   const uses = new OpenUses(background);
   expiryLoop({ ...background, uses }, SUSPEND_GRACE_MS);
-  slotLoop({ ...background, directory, fleet, baseImage });
+  slotLoop({ ...background, directory, fleet, baseImage, growthRefusal });
   drainLoop({ ...background, directory, fleet }, SUSPEND_GRACE_MS);
   historyRetentionLoop(background);
   const exports = openAudit(background, { ...deps.audit, lists, storeKey });

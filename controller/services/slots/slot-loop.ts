@@ -18,6 +18,7 @@ import { schedulingIn } from '../../domain/spaces/space-settings.ts';
 import type { Committed } from '../engine/applier.ts';
 import type { Background } from '../engine/background.ts';
 import { placedSlots } from '../engine/capacity.ts';
+import type { GrowthRefusal } from '../engine/commands/command-admission.ts';
 import { type Due, type Loop, pageByPage } from '../engine/loop.ts';
 import type { NodeDirectory } from '../engine/node-directory.ts';
 import type { Fleet } from '../fleet/fleet.ts';
@@ -41,6 +42,8 @@ export interface SlotLoopDeps extends Background {
   readonly directory: NodeDirectory;
   readonly fleet: Pick<Fleet, 'listen'>;
   readonly baseImage: string;
+  /** Why the store may not grow now; undefined while it may. */
+  readonly growthRefusal?: GrowthRefusal | undefined;
 }
 
 /**
@@ -119,7 +122,7 @@ export function slotLoop(deps: SlotLoopDeps): Loop<Key> {
     for (const slot of end) if (slot.phase !== 'running' && applier.time.ageMs(slot.phaseAt) >= READY_WITHIN_MS) pace.avoid(slot);
     if (end.length > 0) await applier.apply(endSlots(end.map(({ id }) => id)));
     const laterMs = Math.min(dueMs ?? SHRINK_MS, SHRINK_MS);
-    if (start === undefined) return laterMs;
+    if (start === undefined || deps.growthRefusal?.() !== undefined) return laterMs;
     const restMs = pace.restMs(spaceId);
     if (restMs > 0) return Math.min(restMs, laterMs);
     const asked = { id: random.uuid() as SessionId, spaceId, kind: start };

@@ -1,6 +1,7 @@
 import type { Condition__Output } from '../../../../proto/generated/raworc/node/v0/Condition.ts';
 import type { Orphan__Output } from '../../../../proto/generated/raworc/node/v0/Orphan.ts';
 import { visibleText } from '../../../../seams/terminal-text.ts';
+import { endSlots } from '../../../domain/slots/commands/end-slots.ts';
 import { decodeBuild } from '../decode.ts';
 import { type Handlers, type Inbound, ownSession } from './inbound.ts';
 
@@ -30,6 +31,12 @@ export const NODE_FRAMES = {
 
   imageMissing(stream, { sessionId, image }) {
     const session = ownSession(stream, sessionId);
+    const slot = session === undefined ? stream.shared.view.get('slots', sessionId) : undefined;
+    if (slot?.nodeId === stream.nodeId && slot.image === image) {
+      // Nobody waits for it. It is placed anew, where the image is.
+      stream.facts.removeImage(image);
+      return stream.shared.applier.tell(endSlots([slot.id]));
+    }
     if (session?.image !== image) return stream.limits.chargeWaste('imageMissing');
     stream.limits.news('imageMissing', `image:${session.id}`, () => {
       stream.facts.removeImage(session.image);

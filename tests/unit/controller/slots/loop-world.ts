@@ -49,9 +49,10 @@ export async function world(t: Test, nodes: readonly NodeId[] = [NODE], slotsBef
     await clock.advance(1);
   };
   if (slotsBefore !== undefined) await core.applier.apply(changeSpace(SPACE, { settings: { slots: slotsBefore } }, true));
+  const grows: { refusal: string | undefined } = { refusal: undefined };
   slotLoop({
     ...{ loops, applier: core.applier, view: core.store.view, clock, random: systemRandom, log: silent, metrics: silentMetrics },
-    ...{ directory, fleet, baseImage: 'base' },
+    ...{ directory, fleet, baseImage: 'base', growthRefusal: () => grows.refusal },
   });
   loops.start();
   for (const id of nodes) await connects(id);
@@ -75,5 +76,5 @@ export async function world(t: Test, nodes: readonly NodeId[] = [NODE], slotsBef
     fakes.get(nodeId ?? NODE)?.say(running({ sessionId: id, generation }));
     await later();
   };
-  return { core, directory, slots, say, create, isUp, later, connects };
+  return { core, directory, slots, say, create, isUp, later, connects, fakes, grows };
 }

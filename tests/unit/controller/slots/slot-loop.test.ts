@@ -260,3 +260,20 @@ t.test('of many spaces that wait for a node, a few try at a time', async (t) => 
   await rounds(2);
   t.ok(asked > 0 && asked < 500, `nodes were read ${asked} times`);
 });
+
+t.test('a slot whose image its node lacks ends, and none starts there without it, nor while the store may not grow', async (t) => {
+  const { core, slots, fakes, later, grows } = await world(t);
+  await core.applier.apply(changeSpace(SPACE, { settings: { slots: { min: 1 } } }, true));
+  await later();
+  const [slot] = slots();
+  fakes.get(NODE)?.say({ kind: 'imageMissing', value: { sessionId: slot?.id ?? '', image: 'base' } });
+  await later(15_000);
+  t.equal(slots().length, 0);
+  grows.refusal = 'the disk is low';
+  fakes.get(NODE)?.say({ kind: 'images', value: { images: ['base'] } });
+  await later(120_000);
+  t.equal(slots().length, 0);
+  grows.refusal = undefined;
+  await later(120_000);
+  t.equal(slots().length, 1);
+});
