@@ -55,8 +55,8 @@ export function claimedRow(slot: SlotRow, asked: RequestedSession, now: number):
   };
 }
 
-/** Returns the changes that end a slot that nobody has claimed. Without a tombstone on a node that never answers one. */
-export function slotEnds({ id, nodeId }: SlotRow, now: number, { isNodeRemoved = false } = {}): readonly Mutation[] {
+/** Returns the changes that end a slot that nobody has claimed, and have its node remove it. */
+export function slotEnds({ id, nodeId }: SlotRow, now: number): readonly Mutation[] {
   const removal: Mutation = { kind: 'remove', table: 'slots', id };
-  return isNodeRemoved ? [removal] : [removal, put('tombstones', { id, nodeId, upToGeneration: SLOT_GENERATION, createdAt: now })];
+  return [removal, put('tombstones', { id, nodeId, upToGeneration: SLOT_GENERATION, createdAt: now })];
 }

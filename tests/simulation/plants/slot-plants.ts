@@ -99,8 +99,8 @@ export const SLOT_PLANTS = {
   'slot ended without its node': {
     breaks: 'A slot that ends leaves nothing.',
     file: 'controller/domain/slots/slot.ts',
-    find: 'return isNodeRemoved ? [removal]',
-    replace: 'return isNodeRemoved || now > 0 ? [removal]',
+    find: 'return [removal, put',
+    replace: 'return now > 0 ? [removal] : [removal, put',
     foundBy: { seed: 6 },
   },
   'tombstone of a slot for sessions': {

@@ -20,12 +20,12 @@ const SLOTS_AT_ONCE = 100;
 export function endSlotsOf(id: NodeId): Command<boolean> {
   return {
     name: 'end-slots-of-node',
-    decide({ view, now }) {
+    decide({ view }) {
       const node = view.get('nodes', id);
-      const isNodeRemoved = node === undefined || node.revokedAt !== null;
-      if (!isNodeRemoved && node.lostAt === null) return unchanged(false);
+      if (node !== undefined && node.revokedAt === null && node.lostAt === null) return unchanged(false);
       const slots = view.slotsOnAfter(id, '', SLOTS_AT_ONCE);
-      const mutations: Mutation[] = slots.flatMap((slot) => slotEnds(slot, now, { isNodeRemoved }));
+      // Without tombstones, which would keep the node from being removed: if it returns, it removes slots that no set names.
+      const mutations = slots.map(({ id: slot }): Mutation => ({ kind: 'remove', table: 'slots', id: slot }));
       return { mutations, events: [], result: slots.length === SLOTS_AT_ONCE };
     },
   };
