@@ -8,18 +8,21 @@ export interface KindName {
   readonly imageName: string | null;
 }
 
-/** Sessions created within so long are a burst, which slots are to take whole: refilling takes longer. */
+/** Sessions created within so long of the first are one burst, which slots are to take whole: refilling takes longer. */
 const BURST_MS = 30_000;
-/** A burst is expected again for so long. */
-const REMEMBERED = 60;
-export const REMEMBERED_MS = BURST_MS * REMEMBERED;
+/** A burst is expected again for so long. Bounds how many are remembered. */
+export const REMEMBERED_MS = 60 * BURST_MS;
 const MAX_KINDS_OF_SPACE = 8;
 const MAX_SPACES = 10_000;
 
-/** Sessions created in each of the last periods; the index is the period's number modulo their count. */
-interface Counts extends KindName {
-  readonly created: Uint16Array;
-  period: number;
+interface Burst {
+  readonly sinceMs: number;
+  count: number;
+}
+
+interface Created extends KindName {
+  /** The oldest first. */
+  bursts: readonly Burst[];
 }
 
 /**
@@ -27,34 +30,34 @@ interface Counts extends KindName {
  * monotonic milliseconds. Spaces used longest ago are forgotten first.
  */
 export class Demand {
-  readonly #spaces = new Map<SpaceId, Counts[]>();
+  readonly #spaces = new Map<SpaceId, Created[]>();
 
-  /** `count` sessions of this kind were created. */
-  created(spaceId: SpaceId, { profile, imageName }: KindName, nowMs: number, count = 1): void {
+  /** A session of this kind was created. */
+  created(spaceId: SpaceId, { profile, imageName }: KindName, nowMs: number): void {
     const kinds = this.#spaces.get(spaceId) ?? [];
     this.#spaces.delete(spaceId);
     this.#spaces.set(spaceId, kinds);
     const [oldest] = this.#spaces.keys();
     if (this.#spaces.size > MAX_SPACES && oldest !== undefined) this.#spaces.delete(oldest);
-    let counts = kinds.find((one) => one.profile === profile && one.imageName === imageName);
-    if (counts === undefined) {
-      counts = { profile, imageName, created: new Uint16Array(REMEMBERED), period: periodOf(nowMs) };
+    let kind = kinds.find((one) => one.profile === profile && one.imageName === imageName);
+    if (kind === undefined) {
+      kind = { profile, imageName, bursts: [] };
       if (kinds.length === MAX_KINDS_OF_SPACE) kinds.shift();
-      kinds.push(counts);
+      kinds.push(kind);
     }
-    advance(counts, nowMs);
-    const at = counts.period % REMEMBERED;
-    counts.created[at] = Math.min(0xffff, (counts.created[at] ?? 0) + count);
+    const last = kind.bursts.at(-1);
+    if (last !== undefined && nowMs - last.sinceMs < BURST_MS) last.count += 1;
+    else kind.bursts = [...lately(kind.bursts, nowMs), { sinceMs: nowMs, count: 1 }];
   }
 
   /** Returns the largest burst of each kind, without those that were not created lately. */
   of(spaceId: SpaceId, nowMs: number): readonly (KindName & { readonly burst: number })[] {
     const kinds = this.#spaces.get(spaceId) ?? [];
-    for (const counts of kinds) advance(counts, nowMs);
-    const lately = kinds.filter(({ created }) => created.some((count) => count > 0));
-    if (lately.length === 0) this.#spaces.delete(spaceId);
-    else this.#spaces.set(spaceId, lately);
-    return lately.map(({ profile, imageName, created }) => ({ profile, imageName, burst: Math.max(...created) }));
+    for (const kind of kinds) kind.bursts = lately(kind.bursts, nowMs);
+    const left = kinds.filter(({ bursts }) => bursts.length > 0);
+    if (left.length === 0) this.#spaces.delete(spaceId);
+    else this.#spaces.set(spaceId, left);
+    return left.map(({ profile, imageName, bursts }) => ({ profile, imageName, burst: Math.max(...bursts.map(({ count }) => count)) }));
   }
 
   forget(spaceId: SpaceId): void {
@@ -62,11 +65,5 @@ export class Demand {
   }
 }
 
-const periodOf = (nowMs: number): number => Math.floor(nowMs / BURST_MS);
-
-function advance(counts: Counts, nowMs: number): void {
-  const period = periodOf(nowMs);
-  for (let passed = Math.max(counts.period + 1, period - REMEMBERED + 1); passed <= period; passed += 1)
-    counts.created[passed % REMEMBERED] = 0;
-  counts.period = Math.max(counts.period, period);
-}
+const lately = (bursts: readonly Burst[], nowMs: number): readonly Burst[] =>
+  bursts.filter(({ sinceMs }) => nowMs - sinceMs < REMEMBERED_MS);
