@@ -28,10 +28,10 @@ interface Waiting {
   refuse(): void;
 }
 
-/** Guesses wait twice as long as the last one took, so that they take a third of a core. */
-const PAUSE_PER_HASH = 2;
+/** Guesses wait four times as long as the last one took, so that they take a fifth of a core. */
+const PAUSE_PER_HASH = 4;
 /** Hashes take long on a busy machine, where guesses take little of a core anyway. */
-const MAX_PAUSE_MS = 250;
+const MAX_PAUSE_MS = 1000;
 
 const isStranger = ({ rank }: HashCaller) => rank > 0;
 /** A network from which a login has failed. */
