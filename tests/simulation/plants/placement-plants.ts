@@ -35,7 +35,7 @@ export const PLACEMENT_PLANTS = {
     file: 'controller/services/engine/capacity.ts',
     find: 'this.#add(pair(session.spaceId, session.nodeId), inSpace(session), sign);',
     replace: 'this.#add(pair(session.spaceId, session.nodeId), occupiesRoom(session) ? inSpace(session) : undefined, sign);',
-    foundBy: { seed: 43 },
+    foundBy: { seed: 59 },
   },
   'reserved room given away': {
     breaks: 'New sessions leave the room free that a node reserves for sessions that wake.',

@@ -7,7 +7,7 @@ export const USE_PLANTS = {
     file: 'guest/streams/exec.ts',
     find: 'await Promise.race([passed, ended]);',
     replace: 'await ended;\n  isOver = true;',
-    foundBy: { seed: 14 },
+    foundBy: { test: 'tests/unit/guest/exec-stream.test.ts' },
   },
   'loss as an end': {
     breaks: 'A command whose end did not come has no result.',

@@ -2,6 +2,7 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import t, { type Test } from 'tap';
 import { execStream } from '../../../guest/streams/exec.ts';
 import { prepareVolume } from '../../../guest/volume/volume.ts';
@@ -148,4 +149,25 @@ t.test('nothing starts before the first byte', async (t) => {
   stream.end();
   await t.rejects(all(stream), { reason: 'cancelled' } as Error & { reason: string });
   t.notOk(existsSync(join(workspace, 'started')));
+});
+
+t.test('output that comes after the end of its command is sent before that end is said', async (t) => {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const [near, far] = linkPair<StreamFrame, StreamFrame>(systemClock);
+  const guest = new ByteStream(far, { credit: 256 * 1024, lost: 'node_lost' });
+  const ended = Promise.resolve({ exitCode: 0, signal: null, fault: '' });
+  const nothing = () => undefined;
+  const command = { pid: 1, stdin: new PassThrough(), stdout, stderr, ended, signal: nothing, kill: nothing, leave: nothing };
+  const request = { argv: ['x'], cwd: '', env: {}, asRoot: false, timeoutMs: 10_000, hasInput: false };
+  void execStream(() => command, systemClock)(guest, request);
+  const stream = new ByteStream(near, { window: 256 * 1024, granted: 256 * 1024, lost: 'guest_lost' });
+  stream.write(START);
+  const heard = all(stream);
+  for (const text of ['one ', 'two ', 'three']) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    stdout.write(text);
+  }
+  stdout.end();
+  stderr.end();
+  t.match(await heard, { stdout: 'one two three', ends: [{ exitCode: 0 }] });
 });
