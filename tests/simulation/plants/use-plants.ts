@@ -22,7 +22,7 @@ export const USE_PLANTS = {
     file: 'controller/domain/sessions/commands/begin-use.ts',
     find: "(wakes ? desiring(next, 'running', 0, now) : row)",
     replace: 'row',
-    foundBy: { seed: 6 },
+    foundBy: { seed: 2 },
   },
   'idle beneath a use': {
     breaks: 'No session idles while it is in use.',
@@ -103,7 +103,7 @@ export const TICKET_PLANTS = {
     file: 'controller/domain/sandboxes/sandbox-end.ts',
     find: "session.desired === 'running' && session.generation !== sandbox.generation;",
     replace: "session.desired === 'deleted';",
-    foundBy: { seed: 6 },
+    foundBy: { seed: 26 },
   },
 } satisfies Readonly<Record<string, Plant>>;
 
@@ -128,14 +128,14 @@ export const PROCESS_PLANTS = {
     file: 'guest/processes/kept-process.ts',
     find: "if (this.#readers.size === 0 && this.#request.onDisconnect === 'kill') this.kill();",
     replace: '',
-    foundBy: { seed: 46 },
+    foundBy: { seed: 62 },
   },
   'idle beneath a process': {
     breaks: 'A process that keeps its session awake does.',
     file: 'controller/domain/sessions/commands/expire-session.ts',
     find: "const isAwake = session.keptAwake && session.desired === 'running';",
     replace: 'const isAwake = false;',
-    foundBy: { seed: 110 },
+    foundBy: { test: 'tests/unit/controller/sessions/expiry-loop.test.ts' },
   },
   'awake for ever': {
     breaks: 'A session idles once no process keeps it awake.',
