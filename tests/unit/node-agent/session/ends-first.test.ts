@@ -1,50 +1,16 @@
 import t, { type Test } from 'tap';
-import { Journal } from '../../../../journal/journal.ts';
-import { Ledger } from '../../../../node-agent/ledger/ledger.ts';
-import { NodeAgent } from '../../../../node-agent/node.ts';
 import { ENDS_WITHIN_MS } from '../../../../node-agent/session/ends-first.ts';
-import { systemRandom } from '../../../../seams/system.ts';
-import { HollowHost } from '../../../hollow/hollow.ts';
-import type { HollowCall } from '../../../hollow/options.ts';
-import { HandClock } from '../../hand-clock.ts';
-import { SimulatedDisk } from '../../journal/simulated-disk.ts';
-import { assigned, HandController, IMAGE } from '../hand-controller.ts';
+import { assigned } from '../hand-controller.ts';
+import { handNode } from '../hand-node.ts';
 
 const [OLD, GONE, NEW] = ['a', 'b', 'c'].map((last) => `00000000-0000-4000-8000-00000000000${last}`) as [string, string, string];
-const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** A node on which two sessions run, whose stream has ended. A container takes so long to be removed. */
 async function away(t: Test, removalMs: number) {
-  const clock = new HandClock();
-  const disk = new SimulatedDisk();
-  const callMs = (call: HollowCall) => (call === 'removeContainer' ? removalMs : 0);
-  const host = new HollowHost({ clock, random: systemRandom, images: [IMAGE], callMs });
-  const controller = new HandController(clock);
-  const { journal, records } = await Journal.open({ disk, directory: '/node', name: 'ledger' });
-  const ledger = await Ledger.open(journal, records, 1, clock.now());
-  const identity = { nodeId: 'node', clusterId: 'cluster', incarnation: 1, version: '0', hostname: 'host', capacity: {} };
-  const node = new NodeAgent({
-    ...{ ...identity, clock, random: systemRandom, log: quiet, driver: host, listener: host, ledger, dialer: controller },
-  });
-  const started = node.start();
-  await clock.advance(2000);
-  await started;
-  t.teardown(async () => {
-    const closed = node.close();
-    await clock.advance(removalMs);
-    await closed;
-  });
-  const set = async (assignments: ReturnType<typeof assigned>[], gone: readonly string[] = []) => {
-    const tombstones = gone.map((sessionId) => ({ sessionId, upToGeneration: 1 }));
-    controller.welcome(10 ** 9, 10 ** 9);
-    controller.say({ kind: 'assignmentSet', value: { setId: 'set', assignments, tombstones, part: 0, more: false } });
-    await clock.advance(100);
-  };
+  const { clock, host, controller, set, reconnect } = await handNode(t, (call) => (call === 'removeContainer' ? removalMs : 0), removalMs);
   await set([assigned(OLD), assigned(GONE)]);
   t.same([...host.containers.keys()].sort(), [OLD, GONE]);
-  const { dials } = controller;
-  controller.hangUp();
-  for (let waited = 0; controller.dials === dials && waited < 100; waited += 1) await clock.advance(1000);
+  await reconnect();
   const there = () => [...host.containers.keys()].sort();
   return { clock, controller, set, there };
 }
