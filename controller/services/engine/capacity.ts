@@ -55,26 +55,24 @@ const pair = (space: SpaceId, node: NodeId) => `${space} ${node}`;
 
 const ROWS_AT_ONCE = 500;
 
-/** Yields all placed sessions page by page, because they can exceed the memory. */
-export function* placedSessions(view: Pick<NodeView & SessionView, 'nodes' | 'removedNodes' | 'sessionsOnAfter'>): Generator<SessionRow> {
-  // Failed sessions of a removed node still count for their space.
-  for (const { id } of [...view.nodes(), ...view.removedNodes()]) {
-    let after = '';
-    for (;;) {
-      const rows = view.sessionsOnAfter(id, after, ROWS_AT_ONCE);
-      yield* rows;
-      after = rows.at(-1)?.id ?? after;
-      if (rows.length < ROWS_AT_ONCE) break;
-    }
-  }
-}
+type Nodes = Pick<NodeView, 'nodes' | 'removedNodes'>;
 
-/** Yields all slots page by page. */
-export function* placedSlots(view: Pick<NodeView & SlotView, 'nodes' | 'removedNodes' | 'slotsOnAfter'>): Generator<SlotRow> {
+/** Yields all placed sessions. Failed ones of a removed node still count for their space. */
+export const placedSessions = (view: Nodes & Pick<SessionView, 'sessionsOnAfter'>): Generator<SessionRow> =>
+  onAllNodes(view, view.sessionsOnAfter);
+
+/** Yields all slots. */
+export const placedSlots = (view: Nodes & Pick<SlotView, 'slotsOnAfter'>): Generator<SlotRow> => onAllNodes(view, view.slotsOnAfter);
+
+/** Reads page by page, because the rows can exceed the memory. */
+function* onAllNodes<Row extends { readonly id: string }>(
+  view: Nodes,
+  read: (node: NodeId, after: string, limit: number) => readonly Row[],
+): Generator<Row> {
   for (const { id } of [...view.nodes(), ...view.removedNodes()]) {
     let after = '';
     for (;;) {
-      const rows = view.slotsOnAfter(id, after, ROWS_AT_ONCE);
+      const rows = read(id, after, ROWS_AT_ONCE);
       yield* rows;
       after = rows.at(-1)?.id ?? after;
       if (rows.length < ROWS_AT_ONCE) break;
