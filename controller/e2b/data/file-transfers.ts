@@ -117,7 +117,7 @@ const isUnpacking = (error: unknown): error is Error => error instanceof Error &
 function plain({ req }: DataExchange): Readable {
   if (req.headers['content-encoding'] !== 'gzip') return req;
   const unpacked = createGunzip();
-  // It can fail before anybody reads it, who is told then.
+  // It can fail before its reader attaches, which then sees the error.
   unpacked.on('error', () => undefined);
   req.once('error', (error) => unpacked.destroy(error));
   req.once('close', () => {

@@ -90,7 +90,7 @@ export const SLOT_PLANTS = {
     foundBy: { seed: 31 },
   },
   'slots left out of sets': {
-    breaks: 'A node that connects again is told of its slots.',
+    breaks: 'A node that reconnects is sent its slots.',
     file: 'controller/services/fleet/assigned.ts',
     find: 'return merged(view.sessionsOnAfter(nodeId, after, limit), slots, limit);',
     replace: 'return slots.length > limit ? slots : view.sessionsOnAfter(nodeId, after, limit);',

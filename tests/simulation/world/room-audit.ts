@@ -70,7 +70,7 @@ function sumOf(one: Room, other: Room): Room {
   return sum;
 }
 
-/** Slots give way: a node that has any is nowhere over what it may have. Written without the product's own comparison. */
+/** Slots give way: a node with slots never has more than it may. Does not use the product's own comparison. */
 function tooMuch({ cpuMillis, memoryBytes, maxSessions, bounds }: FleetNode, use: Room): string | undefined {
   const within: Readonly<Record<keyof Room, number>> = {
     ...{ sessions: maxSessions, cpuMillis, memoryBytes, maxMemoryBytes: memoryBytes * SIZES.memoryOvercommit },

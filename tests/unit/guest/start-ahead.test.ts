@@ -17,7 +17,7 @@ async function bench(t: Test): Promise<Bench> {
   return host;
 }
 
-t.test('a guest that is told to starts its agents with the welcome, and the first message finds them', async (t) => {
+t.test('when asked, a guest starts its agents as soon as it is welcomed, and the first message finds them running', async (t) => {
   const host = await bench(t);
   host.start();
   await host.welcome();

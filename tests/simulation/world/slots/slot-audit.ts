@@ -18,7 +18,7 @@ const CLAIMED_GENERATION = 2;
 
 /**
  * Sessions started ahead of need: each is taken once, when it is ready, by a session of the same
- * kind, and nobody is told of it before. One that nobody took leaves nothing.
+ * kind. Until then no client can see it. A slot that nobody takes leaves nothing behind.
  */
 export class SlotAudit {
   readonly #deps: SlotAuditDeps;
