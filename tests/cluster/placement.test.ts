@@ -78,7 +78,9 @@ t.test('two node agents on one dockerd, with room for one session and for three'
     const claims = { clusterId: identity.clusterId, incarnation: identity.incarnation, memoryBytes: 64 * 1024 * MIB, images: [] };
     const bare = await HandMadeNode.dial(`127.0.0.1:${cluster.ports.node}`, identity, claims);
     t.teardown(() => bare.close());
-    while ((await rest.nodes()).find(({ name }) => name === 'bare')?.status !== 'ready') await bare.heard();
+    await bare.until('its assignments', ({ kind }) => kind === 'assignmentSet');
+    await bare.heard();
+    t.equal((await rest.nodes()).find(({ name }) => name === 'bare')?.status, 'ready');
     const refused = await rest.call('POST', '/sessions', {});
     t.equal(refused.status, 503);
     t.match(errorShape.parse(refused.body).error.message, /bare .*image/);
