@@ -115,8 +115,7 @@ export class SourceChecker {
   #start(): ChildProcess {
     const child = fork(PROGRAM, {
       execArgv: [`--max-old-space-size=${HEAP_MIB}`, `--max-semi-space-size=${YOUNG_MIB}`, `--v8-pool-size=${THREADS.garbage}`],
-      // Withholds the controller's environment: the process parses untrusted archives.
-      env: { PATH: process.env.PATH, MALLOC_ARENA_MAX: '1', UV_THREADPOOL_SIZE: String(THREADS.work) },
+      env: environment(),
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     this.#children.add(child);
@@ -143,6 +142,17 @@ export class SourceChecker {
     const at = this.#idle.findIndex((idle) => idle.child === child);
     if (at >= 0) this.#idle.splice(at, 1)[0]?.timer.cancel();
   }
+}
+
+/**
+ * Withholds the controller's environment: the process parses untrusted archives. From a cache of
+ * compiled code it starts sooner and in half the memory, because it need not load a compiler of
+ * TypeScript.
+ */
+function environment(): NodeJS.ProcessEnv {
+  const { PATH, NODE_COMPILE_CACHE } = process.env;
+  const cache = NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE };
+  return { PATH, ...cache, MALLOC_ARENA_MAX: '1', UV_THREADPOOL_SIZE: String(THREADS.work) };
 }
 
 /** Before the process starts its threads, which inherit the priority. */

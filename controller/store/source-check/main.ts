@@ -3,6 +3,7 @@
  * exits with the controller.
  */
 import { createReadStream } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import process from 'node:process';
 import { boundBufferGarbage } from '../../../seams/garbage.ts';
 import { systemDisk } from '../../../seams/system.ts';
@@ -15,6 +16,8 @@ const READ_AT_ONCE_BYTES = 256 * 1024;
 /** The process does nothing but read and write pieces of archives. */
 const GARBAGE_SEMI_SPACE_MIB = 1;
 boundBufferGarbage(GARBAGE_SEMI_SPACE_MIB);
+// At its end Node.js would write it, but this process is killed.
+flushCompileCache();
 
 const send = (message: FromChecker) => process.send?.(message);
 let answerClaim: (claimed: Outcome<unknown>) => void = () => undefined;
