@@ -27,14 +27,18 @@ export function ofStream(port: number, path: string, pace: number): PacedReader 
   };
 }
 
+/** The engine goes on reading what a command prints after its client is gone. This one ends with its client. */
+const ENDLESS = 'cat /dev/zero & read _; kill $!';
+
 /** Of `docker exec CONTAINER cat /dev/zero`. */
 export function ofExec(container: string, pace: number): PacedReader {
   const { take, running, bytes } = paced(pace);
-  const child = spawn('docker', ['exec', container, 'cat', '/dev/zero'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn('docker', ['exec', '--interactive', container, 'sh', '-c', ENDLESS], { stdio: ['pipe', 'pipe', 'ignore'] });
   take(child.stdout);
   return {
     running,
     close() {
+      child.stdin.end();
       child.stdout.destroy();
       child.kill('SIGKILL');
       return bytes();
