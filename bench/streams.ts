@@ -146,7 +146,8 @@ try {
   ];
   // None of them always comes after the same other.
   for (let round = 0; round < ROUNDS; round += 1) for (const part of round % 2 === 0 ? parts : parts.toReversed()) await part();
-  if (/ cat /.test((await run('docker', ['top', container, '-o', 'pid,args'])).stdout)) throw new Error('a reader of docker exec did not end');
+  if (/ cat /.test((await run('docker', ['top', container, '-o', 'pid,args'])).stdout))
+    throw new Error('a reader of docker exec did not end');
   const carried = ({ bytes, lastedMs }: Beside) => `${(bytes / 1e6 / (lastedMs / 1000)).toFixed(0)} MB/s`;
   console.log(`${ROUNDS * MESSAGES} messages in ${ROUNDS} rounds, milliseconds, load ${loadavg()[0]?.toFixed(1)}`);
   console.log(row('', ['median', 'p95', 'p99', 'carried']));

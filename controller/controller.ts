@@ -34,6 +34,7 @@ import { createPasswords } from './services/access/passwords.ts';
 import { signingKeyLoop } from './services/access/signing-key-loop.ts';
 import { openTokenKeys } from './services/access/token-keys.ts';
 import { createTokens } from './services/access/tokens.ts';
+import { ByteTurns } from './services/budget/byte-turns.ts';
 import { DiskWatch } from './services/engine/disk-watch.ts';
 import type { Store } from './services/engine/store.ts';
 import { eventIds } from './services/events/event-ids.ts';
@@ -126,7 +127,8 @@ export async function startController(options: ControllerOptions): Promise<Contr
   const store = await openControllerStore({ path: join(directory, 'raworc.db'), epoch: cluster.epoch, clock, log, metrics });
   const sealing = await openSealing(store.view, join(keys, 'seal'), random);
   const checker = new SourceChecker({ clock, log, metrics });
-  const sourceStore = await sourceFiles(join(directory, 'sources'), { disk, random, clock, checker });
+  const turns = new ByteTurns({ clock, isInUse: () => core.budgets.isInUse });
+  const sourceStore = await sourceFiles(join(directory, 'sources'), { disk, random, clock, checker, turns });
   const buildLogs = await buildLogFiles(join(directory, 'build-logs'), disk);
   const bus = openBus(options.nats, { clock, log, metrics });
   const argon2 = new HashThreads();

@@ -8,10 +8,15 @@ import { messageOf } from '../../seams/message-of.ts';
 import type { Counter, Metrics } from '../../seams/metrics.ts';
 import type { NodeId } from '../domain/engine/ids.ts';
 import { isDigest, type RegistryRequest, registryRequest } from '../domain/images/registry-request.ts';
-import { RelayTurns } from './relay-turns.ts';
+import { ByteTurns } from '../services/budget/byte-turns.ts';
 import type { Upstream } from './upstream.ts';
 
 const HEADERS_MS = 10_000;
+/**
+ * Enough for a host that has just joined, or for a new build on a few hosts. Regained more slowly
+ * than layers pass with rests.
+ */
+const BURST = { bytes: 1024 * 1024 * 1024, perMs: 16_000 } as const;
 
 /** What each node can do in the registry, and what the proxy learns from its answers. */
 export interface RegistryRights {
@@ -46,11 +51,11 @@ export class RegistryProxy {
   readonly #server: Server;
   readonly #nodes = new Map<Duplex, NodeId>();
   readonly #requests: Counter<'kind' | 'outcome'>;
-  readonly #turns: RelayTurns;
+  readonly #turns: ByteTurns;
 
   constructor(deps: RegistryProxyDeps) {
     this.#deps = deps;
-    this.#turns = new RelayTurns({ clock: deps.clock, isInUse: () => deps.isInUse?.() === true });
+    this.#turns = new ByteTurns({ clock: deps.clock, isInUse: () => deps.isInUse?.() === true, burst: BURST });
     this.#requests = deps.metrics.counter({
       name: 'registry_requests_total',
       help: 'Requests of nodes to the registry, by kind and outcome',

@@ -8,6 +8,7 @@ import type { Random } from '../../../seams/random.ts';
 import { accepted } from '../../domain/engine/outcome.ts';
 import { SOURCE_LIMITS } from '../../services/agents/source-check.ts';
 import type { SourceStore } from '../../services/agents/source-store.ts';
+import type { ByteTurns } from '../../services/budget/byte-turns.ts';
 import type { SourceChecker } from '../source-check/checker.ts';
 import { saveUpload } from './upload-file.ts';
 
@@ -23,10 +24,11 @@ export interface SourceDeps {
   readonly random: Random;
   readonly clock: Clock;
   readonly checker: Pick<SourceChecker, 'check'>;
+  readonly turns: Pick<ByteTurns, 'wait'>;
 }
 
 /** Stores sources as files named by digest. Deletes leftovers of interrupted uploads on startup. */
-export async function sourceFiles(directory: string, { disk, random, clock, checker }: SourceDeps): Promise<SourceFiles> {
+export async function sourceFiles(directory: string, { disk, random, clock, checker, turns }: SourceDeps): Promise<SourceFiles> {
   await disk.makeDirectory(directory, 0o700);
   for (const name of await readdir(directory)) {
     if (name.startsWith(INCOMING)) await disk.remove(join(directory, name));
@@ -49,7 +51,7 @@ export async function sourceFiles(directory: string, { disk, random, clock, chec
       const packedPath = join(directory, `${INCOMING}${id}.tar.gz`);
       let kept = false;
       try {
-        const saved = await saveUpload(body, uploadPath, SOURCE_LIMITS.maxPackedBytes, claim, { disk, clock });
+        const saved = await saveUpload(body, uploadPath, SOURCE_LIMITS.maxPackedBytes, claim, { disk, clock, turns });
         if (!saved.ok) return saved;
         const endTurn = await turn();
         const checked = await checker.check({ uploadPath, spoolPath, packedPath }, claim).finally(() => endTurn?.());

@@ -3,11 +3,13 @@ import type { Clock } from '../../../seams/clock.ts';
 import type { Disk } from '../../../seams/disk.ts';
 import { accepted, type Outcome, refused } from '../../domain/engine/outcome.ts';
 import type { SourceClaim } from '../../services/agents/source-store.ts';
+import type { ByteTurns } from '../../services/budget/byte-turns.ts';
 import { MinimumPace } from './minimum-pace.ts';
 
 export interface UploadFileDeps {
   readonly disk: Disk;
   readonly clock: Pick<Clock, 'monotonic' | 'after'>;
+  readonly turns: Pick<ByteTurns, 'wait'>;
 }
 
 /** Large, because each write is a round trip to the thread pool. */
@@ -22,7 +24,7 @@ export async function saveUpload(
   path: string,
   maxBytes: number,
   claim: Pick<SourceClaim, 'packed' | 'spooled'>,
-  { disk, clock }: UploadFileDeps,
+  { disk, clock, turns }: UploadFileDeps,
 ): Promise<Outcome<undefined>> {
   const pace = new MinimumPace(clock, () => body.destroy());
   pace.wait();
@@ -47,6 +49,7 @@ export async function saveUpload(
       if (position + gatheredBytes + chunk.byteLength > maxBytes) return tooLarge(maxBytes);
       const claimed = claim.packed(chunk.byteLength);
       if (!claimed.ok) return claimed;
+      await turns.wait(chunk.byteLength);
       for (let from = 0; from < chunk.byteLength; ) {
         const copied = chunk.copy(gathered, gatheredBytes, from);
         from += copied;

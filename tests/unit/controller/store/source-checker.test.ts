@@ -33,7 +33,13 @@ async function start(t: Test, clock = systemClock) {
     await until(() => children().length === 0);
     await rm(directory, { recursive: true });
   });
-  const files = await sourceFiles(directory, { disk: systemDisk, random: systemRandom, clock: systemClock, checker });
+  const files = await sourceFiles(directory, {
+    disk: systemDisk,
+    random: systemRandom,
+    clock: systemClock,
+    checker,
+    turns: { wait: async () => undefined },
+  });
   const paths = { uploadPath: join(directory, 'upload'), spoolPath: join(directory, 'spool'), packedPath: join(directory, 'packed') };
   return { directory, checker, files, paths };
 }

@@ -50,7 +50,13 @@ t.test('a source is synced before it gets its name, and one that is stored alrea
       return systemDisk.rename(from, to);
     },
   };
-  const files = await sourceFiles(directory, { disk, random: systemRandom, clock: systemClock, checker });
+  const files = await sourceFiles(directory, {
+    disk,
+    random: systemRandom,
+    clock: systemClock,
+    checker,
+    turns: { wait: async () => undefined },
+  });
   const upload = async () => {
     const received = await files.receive(Readable.from([Buffer.from('upload')]), CLAIM, async () => undefined);
     if (!received.ok) throw new Error(received.refusal.message);

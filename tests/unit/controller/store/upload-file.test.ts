@@ -33,7 +33,7 @@ async function start(t: Test, claim: Parameters<typeof saveUpload>[3] = free, ma
   const path = join(directory, 'upload');
   const clock = new HandClock();
   const body = new Readable({ read() {} });
-  const saved = saveUpload(body, path, maxBytes, claim, { disk, clock });
+  const saved = saveUpload(body, path, maxBytes, claim, { disk, clock, turns: { wait: async () => undefined } });
   return { path, clock, body, saved };
 }
 

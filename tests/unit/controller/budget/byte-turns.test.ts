@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import t from 'tap';
-import { RelayTurns } from '../../../../controller/registry/relay-turns.ts';
+import { ByteTurns } from '../../../../controller/services/budget/byte-turns.ts';
 
 const CHUNK = 64 * 1024;
 const GIBIBYTE = 1024 ** 3;
@@ -52,7 +52,7 @@ const settled = async () => {
 
 t.test('however many layers are read at once, a turn passes a bounded part of them, and each gets its share', async (t) => {
   const clock = new Turns();
-  const turns = new RelayTurns({ clock, isInUse: () => false });
+  const turns = new ByteTurns({ clock, isInUse: () => false });
   const passed = Array.from({ length: 32 }, () => 0);
   const ends = passed.map((_, at) => {
     const layer = Readable.from(Array.from({ length: 8 }, () => Buffer.alloc(CHUNK)));
@@ -78,7 +78,7 @@ t.test('however many layers are read at once, a turn passes a bounded part of th
 
 t.test('a layer whose reader has gone holds up no other', async (t) => {
   const clock = new Turns();
-  const turns = new RelayTurns({ clock, isInUse: () => false });
+  const turns = new ByteTurns({ clock, isInUse: () => false });
   const [gone, kept] = [turns.through(), turns.through()];
   gone.on('error', () => undefined);
   let bytes = 0;
@@ -100,7 +100,7 @@ t.test('a layer whose reader has gone holds up no other', async (t) => {
 t.test('while clients wait, each turn is followed by a rest once the burst is used up', async (t) => {
   const clock = new Turns();
   let isInUse = true;
-  const turns = new RelayTurns({ clock, isInUse: () => isInUse });
+  const turns = new ByteTurns({ clock, isInUse: () => isInUse, burst: { bytes: GIBIBYTE, perMs: 16_000 } });
   const through = turns.through();
   let bytes = 0;
   through.on('data', (chunk: Buffer) => {
@@ -129,4 +129,21 @@ t.test('while clients wait, each turn is followed by a rest once the burst is us
   clock.rest();
   await settled();
   t.notOk(clock.isResting, 'after a minute, there is a burst again');
+});
+
+t.test('whoever waits for a chunk of its own gets it in the same turns, and without a burst rests follow each', async (t) => {
+  const clock = new Turns();
+  const turns = new ByteTurns({ clock, isInUse: () => true });
+  const passed: number[] = [];
+  const uploads = [0, 1, 2].map(async (upload) => {
+    await turns.wait(CHUNK);
+    passed.push(upload);
+  });
+  for (const expected of [[0], [0, 1], [0, 1, 2]]) {
+    await settled();
+    t.same(passed, expected);
+    t.ok(clock.isResting && !clock.isDue);
+    clock.rest();
+  }
+  await Promise.all(uploads);
 });

@@ -1,36 +1,37 @@
 import { Transform } from 'node:stream';
-import type { Clock } from '../../seams/clock.ts';
+import type { Clock } from '../../../seams/clock.ts';
 
 /**
- * Bytes of images that pass in one turn of the event loop, whatever the number of nodes that pull:
- * about half a millisecond of it. Each step of a message waits for one turn at most.
+ * Bytes that pass in one turn of the event loop, whoever sent them: about half a millisecond of it.
+ * Each step of a message waits for one turn at most.
  */
 const TURN_BYTES = 64 * 1024;
-/** Between two turns while somebody waits for the controller: images then pass at about 30 MB/s. */
+/** Between two turns while somebody waits for the controller: about 30 MB/s then pass. */
 const REST_MS = 2;
-/**
- * Bytes that pass without rests even then: enough for a host that has just joined, or for a new build
- * on a few hosts. Regained more slowly than images pass with rests.
- */
-const BURST = { bytes: 1024 * 1024 * 1024, perMs: 16_000 } as const;
 
-export interface RelayTurnsDeps {
+export interface ByteTurnsDeps {
   readonly clock: Pick<Clock, 'soon' | 'after' | 'monotonic'>;
-  /** Whether clients wait for answers. Images then pass more slowly. */
+  /** Whether clients wait for answers. Bytes then pass more slowly. */
   isInUse(): boolean;
+  /** Bytes that pass without rests even then, and how many are regained per millisecond. Default: none. */
+  readonly burst?: { readonly bytes: number; readonly perMs: number };
 }
 
-/** Lets layers pass in turns, first come, first served, so that messages do not wait for all that is ready. */
-export class RelayTurns {
-  readonly #deps: RelayTurnsDeps;
+/**
+ * Lets bulk data, such as layers of images and uploaded sources, pass in turns, first come, first
+ * served, so that messages do not wait for all that is ready.
+ */
+export class ByteTurns {
+  readonly #deps: ByteTurnsDeps;
   readonly #waiting: { readonly bytes: number; pass(): void }[] = [];
   #left = TURN_BYTES;
-  #burst: number = BURST.bytes;
+  #burst: number;
   #regainedMs: number;
   #isDue = false;
 
-  constructor(deps: RelayTurnsDeps) {
+  constructor(deps: ByteTurnsDeps) {
     this.#deps = deps;
+    this.#burst = deps.burst?.bytes ?? 0;
     this.#regainedMs = deps.clock.monotonic();
   }
 
@@ -39,6 +40,11 @@ export class RelayTurns {
     return new Transform({
       transform: (chunk: Buffer, _encoding, done) => this.#take(chunk.byteLength, () => done(null, chunk)),
     });
+  }
+
+  /** Resolves when that many bytes can pass: at most a chunk of a stream, of which no more is read meanwhile. */
+  wait(bytes: number): Promise<void> {
+    return new Promise((resolve) => this.#take(bytes, resolve));
   }
 
   #take(bytes: number, pass: () => void): void {
@@ -56,11 +62,13 @@ export class RelayTurns {
   }
 
   #hasBurst(): boolean {
-    const nowMs = this.#deps.clock.monotonic();
-    this.#burst = Math.min(BURST.bytes, this.#burst + (nowMs - this.#regainedMs) * BURST.perMs);
+    const { burst, clock } = this.#deps;
+    if (burst === undefined) return false;
+    const nowMs = clock.monotonic();
+    this.#burst = Math.min(burst.bytes, this.#burst + (nowMs - this.#regainedMs) * burst.perMs);
     this.#regainedMs = nowMs;
     // A little is no burst: the pace would change with each turn.
-    return this.#burst >= BURST.bytes / 64;
+    return this.#burst >= burst.bytes / 64;
   }
 
   #renew(): void {
