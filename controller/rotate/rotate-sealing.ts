@@ -72,6 +72,8 @@ async function resealHere(directory: string, database: string, keys: string, ran
     const { writer } = store;
     const nobody = {
       nodes: () => [],
+      byLoad: () => [],
+      maxima: {},
       node: () => undefined,
       sizes: DEFAULT_SIZE_RULES,
       spaceUse: () => ({ sessions: 0, cpuMillis: 0, memoryBytes: 0, diskBytes: 0 }),

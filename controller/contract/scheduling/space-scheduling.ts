@@ -4,6 +4,7 @@ import { type Infer, looseFields } from '../fields.ts';
 import { constraints, preferences } from './label-rules.ts';
 
 export const STRATEGIES = ['spread', 'pack'] as const;
+export type Strategy = (typeof STRATEGIES)[number];
 export const ANTI_AFFINITIES = ['none', 'preferred', 'required'] as const;
 
 /** The setting `scheduling` of a space. */

@@ -1,3 +1,4 @@
+import type { Strategy } from '../../contract/scheduling/space-scheduling.ts';
 import type { Platform } from '../images/platforms.ts';
 import type { NodeBounds } from '../nodes/rows.ts';
 import type { Limits, Requests } from '../sessions/rows.ts';
@@ -63,9 +64,26 @@ export interface SlotUse extends Requests {
   readonly processes: number;
 }
 
+/** What a node's load is measured for. */
+export interface Load {
+  readonly requests: Requests;
+  readonly strategy: Strategy;
+}
+
+/** A node with its load, and what else orders it: see placement/load.ts. */
+export interface LoadedNode {
+  readonly node: FleetNode;
+  readonly load: number;
+  readonly sessions: number;
+}
+
 /** All nodes at this point of the batch, including the effects of its earlier commands. */
 export interface Fleet {
   nodes(): readonly FleetNode[];
+  /** Returns all nodes, those with the least load first, in the order of `byLoad` in placement/load.ts. Valid until something changes. */
+  byLoad(load: Load): readonly LoadedNode[];
+  /** The largest maxima of one session among the nodes. */
+  readonly maxima: Partial<Limits>;
   node(id: NodeId | null): FleetNode | undefined;
   /** The operator's bounds on session sizes. */
   readonly sizes: SizeRules;

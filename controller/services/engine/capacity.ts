@@ -4,7 +4,7 @@ import type { Mutation } from '../../domain/engine/mutation.ts';
 import type { RowView } from '../../domain/engine/view.ts';
 import type { NodeView } from '../../domain/nodes/view.ts';
 import { occupiesRoom } from '../../domain/sessions/life-cycle.ts';
-import type { SessionRow } from '../../domain/sessions/rows.ts';
+import type { Requests, SessionRow } from '../../domain/sessions/rows.ts';
 import { GUEST_PROCESSES } from '../../domain/sessions/session-sizes.ts';
 import type { SessionView } from '../../domain/sessions/view.ts';
 import type { SlotRow } from '../../domain/slots/rows.ts';
@@ -94,6 +94,8 @@ export class Capacity {
   #freed = new Set<NodeId>();
   /** One layer for the batch, one for the current command. */
   #layers: Map<string, Use>[] = [];
+  /** Told what uses change, committed or not: ids of nodes, and of others. */
+  onChanged: ((id: string) => void) | undefined;
 
   constructor(sessions: Iterable<SessionRow>, allSlots: Iterable<SlotRow> = []) {
     for (const session of sessions) this.change(undefined, session);
@@ -101,9 +103,21 @@ export class Capacity {
   }
 
   ofNode(id: NodeId): Pick<FleetNode, 'requested' | 'sessions' | 'limited' | 'slots'> {
-    const { cpuMillis, memoryBytes, sessions, maxMemoryBytes, diskBytes, processes } = this.#use(id);
-    const limited = { memoryBytes: maxMemoryBytes, diskBytes, processes };
-    return { requested: { cpuMillis, memoryBytes }, sessions, limited, slots: this.slotsOf(id) };
+    return { requested: this.requestedOn(id), sessions: this.sessionsOn(id), limited: this.limitedOn(id), slots: this.slotsOf(id) };
+  }
+
+  requestedOn(id: NodeId): Requests {
+    const { cpuMillis, memoryBytes } = this.#use(id);
+    return { cpuMillis, memoryBytes };
+  }
+
+  sessionsOn(id: NodeId): number {
+    return this.#use(id).sessions;
+  }
+
+  limitedOn(id: NodeId): FleetNode['limited'] {
+    const { maxMemoryBytes: memoryBytes, diskBytes, processes } = this.#use(id);
+    return { memoryBytes, diskBytes, processes };
   }
 
   /** Returns what the slots on a node or of a space take up. */
@@ -163,6 +177,7 @@ export class Capacity {
   #account(session: SessionRow, sign: 1 | -1): void {
     if (session.nodeId !== null) {
       this.#add(session.nodeId, onNode(session), sign);
+      this.onChanged?.(session.nodeId);
       this.#add(pair(session.spaceId, session.nodeId), inSpace(session), sign);
     }
     this.#add(session.spaceId, inSpace(session), sign);
@@ -183,7 +198,8 @@ export class Capacity {
   }
 
   drop(): void {
-    this.#layers.pop();
+    const layer = this.#layers.pop();
+    for (const id of layer?.keys() ?? []) this.onChanged?.(id);
   }
 
   #use(key: string): Use {

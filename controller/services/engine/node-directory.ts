@@ -1,13 +1,15 @@
-import type { Fleet, FleetNode, SlotUse, SpaceUse } from '../../domain/engine/fleet.ts';
+import type { Fleet, FleetNode, Load, LoadedNode, SlotUse, SpaceUse } from '../../domain/engine/fleet.ts';
 import type { NodeId, SpaceId } from '../../domain/engine/ids.ts';
 import type { Mutation } from '../../domain/engine/mutation.ts';
 import { type NodeRules, ruleOfNode, within } from '../../domain/nodes/node-rules.ts';
 import type { NodeRow } from '../../domain/nodes/rows.ts';
 import type { NodeView } from '../../domain/nodes/view.ts';
-import { takesSpace } from '../../domain/sessions/placement/filters.ts';
+import { largestMaxima, takesSpace } from '../../domain/sessions/placement/filters.ts';
+import type { Limits } from '../../domain/sessions/rows.ts';
 import type { SizeRules } from '../../domain/sessions/session-sizes.ts';
 import type { SpaceView } from '../../domain/spaces/view.ts';
 import type { Capacity } from './capacity.ts';
+import { NodeOrders } from './node-orders.ts';
 
 /** What a node reports about itself while its stream is live. */
 export interface LiveNode {
@@ -35,8 +37,12 @@ export interface NodeDirectoryDeps {
 interface Known {
   readonly row: NodeRow;
   /** The part of the node's claims that the operator's rules allow. */
-  readonly claim: Pick<FleetNode, 'id' | 'name' | 'cpuMillis' | 'memoryBytes' | 'maxSessions' | 'bounds' | 'spaces' | 'reserved'>;
+  readonly claim: Claim;
+  /** Shows the node as it is at each look. */
+  readonly node: FleetNode;
 }
+
+type Claim = Pick<FleetNode, 'id' | 'name' | 'cpuMillis' | 'memoryBytes' | 'maxSessions' | 'bounds' | 'spaces' | 'reserved'>;
 
 const NO_IMAGES: ReadonlySet<string> = new Set();
 
@@ -53,21 +59,39 @@ export class NodeDirectory implements Fleet {
   readonly #deps: NodeDirectoryDeps;
   /** In order of joining. */
   #known = new Map<NodeId, Known>();
+  /** Of #known. Undefined: to be made anew. */
+  #nodes: readonly FleetNode[] | undefined;
+  #maxima: Partial<Limits> | undefined;
+  readonly #orders = new NodeOrders(() => this.nodes());
   readonly #live = new Map<NodeId, LiveNode>();
 
   constructor(deps: NodeDirectoryDeps) {
     this.#deps = deps;
     this.sizes = deps.sizes;
     for (const row of deps.view.nodes()) this.#put(row);
+    deps.capacity.onChanged = (id) => {
+      if (this.#known.has(id as NodeId)) this.#orders.changed(id as NodeId);
+    };
   }
 
+  /** Each node changes with what is known of it: look at it before the next `await`, or copy what matters. */
   nodes(): readonly FleetNode[] {
-    return [...this.#known.values()].map((known) => this.#shown(known));
+    this.#nodes ??= [...this.#known.values()].map(({ node }) => node);
+    return this.#nodes;
   }
 
+  /** Like {@link nodes}. */
   node(id: NodeId | null): FleetNode | undefined {
-    const known = id === null ? undefined : this.#known.get(id);
-    return known && this.#shown(known);
+    return id === null ? undefined : this.#known.get(id)?.node;
+  }
+
+  byLoad(load: Load): readonly LoadedNode[] {
+    return this.#orders.byLoad(load);
+  }
+
+  get maxima(): Partial<Limits> {
+    this.#maxima ??= largestMaxima(this.nodes());
+    return this.#maxima;
   }
 
   /** Rows as last committed. */
@@ -113,9 +137,9 @@ export class NodeDirectory implements Fleet {
     for (const mutation of mutations) {
       if (mutation.kind === 'put' && mutation.table === 'nodes') {
         if (mutation.row.revokedAt === null) this.#put(mutation.row);
-        else this.#known.delete(mutation.row.id);
+        else this.#remove(mutation.row.id);
       }
-      if (mutation.kind === 'remove' && mutation.table === 'nodes') this.#known.delete(mutation.id as NodeId);
+      if (mutation.kind === 'remove' && mutation.table === 'nodes') this.#remove(mutation.id as NodeId);
     }
     // Rules refer to spaces by name, and a space can have been created or removed.
     if (this.#deps.rules.size > 0 && mutations.some((mutation) => 'table' in mutation && mutation.table === 'spaces'))
@@ -128,11 +152,22 @@ export class NodeDirectory implements Fleet {
     const { id, name, bounds } = row;
     const rule = ruleOfNode(this.#deps.rules, row);
     const claim = { id, name, ...within(rule, row), bounds: bounds ?? undefined, spaces, reserved: rule.reserved };
-    this.#known.set(id, { row, claim });
+    this.#known.set(id, { row, claim, node: this.#shown(row, claim) });
+    this.#forgetLists();
     if (before?.row.joinedAt === row.joinedAt) return;
     this.#known = new Map(
       [...this.#known].sort(([a, { row: one }], [b, { row: other }]) => one.joinedAt - other.joinedAt || (a < b ? -1 : 1)),
     );
+  }
+
+  #remove(id: NodeId): void {
+    if (this.#known.delete(id)) this.#forgetLists();
+  }
+
+  #forgetLists(): void {
+    this.#nodes = undefined;
+    this.#maxima = undefined;
+    this.#orders.clear();
   }
 
   /** Returns the spaces that a rule names, by their current names. */
@@ -141,25 +176,56 @@ export class NodeDirectory implements Fleet {
     return spaces && new Set(spaces.flatMap((name) => this.#deps.view.spaceByName(name)?.id ?? []));
   }
 
-  #shown({ row, claim }: Known): FleetNode {
-    const live = this.#live.get(claim.id);
-    const ready = live?.lease.runs === true;
+  /** Getters, not values: placement looks at few of what can be thousands of nodes. */
+  #shown(row: NodeRow, claim: Claim): FleetNode {
+    const { capacity, hasRegistry } = this.#deps;
+    const live = () => this.#live.get(claim.id);
+    const isReady = () => live()?.lease.runs === true;
     return {
       ...claim,
-      ready,
-      away: !ready && row.lastSeenAt !== null && row.lostAt === null,
       cordoned: row.cordonedAt !== null,
       draining: row.drain !== null,
       labels: row.labels,
-      images: live?.facts.images ?? NO_IMAGES,
       platform: row.platform ?? undefined,
-      engine: live?.facts.engine || undefined,
-      buildFeatures: live?.facts.buildFeatures,
-      profiles: live?.facts.profiles,
-      takesSlots: live?.facts.takesSlots,
-      pulls: this.#deps.hasRegistry === true && live?.facts.movesImages === true,
-      unschedulable: live?.facts.conditions.find(({ unschedulable }) => unschedulable)?.message,
-      ...this.#deps.capacity.ofNode(claim.id),
+      get ready() {
+        return isReady();
+      },
+      get away() {
+        return row.lastSeenAt !== null && row.lostAt === null && !isReady();
+      },
+      get images() {
+        return live()?.facts.images ?? NO_IMAGES;
+      },
+      get engine() {
+        return live()?.facts.engine || undefined;
+      },
+      get buildFeatures() {
+        return live()?.facts.buildFeatures;
+      },
+      get profiles() {
+        return live()?.facts.profiles;
+      },
+      get takesSlots() {
+        return live()?.facts.takesSlots;
+      },
+      get pulls() {
+        return hasRegistry === true && live()?.facts.movesImages === true;
+      },
+      get unschedulable() {
+        return live()?.facts.conditions.find(({ unschedulable }) => unschedulable)?.message;
+      },
+      get requested() {
+        return capacity.requestedOn(claim.id);
+      },
+      get sessions() {
+        return capacity.sessionsOn(claim.id);
+      },
+      get limited() {
+        return capacity.limitedOn(claim.id);
+      },
+      get slots() {
+        return capacity.slotsOf(claim.id);
+      },
     };
   }
 }

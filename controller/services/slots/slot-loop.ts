@@ -1,7 +1,7 @@
 import { WORKSTATION_IMAGE } from '../../contract/profiles.ts';
 import type { FleetNode } from '../../domain/engine/fleet.ts';
 import type { SessionId, SpaceId } from '../../domain/engine/ids.ts';
-import { largestMaxima, takesSpace } from '../../domain/sessions/placement/filters.ts';
+import { takesSpace } from '../../domain/sessions/placement/filters.ts';
 import { holds } from '../../domain/sessions/placement/label-rules.ts';
 import { refusedProfile } from '../../domain/sessions/profile-admission.ts';
 import type { SessionRow } from '../../domain/sessions/rows.ts';
@@ -60,7 +60,7 @@ export function slotLoop(deps: SlotLoopDeps): Loop<Key> {
 
   const kindOf = (space: SpaceRow, { profile, imageName }: KindName): CurrentKind | undefined => {
     if (refusedProfile(space, profile, imageName ?? undefined) !== undefined) return undefined;
-    const sizes = sizesOf(directory.sizes, space.settings, {}, { profile, nodes: largestMaxima(directory.nodes()) });
+    const sizes = sizesOf(directory.sizes, space.settings, {}, { profile, nodes: directory.maxima });
     if (!sizes.ok) return undefined;
     const build = profile === 'locked' ? view.newestBuild(space.id, 'completed') : undefined;
     const image = imageName === null ? (build?.image ?? baseImage) : workstationImage(imageName, baseImage).image;

@@ -25,10 +25,24 @@ export const PLACEMENT_PLANTS = {
   },
   'packed sessions spread': {
     breaks: 'A space that packs gets the fullest node that has room.',
-    file: 'controller/domain/sessions/placement/placement.ts',
-    find: "(strategy === 'pack' ? 1 - share : share)",
-    replace: "(strategy === 'spread' ? share : share)",
+    file: 'controller/domain/sessions/placement/load.ts',
+    find: "strategy === 'pack' ? 1 - share : share",
+    replace: "strategy === 'spread' ? share : share",
     foundBy: { seed: 3 },
+  },
+  'order of load kept over a refused command': {
+    breaks: 'What a refused command would have taken is free again, also in the order of nodes.',
+    file: 'controller/services/engine/capacity.ts',
+    find: 'for (const id of layer?.keys() ?? []) this.onChanged?.(id);',
+    replace: 'void layer;',
+    foundBy: { test: 'tests/unit/controller/engine/node-orders.test.ts' },
+  },
+  'first node with room taken': {
+    breaks: 'A node that costs less in all, for its image or its labels, is taken before one with less load.',
+    file: 'controller/domain/sessions/placement/placement.ts',
+    find: 'if (cost === load) break;',
+    replace: 'break;',
+    foundBy: { test: 'tests/unit/controller/engine/node-orders.test.ts' },
   },
   'anti-affinity of running sessions only': {
     breaks: 'Anti-affinity counts the suspended sessions of a space, which wake where they are.',

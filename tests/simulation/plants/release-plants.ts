@@ -19,8 +19,8 @@ export const RELEASE_PLANTS = {
   'images moved to an older release': {
     breaks: 'A node agent that moves no images is not asked to.',
     file: 'controller/services/engine/node-directory.ts',
-    find: 'this.#deps.hasRegistry === true && live?.facts.movesImages === true',
-    replace: 'this.#deps.hasRegistry === true && live !== undefined',
+    find: 'hasRegistry === true && live()?.facts.movesImages === true',
+    replace: 'hasRegistry === true && live() !== undefined',
     foundBy: { seed: 16 },
   },
   'image removed by an older release': {

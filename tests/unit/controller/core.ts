@@ -8,6 +8,8 @@ import type { Fleet, FleetNode } from '../../../controller/domain/engine/fleet.t
 import type { AccountId, AgentId, BuildId, MessageId, NodeId, SessionId, SpaceId } from '../../../controller/domain/engine/ids.ts';
 import { put } from '../../../controller/domain/engine/mutation.ts';
 import { createSession } from '../../../controller/domain/sessions/commands/create-session.ts';
+import { largestMaxima } from '../../../controller/domain/sessions/placement/filters.ts';
+import { inOrder } from '../../../controller/domain/sessions/placement/load.ts';
 import type { SessionRow } from '../../../controller/domain/sessions/rows.ts';
 import { DEFAULT_SIZE_RULES, type SizeRules, type Sizes } from '../../../controller/domain/sessions/session-sizes.ts';
 import type { SessionView } from '../../../controller/domain/sessions/view.ts';
@@ -92,6 +94,10 @@ export async function openCore(options: CoreOptions = {}): Promise<Core> {
   const fleet: Fleet = {
     nodes: () => nodes.map((known) => ({ ...known, ...capacity.ofNode(known.id) })),
     node: (id) => fleet.nodes().find((known) => known.id === id),
+    byLoad: (load) => inOrder(fleet.nodes(), load),
+    get maxima() {
+      return largestMaxima(fleet.nodes());
+    },
     spaceUse: (id) => capacity.ofSpace(id),
     slotUse: (id) => capacity.slotsOf(id),
     sessionsOfSpace: (space, node) => capacity.ofSpaceOn(space, node),

@@ -15,9 +15,9 @@ import { claimedRow } from '../../slots/slot.ts';
 import { NO_SPACE } from '../../spaces/refusals.ts';
 import type { SpaceRow } from '../../spaces/rows.ts';
 import { refusedBySpace } from '../../spaces/space-admission.ts';
-import { largestMaxima, type Need, type Yields } from '../placement/filters.ts';
+import type { Need, Yields } from '../placement/filters.ts';
 import { noRoom } from '../placement/no-room.ts';
-import { place } from '../placement/placement.ts';
+import { placeOn } from '../placement/placement.ts';
 import { placementRules } from '../placement/placement-rules.ts';
 import { refusedProfile } from '../profile-admission.ts';
 import { recalledSession } from '../recalled-session.ts';
@@ -82,7 +82,7 @@ export function createSession(input: NewSession): Command<Outcome<SessionObject>
         : undefined;
       if (slot !== undefined)
         return created(view, space, input, claimedRow(slot, asked, now), now, [{ kind: 'remove', table: 'slots', id: slot.id }]);
-      const placement = place(fleet.nodes(), { ...need, yields: input.yields }, fleet.sizes);
+      const placement = placeOn(fleet, { ...need, yields: input.yields }, fleet.sizes);
       if (!placement.ok) return unchanged(noRoom(need, placement.obstacles));
       const placed = { nodeId: placement.nodeId, image, imageName: imageName ?? undefined, build };
       return created(view, space, input, firstRow(asked, placed, now), now);
@@ -118,7 +118,7 @@ export function neededBy(view: RowView & BuildView, fleet: Fleet, space: SpaceRo
   const profile = workstation === undefined ? 'locked' : 'workstation';
   const refusal = refusedProfile(space, profile, workstation?.name);
   if (refusal !== undefined) return refusal;
-  const sizes = sizesOf(fleet.sizes, space.settings, input.resources, { profile, nodes: largestMaxima(fleet.nodes()) });
+  const sizes = sizesOf(fleet.sizes, space.settings, input.resources, { profile, nodes: fleet.maxima });
   if (!sizes.ok) return sizes;
   const { constraints = [], preferences = [] } = input;
   const build = workstation === undefined ? view.newestBuild(space.id, 'completed') : undefined;

@@ -17,7 +17,7 @@ import type { SpaceRow } from '../../spaces/rows.ts';
 import { refusedBySpace } from '../../spaces/space-admission.ts';
 import type { Need, Yields } from '../placement/filters.ts';
 import { noRoom } from '../placement/no-room.ts';
-import { place } from '../placement/placement.ts';
+import { placeOn } from '../placement/placement.ts';
 import { placementRules } from '../placement/placement-rules.ts';
 import { refusedProfile } from '../profile-admission.ts';
 import { recalledSession } from '../recalled-session.ts';
@@ -83,7 +83,7 @@ export function remixSession(remix: Remix): Command<Outcome<SessionObject>> {
       const storageBytes = limits.diskBytes + history.bytes;
       const refusal = refusedBySpace(view, fleet, remix.spaceId, { sessions: 1, requests, storageBytes });
       if (refusal !== undefined) return unchanged(refusal);
-      const placement = place(fleet.nodes(), { ...need, yields: remix.yields }, fleet.sizes);
+      const placement = placeOn(fleet, { ...need, yields: remix.yields }, fleet.sizes);
       if (!placement.ok) return unchanged(noRoom(need, placement.obstacles));
       const asked = {
         ...remix,

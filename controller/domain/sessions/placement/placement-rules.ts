@@ -1,4 +1,4 @@
-import type { ANTI_AFFINITIES, STRATEGIES } from '../../../contract/scheduling/space-scheduling.ts';
+import type { ANTI_AFFINITIES, Strategy } from '../../../contract/scheduling/space-scheduling.ts';
 import type { Fleet } from '../../engine/fleet.ts';
 import type { NodeId } from '../../engine/ids.ts';
 import type { SpaceRow } from '../../spaces/rows.ts';
@@ -8,7 +8,7 @@ import type { SessionRow } from '../rows.ts';
 /** What a session and its space ask of nodes, apart from room. */
 export interface PlacementRules extends Pick<SessionRow, 'constraints' | 'preferences'> {
   readonly spaceConstraints: SessionRow['constraints'];
-  readonly strategy: (typeof STRATEGIES)[number];
+  readonly strategy: Strategy;
   readonly antiAffinity: (typeof ANTI_AFFINITIES)[number];
   /** Counts the sessions of the space on a node, suspended ones too: they wake there. */
   readonly sessionsOfSpace: (node: NodeId) => number;

@@ -2,12 +2,13 @@
  * Places a new session: filters that each can explain a refusal, then a score. Pure: the same fleet
  * and need give the same result.
  */
-import type { FleetNode } from '../../engine/fleet.ts';
+import type { Fleet, FleetNode, LoadedNode } from '../../engine/fleet.ts';
 import type { NodeId } from '../../engine/ids.ts';
 import { PLATFORMS } from '../../images/platforms.ts';
 import { DEFAULT_SIZE_RULES, type SizeRules } from '../session-sizes.ts';
 import { firstObstacle, type Need, type Obstacle } from './filters.ts';
 import { preferenceCost } from './label-rules.ts';
+import { bySessions, inOrder } from './load.ts';
 import { NO_PLACEMENT_RULES } from './placement-rules.ts';
 
 export type Placement = { readonly ok: true; readonly nodeId: NodeId } | { readonly ok: false; readonly obstacles: readonly Obstacle[] };
@@ -32,26 +33,16 @@ const EMPTY = {
   ...{ requested: { cpuMillis: 0, memoryBytes: 0 }, sessions: 0, limited: { memoryBytes: 0, diskBytes: 0, processes: 0 } },
 };
 
-interface Candidate {
-  readonly node: FleetNode;
-  readonly cost: number;
-}
-
 /** By how much fuller a node can be than one that has to pull the image, and still be preferred. */
 const IMAGE_WORTH = 0.25;
 
 /**
- * Returns what speaks against a node, in units of its load: the share of its scarcer resource that
- * would be in use, 0 (empty) to 1 (full), or with `pack` the share that would be free; and more if
- * it lacks the image, breaks preferences, or has sessions that this one avoids.
+ * Returns what speaks against a node besides its load, in units of load: it lacks the image, breaks
+ * preferences, or has sessions that this one avoids. Never less than 0.
  */
-function cost(node: FleetNode, { requests, image, placement = NO_PLACEMENT_RULES }: Need): number {
-  const cpuShare = (node.requested.cpuMillis + requests.cpuMillis) / node.cpuMillis;
-  const memoryShare = (node.requested.memoryBytes + requests.memoryBytes) / node.memoryBytes;
-  const share = Math.max(cpuShare, memoryShare);
-  const { strategy, preferences, antiAffinity, sessionsOfSpace } = placement;
+function extraCost(node: FleetNode, { image, placement = NO_PLACEMENT_RULES }: Need): number {
+  const { preferences, antiAffinity, sessionsOfSpace } = placement;
   return (
-    (strategy === 'pack' ? 1 - share : share) +
     (node.images.has(image) ? 0 : IMAGE_WORTH) +
     preferenceCost(preferences, node.labels ?? {}) +
     (antiAffinity === 'preferred' ? sessionsOfSpace(node.id) : 0)
@@ -59,22 +50,34 @@ function cost(node: FleetNode, { requests, image, placement = NO_PLACEMENT_RULES
 }
 
 /**
- * Returns the node that costs least of those that pass every filter. Ties
- * go to the node with fewer sessions, then to the smaller id, so that the result is independent of
- * the fleet's order. If no node passes: the first obstacle of each.
+ * Returns the node that costs least, by load and {@link extraCost}, of those that pass every filter.
+ * Ties go to the node with fewer sessions, then to the smaller id. If no node passes: the first
+ * obstacle of each.
+ *
+ * Branch and bound: nodes come in order of load, which no cost is below, so that the search ends once
+ * the best one costs no more than the load of the next. On a fleet that has the image, that is the
+ * first node with room.
  */
-export function place(nodes: readonly FleetNode[], need: Need, rules: SizeRules = DEFAULT_SIZE_RULES): Placement {
+export function placeOn(fleet: Pick<Fleet, 'nodes' | 'byLoad'>, need: Need, rules: SizeRules): Placement {
+  const { requests, placement = NO_PLACEMENT_RULES } = need;
   const free = { ...need, yields: undefined };
-  const candidates: Candidate[] = [];
-  for (const node of nodes) if (firstObstacle(node, free, rules) === undefined) candidates.push({ node, cost: cost(node, need) });
-  // Who waits for a node is looked up for the best ones only, as it takes a look at each order of
-  // the queue.
-  const found = candidates.toSorted(byCost).find(({ node }) => need.yields?.(node, need) !== true);
-  return found === undefined ? { ok: false, obstacles: obstaclesOf(nodes, need, rules) } : { ok: true, nodeId: found.node.id };
+  let best: { readonly one: LoadedNode; readonly cost: number } | undefined;
+  for (const one of fleet.byLoad({ requests, strategy: placement.strategy })) {
+    const { node, load } = one;
+    if (best !== undefined && load > best.cost) break;
+    if (firstObstacle(node, free, rules) !== undefined) continue;
+    const cost = load + extraCost(node, need);
+    if (best !== undefined && (cost > best.cost || (cost === best.cost && bySessions(best.one, one) < 0))) continue;
+    // Who waits for a node is looked up for the best ones only, as it takes a look at each order of
+    // the queue.
+    if (need.yields?.(node, need) === true) continue;
+    best = { one, cost };
+    // All others of this load come after it.
+    if (cost === load) break;
+  }
+  return best === undefined ? { ok: false, obstacles: obstaclesOf(fleet.nodes(), need, rules) } : { ok: true, nodeId: best.one.node.id };
 }
 
-function byCost(a: Candidate, b: Candidate): number {
-  if (a.cost !== b.cost) return a.cost - b.cost;
-  if (a.node.sessions !== b.node.sessions) return a.node.sessions - b.node.sessions;
-  return a.node.id < b.node.id ? -1 : 1;
-}
+/** Like {@link placeOn}, on the nodes of a list. */
+export const place = (nodes: readonly FleetNode[], need: Need, rules: SizeRules = DEFAULT_SIZE_RULES): Placement =>
+  placeOn({ nodes: () => nodes, byLoad: (load) => inOrder(nodes, load) }, need, rules);
