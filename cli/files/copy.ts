@@ -1,5 +1,5 @@
-import { closeSync, createReadStream, createWriteStream, lstatSync, mkdirSync, openSync, renameSync, statSync, unlinkSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { lstatSync, mkdirSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { packFolder } from '../../archive/pack-folder.ts';
@@ -11,6 +11,7 @@ import { visibleName } from '../../seams/terminal-text.ts';
 import { type Io, Misuse, size, Trouble } from '../io.ts';
 import { findSession } from '../reference.ts';
 import { step } from '../steps.ts';
+import { attempt, opened, piecesOf, saved } from './local-file.ts';
 
 export interface CopyOptions {
   readonly wake: boolean;
@@ -49,19 +50,20 @@ async function upload(io: Io, { files, wake, title }: Job, from: string, path: s
     const progress = progressOf(doing, stat.isDirectory() ? undefined : stat.size);
     if (stat.isDirectory()) {
       const archive = packFolder(new PathFolder(Buffer.from(from).toString('latin1')));
-      const { files: count, bytes } = await files.upload(
-        at,
-        webOf(counted(Readable.from(archive, { objectMode: false, highWaterMark: HIGH_WATER }), progress)),
-        { wake },
-      );
+      const { files: count, bytes } = await files.upload(at, ReadableStream.from(counted(archive, progress)), { wake });
       note(`${count} files, ${size(bytes)}`);
       return;
     }
     if (!stat.isFile()) throw new Trouble(`${from} is neither a file nor a directory`);
-    const body = webOf(counted(createReadStream(from, { highWaterMark: HIGH_WATER }), progress));
     const mode = (stat.mode & 0o777).toString(8);
-    const written = await files.write(at, body, { mode, wake });
-    note(size(written.size));
+    const file = await opened(from);
+    try {
+      // Unlike Readable.toWeb, this copies no piece.
+      const written = await files.write(at, ReadableStream.from(counted(piecesOf(file), progress)), { mode, wake });
+      note(size(written.size));
+    } finally {
+      await file.close();
+    }
   });
 }
 
@@ -95,9 +97,9 @@ async function download(io: Io, { files, wake, title }: Job, path: string, to: s
       comment: (text) => print(visibleName(Buffer.from(text, 'latin1').toString())),
     });
     try {
-      for await (const piece of readableOf(archive)) {
+      for await (const piece of archive.bytes) {
         progress(piece.byteLength);
-        unpacker.write(piece);
+        unpacker.write(Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength));
       }
       const { files: count, bytes } = unpacker.finish();
       note(`${count} files, ${size(bytes)}`);
@@ -110,30 +112,11 @@ async function download(io: Io, { files, wake, title }: Job, path: string, to: s
   });
 }
 
-const HIGH_WATER = 256 * 1024;
-
-/** Saves a file in one step: what was there stays until all of it has come. */
-async function saved(at: string, { bytes, mode }: Pick<FileRead, 'bytes' | 'mode'>, progress: (bytes: number) => void): Promise<number> {
-  const beside = join(dirname(at), `.${basename(at).slice(0, 200)}.raworc-${process.pid}`);
-  const bits = Number.parseInt(mode ?? '644', 8) & 0o777;
-  attempt(at, () => closeSync(openSync(beside, 'wx', bits)));
-  let total = 0;
-  try {
-    const count = (piece: number) => {
-      total += piece;
-      progress(piece);
-    };
-    await pipeline(counted(readableOf({ bytes }), count), createWriteStream(beside, { highWaterMark: HIGH_WATER }));
-    attempt(at, () => renameSync(beside, at));
-  } catch (error) {
-    unlinkSync(beside);
-    throw error;
+async function* counted(pieces: Iterable<Buffer> | AsyncIterable<Buffer>, progress: (bytes: number) => void): AsyncGenerator<Buffer, void> {
+  for await (const piece of pieces) {
+    progress(piece.byteLength);
+    yield piece;
   }
-  return total;
-}
-
-function counted(from: Readable, progress: (bytes: number) => void): Readable {
-  return from.on('data', (piece: Buffer) => progress(piece.byteLength)).pause();
 }
 
 /** Shows how far a copy is, at most ten times a second. */
@@ -165,13 +148,4 @@ async function existing(files: SessionFiles, path: string, wake: boolean): Promi
 function localType(path: string): 'directory' | 'other' | undefined {
   const stat = statSync(path, { throwIfNoEntry: false }) ?? lstatSync(path, { throwIfNoEntry: false });
   return stat === undefined ? undefined : stat.isDirectory() ? 'directory' : 'other';
-}
-
-function attempt<Result>(path: string, work: () => Result): Result {
-  try {
-    return work();
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    throw new Trouble(code === 'ENOENT' ? `There is no ${path}` : `Cannot use ${path}: ${code}`);
-  }
 }
