@@ -11,7 +11,7 @@ import { visibleName } from '../../seams/terminal-text.ts';
 import { type Io, Misuse, size, Trouble } from '../io.ts';
 import { findSession } from '../reference.ts';
 import { step } from '../steps.ts';
-import { attempt, opened, piecesOf, saved } from './local-file.ts';
+import { attempt, opened, piecesOf, received, saved } from './local-file.ts';
 
 export interface CopyOptions {
   readonly wake: boolean;
@@ -97,7 +97,7 @@ async function download(io: Io, { files, wake, title }: Job, path: string, to: s
       comment: (text) => print(visibleName(Buffer.from(text, 'latin1').toString())),
     });
     try {
-      for await (const piece of archive.bytes) {
+      for await (const piece of received(archive)) {
         progress(piece.byteLength);
         unpacker.write(Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength));
       }

@@ -26,19 +26,24 @@ export async function* piecesOf(file: FileHandle): AsyncGenerator<Buffer, void> 
   }
 }
 
+/** Yields what a response holds. Throws a {@link Trouble} if the connection breaks off. */
+export async function* received({ bytes }: Pick<FileRead, 'bytes'>): AsyncGenerator<Uint8Array, void> {
+  try {
+    yield* bytes;
+  } catch (error) {
+    throw new Trouble('The connection ended before everything had come. Copy it again', { cause: error });
+  }
+}
+
 /** Saves a file in one step, and returns its size: what was there stays until all of it has come. */
-export async function saved(
-  at: string,
-  { bytes, mode }: Pick<FileRead, 'bytes' | 'mode'>,
-  progress: (bytes: number) => void,
-): Promise<number> {
+export async function saved(at: string, read: Pick<FileRead, 'bytes' | 'mode'>, progress: (bytes: number) => void): Promise<number> {
   const beside = join(dirname(at), `.${basename(at).slice(0, 200)}.raworc-${process.pid}`);
-  const bits = Number.parseInt(mode ?? '644', 8) & 0o777;
+  const bits = Number.parseInt(read.mode ?? '644', 8) & 0o777;
   const fd = attempt(at, () => openSync(beside, 'wx', bits));
   let isOpen = true;
   let total = 0;
   try {
-    for await (const piece of bytes) {
+    for await (const piece of received(read)) {
       // Synchronously: a turn of the thread pool takes longer than the write of a piece.
       attempt(at, () => writeAll(fd, piece));
       total += piece.byteLength;
