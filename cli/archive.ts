@@ -1,7 +1,7 @@
 import { lstat, readdir, readFile, readlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { createGzip } from 'node:zlib';
-import tar from 'tar-stream';
+import type { Pack } from 'tar-stream';
 import { ignoreRules, type Verdict } from './ignore.ts';
 import { Trouble } from './io.ts';
 
@@ -34,6 +34,8 @@ export async function packDirectory(directory: string, included: readonly string
     verdictOn: ignoreRules([rules, ...included.map((pattern) => `!${pattern}`)].join('\n')),
     leftOut,
   });
+  // Loaded for uploads only.
+  const { default: tar } = await import('tar-stream');
   const pack = tar.pack();
   const zipped = collected(pack);
   zipped.catch(() => undefined);
@@ -62,7 +64,7 @@ export async function packDirectory(directory: string, included: readonly string
 const tooLarge = (bound: string) =>
   new Trouble(`The directory is larger than ${bound}. Exclude files that the agent does not need with a .raworcignore`);
 
-async function collected(pack: tar.Pack): Promise<Uint8Array> {
+async function collected(pack: Pack): Promise<Uint8Array> {
   const chunks: Buffer[] = [];
   const gzip = createGzip();
   pack.on('error', (error) => gzip.destroy(error)).pipe(gzip);

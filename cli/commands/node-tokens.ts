@@ -1,17 +1,15 @@
 /** The tokens with which machines join. */
-import { z } from 'zod';
 import type { Raworc } from '../../sdk/raworc.ts';
 import { type Io, Misuse } from '../io.ts';
 import { printList } from '../listing.ts';
 import { collected } from '../reference.ts';
 import { labelsOf } from './node-scheduling.ts';
 
-const joinToken = z.object({ a: z.array(z.string()) });
-
 /** Returns the addresses in a join token; none if it is of another version. */
 function addressesIn(token: string): readonly string[] {
   try {
-    return joinToken.parse(JSON.parse(Buffer.from(token.slice(token.indexOf('_') + 1), 'base64url').toString('utf8'))).a;
+    const { a }: { a?: unknown } = JSON.parse(Buffer.from(token.slice(token.indexOf('_') + 1), 'base64url').toString('utf8'));
+    return Array.isArray(a) && a.every((address) => typeof address === 'string') ? a : [];
   } catch {
     return [];
   }

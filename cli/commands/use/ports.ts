@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { WebSocket } from 'ws';
+import type { WebSocket } from 'ws';
 import type { Raworc } from '../../../sdk/raworc.ts';
 import { type Io, Misuse, painted, Trouble } from '../../io.ts';
 import { findSession } from '../../reference.ts';
@@ -56,6 +56,8 @@ function listening(server: Server, local: number): Promise<number> {
 /** Passes one connection on. Each direction ends alone, and waits for its reader. */
 async function pass(socket: Socket, raworc: Raworc, session: string, port: number): Promise<void> {
   const { url, protocols } = await raworc.portSocket(session, port);
+  // Loaded for this command only.
+  const { WebSocket } = await import('ws');
   const remote = new WebSocket(url, protocols, { perMessageDeflate: false, maxPayload: 2 * PIECE_BYTES });
   await opened(remote);
   socket.on('data', (bytes: Buffer) => {
