@@ -4,7 +4,6 @@
  * `npm run bench -- burst [at once]`.
  */
 import { execFile } from 'node:child_process';
-import { loadavg } from 'node:os';
 import process from 'node:process';
 import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -12,10 +11,10 @@ import { sessionImage } from '../tests/cluster/docker.ts';
 import { expect } from '../tests/cluster/rest.ts';
 import { startSandboxes } from '../tests/e2b/docker/sandboxes.ts';
 import { loadSdk } from '../tests/e2b/sdks.ts';
-import { figures, median, percentile, row, timed } from './figures/figures.ts';
+import { benchmark } from './figures/benchmark.ts';
+import { median, percentile, timed } from './figures/figures.ts';
 import { readySlots } from './figures/ready-slots.ts';
 
-const WIDTH = 40;
 const TURNS = 20;
 /** Of each sandbox. */
 const PROCESSES = 64;
@@ -25,11 +24,7 @@ const run = promisify(execFile);
 const atOnce = Number(process.argv[2] ?? 50);
 if (!Number.isInteger(atOnce) || atOnce < 1 || atOnce > 200) throw new Error('how many at once is a number from 1 to 200');
 
-const endings: (() => Promise<void>)[] = [];
-const stop = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => stop.abort(new Error('stopped')));
-try {
-  const scope = { teardown: (end: () => Promise<void>) => endings.unshift(end), passing: () => true, comment: () => undefined };
+await benchmark(async ({ signal, scope, table, times, goal }) => {
   const { cluster, template } = await startSandboxes(scope);
   const { rest } = cluster;
   const { Sandbox } = (await loadSdk('second'))('e2b');
@@ -54,7 +49,7 @@ try {
     return settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
   }
   const ready = async (count: number) => {
-    while ((await readySlots(cluster)) < count) await setTimeout(100, undefined, { signal: stop.signal });
+    while ((await readySlots(cluster)) < count) await setTimeout(100, undefined, { signal: signal });
   };
 
   // So many must fit into the processes that the kernel has for all of them.
@@ -63,7 +58,7 @@ try {
   expect(await rest.call('PATCH', '/spaces/default', { settings: { maxima, slots: { max: atOnce } } }), 200, 'allow slots');
   const cold = await all();
   await ready(atOnce);
-  const times = { sandbox: [] as number[], run: [] as number[] };
+  const each = { sandbox: [] as number[], run: [] as number[] };
   for (let turn = -1; turn < TURNS; turn += 1) {
     await ready(Math.min(atOnce, 2));
     const sandboxMs = await visit();
@@ -73,24 +68,19 @@ try {
     });
     await run('docker', ['rm', '-f', id]);
     if (turn < 0) continue;
-    times.sandbox.push(sandboxMs);
-    times.run.push(runMs);
+    each.sandbox.push(sandboxMs);
+    each.run.push(runMs);
   }
   await ready(atOnce);
   const burst = await all();
 
-  console.log(`create → node -v through E2B's SDK, milliseconds, load ${loadavg()[0]?.toFixed(1)}`);
-  console.log(row('', ['median', 'p95', 'p99'], WIDTH));
-  console.log(row(`one by one, ${TURNS} times`, figures(times.sandbox), WIDTH));
-  console.log(row(`${atOnce} at once, from slots`, figures(burst), WIDTH));
-  console.log(row(`${atOnce} at once, cold`, figures(cold), WIDTH));
-  console.log(row('docker run -d, one by one', figures(times.run), WIDTH));
-  const ratios = { oneByOne: median(times.sandbox) / median(times.run), atOnce: percentile(burst, 95) / median(times.run) };
-  console.log(
-    `One by one 1/${(1 / ratios.oneByOne).toFixed(1)} of docker run -d (goal: 1/5); ${atOnce} at once, p95 ${ratios.atOnce.toFixed(2)} × docker run -d (goal: 1.5); ${failures.length} failed.`,
-  );
+  table(`create → node -v through E2B's SDK`);
+  times(`one by one, ${TURNS} times`, each.sandbox);
+  times(`${atOnce} at once, from slots`, burst);
+  times(`${atOnce} at once, cold`, cold);
+  times('docker run -d, one by one', each.run);
   for (const failure of failures.slice(0, 3)) console.log(failure);
-  if (ratios.oneByOne > GOALS.oneByOne || ratios.atOnce > GOALS.atOnce || failures.length > 0) process.exitCode = 1;
-} finally {
-  for (const end of endings) await end();
-}
+  goal('one by one, median, of docker run -d', median(each.sandbox) / median(each.run), { most: GOALS.oneByOne });
+  goal(`${atOnce} at once, p95, of docker run -d`, percentile(burst, 95) / median(each.run), { most: GOALS.atOnce });
+  goal('failed', failures.length, { most: 0 });
+});

@@ -5,7 +5,6 @@
  * `npm run bench -- claim [turns]`.
  */
 import { execFile } from 'node:child_process';
-import { loadavg } from 'node:os';
 import process from 'node:process';
 import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -13,21 +12,17 @@ import { sessionImage } from '../tests/cluster/docker.ts';
 import { startCluster } from '../tests/cluster/harness.ts';
 import { expect } from '../tests/cluster/rest.ts';
 import { BarePath } from './claim/bare-path.ts';
-import { figures, median, percentile, row, timed } from './figures/figures.ts';
+import { benchmark } from './figures/benchmark.ts';
+import { median, percentile, timed } from './figures/figures.ts';
 import { readySlots } from './figures/ready-slots.ts';
 
-const WIDTH = 36;
 /** Of `docker run -d`, and of the bare path. */
 const GOALS = { median: 1 / 25, p99: 1 / 8, bare: 3 };
 const run = promisify(execFile);
 const turns = Number(process.argv[2] ?? 100);
 if (!Number.isInteger(turns) || turns < 1) throw new Error('the number of turns is a positive integer');
 
-const endings: (() => Promise<void>)[] = [];
-const stop = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => stop.abort(new Error('stopped')));
-try {
-  const scope = { teardown: (end: () => Promise<void>) => endings.unshift(end), passing: () => true, comment: () => undefined };
+await benchmark(async ({ signal, ends, scope, table, times, goal }) => {
   const nodes = [{ name: 'node-1', cpuMillis: 40_000, memoryBytes: 2 ** 35 }];
   const cluster = await startCluster(scope, { nodes, nats: true });
   const { rest } = cluster;
@@ -36,40 +31,31 @@ try {
   const slots = 4;
   expect(await rest.call('PUT', '/spaces/default', { settings: { slots: { min: slots, max: slots } } }), 200, 'ask for slots');
   const bare = await BarePath.open(cluster.directory);
-  endings.unshift(async () => bare.close());
-  const times = { claim: [] as number[], bare: [] as number[], run: [] as number[] };
+  ends(async () => bare.close());
+  const all = { claim: [] as number[], bare: [] as number[], run: [] as number[] };
   for (let turn = -2; turn < turns; turn += 1) {
     while ((await readySlots(cluster)) < slots) {
-      stop.signal.throwIfAborted();
-      await setTimeout(50, undefined, { signal: stop.signal });
+      signal.throwIfAborted();
+      await setTimeout(50, undefined, { signal: signal });
     }
     const before = performance.now();
     const session = await rest.createSession();
-    if (turn >= 0) times.claim.push(performance.now() - before);
+    if (turn >= 0) all.claim.push(performance.now() - before);
     await rest.removeSession(session.id);
     const bareMs = await timed(() => bare.claim());
-    if (turn >= 0) times.bare.push(bareMs);
+    if (turn >= 0) all.bare.push(bareMs);
     let id = '';
     const command = await timed(async () => {
       id = (await run('docker', ['run', '-d', '--label', label, image, 'sleep', 'infinity'])).stdout.trim();
     });
-    if (turn >= 0) times.run.push(command);
+    if (turn >= 0) all.run.push(command);
     await run('docker', ['rm', '-f', id]);
   }
-  console.log(`${turns} turns, milliseconds, load ${loadavg()[0]?.toFixed(1)}`);
-  console.log(row('', ['median', 'p95', 'p99'], WIDTH));
-  console.log(row('create a session from a slot → idle', figures(times.claim), WIDTH));
-  console.log(row('the bare path', figures(times.bare), WIDTH));
-  console.log(row('docker run -d', figures(times.run), WIDTH));
-  const ratios = {
-    median: median(times.claim) / median(times.run),
-    p99: percentile(times.claim, 99) / percentile(times.run, 99),
-    bare: median(times.claim) / median(times.bare),
-  };
-  console.log(
-    `1/${(1 / ratios.median).toFixed(1)} of docker run -d at the median, 1/${(1 / ratios.p99).toFixed(1)} at the p99 (goals: 1/25, 1/8); ${ratios.bare.toFixed(1)} × the bare path (goal: 3)`,
-  );
-  if (ratios.median > GOALS.median || ratios.p99 > GOALS.p99 || ratios.bare > GOALS.bare) process.exitCode = 1;
-} finally {
-  for (const end of endings) await end();
-}
+  table(`A session from a slot, ${turns} turns`);
+  times('create a session from a slot → idle', all.claim);
+  times('the bare path', all.bare);
+  times('docker run -d', all.run);
+  goal('median, of docker run -d', median(all.claim) / median(all.run), { most: GOALS.median });
+  goal('p99, of docker run -d', percentile(all.claim, 99) / percentile(all.run, 99), { most: GOALS.p99 });
+  goal('median, of the bare path', median(all.claim) / median(all.bare), { most: GOALS.bare });
+});

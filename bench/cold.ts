@@ -5,16 +5,15 @@
  * `npm run bench -- cold [turns]`.
  */
 import { execFile } from 'node:child_process';
-import { loadavg } from 'node:os';
 import process from 'node:process';
 import { promisify } from 'node:util';
 import { sessionImage } from '../tests/cluster/docker.ts';
 import { startCluster } from '../tests/cluster/harness.ts';
 import { BareNode } from './cold/bare-node.ts';
-import { figures, median, row, timed } from './figures/figures.ts';
+import { benchmark } from './figures/benchmark.ts';
+import { median, timed } from './figures/figures.ts';
 import { engineEvents, guestLines, wallMs } from './resume/moments.ts';
 
-const WIDTH = 44;
 /** Of create, start and the first line of Node.js; above either the exit code is 1. */
 const GOAL = 1.1;
 const AT_ONCE = 20;
@@ -23,11 +22,7 @@ const run = promisify(execFile);
 const turns = Number(process.argv[2] ?? 30);
 if (!Number.isInteger(turns) || turns < 1) throw new Error('the number of turns is a positive integer');
 
-const endings: (() => Promise<void>)[] = [];
-const stop = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => stop.abort(new Error('stopped')));
-try {
-  const scope = { teardown: (end: () => Promise<void>) => endings.unshift(end), passing: () => true, comment: () => undefined };
+await benchmark(async ({ signal, scope, table, times, goal }) => {
   const cluster = await startCluster(scope, { nodes: [{ name: 'node-1', cpuMillis: 4000, memoryBytes: 2 ** 32 }], nats: true });
   const { rest } = cluster;
   const model = await rest.createSession();
@@ -38,14 +33,14 @@ try {
   const detached = async () => (await run('docker', ['run', '-d', '--label', label, image, 'sleep', 'infinity'])).stdout.trim();
 
   const phases = new Map<string, number[]>();
-  const times = { cold: [] as number[], bare: [] as number[], run: [] as number[] };
+  const all = { cold: [] as number[], bare: [] as number[], run: [] as number[] };
   for (let turn = -2; turn < turns; turn += 1) {
-    stop.signal.throwIfAborted();
+    signal.throwIfAborted();
     const sentMs = wallMs();
     const session = await rest.createSession();
     const receivedMs = wallMs();
     if (turn >= 0) {
-      times.cold.push(receivedMs - sentMs);
+      all.cold.push(receivedMs - sentMs);
       const [engine, guest] = [await engineEvents(session.id, sentMs, receivedMs), await guestLines(session.id, sentMs)];
       const moments = {
         'order to the node, disk, and create': engine.get('create'),
@@ -68,12 +63,12 @@ try {
       id = await detached();
     });
     await run('docker', ['rm', '-f', id]);
-    if (turn >= 0) times.bare.push(own);
-    if (turn >= 0) times.run.push(command);
+    if (turn >= 0) all.bare.push(own);
+    if (turn >= 0) all.run.push(command);
   }
   const bursts = { cold: [] as number[], bare: [] as number[], run: [] as number[] };
   for (let burst = 0; burst < BURSTS; burst += 1) {
-    stop.signal.throwIfAborted();
+    signal.throwIfAborted();
     const all = <T>(work: () => Promise<T>) => Promise.all(Array.from({ length: AT_ONCE }, work));
     let ids: string[] = [];
     bursts.cold.push(
@@ -92,25 +87,16 @@ try {
     await run('docker', ['rm', '-f', ...ids]);
   }
 
-  console.log(`${turns} turns, milliseconds, load ${loadavg()[0]?.toFixed(1)}`);
-  console.log(row('', ['median', 'p95', 'p99'], WIDTH));
-  console.log(row('create a session → idle', figures(times.cold), WIDTH));
-  console.log(row('create, start, first line (Docker API)', figures(times.bare), WIDTH));
-  console.log(row('docker run -d', figures(times.run), WIDTH));
-  console.log(
-    `\n${AT_ONCE} at once, ${BURSTS} times: ${rounded(bursts.cold)} sessions, ${rounded(bursts.bare)} by Docker's API, ${rounded(bursts.run)} docker run -d`,
-  );
-  console.log('\nWhere the time of a session goes');
-  for (const [phase, samples] of phases) console.log(row(`  ${phase}`, figures(samples, 1), WIDTH));
-  const [one, twenty] = [median(times.cold) / median(times.bare), median(bursts.cold) / median(bursts.run)];
-  console.log(
-    `\nAt the median, ${one.toFixed(2)} of create, start and first line, ${(median(times.cold) / median(times.run)).toFixed(2)} of docker run -d; ${AT_ONCE} at once ${twenty.toFixed(2)} of docker run -d (goal: ${GOAL}).`,
-  );
-  if (one > GOAL || twenty > GOAL) process.exitCode = 1;
-} finally {
-  for (const end of endings) await end();
-}
-
-function rounded(samples: readonly number[]): string {
-  return samples.map((ms) => Math.round(ms)).join(', ');
-}
+  table(`A session without a slot, ${turns} turns`);
+  times('create a session → idle', all.cold);
+  times('create, start, first line (Docker API)', all.bare);
+  times('docker run -d', all.run);
+  table(`${AT_ONCE} sessions at once, ${BURSTS} times`);
+  times(`${AT_ONCE} sessions`, bursts.cold);
+  times(`${AT_ONCE} × create, start, first line`, bursts.bare);
+  times(`${AT_ONCE} × docker run -d`, bursts.run);
+  table('Where the time of a session goes');
+  for (const [phase, samples] of phases) times(phase, samples);
+  goal('of create, start and first line, median', median(all.cold) / median(all.bare), { most: GOAL });
+  goal(`${AT_ONCE} at once, of docker run -d`, median(bursts.cold) / median(bursts.run), { most: GOAL });
+});

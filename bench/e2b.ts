@@ -5,7 +5,8 @@
  */
 import { startSandboxes } from '../tests/e2b/docker/sandboxes.ts';
 import { loadSdk } from '../tests/e2b/sdks.ts';
-import { figures, median, row, timed } from './figures/figures.ts';
+import { benchmark } from './figures/benchmark.ts';
+import { median, timed } from './figures/figures.ts';
 
 const WARM_UP = 20;
 const CREATED = 10;
@@ -23,11 +24,7 @@ for line in sys.stdin:
 const turns = Number(process.argv[2] ?? 200);
 if (!Number.isInteger(turns) || turns < 1) throw new Error('the number of turns is a positive integer');
 
-const endings: (() => Promise<void>)[] = [];
-const stop = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => stop.abort(new Error('stopped')));
-try {
-  const scope = { teardown: (end: () => Promise<void>) => endings.push(end), passing: () => true, comment: () => undefined };
+await benchmark(async ({ signal, scope, table, times, goal }) => {
   const { template } = await startSandboxes(scope);
   const { Sandbox } = (await loadSdk('second'))('e2b');
   const sandbox = await Sandbox.create(template, { timeoutMs: 3_600_000 });
@@ -47,16 +44,16 @@ try {
     await bySdk();
     await bare();
   }
-  const times = { sdk: [] as number[], bare: [] as number[], created: [] as number[] };
+  const all = { sdk: [] as number[], bare: [] as number[], created: [] as number[] };
   for (let turn = 0; turn < turns; turn += 1) {
-    stop.signal.throwIfAborted();
-    times.sdk.push(await timed(bySdk));
-    times.bare.push(await bare());
+    signal.throwIfAborted();
+    all.sdk.push(await timed(bySdk));
+    all.bare.push(await bare());
   }
   for (let turn = 0; turn < CREATED; turn += 1) {
-    stop.signal.throwIfAborted();
+    signal.throwIfAborted();
     let made: { kill(): Promise<boolean> } | undefined;
-    times.created.push(
+    all.created.push(
       await timed(async () => {
         const one = await Sandbox.create(template);
         made = one;
@@ -65,14 +62,9 @@ try {
     );
     await made?.kill();
   }
-  console.log(`${turns} turns, milliseconds`);
-  console.log(row('', ['median', 'p95', 'p99']));
-  console.log(row("true through E2B's SDK", figures(times.sdk)));
-  console.log(row('bash -l -c true inside', figures(times.bare)));
-  console.log(row(`create → node -v, ${CREATED} times`, figures(times.created)));
-  const above = median(times.sdk) - median(times.bare);
-  console.log(`At the median, the SDK takes ${above.toFixed(1)} ms more than the shell itself.`);
-  if (above > GOAL_MS) process.exitCode = 1;
-} finally {
-  for (const end of endings) await end();
-}
+  table(`E2B's SDK, ${turns} turns`);
+  times("true through E2B's SDK", all.sdk);
+  times('bash -l -c true inside', all.bare);
+  times(`create → node -v, ${CREATED} times`, all.created);
+  goal('above the shell itself, median, ms', median(all.sdk) - median(all.bare), { most: GOAL_MS });
+});

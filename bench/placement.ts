@@ -18,6 +18,7 @@ import { noBarriers } from '../seams/barrier.ts';
 import { prometheusMetrics } from '../seams/prometheus.ts';
 import { systemClock as clock, systemRandom as random, systemDisk, systemFreeSpace } from '../seams/system.ts';
 import { UNBOUNDED } from '../tests/unbounded-budgets.ts';
+import { benchmark } from './figures/benchmark.ts';
 import { row } from './figures/figures.ts';
 import { HollowNodes } from './placement/hollow-nodes.ts';
 
@@ -34,13 +35,12 @@ const [nodes = 5000, sessions = 100_000] = process.argv.slice(2).map(Number);
 if (!Number.isInteger(nodes) || nodes < 1) throw new Error('the number of nodes is a positive integer');
 if (!Number.isInteger(sessions) || sessions < 2 * STEP) throw new Error(`the number of sessions is an integer of ${2 * STEP} or more`);
 
-const endings: (() => unknown)[] = [];
-const stop = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => stop.abort(new Error('stopped')));
-const directory = await mkdtemp(join(tmpdir(), 'raworc-placement-'));
-endings.unshift(() => rm(directory, { recursive: true, force: true }));
 const complain = (event: string, fields?: object) => console.error(event, fields ?? {});
-try {
+
+await benchmark(async ({ signal, ends, goal }) => {
+  const directory = await mkdtemp(join(tmpdir(), 'raworc-placement-'));
+  ends(() => rm(directory, { recursive: true, force: true }));
+  const fatal = new AbortController();
   const controller = await startController({
     directory,
     http: { host: '127.0.0.1', port: 0 },
@@ -54,9 +54,9 @@ try {
     ...{ clock, random, disk: systemDisk, freeSpace: systemFreeSpace, barriers: noBarriers },
     log: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: complain },
     metrics: prometheusMetrics({ processMetrics: true }),
-    onFatal: (error) => stop.abort(error),
+    onFatal: (error) => fatal.abort(error),
   });
-  endings.unshift(() => controller.close());
+  ends(() => controller.close());
   const { core } = controller;
   const accountId = core.view.accountByUser('admin')?.id;
   if (accountId === undefined) throw new Error('there is no admin');
@@ -74,7 +74,7 @@ try {
   });
 
   const hollow = new HollowNodes();
-  endings.unshift(() => hollow.close());
+  ends(() => hollow.close());
   const clusterId = (await readFile(join(directory, 'cluster-id'), 'utf8')).trim();
   const tokenId = random.uuid();
   await core.applier.submit(createNodeToken({ id: tokenId, secretHash: 'h', ttlMs: 3_600_000, uses: nodes, labels: {}, user: 'admin' }));
@@ -98,20 +98,17 @@ try {
   console.log(row('sessions', ['per second', 'MiB']));
   const rates: number[] = [];
   for (let placed = 0; placed < sessions; placed += STEP) {
-    stop.signal.throwIfAborted();
+    signal.throwIfAborted();
+    fatal.signal.throwIfAborted();
     const before = performance.now();
     await inTurns(STEP, place);
     rates.push(STEP / ((performance.now() - before) / 1000));
     console.log(row(`${placed + STEP}`, [(rates.at(-1) ?? 0).toFixed(0), (process.memoryUsage.rss() / 2 ** 20).toFixed(0)]));
   }
   const [first = 0, last = 0] = [rates[0], rates.at(-1)];
-  console.log(
-    `${last.toFixed(0)} placements per second at last (goal: ${GOALS.perSecond}), ${(first / last).toFixed(2)} × the time of the first`,
-  );
-  if (last < GOALS.perSecond || first / last > GOALS.growth) process.exitCode = 1;
-} finally {
-  for (const end of endings) await end();
-}
+  goal('placements per second, last', last, { least: GOALS.perSecond });
+  goal('time of the last beside the first', first / last, { most: GOALS.growth });
+});
 
 /** Runs the work so many times, some of them at once. */
 async function inTurns(times: number, work: (at: number) => Promise<void>): Promise<void> {

@@ -5,17 +5,18 @@
  * one run, since absolute times drift. Then prints where the time goes.
  * `npm run bench -- resume [turns]`.
  */
-import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { deploy, writeAgent } from '../tests/cluster/agents.ts';
 import { Follower } from '../tests/cluster/follow.ts';
 import { startCluster } from '../tests/cluster/harness.ts';
 import { expect } from '../tests/cluster/rest.ts';
-import { figures, median, row, timed } from './figures/figures.ts';
+import { benchmark } from './figures/benchmark.ts';
+import { median, timed } from './figures/figures.ts';
 import { BareContainer } from './resume/bare-container.ts';
 import { type Moment, momentsOf, wallMs } from './resume/moments.ts';
 
-const WIDTH = 44;
+/** Milliseconds that waking a paused session may take above unpause through the engine's API and a message. */
+const GOALS = { pausedMs: 5 };
 const CLOCKS = {
   'main.py': `
 import json, time
@@ -30,11 +31,7 @@ def process_message(message, context):
 const turns = Number(process.argv[2] ?? 40);
 if (!Number.isInteger(turns) || turns < 1) throw new Error('the number of turns is a positive integer');
 
-const endings: (() => Promise<void>)[] = [];
-const stop = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => stop.abort(new Error('stopped')));
-try {
-  const scope = { teardown: (end: () => Promise<void>) => endings.unshift(end), passing: () => true, comment: () => undefined };
+await benchmark(async ({ signal, scope, table, times, goal }) => {
   const cluster = await startCluster(scope, { nodes: [{ name: 'node-1' }], nats: true });
   const { rest } = cluster;
   await deploy(rest, 'clocks', await writeAgent(join(cluster.directory, 'clocks'), CLOCKS));
@@ -43,7 +40,7 @@ try {
   scope.teardown(async () => life.close());
   const bare = await BareContainer.like(id, cluster.id);
 
-  const times: Record<'paused' | 'unpauseApi' | 'unpauseCommand' | 'suspended' | 'createStart' | 'warm', number[]> = {
+  const all: Record<'paused' | 'unpauseApi' | 'unpauseCommand' | 'suspended' | 'createStart' | 'warm', number[]> = {
     ...{ paused: [], unpauseApi: [], unpauseCommand: [], suspended: [], createStart: [], warm: [] },
   };
   const phases = { paused: new Map<string, number[]>(), suspended: new Map<string, number[]>() };
@@ -55,7 +52,7 @@ try {
     const exchange = await rest.say(id, 'hello');
     const receivedMs = wallMs();
     if (!count) return;
-    times[state].push(receivedMs - sentMs);
+    all[state].push(receivedMs - sentMs);
     note(phases[state], sentMs, await momentsOf(id, sentMs, receivedMs, exchange));
   };
   const unpause = async (work: () => Promise<void>) => {
@@ -63,9 +60,8 @@ try {
     return timed(work);
   };
 
-  const begun = loadavg();
   for (let turn = -2; turn < turns; turn += 1) {
-    stop.signal.throwIfAborted();
+    signal.throwIfAborted();
     const count = turn >= 0;
     await fromRest('suspend', 'suspended', count);
     const createStart = await timed(() => bare.up());
@@ -75,35 +71,27 @@ try {
     const warm = await timed(() => rest.say(id, 'hello'));
     await bare.remove();
     if (!count) continue;
-    times.createStart.push(createStart);
-    times.unpauseApi.push(api);
-    times.unpauseCommand.push(command);
-    times.warm.push(warm);
+    all.createStart.push(createStart);
+    all.unpauseApi.push(api);
+    all.unpauseCommand.push(command);
+    all.warm.push(warm);
   }
 
-  console.log(`${turns} turns, milliseconds; load average ${load(begun)} before, ${load(loadavg())} after`);
-  console.log(row('', ['median', 'p95', 'p99'], WIDTH));
-  const lines = {
-    'paused session: message → reply': times.paused,
-    'docker unpause (Docker API)': times.unpauseApi,
-    'docker unpause (docker CLI)': times.unpauseCommand,
-    'suspended session: message → reply': times.suspended,
-    'docker create + start (Docker API)': times.createStart,
-    'running session: message → reply': times.warm,
-  };
-  for (const [name, samples] of Object.entries(lines)) console.log(row(name, figures(samples), WIDTH));
-  const ratio = (one: readonly number[], other: readonly number[]) => (median(one) / median(other)).toFixed(2);
-  console.log(
-    `At the median, waking a paused session until its reply takes ${ratio(times.paused, times.unpauseApi)} of docker unpause by the API and ${ratio(times.paused, times.unpauseCommand)} of it by the CLI;\n` +
-      `waking a suspended one takes ${ratio(times.suspended, times.createStart)} of docker create + start by the API.`,
-  );
+  table(`Sessions at rest, ${turns} turns`);
+  times('paused session: message → reply', all.paused);
+  times('docker unpause (Docker API)', all.unpauseApi);
+  times('docker unpause (docker CLI)', all.unpauseCommand);
+  times('suspended session: message → reply', all.suspended);
+  times('docker create + start (Docker API)', all.createStart);
+  times('running session: message → reply', all.warm);
   for (const [state, found] of Object.entries(phases)) {
-    console.log(`\nWhere the time of the ${state} session goes`);
-    for (const [phase, samples] of found) console.log(row(`  ${phase}`, figures(samples, 1), WIDTH));
+    table(`Where the time of the ${state} session goes`);
+    for (const [phase, samples] of found) times(phase, samples);
   }
-} finally {
-  for (const end of endings) await end();
-}
+  goal('a paused session, above unpause and a message, median, ms', median(all.paused) - median(all.unpauseApi) - median(all.warm), {
+    most: GOALS.pausedMs,
+  });
+});
 
 /** Each phase ends at its moment. A phase that ended before its predecessor counts as 0. */
 function note(phases: Map<string, number[]>, sentMs: number, moments: readonly Moment[]): void {
@@ -114,8 +102,4 @@ function note(phases: Map<string, number[]>, sentMs: number, moments: readonly M
     phases.set(phase, samples);
     lastMs = Math.max(lastMs, atMs);
   }
-}
-
-function load([one = 0]: readonly number[]): string {
-  return one.toFixed(1);
 }
