@@ -38,6 +38,14 @@ function inSpace(session: SessionRow): Use | undefined {
   return use && { ...use, sessions: 1 };
 }
 
+/** Whether two rows of a session surely take up the same: most changes are of its messages. */
+const isSameUse = (one: SessionRow, other: SessionRow): boolean =>
+  one.nodeId === other.nodeId &&
+  one.spaceId === other.spaceId &&
+  one.desired === other.desired &&
+  one.limits === other.limits &&
+  one.requests === other.requests;
+
 const add = (use: Use, more: Use, sign: 1 | -1): Use => ({
   cpuMillis: use.cpuMillis + sign * more.cpuMillis,
   memoryBytes: use.memoryBytes + sign * more.memoryBytes,
@@ -144,6 +152,7 @@ export class Capacity {
 
   /** Accounts for a session row that became another (undefined: none). */
   change(before: SessionRow | undefined, after: SessionRow | undefined): void {
+    if (before !== undefined && after !== undefined && isSameUse(before, after)) return;
     if (before !== undefined) this.#account(before, -1);
     if (after !== undefined) this.#account(after, 1);
     if (before?.nodeId != null && isLess(after === undefined ? undefined : onNode(after), onNode(before))) this.#freed.add(before.nodeId);

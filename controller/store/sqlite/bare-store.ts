@@ -8,6 +8,7 @@ import { type Meta, metaOf } from './meta.ts';
 import { migrate } from './migrations/migrations.ts';
 import { Snapshot } from './snapshot.ts';
 import type { Syncer } from './syncs/syncer.ts';
+import { KeptRows } from './views/kept-rows.ts';
 import { sqliteView } from './views/sqlite-view.ts';
 import { writerOf } from './writer.ts';
 
@@ -78,13 +79,14 @@ export async function openBareStore(
     // A store that only observes keeps no read transaction open, so that it sees the commits of
     // others.
     const snapshot = looksOn ? undefined : new Snapshot(writing, reading, () => checkpointer?.committed());
+    const kept = snapshot === undefined ? undefined : new KeptRows();
     checkpointer?.attach(writing);
     const level = syncer === undefined ? 'FULL' : 'NORMAL';
     writing.pragma(`synchronous = ${level}`);
     const connection = () => snapshot?.connection() ?? reading;
     return {
-      writer: writerOf({ database: writing, meta, snapshot, syncer }),
-      view: sqliteView(connection),
+      writer: writerOf({ database: writing, meta, snapshot, syncer, kept }),
+      view: sqliteView(connection, kept?.forReaders),
       events: eventLogOf({ connection, writing, level, meta, epoch, snapshot }),
       path,
       audit: {

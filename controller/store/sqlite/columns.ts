@@ -27,7 +27,7 @@ export function toSql(columns: readonly Column[], row: object): SqlValue[] {
   return columns.map(({ field, kind }) => {
     const value = fields[field];
     if (value === null) return null;
-    if (kind === 'json' && value !== undefined) return JSON.stringify(value);
+    if (kind === 'json' && value !== undefined) return textOf(value);
     if (kind === 'flag' && typeof value === 'boolean') return value ? 1 : 0;
     if (typeof value === 'string' || typeof value === 'number') return value;
     throw new TypeError(`Cannot store ${field} as ${kind}: it is ${typeof value}`);
@@ -48,7 +48,14 @@ const MAX_PARSED_LENGTH = 2048;
 /** Of all texts. What is parsed can take twenty times as many bytes. */
 const MAX_PARSED_LENGTHS = 256 * 1024;
 const PARSED = new Map<string, unknown>();
+/** The texts that these values were parsed from. */
+const TEXTS = new WeakMap<WeakKey, string>();
 let parsedLengths = 0;
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
+
+/** Most values that are written were read before. */
+const textOf = (value: unknown): string => (isObject(value) ? TEXTS.get(value) : undefined) ?? JSON.stringify(value);
 
 /** Rows share what was parsed before, so it is frozen. */
 export function parsed(text: string): unknown {
@@ -56,6 +63,7 @@ export function parsed(text: string): unknown {
   const known = PARSED.get(text);
   if (known !== undefined) return known;
   const value = deepFrozen(JSON.parse(text));
+  if (isObject(value)) TEXTS.set(value, text);
   if (PARSED.size >= MAX_PARSED || parsedLengths + text.length > MAX_PARSED_LENGTHS) {
     PARSED.clear();
     parsedLengths = 0;
@@ -75,18 +83,23 @@ function deepFrozen(value: unknown): unknown {
 
 const PATCHES = new WeakMap<Fields, readonly Column[]>();
 
-/**
- * Turns a row of a {@link selection} into the row that its fields declare, in place. {@link toSql}
- * wrote it, so it has that shape.
- */
-export function selected<Of extends Fields>(fields: Of, row: SqlRow, parse: (text: string) => unknown = JSON.parse): RowOf<Of> {
+/** Returns the fields that are read as something else than SQLite has. */
+function patchOf(fields: Fields): readonly Column[] {
   let patch = PATCHES.get(fields);
   if (patch === undefined) {
     patch = columnsOf(fields).filter(({ kind }) => kind === 'json' || kind === 'flag');
     PATCHES.set(fields, patch);
   }
+  return patch;
+}
+
+/**
+ * Turns a row of a {@link selection} into the row that its fields declare, in place. {@link toSql}
+ * wrote it, so it has that shape.
+ */
+export function selected<Of extends Fields>(fields: Of, row: SqlRow, parse: (text: string) => unknown = JSON.parse): RowOf<Of> {
   const result = row as Record<string, unknown>;
-  for (const { field, kind } of patch) {
+  for (const { field, kind } of patchOf(fields)) {
     const value = result[field];
     if (value === null || value === undefined) continue;
     result[field] = kind === 'json' ? parse(String(value)) : value === 1;
@@ -100,6 +113,21 @@ export function selected<Of extends Fields>(fields: Of, row: SqlRow, parse: (tex
  */
 export const rowIn = <Name extends TableName>(table: Name, row: SqlRow): Tables[Name] =>
   selected(TABLES[table], row, parsed) as RowOf<Fields> as Tables[Name];
+
+/**
+ * Returns the row that a read gives after this one was written: without what JSON leaves out.
+ * Undefined for a row with fields that its table does not declare.
+ */
+export function asStored(table: TableName, row: object): Tables[TableName] | undefined {
+  const fields: Fields = TABLES[table];
+  for (const field in row) if (!Object.hasOwn(fields, field)) return undefined;
+  const stored: Record<string, unknown> = { ...row };
+  for (const { field, kind } of patchOf(fields)) {
+    const value = stored[field];
+    if (kind === 'json' && value !== null && !(isObject(value) && TEXTS.has(value))) stored[field] = parsed(JSON.stringify(value));
+  }
+  return stored as RowOf<Fields> as Tables[TableName];
+}
 
 /** Columns that no row declares: triggers and indexes use them. */
 const HIDDEN: Readonly<Record<string, readonly string[]>> = {

@@ -1,5 +1,5 @@
 import type Database from 'better-sqlite3';
-import { TABLES, type TableName } from '../../domain/engine/mutation.ts';
+import { type Mutation, TABLES, type TableName } from '../../domain/engine/mutation.ts';
 import { EVENTS } from '../../domain/events/events.ts';
 import type { Writer } from '../../services/engine/store.ts';
 import { isStoreFault, TransactionLost, UNANSWERED } from '../../services/engine/transaction-lost.ts';
@@ -13,6 +13,7 @@ import { pruning } from './pruning.ts';
 import { rowWriter } from './row-writer.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { Syncer } from './syncs/syncer.ts';
+import type { KeptRows } from './views/kept-rows.ts';
 import { sqliteView } from './views/sqlite-view.ts';
 
 /** Sessions whose newest event number is kept in memory. */
@@ -26,9 +27,11 @@ export interface WriterParts {
   readonly snapshot: Snapshot | undefined;
   /** Without it, commits sync. */
   readonly syncer: Syncer | undefined;
+  /** Undefined while another store writes to the database. */
+  readonly kept: KeptRows | undefined;
 }
 
-export function writerOf({ database, meta, snapshot, syncer }: WriterParts): Writer {
+export function writerOf({ database, meta, snapshot, syncer, kept }: WriterParts): Writer {
   const puts = new Map<TableName, (row: object) => void>();
   const removes = new Map<TableName, (id: string) => void>();
   for (const table of Object.keys(TABLES) as TableName[]) {
@@ -51,6 +54,10 @@ export function writerOf({ database, meta, snapshot, syncer }: WriterParts): Wri
   );
   /** The newest numbers of sessions that have had events, until something is rolled back. */
   const recorded = new Map<string, number>();
+  const show = () => {
+    snapshot?.show();
+    kept?.show();
+  };
   const nextOfSession = (id: string): number => {
     const next = (recorded.get(id) ?? newestOfSession.get(id, id, id)?.number ?? 0) + 1;
     if (recorded.size >= MAX_RECORDED) recorded.clear();
@@ -74,8 +81,39 @@ export function writerOf({ database, meta, snapshot, syncer }: WriterParts): Wri
     }
   };
 
+  const change = (mutation: Mutation): void => {
+    switch (mutation.kind) {
+      case 'put':
+        puts.get(mutation.table)?.(mutation.row);
+        return;
+      case 'remove':
+        removes.get(mutation.table)?.(mutation.id);
+        return;
+      case 'dequeue':
+        dequeue.run(mutation.row.sessionId, mutation.row.seq);
+        return;
+      case 'empty-queue':
+        emptyQueue.run(mutation.sessionId);
+        return;
+      case 'copy-messages':
+        copyMessages(mutation);
+        return;
+      case 'audit':
+        audit(mutation.record);
+        return;
+      case 'prune-audit':
+        pruneAudit(mutation.part, mutation.upTo, mutation.limit);
+        return;
+      case 'prune':
+        prune(mutation);
+        return;
+      default:
+        return mutation satisfies never;
+    }
+  };
+
   return {
-    view: sqliteView(() => database),
+    view: sqliteView(() => database, kept?.forWriter),
     transaction<T>(work: () => T): T {
       isAhead = syncer?.isApart === true && snapshot !== undefined;
       const write = () => {
@@ -86,9 +124,13 @@ export function writerOf({ database, meta, snapshot, syncer }: WriterParts): Wri
       };
       try {
         if (snapshot === undefined) return write();
-        return isAhead ? snapshot.writeAhead(write) : snapshot.write(write);
+        if (isAhead) return snapshot.writeAhead(write);
+        const result = snapshot.write(write);
+        kept?.show();
+        return result;
       } catch (error) {
         recorded.clear();
+        kept?.drop();
         if (error instanceof TransactionLost || !isStoreFault(error)) throw error;
         throw new TransactionLost(error, database.name);
       }
@@ -99,6 +141,7 @@ export function writerOf({ database, meta, snapshot, syncer }: WriterParts): Wri
         return nested(work) as T;
       } catch (error) {
         recorded.clear();
+        kept?.undo();
         if (!database.inTransaction || isStoreFault(error)) throw new TransactionLost(error, database.name);
         throw error;
       }
@@ -110,7 +153,7 @@ export function writerOf({ database, meta, snapshot, syncer }: WriterParts): Wri
       return syncer.sync().then(
         () => {
           // Not after `syncNow`: the next transaction may have begun.
-          if (mine === syncs) snapshot?.show();
+          if (mine === syncs) show();
         },
         (error) => {
           throw new TransactionLost(error, database.name, UNANSWERED);
@@ -121,37 +164,11 @@ export function writerOf({ database, meta, snapshot, syncer }: WriterParts): Wri
       if (syncer === undefined || !isAhead) return;
       syncs += 1;
       syncHere();
-      snapshot?.show();
+      show();
     },
     apply(mutation) {
-      switch (mutation.kind) {
-        case 'put':
-          puts.get(mutation.table)?.(mutation.row);
-          return;
-        case 'remove':
-          removes.get(mutation.table)?.(mutation.id);
-          return;
-        case 'dequeue':
-          dequeue.run(mutation.row.sessionId, mutation.row.seq);
-          return;
-        case 'empty-queue':
-          emptyQueue.run(mutation.sessionId);
-          return;
-        case 'copy-messages':
-          copyMessages(mutation);
-          return;
-        case 'audit':
-          audit(mutation.record);
-          return;
-        case 'prune-audit':
-          pruneAudit(mutation.part, mutation.upTo, mutation.limit);
-          return;
-        case 'prune':
-          prune(mutation);
-          return;
-        default:
-          return mutation satisfies never;
-      }
+      change(mutation);
+      kept?.apply(mutation);
     },
     record(event, number, at) {
       const sessionNumber = event.sessionId === null ? null : nextOfSession(event.sessionId);
