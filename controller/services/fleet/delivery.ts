@@ -45,6 +45,8 @@ export class Delivery {
   readonly #held = new Set<SessionId>();
   /** Sessions with something to send once the stream has room. */
   readonly #waiting = new Set<SessionId>();
+  /** Sessions that can have more messages than were sent. */
+  readonly #unsent = new Set<SessionId>();
 
   constructor(deps: DeliveryDeps) {
     this.#deps = deps;
@@ -69,6 +71,12 @@ export class Delivery {
 
   forget(session: SessionId): void {
     this.#sent.delete(session);
+    this.#unsent.delete(session);
+  }
+
+  /** The guest accepted a message, so the session's window has moved. */
+  accepted(session: SessionId): void {
+    if (this.#unsent.has(session)) this.due(session);
   }
 
   /** A session has changed: sends what can be sent. */
@@ -96,7 +104,9 @@ export class Delivery {
     if (this.#deps.isDraining?.() === true) return;
     const sent = this.#sent.get(sessionId) ?? 0;
     let bytes = 0;
-    for (const queued of this.#deps.view.undelivered(sessionId, WINDOW.messages)) {
+    const undelivered = this.#deps.view.undelivered(sessionId, WINDOW.messages);
+    this.#unsent.add(sessionId);
+    for (const queued of undelivered) {
       const isFirst = bytes === 0;
       bytes += queued.bytes;
       if (bytes > WINDOW.bytes && !isFirst) return;
@@ -113,5 +123,6 @@ export class Delivery {
       if (!this.#deps.send(deliver(this.#deps.view, session, message, { agent: queued.agent, afterSeq, getsSecrets }))) return;
       this.#sent.set(sessionId, queued.seq);
     }
+    if (undelivered.length < WINDOW.messages) this.#unsent.delete(sessionId);
   }
 }

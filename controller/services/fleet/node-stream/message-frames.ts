@@ -16,8 +16,7 @@ export const MESSAGE_FRAMES = {
     const about = { from: nodeId, generation, sessionId: session, messageId: messageId as MessageId };
     flow.decide(shared.applier.applyLazily(acceptMessage({ ...about, settled })), (isNews) => {
       if (!isNews) limits.chargeWaste('accepted');
-      // The delivery window has moved.
-      outbound.messageDue(session);
+      outbound.messageAccepted(session);
     });
   },
 

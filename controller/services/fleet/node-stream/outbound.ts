@@ -77,6 +77,11 @@ export class Outbound {
     if (this.#stream.isLive) this.#delivery.due(session);
   }
 
+  /** The guest of one of this node's sessions accepted a message. */
+  messageAccepted(session: SessionId): void {
+    if (this.#stream.isLive) this.#delivery.accepted(session);
+  }
+
   /** A message was cancelled. The node keeps that for the session's guests; a full set repeats it. */
   cancelled(queued: QueueRow): void {
     if (this.#stream.isLive && this.#stream.facts.cancelsMessages)
