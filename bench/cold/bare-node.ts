@@ -40,6 +40,11 @@ export class BareNode {
     if ('destroy' in output && typeof output.destroy === 'function') output.destroy();
   }
 
+  /** Container ids of those that are up. */
+  get ids(): readonly string[] {
+    return this.#ids;
+  }
+
   async removeAll(): Promise<void> {
     const ids = this.#ids;
     this.#ids = [];

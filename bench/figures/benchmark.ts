@@ -18,6 +18,8 @@ export interface Benchmark {
   table(title: string): void;
   /** Prints a row of milliseconds. */
   times(name: string, samples: readonly number[]): void;
+  /** Prints and keeps a figure without a goal. */
+  figure(name: string, value: number): void;
   /** Prints a figure and whether it reaches its goal. If not, the exit code will be 1. */
   goal(name: string, value: number, bound: { readonly most: number } | { readonly least: number }): void;
 }
@@ -42,6 +44,10 @@ export async function benchmark(work: (bench: Benchmark) => Promise<void>): Prom
       times(name, samples) {
         console.log(row(name, figures(samples), NAME_WIDTH));
         measured.push({ table, name, median: median(samples), p95: percentile(samples, 95), p99: percentile(samples, 99) });
+      },
+      figure(name, value) {
+        console.log(`  ${name}: ${value.toPrecision(3)}`);
+        goals.push({ name, value });
       },
       goal(name, value, bound) {
         const [isReached, said] =
