@@ -22,6 +22,7 @@ import type { Caller } from '../access/caller.ts';
 import type { Payer } from '../budget/payer.ts';
 import type { SessionUse } from '../streams/session-use.ts';
 import { contentOf, type GoodHead, headOf, linesOf } from './answers.ts';
+import { gatherFor } from './gather-pieces.ts';
 
 /** Unread bytes in all processes on the way, of contents and of answers: a window passes in a round trip. */
 const CONTENT_WINDOW_BYTES = 4 * 1024 * 1024;
@@ -70,7 +71,7 @@ export type Files = ReturnType<typeof fileService>;
 
 export interface FilesDeps {
   readonly use: SessionUse;
-  readonly clock: Pick<Clock, 'after'>;
+  readonly clock: Pick<Clock, 'after' | 'soon'>;
 }
 
 /** Works on the files of sessions, as the user of each session. Paths are strings of bytes. */
@@ -122,6 +123,7 @@ export function fileService({ use, clock }: FilesDeps) {
     body.once('error', cut);
     body.once('close', () => body.readableEnded || cut());
     if (body.destroyed) cut();
+    body.on('data', gatherFor(stream, clock));
     body.pipe(stream);
     const answered = stream.writableFinished ? inTime(stream, head) : head;
     stream.once('finish', () => void inTime(stream, head).catch(() => undefined));
