@@ -54,6 +54,10 @@ let parsedLengths = 0;
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
+/** Whether a value of a row is short: its text, or the JSON that it was read from. */
+export const isShort = (value: unknown): boolean =>
+  typeof value === 'string' ? value.length <= MAX_PARSED_LENGTH : !isObject(value) || TEXTS.has(value);
+
 /** Most values that are written were read before. */
 const textOf = (value: unknown): string => (isObject(value) ? TEXTS.get(value) : undefined) ?? JSON.stringify(value);
 

@@ -1,10 +1,8 @@
 import type { Mutation, TableName, Tables } from '../../../domain/engine/mutation.ts';
-import { asStored } from '../columns.ts';
+import { asStored, isShort } from '../columns.ts';
 
 /** Rows of a table in memory. With more, all are read again: a cluster's busy sessions are fewer. */
 const MAX_ROWS = 2000;
-/** Characters of a message's content, beyond which it is not kept. */
-const MAX_CONTENT = 4096;
 
 /** Tables of which every message reads the same rows several times, by id. */
 const KEPT: readonly TableName[] = ['sessions', 'spaces', 'nodes', 'agents', 'queue', 'messages'];
@@ -20,7 +18,7 @@ export interface KnownRows {
 }
 
 /**
- * The rows that were read or written last, as a read returns them: most commands read the rows that
+ * Those without long fields of the rows that were read or written last, as a read returns them: most commands read the rows that
  * the command before has written. Readers know those that they can see, and the writer besides what
  * its transaction has changed, which readers know from `show` on.
  */
@@ -112,6 +110,6 @@ function makeRoom(rows: Map<string, object> | undefined): void {
 
 function keep(tables: Rows<object | undefined>, table: TableName, row: Tables[TableName]): void {
   const rows = tables.get(table);
-  if (rows === undefined || ('content' in row && row.content.length > MAX_CONTENT)) return;
+  if (rows === undefined || !Object.values(row).every(isShort)) return;
   rows.set(row.id, row);
 }

@@ -3,9 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { MessageId } from '../../../../controller/domain/engine/ids.ts';
-import { type Mutation, put } from '../../../../controller/domain/engine/mutation.ts';
+import { type Mutation, put, type Tables } from '../../../../controller/domain/engine/mutation.ts';
 import type { MessageRow, QueueRow } from '../../../../controller/domain/messages/rows.ts';
+import type { SessionRow } from '../../../../controller/domain/sessions/rows.ts';
 import { openBareStore, type SqliteStore, type StoreOptions } from '../../../../controller/store/sqlite/bare-store.ts';
+import { asStored } from '../../../../controller/store/sqlite/columns.ts';
+import { KeptRows } from '../../../../controller/store/sqlite/views/kept-rows.ts';
 import { sessionRow } from '../engine/session-rows.ts';
 
 /** A store, and one beside it that always reads the database. */
@@ -120,4 +123,20 @@ t.test('readers see a commit once it is synced, also of rows that they read mean
   await synced;
   t.same(seen(view), [2, undefined, undefined]);
   t.same(seen(writer.view), [2, undefined, undefined]);
+});
+
+t.test('rows with long fields are read again, so that memory stays bounded in bytes', async (t) => {
+  const kept = new KeptRows();
+  const read = (table: 'sessions' | 'messages', row: Tables['sessions' | 'messages']) => {
+    kept.forReaders.keep(table, row);
+    kept.apply(put(table, row as never));
+    kept.show();
+    return kept.forReaders.get(table, row.id) !== undefined;
+  };
+  const text = (length: number) => 'x'.repeat(length);
+  t.ok(read('sessions', asStored('sessions', { ...session, metadata: { short: text(1000) } }) as SessionRow));
+  t.notOk(read('sessions', { ...session, metadata: { long: text(3000) } }));
+  t.ok(read('messages', asStored('messages', messageRow(1, text(1000))) as MessageRow));
+  t.notOk(read('messages', messageRow(1, text(3000))));
+  t.notOk(read('messages', { ...messageRow(1), metadata: { long: text(3000) } }));
 });
