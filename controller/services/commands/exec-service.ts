@@ -13,8 +13,10 @@ import type { SessionUse } from '../streams/session-use.ts';
 import { lostUse } from '../streams/session-use.ts';
 import { KeptOutput } from './kept-output.ts';
 
-/** Unread output in all processes on the way. */
+/** Unread output in all processes on the way, of a command whose output is read when it has ended. */
 const WINDOW_BYTES = 1024 * 1024;
+/** The same of output that is read as it comes: with more, each process is woken less often for the same bytes. */
+const STREAM_WINDOW_BYTES = 2 * 1024 * 1024;
 
 export type Exec = ReturnType<typeof execService>;
 
@@ -65,7 +67,7 @@ export function execService({ view, use, budgets }: ExecDeps) {
             timeoutMs: input.timeout_ms ?? DEFAULT_EXEC.timeoutMs,
             hasInput: (input.stdin ?? '') !== '',
           },
-          window: WINDOW_BYTES,
+          window: isShort ? WINDOW_BYTES : STREAM_WINDOW_BYTES,
           payer,
           isShort,
         }),

@@ -1,6 +1,6 @@
 import { Duplex } from 'node:stream';
 import t from 'tap';
-import { accepted } from '../../../../controller/domain/engine/outcome.ts';
+import { accepted, refused } from '../../../../controller/domain/engine/outcome.ts';
 import type { Caller } from '../../../../controller/services/access/caller.ts';
 import { type ExecDeps, execService } from '../../../../controller/services/commands/exec-service.ts';
 
@@ -24,4 +24,26 @@ t.test('a command that is given up is refused, and its stream is closed', async 
   const outcome = await running;
   t.match(outcome, { ok: false, refusal: { code: 'UNAVAILABLE', message: /Whether the command ended is not known/ } });
   t.ok(stream.destroyed);
+});
+
+t.test('output that is read as it comes has a larger window than output that is kept until the end', async (t) => {
+  const windows: unknown[] = [];
+  const deps = {
+    view: { get: () => undefined },
+    use: {
+      permit: () => accepted({ profile: 'locked' }),
+      shown: () => undefined,
+      open: async (_caller: unknown, _id: unknown, { stream }: { stream(up: object): { window?: number } }) => {
+        windows.push(stream({}).window);
+        return refused('UNAVAILABLE', 'Not in this test.');
+      },
+    },
+    budgets: { open: () => ({ add: () => true, release: () => undefined }) },
+  };
+  const exec = execService(deps as unknown as ExecDeps);
+  const of = [{} as Caller, 'a' as Parameters<typeof exec.run>[1], { command: 'true' }, { standing: 'admin' }] as const;
+  const { signal } = new AbortController();
+  await exec.start(...of, signal);
+  await exec.run(...of, signal);
+  t.same(windows, [2 * 1024 * 1024, 1024 * 1024]);
 });
