@@ -46,13 +46,13 @@ export async function benchmark(work: (bench: Benchmark) => Promise<void>): Prom
         measured.push({ table, name, median: median(samples), p95: percentile(samples, 95), p99: percentile(samples, 99) });
       },
       figure(name, value) {
-        console.log(`  ${name}: ${value.toPrecision(3)}`);
+        console.log(`  ${name}: ${Number(value.toPrecision(3))}`);
         goals.push({ name, value });
       },
       goal(name, value, bound) {
         const [isReached, said] =
           'most' in bound ? [value <= bound.most, `at most ${bound.most}`] : [value >= bound.least, `at least ${bound.least}`];
-        console.log(`${isReached ? '✓' : '✗'} ${name}: ${value.toPrecision(3)} (goal: ${said})`);
+        console.log(`${isReached ? '✓' : '✗'} ${name}: ${Number(value.toPrecision(3))} (goal: ${said})`);
         goals.push({ name, value, ...bound });
         if (!isReached) process.exitCode = 1;
       },

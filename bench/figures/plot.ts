@@ -31,6 +31,7 @@ export function plot(title: string, rows: readonly Measured[]): string {
     return [label, bar, tail, value].join('');
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" font-family="system-ui, sans-serif" font-size="12" fill="${COLOURS.text}">
+<title>${escaped(title)}</title>
 <rect width="${WIDTH}" height="${height}" fill="${COLOURS.ground}"/>
 <text x="16" y="22" font-size="14" font-weight="600">${escaped(title)}: median, and a line to the p99</text>
 ${lines.join('\n')}
