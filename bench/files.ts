@@ -74,8 +74,8 @@ try {
         times[`${who}Up`].push(await timed(copy(join(here, name), `${there}${made}`)));
         if (name === 'large' && who === 'docker') syncs.push(await timed(() => run('sync', [join(workspace, made)])));
         times[`${who}Down`].push(await timed(copy(`${there}${made}`, join(here, made))));
-        // The disk of the session has room for one turn. Small files stay: ext4 skips the inodes of files
-        // that were deleted lately, one by one, and whoever creates the next 10,000 waits for that.
+        // The session's disk has room for one turn only. Small files stay until the end: ext4 does not
+        // reuse the inodes of recently deleted files, and skipping them slows down whoever comes next.
         if (name === 'large') for (const directory of [here, workspace]) await rm(join(directory, made));
       }
     }

@@ -1,8 +1,7 @@
 /**
  * Measures how many sessions a second the controller places: admitted, committed with a sync, sent to
- * a hollow node in the same process, and its acknowledgement committed; many at once, as far as the
- * number of sessions grows. Beside it, the share of that time which choosing nodes takes, and the
- * same on few nodes. `npm run bench -- placement [nodes] [sessions]`.
+ * a hollow node in the same process, and its acknowledgement committed. Many are placed at once, and
+ * the last of them are compared with the first. `npm run bench -- placement [nodes] [sessions]`.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { loadavg, tmpdir } from 'node:os';

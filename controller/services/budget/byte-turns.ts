@@ -2,8 +2,8 @@ import { Transform } from 'node:stream';
 import type { Clock } from '../../../seams/clock.ts';
 
 /**
- * Bytes that pass in one turn of the event loop, whoever sent them: about half a millisecond of it.
- * Each step of a message waits for one turn at most.
+ * Bytes that pass in one turn of the event loop, from all senders together. They take about half a
+ * millisecond, which is the longest that any step of a message waits for them.
  */
 const TURN_BYTES = 64 * 1024;
 /** Between two turns while somebody waits for the controller: about 30 MB/s then pass. */

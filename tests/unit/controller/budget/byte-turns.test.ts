@@ -131,7 +131,7 @@ t.test('while clients wait, each turn is followed by a rest once the burst is us
   t.notOk(clock.isResting, 'after a minute, there is a burst again');
 });
 
-t.test('whoever waits for a chunk of its own gets it in the same turns, and without a burst rests follow each', async (t) => {
+t.test('single chunks take turns too, and without a burst there is a rest after each turn', async (t) => {
   const clock = new Turns();
   const turns = new ByteTurns({ clock, isInUse: () => true });
   const passed: number[] = [];
